@@ -1,0 +1,21 @@
+"""dnbot: delta-neutral arbitrage between spot and perpetual markets.
+
+How to read this code: one room after the other, in this order. A module imports only from rooms that come before
+its own, so whatever you open, you have already read what it stands on. `import-linter` keeps it so.
+
+1. `domain`     words: frozen values and their arithmetic. No await, no clock, no I/O.
+2. `strategy`   decisions: pure functions from words to words. Start with `states.py`, then `machine.py`.
+3. `venues`     wire: codecs between bytes and words, one folder per exchange. They open nothing.
+4. `ports`      the only modules that touch the world; each hides one library.
+5. `config`     a TOML file and the environment become frozen structs.
+6. `tasks`      each is one async function with one inbox, the same for all venues.
+7. `bot`        the root nursery, in which the tasks live and end in order.
+8. `operate`    what people and machines hold: they read a view and send a control, nothing else.
+9. `lab`        where the bot meets the fake exchanges: simulation, backtest, replay, drills.
+10. `cli`       the command.
+
+Two stand apart. `fakes` is another world with the same wire: it imports nothing from dnbot, so that one mistake
+cannot hide in both. `resources` finds the files that are not code.
+"""
+
+__version__ = "0.1.0"
