@@ -1,0 +1,110 @@
+"""Venues, symbols, and what may be traded there: ticks, lots, minima, contract sizes, fees.
+
+Everything above the wire counts in base units: a perpetual's lot is its contract step times the multiplier.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import Enum
+
+import msgspec
+
+from dnbot.domain.units import ZERO, Contracts, Price, Quantity, ceil_to, divide, floor_to, is_multiple
+
+
+class Venue(Enum):
+    """The three markets that the bot trades."""
+
+    GATE_SPOT = "GATEIO_SPOT"
+    GATE_FUTURES = "GATEIO_FUTURES"
+    MEXC_SPOT = "MEXC_SPOT"
+
+    @property
+    def is_spot(self) -> bool:
+        """Whether base inventory is held here (as opposed to contracts)."""
+        return self is not Venue.GATE_FUTURES
+
+
+SPOT_VENUES = (Venue.GATE_SPOT, Venue.MEXC_SPOT)
+VENUES = (Venue.GATE_SPOT, Venue.GATE_FUTURES, Venue.MEXC_SPOT)
+
+
+class Symbol(msgspec.Struct, frozen=True, order=True):
+    """A pair such as BTC/USDT: `base` is what is held, `quote` is what it is paid in."""
+
+    base: str
+    quote: str
+
+    def __str__(self) -> str:
+        return f"{self.base}/{self.quote}"
+
+    @classmethod
+    def parse(cls, text: str) -> Symbol:
+        """Read `BASE/QUOTE`; raises ValueError for anything else."""
+        base, slash, quote = text.partition("/")
+        if not slash or not base.isalnum() or not quote.isalnum() or text != text.upper():
+            raise ValueError(f"not a symbol of the form BTC/USDT: {text!r}")
+        return cls(base, quote)
+
+
+class Instrument(msgspec.Struct, frozen=True, kw_only=True):
+    """What one venue accepts for one symbol. Quantities are base units; prices quote per base."""
+
+    venue: Venue
+    symbol: Symbol
+    tick_size: Decimal
+    lot_size: Decimal
+    min_quantity: Decimal = ZERO
+    max_quantity: Decimal | None = None
+    min_notional: Decimal = ZERO
+    max_notional: Decimal | None = None
+    multiplier: Decimal = Decimal(1)
+    """Base units per contract; 1 on spot."""
+    price_deviation_max: Decimal | None = None
+    """A limit price may stray from mark (perp) or market (spot) by this fraction."""
+    maintenance_rate: Decimal = ZERO
+    tradable: bool = True
+    not_tradable_because: str = ""
+
+    def to_contracts(self, quantity: Decimal) -> Contracts:
+        """Base units to contracts, exactly; raises ValueError off the contract grid."""
+        if not is_multiple(quantity, self.lot_size):
+            raise ValueError(f"{quantity} is not a multiple of {self.lot_size} {self.symbol.base} on {self.venue.value}")
+        return Contracts(divide(quantity, self.multiplier))
+
+    def to_base(self, contracts: Decimal) -> Quantity:
+        """Contracts to base units."""
+        return Quantity(contracts * self.multiplier)
+
+    def price_down(self, price: Decimal) -> Price:
+        """The nearest valid price at or below."""
+        return Price(floor_to(price, self.tick_size))
+
+    def price_up(self, price: Decimal) -> Price:
+        """The nearest valid price at or above."""
+        return Price(ceil_to(price, self.tick_size))
+
+    def problem_with(self, quantity: Decimal, price: Decimal) -> str | None:
+        """The denial code of the first rule that an order breaks, or None: LOT, TICK, MIN_QTY, MAX_QTY, MIN_NOTIONAL,
+        MAX_NOTIONAL."""
+        notional = quantity * price
+        checks = (
+            (quantity <= 0 or not is_multiple(quantity, self.lot_size), "LOT"),
+            (price <= 0 or not is_multiple(price, self.tick_size), "TICK"),
+            (quantity < self.min_quantity, "MIN_QTY"),
+            (self.max_quantity is not None and quantity > self.max_quantity, "MAX_QTY"),
+            (notional < self.min_notional, "MIN_NOTIONAL"),
+            (self.max_notional is not None and notional > self.max_notional, "MAX_NOTIONAL"),
+        )
+        return next((code for broken, code in checks if broken), None)
+
+
+class FeeSchedule(msgspec.Struct, frozen=True, kw_only=True):
+    """One account's rates on one venue, as fractions; read from the venue's fee endpoint, never assumed."""
+
+    venue: Venue
+    maker: Decimal
+    taker: Decimal
+    buy_fee_in_base: bool = False
+    """Whether a spot buy pays its fee out of the bought coin."""

@@ -1,0 +1,287 @@
+"""What we own and owe, folded from fills and account rows and from nothing else.
+
+The ledger holds native units per venue and asset. The portfolio adds the delta, and the realised profit:
+every buy is matched first in, first out with a sell anywhere (a `Leg` waits for its counterpart); a match of spot with
+spot is final profit, a match of spot with the perpetual opens or closes a basis lot, whose profit is booked at closing.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import Enum
+
+import msgspec
+
+from dnbot.domain.instrument import SPOT_VENUES, Symbol, Venue
+from dnbot.domain.order import Fill, Side
+from dnbot.domain.units import ZERO, divide
+
+
+class EntryKind(Enum):
+    """Why a ledger entry exists."""
+
+    OPENING = "opening"  # what the account held when this book was opened
+    BASE = "base"
+    QUOTE = "quote"
+    FEE = "fee"
+    PNL = "pnl"
+    FUNDING = "funding"
+    TRANSFER = "transfer"
+    ADJUSTMENT = "adjustment"  # a difference nobody explained: named, alerted
+
+
+class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One change of one asset on one venue. `entry_id` comes from the venue's own ids: a replay cannot book twice."""
+
+    entry_id: str
+    venue: Venue
+    asset: str
+    amount: Decimal
+    kind: EntryKind
+    at_ns: int
+    note: str = ""
+
+
+class AccountRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of a venue's own account book (Gate futures: /futures/usdt/account_book)."""
+
+    venue: Venue
+    row_id: str
+    asset: str
+    change: Decimal
+    balance: Decimal
+    kind: str
+    """The venue's word: pnl, fee, fund, dnw, ..."""
+    text: str
+    at_ns: int
+
+
+class Leg(msgspec.Struct, frozen=True):
+    """A traded quantity that waits for its opposite."""
+
+    venue: Venue
+    side: Side
+    quantity: Decimal
+    price: Decimal
+
+
+class BasisLot(msgspec.Struct, frozen=True):
+    """Base held on spot against the perpetual: `entry_gain` quote per base unit was taken when it was opened."""
+
+    quantity: Decimal
+    """Positive: long spot, short perp."""
+    entry_gain: Decimal
+    opened_at_ns: int
+
+
+class Portfolio(msgspec.Struct, frozen=True, kw_only=True):
+    """The fold of all fills and rows so far. Keys of `balances` and `fees` are `VENUE:ASSET`."""
+
+    symbol: Symbol
+    balances: dict[str, Decimal] = {}
+    perp_base: Decimal = ZERO
+    """Signed base units on the perpetual: contracts times multiplier."""
+    perp_cost: Decimal = ZERO
+    """Signed quote value at which `perp_base` stands: Σ signed quantity x price, reduced pro rata."""
+    legs: tuple[Leg, ...] = ()
+    lots: tuple[BasisLot, ...] = ()
+    spread_quote: Decimal = ZERO
+    """Realised price differences, before fees."""
+    fees_quote: Decimal = ZERO
+    """Fees valued in quote at the fill; positive is a cost."""
+    funding_quote: Decimal = ZERO
+    """Positive was received."""
+    fees: dict[str, Decimal] = {}
+    fills: int = 0
+    turnover_quote: Decimal = ZERO
+    adjustments: int = 0
+
+    def balance(self, venue: Venue, asset: str) -> Decimal:
+        """What the ledger says that we hold there, native units."""
+        return self.balances.get(f"{venue.value}:{asset}", ZERO)
+
+    @property
+    def spot_base(self) -> Decimal:
+        """Base units over both spot venues."""
+        return sum((self.balance(venue, self.symbol.base) for venue in SPOT_VENUES), ZERO)
+
+    @property
+    def delta(self) -> Decimal:
+        """Base units that are not hedged: spot inventory plus the signed perpetual."""
+        return self.spot_base + self.perp_base
+
+    @property
+    def realised_quote(self) -> Decimal:
+        """Spread plus funding minus fees, quote units."""
+        return self.spread_quote + self.funding_quote - self.fees_quote
+
+    def perp_unrealised(self, mark: Decimal) -> Decimal:
+        """Quote units that closing the perpetual at `mark` would add."""
+        return self.perp_base * mark - self.perp_cost
+
+    def equity(self, mids: dict[Venue, Decimal], mark: Decimal) -> Decimal:
+        """All quote balances, inventory at each venue's mid, and the perpetual at mark; quote units."""
+        quote = sum((self.balance(venue, self.symbol.quote) for venue in Venue), ZERO)
+        base = sum((self.balance(venue, self.symbol.base) * mids[venue] for venue in SPOT_VENUES), ZERO)
+        return quote + base + self.perp_unrealised(mark)
+
+
+def entries_of(fill: Fill) -> tuple[LedgerEntry, ...]:
+    """The ledger entries that one fill causes, in native units.
+
+    On the perpetual only the fee moves the wallet here; realised profit and funding come from the venue's account book.
+    """
+    key = f"{fill.venue.value}:{fill.trade_id}"
+    entries: list[LedgerEntry] = []
+    if fill.venue.is_spot:
+        entries.append(_entry(fill, f"{key}:base", fill.symbol.base, fill.signed_quantity, EntryKind.BASE))
+        entries.append(_entry(fill, f"{key}:quote", fill.symbol.quote, -fill.value * fill.side.sign, EntryKind.QUOTE))
+    if fill.fee:
+        entries.append(_entry(fill, f"{key}:fee", fill.fee_asset, -fill.fee, EntryKind.FEE))
+    return tuple(entries)
+
+
+def _entry(fill: Fill, entry_id: str, asset: str, amount: Decimal, kind: EntryKind) -> LedgerEntry:
+    return LedgerEntry(
+        entry_id=entry_id, venue=fill.venue, asset=asset, amount=amount, kind=kind, at_ns=fill.traded_at_ns,
+        note=fill.client_order_id,
+    )
+
+
+ROW_KINDS = {"pnl": EntryKind.PNL, "fund": EntryKind.FUNDING, "dnw": EntryKind.TRANSFER}
+"""Account-book words that move the wallet and are not already booked from a fill; the word `fee` is."""
+ROWS_BOOKED_ELSEWHERE = frozenset({"fee"})
+
+
+def entry_of_row(row: AccountRow) -> LedgerEntry | None:
+    """The entry for an account-book row; None for rows that fills already explain. Unknown words are adjustments."""
+    if row.kind in ROWS_BOOKED_ELSEWHERE:
+        return None
+    kind = ROW_KINDS.get(row.kind, EntryKind.ADJUSTMENT)
+    return LedgerEntry(
+        entry_id=f"{row.venue.value}:row:{row.row_id}", venue=row.venue, asset=row.asset, amount=row.change,
+        kind=kind, at_ns=row.at_ns, note=row.kind if kind is EntryKind.ADJUSTMENT else row.text,
+    )
+
+
+def post(portfolio: Portfolio, entries: tuple[LedgerEntry, ...]) -> Portfolio:
+    """Add entries to the balances; funding and adjustments are also totalled."""
+    if not entries:
+        return portfolio
+    balances = dict(portfolio.balances)
+    funding, adjustments = portfolio.funding_quote, portfolio.adjustments
+    for entry in entries:
+        key = f"{entry.venue.value}:{entry.asset}"
+        balances[key] = balances.get(key, ZERO) + entry.amount
+        if entry.kind is EntryKind.FUNDING:
+            funding += entry.amount
+        elif entry.kind is EntryKind.ADJUSTMENT:
+            adjustments += 1
+    return msgspec.structs.replace(portfolio, balances=balances, funding_quote=funding, adjustments=adjustments)
+
+
+def book_fill(portfolio: Portfolio, fill: Fill, *, fee_price: Decimal | None = None) -> Portfolio:
+    """Fold one new fill: ledger, perpetual, fees, and first-in-first-out matching.
+
+    Args:
+        fee_price: quote units per unit of `fee_asset` when the fee is in neither base nor quote.
+
+    Raises:
+        ValueError: the fee is in a third coin and no price for it is given.
+    """
+    told = post(portfolio, entries_of(fill))
+    fee_quote = _fee_in_quote(fill, fee_price)
+    fees = dict(told.fees)
+    key = f"{fill.venue.value}:{fill.fee_asset}"
+    if fill.fee:
+        fees[key] = fees.get(key, ZERO) + fill.fee
+    perp_base, perp_cost = told.perp_base, told.perp_cost
+    if not fill.venue.is_spot:
+        perp_base, perp_cost = _fold_perp(perp_base, perp_cost, fill)
+    told = msgspec.structs.replace(
+        told,
+        perp_base=perp_base,
+        perp_cost=perp_cost,
+        fees=fees,
+        fees_quote=told.fees_quote + fee_quote,
+        fills=told.fills + 1,
+        turnover_quote=told.turnover_quote + fill.value,
+    )
+    moved = fill.quantity - (fill.fee if _fee_is_base(fill) and fill.side is Side.BUY else ZERO)
+    return _match(told, Leg(fill.venue, fill.side, moved, fill.price), fill.traded_at_ns)
+
+
+def _fee_is_base(fill: Fill) -> bool:
+    return fill.venue.is_spot and fill.fee_asset == fill.symbol.base
+
+
+def _fee_in_quote(fill: Fill, fee_price: Decimal | None) -> Decimal:
+    if fill.fee == 0 or fill.fee_asset == fill.symbol.quote:
+        return fill.fee
+    if fill.fee_asset == fill.symbol.base:
+        return fill.fee * fill.price
+    if fee_price is None:
+        raise ValueError(f"no price known for a fee in {fill.fee_asset} on {fill.venue.value}")
+    return fill.fee * fee_price
+
+
+def _fold_perp(base: Decimal, cost: Decimal, fill: Fill) -> tuple[Decimal, Decimal]:
+    change = fill.signed_quantity
+    if base == 0 or (base > 0) == (change > 0):
+        return base + change, cost + change * fill.price
+    if abs(change) <= abs(base):
+        kept = base + change
+        return kept, divide(cost * kept, base) if kept else ZERO
+    crossed = base + change
+    return crossed, crossed * fill.price
+
+
+def _match(portfolio: Portfolio, leg: Leg, at_ns: int) -> Portfolio:
+    legs = list(portfolio.legs)
+    spread, lots = portfolio.spread_quote, portfolio.lots
+    left = leg.quantity
+    while left > 0 and legs and legs[0].side is not leg.side:
+        first = legs[0]
+        quantity = min(left, first.quantity)
+        gained, lots = _realise(first, leg, quantity, lots, at_ns)
+        spread += gained
+        left -= quantity
+        if quantity == first.quantity:
+            legs.pop(0)
+        else:
+            legs[0] = Leg(first.venue, first.side, first.quantity - quantity, first.price)
+    if left > 0:
+        legs.append(Leg(leg.venue, leg.side, left, leg.price))
+    return msgspec.structs.replace(portfolio, legs=tuple(legs), lots=lots, spread_quote=spread)
+
+
+def _realise(
+    first: Leg, second: Leg, quantity: Decimal, lots: tuple[BasisLot, ...], at_ns: int
+) -> tuple[Decimal, tuple[BasisLot, ...]]:
+    buy, sell = (first, second) if first.side is Side.BUY else (second, first)
+    gain = sell.price - buy.price
+    if buy.venue.is_spot == sell.venue.is_spot:
+        return gain * quantity, lots
+    signed = quantity if buy.venue.is_spot else -quantity
+    return _fold_lot(lots, BasisLot(signed, gain, at_ns))
+
+
+def _fold_lot(lots: tuple[BasisLot, ...], new: BasisLot) -> tuple[Decimal, tuple[BasisLot, ...]]:
+    """Lots of the same direction queue up; the opposite direction closes them, oldest first, and realises both gains."""
+    queue = list(lots)
+    left = abs(new.quantity)
+    gained = ZERO
+    while left > 0 and queue and (queue[0].quantity > 0) != (new.quantity > 0):
+        oldest = queue[0]
+        quantity = min(left, abs(oldest.quantity))
+        gained += quantity * (oldest.entry_gain + new.entry_gain)
+        left -= quantity
+        if quantity == abs(oldest.quantity):
+            queue.pop(0)
+        else:
+            sign = 1 if oldest.quantity > 0 else -1
+            rest = (abs(oldest.quantity) - quantity) * sign
+            queue[0] = BasisLot(rest, oldest.entry_gain, oldest.opened_at_ns)
+    if left > 0:
+        queue.append(BasisLot(left if new.quantity > 0 else -left, new.entry_gain, new.opened_at_ns))
+    return gained, tuple(queue)

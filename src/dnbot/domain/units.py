@@ -1,0 +1,113 @@
+"""Money and quantities are `Decimal`; the unit is in the type's name, the direction of rounding in the function's.
+
+`Quantity` is always base units of the symbol. `Contracts` is the perpetual's own size and never base units.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
+from typing import NewType
+
+Price = NewType("Price", Decimal)
+"""Quote units per base unit."""
+Quantity = NewType("Quantity", Decimal)
+"""Base units."""
+Contracts = NewType("Contracts", Decimal)
+"""Perpetual contracts; `Contracts * multiplier` are base units."""
+Money = NewType("Money", Decimal)
+"""Quote units."""
+BasisPoints = NewType("BasisPoints", Decimal)
+"""Hundredths of a percent."""
+
+ZERO = Decimal(0)
+TEN_THOUSAND = Decimal(10_000)
+DIGITS_MAX = 60
+"""No venue sends more digits; a longer number is an attack or a bug."""
+PRECISION = 60
+"""Digits kept by divisions; sums and products of venue numbers stay exact far below it."""
+
+_PLAIN = re.compile(r"-?(?:\d+(?:\.\d*)?|\.\d+)\Z", re.ASCII)
+_EXPONENT = re.compile(r"-?\d+(?:\.\d+)?[eE][+-]?\d{1,2}\Z", re.ASCII)
+
+
+def parse_decimal(text: str) -> Decimal:
+    """Read a number as the venues write it; refuse NaN, infinities, signs and alphabets that are not theirs.
+
+    Raises:
+        ValueError: not a plain decimal (a short exponent form is accepted: one venue documents it), or too long.
+    """
+    if len(text) > DIGITS_MAX or not (_PLAIN.match(text) or _EXPONENT.match(text)):
+        raise ValueError(f"not a decimal number: {text[:DIGITS_MAX]!r}")
+    return Decimal(text)
+
+
+def plain(value: Decimal) -> str:
+    """Write a number without exponent and without trailing zeros, as order endpoints want it."""
+    text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in {"", "-0"} else text
+
+
+def floor_to(value: Decimal, step: Decimal) -> Decimal:
+    """The largest multiple of `step` that is not above `value`."""
+    return _snap(value, step, ROUND_FLOOR)
+
+
+def ceil_to(value: Decimal, step: Decimal) -> Decimal:
+    """The smallest multiple of `step` that is not below `value`."""
+    return _snap(value, step, ROUND_CEILING)
+
+
+def is_multiple(value: Decimal, step: Decimal) -> bool:
+    """Whether `value` sits exactly on the grid of `step`."""
+    return floor_to(value, step) == value
+
+
+def divide(numerator: Decimal, denominator: Decimal) -> Decimal:
+    """A quotient with `PRECISION` digits, whatever the ambient context says."""
+    with localcontext() as context:
+        context.prec = PRECISION
+        return numerator / denominator
+
+
+def bps(part: Decimal, whole: Decimal) -> BasisPoints:
+    """`part / whole` in basis points."""
+    return BasisPoints(divide(part * TEN_THOUSAND, whole))
+
+
+def of_bps(amount: Decimal, rate_bps: Decimal) -> Decimal:
+    """`rate_bps` basis points of `amount`."""
+    return divide(amount * rate_bps, TEN_THOUSAND)
+
+
+def common_step(first: Decimal, second: Decimal) -> Decimal:
+    """The smallest step whose multiples lie on both grids.
+
+    Both steps must be positive; they are scaled to integers, so the result is exact.
+    """
+    if first <= 0 or second <= 0:
+        raise ValueError(f"steps must be positive: {first}, {second}")
+    places = max(_places(first), _places(second))
+    scale = Decimal(10) ** places
+    a, b = int(first * scale), int(second * scale)
+    x, y = a, b
+    while y:
+        x, y = y, x % y
+    return Decimal(a // x * b) / scale
+
+
+def _places(value: Decimal) -> int:
+    exponent = value.normalize().as_tuple().exponent
+    assert isinstance(exponent, int)
+    return max(0, -exponent)
+
+
+def _snap(value: Decimal, step: Decimal, rounding: str) -> Decimal:
+    if step <= 0:
+        raise ValueError(f"step must be positive: {step}")
+    with localcontext() as context:
+        context.prec = PRECISION
+        units = (value / step).to_integral_value(rounding=rounding)
+        return units * step

@@ -1,0 +1,473 @@
+"""What every venue's codec offers: requests to send, and words read from what comes back. No I/O, no clock.
+
+A codec never guesses: a missing deciding field raises `FrameUnreadable` with the raw frame, unknown fields are
+ignored, unknown messages become `UnknownFrame` and are counted by the caller. All quantities are base units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from enum import Enum, Flag, auto
+from typing import Protocol
+
+import msgspec
+
+from dnbot.domain.book import BookDelta, BookSnapshot
+from dnbot.domain.instrument import FeeSchedule, Instrument, Symbol, Venue
+from dnbot.domain.order import Fill, OrderIntent, OrderReport
+from dnbot.domain.position import AccountRow
+
+
+class RequestClass(Enum):
+    """Which rate budget a request spends."""
+
+    PUBLIC = "public"
+    READ = "read"
+    CREATE = "create"
+    CANCEL = "cancel"
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """One HTTP request, already signed when it must be: send `target` byte for byte."""
+
+    method: str
+    target: str
+    """Path and query, exactly as signed; begins with `/`."""
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    budget: RequestClass = RequestClass.PUBLIC
+    weight: int = 1
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """An answered request."""
+
+    status: int
+    headers: dict[str, str]
+    """Lower-case names."""
+    body: bytes
+
+
+class Capability(Flag):
+    """What a private codec can do beyond the common part."""
+
+    NONE = 0
+    POSITION = auto()
+    """Has a perpetual position, margin, an account book and funding."""
+    LISTEN_KEY = auto()
+    """The private stream needs a key from REST, renewed on time."""
+    ORDER_SOCKET = auto()
+    """Orders can also be placed over the private WebSocket."""
+
+
+class AskedTooOften(msgspec.Struct, frozen=True):
+    """Rate limit: nothing was processed."""
+
+    retry_after_s: float
+    text: str
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """A definitive no; nothing was done. `code` is the venue's own."""
+
+    code: str
+    text: str
+    authentication: bool = False
+    clock: bool = False
+    """The request's time was refused: measure the offset again."""
+    unknown_order: bool = False
+    """The order named is not (or no longer) known: re-read, do not infer."""
+
+
+class Unclear(msgspec.Struct, frozen=True):
+    """No definitive answer (5xx, unreadable success, unlisted error): treat a write as ambiguous, a read as no answer."""
+
+    text: str
+
+
+Trouble = AskedTooOften | Refused | Unclear
+
+
+# --- what public frames say -------------------------------------------------------------------------------------------
+class PublicTrade(msgspec.Struct, frozen=True, tag=True):
+    """The market's own trade; `taker_bought` tells the aggressor."""
+
+    venue: Venue
+    price: Decimal
+    quantity: Decimal
+    taker_bought: bool
+    at_ms: int
+
+
+class BookTop(msgspec.Struct, frozen=True, tag=True):
+    """Best bid and ask from a ticker channel: a cross-check of the kept book's freshness. None for an empty side."""
+
+    venue: Venue
+    bid: Decimal | None
+    ask: Decimal | None
+    at_ms: int
+
+
+class Ticker(msgspec.Struct, frozen=True, tag=True):
+    """24 h figures; volume in quote units."""
+
+    venue: Venue
+    last: Decimal
+    volume_quote: Decimal
+    at_ms: int
+
+
+class MarkPrice(msgspec.Struct, frozen=True, tag=True):
+    """Mark and index of the perpetual, quote per base."""
+
+    venue: Venue
+    mark: Decimal
+    index: Decimal
+    at_ms: int
+
+
+class FundingRate(msgspec.Struct, frozen=True, tag=True):
+    """The current estimate: fraction per interval; positive means that shorts receive."""
+
+    venue: Venue
+    rate: Decimal
+    interval_s: int
+    next_at_s: int
+
+
+class Subscribed(msgspec.Struct, frozen=True, tag=True):
+    """A subscription was acknowledged."""
+
+    channel: str
+
+
+class SubscriptionRefused(msgspec.Struct, frozen=True, tag=True):
+    """A subscription was refused: a start-up error."""
+
+    channel: str
+    text: str
+
+
+class Pong(msgspec.Struct, frozen=True, tag=True):
+    """The answer to our ping."""
+
+
+class UpgradeAhead(msgspec.Struct, frozen=True, tag=True):
+    """The venue announces maintenance: reconnect soon."""
+
+    text: str
+
+
+class UnknownFrame(msgspec.Struct, frozen=True, tag=True):
+    """Readable, but nothing we know; counted."""
+
+    text: str
+
+
+class Delta(msgspec.Struct, frozen=True, tag=True):
+    """A book increment."""
+
+    delta: BookDelta
+
+
+PublicMessage = (
+    Delta | PublicTrade | BookTop | Ticker | MarkPrice | FundingRate | Subscribed | SubscriptionRefused | Pong
+    | UpgradeAhead | UnknownFrame
+)
+
+
+# --- what private frames and replies say ------------------------------------------------------------------------------
+class Balance(msgspec.Struct, frozen=True, tag=True):
+    """One asset of one venue as the venue reports it. `total` includes what is locked; excludes unrealised profit."""
+
+    venue: Venue
+    asset: str
+    total: Decimal
+    available: Decimal
+    at_ms: int = 0
+
+
+class PositionReport(msgspec.Struct, frozen=True, tag=True):
+    """The perpetual position as reported: signed base units (negative is short). None: the frame does not say."""
+
+    venue: Venue
+    base: Decimal
+    entry_price: Decimal
+    mark_price: Decimal | None
+    liquidation_price: Decimal | None
+    leverage: Decimal | None
+    is_cross: bool | None
+    adl_rank: int | None
+    at_ms: int
+    update_id: int = 0
+
+
+class OrderNews(msgspec.Struct, frozen=True, tag=True):
+    """A stream's or reply's word on an order."""
+
+    report: OrderReport
+
+
+class FillNews(msgspec.Struct, frozen=True, tag=True):
+    """A stream's word on one trade of ours. `fill.client_order_id` may be empty."""
+
+    fill: Fill
+
+
+class SocketReply(msgspec.Struct, frozen=True, tag=True):
+    """The answer to an order sent over the socket; `acknowledged` alone means nothing about acceptance."""
+
+    request_id: str
+    acknowledged: bool
+    report: OrderReport | None
+    trouble: Trouble | None
+
+
+PrivateMessage = (
+    Balance | PositionReport | OrderNews | FillNews | SocketReply | Subscribed | SubscriptionRefused | Pong
+    | UpgradeAhead | UnknownFrame
+)
+
+
+class AccountFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked once at start: who we are, what the account is, what the key may do."""
+
+    venue: Venue
+    user_id: str
+    mode: str
+    """classic, unified, single, ... in the venue's words."""
+    problem: str | None
+    """Why the bot must refuse this account (dual mode, unsupported unified mode, no trade permission); None if fine."""
+    warnings: tuple[str, ...] = ()
+
+
+class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a venue lives; URLs are split already. `rest_prefix` such as `/api/v4` is part of what is signed."""
+
+    rest_host: str
+    rest_port: int
+    rest_prefix: str
+    ws_host: str
+    ws_port: int
+    ws_path: str
+    tls: bool = True
+
+
+class PublicCodec(Protocol):
+    """Public domain of one venue and one symbol: cannot sign anything."""
+
+    venue: Venue
+    symbol: Symbol
+    ping_interval_s: float
+
+    def instrument_requests(self) -> tuple[Request, ...]:
+        """The reads that describe the instrument."""
+        ...
+
+    def instrument(self, replies: Sequence[Reply]) -> Instrument:
+        """The instrument from the replies, in the same order. Must be called before any frame is decoded: it sets the
+        contract multiplier."""
+        ...
+
+    def server_time_request(self) -> Request:
+        """A cheap read that tells the venue's clock."""
+        ...
+
+    def server_time_ms(self, reply: Reply) -> int:
+        """The venue's clock, ms."""
+        ...
+
+    def snapshot_request(self) -> Request:
+        """A book deep enough for the subscribed increments."""
+        ...
+
+    def snapshot(self, reply: Reply) -> BookSnapshot:
+        """The book with its update id."""
+        ...
+
+    def stream_target(self) -> str:
+        """Path and query of the WebSocket."""
+        ...
+
+    def stream_headers(self) -> tuple[tuple[str, str], ...]:
+        """Headers of the upgrade request."""
+        ...
+
+    def subscribe_frames(self, now_s: int) -> tuple[str, ...]:
+        """Frames that subscribe to books, tops, trades, tickers (and mark, index, funding on the perpetual)."""
+        ...
+
+    def ping_frame(self, now_s: int) -> str:
+        """The application's own ping."""
+        ...
+
+    def decode(self, frame: str | bytes) -> tuple[PublicMessage, ...]:
+        """Words from one frame. Raises FrameUnreadable."""
+        ...
+
+    def trouble(self, reply: Reply) -> Trouble | None:
+        """None for a success; otherwise what kind of no."""
+        ...
+
+
+class PrivateCodec(Protocol):
+    """Private domain of one venue and one symbol. Signs; `now_ms` is always the *venue's* clock as we estimate it."""
+
+    venue: Venue
+    symbol: Symbol
+    capabilities: Capability
+    ping_interval_s: float
+
+    def learn_instrument(self, instrument: Instrument) -> None:
+        """Tell the codec lots, ticks and multiplier; required before orders or fills are handled."""
+        ...
+
+    # start
+    def facts_requests(self, now_ms: int) -> tuple[Request, ...]:
+        """Reads for `facts` (account detail, mode, permissions)."""
+        ...
+
+    def facts(self, replies: Sequence[Reply]) -> AccountFacts:
+        """Account facts; a refusal among the replies is read into `problem`."""
+        ...
+
+    def fees_requests(self, now_ms: int) -> tuple[Request, ...]:
+        """Reads of this account's fee rates."""
+        ...
+
+    def fees(self, replies: Sequence[Reply]) -> FeeSchedule:
+        """This account's rates."""
+        ...
+
+    # account
+    def balances_request(self, now_ms: int) -> Request:
+        """All balances of the account."""
+        ...
+
+    def balances(self, reply: Reply) -> tuple[Balance, ...]:
+        """Every asset with a balance (a listed asset may be zero; an unlisted one is zero)."""
+        ...
+
+    def open_orders_request(self, now_ms: int) -> Request:
+        """All open orders of the symbol (first page; at most 100)."""
+        ...
+
+    def finished_orders_request(self, now_ms: int, since_ms: int) -> Request:
+        """Orders of the symbol that ended (or were created, where the venue filters so) since `since_ms`."""
+        ...
+
+    def orders(self, reply: Reply) -> tuple[OrderReport, ...]:
+        """Orders of a list reply."""
+        ...
+
+    def trades_request(self, now_ms: int, since_ms: int, page: int) -> Request:
+        """Our trades of the symbol since `since_ms`; pages count from 0."""
+        ...
+
+    def trades(self, reply: Reply) -> tuple[Fill, ...]:
+        """Our trades."""
+        ...
+
+    def trades_page_size(self) -> int:
+        """A full page means: ask for the next."""
+        ...
+
+    # perpetual only (Capability.POSITION)
+    def position_request(self, now_ms: int) -> Request:
+        """The position of the contract."""
+        ...
+
+    def position(self, reply: Reply) -> PositionReport:
+        """The position; a never-touched contract is zero."""
+        ...
+
+    def account_rows_request(self, now_ms: int, since_ms: int, page: int) -> Request:
+        """The account book since `since_ms`."""
+        ...
+
+    def account_rows(self, reply: Reply) -> tuple[AccountRow, ...]:
+        """Rows of the account book."""
+        ...
+
+    def leverage_requests(self, now_ms: int, leverage: int, margin_mode: str) -> tuple[Request, ...]:
+        """Set leverage and margin mode ('cross' or 'isolated')."""
+        ...
+
+    # orders
+    def place_request(self, intent: OrderIntent, now_ms: int, expires_at_ms: int) -> Request:
+        """Create, with the venue's own expiry. Times are the venue's clock."""
+        ...
+
+    def placed(self, reply: Reply, intent: OrderIntent) -> OrderReport:
+        """The create's answer (a success reply). Status OPEN where the reply does not say."""
+        ...
+
+    def order_request(self, venue_order_id: str, now_ms: int) -> Request:
+        """Read one order by the venue's id."""
+        ...
+
+    def order(self, reply: Reply) -> OrderReport:
+        """One order."""
+        ...
+
+    def cancel_request(self, venue_order_id: str, now_ms: int) -> Request:
+        """Cancel one order by the venue's id."""
+        ...
+
+    # stream
+    def stream_target(self, listen_key: str) -> str:
+        """Path and query of the private WebSocket."""
+        ...
+
+    def stream_headers(self) -> tuple[tuple[str, str], ...]:
+        """Headers of the upgrade request."""
+        ...
+
+    def subscribe_frames(self, now_s: int, user_id: str) -> tuple[str, ...]:
+        """Frames that log in and subscribe to orders, trades, balances (and positions)."""
+        ...
+
+    def ping_frame(self, now_s: int) -> str:
+        """The application's own ping."""
+        ...
+
+    def decode(self, frame: str | bytes) -> tuple[PrivateMessage, ...]:
+        """Words from one frame. Raises FrameUnreadable."""
+        ...
+
+    # listen key (Capability.LISTEN_KEY)
+    def listen_key_request(self, now_ms: int) -> Request:
+        """Ask for a stream key."""
+        ...
+
+    def listen_key(self, reply: Reply) -> str:
+        """The stream key."""
+        ...
+
+    def renew_listen_key_request(self, listen_key: str, now_ms: int) -> Request:
+        """Extend a stream key."""
+        ...
+
+    def drop_listen_key_request(self, listen_key: str, now_ms: int) -> Request:
+        """End a stream key."""
+        ...
+
+    # order socket (Capability.ORDER_SOCKET)
+    def socket_login_frame(self, now_s: int, request_id: str) -> str:
+        """Log in for trading over the socket."""
+        ...
+
+    def socket_place_frame(
+        self, intent: OrderIntent, now_s: int, request_id: str, expires_at_ms: int
+    ) -> str:
+        """Create over the socket."""
+        ...
+
+    def socket_cancel_frame(self, venue_order_id: str, now_s: int, request_id: str) -> str:
+        """Cancel over the socket."""
+        ...
+
+    def trouble(self, reply: Reply) -> Trouble | None:
+        """None for a success; otherwise what kind of no. Only listed codes are `Refused`; the rest is `Unclear`."""
+        ...
