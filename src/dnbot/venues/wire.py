@@ -254,6 +254,19 @@ class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
     tls: bool = True
 
 
+class Signer(Protocol):
+    """The one thing a private codec gets of the credentials: it can have bytes signed, never read the secret."""
+
+    @property
+    def key_id(self) -> str:
+        """The API key that goes into a header or frame."""
+        ...
+
+    def hmac_hex(self, algorithm: str, message: bytes) -> str:
+        """Lower-case hex HMAC of `message`; `algorithm` is `sha256` or `sha512`."""
+        ...
+
+
 class PublicCodec(Protocol):
     """Public domain of one venue and one symbol: cannot sign anything."""
 
