@@ -1,0 +1,76 @@
+"""What every test shares: one hypothesis profile, and the rule that no skip goes unnoticed.
+
+Environment:
+    DNBOT_CI=1           a skip whose reason is not in ALLOWED_SKIPS fails
+    DNBOT_EXAMPLES=500   examples for each property test (default 60)
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import hypothesis
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+# A skip may say only that something which no checkout can contain is not on this machine.
+ALLOWED_SKIPS = (
+    "shared data absent",  # recorded traffic and market data that may not be published
+    "no chromium",  # the dashboard is also tested without a browser
+    "no container engine",
+    "no user namespaces",  # embedded PostgreSQL as root needs them; as any other user it does not
+)
+
+hypothesis.settings.register_profile(
+    "dnbot",
+    max_examples=int(os.environ.get("DNBOT_EXAMPLES", "60")),
+    deadline=None,  # how long an example takes says nothing about whether it is right
+    derandomize=True,  # the same commit gives the same answer
+    database=None,
+)
+hypothesis.settings.load_profile("dnbot")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test that skips without an allowed reason, under DNBOT_CI."""
+    report = yield
+    if not hasattr(report, "wasxfail"):
+        refuse_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Fail a module that skips as a whole without an allowed reason, under DNBOT_CI."""
+    report = yield
+    refuse_skip(report)
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how many tests were skipped, by reason."""
+    reasons = Counter(skip_reason(report) for report in terminalreporter.stats.get("skipped", []))
+    terminalreporter.write_line(f"skips: {sum(reasons.values())}")
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.write_line(f"  {count} x {reason}")
+
+
+def refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Turn a skip that ALLOWED_SKIPS does not name into a failure, under DNBOT_CI."""
+    if not report.skipped or os.environ.get("DNBOT_CI") != "1":
+        return
+    reason = skip_reason(report)
+    if not any(allowed in reason for allowed in ALLOWED_SKIPS):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and under DNBOT_CI=1 this reason is not allowed: {reason}"
+
+
+def skip_reason(report: pytest.TestReport | pytest.CollectReport) -> str:
+    """Return the reason that the test gave."""
+    text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return text.removeprefix("Skipped: ")
