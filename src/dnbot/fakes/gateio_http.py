@@ -1,0 +1,184 @@
+"""One REST call as Gate's services see it, the table of routes, and the reply with its headers.
+
+Source: Gate API v4 docs, "HTTP convention", "Return Format", "Pagination", "Trace ID" and "Request latency trace".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from urllib.parse import parse_qsl
+
+import attrs
+import msgspec
+
+from . import gateio_errors as errors
+from .gateio_json import encode, microseconds, plain
+from .gateio_limits import Limit, Quota
+
+PREFIX = "/api/v4"
+
+
+@attrs.frozen
+class Call:
+    """One request that passed the gateway; `account_id` is empty on public routes. Header names are lowercase."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+    now_ns: int
+    account_id: str = ""
+    uid: int = 0
+    args: Mapping[str, str] = attrs.field(factory=dict)
+
+    @property
+    def params(self) -> dict[str, str]:
+        """Query arguments, unescaped."""
+        return dict(parse_qsl(self.query, keep_blank_values=True))
+
+    @property
+    def decimal_sizes(self) -> bool:
+        """True when the client speaks `X-Gate-Size-Decimal: 1`."""
+        return self.headers.get("x-gate-size-decimal") == "1"
+
+    def required(self, name: str) -> str:
+        """One query argument; MISSING_REQUIRED_PARAM when absent."""
+        value = self.params.get(name, "")
+        if not value:
+            raise errors.missing_param(name)
+        return value
+
+    def integer(self, name: str, default: int, low: int, high: int) -> int:
+        """One integer query argument within its documented range."""
+        text = self.params.get(name, "")
+        if not text:
+            return default
+        if not re.fullmatch(r"-?\d{1,18}", text) or not low <= int(text) <= high:
+            raise errors.invalid_value(f"Invalid parameter `{name}` with value: {text}")
+        return int(text)
+
+    def json_object(self) -> dict[str, Any]:
+        """The body as a JSON object; INVALID_REQUEST_BODY otherwise. Numbers keep their digits as `Decimal`."""
+        return as_object(decode_body(self.body))
+
+
+def decode_body(body: bytes) -> Any:
+    """Any JSON value, fractional numbers as `Decimal`; raises GateError for what is not JSON."""
+    try:
+        return msgspec.json.Decoder(float_hook=Decimal).decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise errors.invalid_body() from error
+
+
+def as_object(value: Any) -> dict[str, Any]:
+    """The value itself when it is a JSON object."""
+    if not isinstance(value, dict):
+        raise errors.invalid_body()
+    return value
+
+
+def as_decimal(value: Any) -> Decimal | None:
+    """A finite number from JSON text or a JSON number, or None when it is neither."""
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        return None
+    try:
+        amount = Decimal(value)
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() else None
+
+
+@attrs.frozen
+class Reply:
+    """Status, JSON value and headers beyond the common ones."""
+
+    value: Any
+    status: int = 200
+    headers: Sequence[tuple[str, str]] = ()
+
+
+def contracts(size: Decimal, decimal_sizes: bool) -> int | str:
+    """A futures size on the wire: an integer cut toward zero, or a decimal string for clients that opted in."""
+    return plain(size) if decimal_sizes else int(size)
+
+
+def page(rows: list[Any], call: Call, *, limit_default: int = 100, limit_max: int = 1000) -> Reply:
+    """Futures style `limit` and `offset` with their X-Pagination headers."""
+    limit = call.integer("limit", limit_default, 1, limit_max)
+    offset = call.integer("offset", 0, 0, 10**9)
+    headers = [("X-Pagination-Limit", str(limit)), ("X-Pagination-Offset", str(offset))]
+    headers.append(("X-Pagination-Total", str(len(rows))))
+    return Reply(rows[offset : offset + limit], headers=headers)
+
+
+def numbered_page(rows: list[Any], call: Call, *, limit_default: int = 100, limit_max: int = 1000) -> Reply:
+    """Spot style `page` (from 1) and `limit` with their X-Pagination headers."""
+    limit = call.integer("limit", limit_default, 1, limit_max)
+    number = call.integer("page", 1, 1, 10**6)
+    headers = [("X-Pagination-Page", str(number)), ("X-Pagination-Limit", str(limit))]
+    headers.append(("X-Pagination-Total", str(len(rows))))
+    start = (number - 1) * limit
+    return Reply(rows[start : start + limit], headers=headers)
+
+
+@attrs.frozen
+class Route:
+    """One endpoint: `expires` marks the ones that honour `x-gate-exptime`, `lagging` the book snapshots."""
+
+    method: str
+    pattern: re.Pattern[str]
+    answer: Callable[[Call], Reply]
+    limit: Limit
+    private: bool
+    expires: bool = False
+    lagging: bool = False
+    per_market: bool = False
+
+    @property
+    def bucket(self) -> str:
+        """Endpoint groups with their own name share one bucket; the rest count per endpoint."""
+        return "" if self.limit.name not in ("public", "private") else f"{self.method} {self.pattern.pattern}"
+
+
+def route(
+    method: str,
+    template: str,
+    answer: Callable[[Call], Reply],
+    limit: Limit,
+    *,
+    private: bool = True,
+    expires: bool = False,
+    lagging: bool = False,
+    per_market: bool = False,
+) -> Route:
+    """A route from a template such as `/spot/orders/{order_id}`."""
+    pattern = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template))
+    return Route(method, pattern, answer, limit, private, expires, lagging, per_market)
+
+
+def find_route(routes: Sequence[Route], method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+    """The endpoint of a path without its `/api/v4` prefix, and the names in it."""
+    for candidate in routes:
+        match = candidate.pattern.fullmatch(path)
+        if match is not None and candidate.method == method:
+            return candidate, match.groupdict()
+    return None
+
+
+def common_headers(in_ns: int, out_ns: int, trace_id: str, quota: Quota) -> list[tuple[str, str]]:
+    """Headers of every reply."""
+    return [
+        ("Content-Type", "application/json"),
+        ("X-In-Time", str(microseconds(in_ns))),
+        ("X-Out-Time", str(microseconds(out_ns))),
+        ("X-Gate-Trace-ID", trace_id),
+        *quota.headers(),
+    ]
+
+
+def reply_body(reply: Reply) -> bytes:
+    return encode(reply.value)

@@ -1,0 +1,84 @@
+"""Who listens to what on one Gate socket address, and the bounded queue that stands between a push and a slow client.
+
+A publisher is a plain function and never waits: a client whose queue is full is dropped, as an exchange does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import trio
+
+from .gateio_ws_frames import update
+
+Topic = tuple[str, ...]
+
+QUEUE_FRAMES_MAX = 4096
+
+
+@attrs.define(eq=False)
+class Subscriber:
+    """The sending half of one connection."""
+
+    conn_id: str
+    decimal_sizes: bool
+    topics: dict[Topic, None] = attrs.field(factory=dict)
+    dropped: trio.Event = attrs.field(factory=trio.Event)
+    _queue: tuple[trio.MemorySendChannel[bytes], trio.MemoryReceiveChannel[bytes]] = attrs.field(
+        factory=lambda: trio.open_memory_channel[bytes](QUEUE_FRAMES_MAX)
+    )
+
+    @property
+    def outgoing(self) -> trio.MemoryReceiveChannel[bytes]:
+        """Frames still to be written, oldest first."""
+        return self._queue[1]
+
+    def push(self, frame: bytes) -> None:
+        """Queue one frame, or give the client up when it has stopped reading."""
+        try:
+            self._queue[0].send_nowait(frame)
+        except trio.WouldBlock:
+            self.dropped.set()
+
+
+@attrs.define
+class Hub:
+    """Subscriptions of all connections of one product; delivery order is subscription order."""
+
+    now_ns: Callable[[], int]
+    _by_topic: dict[Topic, dict[Subscriber, None]] = attrs.field(factory=dict)
+
+    def add(self, subscriber: Subscriber, topic: Topic) -> None:
+        self._by_topic.setdefault(topic, {})[subscriber] = None
+        subscriber.topics[topic] = None
+
+    def remove(self, subscriber: Subscriber, topic: Topic) -> None:
+        subscriber.topics.pop(topic, None)
+        listeners = self._by_topic.get(topic, {})
+        listeners.pop(subscriber, None)
+        if not listeners:
+            self._by_topic.pop(topic, None)
+
+    def remove_all(self, subscriber: Subscriber) -> None:
+        for topic in list(subscriber.topics):
+            self.remove(subscriber, topic)
+
+    def listens(self, topic: Topic) -> bool:
+        return topic in self._by_topic
+
+    def publish(self, topics: tuple[Topic, ...], result: Callable[[bool], Any], channel: str | None = None) -> None:
+        """Push one update to everybody on any of `topics`, once each.
+
+        `result(decimal_sizes)` builds the result object; it is called and encoded at most once per form.
+        """
+        listeners: dict[Subscriber, None] = {}
+        for topic in topics:
+            listeners |= self._by_topic.get(topic, {})
+        frames: dict[bool, bytes] = {}
+        for subscriber in listeners:
+            form = subscriber.decimal_sizes
+            if form not in frames:
+                frames[form] = update(channel or topics[0][0], self.now_ns(), result(form))
+            subscriber.push(frames[form])
