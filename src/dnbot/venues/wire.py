@@ -7,14 +7,21 @@ ignored, unknown messages become `UnknownFrame` and are counted by the caller. A
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from enum import Enum, Flag, auto
 from typing import Protocol
 
 import msgspec
 
+from dnbot.domain.account import AccountFacts as AccountFacts
+from dnbot.domain.account import Balance as Balance
+from dnbot.domain.account import PositionReport as PositionReport
 from dnbot.domain.book import BookDelta, BookSnapshot
 from dnbot.domain.instrument import FeeSchedule, Instrument, Symbol, Venue
+from dnbot.domain.market import BookTop as BookTop
+from dnbot.domain.market import FundingRate as FundingRate
+from dnbot.domain.market import MarkPrice as MarkPrice
+from dnbot.domain.market import PublicTrade as PublicTrade
+from dnbot.domain.market import Ticker as Ticker
 from dnbot.domain.order import Fill, OrderIntent, OrderReport
 from dnbot.domain.position import AccountRow
 
@@ -90,52 +97,6 @@ Trouble = AskedTooOften | Refused | Unclear
 
 
 # --- what public frames say -------------------------------------------------------------------------------------------
-class PublicTrade(msgspec.Struct, frozen=True, tag=True):
-    """The market's own trade; `taker_bought` tells the aggressor."""
-
-    venue: Venue
-    price: Decimal
-    quantity: Decimal
-    taker_bought: bool
-    at_ms: int
-
-
-class BookTop(msgspec.Struct, frozen=True, tag=True):
-    """Best bid and ask from a ticker channel: a cross-check of the kept book's freshness. None for an empty side."""
-
-    venue: Venue
-    bid: Decimal | None
-    ask: Decimal | None
-    at_ms: int
-
-
-class Ticker(msgspec.Struct, frozen=True, tag=True):
-    """24 h figures; volume in quote units."""
-
-    venue: Venue
-    last: Decimal
-    volume_quote: Decimal
-    at_ms: int
-
-
-class MarkPrice(msgspec.Struct, frozen=True, tag=True):
-    """Mark and index of the perpetual, quote per base."""
-
-    venue: Venue
-    mark: Decimal
-    index: Decimal
-    at_ms: int
-
-
-class FundingRate(msgspec.Struct, frozen=True, tag=True):
-    """The current estimate: fraction per interval; positive means that shorts receive."""
-
-    venue: Venue
-    rate: Decimal
-    interval_s: int
-    next_at_s: int
-
-
 class Subscribed(msgspec.Struct, frozen=True, tag=True):
     """A subscription was acknowledged."""
 
@@ -178,31 +139,6 @@ PublicMessage = (
 
 
 # --- what private frames and replies say ------------------------------------------------------------------------------
-class Balance(msgspec.Struct, frozen=True, tag=True):
-    """One asset of one venue as the venue reports it. `total` includes what is locked; excludes unrealised profit."""
-
-    venue: Venue
-    asset: str
-    total: Decimal
-    available: Decimal
-    at_ms: int = 0
-
-
-class PositionReport(msgspec.Struct, frozen=True, tag=True):
-    """The perpetual position as reported: signed base units (negative is short). None: the frame does not say."""
-
-    venue: Venue
-    base: Decimal
-    entry_price: Decimal
-    mark_price: Decimal | None
-    liquidation_price: Decimal | None
-    leverage: Decimal | None
-    is_cross: bool | None
-    adl_rank: int | None
-    at_ms: int
-    update_id: int = 0
-
-
 class OrderNews(msgspec.Struct, frozen=True, tag=True):
     """A stream's or reply's word on an order."""
 
@@ -228,18 +164,6 @@ PrivateMessage = (
     Balance | PositionReport | OrderNews | FillNews | SocketReply | Subscribed | SubscriptionRefused | Pong
     | UpgradeAhead | UnknownFrame
 )
-
-
-class AccountFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked once at start: who we are, what the account is, what the key may do."""
-
-    venue: Venue
-    user_id: str
-    mode: str
-    """classic, unified, single, ... in the venue's words."""
-    problem: str | None
-    """Why the bot must refuse this account (dual mode, unsupported unified mode, no trade permission); None if fine."""
-    warnings: tuple[str, ...] = ()
 
 
 class Endpoints(msgspec.Struct, frozen=True, kw_only=True):

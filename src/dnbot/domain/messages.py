@@ -1,0 +1,402 @@
+"""Every struct that travels on a channel. Events are past tense, commands imperative; all frozen and tagged.
+
+Channels: market (feeds to analytics), inbox (everything to the machine), orders (machine to desks and execution),
+records (machine to journal), alerts, view.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from dnbot.domain.account import AccountFacts, Balance, PositionReport
+from dnbot.domain.instrument import FeeSchedule, Instrument, Venue
+from dnbot.domain.market import BookView, FundingRate, MarketView, MarkPrice, PublicTrade, Ticker
+from dnbot.domain.order import Fill, Order, OrderIntent, OrderReport
+from dnbot.domain.pair import Declined, Opportunity, PairEdge
+from dnbot.domain.position import AccountRow, LedgerEntry, Portfolio
+
+
+# --- market: feeds -> analytics ---------------------------------------------------------------------------------------
+class FeedUp(msgspec.Struct, frozen=True, tag=True):
+    """A venue's book is synced and its stream delivers."""
+
+    venue: Venue
+
+
+class FeedDown(msgspec.Struct, frozen=True, tag=True):
+    """A venue's book may not be used."""
+
+    venue: Venue
+    why: str
+
+
+class InstrumentChanged(msgspec.Struct, frozen=True, tag=True):
+    """The instrument as read now: at start, and whenever a poll finds it different."""
+
+    instrument: Instrument
+
+
+MarketEvent = BookView | FeedUp | FeedDown | InstrumentChanged | PublicTrade | Ticker | MarkPrice | FundingRate
+
+
+# --- inbox: everyone -> machine ---------------------------------------------------------------------------------------
+class Signal(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """The market as analytics sees it after one batch: one view, six edges (fewer while a book is missing)."""
+
+    market: MarketView
+    edges: tuple[PairEdge, ...]
+    at_s: float
+
+
+class SessionUp(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """A private stream is proven live."""
+
+    venue: Venue
+    facts: AccountFacts
+    fees: FeeSchedule
+
+
+class SessionDown(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """A private stream is gone; what it would have said must be read over REST."""
+
+    venue: Venue
+    why: str
+
+
+class AccountRead(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """One complete REST read of one venue's account: every list answered, all pages. A partial read is never sent."""
+
+    venue: Venue
+    balances: tuple[Balance, ...]
+    position: PositionReport | None
+    open_orders: tuple[OrderReport, ...]
+    fills: tuple[Fill, ...]
+    """Our trades in the window since the last booked one (overlapping; deduplicated by trade id)."""
+    rows: tuple[AccountRow, ...]
+    """Account-book rows in the window (perpetual only)."""
+    began_s: float
+    """Monotonic clock before the first of its requests left: nothing known later than this is contradicted by it."""
+    ended_s: float
+    why: str
+    """`connect`, `recovery`, `schedule`, `prepare`, `final`."""
+
+
+class BalanceChanged(msgspec.Struct, frozen=True, tag=True):
+    """A private stream's word on a balance."""
+
+    balance: Balance
+    received_s: float
+
+
+class PositionChanged(msgspec.Struct, frozen=True, tag=True):
+    """A private stream's word on the position."""
+
+    position: PositionReport
+    received_s: float
+
+
+class OrderReported(msgspec.Struct, frozen=True, tag=True):
+    """News of one order, from whatever source; folded by client id, or by venue id when that is missing."""
+
+    report: OrderReport
+
+
+class FillReported(msgspec.Struct, frozen=True, tag=True):
+    """One trade of ours, from whatever source; deduplicated by (venue, trade id)."""
+
+    fill: Fill
+
+
+class OrderSent(msgspec.Struct, frozen=True, tag=True):
+    """The desk is about to hand the bytes over."""
+
+    client_order_id: str
+    at_ns: int
+
+
+class OrderAnswered(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """What came of a create. `outcome`: accepted, refused, not_sent, ambiguous, no_effect."""
+
+    client_order_id: str
+    outcome: str
+    code: str = ""
+    text: str = ""
+    at_ns: int
+    sent_to_answer_us: int = 0
+
+
+class PairCommitted(msgspec.Struct, frozen=True, tag=True):
+    """Both intents are durable and were handed to the desks."""
+
+    execution_id: str
+    at_ns: int
+
+
+class PairAborted(msgspec.Struct, frozen=True, tag=True):
+    """Nothing was sent: the store or the gate refused."""
+
+    execution_id: str
+    reason: str
+    text: str
+    at_ns: int
+
+
+class Fault(msgspec.Struct, frozen=True, tag=True):
+    """A supervised child failed; it is being restarted."""
+
+    child: str
+    what: str
+    error: str
+    """The error's class name."""
+
+
+class Tick(msgspec.Struct, frozen=True, tag=True):
+    """The clock: wall nanoseconds and monotonic seconds."""
+
+    now_ns: int
+    now_s: float
+
+
+class Stop(msgspec.Struct, frozen=True, tag=True):
+    """Leave: settle, cancel, hold or flatten, persist, exit."""
+
+    why: str
+    policy: str = ""
+    """`hold`, `flatten`, or empty for the configured one."""
+
+
+class SetMode(msgspec.Struct, frozen=True, tag=True):
+    """A person changes the trading mode, with a reason."""
+
+    mode: str
+    why: str
+    by: str = "operator"
+
+
+class StoreLost(msgspec.Struct, frozen=True, tag=True):
+    """The journal or a commit met a database that does not answer: no new risk until `StoreFound`."""
+
+    what: str
+
+
+class StoreFound(msgspec.Struct, frozen=True, tag=True):
+    """The database answers again."""
+
+
+Control = Stop | SetMode
+AccountEvent = (
+    SessionUp | SessionDown | AccountRead | BalanceChanged | PositionChanged | OrderReported | FillReported | OrderSent
+    | OrderAnswered | PairCommitted | PairAborted
+)
+InboxEvent = Signal | AccountEvent | Fault | Control | Tick | StoreLost | StoreFound
+
+
+# --- orders: machine -> execution and desks ---------------------------------------------------------------------------
+class ExecutePair(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """Commit both intents with their evidence, then hand both to their desks in the same turn."""
+
+    execution_id: str
+    intents: tuple[OrderIntent, ...]
+    opportunity: Opportunity
+
+
+class PlaceOrder(msgspec.Struct, frozen=True, tag=True):
+    """Send this intent, once. `committed` tells that the intent is durable already."""
+
+    intent: OrderIntent
+    committed: bool = False
+
+
+class CancelOrder(msgspec.Struct, frozen=True, tag=True):
+    """Cancel one order by the venue's id; repeated until the venue says that it is gone."""
+
+    venue: Venue
+    venue_order_id: str
+    client_order_id: str
+
+
+class CancelAll(msgspec.Struct, frozen=True, tag=True):
+    """Cancel every open order with our prefix on one venue, whatever its epoch; foreign orders are never touched."""
+
+    venue: Venue
+
+
+class ResolveOrder(msgspec.Struct, frozen=True, tag=True):
+    """Find out what became of an intent: lists and trades, until the evidence is complete."""
+
+    intent: OrderIntent
+    venue_order_id: str = ""
+
+
+class ReadAccount(msgspec.Struct, frozen=True, tag=True):
+    """Read the whole account of one venue over REST."""
+
+    venue: Venue
+    why: str
+
+
+Command = ExecutePair | PlaceOrder | CancelOrder | CancelAll | ResolveOrder | ReadAccount
+
+
+# --- records: machine -> journal --------------------------------------------------------------------------------------
+class StateChanged(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """An edge of the state table was taken."""
+
+    sequence: int
+    from_state: str
+    to_state: str
+    trigger: str
+    why: str
+    at_ns: int
+
+
+class ModeChanged(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """The trading mode changed."""
+
+    from_mode: str
+    to_mode: str
+    why: str
+    by: str
+    at_ns: int
+
+
+class OpportunityTaken(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """An opportunity went to execution."""
+
+    execution_id: str
+    opportunity: Opportunity
+    at_ns: int
+
+
+class OpportunityDeclined(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """An edge above its requirement was not traded; `count` merges repeats of the same reason within a second."""
+
+    declined: Declined
+    count: int
+    at_ns: int
+
+
+class OrderChanged(msgspec.Struct, frozen=True, tag=True):
+    """The order as it is now."""
+
+    order: Order
+    at_ns: int
+
+
+class FillBooked(msgspec.Struct, frozen=True, tag=True):
+    """A new fill with the ledger entries it caused."""
+
+    fill: Fill
+    entries: tuple[LedgerEntry, ...]
+    execution_id: str
+    at_ns: int
+
+
+class RowBooked(msgspec.Struct, frozen=True, tag=True):
+    """Ledger entries that come from no fill: account-book rows, opening balances, adjustments."""
+
+    entries: tuple[LedgerEntry, ...]
+    at_ns: int
+
+
+class PortfolioSaved(msgspec.Struct, frozen=True, tag=True):
+    """The fold so far: written in the same transaction as the fills before it, read at the next start."""
+
+    portfolio: Portfolio
+    at_ns: int
+
+
+class ExecutionClosed(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """One pair came to its end: trade record, position tracking and metrics go in one transaction."""
+
+    execution_id: str
+    pair_name: str
+    purpose: str
+    status: str
+    """complete, partial, repaired, failed."""
+    bought: Decimal
+    sold: Decimal
+    """Base units filled on the two legs."""
+    gross_quote: Decimal
+    fees_quote: Decimal
+    net_quote: Decimal
+    """Σ sells - Σ buys, fees valued in quote, and their difference, over this execution's own fills."""
+    estimate_net_quote: Decimal
+    residual_base: Decimal
+    started_at_ns: int
+    ended_at_ns: int
+    naked_ms: int
+    ambiguous: bool
+    delta_base: Decimal
+    spot_base: Decimal
+    perp_base: Decimal
+
+
+class BalancesSampled(msgspec.Struct, frozen=True, tag=True):
+    """What the venue reported, with our own figure beside it."""
+
+    venue: Venue
+    asset: str
+    reported: Decimal
+    ledger: Decimal
+    at_ns: int
+
+
+class PositionSampled(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """Inventory, perpetual and delta at one moment."""
+
+    spot_gate: Decimal
+    spot_mexc: Decimal
+    perp_base: Decimal
+    delta_base: Decimal
+    mark: Decimal | None
+    liquidation_price: Decimal | None
+    equity_quote: Decimal | None
+    realised_quote: Decimal
+    at_ns: int
+
+
+class FundingSampled(msgspec.Struct, frozen=True, tag=True):
+    """The funding estimate as read."""
+
+    funding: FundingRate
+    mark: MarkPrice | None
+    at_ns: int
+
+
+class BookTopSampled(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """Best bid and ask of one venue."""
+
+    venue: Venue
+    bid: Decimal
+    bid_quantity: Decimal
+    ask: Decimal
+    ask_quantity: Decimal
+    update_id: int
+    at_ns: int
+
+
+class MetricSampled(msgspec.Struct, frozen=True, tag=True):
+    """One figure of performance."""
+
+    name: str
+    value: float
+    at_ns: int
+
+
+class Alert(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """Something a person should know. `key` de-duplicates; level is info, warning or critical."""
+
+    level: str
+    key: str
+    text: str
+    at_ns: int
+
+
+Record = (
+    StateChanged | ModeChanged | OpportunityTaken | OpportunityDeclined | OrderChanged | FillBooked | RowBooked
+    | PortfolioSaved | ExecutionClosed | BalancesSampled | PositionSampled | FundingSampled | BookTopSampled
+    | MetricSampled | Alert | InstrumentChanged
+)

@@ -1,0 +1,90 @@
+"""Every parameter of the strategy, with its default and its unit; `config.py` reads them from a file.
+
+A key that nothing reads is a defect; a test shows the effect of each.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from dnbot.domain.instrument import Symbol
+
+
+class StrategyParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the operator decides. Money is quote units, sizes base units, rates basis points, times as named."""
+
+    symbol: Symbol
+    base_position_size: Decimal
+    max_order_notional_quote: Decimal
+    max_position_multiplier: Decimal = Decimal(3)
+    inventory_ratio: Decimal = Decimal("0.5")
+    arbitrage_entry_threshold_bps: Decimal = Decimal(3)
+    arbitrage_exit_threshold_bps: Decimal = Decimal(-2)
+    slippage_reserve_bps: Decimal = Decimal(1)
+    inventory_skew_bps_max: Decimal = Decimal(5)
+    max_round_trip_loss_bps: Decimal = Decimal(0)
+    depth_share_max: Decimal = Decimal("0.10")
+    edge_bps_max_credible: Decimal = Decimal(300)
+    price_collar_bps: Decimal = Decimal(100)
+    identity_price_ratio_max: Decimal = Decimal("1.05")
+    carry_hold_hours_max: Decimal = Decimal(24)
+    position_timeout_minutes: int = 30
+    delta_tolerance_base: Decimal | None = None
+    """None: one contract lot in base."""
+    delta_hard_limit_base: Decimal | None = None
+    """None: 5 % of `base_position_size`."""
+    delta_rebalance_frequency_minutes: int = 15
+    establish_slice_base: Decimal | None = None
+    """None: 10 % of `base_position_size`."""
+    establish_cost_bps_max: Decimal = Decimal(40)
+    dust_base_max: Decimal | None = None
+    """None: two contract lots in base."""
+    hedge_quantity_per_minute_max: Decimal | None = None
+    """None: `base_position_size`."""
+    max_drawdown_pct: Decimal = Decimal(2)
+    max_daily_loss_quote: Decimal | None = None
+    """Required in live."""
+    execution_deadline_ms: int = 3_000
+    hedge_deadline_ms: int = 2_000
+    order_expiry_ms: int = 800
+    match_lag_ms: int = 250
+    resolve_deadline_ms: int = 30_000
+    market_age_ms_max: int = 1_000
+    market_skew_ms_max: int = 500
+    balance_age_ms_max: int = 30_000
+    consecutive_loss_limit: int = 5
+    round_trips_per_minute_max: int = 30
+    api_error_limit_per_minute: int = 10
+    recovery_attempts_max: int = 5
+    shutdown_policy: str = "hold"
+    leverage: int = 2
+    margin_mode: str = "cross"
+    margin_floor_pct: Decimal = Decimal(30)
+    liquidation_distance_min_pct: Decimal = Decimal(20)
+    venue_equity_share_max: Decimal = Decimal("0.8")
+    allow_losing_thresholds: bool = False
+
+    def tolerance_base(self, perp_lot: Decimal) -> Decimal:
+        """Delta that is left alone, base units."""
+        return self.delta_tolerance_base if self.delta_tolerance_base is not None else perp_lot
+
+    @property
+    def hard_limit_base(self) -> Decimal:
+        """Delta above which no new risk is taken, base units."""
+        return self.delta_hard_limit_base or self.base_position_size * Decimal("0.05")
+
+    @property
+    def slice_base(self) -> Decimal:
+        """How much inventory one establishing step moves, base units."""
+        return self.establish_slice_base or self.base_position_size / 10
+
+    def dust_max(self, perp_lot: Decimal) -> Decimal:
+        """Unhedgeable remainder that may pile up, base units."""
+        return self.dust_base_max if self.dust_base_max is not None else 2 * perp_lot
+
+    @property
+    def hedge_budget_base(self) -> Decimal:
+        """Base units that hedges may trade per minute."""
+        return self.hedge_quantity_per_minute_max or self.base_position_size
