@@ -74,6 +74,17 @@ class BasisLot(msgspec.Struct, frozen=True):
     opened_at_ns: int
 
 
+class EdgeLot(msgspec.Struct, frozen=True):
+    """Inventory moved by a pair, with the net edge that it really earned: what an undo is weighed against."""
+
+    quantity: Decimal
+    """Base units; for shifts positive is towards Gate, for carries positive is opened."""
+    edge_bps: Decimal
+    opened_at_ns: int
+    funding_per_base: Decimal = ZERO
+    """Funding booked since, quote units per base unit (carries)."""
+
+
 class Portfolio(msgspec.Struct, frozen=True, kw_only=True):
     """The fold of all fills and rows so far. Keys of `balances` and `fees` are `VENUE:ASSET`."""
 
@@ -85,6 +96,10 @@ class Portfolio(msgspec.Struct, frozen=True, kw_only=True):
     """Signed quote value at which `perp_base` stands: Σ signed quantity x price, reduced pro rata."""
     legs: tuple[Leg, ...] = ()
     lots: tuple[BasisLot, ...] = ()
+    shift_lots: tuple[EdgeLot, ...] = ()
+    """Inventory that spot-spot trades moved between the venues and that has not come back."""
+    carry_lots: tuple[EdgeLot, ...] = ()
+    """Inventory above the base position that CARRY_OPEN added and CARRY_CLOSE has not removed."""
     spread_quote: Decimal = ZERO
     """Realised price differences, before fees."""
     fees_quote: Decimal = ZERO
@@ -169,15 +184,59 @@ def post(portfolio: Portfolio, entries: tuple[LedgerEntry, ...]) -> Portfolio:
     if not entries:
         return portfolio
     balances = dict(portfolio.balances)
-    funding, adjustments = portfolio.funding_quote, portfolio.adjustments
+    funding, adjustments, carries = portfolio.funding_quote, portfolio.adjustments, portfolio.carry_lots
     for entry in entries:
         key = f"{entry.venue.value}:{entry.asset}"
         balances[key] = balances.get(key, ZERO) + entry.amount
         if entry.kind is EntryKind.FUNDING:
             funding += entry.amount
+            carries = _with_funding(carries, entry.amount, portfolio.perp_base)
         elif entry.kind is EntryKind.ADJUSTMENT:
             adjustments += 1
-    return msgspec.structs.replace(portfolio, balances=balances, funding_quote=funding, adjustments=adjustments)
+    return msgspec.structs.replace(portfolio, balances=balances, funding_quote=funding, adjustments=adjustments, carry_lots=carries)
+
+
+def _with_funding(lots: tuple[EdgeLot, ...], amount: Decimal, perp_base: Decimal) -> tuple[EdgeLot, ...]:
+    if not lots or perp_base == 0:
+        return lots
+    per_base = divide(amount, abs(perp_base))
+    return tuple(msgspec.structs.replace(lot, funding_per_base=lot.funding_per_base + per_base) for lot in lots)
+
+
+def fold_edge_lot(lots: tuple[EdgeLot, ...], new: EdgeLot) -> tuple[EdgeLot, ...]:
+    """The queue after `new`: the same direction queues up, the opposite direction consumes the oldest first."""
+    queue = list(lots)
+    left = new.quantity
+    while left and queue and (queue[0].quantity > 0) != (left > 0):
+        oldest = queue.pop(0)
+        rest = oldest.quantity + left
+        if rest and (rest > 0) == (oldest.quantity > 0):
+            queue.insert(0, msgspec.structs.replace(oldest, quantity=rest))
+            return tuple(queue)
+        left = rest
+    if left:
+        queue.append(msgspec.structs.replace(new, quantity=left))
+    return tuple(queue)
+
+
+def matched_edge(lots: tuple[EdgeLot, ...], quantity: Decimal) -> tuple[Decimal, EdgeLot] | None:
+    """What an undo of `quantity` (positive, base units) would close, oldest first.
+
+    Returns:
+        The base units matched (at most `quantity`) and one lot that stands for them: their quantity-weighted edge and
+        funding, the oldest time. None when there is nothing to undo.
+    """
+    matched, edge, funding = ZERO, ZERO, ZERO
+    for lot in lots:
+        part = min(abs(lot.quantity), quantity - matched)
+        if part <= 0:
+            break
+        matched += part
+        edge += part * lot.edge_bps
+        funding += part * lot.funding_per_base
+    if matched == 0:
+        return None
+    return matched, EdgeLot(matched, divide(edge, matched), lots[0].opened_at_ns, divide(funding, matched))
 
 
 def book_fill(portfolio: Portfolio, fill: Fill, *, fee_price: Decimal | None = None) -> Portfolio:
