@@ -14,7 +14,7 @@ from urllib.parse import unquote_plus
 
 import attrs
 
-from dnbot.fakes.mexc_errors import refusals
+from .mexc_errors import refusals
 
 __all__ = ["MexcRequest", "Signed", "check_content_type", "check_signed", "parse_parameters", "signature_of"]
 

@@ -11,7 +11,7 @@ from collections import deque
 
 import attrs
 
-from dnbot.fakes.mexc_errors import refusals
+from .mexc_errors import refusals
 
 __all__ = ["Budget", "MexcLimits"]
 

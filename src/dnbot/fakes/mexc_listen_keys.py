@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-from dnbot.fakes.mexc_errors import refusals
+from .mexc_errors import refusals
 
 __all__ = ["ListenKey", "ListenKeys"]
 

@@ -206,7 +206,7 @@ def test_plain_text_is_exact(value: Decimal) -> None:
 
 def test_padding_and_times() -> None:
     """REST books are padded, quantities are cut toward zero, times are rounded to the nearest second."""
-    assert padded(Decimal("87900"), 2) == "87900.00"
+    assert padded(Decimal(87900), 2) == "87900.00"
     assert cut_to_places(Decimal("32.3655"), 2) == Decimal("32.36")
     assert whole_second_ms(1757172733644) == 1757172734000
     assert whole_second_ms(1757172671195) == 1757172671000

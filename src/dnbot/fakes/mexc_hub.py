@@ -1,0 +1,94 @@
+"""Outgoing side of the MEXC stream: one bounded queue per connection, and who listens to which feed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import attrs
+import trio
+
+from .mexc_channels import Channel
+from .mexc_listen_keys import ListenKey
+
+__all__ = ["Beat", "Feed", "Outbox"]
+
+QUEUE_FRAMES_MAX: Final = 4_096
+
+Frame = bytes | str
+"""Binary pushes and text replies."""
+
+
+@attrs.define(eq=False)
+class Outbox:
+    """The sending half of one connection. Pushing never waits: a client whose queue is full is given up."""
+
+    key: ListenKey | None = None
+    channels: dict[str, Channel] = attrs.field(factory=dict)
+    last_traffic_s: float = 0.0
+    ended: trio.Event = attrs.field(factory=trio.Event)
+    """Set when the connection must be dropped."""
+    _queue: tuple[trio.MemorySendChannel[Frame], trio.MemoryReceiveChannel[Frame]] = attrs.field(
+        factory=lambda: trio.open_memory_channel[Frame](QUEUE_FRAMES_MAX)
+    )
+
+    @property
+    def outgoing(self) -> trio.MemoryReceiveChannel[Frame]:
+        """Frames still to be written, oldest first."""
+        return self._queue[1]
+
+    def push(self, frame: Frame, now_s: float) -> None:
+        """Queue one frame."""
+        self.last_traffic_s = now_s
+        try:
+            self._queue[0].send_nowait(frame)
+        except trio.WouldBlock:
+            self.ended.set()
+
+
+@attrs.define(eq=False)
+class Feed:
+    """One public channel that somebody listens to; the kinds of feed say what its frames hold."""
+
+    channel: Channel
+    listeners: dict[Outbox, None] = attrs.field(factory=dict, kw_only=True)
+
+    def frames(self, now_ms: int) -> Iterable[bytes]:
+        """What has to be sent now; nothing when nothing changed."""
+        raise AssertionError(f"{self.channel.kind} has no frames")
+
+    def flush(self, now_ms: int, now_s: float) -> None:
+        """Push what is due to every listener."""
+        for frame in self.frames(now_ms):
+            for outbox in self.listeners:
+                outbox.push(frame, now_s)
+
+
+@attrs.define(eq=False)
+class Beat:
+    """Flushes its dirty feeds on the multiples of an interval, and sleeps while none is dirty."""
+
+    interval_s: float
+    _dirty: dict[Feed, None] = attrs.field(factory=dict)
+    _wake: trio.Event = attrs.field(factory=trio.Event)
+
+    def mark(self, feed: Feed) -> None:
+        """Have this feed flushed at the next multiple."""
+        self._dirty[feed] = None
+        self._wake.set()
+
+    def forget(self, feed: Feed) -> None:
+        """Nobody listens any more."""
+        self._dirty.pop(feed, None)
+
+    def take(self) -> list[Feed]:
+        """The dirty feeds, now clean."""
+        feeds, self._dirty = list(self._dirty), {}
+        self._wake = trio.Event()
+        return feeds
+
+    async def wait(self) -> None:
+        """Return at the first multiple of the interval after something became dirty."""
+        await self._wake.wait()
+        now_s = trio.current_time()
+        await trio.sleep(self.interval_s - now_s % self.interval_s)
