@@ -29,7 +29,7 @@ _WRITING_METHODS: Final = ("POST", "PUT", "DELETE")
 
 @attrs.frozen
 class MexcRequest:
-    """One HTTP request as it came: `raw_query` and `raw_body` are unparsed, header names are lower case."""
+    """One HTTP request as it came: `raw_query` and `raw_body` are unparsed, one character per byte."""
 
     method: str
     path: str
@@ -60,7 +60,7 @@ def parse_parameters(raw_query: str, raw_body: str) -> dict[str, str]:
 
 def signature_of(secret: str, signed_text: str) -> str:
     """Lower-case hex of HMAC-SHA256(secret, text)."""
-    return hmac.new(secret.encode(), signed_text.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(secret.encode(), signed_text.encode("latin-1"), hashlib.sha256).hexdigest()
 
 
 def signed_text(raw_query: str, raw_body: str) -> str:

@@ -7,6 +7,8 @@ from typing import Literal
 
 import attrs
 
+from .records import BookSnapshot
+
 __all__ = ["HttpFault", "MexcFaults"]
 
 
@@ -48,6 +50,8 @@ class MexcFaults:
     """How many of the next aggre.depth frames are dropped: a version gap."""
     depth_frames_empty: int = 0
     """How many body-less depth frames are sent before the next real one."""
+    stale_books: dict[str, list[BookSnapshot]] = attrs.field(factory=dict)
+    """Neutral symbol -> snapshots that the next depth requests get instead of the present book."""
     public_mute: bool = False
     """Sockets answer PING and deliver no public data."""
 
@@ -65,6 +69,11 @@ class MexcFaults:
         if left > 0:
             self.replies_lost[method, path] = left - 1
         return left > 0
+
+    def take_stale_book(self, symbol: str) -> BookSnapshot | None:
+        """An old book to answer with, if one is armed."""
+        books = self.stale_books.get(symbol)
+        return books.pop(0) if books else None
 
     def take(self, name: str) -> bool:
         """Use one of a counted fault; False when none is left."""

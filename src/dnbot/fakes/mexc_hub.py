@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Iterable
 from typing import Final
 
@@ -47,15 +48,15 @@ class Outbox:
 
 
 @attrs.define(eq=False)
-class Feed:
+class Feed(abc.ABC):
     """One public channel that somebody listens to; the kinds of feed say what its frames hold."""
 
     channel: Channel
     listeners: dict[Outbox, None] = attrs.field(factory=dict, kw_only=True)
 
+    @abc.abstractmethod
     def frames(self, now_ms: int) -> Iterable[bytes]:
         """What has to be sent now; nothing when nothing changed."""
-        raise AssertionError(f"{self.channel.kind} has no frames")
 
     def flush(self, now_ms: int, now_s: float) -> None:
         """Push what is due to every listener."""

@@ -261,7 +261,7 @@ class DealFrame:
 
 @attrs.frozen(kw_only=True)
 class OrderFrame:
-    """PrivateOrdersV3Api: an order after one change; `status` 1 new, 2 filled, 3 partly, 4 cancelled, 5 partly cancelled."""
+    """PrivateOrdersV3Api: an order after one change; `status` 1 new, 2 filled, 3 partly filled, 4 and 5 cancelled."""
 
     order_id: str
     client_id: str

@@ -172,7 +172,7 @@ def book_ticker(book: BookSnapshot, instrument: Instrument) -> dict[str, Any]:
 
 
 def exchange_symbol(instrument: Instrument, fees: FeeRates, *, api_open: bool, trade_side: int) -> dict[str, Any]:
-    """One entry of exchangeInfo. `baseSizePrecision` is a minimum, not a step; `quoteAmountPrecision` a minimum value."""
+    """One entry of exchangeInfo; `baseSizePrecision` is a minimum quantity, `quoteAmountPrecision` a minimum value."""
     return {
         "symbol": instrument.name,
         "status": "1" if instrument.tradable else "2",

@@ -17,9 +17,7 @@ TABLES: dict[str, str] = {
     "PublicAggreDepthsV3Api": (
         "1 asks *DepthItem|2 bids *DepthItem|3 eventType s|4 fromVersion s|5 toVersion s|6 lastOrderCreateTime l"
     ),
-    "PublicLimitDepthsV3Api": (
-        "1 asks *DepthItem|2 bids *DepthItem|3 eventType s|4 version s|5 lastOrderCreateTime l"
-    ),
+    "PublicLimitDepthsV3Api": ("1 asks *DepthItem|2 bids *DepthItem|3 eventType s|4 version s|5 lastOrderCreateTime l"),
     "PublicAggreBookTickerV3Api": (
         "1 bidPrice s|2 bidQuantity s|3 askPrice s|4 askQuantity s|5 version s|6 lastOrderCreateTime l"
     ),

@@ -141,10 +141,10 @@ def test_deal_round_trip(
 
 
 @CANONICAL
-@given(texts=st.lists(TEXT, min_size=10, max_size=10), ints=st.lists(INT32, min_size=3, max_size=3), last=st.none() | TEXT)
-def test_order_round_trip(
-    decode: Callable[[bytes], Any], texts: list[str], ints: list[int], last: str | None
-) -> None:
+@given(
+    texts=st.lists(TEXT, min_size=10, max_size=10), ints=st.lists(INT32, min_size=3, max_size=3), last=st.none() | TEXT
+)
+def test_order_round_trip(decode: Callable[[bytes], Any], texts: list[str], ints: list[int], last: str | None) -> None:
     """Any private order is canonical protobuf; the explicit optional is present exactly when it was given."""
     frame = pb.OrderFrame(
         order_id=texts[0],
@@ -190,7 +190,8 @@ def test_remaining_messages(decode: Callable[[bytes], Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [("1E+3", "1000"), ("0.110", "0.11"), ("0E-8", "0"), ("-4.40", "-4.4"), ("1E-19", f"0.{0:018d}1")]
+    ("value", "text"),
+    [("1E+3", "1000"), ("0.110", "0.11"), ("0E-8", "0"), ("-4.40", "-4.4"), ("1E-19", f"0.{0:018d}1")],
 )
 def test_plain_text(value: str, text: str) -> None:
     """Decimal text never has an exponent or trailing zeros."""
