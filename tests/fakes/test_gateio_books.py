@@ -43,7 +43,8 @@ def test_snapshot_and_increments_give_the_top_levels(steps: Changes, depth: int,
             client, base = {s: dict(top(server[s], s, depth)) for s in server}, book_id
         if book_id % every == 0 or book_id == len(steps):
             frame = stream.flush(book_id, top(server["buy"], "buy", depth), top(server["sell"], "sell", depth))
-            assert frame is not None and frame.last_id == book_id
+            assert frame is not None
+            assert frame.last_id == book_id
             if client is not None and frame.last_id > base:
                 assert frame.first_id <= base + 1
                 apply(client["buy"], frame.bids)
@@ -51,8 +52,8 @@ def test_snapshot_and_increments_give_the_top_levels(steps: Changes, depth: int,
                 base = frame.last_id
     if client is not None:
         assert base == len(steps)
-        for side in server:
-            assert top(client[side], side, depth) == top(server[side], side, depth)
+        for side, book in server.items():
+            assert top(client[side], side, depth) == top(book, side, depth)
 
 
 @given(changes, st.integers(1, 4), st.integers(1, 7))

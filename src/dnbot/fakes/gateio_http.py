@@ -23,7 +23,7 @@ PREFIX = "/api/v4"
 
 @attrs.frozen
 class Call:
-    """One request that passed the gateway; `account_id` is empty on public routes. Header names are lowercase."""
+    """One request that passed the gateway; `uid_text` is empty on public routes. Header names are lowercase."""
 
     method: str
     path: str
@@ -31,8 +31,7 @@ class Call:
     headers: Mapping[str, str]
     body: bytes
     now_ns: int
-    account_id: str = ""
-    uid: int = 0
+    uid_text: str = ""
     args: Mapping[str, str] = attrs.field(factory=dict)
 
     @property
@@ -64,6 +63,15 @@ class Call:
     def json_object(self) -> dict[str, Any]:
         """The body as a JSON object; INVALID_REQUEST_BODY otherwise. Numbers keep their digits as `Decimal`."""
         return as_object(decode_body(self.body))
+
+    def json_items(self, count_max: int) -> list[dict[str, Any]]:
+        """The body as an array of JSON objects, at most `count_max` of them."""
+        value = decode_body(self.body)
+        if not isinstance(value, list) or not value or not all(isinstance(item, dict) for item in value):
+            raise errors.invalid_body()
+        if len(value) > count_max:
+            raise errors.GateError(400, "TOO_BIG", f"limit {count_max}")
+        return value
 
 
 def decode_body(body: bytes) -> Any:

@@ -95,7 +95,7 @@ def rest_order(order: OrderState, market: Instrument, account: str) -> dict[str,
 
 
 def stream_order(event: OrderEvent, market: Instrument, account: str) -> dict[str, Any]:
-    """spot.orders: amounts and times are text, `user` and `stp_id` integers; no status; `avg_deal_price` starts at "0"."""
+    """spot.orders: amounts and times are text, `user` and `stp_id` integers, status is absent."""
     order = event.order
     coin = fee_currency(order, market)
     return {

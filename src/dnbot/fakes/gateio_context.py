@@ -1,0 +1,96 @@
+"""What all parts of the Gate front share: the exchange behind it, switches for undocumented behaviour, look-ups."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from typing import Literal
+
+import attrs
+
+from . import gateio_errors as errors
+from .exchange import Exchange
+from .gateio_auth import Credential
+from .gateio_limits import RateLimiter
+from .instruments import Instrument
+from .records import GATE_FUTURES, GATE_SPOT, OrderState, PublicTrade, Venue
+
+RECENT_TRADES_MAX = 1000
+
+
+@attrs.define
+class GateSettings:
+    """Behaviour that Gate's documents leave open, or that a scenario wants to vary.
+
+    ``gone_label``: what cancelling an ended order answers. ``untouched_position``: the answer for a contract that
+    was never traded. ``snapshot_lag_ms_max``: REST books are up to this much older than their reply.
+    ``exptime_on_ws_api``: whether `x-gate-exptime` in `req_header` is honoured there.
+    """
+
+    account_mode: Literal["classic", "unified"] = "classic"
+    gone_label: Literal["not_found", "specific"] = "not_found"
+    untouched_position: Literal["not_found", "zero"] = "not_found"
+    snapshot_lag_ms_max: int = 50
+    exptime_on_ws_api: bool = True
+    text_lookup_spot_s: int = 0
+    text_lookup_futures_s: int = 60
+    zero_fill_kept_s: int = 600
+    enforce_limits: bool = True
+    order_latency_ms: int = 0
+
+
+@attrs.define(eq=False)
+class GateContext:
+    """The exchange as the Gate front uses it."""
+
+    exchange: Exchange
+    settings: GateSettings
+    rng: random.Random
+    limiter: RateLimiter = attrs.field(factory=RateLimiter)
+    recent_trades: dict[tuple[Venue, str], deque[PublicTrade]] = attrs.field(factory=dict)
+    dual_mode: dict[str, bool] = attrs.field(factory=dict)
+
+    def now_ns(self, venue: Venue = GATE_SPOT) -> int:
+        return self.exchange.clock.wall_ns(venue)
+
+    def now_ms(self, venue: Venue = GATE_SPOT) -> int:
+        return self.exchange.clock.ms(venue)
+
+    def credentials(self) -> dict[str, Credential]:
+        """Every API key of the exchange."""
+        return {a.key: Credential(a.key, a.secret, a.uid) for a in self.exchange.state.accounts.api()}
+
+    def pair(self, name: str) -> Instrument:
+        """A spot market by its wire name; INVALID_CURRENCY_PAIR when there is none."""
+        found = self.exchange.instrument_by_name(GATE_SPOT, name)
+        if found is None:
+            raise errors.invalid_pair(name)
+        return found
+
+    def contract(self, name: str) -> Instrument:
+        """A perpetual by its wire name; CONTRACT_NOT_FOUND when there is none."""
+        found = self.exchange.instrument_by_name(GATE_FUTURES, name)
+        if found is None:
+            raise errors.contract_not_found()
+        return found
+
+    def market_of(self, order: OrderState) -> Instrument:
+        return self.exchange.state.instruments[order.venue, order.symbol]
+
+    def contract_name(self, symbol: str) -> str:
+        """The wire name of a contract, or nothing for a row that belongs to none."""
+        found = self.exchange.instrument(GATE_FUTURES, symbol)
+        return found.name if found is not None else ""
+
+    @property
+    def spot_account(self) -> str:
+        """The value of `account` in spot orders."""
+        return "unified" if self.settings.account_mode == "unified" else "spot"
+
+    def remember_trades(self) -> None:
+        """Begin to keep the newest public trades of every Gate market."""
+        for venue in (GATE_SPOT, GATE_FUTURES):
+            for market in self.exchange.instruments(venue):
+                kept: deque[PublicTrade] = deque(maxlen=RECENT_TRADES_MAX)
+                self.recent_trades[venue, market.symbol] = kept
+                self.exchange.subscribe_trades(venue, market.symbol, kept.append)

@@ -1,0 +1,252 @@
+"""REST of an account's money and positions on Gate USDT perpetuals.
+
+Source: Gate API v4 docs, "Futures: Query futures account", "Query account book", "List all positions",
+"Update position leverage", "Toggle dual mode", "Query futures market trading fee rates".
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import attrs
+
+from . import gateio_futures_shapes as shapes
+from .gateio_context import GateContext
+from .gateio_errors import GateError, invalid_argument
+from .gateio_http import Call, Reply, Route, as_decimal, contracts, page, route
+from .gateio_json import plain, seconds
+from .gateio_limits import PRIVATE
+from .instruments import Instrument
+from .ledger_state import Margin
+from .records import GATE_FUTURES, ZERO, PositionState
+
+FAR_S = 1 << 40
+BOOK_KINDS = (
+    "dnw", "pnl", "fee", "fund", "refr", "point_dnw", "point_fee", "point_refr", "bonus_dnw", "bonus_offset",
+    "cross_settle",
+)  # fmt: skip
+
+
+def liquidation_price(position: PositionState, market: Instrument, wallet: Decimal) -> Decimal:
+    """Where wallet plus unrealised profit equals maintenance margin (cross), on a whole tick; 0 when nowhere."""
+    value_per_price = position.contracts * market.multiplier
+    slope = value_per_price - abs(value_per_price) * market.maintenance_rate
+    if not slope:
+        return ZERO
+    price = (position.cost - wallet) / slope
+    return max(ZERO, (price / market.price_tick).to_integral_value() * market.price_tick)
+
+
+def position_margin(position: PositionState, market: Instrument, mark: Decimal) -> Decimal:
+    """Initial margin at the leverage in force."""
+    value = abs(position.contracts) * market.multiplier * mark
+    return (value / (position.leverage or position.cross_leverage)).quantize(Decimal("1e-8"))
+
+
+@attrs.define(eq=False)
+class FuturesAccountRest:
+    """Handlers of the perpetual wallet, positions, leverage and fees."""
+
+    context: GateContext
+
+    def routes(self) -> list[Route]:
+        base = "/futures/usdt"
+        one = f"{base}/positions/{{contract}}"
+        return [
+            route("GET", f"{base}/accounts", self.accounts, PRIVATE),
+            route("GET", f"{base}/account_book", self.account_book, PRIVATE),
+            route("GET", f"{base}/fee", self.fee, PRIVATE),
+            route("GET", f"{base}/positions", self.positions, PRIVATE),
+            route("GET", one, self.position, PRIVATE),
+            route("POST", f"{one}/leverage", self.set_leverage, PRIVATE),
+            route("POST", f"{one}/set_leverage", self.set_leverage_mode, PRIVATE),
+            route("POST", f"{base}/positions/cross_mode", self.cross_mode, PRIVATE),
+            route("POST", f"{base}/dual_mode", self.dual_mode, PRIVATE),
+            route("POST", f"{base}/set_position_mode", self.position_mode, PRIVATE),
+        ]
+
+    def _require_wallet(self, uid: str) -> None:
+        """The perpetual wallet exists only after the first transfer into it."""
+        account = self.context.exchange.account(uid)
+        held = account.balances.get((GATE_FUTURES, "USDT"))
+        if held is None or (not held.total and not any(row.venue == GATE_FUTURES for row in account.ledger)):
+            raise GateError(400, "USER_NOT_FOUND", "please transfer funds first to create futures account")
+
+    def _require_single(self, uid: str) -> None:
+        if self.context.dual_mode.get(uid):
+            raise GateError(400, "POSITION_DUAL_MODE", "dual mode")
+
+    # -- money
+
+    def accounts(self, call: Call) -> Reply:
+        self._require_wallet(call.uid_text)
+        return Reply(self._account(call.uid_text, call))
+
+    def _account(self, uid: str, call: Call) -> dict[str, Any]:
+        exchange, unified = self.context.exchange, self.context.settings.account_mode == "unified"
+        margin = Margin() if unified else exchange.margin(uid)
+        rows = [row for row in exchange.account(uid).ledger if row.venue == GATE_FUTURES]
+        sums = dict.fromkeys(BOOK_KINDS, ZERO)
+        for row in rows:
+            kind = shapes.account_book_type(row.kind)
+            sums[kind] = sums.get(kind, ZERO) + row.change
+        dual = self.context.dual_mode.get(uid, False)
+        return {
+            "order_margin": plain(margin.orders),
+            "point": "0",
+            "bonus": "0",
+            "pnl_dividend": "0",
+            "history": {kind: plain(amount) for kind, amount in sums.items()},
+            "unrealised_pnl": plain(margin.unrealised),
+            "total": plain(margin.total),
+            "available": plain(max(margin.available, ZERO)),
+            "enable_credit": True,
+            "in_dual_mode": dual,
+            "currency": "USDT",
+            "position_margin": plain(margin.position),
+            "user": int(uid),
+            "update_time": (rows[-1].time_ms // 1000) if rows else seconds(call.now_ns),
+            "update_id": len(rows),
+            "position_initial_margin": plain(margin.position),
+            "maintenance_margin": plain(margin.maintenance),
+            "margin_mode": 1 if unified else 0,
+            "enable_evolved_classic": True,
+            "cross_initial_margin": plain(margin.position),
+            "cross_maintenance_margin": plain(margin.maintenance),
+            "cross_order_margin": plain(margin.orders),
+            "cross_unrealised_pnl": plain(margin.unrealised),
+            "cross_available": plain(max(margin.available, ZERO)),
+            "isolated_position_margin": "0",
+            "enable_new_dual_mode": False,
+            "margin_mode_name": "multi_currency" if unified else "classic",
+            "enable_tiered_mm": True,
+            "position_voucher_total": "0",
+            "position_mode": "dual" if dual else "single",
+        }
+
+    def account_book(self, call: Call) -> Reply:
+        """The ledger of the perpetual wallet, newest first; `balance` is the running one after each row."""
+        self._require_wallet(call.uid_text)
+        wanted, kind = call.params.get("contract", ""), call.params.get("type", "")
+        from_s, to_s = call.integer("from", 0, 0, FAR_S), call.integer("to", FAR_S, 0, FAR_S)
+        rows = [
+            shapes.book_row(row, self.context.contract_name(row.symbol))
+            for row in reversed(self.context.exchange.account(call.uid_text).ledger)
+            if row.venue == GATE_FUTURES
+            and wanted in ("", self.context.contract_name(row.symbol))
+            and kind in ("", shapes.account_book_type(row.kind))
+            and from_s * 1000 <= row.time_ms <= to_s * 1000 + 999
+        ]
+        return page(rows, call)
+
+    def fee(self, call: Call) -> Reply:
+        name = call.params.get("contract", "")
+        markets = [self.context.contract(name)] if name else self.context.exchange.instruments(GATE_FUTURES)
+        rates = self.context.exchange.fee_rates(GATE_FUTURES, call.uid_text)
+        row = {"taker_fee": plain(rates.taker), "maker_fee": plain(rates.maker), "rpi_maker_fee": ""}
+        return Reply({market.name: row for market in markets})
+
+    # -- positions
+
+    def _position(self, position: PositionState, market: Instrument, decimal_sizes: bool) -> dict[str, Any]:
+        exchange = self.context.exchange
+        mark = exchange.mark(market.symbol).mark
+        wallet = exchange.margin(position.uid).total
+        value = shapes.rest_position(
+            position,
+            market,
+            mark,
+            position_margin(position, market, mark),
+            liquidation_price(position, market, wallet),
+        )
+        value["size"] = contracts(position.contracts, decimal_sizes)
+        value["pending_orders"] = len(exchange.open_orders(GATE_FUTURES, position.uid, market.symbol))
+        return value
+
+    def positions(self, call: Call) -> Reply:
+        self._require_wallet(call.uid_text)
+        self._require_single(call.uid_text)
+        holding = call.params.get("holding") == "true"
+        rows = []
+        for position in self.context.exchange.account(call.uid_text).positions.values():
+            market = self.context.exchange.instrument(GATE_FUTURES, position.symbol)
+            if market is not None and position.update_id and (position.contracts or not holding):
+                rows.append(self._position(position, market, call.decimal_sizes))
+        return page(rows, call, limit_max=100)
+
+    def position(self, call: Call) -> Reply:
+        self._require_wallet(call.uid_text)
+        self._require_single(call.uid_text)
+        market = self.context.contract(call.args["contract"])
+        found = self.context.exchange.account(call.uid_text).positions.get(market.symbol)
+        if found is None or not found.update_id:
+            if self.context.settings.untouched_position == "not_found":
+                raise GateError(400, "POSITION_NOT_FOUND", "position not found")
+            found = PositionState(call.uid_text, market.symbol, multiplier=market.multiplier)
+        return Reply(self._position(found, market, call.decimal_sizes))
+
+    def set_leverage(self, call: Call) -> Reply:
+        """`leverage` above 0 is isolated, 0 with `cross_leverage_limit` is cross; arguments are in the query."""
+        leverage = as_decimal(call.required("leverage"))
+        limit = as_decimal(call.params["cross_leverage_limit"]) if call.params.get("cross_leverage_limit") else None
+        return Reply(self._leverage(call, leverage, limit))
+
+    def set_leverage_mode(self, call: Call) -> Reply:
+        """The newer form: `leverage` and `margin_mode`."""
+        leverage = as_decimal(call.required("leverage"))
+        if call.params.get("margin_mode", "cross") == "cross":
+            return Reply(self._leverage(call, ZERO, leverage))
+        return Reply(self._leverage(call, leverage, None))
+
+    def _leverage(self, call: Call, leverage: Decimal | None, limit: Decimal | None) -> dict[str, Any]:
+        self._require_wallet(call.uid_text)
+        self._require_single(call.uid_text)
+        market = self.context.contract(call.args["contract"])
+        for wanted in (leverage, limit):
+            if wanted is not None and wanted > market.leverage_max:
+                raise GateError(400, "LEVERAGE_TOO_HIGH", f"leverage is over {plain(market.leverage_max)}")
+        if leverage is None or leverage < 0 or (limit is not None and limit <= 0):
+            raise invalid_argument("invalid leverage")
+        if 0 < leverage < 1:
+            raise GateError(400, "LEVERAGE_TOO_LOW", "leverage is less than 1")
+        position = self.context.exchange.set_leverage(call.uid_text, market.symbol, leverage, limit)
+        return self._position(position, market, call.decimal_sizes)
+
+    def cross_mode(self, call: Call) -> Reply:
+        """Switch between cross and isolated; isolated takes the leverage that was in force."""
+        body = call.json_object()
+        market = self.context.contract(str(body.get("contract", "")))
+        if body.get("mode") not in ("ISOLATED", "CROSS"):
+            raise invalid_argument("invalid mode")
+        position = self.context.exchange.position(call.uid_text, market.symbol)
+        leverage = ZERO if body["mode"] == "CROSS" else (position.leverage or position.cross_leverage)
+        changed = self.context.exchange.set_leverage(call.uid_text, market.symbol, leverage)
+        return Reply(self._position(changed, market, call.decimal_sizes))
+
+    # -- position mode
+
+    def dual_mode(self, call: Call) -> Reply:
+        wanted = call.required("dual_mode")
+        if wanted not in ("true", "false"):
+            raise invalid_argument("invalid dual_mode")
+        return Reply(self._set_dual(call, wanted == "true"))
+
+    def position_mode(self, call: Call) -> Reply:
+        wanted = call.required("position_mode")
+        if wanted not in ("single", "dual"):
+            raise invalid_argument("invalid position_mode")
+        return Reply(self._set_dual(call, wanted == "dual"))
+
+    def _set_dual(self, call: Call, dual: bool) -> dict[str, Any]:
+        """Refused with open positions or orders, and when nothing would change. Orders in dual mode are not served."""
+        uid, exchange = call.uid_text, self.context.exchange
+        self._require_wallet(uid)
+        if dual == self.context.dual_mode.get(uid, False):
+            raise GateError(400, "NO_CHANGE", "no change")
+        if any(position.contracts for position in exchange.account(uid).positions.values()):
+            raise GateError(400, "POSITION_HOLDING", "position holding")
+        if exchange.open_orders(GATE_FUTURES, uid):
+            raise GateError(400, "ORDER_PENDING", "order pending")
+        self.context.dual_mode[uid] = dual
+        return self._account(uid, call)

@@ -1,0 +1,190 @@
+"""One client connection of a Gate socket: subscriptions, ping, the idle rule, and the writer behind a bounded queue.
+
+Source: Gate API v4 spot WS docs and futures WS docs, "Application ping pong", "Authentication", "Error".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import attrs
+import msgspec
+import trio
+from trio_websocket import ConnectionClosed, WebSocketConnection
+
+from .gateio_auth import Credential, authenticate_text, channel_signing_text
+from .gateio_errors import GateError
+from .gateio_hub import Hub, Subscriber, Topic
+from .gateio_ws_frames import ClientFrame, Envelope, StreamError, decode_frame
+
+IDLE_S_MAX = 30.0
+
+
+@attrs.frozen
+class Channel:
+    """One stream: `topics(payload, uid)` names what a payload asks for, or raises StreamError for the whole list.
+
+    `first(topic)` is a frame sent at once to a new subscriber; `unique` refuses a second subscription to a topic.
+    """
+
+    topics: Callable[[list[Any], str], list[Topic]]
+    private: bool = False
+    unique: bool = False
+    first: Callable[[Topic], bytes | None] | None = None
+
+
+@attrs.define(eq=False)
+class Product:
+    """One socket address: its channels, its listeners, and what answers `event: api` frames."""
+
+    name: str
+    hub: Hub
+    channels: Mapping[str, Channel]
+    credentials: Callable[[], Mapping[str, Credential]]
+    api: Callable[[Session, ClientFrame], None]
+
+
+@attrs.define(eq=False)
+class Session:
+    """The state of one connection; `handle` is synchronous and answers through the subscriber's queue."""
+
+    product: Product
+    subscriber: Subscriber
+    peer: str
+    login: Credential | None = None
+    heard_s: float = attrs.field(factory=trio.current_time)
+    _frames: int = 0
+
+    @property
+    def now_ns(self) -> int:
+        return self.product.hub.now_ns()
+
+    def trace_id(self) -> str:
+        """A new id for one answer, equal in equal runs."""
+        self._frames += 1
+        return hashlib.sha256(f"{self.subscriber.conn_id}/{self._frames}".encode()).hexdigest()[:32]
+
+    def handle(self, message: str | bytes) -> None:
+        """Answer one frame of the client."""
+        self.heard_s = trio.current_time()
+        envelope = Envelope(self.now_ns, self.subscriber.conn_id, self.trace_id())
+        try:
+            frame = decode_frame(message)
+        except StreamError as error:
+            self.subscriber.push(envelope.ack(ClientFrame(), error))
+            return
+        if frame.channel == f"{self.product.name}.ping":
+            self.subscriber.push(envelope.pong(f"{self.product.name}.pong"))
+        elif frame.event == "api":
+            self.product.api(self, frame)
+        else:
+            self._answer(frame, envelope)
+
+    def _answer(self, frame: ClientFrame, envelope: Envelope) -> None:
+        try:
+            channel, topics = self._requested(frame)
+        except StreamError as error:
+            self.subscriber.push(envelope.ack(frame, error))
+            return
+        self.subscriber.push(envelope.ack(frame))
+        for topic in topics:
+            if frame.event == "unsubscribe":
+                self.product.hub.remove(self.subscriber, topic)
+                continue
+            self.product.hub.add(self.subscriber, topic)
+            opening = channel.first(topic) if channel.first is not None else None
+            if opening is not None:
+                self.subscriber.push(opening)
+
+    def _requested(self, frame: ClientFrame) -> tuple[Channel, list[Topic]]:
+        channel = self.product.channels.get(frame.channel)
+        if channel is None:
+            raise StreamError(2, f"Unknown channel {frame.channel}")
+        if frame.event not in ("subscribe", "unsubscribe"):
+            raise StreamError(2, f"Unknown event {frame.event}")
+        uid = self._authenticate(frame) if channel.private else ""
+        topics = channel.topics(_payload(frame), uid)
+        if channel.unique and frame.event == "subscribe":
+            for topic in topics:
+                if topic in self.subscriber.topics:
+                    raise StreamError(2, f"Alert sub {topic[1]}")
+        return channel, topics
+
+    def _authenticate(self, frame: ClientFrame) -> str:
+        auth = frame.auth
+        if auth is None or not isinstance(frame.time, int):
+            raise StreamError(4, _auth_message("INVALID_KEY", "Invalid key provided"))
+        text = channel_signing_text(frame.channel, frame.event, frame.time)
+        try:
+            return authenticate_text(
+                auth.KEY, auth.SIGN, str(frame.time), text,
+                credentials=self.product.credentials(), now_ns=self.now_ns,
+            ).account_id  # fmt: skip
+        except GateError as error:
+            raise StreamError(4, _auth_message(error.label, error.text or "")) from error
+
+
+def _payload(frame: ClientFrame) -> list[Any]:
+    raw = bytes(frame.payload)
+    if not raw or raw == b"null":
+        return []
+    value = msgspec.json.decode(raw)
+    if not isinstance(value, list):
+        raise StreamError(2, "invalid payload")
+    return value
+
+
+def _auth_message(label: str, text: str) -> str:
+    """Captured: the message of code 4 is a JSON text itself, with a trailing newline."""
+    return json.dumps({"label": label, "message": text}, separators=(",", ":")) + "\n"
+
+
+async def serve(session: Session, wire: WebSocketConnection, abort: Callable[[], Awaitable[None]]) -> None:
+    """Run one connection until the client leaves, stops reading, or idles; `abort` cuts it without a close frame."""
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_write, session, wire)
+            nursery.start_soon(_cut_when_dropped, session, abort, nursery.cancel_scope)
+            nursery.start_soon(_cut_when_idle, session, abort, nursery.cancel_scope)
+            await _read(session, wire)
+            nursery.cancel_scope.cancel()
+    finally:
+        session.product.hub.remove_all(session.subscriber)
+
+
+async def _read(session: Session, wire: WebSocketConnection) -> None:
+    try:
+        while True:
+            session.handle(await wire.get_message())
+    except ConnectionClosed:
+        return
+
+
+async def _write(session: Session, wire: WebSocketConnection) -> None:
+    try:
+        async for frame in session.subscriber.outgoing:
+            await wire.send_message(frame.decode())
+    except ConnectionClosed:
+        return
+
+
+async def _cut_when_dropped(session: Session, abort: Callable[[], Awaitable[None]], scope: trio.CancelScope) -> None:
+    await session.subscriber.dropped.wait()
+    await abort()
+    scope.cancel()
+
+
+async def _cut_when_idle(session: Session, abort: Callable[[], Awaitable[None]], scope: trio.CancelScope) -> None:
+    while True:
+        waited_s = trio.current_time() - session.heard_s
+        if session.subscriber.topics:
+            await trio.sleep(IDLE_S_MAX)
+        elif waited_s < IDLE_S_MAX:
+            await trio.sleep(IDLE_S_MAX - waited_s)
+        else:
+            await abort()
+            scope.cancel()
+            return
