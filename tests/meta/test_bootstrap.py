@@ -1,0 +1,115 @@
+"""./dnbot, the executable at the root that makes .venv and hands over to it."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import sys
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[2] / "dnbot"
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
+    """Load ./dnbot as a module whose checkout is an empty directory with two locks."""
+    spec = importlib.util.spec_from_loader("bootstrap", SourceFileLoader("bootstrap", str(SCRIPT)))
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    spec.loader.exec_module(module)
+    venv = tmp_path / ".venv"
+    (venv / "bin").mkdir(parents=True)
+    (venv / "bin" / "python").symlink_to(sys.executable)
+    for name, value in {
+        "ROOT": tmp_path,
+        "VENV": venv,
+        "PYTHON": venv / "bin" / "python",
+        "INSTALLING": venv / "dnbot.installing",
+    }.items():
+        monkeypatch.setattr(module, name, value)
+    (tmp_path / module.RUN_LOCK).write_text("runtime")
+    (tmp_path / module.DEV_LOCK).write_text("development")
+    return module
+
+
+def installed(script: ModuleType, lock: str) -> None:
+    """Leave .venv as an installation of `lock` that came to its end."""
+    script.stamp(lock).write_text(script.fingerprint(lock))
+
+
+def test_it_parses_on_an_old_python_and_needs_no_package() -> None:
+    """Python 3.6 can read it far enough to say what is missing, and it imports the standard library alone."""
+    tree = ast.parse(SCRIPT.read_text(), feature_version=(3, 6))
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert imported <= set(sys.stdlib_module_names)
+    assert "__future__" not in imported
+
+
+def test_a_complete_installation_is_used_as_it_is(script: ModuleType) -> None:
+    """Only the lock that was installed counts, and the development lock serves the bot as well."""
+    assert not script.is_ready(script.RUN_LOCK)
+    installed(script, script.RUN_LOCK)
+    assert script.is_ready(script.RUN_LOCK)
+    assert not script.is_ready(script.DEV_LOCK)
+    script.stamp(script.RUN_LOCK).unlink()
+    installed(script, script.DEV_LOCK)
+    assert script.is_ready(script.RUN_LOCK)
+    assert script.is_ready(script.DEV_LOCK)
+
+
+def test_a_torn_installation_is_never_used(script: ModuleType) -> None:
+    """While packages are being written, or after that was interrupted, .venv counts as absent."""
+    installed(script, script.DEV_LOCK)
+    script.INSTALLING.touch()
+    assert not script.is_ready(script.DEV_LOCK)
+
+
+def test_an_interpreter_that_is_gone_is_noticed(script: ModuleType) -> None:
+    """A .venv whose Python was removed from the system counts as absent."""
+    installed(script, script.DEV_LOCK)
+    script.PYTHON.unlink()
+    script.PYTHON.symlink_to(script.VENV / "gone")
+    assert not script.is_ready(script.DEV_LOCK)
+
+
+@pytest.mark.parametrize("changed", ["RUN_LOCK", "DEV_LOCK"])
+def test_a_changed_lock_is_installed_again(script: ModuleType, changed: str) -> None:
+    """Either lock, once changed, makes an older installation stale."""
+    installed(script, script.DEV_LOCK)
+    (script.ROOT / getattr(script, changed)).write_text("other pins")
+    assert not script.is_ready(script.DEV_LOCK)
+
+
+def test_a_moved_checkout_is_installed_again(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A .venv belongs to the place it was made for."""
+    installed(script, script.DEV_LOCK)
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for lock in (script.RUN_LOCK, script.DEV_LOCK):
+        (moved / lock).write_bytes((tmp_path / lock).read_bytes())
+    monkeypatch.setattr(script, "ROOT", moved)
+    assert not script.is_ready(script.DEV_LOCK)
+
+
+@pytest.mark.parametrize("arguments", [["-n0"], ["-n", "4"], ["-p", "no:xdist"], ["--co"], ["--pdb"], ["--version"]])
+def test_a_caller_may_choose_one_process(script: ModuleType, arguments: list[str]) -> None:
+    """Tests are spread over the cores unless the caller chose, or asked for what needs one process."""
+    assert script.parallel(arguments) == []
+    assert script.parallel(["tests/domain", "-k", "fee", "--color=no"])[0] == "-n"
+
+
+def test_coverage_is_judged_only_when_asked(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part of the tests run by hand does not fail for the code that it does not cover."""
+    monkeypatch.delenv("DNBOT_COVERAGE_MIN", raising=False)
+    assert script.coverage() == []
+    monkeypatch.setenv("DNBOT_COVERAGE_MIN", "95")
+    assert "--cov-fail-under=95" in script.coverage()
