@@ -180,6 +180,19 @@ class Exchange(ExchangeViews):
         placed = self.state.markets[(venue, symbol)].place(order, "ioc", limit=limit)
         self._book(self.state.instruments[(venue, symbol)], side, placed.matches, None)
 
+    def liquidate_if_needed(self, uid: str) -> bool:
+        """Close every perp position of an account whose equity no longer covers maintenance; returns whether it did."""
+        margin = self.margin(uid)
+        if not margin.maintenance or margin.total + margin.unrealised > margin.maintenance:
+            return False
+        for order in self.open_orders(GATE_FUTURES, uid):
+            self._cancel(order, "liquidated")
+        for position in list(self.account(uid).positions.values()):
+            if position.contracts:
+                self._liquidate(position)
+        self.commit()
+        return True
+
     def set_mark(self, mark: MarkState) -> None:
         """New mark, index and funding of a contract."""
         self.state.marks[mark.symbol] = mark
@@ -371,6 +384,19 @@ class Exchange(ExchangeViews):
         for order in self.open_orders(GATE_FUTURES, uid, symbol):
             if order.reduce_only and (held == 0 or (held > 0) == (order.side == "buy") or order.left > abs(held)):
                 self._cancel(order, "reduce_out")
+
+    def _liquidate(self, position: PositionState) -> None:
+        """An immediate order at any price; what the book cannot take stays open until the next look."""
+        instrument = self.state.instruments[(GATE_FUTURES, position.symbol)]
+        side: Side = "sell" if position.contracts > 0 else "buy"
+        request = OrderRequest(
+            position.symbol, side, "market", "ioc", abs(position.contracts), client_id="liquidation", reduce_only=True
+        )
+        checked = Checked(request, instrument, None, instrument.quote, ZERO)
+        order = self._accept(GATE_FUTURES, position.uid, checked)
+        matches, _ = self._match(order, checked)
+        self._book(instrument, side, matches, order)
+        self._settlement.finish(order, "liquidated", closed=not order.left)
 
     def _pay_funding(self, position: PositionState, mark: MarkState) -> None:
         change = -(mark.mark * position.contracts * position.multiplier * mark.funding_rate)

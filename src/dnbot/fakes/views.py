@@ -1,4 +1,4 @@
-"""What can be seen and heard of the exchange: books, orders, fills, balances, marks, and subscriptions to all of them."""
+"""What can be seen and heard of the exchange: books, orders, fills, balances, marks, and subscriptions to them."""
 
 from __future__ import annotations
 

@@ -1,0 +1,60 @@
+"""What a fake world is made of: symbols, accounts, fees, clock skews, market, ports. Values only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+
+import attrs
+
+from .records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT, Venue
+
+D = Decimal
+DEMO_BALANCES: Mapping[Venue, Mapping[str, Decimal]] = {
+    GATE_SPOT: {"USDT": D(20000)},
+    GATE_FUTURES: {"USDT": D(10000)},
+    MEXC_SPOT: {"USDT": D(20000)},
+}
+
+
+@attrs.frozen
+class AccountConfig:
+    """Credentials and opening balances of one API account; the same key and secret work on both exchanges."""
+
+    key: str = "fake-key"
+    secret: str = "fake-secret"
+    uid: str = "10001"
+    balances: Mapping[Venue, Mapping[str, Decimal]] = attrs.field(factory=lambda: DEMO_BALANCES)
+
+
+@attrs.frozen
+class FakesConfig:
+    """Everything that decides what the fake world does; equal configs on equal clocks give equal worlds.
+
+    ``market`` is a name from ``market_params.PRESETS`` ("lively", "calibrated"). ``deviation_bps`` and ``half_life_s``
+    override the preset. ``skew_ms`` moves the clock of one venue. ``mexc_fee_asset`` is quote, base or MX.
+    ``funding_first_after_s`` puts the first settlement that long after the start (None: on the venue's usual grid).
+    ``state_dir`` is where accounts, orders and books survive; without it nothing does. Ports of 0 pick free ones.
+    """
+
+    symbols: tuple[str, ...] = ("BTC/USDT",)
+    accounts: tuple[AccountConfig, ...] = (AccountConfig(),)
+    seed: int = 1
+    market: str = "lively"
+    deviation_bps: float | None = None
+    half_life_s: float | None = None
+    gate_spot_fees: tuple[Decimal, Decimal] = (D("0.002"), D("0.002"))
+    gate_futures_fees: tuple[Decimal, Decimal] = (D("0.0002"), D("0.0005"))
+    mexc_fees: tuple[Decimal, Decimal] = (D("0"), D("0.0005"))
+    mexc_fee_asset: str = "quote"
+    decimal_sizes: bool = False
+    skew_ms: Mapping[Venue, int] = attrs.field(factory=dict)
+    funding_first_after_s: float | None = 30.0
+    funding_interval_s: int = 28800
+    state_dir: Path | None = None
+    host: str = "127.0.0.1"
+    gate_port: int = 0
+    mexc_port: int = 0
+    tls: bool = False
+    until_stdin_eof: bool = False

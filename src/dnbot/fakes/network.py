@@ -1,0 +1,195 @@
+"""A network in memory: hosts that can be dialled, links with latency that can be cut, stalled or refused."""
+
+from __future__ import annotations
+
+import fnmatch
+import math
+import random
+from collections.abc import Awaitable, Callable
+
+import attrs
+import trio
+
+Listener = Callable[[trio.abc.Stream], Awaitable[None]]
+RECEIVE_BYTES = 65_536
+
+
+@attrs.define
+class LinkRule:
+    """How links to matching hosts behave; of several rules that match, the newest holds."""
+
+    pattern: str
+    latency_s: tuple[float, float] = (0.001, 0.003)  # uniform between these, per chunk, without reordering
+    refuse: bool = False  # new connections fail
+    stalled: bool = False  # a half-open link: sending works, nothing arrives until the stall ends
+
+
+class _Pipe:
+    """One direction of a link: bytes arrive in order, each chunk after its latency, none while stalled."""
+
+    def __init__(self, link: _Link) -> None:
+        self.link = link
+        self.buffer = bytearray()
+        self.open = True
+        self.broken = False
+        self.changed = trio.Event()
+        self.queue: list[tuple[float, bytes | None]] = []
+
+    def wake(self) -> None:
+        self.changed.set()
+        self.changed = trio.Event()
+
+    def push(self, data: bytes | None, due_s: float) -> None:
+        last = self.queue[-1][0] if self.queue else due_s
+        self.queue.append((max(due_s, last), data))
+        self.wake()
+
+    def settle(self) -> float:
+        """Move what is due into the buffer; returns when the next chunk is due (infinity for never)."""
+        if self.link.rule.stalled:
+            return math.inf
+        now = trio.current_time()
+        while self.queue and self.queue[0][0] <= now:
+            _, data = self.queue.pop(0)
+            if data is None:
+                self.open = False
+            else:
+                self.buffer += data
+        return self.queue[0][0] if self.queue else math.inf
+
+
+class _Link:
+    """Both directions between one client and one host."""
+
+    def __init__(self, host: str, rule: LinkRule, rng: random.Random) -> None:
+        self.host, self.rule, self.rng = host, rule, rng
+        self.pipes = (_Pipe(self), _Pipe(self))
+
+    def due_s(self) -> float:
+        return trio.current_time() + self.rng.uniform(*self.rule.latency_s)
+
+    def use(self, rule: LinkRule) -> None:
+        self.rule = rule
+        for pipe in self.pipes:
+            pipe.wake()
+
+    def cut(self) -> None:
+        for pipe in self.pipes:
+            pipe.broken = True
+            pipe.wake()
+
+
+class LinkStream(trio.abc.Stream):
+    """One end of a link; behaves like a TCP stream whose peer may vanish."""
+
+    def __init__(self, link: _Link, end: int) -> None:
+        self._out, self._in, self._link = link.pipes[end], link.pipes[1 - end], link
+        self._closed = False
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Hand bytes to the network; a stalled link takes them without complaint, as a real one does."""
+        await trio.lowlevel.checkpoint()
+        self._check()
+        if not self._out.open:
+            raise trio.BrokenResourceError("the peer is gone")
+        self._out.push(bytes(data), self._link.due_s())
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Sending never blocks."""
+        await trio.lowlevel.checkpoint()
+        self._check()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """Bytes that have arrived; empty at the end."""
+        await trio.lowlevel.checkpoint()
+        while True:
+            self._check()
+            due_s = self._in.settle()
+            if self._in.buffer:
+                size = min(max_bytes or RECEIVE_BYTES, len(self._in.buffer))
+                taken = bytes(self._in.buffer[:size])
+                del self._in.buffer[:size]
+                return taken
+            if not self._in.open:
+                return b""
+            with trio.move_on_at(due_s):
+                await self._in.changed.wait()
+
+    async def aclose(self) -> None:
+        """Say goodbye; the peer reads what is under way and then the end."""
+        if not self._closed:
+            self._closed = True
+            self._out.push(None, self._link.due_s())
+            self._in.wake()
+        await trio.lowlevel.checkpoint()
+
+    def _check(self) -> None:
+        if self._closed:
+            raise trio.ClosedResourceError
+        if self._in.broken:
+            raise trio.BrokenResourceError("the link was cut")
+
+
+@attrs.define(eq=False)
+class MemoryNetwork:
+    """Hosts by name and port; ``open_stream`` dials them like TCP. All chance comes from the generator given."""
+
+    nursery: trio.Nursery
+    rng: random.Random
+    dial_s: tuple[float, float] = (0.001, 0.005)
+    _listeners: dict[tuple[str, int], Listener] = attrs.field(factory=dict)
+    _rules: list[LinkRule] = attrs.field(factory=lambda: [LinkRule("*")])
+    _links: list[_Link] = attrs.field(factory=list)
+    _changed: trio.Event = attrs.field(factory=trio.Event)
+
+    def listen(self, host: str, port: int, handler: Listener) -> None:
+        """Run ``handler`` in the network's nursery for every connection to that host and port."""
+        self._listeners[(host, port)] = handler
+
+    async def open_stream(self, host: str, port: int) -> trio.abc.Stream:
+        """Connect. Raises ConnectionRefusedError for an unknown or refusing host; hangs when the host is stalled."""
+        rule = self._rule(host)
+        await trio.sleep(self.rng.uniform(*self.dial_s))
+        while self._rule(host).stalled:
+            await self._changed.wait()
+        handler = self._listeners.get((host, port))
+        if handler is None or rule.refuse:
+            raise ConnectionRefusedError(f"{host}:{port} refuses connections")
+        link = _Link(host, self._rule(host), self.rng)
+        self._links.append(link)
+        self.nursery.start_soon(self._serve, handler, link)
+        return LinkStream(link, 0)
+
+    def set_rule(self, rule: LinkRule) -> None:
+        """From now on links to hosts that match the rule's pattern behave so, the existing ones too."""
+        self._rules.append(rule)
+        self._apply_rules()
+
+    def clear_rules(self) -> None:
+        """Back to the default for every link; what a stall held back is delivered."""
+        self._rules = self._rules[:1]
+        self._apply_rules()
+
+    def cut(self, pattern: str = "*") -> int:
+        """Break every existing link to matching hosts at once; returns how many."""
+        hit = [link for link in self._links if fnmatch.fnmatchcase(link.host, pattern)]
+        for link in hit:
+            link.cut()
+        self._links = [link for link in self._links if link not in hit]
+        return len(hit)
+
+    async def _serve(self, handler: Listener, link: _Link) -> None:
+        try:
+            await handler(LinkStream(link, 1))
+        finally:
+            if link in self._links:
+                self._links.remove(link)
+
+    def _apply_rules(self) -> None:
+        for link in self._links:
+            link.use(self._rule(link.host))
+        self._changed.set()
+        self._changed = trio.Event()
+
+    def _rule(self, host: str) -> LinkRule:
+        return next(rule for rule in reversed(self._rules) if fnmatch.fnmatchcase(host, rule.pattern))
