@@ -42,6 +42,7 @@ class MexcStream:
     private: PrivateStream = attrs.field(init=False)
     sources: dict[str, MarketSource] = attrs.field(factory=dict)
     connections: dict[Outbox, None] = attrs.field(factory=dict)
+    running: bool = False
     _feeds: dict[str, Feed] = attrs.field(factory=dict)
     _beats: dict[float, Beat] = attrs.field(factory=lambda: {s: Beat(s) for s in (0.01, 0.1, 1.0)})
 
@@ -77,6 +78,7 @@ class MexcStream:
 
     async def run(self) -> None:
         """Push public and private frames until cancelled."""
+        self.running = True
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.private.run)
             for beat in self._beats.values():
@@ -139,6 +141,8 @@ class MexcStream:
 
         Raises DropConnection for a client that is too slow or too loud.
         """
+        if not self.running:
+            raise RuntimeError("MexcApp.run has not been started: nothing would ever be pushed")
         key = None
         if listen_key is not None:
             key = self.venue.keys.find(listen_key, self.venue.now_ms)

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
+import attrs
+import msgspec
 import pytest
+import trio
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+from dnbot.fakes.clock import FakeClock
+from dnbot.fakes.exchange import Exchange
+from dnbot.fakes.instruments import SYMBOLS, instruments_for
+from dnbot.fakes.mexc_app import MexcApp
+from dnbot.fakes.mexc_auth import MexcRequest, signature_of
+from dnbot.fakes.mexc_venue import MexcReply
+from dnbot.fakes.records import MEXC_SPOT, Side
 
 Decoder = Callable[[bytes], Any]
 
@@ -127,3 +139,69 @@ def decode_frame(frame: bytes) -> Any:
 def decode() -> Decoder:
     """The decoder as a fixture, because test modules cannot import each other."""
     return decode_frame
+
+
+KEY, SECRET, UID = "key-1", "secret-1", "10001"
+EPOCH_MS = 1_800_000_000_000
+
+
+@attrs.define
+class Fake:
+    """A MEXC venue with one account, a book of three levels a side around 60000, and a clock that `now_s` moves."""
+
+    exchange: Exchange
+    app: MexcApp
+    now_s: list[float]
+
+    def send(self, method: str, path: str, query: str = "", *, key: str = "") -> MexcReply:
+        """One request as it is."""
+        headers = {"content-type": "application/json"} | ({"x-mexc-apikey": key} if key else {})
+        return self.app.answer(MexcRequest(method, f"/api/v3/{path}", query, "", headers))
+
+    def signed(self, method: str, path: str, query: str = "", *, key: str = KEY, secret: str = SECRET) -> MexcReply:
+        """One signed request, everything in the query."""
+        text = f"{query}&timestamp={self.app.venue.now_ms}".lstrip("&")
+        return self.send(method, path, f"{text}&signature={signature_of(secret, text)}", key=key)
+
+    def public(self, path: str, query: str = "") -> Any:
+        """The decoded body of a public GET."""
+        return msgspec.json.decode(self.send("GET", path, query).body)
+
+    def call(self, method: str, path: str, query: str = "") -> Any:
+        """The decoded body of a signed request."""
+        return msgspec.json.decode(self.signed(method, path, query).body)
+
+    def order(self, **fields: str) -> Any:
+        """POST order with these fields over a plain limit buy below the market."""
+        fields = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "quantity": "0.01", "price": "59000"} | fields
+        text = "&".join(f"{name}={value}" for name, value in fields.items() if value)
+        return self.call("POST", "order", text)
+
+    def quote(self, side: Side, price: str, quantity: str, number: str) -> None:
+        """An outside order."""
+        self.exchange.external_place(MEXC_SPOT, "BTC/USDT", number, side, Decimal(price), Decimal(quantity))
+        self.exchange.commit()
+
+
+def make_fake(*, virtual_time: bool) -> Fake:
+    """The venue, on the loop's clock or on one the test moves by hand."""
+    now_s = [0.0]
+    read = trio.current_time if virtual_time else (lambda: now_s[0])
+    origin_s = trio.current_time() if virtual_time else 0.0
+    exchange = Exchange(FakeClock(EPOCH_MS * 1_000_000, origin_s, monotonic_s=read))
+    for symbol in ("BTC/USDT", "ETH/USDT"):
+        exchange.state.add_instrument(instruments_for(SYMBOLS[symbol])[2])
+    exchange.state.accounts.create(UID, KEY, SECRET, {MEXC_SPOT: {"USDT": Decimal(200000), "BTC": Decimal(1)}})
+    exchange.state.accounts.create("10002", "key-2", "secret-2", {MEXC_SPOT: {"USDT": Decimal(100)}})
+    exchange.commit()
+    fake = Fake(exchange, MexcApp(exchange), now_s)
+    for number in range(3):
+        fake.quote("sell", str(60001 + number), "0.5", f"a{number}")
+        fake.quote("buy", str(59999 - number), "0.5", f"b{number}")
+    return fake
+
+
+@pytest.fixture
+def fake() -> Fake:
+    """A venue for synchronous REST tests."""
+    return make_fake(virtual_time=False)
