@@ -36,7 +36,7 @@ class GateSettings:
     text_lookup_futures_s: int = 60
     zero_fill_kept_s: int = 600
     enforce_limits: bool = True
-    order_latency_ms: int = 0
+    data_before_ack: bool = False
 
 
 @attrs.define(eq=False)

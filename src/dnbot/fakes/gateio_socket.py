@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
@@ -19,6 +19,7 @@ from .gateio_auth import Credential, authenticate_text, channel_signing_text
 from .gateio_errors import GateError
 from .gateio_hub import Hub, Subscriber, Topic
 from .gateio_ws_frames import ClientFrame, Envelope, StreamError, decode_frame
+from .web import DropConnection
 
 IDLE_S_MAX = 30.0
 
@@ -45,6 +46,7 @@ class Product:
     channels: Mapping[str, Channel]
     credentials: Callable[[], Mapping[str, Credential]]
     api: Callable[[Session, ClientFrame], None]
+    data_before_ack: Callable[[], bool] = lambda: False
 
 
 @attrs.define(eq=False)
@@ -89,15 +91,17 @@ class Session:
         except StreamError as error:
             self.subscriber.push(envelope.ack(frame, error))
             return
-        self.subscriber.push(envelope.ack(frame))
+        openings: list[bytes] = []
         for topic in topics:
             if frame.event == "unsubscribe":
                 self.product.hub.remove(self.subscriber, topic)
                 continue
             self.product.hub.add(self.subscriber, topic)
             opening = channel.first(topic) if channel.first is not None else None
-            if opening is not None:
-                self.subscriber.push(opening)
+            openings += [] if opening is None else [opening]
+        ack = envelope.ack(frame)
+        for answer in [*openings, ack] if self.product.data_before_ack() else [ack, *openings]:
+            self.subscriber.push(answer)
 
     def _requested(self, frame: ClientFrame) -> tuple[Channel, list[Topic]]:
         channel = self.product.channels.get(frame.channel)
@@ -142,13 +146,17 @@ def _auth_message(label: str, text: str) -> str:
     return json.dumps({"label": label, "message": text}, separators=(",", ":")) + "\n"
 
 
-async def serve(session: Session, wire: WebSocketConnection, abort: Callable[[], Awaitable[None]]) -> None:
-    """Run one connection until the client leaves, stops reading, or idles; `abort` cuts it without a close frame."""
+async def serve(session: Session, wire: WebSocketConnection) -> None:
+    """Run one connection until the client leaves.
+
+    Raises DropConnection (cut without a close frame) for a client that stopped reading, or idled without a
+    subscription for 30 s.
+    """
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_write, session, wire)
-            nursery.start_soon(_cut_when_dropped, session, abort, nursery.cancel_scope)
-            nursery.start_soon(_cut_when_idle, session, abort, nursery.cancel_scope)
+            nursery.start_soon(_drop_when_full, session)
+            nursery.start_soon(_drop_when_idle, session)
             await _read(session, wire)
             nursery.cancel_scope.cancel()
     finally:
@@ -171,13 +179,12 @@ async def _write(session: Session, wire: WebSocketConnection) -> None:
         return
 
 
-async def _cut_when_dropped(session: Session, abort: Callable[[], Awaitable[None]], scope: trio.CancelScope) -> None:
+async def _drop_when_full(session: Session) -> None:
     await session.subscriber.dropped.wait()
-    await abort()
-    scope.cancel()
+    raise DropConnection("the client does not read")
 
 
-async def _cut_when_idle(session: Session, abort: Callable[[], Awaitable[None]], scope: trio.CancelScope) -> None:
+async def _drop_when_idle(session: Session) -> None:
     while True:
         waited_s = trio.current_time() - session.heard_s
         if session.subscriber.topics:
@@ -185,6 +192,4 @@ async def _cut_when_idle(session: Session, abort: Callable[[], Awaitable[None]],
         elif waited_s < IDLE_S_MAX:
             await trio.sleep(IDLE_S_MAX - waited_s)
         else:
-            await abort()
-            scope.cancel()
-            return
+            raise DropConnection("idle")

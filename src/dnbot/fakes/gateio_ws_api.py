@@ -19,6 +19,8 @@ from .gateio_json import encode, microseconds, milliseconds
 from .gateio_limits import Limit, RateLimiter
 from .gateio_socket import Session
 from .gateio_ws_frames import EMPTY, ClientFrame
+from .records import Venue
+from .requests import RequestLog
 
 Perform = Callable[[str, Any, bool], Any]
 
@@ -55,10 +57,12 @@ class WsApi:
     """Answers the API frames of one product."""
 
     product: str
+    venue: Venue
     commands: dict[str, Command]
     limiter: RateLimiter
     exptime_honoured: Callable[[], bool]
     credentials: Callable[[], dict[str, Credential]]
+    log: RequestLog | None = None
 
     def __call__(self, session: Session, frame: ClientFrame) -> None:
         """Answer one frame, through the session's queue."""
@@ -114,9 +118,16 @@ class WsApi:
             self._check_exptime(payload, command, session.now_ns)
             result = command.perform(uid, request, session.subscriber.decimal_sizes)
         except GateError as error:
+            self._note(uid, frame.channel, request, error.status)
             self._refuse(session, frame, payload.req_id, error, wrapped=command.wrapped)
             return
+        self._note(uid, frame.channel, request, 200)
         self._send(session, frame, payload.req_id, 200, {"result": result})
+
+    def _note(self, uid: str, channel: str, request: dict[str, Any] | list[Any], status: int) -> None:
+        if self.log is not None:
+            text = str(request.get("text") or "") if isinstance(request, dict) else ""
+            self.log.note(uid, self.venue, "WS", channel, client_id=text, status=status)
 
     def _check_exptime(self, payload: ApiPayload, command: Command, now_ns: int) -> None:
         raw = bytes(payload.req_header)

@@ -1,0 +1,144 @@
+"""Gate as one app: REST under /api/v4, the spot socket at /ws/v4/ and the USDT perpetual socket at /v4/ws/usdt."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import random
+from collections.abc import Mapping
+
+import attrs
+import trio
+from trio_websocket import WebSocketConnection
+
+from .exchange import Exchange
+from .gateio_channels import FuturesChannels, SpotChannels
+from .gateio_context import GateContext, GateSettings
+from .gateio_countdown import Countdowns
+from .gateio_faults import Fault
+from .gateio_futures import FuturesRest
+from .gateio_futures_account import FuturesAccountRest
+from .gateio_futures_orders import FuturesOrders
+from .gateio_futures_shapes import stream_trade as futures_trade
+from .gateio_gateway import Gateway
+from .gateio_hub import Hub, Subscriber
+from .gateio_limits import RateLimiter
+from .gateio_private_streams import PrivateStreams
+from .gateio_public_streams import PublicStreams
+from .gateio_socket import Channel, Product, Session, serve
+from .gateio_spot import SpotRest
+from .gateio_spot_orders import SpotOrders
+from .gateio_spot_shapes import stream_trade as spot_trade
+from .gateio_tickers import futures_ticker, spot_ticker
+from .gateio_wallet import WalletRest
+from .gateio_ws_api import Command, WsApi
+from .gateio_ws_commands import FuturesCommands, SpotCommands
+from .records import GATE_FUTURES, GATE_SPOT, Venue
+from .requests import RequestLog
+from .web import HttpRequest, HttpResponse
+
+SPOT_PATHS = ("/ws/v4/", "/ws/v4")
+FUTURES_PATHS = ("/v4/ws/usdt", "/v4/ws/usdt/")
+
+
+@attrs.define(eq=False)
+class GateApp:
+    """The Gate front of an exchange whose instruments are listed already; `run` must be running for pushes to leave."""
+
+    exchange: Exchange
+    log: RequestLog | None = None
+    settings: GateSettings = attrs.field(factory=GateSettings)
+    rng: random.Random = attrs.field(factory=lambda: random.Random(0))
+    context: GateContext = attrs.field(init=False)
+    gateway: Gateway = attrs.field(init=False)
+    countdowns: Countdowns = attrs.field(init=False)
+    spot: Product = attrs.field(init=False)
+    futures: Product = attrs.field(init=False)
+    _streams: list[PublicStreams] = attrs.field(factory=list)
+    _connections: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        limiter = RateLimiter(enforce=self.settings.enforce_limits)
+        self.context = GateContext(self.exchange, self.settings, self.rng, limiter)
+        self.context.remember_trades()
+        self.countdowns = Countdowns(self.context)
+        spot_orders, futures_orders = SpotOrders(self.context), FuturesOrders(self.context)
+        routes = [
+            *SpotRest(self.context, spot_orders, self.countdowns).routes(),
+            *WalletRest(self.context).routes(),
+            *FuturesRest(self.context, futures_orders, self.countdowns).routes(),
+            *FuturesAccountRest(self.context).routes(),
+        ]
+        self.gateway = Gateway(self.context, routes, self.log)
+        self.spot = self._spot_product(SpotCommands(self.context, spot_orders).table())
+        self.futures = self._futures_product(FuturesCommands(self.context, futures_orders).table())
+        for streams in self._streams:
+            streams.attach()
+        PrivateStreams(self.context, self.spot.hub, self.futures.hub).attach()
+
+    @property
+    def faults(self) -> list[Fault]:
+        """Faults consulted once per REST request, in order; append to it."""
+        return self.gateway.faults
+
+    # -- the App protocol
+
+    async def run(self) -> None:
+        """Push stream frames and watch countdowns until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.countdowns.run)
+            for streams in self._streams:
+                nursery.start_soon(streams.run)
+
+    async def handle_http(self, request: HttpRequest) -> HttpResponse:
+        """Answer one REST request."""
+        return await self.gateway.handle(request)
+
+    def serves_websocket(self, path: str) -> bool:
+        """The two socket addresses."""
+        return path in SPOT_PATHS or path in FUTURES_PATHS
+
+    async def handle_websocket(self, request: HttpRequest, ws: WebSocketConnection) -> None:
+        """Talk to one stream client; `X-Gate-Size-Decimal` on the upgrade decides the form of sizes."""
+        product = self.spot if request.path in SPOT_PATHS else self.futures
+        self._connections += 1
+        conn_id = hashlib.sha256(f"{product.name}/{self._connections}".encode()).hexdigest()[:16]
+        subscriber = Subscriber(conn_id, request.header("x-gate-size-decimal") == "1")
+        await serve(Session(product, subscriber, request.remote), ws)
+
+    # -- wiring
+
+    def _spot_product(self, commands: dict[str, Command]) -> Product:
+        hub = Hub(functools.partial(self.context.now_ns, GATE_SPOT))
+        ticker = functools.partial(spot_ticker, self.context)
+        streams = PublicStreams(
+            self.context, GATE_SPOT, hub, lambda trade, market, _: spot_trade(trade, market), ticker
+        )
+        return self._product("spot", GATE_SPOT, hub, streams, SpotChannels(self.context, streams).table(), commands)
+
+    def _futures_product(self, commands: dict[str, Command]) -> Product:
+        hub = Hub(functools.partial(self.context.now_ns, GATE_FUTURES))
+        ticker = functools.partial(futures_ticker, self.context)
+        streams = PublicStreams(
+            self.context, GATE_FUTURES, hub, lambda trade, market, form: [futures_trade(trade, market, form)], ticker
+        )
+        channels = FuturesChannels(self.context, streams).table()
+        return self._product("futures", GATE_FUTURES, hub, streams, channels, commands)
+
+    def _product(
+        self,
+        name: str,
+        venue: Venue,
+        hub: Hub,
+        streams: PublicStreams,
+        channels: Mapping[str, Channel],
+        commands: dict[str, Command],
+    ) -> Product:
+        self._streams.append(streams)
+        api = WsApi(
+            name, venue, commands, self.context.limiter, lambda: self.settings.exptime_on_ws_api,
+            self.context.credentials, self.log,
+        )  # fmt: skip
+        return Product(
+            name, hub, channels, self.context.credentials, api, lambda: self.settings.data_before_ack
+        )

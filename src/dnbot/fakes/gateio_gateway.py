@@ -1,0 +1,139 @@
+"""Gate's REST gateway: authentication, limits, expiry, faults, then the service; headers on every reply.
+
+Source: Gate API v4 docs, "APIv4 signed request requirements", "Frequency limit rule", "Error Handling".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+import msgspec
+import trio
+
+from . import gateio_errors as errors
+from .gateio_auth import authenticate_rest
+from .gateio_context import GateContext
+from .gateio_errors import GateError
+from .gateio_faults import Fault
+from .gateio_http import PREFIX, Call, Reply, Route, common_headers, find_route, reply_body
+from .gateio_limits import PUBLIC, Quota
+from .gateio_ws_api import check_exptime
+from .records import GATE_FUTURES, GATE_SPOT, Venue
+from .requests import RequestLog
+from .web import DropConnection, HttpRequest, HttpResponse
+
+
+def venue_of(path: str) -> Venue:
+    """Which clock and which log line a path belongs to."""
+    return GATE_FUTURES if path.startswith("/futures/") else GATE_SPOT
+
+
+@attrs.define(eq=False)
+class Gateway:
+    """Answers one REST request at a time; `faults` are consulted for each."""
+
+    context: GateContext
+    routes: Sequence[Route]
+    log: RequestLog | None
+    faults: list[Fault] = attrs.field(factory=list)
+    _traces: int = 0
+
+    async def handle(self, request: HttpRequest) -> HttpResponse:
+        """The whole life of one request; raises DropConnection when a fault loses the reply."""
+        path = request.path.removeprefix(PREFIX)
+        venue = venue_of(path)
+        in_ns = self.context.now_ns(venue)
+        fault = next((fault for fault in self.faults if fault.strikes(request.method, path)), None)
+        if fault is not None and fault.delay_s:
+            await trio.sleep(fault.delay_s)
+        quota = Quota(True, PUBLIC.requests, PUBLIC.requests, in_ns // 1_000_000_000)
+        try:
+            if fault is not None and fault.status is not None:
+                raise GateError(fault.status, fault.label, "Internal server error")
+            reply, quota, lagging = self._answer(request, path, venue)
+            if lagging:
+                await trio.sleep(self.context.rng.uniform(0, self.context.settings.snapshot_lag_ms_max / 1000))
+            status, body, extra = reply.status, reply_body(reply), list(reply.headers)
+        except LimitedError as limited:
+            status, body, extra, quota = limited.status, limited.body(), [], limited.quota
+        except GateError as error:
+            status, body, extra = error.status, error.body(), []
+        if fault is not None and fault.drop_reply:
+            raise DropConnection("reply lost")
+        headers = common_headers(in_ns, self.context.now_ns(venue), self._trace_id(), quota)
+        return HttpResponse(status, body, (*headers, *extra))
+
+    def _trace_id(self) -> str:
+        self._traces += 1
+        return hashlib.sha256(f"gate/{self._traces}".encode()).hexdigest()[:32]
+
+    def _answer(self, request: HttpRequest, path: str, venue: Venue) -> tuple[Reply, Quota, bool]:
+        now_ns = self.context.now_ns(venue)
+        headers = dict(reversed(request.headers))
+        found = find_route(self.routes, request.method, path) if request.path.startswith(PREFIX + "/") else None
+        uid = ""
+        if found is None or found[0].private:
+            uid = authenticate_rest(
+                request.method, request.path, request.query, headers, request.body,
+                credentials=self.context.credentials(), now_ns=now_ns,
+            ).account_id  # fmt: skip
+        if found is None:
+            raise GateError(404, "INVALID_PROTOCOL", "Unknown path")
+        route, args = found
+        call = Call(request.method, path, request.query, headers, request.body, now_ns, uid, args)
+        try:
+            quota = self._charge(route, call, request.remote)
+            if route.expires:
+                check_exptime(headers.get("x-gate-exptime", ""), now_ns)
+            reply = route.answer(call)
+        except GateError as error:
+            self._note(call, venue, error.status)
+            raise
+        self._note(call, venue, reply.status)
+        return reply, quota, route.lagging
+
+    def _charge(self, route: Route, call: Call, remote: str) -> Quota:
+        caller = f"{call.uid_text or remote} {route.bucket}"
+        if route.per_market:
+            caller += str(_body_field(call.body, "currency_pair") or call.params.get("currency_pair", ""))
+        count = max(1, _batch_size(call)) if call.path.endswith("batch_orders") else 1
+        quota = self.context.limiter.take(route.limit, caller, call.now_ns, count)
+        if not quota.allowed:
+            raise LimitedError(quota)
+        return quota
+
+    def _note(self, call: Call, venue: Venue, status: int) -> None:
+        if self.log is None or not call.uid_text:
+            return
+        named = call.args.get("order_id", "")
+        text = named if named.startswith("t-") else str(_body_field(call.body, "text") or "")
+        self.log.note(call.uid_text, venue, call.method, PREFIX + call.path, client_id=text, status=status)
+
+
+class LimitedError(GateError):
+    """A refusal by the rate limit; its reply carries the numbers of the limit that was hit."""
+
+    def __init__(self, quota: Quota) -> None:
+        refusal = errors.too_many_requests()
+        super().__init__(refusal.status, refusal.label, refusal.text)
+        self.quota = quota
+
+
+def _decoded(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None  # the endpoint itself refuses a body it cannot read
+
+
+def _body_field(body: bytes, name: str) -> Any:
+    value = _decoded(body) if body else None
+    return value.get(name) if isinstance(value, dict) else None
+
+
+def _batch_size(call: Call) -> int:
+    value = _decoded(call.body)
+    return len(value) if isinstance(value, list) else 1

@@ -1,0 +1,103 @@
+"""Private channels of both Gate sockets: what the exchange tells about an account, in the shape of each channel.
+
+Source: Gate API v4 spot WS docs (orders, usertrades, balances) and futures WS docs (orders, usertrades, positions,
+balances). Every push carries an array of one. Nothing is replayed after a reconnect.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from . import gateio_futures_shapes as futures
+from . import gateio_spot_shapes as spot
+from .gateio_context import GateContext
+from .gateio_futures_account import liquidation_price, position_margin
+from .gateio_http import contracts
+from .gateio_hub import Hub, Topic
+from .records import GATE_FUTURES, GATE_SPOT, BalanceChange, OrderEvent, PositionState, PrivateEvent, UserTrade
+
+
+def without_fees(value: dict[str, Any]) -> dict[str, Any]:
+    """The `_v2` form of a spot push."""
+    return {name: item for name, item in value.items() if "fee" not in name}
+
+
+@attrs.define(eq=False)
+class PrivateStreams:
+    """Turns private events of the exchange into pushes."""
+
+    context: GateContext
+    spot_hub: Hub
+    futures_hub: Hub
+
+    def attach(self) -> None:
+        """Begin to listen."""
+        self.context.exchange.subscribe_private(self.tell)
+
+    def tell(self, event: PrivateEvent) -> None:
+        """Push one event to whoever subscribed to it."""
+        match event:
+            case OrderEvent() if event.order.venue == GATE_SPOT:
+                self._spot_order(event)
+            case OrderEvent() if event.order.venue == GATE_FUTURES:
+                self._futures_order(event)
+            case UserTrade(venue="gate_spot"):
+                self._spot_trade(event)
+            case UserTrade(venue="gate_futures"):
+                self._futures_trade(event)
+            case BalanceChange(venue="gate_spot"):
+                self.spot_hub.publish((("spot.balances", event.uid),), lambda _: [spot.stream_balance(event)])
+            case BalanceChange(venue="gate_futures") if event.change:
+                name = self.context.contract_name(event.symbol)
+                topic = ("futures.balances", event.uid)
+                self.futures_hub.publish((topic,), lambda _: [futures.stream_balance(event, name)])
+            case PositionState():
+                self._position(event)
+            case _:
+                pass  # another venue's
+
+    def _spot_order(self, event: OrderEvent) -> None:
+        market = self.context.market_of(event.order)
+        value = spot.stream_order(event, market, self.context.spot_account)
+        self.spot_hub.publish(_topics("spot.orders", event.order.uid, market.name), lambda _: [value])
+        self.spot_hub.publish(
+            _topics("spot.orders_v2", event.order.uid, market.name), lambda _: [without_fees(value)]
+        )
+
+    def _spot_trade(self, trade: UserTrade) -> None:
+        market = self.context.exchange.state.instruments[trade.venue, trade.symbol]
+        value = spot.stream_user_trade(trade, market)
+        self.spot_hub.publish(_topics("spot.usertrades", trade.uid, market.name), lambda _: [value])
+        self.spot_hub.publish(_topics("spot.usertrades_v2", trade.uid, market.name), lambda _: [without_fees(value)])
+
+    def _futures_order(self, event: OrderEvent) -> None:
+        market = self.context.market_of(event.order)
+        fees = self.context.exchange.fee_rates(GATE_FUTURES, event.order.uid)
+        self.futures_hub.publish(
+            _topics("futures.orders", event.order.uid, market.name),
+            lambda form: [futures.stream_order(event, market, fees, form)],
+        )
+
+    def _futures_trade(self, trade: UserTrade) -> None:
+        market = self.context.exchange.state.instruments[trade.venue, trade.symbol]
+        self.futures_hub.publish(
+            _topics("futures.usertrades", trade.uid, market.name),
+            lambda form: [futures.stream_user_trade(trade, market, form)],
+        )
+
+    def _position(self, position: PositionState) -> None:
+        exchange = self.context.exchange
+        market = exchange.state.instruments[GATE_FUTURES, position.symbol]
+        margin = position_margin(position, market, exchange.mark(position.symbol).mark)
+        liquidation = liquidation_price(position, market, exchange.margin(position.uid).total)
+        value = futures.stream_position(position, market, margin, liquidation)
+        self.futures_hub.publish(
+            _topics("futures.positions", position.uid, market.name),
+            lambda form: [value | {"size": contracts(position.contracts, form)}],
+        )
+
+
+def _topics(channel: str, uid: str, name: str) -> tuple[Topic, ...]:
+    return (channel, uid, name), (channel, uid, "!all")
