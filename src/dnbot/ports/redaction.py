@@ -12,8 +12,8 @@ MASK = b"***"
 _HINTS = ((b"K", b"KEY"), (b"G", b"SIGN"), (b"/", b"://"))
 _HINTS_LOWER = ((b"g", b"signature"), (b"k", b"listenkey"), (b"k", b"apikey"), (b"w", b"password"))
 _NAMED = re.compile(
-    rb"""((?:(?:\b|(?<=\\[nrt]))(?:KEY|SIGN)|(?i:x-mexc-apikey|apikey|signature|listenkey|password))  # the name
-        \\?["']?\s*[:=,]\s*(?:b?\\?["'])?)                                          # to its value
+    rb"""((?:(?<![A-Z_])(?:KEY|SIGN)|(?i:x-mexc-apikey|apikey|signature|listenkey|password))  # the name
+        \\?["']?\s*[:=,]\s*(?:b?\\?["'])?)                                 # to its value
         (?!\*\*\*)[^\s"'&,;)}\]\\]+""",
     re.VERBOSE,
 )
