@@ -1,0 +1,51 @@
+"""Capabilities that a Gate codec does not have: calling one is a bug of the caller."""
+
+from __future__ import annotations
+
+from dnbot.domain.errors import InvariantBroken
+from dnbot.domain.position import AccountRow
+from dnbot.venues.wire import PositionReport, Reply, Request
+
+
+class WithoutListenKey:
+    """Gate signs each subscription; there is no stream key."""
+
+    def listen_key_request(self, now_ms: int) -> Request:
+        """Not a capability."""
+        raise InvariantBroken("Gate has no listen key")
+
+    def listen_key(self, reply: Reply) -> str:
+        """Not a capability."""
+        raise InvariantBroken("Gate has no listen key")
+
+    def renew_listen_key_request(self, listen_key: str, now_ms: int) -> Request:
+        """Not a capability."""
+        raise InvariantBroken("Gate has no listen key")
+
+    def drop_listen_key_request(self, listen_key: str, now_ms: int) -> Request:
+        """Not a capability."""
+        raise InvariantBroken("Gate has no listen key")
+
+
+class WithoutPosition:
+    """Spot holds coins: no position, no margin, no account book."""
+
+    def position_request(self, now_ms: int) -> Request:
+        """Not a capability."""
+        raise InvariantBroken("Gate spot has no position")
+
+    def position(self, reply: Reply) -> PositionReport:
+        """Not a capability."""
+        raise InvariantBroken("Gate spot has no position")
+
+    def account_rows_request(self, now_ms: int, since_ms: int, page: int) -> Request:
+        """Not a capability."""
+        raise InvariantBroken("Gate spot has no account book here")
+
+    def account_rows(self, reply: Reply) -> tuple[AccountRow, ...]:
+        """Not a capability."""
+        raise InvariantBroken("Gate spot has no account book here")
+
+    def leverage_requests(self, now_ms: int, leverage: int, margin_mode: str) -> tuple[Request, ...]:
+        """Not a capability."""
+        raise InvariantBroken("Gate spot has no leverage")

@@ -1,0 +1,55 @@
+"""The futures wallet: its total is always told, what is free of margin only over REST.
+
+Sources: Gate API v4 docs, "Futures" (accounts); futures WebSocket docs (balances).
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import attrs
+
+from dnbot.domain.instrument import Venue
+from dnbot.domain.units import ZERO
+from dnbot.venues.gateio.account import wallet_problem_of
+from dnbot.venues.gateio.futures_shapes import Wallet, WalletUpdate
+from dnbot.venues.gateio.literals import decimal_of, epoch_ms_of
+from dnbot.venues.wire import Balance
+
+_POINT_ROWS = "point_"
+
+
+@attrs.define
+class WalletView:
+    """Completes what a pushed row leaves out.
+
+    A row tells the new total and nothing about margin. `available` is then what the last read said, moved by as much as
+    the total has moved since; it is exact until margin changes, and 0 before the first read.
+    """
+
+    coin: str
+    _total: Decimal = ZERO
+    _available: Decimal = ZERO
+
+    def read(self, wallet: Wallet) -> Balance:
+        """The wallet over REST. A unified or two-sided account is refused by name: its totals are not here."""
+        problem = wallet_problem_of(wallet)
+        if problem is not None:
+            raise ValueError(problem)
+        if wallet.currency.upper() != self.coin:
+            raise ValueError(f"a wallet in {wallet.currency}, not in {self.coin}")
+        self._total, self._available = decimal_of(wallet.total), decimal_of(wallet.available)
+        return Balance(
+            Venue.GATE_FUTURES, self.coin, self._total, self._available, epoch_ms_of(wallet.update_time)
+        )
+
+    def pushed(self, row: WalletUpdate, at_ms: int) -> Balance | None:
+        """The wallet after a pushed row; None for rows about points or another coin."""
+        if row.type.startswith(_POINT_ROWS) or row.currency.upper() != self.coin:
+            return None
+        total = decimal_of(row.balance)
+        free = self._available + total - self._total
+        available = min(max(free, ZERO), max(total, ZERO))
+        return Balance(
+            Venue.GATE_FUTURES, self.coin, total, available, epoch_ms_of(row.time_ms, row.time) or at_ms
+        )
