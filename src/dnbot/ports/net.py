@@ -44,7 +44,11 @@ class Endpoint:
         if parts.username is not None or parts.password is not None:
             raise ConfigError("endpoint", "url", "***", "a URL without user name and password")
         tls = _TLS_BY_SCHEME[parts.scheme]
-        return cls(host=parts.hostname, port=parts.port or (443 if tls else 80), tls=tls)
+        try:
+            port = parts.port or (443 if tls else 80)
+        except ValueError as error:
+            raise ConfigError("endpoint", "port", str(error), "1 to 65535") from error
+        return cls(host=parts.hostname, port=port, tls=tls)
 
     @property
     def authority(self) -> str:
@@ -82,9 +86,9 @@ class TcpTlsOpener:
         for endpoint in self._allowed.values():
             if not endpoint.tls and not is_loopback(endpoint.host):
                 raise ConfigError("endpoint", endpoint.host, "no TLS", "TLS everywhere except loopback")
-        self._ca_file = ca_file
-        self._context = _client_context(None)
-        self._loopback_context = _client_context(ca_file)
+            if ca_file is not None and not is_loopback(endpoint.host):
+                raise ConfigError("endpoint", "ca_file", endpoint.host, "a certificate authority for loopback only")
+        self._context = _client_context(ca_file)
         self._connect_timeout_s = connect_timeout_s
         self.opened = 0
 
@@ -114,8 +118,7 @@ class TcpTlsOpener:
         tcp = await trio.open_tcp_stream(endpoint.host, endpoint.port)
         if not endpoint.tls:
             return tcp
-        context = self._loopback_context if is_loopback(endpoint.host) else self._context
-        tls = trio.SSLStream(tcp, context, server_hostname=endpoint.host, https_compatible=True)
+        tls = trio.SSLStream(tcp, self._context, server_hostname=endpoint.host, https_compatible=True)
         try:
             await tls.do_handshake()
         except BaseException:
