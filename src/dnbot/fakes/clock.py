@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import attrs
@@ -22,6 +23,11 @@ class FakeClock:
     origin_s: float = 0.0
     skew_ns: dict[str, int] = attrs.field(factory=dict)
     monotonic_s: Callable[[], float] = trio.current_time
+
+    @classmethod
+    def real(cls) -> FakeClock:
+        """The true time of the machine, read once, here; call it inside the event loop."""
+        return cls(time.time_ns(), trio.current_time())
 
     def wall_ns(self, venue: str | None = None) -> int:
         """Nanoseconds since 1970 as that venue sees them; without a venue, the true time of the world."""

@@ -106,13 +106,23 @@ class SymbolParams:
     multiplier: Decimal
     mexc_price_tick: Decimal
     mexc_lot: Decimal
+    mexc_price_band: Decimal = D("0.02")
 
 
 SYMBOLS: dict[str, SymbolParams] = {
     p.symbol: p
     for p in (
         SymbolParams(
-            "BTC/USDT", D(60000), D("0.1"), D("0.000001"), D("0.00001"), D("0.1"), D("0.0001"), D("0.01"), D("0.000001")
+            "BTC/USDT",
+            D(60000),
+            D("0.1"),
+            D("0.000001"),
+            D("0.00001"),
+            D("0.1"),
+            D("0.0001"),
+            D("0.01"),
+            D("0.000001"),
+            mexc_price_band=D("0.005"),
         ),
         SymbolParams(
             "ETH/USDT", D(3000), D("0.01"), D("0.0001"), D("0.001"), D("0.01"), D("0.01"), D("0.01"), D("0.00001")
@@ -174,6 +184,6 @@ def instruments_for(params: SymbolParams, *, decimal_sizes: bool = False) -> tup
         quantity_max=D(1000000),
         notional_min=D(1),
         notional_max=D(2000000),
-        price_band=D("0.05"),
+        price_band=params.mexc_price_band,
     )
     return gate, perp, mexc

@@ -57,8 +57,8 @@ def _lively() -> MarketParams:
         name="lively",
         volatility_bps=0.4,
         venues={
-            GATE_SPOT: VenueQuotes(0.7, 0.6, 0.006, 22.0, 2.5, 12.0),
-            MEXC_SPOT: VenueQuotes(0.7, 0.6, 0.006, 39.0, 2.5, 12.0),
+            GATE_SPOT: VenueQuotes(0.5, 0.5, 0.006, 22.0, 2.5, 12.0),
+            MEXC_SPOT: VenueQuotes(0.5, 0.5, 0.006, 39.0, 2.5, 12.0),
             GATE_FUTURES: VenueQuotes(0.4, 0.3, 0.05, 0.6, 5.0, 10.0),
         },
         basis_bps=1.0,

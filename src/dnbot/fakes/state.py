@@ -117,6 +117,12 @@ class Journal:
             self._file.close()
             self._file = None
 
+    def abandon(self) -> None:
+        """Let go of the file as a kill would: nothing more is written, and nothing that was written is lost."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
     def load(self) -> dict[str, Any] | None:
         """Bring the exchange state back; returns the newest ``world``, or None when the directory holds no state.
 

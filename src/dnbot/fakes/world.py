@@ -30,11 +30,18 @@ BOOK_ID_STRIDE = 1_000_000  # what a restart adds to the book ids, which are not
 PRIMING_STEPS = 3  # one turn of every venue: all books are full before anybody can look
 FEE_POLICIES: dict[str, FeePolicy] = {"quote": "quote", "base": "received", "MX": "MX"}
 
-__all__ = ["SIMULATION_EPOCH_NS", "World", "build_world", "running_world"]
+__all__ = ["SIMULATION_EPOCH_NS", "World", "build_core", "build_world", "running_world"]
 
 
 def build_world(config: FakesConfig, clock: FakeClock) -> World:
-    """A world ready to serve: books are full, accounts exist, state was read back when the directory holds any.
+    """A world ready to serve, with its fronts. Raises as ``build_core`` does."""
+    world = build_core(config, clock)
+    _attach_fronts(world)
+    return world
+
+
+def build_core(config: FakesConfig, clock: FakeClock) -> World:
+    """A world without fronts: books are full, accounts exist, state was read back when the directory holds any.
 
     Raises ValueError for an unknown market, symbol or fee asset, StateCorrupt for a damaged state directory.
     """
@@ -56,7 +63,6 @@ def build_world(config: FakesConfig, clock: FakeClock) -> World:
         world.journal.snapshot(world.position())
         exchange.journal = world.journal
     _note_openings(world)
-    _attach_fronts(world)
     return world
 
 

@@ -1,0 +1,143 @@
+"""The fakes as a process: two loopback listeners, one line that says where, a clean end on a signal."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import ssl
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import trio
+import trustme
+
+from .clock import FakeClock
+from .config import FakesConfig
+from .control import ControlledApp
+from .running import World
+from .server import serve_connection
+from .state import StateCorrupt
+from .web import App
+from .world import build_world
+
+Listener = trio.SocketListener | trio.SSLListener[trio.SocketStream]
+STDIN_FD = 0
+
+
+def main(config: FakesConfig) -> int:
+    """Run until SIGTERM, SIGINT or (when asked) the end of standard input; 0 then, 2 when the start was impossible."""
+    try:
+        trio.run(run_fakes, config)
+    except (ValueError, OSError, StateCorrupt) as problem:
+        sys.stderr.write(f"dnbot fakes: {problem}\n")
+        return 2
+    return 0
+
+
+async def run_fakes(config: FakesConfig) -> None:
+    """Serve a world on sockets; prints one JSON line with its addresses, and on the way out writes audit and state.
+
+    Raises OSError when a port is taken, ValueError for an impossible config, StateCorrupt for a damaged state.
+    """
+    with contextlib.ExitStack() as stack:
+        context, ca_file = _tls(config, stack) if config.tls else (None, None)
+        gate = await _listen(config.host, config.gate_port, context)
+        mexc = await _listen(config.host, config.mexc_port, context)
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            world = build_world(config, FakeClock.real())
+            try:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(world.run)
+                    nursery.start_soon(_serve, ControlledApp(world, world.gate_app), gate)
+                    nursery.start_soon(_serve, world.mexc_app, mexc)
+                    _announce(world, _port(gate), _port(mexc), ca_file)
+                    if config.until_stdin_eof:
+                        nursery.start_soon(_until_stdin_eof, nursery.cancel_scope)
+                    nursery.start_soon(_until_signal, signals, nursery.cancel_scope)
+            finally:
+                world.close()
+
+
+def _tls(config: FakesConfig, stack: contextlib.ExitStack) -> tuple[ssl.SSLContext, Path]:
+    """A fresh authority, one certificate of it, and the file a client needs to trust both."""
+    directory = config.state_dir
+    if directory is None:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dnbot-fakes-")))
+    directory.mkdir(parents=True, exist_ok=True)
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1", "localhost", "::1", config.host).configure_cert(context)
+    path = directory / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return context, path
+
+
+async def _listen(host: str, port: int, context: ssl.SSLContext | None) -> list[Listener]:
+    listeners = await trio.open_tcp_listeners(port, host=host)
+    if context is None:
+        return list(listeners)
+    return [trio.SSLListener(listener, context, https_compatible=True) for listener in listeners]
+
+
+async def _serve(app: App, listeners: list[Listener]) -> None:
+    async def handler(stream: trio.abc.Stream) -> None:
+        await serve_connection(stream, app, _peer(stream))
+
+    await trio.serve_listeners(handler, listeners)
+
+
+def _peer(stream: trio.abc.Stream) -> str:
+    inner = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
+    if isinstance(inner, trio.SocketStream):
+        with contextlib.suppress(OSError):  # the client may be gone already
+            return str(inner.socket.getpeername()[0])
+    return ""
+
+
+def _port(listeners: list[Listener]) -> int:
+    first = listeners[0]
+    inner = first.transport_listener if isinstance(first, trio.SSLListener) else first
+    if not isinstance(inner, trio.SocketListener):
+        raise TypeError(f"not a socket listener: {inner!r}")
+    return int(inner.socket.getsockname()[1])
+
+
+def _announce(world: World, gate: int, mexc: int, ca_file: Path | None) -> None:
+    config = world.config
+    http, ws = ("https", "wss") if config.tls else ("http", "ws")
+    account = config.accounts[0]
+    line: dict[str, object] = {
+        "gate_rest": f"{http}://{config.host}:{gate}/api/v4",
+        "gate_ws_spot": f"{ws}://{config.host}:{gate}/ws/v4/",
+        "gate_ws_futures": f"{ws}://{config.host}:{gate}/v4/ws/usdt",
+        "mexc_rest": f"{http}://{config.host}:{mexc}",
+        "mexc_ws": f"{ws}://{config.host}:{mexc}/ws",
+        "key": account.key,
+        "secret": account.secret,
+        "uid": account.uid,
+        "market": world.params.describe(),
+    }
+    if ca_file is not None:
+        line["ca_file"] = str(ca_file)
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+async def _until_signal(signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
+    async for _ in signals:
+        scope.cancel()
+        return
+
+
+async def _until_stdin_eof(scope: trio.CancelScope) -> None:
+    """A parent that dies closes our standard input. What cannot be waited for (a file, /dev/null) has ended already."""
+    with contextlib.suppress(PermissionError):
+        while True:
+            await trio.lowlevel.wait_readable(STDIN_FD)
+            if not os.read(STDIN_FD, 65_536):
+                break
+    scope.cancel()
