@@ -71,8 +71,8 @@ def _named(text: str, name: str, frame: bytes) -> str:
 
 
 def _balance(account: Account, at_ms: int, frame: bytes) -> Balance:
-    available = amount(account.balance, "balanceAmount", frame)
-    frozen = amount(account.frozen, "frozenAmount", frame)
+    available = number(account.balance, "balanceAmount", frame)
+    frozen = number(account.frozen, "frozenAmount", frame)
     return Balance(
         venue=VENUE,
         asset=_named(account.asset, "vcoinName", frame),

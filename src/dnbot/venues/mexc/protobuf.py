@@ -107,7 +107,6 @@ class AggreDeals(msgspec.Struct, frozen=True):
 class MiniTicker(msgspec.Struct, frozen=True):
     """24 h figures; the venue calls the quote turnover `volume`."""
 
-    symbol: str
     price: str
     volume_quote: str
 
@@ -151,9 +150,7 @@ class PrivateOrder(msgspec.Struct, frozen=True):
 
 
 class OtherBody(msgspec.Struct, frozen=True):
-    """A body that we do not read; `name` is empty for one that the table does not know."""
-
-    name: str
+    """A body that we do not read, whether the table knows it or not."""
 
 
 Body = AggreDepths | BookTicker | AggreDeals | MiniTicker | Account | PrivateDeal | PrivateOrder | OtherBody
@@ -188,9 +185,9 @@ def decode_push(frame: bytes) -> Push:
 def _body(wrapper: Any) -> Body | None:
     name = wrapper.WhichOneof("body")
     if name is None:
-        return OtherBody("") if len(UnknownFieldSet(wrapper)) else None
+        return OtherBody() if len(UnknownFieldSet(wrapper)) else None
     reader = _READERS.get(name)
-    return reader(getattr(wrapper, name)) if reader else OtherBody(name)
+    return reader(getattr(wrapper, name)) if reader else OtherBody()
 
 
 def _levels(levels: Iterable[Any]) -> list[TextLevel]:
@@ -221,7 +218,7 @@ _READERS: Final[dict[str, Callable[[Any], Body]]] = {
     ),
     "publicAggreBookTicker": lambda body: BookTicker(body.bidPrice, body.askPrice),
     "publicAggreDeals": _deals,
-    "publicMiniTicker": lambda body: MiniTicker(body.symbol, body.price, body.volume),
+    "publicMiniTicker": lambda body: MiniTicker(body.price, body.volume),
     "privateAccount": lambda body: Account(body.vcoinName, body.balanceAmount, body.frozenAmount, body.time),
     "privateDeals": _private_deal,
     "privateOrders": _private_order,

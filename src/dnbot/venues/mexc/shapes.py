@@ -6,7 +6,7 @@ Source: MEXC spot v3 docs, Market Data, Spot Account and Trade, Wallet (trade fe
 
 from __future__ import annotations
 
-from decimal import Decimal, Inexact, localcontext
+from decimal import Decimal, localcontext
 from typing import Final, TypeVar
 
 import msgspec
@@ -15,11 +15,13 @@ from dnbot.domain.book import Level
 from dnbot.domain.errors import FrameUnreadable
 from dnbot.domain.instrument import Symbol, Venue
 from dnbot.domain.order import Fill, OrderReport, OrderStatus, Side
-from dnbot.domain.units import DIGITS_MAX, Price, Quantity, parse_decimal
+from dnbot.domain.units import Price, Quantity, parse_decimal
 from dnbot.venues.wire import Balance
 
 VENUE: Final = Venue.MEXC_SPOT
 NS_PER_MS: Final = 1_000_000
+SUM_DIGITS: Final = 400
+"""More than the sum of any two numbers that `parse_decimal` accepts."""
 
 ORDER_STATUSES: Final = {
     "NEW": OrderStatus.OPEN,
@@ -218,8 +220,7 @@ def amount(text: str, name: str, raw: bytes | str) -> Decimal:
 def exact_sum(first: Decimal, second: Decimal) -> Decimal:
     """The sum with every digit: balances of cheap coins have more than the 28 that a plain `+` keeps."""
     with localcontext() as context:
-        context.prec = DIGITS_MAX + 1
-        context.traps[Inexact] = True
+        context.prec = SUM_DIGITS
         return first + second
 
 
@@ -304,5 +305,5 @@ def fee_asset(fee: Decimal, named: str, symbol: Symbol, raw: bytes | str) -> str
 
 def balance(row: AssetBalance, raw: bytes) -> Balance:
     """One asset of the account. Raises FrameUnreadable."""
-    free, locked = amount(row.free, "free", raw), amount(row.locked, "locked", raw)
+    free, locked = number(row.free, "free", raw), number(row.locked, "locked", raw)
     return Balance(VENUE, row.asset, total=exact_sum(free, locked), available=free)

@@ -46,8 +46,8 @@ ORDER_TYPES: Final = {
 """The venue has no timeInForce: how long an order lives is part of its type."""
 CLIENT_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,32}\Z", re.ASCII)
 ORDERS_LISTED_MAX: Final = 1000
-FINISHED_AGE_MS_MAX: Final = 7 * 86_400_000
-"""allOrders looks no further back."""
+FINISHED_AGE_MS_MAX: Final = 7 * 86_400_000 - 60_000
+"""allOrders looks back seven days; a minute is kept for the journey and the clocks."""
 TIME_ROUNDING_MS: Final = 1_000
 """The venue rounds the times of finished orders to a second."""
 LISTEN_KEY_REFUSAL: Final = "Invalid listen key"

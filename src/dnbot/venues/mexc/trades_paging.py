@@ -20,8 +20,8 @@ from dnbot.venues.mexc.shapes import NS_PER_MS, VENUE
 PAGE_SIZE: Final = 100
 ROUNDING_MS: Final = 1_000
 """Wider than the rounding of times, half a second to either side."""
-AGE_MS_MAX: Final = 30 * 86_400_000
-"""The venue keeps one month."""
+AGE_MS_MAX: Final = 30 * 86_400_000 - 60_000
+"""The venue keeps one month; a minute is left for the journey and the clocks."""
 
 
 def _incomplete(why: str) -> VenueError:
