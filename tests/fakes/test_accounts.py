@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from decimal import Decimal as D
+from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
@@ -31,6 +31,7 @@ from dnbot.fakes.records import (
     Venue,
 )
 
+D = Decimal
 BTC = "BTC/USDT"
 EPOCH_NS = 1_800_000_000_000_000_000
 
@@ -91,7 +92,8 @@ def test_gate_spot_takes_the_fee_from_what_is_received() -> None:
     """A buy pays its exact, unrounded fee in base, a sell in quote."""
     made = exchange()
     order = placed(made, GATE_SPOT, limit("buy", "0.015", "60010"))
-    assert order.status == "closed" and order.filled_quote == D("0.01") * 60001 + D("0.005") * 60002
+    assert order.status == "closed"
+    assert order.filled_quote == D("0.01") * 60001 + D("0.005") * 60002
     assert order.fees == {"BTC": D("0.015") * D("0.002")}
     assert made.balances(GATE_SPOT, "1")["BTC"].total == 1 + D("0.015") * D("0.998")
     sold = placed(made, GATE_SPOT, limit("sell", "0.01", "59990"))
@@ -115,7 +117,8 @@ def test_maker_pays_the_maker_rate_when_an_outsider_comes() -> None:
     made.commit()
     (fill,) = made.trades(MEXC_SPOT, "1")
     assert (fill.role, fill.price, fill.quantity, fill.fee) == ("maker", D(60000), D("0.004"), D(0))
-    assert order.is_open and order.left == D("0.006")
+    assert order.is_open
+    assert order.left == D("0.006")
     assert made.balances(MEXC_SPOT, "1")["USDT"].locked == D("0.006") * 60000 * D("1.0005")
 
 
@@ -123,7 +126,8 @@ def test_market_buy_by_quote_floors_to_lots_and_counts_as_filled() -> None:
     """What is left of the spend is less than one lot, is released, and the order is closed."""
     made = exchange()
     order = placed(made, GATE_SPOT, OrderRequest(BTC, "buy", "market", "ioc", quote_amount=D(100)))
-    assert order.filled == D("0.001666") and order.left == 100 - D("0.001666") * 60001
+    assert order.filled == D("0.001666")
+    assert order.left == 100 - D("0.001666") * 60001
     assert (order.status, order.finish_as) == ("closed", "filled")
     assert made.balances(GATE_SPOT, "1")["USDT"].locked == 0
 
@@ -204,7 +208,8 @@ def test_reduce_only_never_flips() -> None:
     made = exchange()
     placed(made, GATE_FUTURES, limit("sell", "10", "59990"))
     order = placed(made, GATE_FUTURES, limit("buy", "30", "60010", reduce_only=True))
-    assert order.filled == 10 and (order.status, order.finish_as) == ("cancelled", "reduce_only")
+    assert order.filled == 10
+    assert (order.status, order.finish_as) == ("cancelled", "reduce_only")
     assert made.position("1", BTC).contracts == 0
 
 
@@ -258,7 +263,8 @@ def test_amending_keeps_priority_only_when_it_shrinks() -> None:
     made.external_take(GATE_SPOT, BTC, "sell", D("0.005"))
     assert mine.filled == D("0.005")
     taking = made.amend_order(GATE_SPOT, "1", mine.order_id, price=D(60001))
-    assert isinstance(taking, Refusal) and taking.kind is RefusalKind.POC_WOULD_TAKE
+    assert isinstance(taking, Refusal)
+    assert taking.kind is RefusalKind.POC_WOULD_TAKE
 
 
 def test_events_tell_the_whole_story_in_order() -> None:
@@ -272,7 +278,8 @@ def test_events_tell_the_whole_story_in_order() -> None:
     kinds = [e.kind if isinstance(e, OrderEvent | BalanceChange) else type(e).__name__ for e in events]
     assert kinds == ["order_create", "put", "order_match", "order_match", "fee", "UserTrade", "finish"]
     puts = [e.order for e in events if isinstance(e, OrderEvent)]
-    assert puts[0].filled == 0 and puts[-1].filled == D("0.01")
+    assert puts[0].filled == 0
+    assert puts[-1].filled == D("0.01")
     usdt = [e for e in events if isinstance(e, BalanceChange) and e.asset == "USDT"]
     assert [(e.change, e.locked_change, e.available) for e in usdt] == [
         (D(0), D("600.01"), D("19399.99")),
@@ -286,7 +293,8 @@ def test_transfer_moves_money_once() -> None:
     assert isinstance(made.transfer("1", "USDT", GATE_SPOT, GATE_FUTURES, D(100)), int)
     assert made.margin("1").total == 10100
     refusal = made.transfer("1", "USDT", GATE_SPOT, GATE_FUTURES, D(20000))
-    assert isinstance(refusal, Refusal) and refusal.kind is RefusalKind.BALANCE
+    assert isinstance(refusal, Refusal)
+    assert refusal.kind is RefusalKind.BALANCE
 
 
 def random_request(rng: random.Random, venue: Venue) -> OrderRequest:
@@ -344,7 +352,8 @@ def test_no_asset_is_ever_made_or_lost(seed: int) -> None:
         check_account(made, uid)
     contracts = sum(a.positions[BTC].contracts for a in made.state.accounts.by_uid.values() if BTC in a.positions)
     assert contracts == 0
-    assert any(isinstance(e, UserTrade) for e in events) and any(isinstance(e, PositionState) for e in events)
+    assert any(isinstance(e, UserTrade) for e in events)
+    assert any(isinstance(e, PositionState) for e in events)
 
 
 def check_account(made: Exchange, uid: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from decimal import Decimal as D
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from dnbot.fakes.market_params import market_params
 from dnbot.fakes.records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT, VENUES, OrderRequest, Venue
 from dnbot.fakes.world import SIMULATION_EPOCH_NS, World, build_core
 
+D = Decimal
 BTC = "BTC/USDT"
 
 
@@ -52,7 +53,7 @@ def test_outside_flow_is_the_same_with_and_without_a_bot() -> None:
         venue = rng.choice(VENUES)
         quantity = D(rng.randint(1, 100)) if venue == GATE_FUTURES else D(rng.randint(10, 900)) * D("0.00001")
         price = D(round(middle(visited, venue))) + rng.randint(-20, 20)
-        request = OrderRequest(BTC, rng.choice(["buy", "sell"]), quantity=quantity, price=price)  # type: ignore[arg-type]  # drawn literal
+        request = OrderRequest(BTC, rng.choice(["buy", "sell"]), quantity=quantity, price=price)
         visited.exchange.place_order(venue, "10001", request)
         if rng.random() < 0.2:
             visited.exchange.cancel_all(venue, "10001")
@@ -78,7 +79,8 @@ def test_outside_takers_fill_resting_orders() -> None:
     for _ in range(60 * STEPS_PER_S):
         made.step_market(BTC)
     fills = made.exchange.trades(MEXC_SPOT, "10001")
-    assert fills and all(fill.role == "maker" and fill.price == price for fill in fills), order
+    assert fills, order
+    assert all((fill.role, fill.price) == ("maker", price) for fill in fills)
 
 
 def test_lively_market_offers_both_directions_many_times_a_minute() -> None:
@@ -134,15 +136,15 @@ def test_equal_seeds_give_equal_markets_and_others_do_not() -> None:
 def test_overrides_replace_the_preset_and_are_described() -> None:
     """Deviation and half-life can be set, and describe() says what was set and that the market is not real."""
     described = market_params("lively", deviation_bps=10.0, half_life_s=5.0).describe()
-    assert described["deviation_bps"] == 10.0 and described["half_life_s"] == 5.0 and described["real"] is False
+    assert described["deviation_bps"] == 10.0
+    assert described["half_life_s"] == 5.0
+    assert described["real"] is False
     with pytest.raises(ValueError, match="known: calibrated, lively"):
         market_params("real")
 
 
 async def test_world_runs_on_the_loops_clock(autojump_clock: trio.testing.MockClock) -> None:
     """Under a mock clock a minute of market passes at once; funding falls due in it and is charged once."""
-    from dnbot.fakes.world import build_core
-
     made = build_core(FakesConfig(funding_first_after_s=30.0), FakeClock(SIMULATION_EPOCH_NS))
     made.exchange.place_order(GATE_FUTURES, "10001", OrderRequest(BTC, "sell", "market", "ioc", quantity=D(100)))
     async with trio.open_nursery() as nursery:
@@ -155,4 +157,5 @@ async def test_world_runs_on_the_loops_clock(autojump_clock: trio.testing.MockCl
     assert [row.change for row in rows] == [settled.mark * 100 * D("0.0001") * settled.rate]
     assert settled.time_s * 1_000_000_000 - SIMULATION_EPOCH_NS in (30_000_000_000, 31_000_000_000)
     shown = made.exchange.mark(BTC)
-    assert shown.funding_rate_shown == settled.rate and shown.funding_next_s > settled.time_s
+    assert shown.funding_rate_shown == settled.rate
+    assert shown.funding_next_s > settled.time_s

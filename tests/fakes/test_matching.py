@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal as D
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from dnbot.fakes.matching import Market, RestingOrder
 from dnbot.fakes.records import LevelChange, Side, TimeInForce
+
+D = Decimal
 
 
 def market() -> Market:
@@ -45,7 +47,8 @@ def test_ioc_drops_the_rest_and_gtc_rests_it() -> None:
     assert book.best("buy") is None
     book.place(order("b", "sell", 100, "1"))
     placed = book.place(order("gtc", "buy", 100, "3"), "gtc")
-    assert placed.rested and book.best("buy") == (D(100), D(2))
+    assert placed.rested
+    assert book.best("buy") == (D(100), D(2))
 
 
 def test_fok_fills_all_or_nothing() -> None:
@@ -95,7 +98,8 @@ def test_shrinking_keeps_the_place_in_the_queue() -> None:
     book.place(order("b", "sell", 100, "2"))
     book.shrink("a", D(1))
     assert book.place(order("t", "buy", 100, "1"), "ioc").matches[0].maker.order_id == "a"
-    assert book.order("a") is None and book.depth("sell", 1) == ((D(100), D(2)),)
+    assert book.order("a") is None
+    assert book.depth("sell", 1) == ((D(100), D(2)),)
 
 
 def test_price_off_the_tick_is_a_bug() -> None:
@@ -138,12 +142,13 @@ def test_book_is_never_crossed_and_increments_rebuild_it(
         bid, ask = book.best("buy"), book.best("sell")
         assert bid is None or ask is None or bid[0] < ask[0]
     assert ids == list(range(1, len(ids) + 1))
-    for side in ("buy", "sell"):
+    sides: tuple[Side, Side] = ("buy", "sell")
+    for side in sides:
         shown = dict(book.depth(side, 100))
         assert shown == {p: q for (s, p), q in rebuilt.items() if s == side and q}
         for price, total in shown.items():
             held = [o.quantity_left for o in book.orders() if o.side == side and o.price == price]
-            assert sum(held) == total
+            assert sum(held, D(0)) == total
             assert all(quantity > 0 for quantity in held)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
-from decimal import Decimal as D
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ from dnbot.fakes.records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT, VENUES, Orde
 from dnbot.fakes.state import StateCorrupt
 from dnbot.fakes.world import SIMULATION_EPOCH_NS, World, build_core
 
+D = Decimal
 BTC = "BTC/USDT"
 
 
@@ -80,7 +81,8 @@ def test_kill_loses_nothing(world: Start) -> None:
     live(made, 120, 1)
     before = truth(made)
     kept = [order.order_id for venue in VENUES for order in made.exchange.open_orders(venue, "10001")]
-    assert before["fills"] and kept
+    assert before["fills"]
+    assert kept
     again = world()  # the first one was never closed: what is on disk is what a SIGKILL leaves
     after = truth(again)
     for part in before:
@@ -105,7 +107,8 @@ def test_books_and_ids_go_on_after_a_kill(world: Start) -> None:
     assert all(again.exchange.depth(venue, BTC, 1).book_id > book_ids[venue] for venue in VENUES)
     assert all(again.exchange.state.ids.counters[name] > counters[name] for name in counters)
     cancelled = again.exchange.cancel_order(GATE_SPOT, "10001", order.order_id)
-    assert isinstance(cancelled, OrderState) and cancelled.status == "cancelled"
+    assert isinstance(cancelled, OrderState)
+    assert cancelled.status == "cancelled"
 
 
 def test_clean_stop_keeps_everything_and_writes_the_audit(world: Start, tmp_path: Path) -> None:
@@ -117,7 +120,8 @@ def test_clean_stop_keeps_everything_and_writes_the_audit(world: Start, tmp_path
     made.close()
     before = truth(made)
     report = json.loads((tmp_path / "audit.json").read_text())
-    assert report["balances"] == before["balances"] and report["fills"] == before["fills"]
+    assert report["balances"] == before["balances"]
+    assert report["fills"] == before["fills"]
     assert report["market"]["real"] is False
     again = world()
     assert truth(again) == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from .clock import FakeClock
 from .config import FakesConfig
 from .exchange import Exchange
 from .funding import FundingSchedule
+from .gateio_app import GateApp
 from .market import MarketModel, Quotes
 from .market_params import MarketParams
+from .mexc_app import MexcApp
 from .network import MemoryNetwork
 from .requests import RequestLog
 from .server import serve_connection
@@ -44,8 +47,8 @@ class World:
     models: dict[str, MarketModel] = attrs.field(factory=dict)
     journal: Journal | None = None
     requests: RequestLog = attrs.field(init=False)
-    fronts: dict[str, App] = attrs.field(factory=dict)
     funding: FundingSchedule = attrs.field(init=False)
+    _fronts: tuple[GateApp, MexcApp] | None = attrs.field(default=None, init=False)
     opening_this_start: dict[str, dict[str, Any]] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
@@ -54,30 +57,31 @@ class World:
 
     # -- fronts
 
-    def register_front(self, name: str, app: App) -> None:
-        """Let an app answer for ``gate`` or ``mexc``."""
-        self.fronts[name] = app
+    def attach_fronts(self, gate: GateApp, mexc: MexcApp) -> None:
+        """Let these answer for the venues; ``run`` runs them too."""
+        self._fronts = (gate, mexc)
 
     @property
-    def gate_app(self) -> App:
+    def gate_app(self) -> GateApp:
         """The front of Gate, spot and futures."""
-        return self.fronts["gate"]
+        return self._attached()[0]
 
     @property
-    def mexc_app(self) -> App:
+    def mexc_app(self) -> MexcApp:
         """The front of MEXC."""
-        return self.fronts["mexc"]
+        return self._attached()[1]
 
     def listen(self, network: MemoryNetwork) -> None:
         """Serve both fronts on a network in memory, at gate.fake and mexc.fake, ports 80 and 443."""
-        for host, name in ((GATE_HOST, "gate"), (MEXC_HOST, "mexc")):
-            app = self.fronts[name]
-
-            async def handler(stream: trio.abc.Stream, app: App = app) -> None:
-                await serve_connection(stream, app)
-
+        hosts: list[tuple[str, App]] = [(GATE_HOST, self.gate_app), (MEXC_HOST, self.mexc_app)]
+        for host, app in hosts:
             for port in (80, 443):
-                network.listen(host, port, handler)
+                network.listen(host, port, partial(serve_connection, app=app))
+
+    def _attached(self) -> tuple[GateApp, MexcApp]:
+        if self._fronts is None:
+            raise RuntimeError("this world was built without fronts")
+        return self._fronts
 
     # -- time
 
@@ -110,7 +114,7 @@ class World:
             for symbol in self.config.symbols:
                 nursery.start_soon(self._run_market, symbol)
             nursery.start_soon(self._run_ticks)
-            for app in self.fronts.values():
+            for app in self._fronts or ():
                 nursery.start_soon(app.run)
 
     # -- persistence and audit

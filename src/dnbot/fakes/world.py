@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import msgspec
@@ -17,10 +16,12 @@ from .audit import balances, positions
 from .clock import FakeClock
 from .config import AccountConfig, FakesConfig
 from .exchange import Exchange
+from .gateio_app import GateApp
 from .instruments import SYMBOLS, FeePolicy, FeeRates, instruments_for
 from .market import MarketModel, ModelPosition
 from .market_params import market_params
 from .matching import RestingOrder
+from .mexc_app import MexcApp
 from .records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT
 from .running import World
 from .state import Journal
@@ -36,7 +37,10 @@ __all__ = ["SIMULATION_EPOCH_NS", "World", "build_core", "build_world", "running
 def build_world(config: FakesConfig, clock: FakeClock) -> World:
     """A world ready to serve, with its fronts. Raises as ``build_core`` does."""
     world = build_core(config, clock)
-    _attach_fronts(world)
+    world.attach_fronts(
+        GateApp(world.exchange, world.requests, rng=random.Random(f"{config.seed}:gate")),
+        MexcApp(world.exchange, world.requests),
+    )
     return world
 
 
@@ -143,10 +147,3 @@ def _note_openings(world: World) -> None:
             "positions": positions(world.exchange, account.uid, opening),
             "time_ms": world.clock.ms(),
         }
-
-
-def _attach_fronts(world: World) -> None:
-    for name, module, app in (("gate", "gateio_app", "GateApp"), ("mexc", "mexc_app", "MexcApp")):
-        if find_spec(f"{__package__}.{module}") is not None:
-            front = getattr(import_module(f".{module}", __package__), app)
-            world.register_front(name, front(world.exchange, world.requests))
