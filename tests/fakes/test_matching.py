@@ -146,8 +146,8 @@ def test_book_is_never_crossed_and_increments_rebuild_it(
     for side in sides:
         shown = dict(book.depth(side, 100))
         assert shown == {p: q for (s, p), q in rebuilt.items() if s == side and q}
-        for price, total in shown.items():
-            held = [o.quantity_left for o in book.orders() if o.side == side and o.price == price]
+        for level, total in shown.items():
+            held = [o.quantity_left for o in book.orders() if o.side == side and o.price == level]
             assert sum(held, D(0)) == total
             assert all(quantity > 0 for quantity in held)
 
