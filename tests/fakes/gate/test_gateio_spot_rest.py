@@ -23,7 +23,7 @@ async def free(gate: Any, currency: str) -> Decimal:
     return Decimal(rows[0]["available"]) if rows else Decimal(0)
 
 
-async def test_public_shapes(gate: Any) -> None:
+async def test_public_shapes(autojump_clock: Any, gate: Any) -> None:
     """Time, pairs, books, tickers and trades have the documented types."""
     assert isinstance((await gate.ok("GET", "/spot/time", signed=False))["server_time"], int)
     pair = await gate.ok("GET", "/spot/currency_pairs/BTC_USDT", signed=False)
@@ -41,7 +41,7 @@ async def test_public_shapes(gate: Any) -> None:
     assert isinstance(await gate.ok("GET", "/spot/trades", "currency_pair=BTC_USDT", signed=False), list)
 
 
-async def test_common_headers(gate: Any) -> None:
+async def test_common_headers(autojump_clock: Any, gate: Any) -> None:
     """Every reply has trace, timing and rate headers."""
     first = await gate.call("GET", "/spot/time", signed=False)
     second = await gate.call("GET", "/spot/time", signed=False)
@@ -52,7 +52,7 @@ async def test_common_headers(gate: Any) -> None:
     assert int(first.headers[remain]) - int(second.headers[remain]) == 1
 
 
-async def test_limit_order_rests_and_is_cancelled(gate: Any) -> None:
+async def test_limit_order_rests_and_is_cancelled(autojump_clock: Any, gate: Any) -> None:
     """A passive order is created with 201, locks its cost, is listed, and comes back cancelled in full."""
     bid, _ = await gate.best("bid")
     before = await free(gate, "USDT")
@@ -80,7 +80,7 @@ async def test_limit_order_rests_and_is_cancelled(gate: Any) -> None:
     assert [row["id"] for row in finished] == [order["id"]]
 
 
-async def test_text_lookup_ends_with_the_order(gate: Any) -> None:
+async def test_text_lookup_ends_with_the_order(autojump_clock: Any, gate: Any) -> None:
     """A custom id is found only while its order is open."""
     bid, _ = await gate.best("bid")
     order = await gate.ok("POST", "/spot/orders", body=limit_order(bid - 100, "0.001"))
@@ -89,7 +89,7 @@ async def test_text_lookup_ends_with_the_order(gate: Any) -> None:
     assert (answer.status, answer.value["label"]) == (404, "CLIENT_ID_NOT_FOUND")
 
 
-async def test_ioc_partial_fill_is_cancelled_as_ioc(gate: Any) -> None:
+async def test_ioc_partial_fill_is_cancelled_as_ioc(autojump_clock: Any, gate: Any) -> None:
     """An IOC order that meets too little ends cancelled/ioc with fills; the fee is an exact product in base."""
     ask, size = await gate.best("ask")
     amount = size + Decimal("0.001")
@@ -103,7 +103,7 @@ async def test_ioc_partial_fill_is_cancelled_as_ioc(gate: Any) -> None:
     assert await free(gate, "BTC") == size * Decimal("0.998")
 
 
-async def test_trades_carry_the_documented_types(gate: Any) -> None:
+async def test_trades_carry_the_documented_types(autojump_clock: Any, gate: Any) -> None:
     """my_trades rows are all text and name order, role and fee."""
     ask, _ = await gate.best("ask")
     order = await gate.ok("POST", "/spot/orders", body=limit_order(ask, "0.001", time_in_force="ioc"))
@@ -117,14 +117,14 @@ async def test_trades_carry_the_documented_types(gate: Any) -> None:
     assert refusal.value["label"] == "MISSING_REQUIRED_PARAM"
 
 
-async def test_passive_ioc_is_accepted_and_ends_empty(gate: Any) -> None:
+async def test_passive_ioc_is_accepted_and_ends_empty(autojump_clock: Any, gate: Any) -> None:
     """An IOC that meets nobody is created and ends without a fill."""
     bid, _ = await gate.best("bid")
     order = await gate.ok("POST", "/spot/orders", body=limit_order(bid - 100, "0.001", time_in_force="ioc"))
     assert (order["status"], order["finish_as"], order["left"]) == ("cancelled", "ioc", "0.001")
 
 
-async def test_market_buy_spends_quote(gate: Any) -> None:
+async def test_market_buy_spends_quote(autojump_clock: Any, gate: Any) -> None:
     """A market buy's amount is quote; base is floored to the lot and the rest of the quote stays."""
     body = LIMIT | {"type": "market", "amount": "20", "time_in_force": "ioc"}
     order = await gate.ok("POST", "/spot/orders", body=body)
@@ -150,7 +150,7 @@ async def test_market_buy_spends_quote(gate: Any) -> None:
         ({"amount": "NaN"}, "INVALID_PARAM_VALUE"),
     ],
 )
-async def test_refusals(gate: Any, change: dict[str, str], label: str) -> None:
+async def test_refusals(autojump_clock: Any, gate: Any, change: dict[str, str], label: str) -> None:
     """Impossible orders are refused with 400 and the documented label, and leave nothing behind."""
     bid, _ = await gate.best("bid")
     answer = await gate.call("POST", "/spot/orders", body=limit_order(bid - 100, "0.001") | change)
@@ -158,14 +158,14 @@ async def test_refusals(gate: Any, change: dict[str, str], label: str) -> None:
     assert await gate.ok("GET", "/spot/open_orders") == []
 
 
-async def test_minimum_notional_text(gate: Any) -> None:
+async def test_minimum_notional_text(autojump_clock: Any, gate: Any) -> None:
     """The refusal below the minimum quotes the captured wording."""
     bid, _ = await gate.best("bid")
     answer = await gate.call("POST", "/spot/orders", body=limit_order(bid - 100, "0.00001"))
     assert answer.value["message"].endswith("USDT is too small. The minimum is 3 USDT")
 
 
-async def test_post_only_and_fill_or_kill_refusals(gate: Any) -> None:
+async def test_post_only_and_fill_or_kill_refusals(autojump_clock: Any, gate: Any) -> None:
     """A crossing POC and an unfillable FOK are refused whole."""
     ask, _ = await gate.best("ask")
     poc = await gate.call("POST", "/spot/orders", body=limit_order(ask, "0.001", time_in_force="poc"))
@@ -174,13 +174,13 @@ async def test_post_only_and_fill_or_kill_refusals(gate: Any) -> None:
     assert (fok.status, fok.value["label"]) == (400, "FOK_NOT_FILL")
 
 
-async def test_unknown_order(gate: Any) -> None:
+async def test_unknown_order(autojump_clock: Any, gate: Any) -> None:
     """An id that never existed is 404 ORDER_NOT_FOUND."""
     answer = await gate.call("GET", "/spot/orders/123", "currency_pair=BTC_USDT")
     assert (answer.status, answer.value["label"]) == (404, "ORDER_NOT_FOUND")
 
 
-async def test_unsigned_private_and_unknown_paths(gate: Any) -> None:
+async def test_unsigned_private_and_unknown_paths(autojump_clock: Any, gate: Any) -> None:
     """Both answer MISSING_REQUIRED_HEADER, message first."""
     for path in ("/spot/accounts", "/nowhere"):
         answer = await gate.call("GET", path, signed=False)
@@ -189,7 +189,7 @@ async def test_unsigned_private_and_unknown_paths(gate: Any) -> None:
         assert answer.value["label"] == "MISSING_REQUIRED_HEADER"
 
 
-async def test_late_request_is_refused_before_anything_happens(gate: Any) -> None:
+async def test_late_request_is_refused_before_anything_happens(autojump_clock: Any, gate: Any) -> None:
     """x-gate-exptime in the past refuses creates and cancels; in the future it changes nothing."""
     bid, _ = await gate.best("bid")
     late = {"x-gate-exptime": str(gate.now_s() * 1000 - 1)}
@@ -203,7 +203,7 @@ async def test_late_request_is_refused_before_anything_happens(gate: Any) -> Non
     assert refused.value["label"] == "REQUEST_EXPIRED"
 
 
-async def test_placing_is_limited_to_ten_a_second_per_market(gate: Any) -> None:
+async def test_placing_is_limited_to_ten_a_second_per_market(autojump_clock: Any, gate: Any) -> None:
     """The eleventh create within a second is 429; a second later creates pass again."""
     bid, _ = await gate.best("bid")
     statuses = [
@@ -214,7 +214,7 @@ async def test_placing_is_limited_to_ten_a_second_per_market(gate: Any) -> None:
     assert (await gate.call("POST", "/spot/orders", body=limit_order(bid - 100, "0.0001"))).status == 201
 
 
-async def test_countdown_cancels_what_is_not_renewed(gate: Any) -> None:
+async def test_countdown_cancels_what_is_not_renewed(autojump_clock: Any, gate: Any) -> None:
     """An armed countdown cancels at its end; renewing postpones it, 0 disarms it."""
     bid, _ = await gate.best("bid")
     await gate.ok("POST", "/spot/orders", body=limit_order(bid - 100, "0.001"))
@@ -230,7 +230,7 @@ async def test_countdown_cancels_what_is_not_renewed(gate: Any) -> None:
     assert (await gate.call("POST", "/spot/countdown_cancel_all", body={"timeout": 3})).status == 400
 
 
-async def test_countdown_disarmed_does_nothing(gate: Any) -> None:
+async def test_countdown_disarmed_does_nothing(autojump_clock: Any, gate: Any) -> None:
     """A disarmed countdown leaves orders alone."""
     bid, _ = await gate.best("bid")
     await gate.ok("POST", "/spot/orders", body=limit_order(bid - 100, "0.001"))
@@ -240,7 +240,7 @@ async def test_countdown_disarmed_does_nothing(gate: Any) -> None:
     assert await gate.ok("GET", "/spot/open_orders") != []
 
 
-async def test_amend_changes_price_and_amount(gate: Any) -> None:
+async def test_amend_changes_price_and_amount(autojump_clock: Any, gate: Any) -> None:
     """PATCH moves an open order; an unchanged amendment is refused."""
     bid, _ = await gate.best("bid")
     order = await gate.ok("POST", "/spot/orders", body=limit_order(bid - 100, "0.001"))
@@ -251,7 +251,7 @@ async def test_amend_changes_price_and_amount(gate: Any) -> None:
     assert same.value["label"] == "NO_CHANGE"
 
 
-async def test_transfer_and_ledger(gate: Any) -> None:
+async def test_transfer_and_ledger(autojump_clock: Any, gate: Any) -> None:
     """Money moves between wallets and shows up in both ledgers."""
     body = {"currency": "USDT", "from": "spot", "to": "futures", "amount": "10", "settle": "usdt"}
     before = await free(gate, "USDT")
@@ -265,7 +265,7 @@ async def test_transfer_and_ledger(gate: Any) -> None:
     assert (poor.status, poor.value["label"]) == (400, "BALANCE_NOT_ENOUGH")
 
 
-async def test_fees_and_account(gate: Any) -> None:
+async def test_fees_and_account(autojump_clock: Any, gate: Any) -> None:
     """Fee and account objects have the documented types."""
     fee = await gate.ok("GET", "/wallet/fee")
     assert (fee["taker_fee"], fee["futures_taker_fee"], fee["user_id"]) == ("0.002", "0.0005", 10001)
@@ -277,7 +277,7 @@ async def test_fees_and_account(gate: Any) -> None:
     assert (await gate.ok("GET", "/spot/accounts", "currency=USDT"))[0]["available"] == "0"
 
 
-async def test_faults_strike_before_or_after_execution(gate: Any) -> None:
+async def test_faults_strike_before_or_after_execution(autojump_clock: Any, gate: Any) -> None:
     """A status override executes nothing, a lost reply executes everything, a delay can outlive the expiry."""
     bid, _ = await gate.best("bid")
     body = limit_order(bid - 100, "0.001")
