@@ -40,6 +40,8 @@ START_S_MAX = 60.0  # a replay of the write-ahead log after a crash may take lon
 INITDB_S_MAX = 120.0
 STOP_FAST_S_MAX = 10.0
 STOP_IMMEDIATE_S_MAX = 5.0
+STOP_KILL_S_MAX = 5.0
+STOP_S_MAX = STOP_FAST_S_MAX + STOP_IMMEDIATE_S_MAX + STOP_KILL_S_MAX
 LOCK_S_MAX = 5.0
 POLL_S = 0.01
 SERVER_LOG_BYTES_MAX = 16 * 1024 * 1024
@@ -110,9 +112,12 @@ class EmbeddedServer:
         process = self._process
         if process is None:
             return
-        steps = ((signal.SIGINT, STOP_FAST_S_MAX), (signal.SIGQUIT, STOP_IMMEDIATE_S_MAX), (signal.SIGKILL, 5.0))
-        with trio.CancelScope(shield=True, deadline=trio.current_time() + sum(limit for _, limit in steps)):
-            for number, limit_s in steps:
+        with trio.move_on_after(STOP_S_MAX, shield=True):
+            for number, limit_s in (
+                (signal.SIGINT, STOP_FAST_S_MAX),
+                (signal.SIGQUIT, STOP_IMMEDIATE_S_MAX),
+                (signal.SIGKILL, STOP_KILL_S_MAX),
+            ):
                 if process.poll() is None:
                     process.send_signal(number)
                     with trio.move_on_after(limit_s):
@@ -197,7 +202,8 @@ async def embedded_postgres(
                 await server.start()
                 yield server
             finally:
-                await server.stop()
+                with trio.move_on_after(STOP_S_MAX, shield=True):
+                    await server.stop()
 
 
 def _made(state_dir: Path) -> Path:
@@ -290,7 +296,11 @@ async def _end_left_over_server(data: Path, log: EventLog) -> None:
 
     We hold the lock, so nobody uses it. Raises StoreUnreachable when it will not end.
     """
-    for number, limit_s in ((None, STOP_IMMEDIATE_S_MAX), (signal.SIGINT, STOP_FAST_S_MAX), (signal.SIGQUIT, 5.0)):
+    for number, limit_s in (
+        (None, STOP_IMMEDIATE_S_MAX),
+        (signal.SIGINT, STOP_FAST_S_MAX),
+        (signal.SIGQUIT, STOP_KILL_S_MAX),
+    ):
         pid = _left_over_pid(data)
         if pid is None:
             return

@@ -75,7 +75,7 @@ def run_as_allowed_user() -> list[str]:
     if shutil.which("unshare") is None:
         found = "unshare is not installed"
     else:
-        probe = subprocess.run([*words, "true"], capture_output=True, timeout=PROBE_S_MAX, check=False)  # noqa: S603
+        probe = subprocess.run([*words, "true"], capture_output=True, timeout=PROBE_S_MAX, check=False)
         if probe.returncode == 0:
             return words
         found = probe.stderr.decode(errors="replace").strip()
@@ -123,16 +123,14 @@ def _major_version(postgres: Path) -> int:
 
 def _output(command: Sequence[str]) -> str:
     try:
-        done = subprocess.run(  # noqa: S603 (the binaries that the operator configured)
-            command, capture_output=True, timeout=PROBE_S_MAX, check=False, env=clean_environment()
-        )
+        done = subprocess.run(command, capture_output=True, timeout=PROBE_S_MAX, check=False, env=clean_environment())
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     return (done.stdout or done.stderr).decode(errors="replace").strip()
 
 
 def _runs(command: Sequence[str]) -> bool:
-    return subprocess.run(command, capture_output=True, timeout=PROBE_S_MAX, check=False).returncode == 0  # noqa: S603
+    return subprocess.run(command, capture_output=True, timeout=PROBE_S_MAX, check=False).returncode == 0
 
 
 def _has_account() -> bool:

@@ -123,12 +123,12 @@ class WebSocket:
         """Told by the background reader when the library failed, so that the next call says why."""
         self._reader_failure = failure
 
-    async def say_goodbye(self, close_s_max: float) -> None:
-        """Closes by the protocol, for at most `close_s_max` seconds, cancelled or not; a broken one is left alone."""
+    async def say_goodbye(self) -> None:
+        """Closes by the protocol, which may take for ever; a broken connection is left alone."""
         if self.is_broken:
             return
         self._broken = "closed by us"
-        with trio.move_on_after(close_s_max, shield=True), suppress(*_LIBRARY_ERRORS):
+        with suppress(*_LIBRARY_ERRORS):
             await self._connection.aclose()
 
     def _raise_if_broken(self) -> None:
@@ -181,7 +181,8 @@ async def open_websocket(
                 try:
                     yield websocket
                 finally:
-                    await websocket.say_goodbye(close_s_max)
+                    with trio.move_on_after(close_s_max, shield=True):
+                        await websocket.say_goodbye()
             except BaseException as error:
                 raised = error
                 raise
