@@ -75,10 +75,9 @@ def run_as_allowed_user() -> list[str]:
     if shutil.which("unshare") is None:
         found = "unshare is not installed"
     else:
-        probe = subprocess.run([*words, "true"], capture_output=True, timeout=PROBE_S_MAX, check=False)
-        if probe.returncode == 0:
+        works, found = _try([*words, "true"])
+        if works:
             return words
-        found = probe.stderr.decode(errors="replace").strip()
     who = "root" if os.geteuid() == 0 else f"uid {os.geteuid()}, which has no account,"
     raise ConfigError(
         "embedded postgres",
@@ -97,7 +96,7 @@ def die_with_parent() -> list[str]:
         return []
     if shutil.which("setpriv") is not None:
         words = ["setpriv", "--pdeathsig", _PARENT_DEATH_SIGNAL.name.removeprefix("SIG"), "--"]
-        if _runs([*words, "true"]):
+        if _try([*words, "true"])[0]:
             return words
     return [sys.executable, "-I", "-S", "-c", _PYTHON_WRAPPER, str(int(_PARENT_DEATH_SIGNAL))]
 
@@ -114,23 +113,22 @@ def _system_folders() -> Sequence[Path]:
 
 
 def _major_version(postgres: Path) -> int:
-    said = _output([str(postgres), "--version"])
+    _, said = _try([str(postgres), "--version"])
     match = re.search(r"\(PostgreSQL\) (\d+)", said)
     if match is None:
         raise ConfigError("embedded postgres", str(postgres), said or "it does not run", "a working postgres binary")
     return int(match.group(1))
 
 
-def _output(command: Sequence[str]) -> str:
+def _try(command: Sequence[str]) -> tuple[bool, str]:
+    """Whether the command succeeds, and what it says."""
     try:
-        done = subprocess.run(command, capture_output=True, timeout=PROBE_S_MAX, check=False, env=clean_environment())
+        done = subprocess.run(  # noqa: S603 (commands of ours, or a binary that the operator named)
+            command, capture_output=True, timeout=PROBE_S_MAX, check=False, env=clean_environment()
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return str(error)
-    return (done.stdout or done.stderr).decode(errors="replace").strip()
-
-
-def _runs(command: Sequence[str]) -> bool:
-    return subprocess.run(command, capture_output=True, timeout=PROBE_S_MAX, check=False).returncode == 0
+        return False, str(error)
+    return done.returncode == 0, (done.stdout or done.stderr).decode(errors="replace").strip()
 
 
 def _has_account() -> bool:
