@@ -139,6 +139,4 @@ class GateApp:
             name, venue, commands, self.context.limiter, lambda: self.settings.exptime_on_ws_api,
             self.context.credentials, self.log,
         )  # fmt: skip
-        return Product(
-            name, hub, channels, self.context.credentials, api, lambda: self.settings.data_before_ack
-        )
+        return Product(name, hub, channels, self.context.credentials, api, lambda: self.settings.data_before_ack)

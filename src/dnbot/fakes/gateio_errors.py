@@ -50,8 +50,7 @@ def missing_header() -> GateError:
 def expired(now_s: int, timestamp: str) -> GateError:
     """The Timestamp header is more than 60 s away from the venue's clock."""
     text = (
-        "gap between request Timestamp and server time exceeds 60, "
-        f"current_time:{now_s}, header.timestamp:{timestamp}"
+        f"gap between request Timestamp and server time exceeds 60, current_time:{now_s}, header.timestamp:{timestamp}"
     )
     return GateError(403, "REQUEST_EXPIRED", text)
 

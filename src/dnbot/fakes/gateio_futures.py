@@ -205,9 +205,7 @@ class FuturesRest:
         symbol = self.context.contract(name).symbol if name else None
         exchange = self.context.exchange
         rows = [
-            shapes.rest_user_trade(
-                trade, exchange.state.instruments[GATE_FUTURES, trade.symbol], call.decimal_sizes
-            )
+            shapes.rest_user_trade(trade, exchange.state.instruments[GATE_FUTURES, trade.symbol], call.decimal_sizes)
             for trade in reversed(exchange.trades(GATE_FUTURES, call.uid_text, symbol, order_id or None))
         ]
         return page(rows, call)

@@ -62,9 +62,7 @@ class PrivateStreams:
         market = self.context.market_of(event.order)
         value = spot.stream_order(event, market, self.context.spot_account)
         self.spot_hub.publish(_topics("spot.orders", event.order.uid, market.name), lambda _: [value])
-        self.spot_hub.publish(
-            _topics("spot.orders_v2", event.order.uid, market.name), lambda _: [without_fees(value)]
-        )
+        self.spot_hub.publish(_topics("spot.orders_v2", event.order.uid, market.name), lambda _: [without_fees(value)])
 
     def _spot_trade(self, trade: UserTrade) -> None:
         market = self.context.exchange.state.instruments[trade.venue, trade.symbol]

@@ -20,6 +20,7 @@ from dnbot.fakes.clock import FakeClock
 from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.gateio_app import GateApp
 from dnbot.fakes.network import MemoryNetwork
+from dnbot.fakes.records import GATE_FUTURES, GATE_SPOT
 from dnbot.fakes.running import World
 from dnbot.fakes.server import serve_connection
 from dnbot.fakes.web import HttpRequest
@@ -78,8 +79,8 @@ class Gate:
 
     async def best(self, side: str, *, futures: bool = False) -> tuple[Decimal, Decimal]:
         """Best price and size of a side of the BTC book."""
-        venue = "gate_futures" if futures else "gate_spot"
-        best = self.world.exchange.state.markets[venue, "BTC/USDT"].best("buy" if side == "bid" else "sell")
+        market = self.world.exchange.state.markets[GATE_FUTURES if futures else GATE_SPOT, "BTC/USDT"]
+        best = market.best("buy" if side == "bid" else "sell")
         assert best is not None
         return best
 
@@ -160,7 +161,8 @@ async def connect(gate: Gate) -> AsyncIterator[Connect]:
             extra = [(name.encode(), text.encode()) for name, text in (headers or {}).items()]
             async with trio.open_nursery() as inner:
                 raw = await network.open_stream("gate.fake", 443)
-                ws = await trio_websocket.wrap_client_stream(inner, raw, "gate.fake", path, extra_headers=extra)
+                byte_stream: Any = raw  # typed as a socket by trio_websocket, used as any byte stream
+                ws = await trio_websocket.wrap_client_stream(inner, byte_stream, "gate.fake", path, extra_headers=extra)
                 yield Stream(gate, ws)
                 inner.cancel_scope.cancel()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from decimal import Decimal
 from typing import Any
 
@@ -60,7 +61,7 @@ async def test_short_sold_and_bought_back(autojump_clock: Any, gate: Any) -> Non
     await gate.ok("POST", f"{BASE}/orders", body=order_of(3, "0", "ioc", reduce_only=True, text="t-leg2"))
     rows = await gate.ok("GET", f"{BASE}/account_book")
     assert {row["type"] for row in rows} == {"dnw", "fee", "pnl"}
-    for newer, older in zip(rows, rows[1:], strict=False):
+    for newer, older in itertools.pairwise(rows):
         assert Decimal(newer["balance"]) == Decimal(older["balance"]) + Decimal(newer["change"])
     assert all(isinstance(row["id"], str) for row in rows)
     fees = [row for row in rows if row["type"] == "fee"]
