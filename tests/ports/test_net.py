@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import socket
 import ssl
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import trio
+import trio_websocket
 import trustme
 from trio.testing import memory_stream_pair
 
@@ -15,6 +17,7 @@ from dnbot.domain.errors import ConfigError, RequestAmbiguous, RequestNotSent, V
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.http import HttpClient
 from dnbot.ports.net import Endpoint, TcpTlsOpener, has_ended_or_spoken, is_loopback
+from dnbot.ports.websocket import open_websocket
 
 
 class Authority:
@@ -223,3 +226,37 @@ def test_ambiguous_is_never_not_sent() -> None:
     """The two verdicts exclude each other: neither class is the other's."""
     assert not issubclass(RequestAmbiguous, RequestNotSent)
     assert not issubclass(RequestNotSent, RequestAmbiguous)
+
+
+async def test_websocket_and_http_work_over_verified_tls(nursery: trio.Nursery, tmp_path: Path) -> None:
+    """Both libraries stand on the same TLS stream: messages and replies go through, and closing is clean."""
+    authority = Authority(tmp_path)
+
+    async def chat(request: trio_websocket.WebSocketRequest) -> None:
+        connection = await request.accept()
+        with suppress(trio_websocket.ConnectionClosed):
+            while True:
+                await connection.send_message(await connection.get_message())
+
+    async def page(stream: trio.abc.Stream) -> None:
+        with suppress(trio.BrokenResourceError):
+            while await stream.receive_some(10_000):
+                await stream.send_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+
+    chat_listener, page_listener = await authority.listen("127.0.0.1"), await authority.listen("127.0.0.1")
+    nursery.start_soon(trio_websocket.WebSocketServer(chat, [chat_listener]).run)
+    nursery.start_soon(trio.serve_listeners, page, [page_listener])
+    endpoints = [Endpoint("127.0.0.1", port_of(listener)) for listener in (chat_listener, page_listener)]
+    opener = TcpTlsOpener(endpoints, ca_file=authority.file)
+    async with HttpClient(opener, endpoints[1], clock=SystemClock()) as client:
+        for _ in range(20):
+            assert (await client.request("GET", "/", deadline_s=5)).body == b"ok"
+        counted = client.statistics()
+    assert (counted.connections_opened, counted.connections_reused) == (1, 19)
+    url = f"wss://127.0.0.1:{endpoints[0].port}/ws"
+    with trio.fail_after(5):
+        async with open_websocket(opener, url, venue="test", silence_s_max=5) as websocket:
+            for number in range(20):
+                await websocket.send(str(number))
+                assert await websocket.receive() == str(number)
+    nursery.cancel_scope.cancel()
