@@ -262,9 +262,35 @@ def test_amending_keeps_priority_only_when_it_shrinks() -> None:
     assert isinstance(made.amend_order(GATE_SPOT, "1", mine.order_id, quantity=D("0.03")), OrderState)
     made.external_take(GATE_SPOT, BTC, "sell", D("0.005"))
     assert mine.filled == D("0.005")
-    taking = made.amend_order(GATE_SPOT, "1", mine.order_id, price=D(60001))
-    assert isinstance(taking, Refusal)
-    assert taking.kind is RefusalKind.POC_WOULD_TAKE
+
+
+def test_amending_into_the_other_side_trades_as_a_taker() -> None:
+    """A new price that meets somebody fills at once; a post-only order is refused that and stays as it was."""
+    made = exchange()
+    order = placed(made, GATE_SPOT, limit("buy", "0.004", "59000", "gtc"))
+    assert isinstance(made.amend_order(GATE_SPOT, "1", order.order_id, price=D(60001)), OrderState)
+    assert (order.status, order.filled_quote) == ("closed", D("0.004") * 60001)
+    assert made.balances(GATE_SPOT, "1")["USDT"].locked == 0
+    passive = placed(made, GATE_SPOT, limit("buy", "0.004", "59000", "poc"))
+    refusal = made.amend_order(GATE_SPOT, "1", passive.order_id, price=D(60001))
+    assert isinstance(refusal, Refusal)
+    assert refusal.kind is RefusalKind.POC_WOULD_TAKE
+    assert made.balances(GATE_SPOT, "1")["USDT"].locked == D("0.004") * 59000
+    assert passive.price == 59000
+
+
+def test_resting_reduce_only_orders_never_promise_more_than_the_position() -> None:
+    """Of a larger reduce-only order only the position's size waits in the book; the next one is refused."""
+    made = exchange()
+    placed(made, GATE_FUTURES, limit("sell", "10", "59990"))
+    waiting = placed(made, GATE_FUTURES, limit("buy", "30", "59999.5", "gtc", reduce_only=True))
+    assert waiting.is_open
+    assert made.depth(GATE_FUTURES, BTC, 1).bids == ((D("59999.5"), D(10)),)
+    second = made.place_order(GATE_FUTURES, "1", limit("buy", "1", "59000", "gtc", reduce_only=True))
+    assert isinstance(second, Refusal)
+    made.external_take(GATE_FUTURES, BTC, "sell", D(50))
+    assert made.position("1", BTC).contracts == 0
+    assert (waiting.filled, waiting.finish_as) == (D(10), "reduce_out")
 
 
 def test_events_tell_the_whole_story_in_order() -> None:

@@ -85,6 +85,8 @@ def _reduce_only(
         return Refusal(RefusalKind.REDUCE_ONLY, {"reason": "empty position"})
     if (held > 0) == (request.side == "buy"):
         return Refusal(RefusalKind.REDUCE_ONLY, {"reason": "would increase the position"})
+    if request.tif in ("ioc", "fok"):
+        return request
     promised = sum(
         (o.left for o in state.open_of(GATE_FUTURES, uid, request.symbol) if o.reduce_only and o.side == request.side),
         ZERO,

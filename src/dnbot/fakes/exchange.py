@@ -2,60 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from decimal import ROUND_FLOOR, Decimal
-from typing import Protocol
+from decimal import Decimal
 
 import attrs
 
 from .checks import Checked, check
-from .effects import Effects, Transfer
-from .instruments import Instrument
-from .ledger_state import ExchangeState
-from .matching import Match, RestingOrder
+from .desk import ExchangeDesk
+from .effects import Transfer
+from .matching import RestingOrder
 from .records import (
     EXTERNAL,
     GATE_FUTURES,
-    HOUSE,
     ZERO,
     FundingSettled,
     MarkState,
-    OrderEvent,
     OrderRequest,
     OrderState,
     PositionState,
-    PublicTrade,
     Refusal,
     RefusalKind,
     Side,
     Venue,
-    opposite,
 )
-from .settlement import Settlement
-from .views import ExchangeViews
-
-
-class EffectsJournal(Protocol):
-    """Where effects go before anybody is told about them."""
-
-    def write(self, effects: Effects) -> None:
-        """Hand the effects to the operating system; raises OSError when that fails."""
 
 
 @attrs.define(eq=False)
-class Exchange(ExchangeViews):
+class Exchange(ExchangeDesk):
     """Orders, money and books of every venue. Nothing here awaits; every method commits before it returns.
 
     Commit means: effects are written to the journal (when there is one), then subscribers are called in the order in
     which things happened. A callback must not call back into a method that changes something.
     """
-
-    journal: EffectsJournal | None = None
-    _settlement: Settlement = attrs.field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.state = ExchangeState(self.clock)
-        self._settlement = Settlement(self.state)
 
     # -- commands of API accounts
 
@@ -107,7 +84,8 @@ class Exchange(ExchangeViews):
     ) -> OrderState | Refusal:
         """Change price or total quantity. A smaller quantity at the same price keeps its place; all else goes back.
 
-        An amendment that would trade at once is refused as POC_WOULD_TAKE, so that it stays a pure book operation.
+        A new price that meets somebody trades at once, as a taker, unless the order is post-only. A total that is
+        filled already cancels the rest. Refusals: those of placing, ORDER_NOT_FOUND, ORDER_FINISHED, NO_CHANGE.
         """
         order = self.order(venue, uid, order_id)
         if order is None:
@@ -156,6 +134,52 @@ class Exchange(ExchangeViews):
         self.state.accounts.touch_position(position)
         self.commit()
         return position
+
+    def _amend(self, order: OrderState, price: Decimal, quantity: Decimal, text: str) -> OrderState | Refusal:
+        checked = self._recheck(order, price, quantity)
+        if isinstance(checked, Refusal):
+            self.commit()
+            return checked
+        market = self.state.markets[(order.venue, order.symbol)]
+        shrinks = price == order.price and quantity < order.quantity
+        order.price, order.quantity, order.amend_text = price, quantity, text
+        if order.venue != GATE_FUTURES:
+            self._settlement.lock(order, order.locked_asset, self._settlement.still_needed(order))
+        self._settlement.note(order, "update")
+        if shrinks:
+            market.shrink(order.order_id, min(self._in_book(order), order.left))
+        else:
+            market.cancel(order.order_id)
+            resting = RestingOrder(order.order_id, order.uid, order.side, price, self._executable(order))
+            placed = market.place(resting, "gtc")
+            self._book(checked.instrument, order.side, placed.matches, order)
+            if not placed.rested:
+                self._end_unrested(order, checked)
+        self.commit()
+        return order
+
+    def _recheck(self, order: OrderState, price: Decimal, quantity: Decimal) -> Checked | Refusal:
+        """Check an open order as if it were new, with its own money back; when refused, it is as it was."""
+        locked, mine = order.locked, self.state.open_orders[(order.venue, order.uid)]
+        self._settlement.unlock(order)
+        del mine[order.order_id]
+        checked = check(
+            self.state,
+            order.venue,
+            order.uid,
+            OrderRequest(
+                order.symbol,
+                order.side,
+                tif=order.tif,
+                quantity=quantity - order.filled,
+                price=price,
+                reduce_only=order.reduce_only,
+            ),
+        )
+        mine[order.order_id] = order
+        if isinstance(checked, Refusal) and locked:
+            self._settlement.lock(order, order.locked_asset, locked)
+        return checked
 
     # -- commands of the outside world
 
@@ -210,203 +234,6 @@ class Exchange(ExchangeViews):
         self.state.fundings.append(settled)
         self.state.effects.fundings.append(settled)
         self.commit()
-
-    def commit(self) -> None:
-        """Journal what happened, then tell the subscribers. Called by every public command; the market calls it too."""
-        effects = self.state.effects
-        if effects and self.journal is not None:
-            self.journal.write(effects)
-        events = effects.events
-        for part in (effects.orders, effects.wallets, effects.positions):
-            part.clear()
-        for rows in (effects.trades, effects.ledger, effects.transfers, effects.fundings):
-            rows.clear()
-        effects.events = []
-        for event in events:
-            uid = event.order.uid if isinstance(event, OrderEvent) else event.uid
-            self._private.publish(event, uid)
-
-    # -- inside
-
-    def _accept(self, venue: Venue, uid: str, checked: Checked) -> OrderState:
-        request, now_ms = checked.request, self.clock.ms(venue)
-        order = OrderState(
-            self.state.ids.order_id(venue, now_ms),
-            request.client_id,
-            venue,
-            uid,
-            request.symbol,
-            request.side,
-            request.kind,
-            request.tif,
-            request.price or ZERO,
-            request.quantity or ZERO,
-            request.quote_amount,
-            request.reduce_only,
-            request.close,
-            now_ms,
-            now_ms,
-            multiplier=checked.instrument.multiplier,
-        )
-        self.state.admit(order)
-        if checked.lock:
-            self._settlement.lock(order, checked.lock_asset, checked.lock)
-        self._settlement.note(order, "put")
-        return order
-
-    def _match(self, order: OrderState, checked: Checked) -> tuple[list[Match], bool]:
-        market = self.state.markets[(order.venue, order.symbol)]
-        if order.quote_amount is not None:
-            return market.take_quote("buy", order.quote_amount, checked.instrument.lot, checked.limit), False
-        quantity = order.quantity
-        if order.reduce_only:
-            quantity = min(quantity, abs(self.position(order.uid, order.symbol).contracts))
-        resting = RestingOrder(order.order_id, order.uid, order.side, order.price, quantity)
-        placed = market.place(resting, order.tif, limit=checked.limit)
-        return placed.matches, placed.rested
-
-    def _book(
-        self, instrument: Instrument, taker_side: Side, matches: Iterable[Match], taker: OrderState | None
-    ) -> None:
-        """Settle both halves of each match; outside against outside is a public trade and nothing else."""
-        makers: dict[str, None] = {}
-        for match in matches:
-            number = self.state.ids.trade_id(instrument.venue)
-            owner = match.maker.owner
-            if taker is not None:
-                self._settlement.book_fill(
-                    taker, match.price, match.quantity, "taker", number, self_trade=owner == taker.uid
-                )
-            if owner != EXTERNAL:
-                self._fill_maker(instrument.venue, match, number, taker)
-                makers[owner] = None
-            if taker is None and owner != EXTERNAL:
-                self._settlement.book_external(instrument, taker_side, match.price, match.quantity)
-            elif taker is not None and owner == EXTERNAL:
-                self._settlement.book_external(instrument, opposite(taker_side), match.price, match.quantity)
-            self._publish_trade(instrument, taker_side, match, number)
-        if instrument.is_perp:
-            for uid in makers:
-                self._trim_reduce_only(uid, instrument.symbol)
-
-    def _fill_maker(self, venue: Venue, match: Match, number: int, taker: OrderState | None) -> None:
-        maker = self.state.orders[(venue, match.maker.order_id)]
-        self_trade = taker is not None and taker.uid == maker.uid
-        self._settlement.book_fill(maker, match.price, match.quantity, "maker", number, self_trade=self_trade)
-        if not maker.left:
-            self._settlement.finish(maker, "filled", closed=True)
-
-    def _publish_trade(self, instrument: Instrument, side: Side, match: Match, number: int) -> None:
-        key = (instrument.venue, instrument.symbol)
-        self.state.last_price[key] = match.price
-        callbacks = self._trade_callbacks.get(key)
-        if callbacks:
-            now_ms = self.clock.ms(instrument.venue)
-            trade = PublicTrade(*key, number, side, match.price, match.quantity, now_ms)
-            for callback in list(callbacks):
-                callback(trade)
-
-    def _end_unrested(self, order: OrderState, checked: Checked) -> None:
-        """The end of an order that did not go into the book; a market buy's unspendable remainder counts as filled."""
-        if not order.left or (order.quote_amount is not None and self._only_dust_left(order, checked.instrument)):
-            self._settlement.finish(order, "filled", closed=True)
-        elif order.reduce_only and not self.position(order.uid, order.symbol).contracts:
-            self._settlement.finish(order, "reduce_only", closed=False)
-        elif order.kind == "market" and not checked.instrument.is_perp:
-            self._settlement.finish(order, "depth_not_enough", closed=False)
-        else:
-            self._settlement.finish(order, order.tif, closed=False)
-
-    def _only_dust_left(self, order: OrderState, instrument: Instrument) -> bool:
-        best = self.state.markets[(order.venue, order.symbol)].best("sell")
-        price = best[0] if best is not None else order.average_price
-        return bool(order.filled) and (order.left / price / instrument.lot).to_integral_value(ROUND_FLOOR) == 0
-
-    def _cancel(self, order: OrderState, reason: str) -> None:
-        self.state.markets[(order.venue, order.symbol)].cancel(order.order_id)
-        self._settlement.finish(order, reason, closed=False)
-
-    def _amend(self, order: OrderState, price: Decimal, quantity: Decimal, text: str) -> OrderState | Refusal:
-        self._unlock(order)
-        request = OrderRequest(
-            order.symbol,
-            order.side,
-            price=price,
-            quantity=quantity - order.filled,
-            tif="poc",
-            reduce_only=order.reduce_only,
-        )
-        market = self.state.markets[(order.venue, order.symbol)]
-        counter = market.would_take(order.side, price)
-        checked: Checked | Refusal
-        if counter is not None:
-            checked = Refusal(RefusalKind.POC_WOULD_TAKE, {"was": f"{price:f}", "counter": f"{counter:f}"})
-        else:
-            self.state.open_orders[(order.venue, order.uid)].pop(order.order_id)
-            checked = check(self.state, order.venue, order.uid, request)
-            self.state.open_orders[(order.venue, order.uid)][order.order_id] = order
-        if isinstance(checked, Refusal):
-            self._relock(order)
-            self.commit()
-            return checked
-        if price == order.price and quantity < order.quantity:
-            market.shrink(order.order_id, quantity - order.filled)
-        else:
-            market.cancel(order.order_id)
-            market.place(RestingOrder(order.order_id, order.uid, order.side, price, quantity - order.filled), "gtc")
-        order.price, order.quantity, order.amend_text = price, quantity, text
-        self._relock(order)
-        self._settlement.note(order, "update")
-        self.commit()
-        return order
-
-    def _unlock(self, order: OrderState) -> None:
-        if order.locked:
-            self.state.accounts.apply(
-                order.uid,
-                order.venue,
-                order.locked_asset,
-                ZERO,
-                -order.locked,
-                kind="order_release",
-                symbol=order.symbol,
-                order_id=order.order_id,
-            )
-            order.locked = ZERO
-
-    def _relock(self, order: OrderState) -> None:
-        if order.venue != GATE_FUTURES:
-            self._settlement.lock(order, order.locked_asset, self._settlement.still_needed(order))
-
-    def _trim_reduce_only(self, uid: str, symbol: str) -> None:
-        """Cancel resting reduce-only orders that have nothing left to reduce."""
-        held = self.position(uid, symbol).contracts
-        for order in self.open_orders(GATE_FUTURES, uid, symbol):
-            if order.reduce_only and (held == 0 or (held > 0) == (order.side == "buy") or order.left > abs(held)):
-                self._cancel(order, "reduce_out")
-
-    def _liquidate(self, position: PositionState) -> None:
-        """An immediate order at any price; what the book cannot take stays open until the next look."""
-        instrument = self.state.instruments[(GATE_FUTURES, position.symbol)]
-        side: Side = "sell" if position.contracts > 0 else "buy"
-        request = OrderRequest(
-            position.symbol, side, "market", "ioc", abs(position.contracts), client_id="liquidation", reduce_only=True
-        )
-        checked = Checked(request, instrument, None, instrument.quote, ZERO)
-        order = self._accept(GATE_FUTURES, position.uid, checked)
-        matches, _ = self._match(order, checked)
-        self._book(instrument, side, matches, order)
-        self._settlement.finish(order, "liquidated", closed=not order.left)
-
-    def _pay_funding(self, position: PositionState, mark: MarkState) -> None:
-        change = -(mark.mark * position.contracts * position.multiplier * mark.funding_rate)
-        quote = position.symbol.split("/")[1]
-        position.pnl_fund += change
-        position.realised_pnl += change
-        accounts = self.state.accounts
-        accounts.apply(HOUSE, GATE_FUTURES, quote, -change, kind="fund", symbol=position.symbol)
-        accounts.apply(position.uid, GATE_FUTURES, quote, change, kind="fund", symbol=position.symbol)
-        accounts.touch_position(position)
 
 
 def _transfer_kind(venue: Venue) -> str:

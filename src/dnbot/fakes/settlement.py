@@ -112,6 +112,11 @@ class Settlement:
         order.finish_as = reason
         order.finish_ms = self.state.clock.ms(order.venue)
         self.state.open_orders.get((order.venue, order.uid), {}).pop(order.order_id, None)
+        self.unlock(order)
+        self.note(order, "finish")
+
+    def unlock(self, order: OrderState) -> None:
+        """Give back what an order still holds."""
         if order.locked:
             self.state.accounts.apply(
                 order.uid,
@@ -124,7 +129,6 @@ class Settlement:
                 order_id=order.order_id,
             )
             order.locked = ZERO
-        self.note(order, "finish")
 
     def lock(self, order: OrderState, asset: str, amount: Decimal) -> None:
         """Set aside what a new order may spend."""
