@@ -193,7 +193,9 @@ def post(portfolio: Portfolio, entries: tuple[LedgerEntry, ...]) -> Portfolio:
             carries = _with_funding(carries, entry.amount, portfolio.perp_base)
         elif entry.kind is EntryKind.ADJUSTMENT:
             adjustments += 1
-    return msgspec.structs.replace(portfolio, balances=balances, funding_quote=funding, adjustments=adjustments, carry_lots=carries)
+    return msgspec.structs.replace(
+        portfolio, balances=balances, funding_quote=funding, adjustments=adjustments, carry_lots=carries
+    )
 
 
 def _with_funding(lots: tuple[EdgeLot, ...], amount: Decimal, perp_base: Decimal) -> tuple[EdgeLot, ...]:
@@ -267,7 +269,7 @@ def book_fill(portfolio: Portfolio, fill: Fill, *, fee_price: Decimal | None = N
         turnover_quote=told.turnover_quote + fill.value,
     )
     moved = fill.quantity - (fill.fee if _fee_is_base(fill) and fill.side is Side.BUY else ZERO)
-    return _match(told, Leg(fill.venue, fill.side, moved, fill.price), fill.traded_at_ns)
+    return with_leg(told, Leg(fill.venue, fill.side, moved, fill.price), fill.traded_at_ns)
 
 
 def _fee_is_base(fill: Fill) -> bool:
@@ -295,7 +297,8 @@ def _fold_perp(base: Decimal, cost: Decimal, fill: Fill) -> tuple[Decimal, Decim
     return crossed, crossed * fill.price
 
 
-def _match(portfolio: Portfolio, leg: Leg, at_ns: int) -> Portfolio:
+def with_leg(portfolio: Portfolio, leg: Leg, at_ns: int) -> Portfolio:
+    """Match a quantity that came or went with what waits on the other side, oldest first; the rest waits itself."""
     legs = list(portfolio.legs)
     spread, lots = portfolio.spread_quote, portfolio.lots
     left = leg.quantity
@@ -326,7 +329,7 @@ def _realise(
 
 
 def _fold_lot(lots: tuple[BasisLot, ...], new: BasisLot) -> tuple[Decimal, tuple[BasisLot, ...]]:
-    """Lots of the same direction queue up; the opposite direction closes them, oldest first, and realises both gains."""
+    """The same direction queues up; the opposite one closes the oldest lots first, and realises both gains."""
     queue = list(lots)
     left = abs(new.quantity)
     gained = ZERO

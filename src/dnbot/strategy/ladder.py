@@ -1,0 +1,120 @@
+"""One pair's two ladders of prices as a size is searched on them: marginal edges, price caps, depth.
+
+The marginal edge at `q` is what the last unit of `q` earns: both walks' worst prices, net of fees. It never rises with
+`q`, and it never exceeds the edge of the whole, so a requirement that holds at the margin holds for the trade.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import msgspec
+
+from dnbot.domain.book import Level, depth_within, walk
+from dnbot.domain.instrument import FeeSchedule, Instrument, Venue
+from dnbot.domain.market import MarketView
+from dnbot.domain.order import Side
+from dnbot.domain.pair import Pair
+from dnbot.domain.units import ZERO, Price, Quantity, bps, common_step, divide, floor_to, of_bps
+from dnbot.strategy.parameters import StrategyParameters
+from dnbot.strategy.reference import worst_price
+from dnbot.strategy.spread import buy_factor, gross_up, mid_of, sell_factor
+
+HALF = Decimal("0.5")
+
+
+class Ladder(msgspec.Struct, frozen=True, kw_only=True):
+    """What is visible of a pair inside its price bounds, with both venues' rules and fees."""
+
+    pair: Pair
+    buy: Instrument
+    sell: Instrument
+    asks: tuple[Level, ...]
+    bids: tuple[Level, ...]
+    """Levels of the buy and of the sell venue that lie inside `buy_bound` and `sell_bound`."""
+    buy_bound: Decimal
+    sell_bound: Decimal
+    buy_fee: FeeSchedule
+    sell_fee: FeeSchedule
+    mid: Decimal
+
+    @property
+    def step(self) -> Decimal:
+        """The smallest step that lies on both venues' grids, base units."""
+        return common_step(self.buy.lot_size, self.sell.lot_size)
+
+    def buy_quantity(self, quantity: Decimal) -> Quantity:
+        """The buy order that delivers `quantity` after its fee, to the nearest lot."""
+        return Quantity(nearest(quantity * gross_up(self.buy_fee), self.buy.lot_size))
+
+    def order_room(self, buy_quantity: Decimal) -> Decimal:
+        """Base units net that a buy order of at most `buy_quantity` can deliver, rounding to the lot included."""
+        factor = gross_up(self.buy_fee)
+        if factor == 1:
+            return buy_quantity
+        return divide(max(ZERO, buy_quantity - self.buy.lot_size * HALF), factor)
+
+    def worst(self, quantity: Decimal) -> tuple[Decimal, Decimal] | None:
+        """The prices (ask, bid) of the last unit of `quantity`; None beyond the depth inside the bounds."""
+        bought = walk(self.asks, quantity * gross_up(self.buy_fee))
+        sold = walk(self.bids, quantity)
+        return None if bought is None or sold is None else (bought.worst_price, sold.worst_price)
+
+    def earned_bps(self, ask: Decimal, bid: Decimal) -> Decimal:
+        """What a unit bought at `ask` and sold at `bid` earns, net of fees."""
+        return bps(bid * sell_factor(self.sell_fee) - ask * buy_factor(self.buy_fee), self.mid)
+
+    def caps(self, ask: Decimal, bid: Decimal, required_bps: Decimal) -> tuple[Price, Price]:
+        """Limit prices of both orders: what a unit at (ask, bid) earns beyond `required_bps` may be given up, half on
+        each leg; on the tick grid and inside the bounds.
+
+        If both legs trade at their caps, the edge is still `required_bps`.
+        """
+        given = of_bps(self.mid, max(ZERO, self.earned_bps(ask, bid) - required_bps)) * HALF
+        buy = min(ask + divide(given, buy_factor(self.buy_fee)), self.buy_bound)
+        sell = max(bid - divide(given, sell_factor(self.sell_fee)), self.sell_bound)
+        return self.buy.price_down(buy), self.sell.price_up(sell)
+
+    def depths(self, buy_cap: Decimal, sell_cap: Decimal) -> tuple[Decimal, Decimal]:
+        """Base units that each side shows inside its cap: (asks of the buy venue, bids of the sell venue)."""
+        return depth_within(self.asks, Side.BUY, buy_cap), depth_within(self.bids, Side.SELL, sell_cap)
+
+
+def ladder_of(
+    pair: Pair, market: MarketView, fees: dict[Venue, FeeSchedule], params: StrategyParameters
+) -> Ladder | None:
+    """The pair's ladder now; None when a book, an instrument or a fee is missing."""
+    venues = (pair.buy_venue, pair.sell_venue)
+    if any(v not in market.books or v not in market.instruments or v not in fees for v in venues):
+        return None
+    buy_book, sell_book = market.books[pair.buy_venue], market.books[pair.sell_venue]
+    buy, sell = market.instruments[pair.buy_venue], market.instruments[pair.sell_venue]
+    buy_bound = worst_price(Side.BUY, buy_book, buy, market.mark, params)
+    sell_bound = worst_price(Side.SELL, sell_book, sell, market.mark, params)
+    return Ladder(
+        pair=pair, buy=buy, sell=sell, buy_bound=buy_bound, sell_bound=sell_bound,
+        asks=tuple(level for level in buy_book.asks if level[0] <= buy_bound),
+        bids=tuple(level for level in sell_book.bids if level[0] >= sell_bound),
+        buy_fee=fees[pair.buy_venue], sell_fee=fees[pair.sell_venue], mid=mid_of(pair, market.books),
+    )
+
+
+def largest(step: Decimal, low: Decimal, high: Decimal, holds: Callable[[Decimal], bool]) -> Decimal:
+    """The largest multiple of `step` in (low, high] for which `holds`, or the last multiple at or below `low`.
+
+    `holds` must not become true again once it is false; `low` itself is taken to hold.
+    """
+    bottom, top = int(floor_to(low, step) / step), int(floor_to(high, step) / step)
+    while bottom < top:
+        middle = (bottom + top + 1) // 2
+        if holds(middle * step):
+            bottom = middle
+        else:
+            top = middle - 1
+    return bottom * step
+
+
+def nearest(quantity: Decimal, lot: Decimal) -> Decimal:
+    """The nearest multiple of `lot`; upwards when two are equally near."""
+    return floor_to(quantity + lot * HALF, lot)

@@ -1,0 +1,92 @@
+"""What the risk checks look at, and what they answer. A figure that is missing (None) refuses; it is never assumed."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from dnbot.domain.instrument import FeeSchedule, Instrument, Venue
+from dnbot.domain.market import MarketView
+from dnbot.domain.order import Order
+from dnbot.strategy.parameters import StrategyParameters
+from dnbot.strategy.states import StrategyState, TradingMode
+
+
+class RiskInputs(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole standing at the moment of a check. None always means: not known."""
+
+    params: StrategyParameters
+    state: StrategyState
+    mode: TradingMode
+    now_s: float
+    market: MarketView = MarketView()
+    instruments: dict[Venue, Instrument] = {}
+    fees: dict[Venue, FeeSchedule] = {}
+    orders: tuple[Order, ...] | None = None
+    """Open or in flight, on any venue; the orders under check may be among them."""
+    ambiguous_pending: int | None = None
+    """Orders whose outcome is unknown."""
+    reconciled: bool | None = None
+    """Every account was read since its last gap and agrees with the ledger."""
+    streams_live: dict[Venue, bool] = {}
+    balance_ages_ms: dict[Venue, int] = {}
+    clock_offset_ms: dict[Venue, float] = {}
+    """Our clock against the venue's, where measured."""
+    store_available: bool | None = None
+    delta_worst: Decimal | None = None
+    """|delta| in base units with every unknown outcome counted the worst way."""
+    spot_base: dict[Venue, Decimal] = {}
+    """Free base per spot venue."""
+    quote: dict[Venue, Decimal] = {}
+    """Free quote per spot venue."""
+    perp_base: Decimal | None = None
+    """Signed base units on the perpetual."""
+    margin_free_quote: Decimal | None = None
+    margin_ratio_pct: Decimal | None = None
+    """Free margin as a percentage of the perpetual account's equity."""
+    liquidation_distance_pct: Decimal | None = None
+    """From mark to the liquidation price; not asked for while there is no position."""
+    adl_rank: int | None = None
+    """The venue's rank for auto-deleveraging, 5 is first in line; None: it does not say."""
+    equity_quote: Decimal | None = None
+    equity_day_start_quote: Decimal | None = None
+    daily_pnl_quote: Decimal | None = None
+    equity_share: dict[Venue, Decimal] = {}
+    """Share of all equity that lies with the venue's exchange, 0..1."""
+    losses_in_a_row: int | None = None
+    round_trips_last_minute: int | None = None
+    api_errors_last_minute: int | None = None
+    hedge_quantity_last_minute: Decimal | None = None
+    """Base units of hedges and unwinds sent in the last minute, from our own orders."""
+
+
+class Approved(msgspec.Struct, frozen=True):
+    """Every control that applies was passed."""
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True):
+    """The first control that was not passed."""
+
+    code: str
+    was: str
+    allowed: str
+    text: str
+
+
+class Latch(msgspec.Struct, frozen=True, kw_only=True):
+    """A limit that lowers the trading mode until a person raises it."""
+
+    code: str
+    mode: TradingMode
+    text: str
+
+
+def refused(code: str, was: object, allowed: object, what: str) -> Refused:
+    """A refusal with its sentence."""
+    return Refused(code=code, was=str(was), allowed=str(allowed), text=f"{what}: {was}, allowed {allowed}")
+
+
+def unknown(code: str, what: str) -> Refused:
+    """A refusal because an input is missing."""
+    return refused(code, "unknown", "known", what)

@@ -1,0 +1,196 @@
+"""Controls on the orders themselves and on the prices they were made from."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from dnbot.domain.book import depth_within
+from dnbot.domain.instrument import Venue
+from dnbot.domain.market import BookView
+from dnbot.domain.order import OrderIntent, Purpose, Side
+from dnbot.domain.units import ZERO, bps, divide
+from dnbot.strategy.reference import age_ms, crossed, different_coin, off_reference, stale, worst_price
+from dnbot.strategy.risk_inputs import Refused, RiskInputs, refused, unknown
+from dnbot.strategy.spread import gross_up
+
+Intents = tuple[OrderIntent, ...]
+
+HEDGE_AGE_MS_MAX = 5_000
+"""A repair may act on a book that an entry may not: being naked costs more than a cap that is seconds old, and a quiet
+market sends no updates. Beyond this the book is no ground for any price."""
+_DOUBT_CODES = {"STALE": "DATA_STALE", "SKEW": "DATA_STALE", "CROSSED": "BOOK_IMPLAUSIBLE",
+                "IDENTITY": "BOOK_IMPLAUSIBLE", "COLLAR": "PRICE_COLLAR"}
+
+
+def eligible(intents: Intents, inputs: RiskInputs) -> Refused | None:
+    """The instrument is known and, unless the order repairs, tradable."""
+    for intent in intents:
+        instrument = inputs.instruments.get(intent.venue)
+        if instrument is None:
+            return unknown("SYMBOL_INELIGIBLE", f"instrument on {intent.venue.value}")
+        if not instrument.tradable:
+            why = instrument.not_tradable_because or "not tradable"
+            return refused("SYMBOL_INELIGIBLE", why, "tradable", f"{intent.symbol} on {intent.venue.value}")
+        if intent.symbol != inputs.params.symbol or instrument.symbol != inputs.params.symbol:
+            return refused("SYMBOL_INELIGIBLE", intent.symbol, inputs.params.symbol, "symbol")
+    return None
+
+
+def books_known(intents: Intents, inputs: RiskInputs) -> Refused | None:
+    """A synced book of every venue that is traded on."""
+    for intent in intents:
+        if intent.venue not in inputs.market.books:
+            return unknown("BOOK_UNSYNCED", f"book of {intent.venue.value}")
+    return None
+
+
+def books_fresh(intents: Intents, inputs: RiskInputs) -> Refused | None:
+    """Young books, close together in time."""
+    doubt = stale(_books(intents, inputs), inputs.params, inputs.now_s)
+    return _of_doubt(doubt)
+
+
+def books_recent(intents: Intents, inputs: RiskInputs) -> Refused | None:
+    """For repairs: no book older than `HEDGE_AGE_MS_MAX`."""
+    for book in _books(intents, inputs):
+        age = age_ms(book, inputs.now_s)
+        if age > HEDGE_AGE_MS_MAX:
+            return refused("DATA_STALE", f"{age} ms", f"{HEDGE_AGE_MS_MAX} ms", f"age of the {book.venue.value} book")
+    return None
+
+
+def books_plausible(intents: Intents, inputs: RiskInputs) -> Refused | None:
+    """No crossed book, no mid that belongs to another coin."""
+    return _of_doubt(crossed(_books(intents, inputs)) or different_coin(inputs.market.books, inputs.params))
+
+
+def books_uncrossed(intents: Intents, inputs: RiskInputs) -> Refused | None:
+    """For repairs: the book that is traded on is not crossed."""
+    return _of_doubt(crossed(_books(intents, inputs)))
+
+
+def near_reference(intents: Intents, inputs: RiskInputs) -> Refused | None:
+    """Mids near mark and index, which must be known."""
+    return _of_doubt(off_reference(_books(intents, inputs), inputs.market, inputs.params, inputs.now_s))
+
+
+def edge_plausible(intents: Intents, inputs: RiskInputs) -> Refused | None:
+    """Between the best prices of the two legs there is no edge that is too good to be true."""
+    most = inputs.params.edge_bps_max_credible
+    for buy in (i for i in intents if i.side is Side.BUY):
+        for sell in (i for i in intents if i.side is Side.SELL):
+            ask = inputs.market.books[buy.venue].asks[0][0]
+            bid = inputs.market.books[sell.venue].bids[0][0]
+            edge = bps(bid - ask, ask)
+            if edge > most:
+                return refused("EDGE_IMPLAUSIBLE", f"{edge:.1f} bps", f"{most} bps", "gross edge")
+    return None
+
+
+def price(intents: Intents, inputs: RiskInputs) -> Refused | None:
+    """No limit price beyond the collar around mid and mark, or beyond what the venue allows."""
+    for intent in intents:
+        book, instrument = inputs.market.books[intent.venue], inputs.instruments[intent.venue]
+        bound = worst_price(intent.side, book, instrument, inputs.market.mark, inputs.params)
+        if (intent.price - bound) * intent.side.sign > 0:
+            return refused("PRICE_COLLAR", intent.price, bound, f"{intent.side.value} price on {intent.venue.value}")
+    return None
+
+
+def grid(intents: Intents, inputs: RiskInputs) -> Refused | None:
+    """Tick, lot, minima and maxima of the venue."""
+    for intent in intents:
+        code = inputs.instruments[intent.venue].problem_with(intent.quantity, intent.price)
+        if code is not None:
+            was = f"{intent.quantity} at {intent.price}"
+            return refused(code, was, f"the {code} rule of {intent.venue.value}", "order")
+    return None
+
+
+def notional(intents: Intents, inputs: RiskInputs) -> Refused | None:
+    """No order is worth more than `max_order_notional_quote` at its limit price."""
+    most = inputs.params.max_order_notional_quote
+    for intent in intents:
+        worth = intent.quantity * intent.price
+        if worth > most:
+            return refused("MAX_NOTIONAL", worth, most, f"order on {intent.venue.value}")
+    return None
+
+
+def depth(intents: Intents, inputs: RiskInputs) -> Refused | None:
+    """No order takes more than `depth_share_max` of what the newest book shows inside its limit price."""
+    for intent in intents:
+        levels = inputs.market.books[intent.venue].side_for(intent.side)
+        most = depth_within(levels, intent.side, intent.price) * inputs.params.depth_share_max
+        if intent.quantity > most:
+            return refused("DEPTH", intent.quantity, most, f"order on {intent.venue.value}")
+    return None
+
+
+def legs(intents: Intents, inputs: RiskInputs) -> Refused | None:
+    """A pair is one buy and one sell of the same base quantity net of fees, to within one lot: delta is left alone."""
+    sides = sorted(intent.side.value for intent in intents)
+    if sides != [Side.BUY.value, Side.SELL.value]:
+        return refused("LEGS", sides, "one buy and one sell", "orders of a pair")
+    net = ZERO
+    for intent in intents:
+        fee = inputs.fees.get(intent.venue)
+        if fee is None:
+            return unknown("LEGS", f"fees of {intent.venue.value}")
+        moved = divide(intent.quantity, gross_up(fee)) if intent.side is Side.BUY else Decimal(intent.quantity)
+        net += moved * intent.side.sign
+    lot = max(inputs.instruments[intent.venue].lot_size for intent in intents)
+    if abs(net) > lot:
+        return refused("LEGS", net, lot, "base that the pair would leave behind")
+    return None
+
+
+def reduces(intents: Intents, inputs: RiskInputs) -> Refused | None:
+    """A reduce-only order shrinks the position, and by no more than all of it."""
+    for intent in (i for i in intents if i.reduce_only):
+        if inputs.perp_base is None:
+            return unknown("REDUCE_ONLY", "position of the perpetual")
+        room = -inputs.perp_base * intent.side.sign
+        if intent.venue is not Venue.GATE_FUTURES or intent.quantity > room:
+            return refused("REDUCE_ONLY", intent.quantity, max(ZERO, room), "reduce-only order")
+    return None
+
+
+def not_twice(intents: Intents, inputs: RiskInputs) -> Refused | None:
+    """The same order is not in flight already under another id."""
+    if inputs.orders is None:
+        return unknown("DUPLICATE", "orders in flight")
+    for intent in intents:
+        for order in inputs.orders:
+            other = order.intent
+            if other.client_order_id != intent.client_order_id and _key(other) == _key(intent):
+                return refused("DUPLICATE", intent.client_order_id, "no twin", f"in flight as {other.client_order_id}")
+    return None
+
+
+def no_self_cross(intents: Intents, inputs: RiskInputs) -> Refused | None:
+    """No order meets one of ours on the other side of the same book."""
+    others = tuple(order.intent for order in inputs.orders or ())
+    for intent in intents:
+        for other in (*others, *intents):
+            if other.venue is intent.venue and other.side is not intent.side and _reach(intent, other):
+                return refused("SELF_CROSS", intent.client_order_id, "none", f"meets our own {other.client_order_id}")
+    return None
+
+
+def _reach(intent: OrderIntent, other: OrderIntent) -> bool:
+    return (intent.price - other.price) * intent.side.sign >= 0
+
+
+def _key(intent: OrderIntent) -> tuple[Venue, Side, Decimal, Decimal, Purpose]:
+    return intent.venue, intent.side, intent.quantity, intent.price, intent.purpose
+
+
+def _books(intents: Intents, inputs: RiskInputs) -> tuple[BookView, ...]:
+    return tuple(inputs.market.books[intent.venue] for intent in intents)
+
+
+def _of_doubt(doubt: tuple[str, str] | None) -> Refused | None:
+    if doubt is None:
+        return None
+    return Refused(code=_DOUBT_CODES[doubt[0]], was=doubt[1], allowed="", text=doubt[1])
