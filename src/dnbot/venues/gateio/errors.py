@@ -107,8 +107,8 @@ def unwrapped(text: str) -> str:
         except (msgspec.MsgspecError, ValueError, RecursionError):
             return text
     if text.startswith("label: "):
-        _, found, message = text.partition(", message: ")
-        return message.strip() if found else text.rstrip().removesuffix(", message:")
+        _, found, message = text.partition(", message:")
+        return message.strip() if found else text
     return text
 
 

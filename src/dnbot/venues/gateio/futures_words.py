@@ -26,7 +26,7 @@ from dnbot.venues.gateio.literals import (
     whole_of,
     whole_or,
 )
-from dnbot.venues.gateio.orders import POINT, client_id_of, fee_of, filled_of, status_for
+from dnbot.venues.gateio.orders import POINT, client_id_of, fee_of, filled_of, status_for, traded_at_ns
 from dnbot.venues.wire import PositionReport
 
 _VENUE = Venue.GATE_FUTURES
@@ -92,7 +92,7 @@ def fill_of(row: FuturesFill, symbol: Symbol, multiplier: Decimal, at_ms: int = 
         fee=fee,
         fee_asset=asset,
         is_maker=row.role == "maker",
-        traded_at_ns=epoch_ns_of(row.create_time_ms, row.create_time) or at_ms * 1_000_000,
+        traded_at_ns=traded_at_ns(at_ms, row.create_time_ms, row.create_time),
     )
 
 

@@ -9,7 +9,7 @@ from dnbot.domain.errors import InvariantBroken
 from dnbot.domain.instrument import Venue
 from dnbot.domain.order import OrderIntent, OrderReport, OrderStatus
 from dnbot.domain.units import ZERO, Quantity, plain
-from dnbot.venues.gateio.literals import id_of
+from dnbot.venues.gateio.literals import Literal, epoch_ns_of, id_of
 from dnbot.venues.gateio.spot_shapes import Receipt
 
 TEXT_PREFIX = "t-"
@@ -66,6 +66,14 @@ def fee_of(fee: Decimal, coin: str, gt_fee: Decimal, point_fee: Decimal) -> tupl
     if not asset:
         raise ValueError("a fee whose coin is not named")
     return amount, asset
+
+
+def traded_at_ns(frame_at_ms: int, *times: Literal) -> int:
+    """When a trade happened, or when its frame was sent. Raises ValueError when neither is told."""
+    at_ns = epoch_ns_of(*times) or frame_at_ms * 1_000_000
+    if not at_ns:
+        raise ValueError("a trade without a time")
+    return at_ns
 
 
 def check_text(receipt: Receipt, intent: OrderIntent) -> None:

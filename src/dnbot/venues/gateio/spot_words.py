@@ -8,8 +8,8 @@ from __future__ import annotations
 from dnbot.domain.instrument import FeeSchedule, Symbol, Venue
 from dnbot.domain.order import Fill, OrderReport, OrderStatus, Side
 from dnbot.domain.units import Price, Quantity
-from dnbot.venues.gateio.literals import decimal_of, decimal_or, epoch_ms_of, epoch_ns_of, given, id_of, text_of
-from dnbot.venues.gateio.orders import client_id_of, fee_of, filled_of, status_for
+from dnbot.venues.gateio.literals import decimal_of, decimal_or, epoch_ms_of, given, id_of, text_of
+from dnbot.venues.gateio.orders import client_id_of, fee_of, filled_of, status_for, traded_at_ns
 from dnbot.venues.gateio.spot_shapes import Holding, HoldingUpdate, Rates, SpotFill, SpotOrder
 from dnbot.venues.wire import Balance
 
@@ -78,7 +78,7 @@ def fill_of(row: SpotFill, symbol: Symbol, at_ms: int = 0) -> Fill:
         fee=fee,
         fee_asset=asset,
         is_maker=row.role == "maker",
-        traded_at_ns=epoch_ns_of(row.create_time_ms, row.create_time) or at_ms * 1_000_000,
+        traded_at_ns=traded_at_ns(at_ms, row.create_time_ms, row.create_time),
     )
 
 
