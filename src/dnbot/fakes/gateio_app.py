@@ -21,7 +21,7 @@ from .gateio_futures_account import FuturesAccountRest
 from .gateio_futures_orders import FuturesOrders
 from .gateio_futures_shapes import stream_trade as futures_trade
 from .gateio_gateway import Gateway
-from .gateio_hub import Hub, Subscriber
+from .gateio_hub import Hub, StreamFault, Subscriber
 from .gateio_limits import RateLimiter
 from .gateio_private_streams import PrivateStreams
 from .gateio_public_streams import PublicStreams
@@ -33,7 +33,7 @@ from .gateio_tickers import futures_ticker, spot_ticker
 from .gateio_wallet import WalletRest
 from .gateio_ws_api import Command, WsApi
 from .gateio_ws_commands import FuturesCommands, SpotCommands
-from .records import GATE_FUTURES, GATE_SPOT, Venue
+from .records import GATE_FUTURES, GATE_SPOT, BookSnapshot, Venue
 from .requests import RequestLog
 from .web import HttpRequest, HttpResponse
 
@@ -80,6 +80,16 @@ class GateApp:
     def faults(self) -> list[Fault]:
         """Faults consulted once per REST request, in order; append to it."""
         return self.gateway.faults
+
+    @property
+    def stale_books(self) -> dict[tuple[Venue, str], list[BookSnapshot]]:
+        """(venue, symbol) -> old snapshots that the next REST book requests get instead of the present book."""
+        return self.context.stale_books
+
+    def stream_fault(self, fault: StreamFault) -> None:
+        """Let pushes of one channel be lost or repeated."""
+        product = self.spot if fault.channel.startswith("spot.") else self.futures
+        product.hub.faults.append(fault)
 
     # -- the App protocol
 

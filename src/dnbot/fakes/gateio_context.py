@@ -11,9 +11,10 @@ import attrs
 from . import gateio_errors as errors
 from .exchange import Exchange
 from .gateio_auth import Credential
+from .gateio_ledger import LedgerSums
 from .gateio_limits import RateLimiter
 from .instruments import Instrument
-from .records import GATE_FUTURES, GATE_SPOT, OrderState, PublicTrade, Venue
+from .records import GATE_FUTURES, GATE_SPOT, BookSnapshot, OrderState, PublicTrade, Venue
 
 RECENT_TRADES_MAX = 1000
 
@@ -49,6 +50,11 @@ class GateContext:
     limiter: RateLimiter = attrs.field(factory=RateLimiter)
     recent_trades: dict[tuple[Venue, str], deque[PublicTrade]] = attrs.field(factory=dict)
     dual_mode: dict[str, bool] = attrs.field(factory=dict)
+    stale_books: dict[tuple[Venue, str], list[BookSnapshot]] = attrs.field(factory=dict)
+    ledger: LedgerSums = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.ledger = LedgerSums(self.exchange)
 
     def now_ns(self, venue: Venue = GATE_SPOT) -> int:
         return self.exchange.clock.wall_ns(venue)
@@ -59,6 +65,12 @@ class GateContext:
     def credentials(self) -> dict[str, Credential]:
         """Every API key of the exchange."""
         return {a.key: Credential(a.key, a.secret, a.uid) for a in self.exchange.state.accounts.api()}
+
+    def book(self, venue: Venue, symbol: str, limit: int) -> BookSnapshot:
+        """The book a REST request sees: an old one while `stale_books` holds any, each of them once."""
+        stale = self.stale_books.get((venue, symbol))
+        book = stale.pop(0) if stale else self.exchange.depth(venue, symbol, limit)
+        return attrs.evolve(book, bids=book.bids[:limit], asks=book.asks[:limit])
 
     def pair(self, name: str) -> Instrument:
         """A spot market by its wire name; INVALID_CURRENCY_PAIR when there is none."""

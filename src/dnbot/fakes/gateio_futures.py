@@ -89,7 +89,7 @@ class FuturesRest:
         limit = call.integer("limit", BOOK_LIMIT_DEFAULT, 1, 1 << 62)
         if limit > BOOK_LIMIT_MAX:
             raise GateError(400, "TOO_BIG", f"limit {BOOK_LIMIT_MAX}")
-        book = self.context.exchange.depth(GATE_FUTURES, market.symbol, limit)
+        book = self.context.book(GATE_FUTURES, market.symbol, limit)
         value: dict[str, Any] = {"id": book.book_id} if call.params.get("with_id") == "true" else {}
         value |= {"current": seconds_with_ms(call.now_ns), "update": shapes.seconds(book.time_ms)}
         asks, bids = shapes.levels(book.asks, call.decimal_sizes), shapes.levels(book.bids, call.decimal_sizes)

@@ -70,7 +70,7 @@ class FuturesAccountRest:
         """The perpetual wallet exists only after the first transfer into it."""
         account = self.context.exchange.account(uid)
         held = account.balances.get((GATE_FUTURES, "USDT"))
-        if held is None or (not held.total and not any(row.venue == GATE_FUTURES for row in account.ledger)):
+        if held is None or (not held.total and not self.context.ledger.of(uid, GATE_FUTURES).rows):
             raise GateError(400, "USER_NOT_FOUND", "please transfer funds first to create futures account")
 
     def _require_single(self, uid: str) -> None:
@@ -86,11 +86,10 @@ class FuturesAccountRest:
     def _account(self, uid: str, call: Call) -> dict[str, Any]:
         exchange, unified = self.context.exchange, self.context.settings.account_mode == "unified"
         margin = Margin() if unified else exchange.margin(uid)
-        rows = [row for row in exchange.account(uid).ledger if row.venue == GATE_FUTURES]
+        ledger = self.context.ledger.of(uid, GATE_FUTURES)
         sums = dict.fromkeys(BOOK_KINDS, ZERO)
-        for row in rows:
-            kind = shapes.account_book_type(row.kind)
-            sums[kind] = sums.get(kind, ZERO) + row.change
+        for kind, change in ledger.change_by_kind.items():
+            sums[shapes.account_book_type(kind)] += change
         dual = self.context.dual_mode.get(uid, False)
         return {
             "order_margin": plain(margin.orders),
@@ -106,8 +105,8 @@ class FuturesAccountRest:
             "currency": "USDT",
             "position_margin": plain(margin.position),
             "user": int(uid),
-            "update_time": (rows[-1].time_ms // 1000) if rows else seconds(call.now_ns),
-            "update_id": len(rows),
+            "update_time": ledger.newest_ms // 1000 if ledger.rows else seconds(call.now_ns),
+            "update_id": ledger.rows,
             "position_initial_margin": plain(margin.position),
             "maintenance_margin": plain(margin.maintenance),
             "margin_mode": 1 if unified else 0,

@@ -44,10 +44,34 @@ class Subscriber:
 
 
 @attrs.define
+class StreamFault:
+    """Loses (`copies` 0) or repeats (`copies` 2) pushes of a channel: `count` of them, after the first `skip`.
+
+    A large `count` is a socket that answers pings and tells nothing.
+    """
+
+    channel: str
+    copies: int = 0
+    skip: int = 0
+    count: int = 1
+
+    def copies_of(self, channel: str) -> int:
+        """How often this push leaves; counts it."""
+        if channel != self.channel or self.count <= 0:
+            return 1
+        if self.skip > 0:
+            self.skip -= 1
+            return 1
+        self.count -= 1
+        return self.copies
+
+
+@attrs.define
 class Hub:
     """Subscriptions of all connections of one product; delivery order is subscription order."""
 
     now_ns: Callable[[], int]
+    faults: list[StreamFault] = attrs.field(factory=list)
     _by_topic: dict[Topic, dict[Subscriber, None]] = attrs.field(factory=dict)
 
     def add(self, subscriber: Subscriber, topic: Topic) -> None:
@@ -68,7 +92,7 @@ class Hub:
     def listens(self, topic: Topic) -> bool:
         return topic in self._by_topic
 
-    def publish(self, topics: tuple[Topic, ...], result: Callable[[bool], Any], channel: str | None = None) -> None:
+    def publish(self, topics: tuple[Topic, ...], result: Callable[[bool], Any]) -> None:
         """Push one update to everybody on any of `topics`, once each.
 
         `result(decimal_sizes)` builds the result object; it is called and encoded at most once per form.
@@ -76,9 +100,16 @@ class Hub:
         listeners: dict[Subscriber, None] = {}
         for topic in topics:
             listeners |= self._by_topic.get(topic, {})
+        if not listeners:
+            return
+        name = topics[0][0]
+        copies = 1
+        for fault in self.faults:
+            copies *= fault.copies_of(name)
         frames: dict[bool, bytes] = {}
         for subscriber in listeners:
             form = subscriber.decimal_sizes
             if form not in frames:
-                frames[form] = update(channel or topics[0][0], self.now_ns(), result(form))
-            subscriber.push(frames[form])
+                frames[form] = update(name, self.now_ns(), result(form))
+            for _ in range(copies):
+                subscriber.push(frames[form])

@@ -96,7 +96,7 @@ class SpotRest:
     def order_book(self, call: Call) -> Reply:
         market = self.context.pair(call.required("currency_pair"))
         limit = call.integer("limit", BOOK_LIMIT_DEFAULT, 1, BOOK_LIMIT_MAX)
-        book = self.context.exchange.depth(GATE_SPOT, market.symbol, limit)
+        book = self.context.book(GATE_SPOT, market.symbol, limit)
         value: dict[str, Any] = {"id": book.book_id} if call.params.get("with_id") == "true" else {}
         value |= {"current": milliseconds(call.now_ns), "update": book.time_ms}
         return Reply(value | {"asks": shapes.levels(book.asks), "bids": shapes.levels(book.bids)})

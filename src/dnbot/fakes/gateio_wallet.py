@@ -55,14 +55,10 @@ class WalletRest:
         for asset, held in self.context.exchange.balances(GATE_SPOT, call.uid_text).items():
             if wanted in ("", asset):
                 shown = Balance() if self._unified else held
-                update_id = self._rows_of(call.uid_text, asset)
+                update_id = self.context.ledger.of(call.uid_text, GATE_SPOT).rows_by_asset.get(asset, 0)
                 row = {"currency": asset, "available": plain(shown.available), "locked": plain(shown.locked)}
                 rows.append(row | {"update_id": update_id})
         return Reply(rows)
-
-    def _rows_of(self, uid: str, asset: str) -> int:
-        ledger = self.context.exchange.account(uid).ledger
-        return sum(1 for row in ledger if row.asset == asset and row.venue == GATE_SPOT)
 
     def account_book(self, call: Call) -> Reply:
         """The ledger of the spot wallet, newest first."""

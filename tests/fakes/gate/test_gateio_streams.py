@@ -10,7 +10,7 @@ import pytest
 import trio
 import trio_websocket
 
-from dnbot.fakes.gateio_hub import QUEUE_FRAMES_MAX
+from dnbot.fakes.gateio_hub import QUEUE_FRAMES_MAX, StreamFault
 
 SPOT, FUTURES = "/ws/v4/", "/v4/ws/usdt"
 DECIMAL = {"X-Gate-Size-Decimal": "1"}
@@ -368,3 +368,29 @@ async def test_client_that_does_not_read_is_dropped(autojump_clock: Any, gate: A
         assert len(gate.app.spot.hub._by_topic["spot.trades", "BTC_USDT"]) == 1
         await quick.send({"time": 1, "channel": "spot.ping"})
         assert (await quick.next())["channel"] == "spot.pong"
+
+
+async def test_lost_and_repeated_pushes(autojump_clock: Any, gate: Any, connect: Any) -> None:
+    """A stream fault loses or repeats exactly the pushes it was told to."""
+    body = {"contract": "BTC_USDT", "size": 1, "price": "0", "tif": "ioc"}
+    gate.app.stream_fault(StreamFault("futures.usertrades", copies=0, skip=1))
+    gate.app.stream_fault(StreamFault("futures.usertrades", copies=2, skip=3))
+    async with connect(FUTURES) as stream:
+        await stream.subscribe("futures.usertrades", ["10001", "!all"], private=True)
+        for _ in range(4):
+            await gate.ok("POST", "/futures/usdt/orders", body=body)
+        pushed = [frame["result"][0]["id"] for frame in await collect(stream)]
+    made = [str(row["id"]) for row in await gate.ok("GET", "/futures/usdt/my_trades")][::-1]
+    assert pushed == [made[0], made[2], made[3], made[3]]
+
+
+async def test_stale_snapshot_is_served_once(autojump_clock: Any, nursery: trio.Nursery, gate: Any) -> None:
+    """An armed old book answers one REST request, then the present book is back."""
+    old = gate.world.exchange.depth("gate_spot", "BTC/USDT", 100)
+    nursery.start_soon(gate.world.run)
+    await trio.sleep(2)
+    gate.app.stale_books["gate_spot", "BTC/USDT"] = [old]
+    query = "currency_pair=BTC_USDT&with_id=true&limit=5"
+    stale = await gate.ok("GET", "/spot/order_book", query, signed=False)
+    assert (stale["id"], len(stale["asks"])) == (old.book_id, 5)
+    assert (await gate.ok("GET", "/spot/order_book", query, signed=False))["id"] > old.book_id
