@@ -28,8 +28,8 @@ class WalletView:
     """
 
     coin: str
-    _total: Decimal = ZERO
-    _available: Decimal = ZERO
+    _last: Balance | None = None
+    """What the last read said."""
 
     def read(self, wallet: Wallet) -> Balance:
         """The wallet over REST. A unified or two-sided account is refused by name: its totals are not here."""
@@ -38,18 +38,20 @@ class WalletView:
             raise ValueError(problem)
         if wallet.currency.upper() != self.coin:
             raise ValueError(f"a wallet in {wallet.currency}, not in {self.coin}")
-        self._total, self._available = decimal_of(wallet.total), decimal_of(wallet.available)
-        return Balance(
-            Venue.GATE_FUTURES, self.coin, self._total, self._available, epoch_ms_of(wallet.update_time)
-        )
+        total, available = decimal_of(wallet.total), decimal_of(wallet.available)
+        self._last = Balance(Venue.GATE_FUTURES, self.coin, total, available, epoch_ms_of(wallet.update_time))
+        return self._last
 
     def pushed(self, row: WalletUpdate, at_ms: int) -> Balance | None:
         """The wallet after a pushed row; None for rows about points or another coin."""
         if row.type.startswith(_POINT_ROWS) or row.currency.upper() != self.coin:
             return None
         total = decimal_of(row.balance)
-        free = self._available + total - self._total
-        available = min(max(free, ZERO), max(total, ZERO))
-        return Balance(
-            Venue.GATE_FUTURES, self.coin, total, available, epoch_ms_of(row.time_ms, row.time) or at_ms
-        )
+        told_at_ms = epoch_ms_of(row.time_ms, row.time) or at_ms
+        return Balance(Venue.GATE_FUTURES, self.coin, total, self._available(total), told_at_ms)
+
+    def _available(self, total: Decimal) -> Decimal:
+        if self._last is None:
+            return ZERO
+        free = self._last.available + total - self._last.total
+        return min(max(free, ZERO), max(total, ZERO))
