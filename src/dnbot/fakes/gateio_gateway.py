@@ -125,7 +125,7 @@ class LimitedError(GateError):
 def _decoded(body: bytes) -> Any:
     try:
         return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None  # the endpoint itself refuses a body it cannot read
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -19,6 +19,8 @@ from .gateio_json import encode, microseconds, plain
 from .gateio_limits import Limit, Quota
 
 PREFIX = "/api/v4"
+NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?")
+NUMBER_CHARS_MAX, NUMBER_DECIMALS_MAX, NUMBER_EXPONENT_MAX = 40, 20, 15
 
 
 @attrs.frozen
@@ -78,7 +80,7 @@ def decode_body(body: bytes) -> Any:
     """Any JSON value, fractional numbers as `Decimal`; raises GateError for what is not JSON."""
     try:
         return msgspec.json.Decoder(float_hook=Decimal).decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise errors.invalid_body() from error
 
 
@@ -90,14 +92,15 @@ def as_object(value: Any) -> dict[str, Any]:
 
 
 def as_decimal(value: Any) -> Decimal | None:
-    """A finite number from JSON text or a JSON number, or None when it is neither."""
+    """A number of ordinary size from JSON text or a JSON number, or None when it is neither."""
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         return None
-    try:
-        amount = Decimal(value)
-    except InvalidOperation:
+    text = str(value)
+    if len(text) > NUMBER_CHARS_MAX or NUMBER.fullmatch(text) is None:
         return None
-    return amount if amount.is_finite() else None
+    amount = Decimal(text)
+    exact = int(amount.as_tuple().exponent) >= -NUMBER_DECIMALS_MAX and amount.adjusted() <= NUMBER_EXPONENT_MAX
+    return amount if exact else None
 
 
 @attrs.frozen

@@ -29,7 +29,7 @@ class ApiPayload(msgspec.Struct):
     """What `payload` holds; `req_param` stays raw because it is both signed and echoed."""
 
     req_id: str = ""
-    timestamp: str = ""
+    timestamp: str | int = ""
     api_key: str = ""
     signature: str = ""
     req_header: msgspec.Raw = EMPTY
@@ -68,7 +68,7 @@ class WsApi:
         """Answer one frame, through the session's queue."""
         try:
             payload = msgspec.json.decode(bytes(frame.payload) or b"{}", type=ApiPayload)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             self._refuse(session, frame, "", GateError(400, "INVALID_ARGUMENT", "request params error"), wrapped=False)
             return
         if frame.channel == f"{self.product}.login":
@@ -85,10 +85,11 @@ class WsApi:
             self._run(session, frame, payload, command, session.login.account_id)
 
     def _login(self, session: Session, frame: ClientFrame, payload: ApiPayload) -> None:
-        text = api_signing_text(frame.channel, bytes(payload.req_param), payload.timestamp)
+        timestamp = str(payload.timestamp)
+        text = api_signing_text(frame.channel, bytes(payload.req_param), timestamp)
         try:
             session.login = authenticate_text(
-                payload.api_key, payload.signature, payload.timestamp, text,
+                payload.api_key, payload.signature, timestamp, text,
                 credentials=self.credentials(), now_ns=session.now_ns,
             )  # fmt: skip
         except GateError as error:
@@ -147,7 +148,7 @@ class WsApi:
             "signature": "",
             "trace_id": trace_id,
             "req_header": header,
-            "req_param": payload.req_param,
+            "req_param": payload.req_param if bytes(payload.req_param) else None,
         }
         self._send(session, frame, payload.req_id, 200, {"result": echo}, ack=True)
 

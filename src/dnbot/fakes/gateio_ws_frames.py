@@ -55,7 +55,7 @@ def decode_frame(text: str | bytes) -> ClientFrame:
         return _DECODER.decode(text)
     except msgspec.ValidationError as error:
         raise StreamError(2, f"invalid request: {error}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise StreamError(1, "request message need json scheme") from error
 
 

@@ -61,8 +61,10 @@ class Gate:
         *,
         signed: bool = True,
         headers: dict[str, str] | None = None,
+        raw: bytes | None = None,
     ) -> Answer:
-        raw = b"" if body is None else json.dumps(body).encode()
+        if raw is None:
+            raw = b"" if body is None else json.dumps(body).encode()
         full, sent = f"/api/v4{path}", dict(headers or {})
         if signed:
             stamp = str(self.now_s())
