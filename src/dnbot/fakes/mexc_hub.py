@@ -27,6 +27,7 @@ class Outbox:
     key: ListenKey | None = None
     channels: dict[str, Channel] = attrs.field(factory=dict)
     last_traffic_s: float = 0.0
+    empty_since_s: float = 0.0
     ended: trio.Event = attrs.field(factory=trio.Event)
     """Set when the connection must be dropped."""
     _queue: tuple[trio.MemorySendChannel[Frame], trio.MemoryReceiveChannel[Frame]] = attrs.field(

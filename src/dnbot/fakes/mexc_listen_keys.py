@@ -6,6 +6,7 @@ import hashlib
 from typing import Final
 
 import attrs
+import trio
 
 from .mexc_errors import refusals
 
@@ -25,7 +26,8 @@ class ListenKey:
     expires_ms: int
     sockets: int = 0
     silent: bool = False
-    deleted: bool = False
+    over: trio.Event = attrs.field(factory=trio.Event)
+    """Set when the key is deleted: its sockets are closed."""
 
 
 @attrs.define
@@ -62,7 +64,7 @@ class ListenKeys:
     def delete(self, account_id: str, text: str, now_ms: int) -> ListenKey:
         """The key, now dead: its sockets are closed by the stream."""
         key = self._own(account_id, text, now_ms)
-        key.deleted = True
+        key.over.set()
         del self._keys[text]
         return key
 

@@ -9,6 +9,7 @@ import attrs
 import msgspec
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
+from wsproto.frame_protocol import CloseReason
 
 from .mexc_channels import Channel, parse_channel
 from .mexc_feeds import MarketSource, SymbolFeed, make_feed
@@ -25,9 +26,9 @@ NOTHING_SUBSCRIBED_S: Final = 30.0
 NO_TRAFFIC_S: Final = 60.0
 LIFE_S: Final = 24 * 3_600.0
 CLIENT_MESSAGES_PER_1_S: Final = 100
-WATCH_EVERY_S: Final = 1.0
+WATCH_EVERY_S: Final = 10.0
 CLOSE_S_MAX: Final = 5.0
-_NO_STATUS: Final = 1005
+_NO_STATUS: Final = CloseReason.NO_STATUS_RCVD
 """The venue's own closes carry no status code, as clients report."""
 
 _BEATS_S: Final = {"10": 0.01, "100": 0.1}
@@ -42,7 +43,6 @@ class MexcStream:
     private: PrivateStream = attrs.field(init=False)
     sources: dict[str, MarketSource] = attrs.field(factory=dict)
     connections: dict[Outbox, None] = attrs.field(factory=dict)
-    running: bool = False
     _feeds: dict[str, Feed] = attrs.field(factory=dict)
     _beats: dict[float, Beat] = attrs.field(factory=lambda: {s: Beat(s) for s in (0.01, 0.1, 1.0)})
 
@@ -78,7 +78,6 @@ class MexcStream:
 
     async def run(self) -> None:
         """Push public and private frames until cancelled."""
-        self.running = True
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.private.run)
             for beat in self._beats.values():
@@ -125,6 +124,7 @@ class MexcStream:
         channel = outbox.channels.pop(name, None)
         if channel is None:
             return
+        outbox.empty_since_s = trio.current_time()
         if channel.private and outbox.key is not None:
             self.private.remove(outbox.key.account_id, channel.kind, outbox)
             return
@@ -141,8 +141,6 @@ class MexcStream:
 
         Raises DropConnection for a client that is too slow or too loud.
         """
-        if not self.running:
-            raise RuntimeError("MexcApp.run has not been started: nothing would ever be pushed")
         key = None
         if listen_key is not None:
             key = self.venue.keys.find(listen_key, self.venue.now_ms)
@@ -150,7 +148,8 @@ class MexcStream:
                 await ws.send_message("Invalid listen key")
                 return
             key.sockets += 1
-        outbox = Outbox(key, last_traffic_s=trio.current_time())
+        now_s = trio.current_time()
+        outbox = Outbox(key, last_traffic_s=now_s, empty_since_s=now_s)
         self.connections[outbox] = None
         try:
             await self._converse(ws, outbox)
@@ -213,26 +212,28 @@ class MexcStream:
 
     async def _watch(self, ws: WebSocketConnection, outbox: Outbox, scope: trio.CancelScope) -> None:
         """Close idle, silent, expired and day-old connections, without a status code."""
-        born_s = empty_since_s = trio.current_time()
-        while True:
-            await trio.sleep(WATCH_EVERY_S)
+        ends_s = trio.current_time() + LIFE_S
+        key_over = outbox.key.over if outbox.key is not None else trio.Event()
+        while not key_over.is_set():
+            deadline_s = min(ends_s, self._deadline_s(outbox))
             now_s = trio.current_time()
-            if outbox.channels:
-                empty_since_s = now_s
-            if (
-                now_s - empty_since_s >= NOTHING_SUBSCRIBED_S
-                or now_s - outbox.last_traffic_s >= NO_TRAFFIC_S
-                or now_s - born_s >= LIFE_S
-                or self._key_is_over(outbox)
-            ):
-                with trio.move_on_after(CLOSE_S_MAX):
-                    await ws.aclose(code=_NO_STATUS)
-                scope.cancel()
-                return
+            if deadline_s <= now_s:
+                break
+            with trio.move_on_at(min(deadline_s, now_s + WATCH_EVERY_S)):
+                await key_over.wait()
+        with trio.move_on_after(CLOSE_S_MAX):
+            await ws.aclose(code=_NO_STATUS)
+        scope.cancel()
 
-    def _key_is_over(self, outbox: Outbox) -> bool:
+    def _deadline_s(self, outbox: Outbox) -> float:
+        """When this connection has to be closed if nothing happens any more."""
+        deadline_s = outbox.last_traffic_s + NO_TRAFFIC_S
+        if not outbox.channels:
+            deadline_s = min(deadline_s, outbox.empty_since_s + NOTHING_SUBSCRIBED_S)
         key = outbox.key
-        return key is not None and (key.deleted or (not key.silent and key.expires_ms <= self.venue.now_ms))
+        if key is not None and not key.silent:
+            deadline_s = min(deadline_s, trio.current_time() + (key.expires_ms - self.venue.now_ms) / 1_000)
+        return deadline_s
 
 
 @attrs.frozen

@@ -10,6 +10,8 @@ import attrs
 import msgspec
 import pytest
 import trio
+import trio.testing
+import trio_websocket
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from dnbot.fakes.clock import FakeClock
@@ -19,6 +21,7 @@ from dnbot.fakes.mexc_app import MexcApp
 from dnbot.fakes.mexc_auth import MexcRequest, signature_of
 from dnbot.fakes.mexc_venue import MexcReply
 from dnbot.fakes.records import MEXC_SPOT, Side
+from dnbot.fakes.server import serve_connection
 
 Decoder = Callable[[bytes], Any]
 
@@ -205,3 +208,62 @@ def make_fake(*, virtual_time: bool) -> Fake:
 def fake() -> Fake:
     """A venue for synchronous REST tests."""
     return make_fake(virtual_time=False)
+
+
+@attrs.define
+class Live(Fake):
+    """A running venue whose stream can be opened."""
+
+    nursery: trio.Nursery
+
+    async def open(self, listen_key: str = "") -> Client:
+        """A stream connection, through the server's HTTP upgrade."""
+        ours, theirs = trio.testing.memory_stream_pair()
+        self.nursery.start_soon(serve_connection, theirs, self.app)
+        resource = f"/ws?listenKey={listen_key}" if listen_key else "/ws"
+        return Client(await trio_websocket.wrap_client_stream(self.nursery, ours, "mexc.fake", resource))
+
+    def take(self, side: Side, quantity: str) -> None:
+        """An outside taker."""
+        self.exchange.external_take(MEXC_SPOT, "BTC/USDT", side, Decimal(quantity))
+        self.exchange.commit()
+
+
+@attrs.define
+class Client:
+    """A stream client that keeps text replies and pushes apart."""
+
+    ws: trio_websocket.WebSocketConnection
+
+    async def ask(self, method: str, *params: str, number: int | None = None) -> Any:
+        """Send one control frame and return its reply; pushes that come before it are dropped."""
+        frame: dict[str, Any] = {"method": method}
+        frame |= {"params": list(params)} if params else {}
+        frame |= {} if number is None else {"id": number}
+        await self.ws.send_message(msgspec.json.encode(frame).decode())
+        while True:
+            message = await self.ws.get_message()
+            if isinstance(message, str):
+                return msgspec.json.decode(message)
+
+    async def push(self) -> Any:
+        """The next push, decoded."""
+        message = await self.ws.get_message()
+        assert isinstance(message, bytes), message
+        return decode_frame(message)
+
+    async def pushes_for(self, seconds: float) -> list[Any]:
+        """All pushes of the next seconds."""
+        found: list[Any] = []
+        with trio.move_on_after(seconds):
+            while True:
+                found.append(await self.push())
+        return found
+
+
+@pytest.fixture
+async def live(nursery: trio.Nursery) -> Live:
+    """A venue that pushes, on the loop's clock; a test that wants virtual time asks for `autojump_clock` itself."""
+    fake = make_fake(virtual_time=True)
+    nursery.start_soon(fake.app.run)
+    return Live(fake.exchange, fake.app, fake.now_s, nursery)

@@ -82,7 +82,7 @@ def test_listen_key_quota_and_ownership() -> None:
     assert refused.value.code == "730705"
     with pytest.raises(MexcRefusal):
         keys.delete("other", made[0].text, 0)
-    assert keys.delete("u", made[0].text, 0).deleted
+    assert keys.delete("u", made[0].text, 0).over.is_set()
     keys.create("u", 0)
     assert keys.create("u", LIFE_MS).text not in {key.text for key in made}
 
