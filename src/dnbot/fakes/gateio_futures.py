@@ -64,6 +64,7 @@ class FuturesRest:
             route("PUT", one, self.amend, FUTURES_PLACE, expires=True),
             route("GET", f"{base}/orders_timerange", self.orders_timerange, PRIVATE),
             route("GET", f"{base}/my_trades", self.my_trades, PRIVATE),
+            route("GET", f"{base}/my_trades_timerange", self.my_trades_timerange, PRIVATE),
             route("POST", f"{base}/countdown_cancel_all", self.countdown, PRIVATE),
             route("POST", f"{base}/batch_orders", self.place_batch, FUTURES_PLACE, expires=True),
         ]
@@ -208,6 +209,20 @@ class FuturesRest:
             shapes.rest_user_trade(trade, exchange.state.instruments[GATE_FUTURES, trade.symbol], call.decimal_sizes)
             for trade in reversed(exchange.trades(GATE_FUTURES, call.uid_text, symbol, order_id or None))
         ]
+        return page(rows, call)
+
+    def my_trades_timerange(self, call: Call) -> Reply:
+        """Fills within the given seconds, newest first; rows carry `trade_id` as text in place of `id`."""
+        from_s, to_s = call.integer("from", 0, 0, FAR_S), call.integer("to", FAR_S, 0, FAR_S)
+        name = call.params.get("contract", "")
+        symbol = self.context.contract(name).symbol if name else None
+        exchange = self.context.exchange
+        rows: list[dict[str, Any]] = []
+        for trade in reversed(exchange.trades(GATE_FUTURES, call.uid_text, symbol, None)):
+            if from_s * 1000 <= trade.time_ms <= to_s * 1000 + 999:
+                market = exchange.state.instruments[GATE_FUTURES, trade.symbol]
+                row = shapes.rest_user_trade(trade, market, call.decimal_sizes)
+                rows.append({"trade_id": str(row.pop("id")), **row})
         return page(rows, call)
 
     def countdown(self, call: Call) -> Reply:
