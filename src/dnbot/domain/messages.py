@@ -79,6 +79,8 @@ class AccountRead(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     began_s: float
     """Monotonic clock before the first of its requests left: nothing known later than this is contradicted by it."""
     ended_s: float
+    clock_offset_ms: float
+    """The venue's clock less ours, as measured."""
     why: str
     """`connect`, `recovery`, `schedule`, `prepare`, `final`."""
 
@@ -110,10 +112,11 @@ class FillReported(msgspec.Struct, frozen=True, tag=True):
 
 
 class OrderSent(msgspec.Struct, frozen=True, tag=True):
-    """The desk is about to hand the bytes over."""
+    """The desk is about to hand the bytes over. `at_s` is our monotonic clock."""
 
     client_order_id: str
     at_ns: int
+    at_s: float
 
 
 class OrderAnswered(msgspec.Struct, frozen=True, tag=True, kw_only=True):
@@ -199,7 +202,8 @@ class ExecutePair(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
     execution_id: str
     intents: tuple[OrderIntent, ...]
-    opportunity: Opportunity
+    opportunity: Opportunity | None
+    """None when both legs establish or flatten the position."""
 
 
 class PlaceOrder(msgspec.Struct, frozen=True, tag=True):

@@ -75,6 +75,7 @@ class OrderStatus(Enum):
         return self in FINAL_STATUSES
 
 
+_NEVER_LIVED = (OrderStatus.REJECTED, OrderStatus.NOT_SENT, OrderStatus.NO_EFFECT)
 FINAL_STATUSES = (
     OrderStatus.FILLED,
     OrderStatus.CANCELLED,
@@ -90,11 +91,12 @@ ORDER_TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
     _S.SENT: frozenset({_S.OPEN, _S.AMBIGUOUS, _S.FILLED, _S.CANCELLED, _S.REJECTED, _S.NOT_SENT, _S.NO_EFFECT}),
     _S.OPEN: frozenset({_S.AMBIGUOUS, _S.FILLED, _S.CANCELLED}),
     _S.AMBIGUOUS: frozenset({_S.OPEN, _S.FILLED, _S.CANCELLED, _S.REJECTED, _S.NOT_SENT, _S.NO_EFFECT}),
-    # A late fill may complete a cancelled order; evidence of life always beats the proof of absence.
+    # A late fill may complete a cancelled order; evidence of life always beats the proof of absence. A fill alone does
+    # not tell whether the rest lives: AMBIGUOUS until a report does.
     _S.CANCELLED: frozenset({_S.FILLED}),
-    _S.NO_EFFECT: frozenset({_S.OPEN, _S.FILLED, _S.CANCELLED}),
-    _S.REJECTED: frozenset({_S.FILLED, _S.CANCELLED}),
-    _S.NOT_SENT: frozenset({_S.FILLED, _S.CANCELLED}),
+    _S.NO_EFFECT: frozenset({_S.AMBIGUOUS, _S.OPEN, _S.FILLED, _S.CANCELLED}),
+    _S.REJECTED: frozenset({_S.AMBIGUOUS, _S.OPEN, _S.FILLED, _S.CANCELLED}),
+    _S.NOT_SENT: frozenset({_S.AMBIGUOUS, _S.OPEN, _S.FILLED, _S.CANCELLED}),
     _S.FILLED: frozenset(),
 }
 
@@ -200,7 +202,12 @@ def may_become(current: OrderStatus, new: OrderStatus) -> bool:
 
 
 def with_status(order: Order, status: OrderStatus, *, at_ns: int, reason: str = "") -> Order:
-    """The order after news of `status`; news that the table forbids (late, duplicated) leaves it unchanged."""
+    """The order after news of `status`; news that the table forbids (late, duplicated) leaves it unchanged.
+
+    That it never lived is no longer possible once something was filled: it then ends as cancelled.
+    """
+    if status in _NEVER_LIVED and order.reported_filled > 0:
+        status = OrderStatus.CANCELLED
     if status is order.status or not may_become(order.status, status):
         return order
     return msgspec.structs.replace(order, status=status, changed_at_ns=at_ns, reason=reason or order.reason)
@@ -227,8 +234,8 @@ def with_fill(order: Order, fill: Fill, *, at_ns: int) -> Order:
     )
     if filled >= order.intent.quantity:
         return with_status(told, OrderStatus.FILLED, at_ns=at_ns)
-    if told.status in {OrderStatus.REJECTED, OrderStatus.NOT_SENT, OrderStatus.NO_EFFECT}:
-        return with_status(told, OrderStatus.CANCELLED, at_ns=at_ns, reason="a fill proves that it lived")
+    if told.status in _NEVER_LIVED:
+        return with_status(told, OrderStatus.AMBIGUOUS, at_ns=at_ns, reason="a fill proves that it lived")
     return told
 
 

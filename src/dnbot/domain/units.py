@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, getcontext, localcontext
 from typing import NewType
 
 Price = NewType("Price", Decimal)
@@ -26,6 +27,7 @@ DIGITS_MAX = 60
 """No venue sends more digits; a longer number is an attack or a bug."""
 PRECISION = 60
 """Digits kept by divisions; sums and products of venue numbers stay exact far below it."""
+getcontext().prec = PRECISION  # sums of 20-decimal balances need more than the usual 28 digits; tasks inherit this
 
 _PLAIN = re.compile(r"-?(?:\d+(?:\.\d*)?|\.\d+)\Z", re.ASCII)
 _EXPONENT = re.compile(r"-?\d+(?:\.\d+)?[eE][+-]?\d{1,2}\Z", re.ASCII)
@@ -90,12 +92,10 @@ def common_step(first: Decimal, second: Decimal) -> Decimal:
     if first <= 0 or second <= 0:
         raise ValueError(f"steps must be positive: {first}, {second}")
     places = max(_places(first), _places(second))
-    scale = Decimal(10) ** places
-    a, b = int(first * scale), int(second * scale)
-    x, y = a, b
-    while y:
-        x, y = y, x % y
-    return Decimal(a // x * b) / scale
+    with localcontext() as context:
+        context.prec = PRECISION
+        a, b = int(first.scaleb(places)), int(second.scaleb(places))
+        return Decimal(math.lcm(a, b)).scaleb(-places)
 
 
 def _places(value: Decimal) -> int:

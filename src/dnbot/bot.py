@@ -1,0 +1,284 @@
+"""The root: four named supervised child nurseries (public, private, analytics, machine) and a shielded farewell.
+
+They share nothing but channels, boards and the gate. A child that fails becomes a `Fault`; a bug cancels the root, and
+the farewell then cancels our open orders within its deadline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from functools import partial
+
+import attrs
+import trio
+
+from dnbot.domain.errors import OperatingError
+from dnbot.domain.instrument import VENUES, Venue
+from dnbot.domain.messages import CancelAll, InboxEvent, Stop
+from dnbot.domain.order import Order, OrderStatus
+from dnbot.domain.position import Portfolio
+from dnbot.ports.channels import Boards, Channels
+from dnbot.ports.clock import Clock, VenueClock
+from dnbot.ports.http import HttpClient
+from dnbot.ports.limiter import RateLimiter
+from dnbot.ports.log import EventLog
+from dnbot.ports.net import Endpoint, StreamOpener
+from dnbot.ports.store import Store, StoredState
+from dnbot.strategy.context import SEEN_CHUNK, Counters, SeenIds, StrategyContext, VenueAccount
+from dnbot.strategy.parameters import StrategyParameters
+from dnbot.strategy.spread import SpreadAnalyzer
+from dnbot.strategy.states import StrategyState, TradingMode
+from dnbot.tasks.analytics import Analyst
+from dnbot.tasks.desk import Desk
+from dnbot.tasks.execution import Executor
+from dnbot.tasks.feed import Feed
+from dnbot.tasks.gatekeeper import Gatekeeper
+from dnbot.tasks.journal import Journal
+from dnbot.tasks.link import Line
+from dnbot.tasks.resolver import Resolver
+from dnbot.tasks.session import Session
+from dnbot.tasks.strategist import Strategist
+from dnbot.tasks.supervisor import Supervisor
+from dnbot.venues.factory import private_codec, public_codec
+from dnbot.venues.wire import RequestClass, Signer
+
+FAREWELL_S = 8.0
+PROBE_SHARE = 20
+"""Edges are watched at one part in so many of the base position."""
+# (requests per second, burst) per venue and class; sources: Gate API v4 docs "rate limits", MEXC spot v3 docs "limits".
+_BUDGETS: dict[Venue, dict[RequestClass, tuple[float, int]]] = {
+    Venue.GATE_SPOT: {RequestClass.PUBLIC: (20, 100), RequestClass.READ: (20, 100), RequestClass.CREATE: (10, 10)},
+    Venue.GATE_FUTURES: {RequestClass.PUBLIC: (20, 100), RequestClass.READ: (20, 100), RequestClass.CREATE: (50, 50)},
+    Venue.MEXC_SPOT: {RequestClass.PUBLIC: (10, 50), RequestClass.READ: (15, 100), RequestClass.CREATE: (12, 12)},
+}
+_CANCELS: dict[Venue, tuple[float, int]] = {
+    Venue.GATE_SPOT: (100, 100), Venue.GATE_FUTURES: (100, 100), Venue.MEXC_SPOT: (12, 12),
+}
+
+
+@attrs.frozen
+class Place:
+    """Where one venue is reached."""
+
+    rest: Endpoint
+    stream_url: str
+    """Scheme, host and port of its WebSockets."""
+
+
+@attrs.frozen
+class BotParts:
+    """Everything from outside that a bot needs; simulation and live differ in nothing else."""
+
+    params: StrategyParameters
+    places: dict[Venue, Place]
+    signers: dict[Venue, Signer]
+    opener: StreamOpener
+    clock: Clock
+    store: Store
+    log: EventLog
+    publish: Callable[[StrategyContext], None]
+    version: str
+    settings: str
+    """The configuration as text, without secrets, for the run's record."""
+    retention_days: int = 14
+
+
+@attrs.define
+class Bot:
+    """One strategy on one symbol, from first read to last cancel."""
+
+    parts: BotParts
+    channels: Channels
+    supervisor: Supervisor
+    gate: Gatekeeper
+    strategist: Strategist
+    journal: Journal
+    feeds: dict[Venue, Feed]
+    sessions: dict[Venue, Session]
+    desks: dict[Venue, Desk]
+    executor: Executor
+    analyst: Analyst
+    _clients: AsyncExitStack
+
+    async def run(self) -> int:
+        """Trade until told to stop; returns the exit code of `docs/operations.md`.
+
+        Error handling: anything but an operating error ends the run after the farewell and is raised.
+        """
+        try:
+            async with trio.open_nursery() as root:
+                for name, group in self._groups().items():
+                    root.start_soon(self.supervisor.supervise, name, group, name=name)
+                await self.strategist.finished.wait()
+                root.cancel_scope.cancel()
+        finally:
+            with trio.move_on_after(FAREWELL_S, shield=True):
+                await self._farewell()
+        return self.strategist.context.exit_code or 0
+
+    def stop(self, why: str, policy: str = "") -> None:
+        """Ask for a clean shutdown; a second call shortens its deadline."""
+        self.tell(Stop(why, policy))
+
+    def tell(self, event: InboxEvent) -> None:
+        """Put an operator's event into the inbox without waiting."""
+        self.channels.inbox.send.send_nowait(event)
+
+    @property
+    def context(self) -> StrategyContext:
+        """The machine's newest context."""
+        return self.strategist.context
+
+    def _groups(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        return {
+            "public": partial(self._together, {f"feed:{v.value}": feed.run for v, feed in self.feeds.items()}),
+            "private": partial(
+                self._together,
+                {f"session:{v.value}": session.run for v, session in self.sessions.items()}
+                | {f"desk:{v.value}": desk.run for v, desk in self.desks.items()}
+                | {"execution": self.executor.run},
+            ),
+            "analytics": partial(self._together, {"analyst": self.analyst.run}),
+            "machine": partial(self._together, {"strategist": self.strategist.run, "journal": self.journal.run}),
+        }
+
+    async def _together(self, children: Mapping[str, Callable[[], Awaitable[None]]]) -> None:
+        """One child nursery: each member is supervised on its own, and all end together."""
+        async with trio.open_nursery() as nursery:
+            for name, run in children.items():
+                nursery.start_soon(self.supervisor.supervise, name, run, name=name)
+
+    async def _farewell(self) -> None:
+        """Cancel our open orders if the machine did not get to it, write what is queued, let go of connections."""
+        if self.strategist.context.exit_code is None:
+            async with trio.open_nursery() as nursery:
+                for desk in self.desks.values():
+                    nursery.start_soon(desk.perform, CancelAll(desk.venue))
+        try:
+            await self.journal.flush()
+        except OperatingError as error:
+            self.parts.log.error("journal_not_written", what=str(error))
+        await self._clients.aclose()
+
+
+async def build_bot(parts: BotParts) -> Bot:
+    """Read what the last incarnation left, take the next epoch, and wire everything together.
+
+    Raises:
+        StoreUnreachable: without a store there is no bot.
+    """
+    symbol = parts.params.symbol
+    stored = await parts.store.load(symbol)
+    epoch = await parts.store.begin_run(
+        symbol, version=parts.version, settings=parts.settings, started_at_ns=parts.clock.now_ns()
+    )
+    return _wire(parts, first_context(parts.params, stored, epoch, parts.clock))
+
+
+def first_context(params: StrategyParameters, stored: StoredState, epoch: int, clock: Clock) -> StrategyContext:
+    """Where a new incarnation begins: yesterday's ledger, unresolved orders as ambiguous, nothing believed yet."""
+    orders = {
+        u.intent.client_order_id: Order(
+            intent=u.intent,
+            status=u.status if u.status.is_final else OrderStatus.AMBIGUOUS,
+            venue_order_id=u.venue_order_id,
+            changed_at_ns=clock.now_ns(),
+        )
+        for u in stored.unresolved
+    }
+    accounts = {
+        venue: VenueAccount(
+            opened=venue in stored.opened,
+            fill_ms=stored.fill_ms.get(venue, 0),
+            row_ms=stored.row_ms.get(venue, 0),
+        )
+        for venue in VENUES
+    }
+    chunks = [frozenset(stored.seen[i : i + SEEN_CHUNK]) for i in range(0, len(stored.seen), SEEN_CHUNK)]
+    return StrategyContext(
+        params=params,
+        epoch=epoch,
+        mode=TradingMode[stored.mode],
+        mode_why=stored.mode_why,
+        now_s=clock.monotonic_s(),
+        now_ns=clock.now_ns(),
+        portfolio=stored.portfolio or Portfolio(symbol=params.symbol),
+        orders=orders,
+        venue_order_ids={
+            f"{u.intent.venue.value}:{u.venue_order_id}": u.intent.client_order_id
+            for u in stored.unresolved
+            if u.venue_order_id
+        },
+        accounts=accounts,
+        seen=SeenIds(tuple(chunks)),
+        counters=Counters(states=(StrategyState.INITIALIZING.name,)),
+    )
+
+
+def _wire(parts: BotParts, context: StrategyContext) -> Bot:
+    channels, boards, stack = Channels.open(), Boards(), AsyncExitStack()
+    clock, log, params = parts.clock, parts.log, parts.params
+    supervisor = Supervisor(channels.inbox.send, log)
+    gate = Gatekeeper(clock)
+    venue_clock = VenueClock(clock)
+    feeds: dict[Venue, Feed] = {}
+    sessions: dict[Venue, Session] = {}
+    desks: dict[Venue, Desk] = {}
+    for venue in VENUES:
+        place = parts.places[venue]
+        feeds[venue] = Feed(
+            public_codec(venue, params.symbol), _line(parts, venue, venue_clock, stack, private=False), parts.opener,
+            place.stream_url, channels.market.send, boards.instruments[venue], log,
+        )
+        codec = private_codec(venue, params.symbol, parts.signers[venue])
+        line = _line(parts, venue, venue_clock, stack, private=True)
+        sessions[venue] = Session(
+            codec, public_codec(venue, params.symbol), line, parts.opener, place.stream_url, channels.inbox.send,
+            boards.instruments[venue], boards.fees[venue], log, params.leverage, params.margin_mode,
+        )
+        resolver = Resolver(
+            codec, line, channels.inbox.send, clock, log, params.match_lag_ms, params.resolve_deadline_ms / 1000
+        )
+        desks[venue] = Desk(
+            codec, line, channels.orders[venue].receive, channels.inbox.send, gate, parts.store, clock, log, resolver
+        )
+    return Bot(
+        parts=parts,
+        channels=channels,
+        supervisor=supervisor,
+        gate=gate,
+        strategist=Strategist(channels, gate, clock, log, context, parts.publish),
+        journal=Journal(
+            channels.records.receive, channels.inbox.send, parts.store, clock, log, parts.retention_days
+        ),
+        feeds=feeds,
+        sessions=sessions,
+        desks=desks,
+        executor=Executor(
+            channels.executions.receive, {v: channels.orders[v].send for v in VENUES}, channels.inbox.send, gate,
+            parts.store, clock,
+        ),
+        analyst=Analyst(
+            channels.market.receive, channels.inbox.send, boards,
+            SpreadAnalyzer(params.base_position_size / PROBE_SHARE),
+        ),
+        clients=stack,
+    )
+
+
+def _line(parts: BotParts, venue: Venue, clock: VenueClock, stack: AsyncExitStack, *, private: bool) -> Line:
+    """A venue's line: public ones carry one client, private ones a client per class, so that nothing queues behind reads."""
+    classes = (RequestClass.READ, RequestClass.CREATE, RequestClass.CANCEL) if private else (RequestClass.PUBLIC,)
+    clients: dict[RequestClass, HttpClient] = {}
+    for budget in classes:
+        client = HttpClient(parts.opener, parts.places[venue].rest, clock=parts.clock, venue=venue.value)
+        stack.push_async_callback(client.aclose)
+        clients[budget] = client
+    clients.setdefault(RequestClass.PUBLIC, clients[classes[0]])  # a session measures the clock with its read client
+    budgets = {budget: RateLimiter(rate, burst) for budget, (rate, burst) in _BUDGETS[venue].items()}
+    if venue is Venue.MEXC_SPOT:
+        budgets[RequestClass.CANCEL] = budgets[RequestClass.CREATE]  # one shared budget there
+    else:
+        budgets[RequestClass.CANCEL] = RateLimiter(*_CANCELS[venue])
+    return Line(venue, clients, budgets, clock)

@@ -1,0 +1,174 @@
+"""The command line. Each command is thin: it reads its options, then one function of a room does the work."""
+
+from __future__ import annotations
+
+import sys
+from decimal import getcontext
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+import trio
+
+from dnbot import __version__
+from dnbot.config import Settings, load_settings
+from dnbot.domain.errors import ConfigError, DnbotError
+from dnbot.domain.units import PRECISION
+from dnbot.fakes.config import AccountConfig, FakesConfig
+from dnbot.lab.audit_check import check_audit
+from dnbot.operate.check import check_report
+from dnbot.operate.database import migrate_database, database_status
+from dnbot.operate.run import RunOptions, run_settings, state_dir
+from dnbot.operate.status import Status
+from dnbot.resources import config_dir
+
+EXIT_CONFIG = 2
+EXIT_INTERNAL = 70
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def commands() -> None:
+    """dnbot: delta-neutral arbitrage over Gate spot, Gate perpetual futures and MEXC spot."""
+    getcontext().prec = PRECISION
+
+
+def _duration(_context: click.Context, _parameter: click.Parameter, text: str | None) -> float | None:
+    if text is None:
+        return None
+    units = {"s": 1.0, "m": 60.0, "h": 3600.0}
+    number, unit = (text[:-1], text[-1]) if text[-1:] in units else (text, "s")
+    try:
+        seconds = float(number) * units[unit]
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 10**9:
+        raise click.BadParameter(f"{text!r} is not a duration such as 60s, 10m or 2h")
+    return seconds
+
+
+_CONFIG = click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="TOML file; default: the demo.")
+
+
+def _settings(config: Path | None) -> Settings:
+    return load_settings(config or config_dir() / "demo.toml")
+
+
+@commands.command()
+@_CONFIG
+@click.option("--duration", callback=_duration, help="Stop cleanly after this long, such as 60s.")
+@click.option("--summary", type=click.Path(path_type=Path, dir_okay=False), help="Write the run's figures as JSON.")
+def run(config: Path | None, duration: float | None, summary: Path | None) -> None:
+    """Trade until Ctrl-C. Without --config: fake exchanges on loopback and an embedded database."""
+    settings = _settings(config)
+    if settings.mode == "paper":
+        raise ConfigError(str(config), "mode", "paper", "sim | live (paper trading is not built yet)")
+    options = RunOptions(duration_s=duration, summary=summary, check_audit=check_audit)
+    sys.exit(trio.run(run_settings, settings, options))
+
+
+@commands.command()
+@_CONFIG
+def check(config: Path | None) -> None:
+    """Validate the configuration and print what must be earned per pair. Sends nothing that changes anything."""
+    settings = _settings(config)
+    click.echo(trio.run(check_report, settings))
+
+
+@commands.command()
+@click.option("--gate-port", type=click.IntRange(0, 65535), default=0, help="0 picks a free one.")
+@click.option("--mexc-port", type=click.IntRange(0, 65535), default=0, help="0 picks a free one.")
+@click.option("--seed", type=int, default=1, help="Of the market.")
+@click.option("--market", type=click.Choice(["lively", "calibrated"]), default="lively")
+@click.option("--tls/--no-tls", default=False, help="TLS with an authority of its own (ca_file in the printed line).")
+@click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="Keep accounts and books here.")
+@click.option("--account", "accounts", multiple=True, help="Another account, KEY:SECRET:UID; the first replaces the default.")
+@click.option("--until-stdin-eof", is_flag=True, help="End when standard input closes.")
+def fakes(
+    gate_port: int, mexc_port: int, seed: int, market: str, tls: bool, state: Path | None, accounts: tuple[str, ...],
+    until_stdin_eof: bool,
+) -> None:
+    """Serve the fake exchanges on loopback; prints one JSON line with their addresses and a key."""
+    from dnbot.fakes.process import main as serve
+
+    config = FakesConfig(
+        seed=seed, market=market, state_dir=state, gate_port=gate_port, mexc_port=mexc_port, tls=tls,
+        until_stdin_eof=until_stdin_eof,
+    )
+    if accounts:
+        config = _with_accounts(config, accounts)
+    sys.exit(serve(config))
+
+
+def _with_accounts(config: FakesConfig, accounts: tuple[str, ...]) -> FakesConfig:
+    from attrs import evolve
+
+    parsed = []
+    for text in accounts:
+        parts = text.split(":")
+        if len(parts) != 3 or not all(parts):
+            raise click.BadParameter(f"{text!r} is not KEY:SECRET:UID")
+        parsed.append(AccountConfig(key=parts[0], secret=parts[1], uid=parts[2]))
+    return evolve(config, accounts=tuple(parsed))
+
+
+@commands.group()
+def db() -> None:
+    """The database: embedded unless the configuration names another."""
+
+
+@db.command()
+@_CONFIG
+def migrate(config: Path | None) -> None:
+    """Apply the migrations that are missing; `run` does the same."""
+    click.echo(trio.run(migrate_database, _settings(config)))
+
+
+@db.command("status")
+@_CONFIG
+def db_status(config: Path | None) -> None:
+    """List the migrations that are applied and pending."""
+    click.echo(trio.run(database_status, _settings(config)))
+
+
+@commands.command()
+@_CONFIG
+@click.option("--tree", is_flag=True, help="The live task tree.")
+@click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
+def status(config: Path | None, tree: bool, as_json: bool) -> None:
+    """Show the running bot of this state folder."""
+    path = state_dir(_settings(config)) / "status.json"
+    try:
+        raw = path.read_bytes()
+    except OSError:
+        raise click.ClickException(f"no bot runs here: there is no {path}") from None
+    if as_json:
+        click.echo(raw.decode())
+        return
+    found = msgspec.json.decode(raw, type=Status)
+    if tree:
+        click.echo("\n".join(found.pid_tree))
+        return
+    from dnbot.strategy.view import status_line
+
+    click.echo(status_line(found.view))
+
+
+@commands.command()
+def version() -> None:
+    """Print the version."""
+    click.echo(f"dnbot {__version__}")
+
+
+def main() -> Any:
+    """The console script: our own errors are one sentence, not a traceback."""
+    try:
+        return commands(standalone_mode=True)
+    except ConfigError as error:
+        click.echo(f"dnbot: {error}", err=True)
+        sys.exit(EXIT_CONFIG)
+    except DnbotError as error:
+        click.echo(f"dnbot: {type(error).__name__}: {error}", err=True)
+        sys.exit(EXIT_INTERNAL)
+
+

@@ -1,0 +1,28 @@
+"""The summary's ledger figures, computed from the fakes' audit and the stored ledger; the bot takes no part in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dnbot.domain.instrument import Venue
+from dnbot.domain.units import plain
+from dnbot.lab.ledger_check import position_residual, residuals, round_trips
+from dnbot.ports.store import Store
+from dnbot.strategy.context import StrategyContext
+
+
+async def check_audit(audit: dict[str, Any], store: Store, context: StrategyContext) -> dict[str, Any]:
+    """Residuals per venue and asset (and of the perpetual, in contracts), adjustments, round trips, open orders."""
+    symbol = context.params.symbol
+    totals = await store.ledger_totals(symbol)
+    found: dict[str, Any] = {
+        "ledger_residual": residuals(audit, totals),
+        "adjustments": sum(total.adjustments for total in totals),
+        "round_trips": round_trips(audit),
+        "open_orders_final": len(audit["open_orders"]),
+    }
+    instrument = context.instruments.get(Venue.GATE_FUTURES)
+    if instrument is not None:
+        left = position_residual(audit, await store.fills_of(symbol), instrument.multiplier)
+        found["ledger_residual"][Venue.GATE_FUTURES.value][f"{symbol.base} contracts"] = plain(left)
+    return found

@@ -1,0 +1,92 @@
+"""The whole bot against the whole fake world, in memory and on virtual time: what simulations and tests stand on.
+
+Nothing of the bot is replaced but the byte streams, the clock and the database: adapters, parsing, signing and
+supervision are the real ones.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import attrs
+import trio
+
+from dnbot.bot import Bot, BotParts, Place, build_bot
+from dnbot.domain.instrument import Venue
+from dnbot.fakes.clock import FakeClock
+from dnbot.fakes.config import FakesConfig
+from dnbot.fakes.network import MemoryNetwork
+from dnbot.fakes.running import GATE_HOST, MEXC_HOST, World
+from dnbot.fakes.world import SIMULATION_EPOCH_NS, build_world
+from dnbot.ports.clock import VirtualClock
+from dnbot.ports.credentials import Credentials, Secret
+from dnbot.ports.log import EventLog
+from dnbot.ports.log_sinks import MemorySink
+from dnbot.ports.net import Endpoint
+from dnbot.ports.signer import CredentialSigner
+from dnbot.ports.store import Store
+from dnbot.strategy.context import StrategyContext
+from dnbot.strategy.parameters import StrategyParameters
+
+PORT = 443
+
+
+@attrs.define
+class Stage:
+    """A fake world that runs, and bots that can be put on it one after the other."""
+
+    world: World
+    network: MemoryNetwork
+    log: EventLog
+    lines: MemorySink
+    clock: VirtualClock
+
+    async def bot(self, params: StrategyParameters, store: Store) -> Bot:
+        """A new incarnation on this world, not yet running."""
+        account = self.world.config.accounts[0]
+        signer = CredentialSigner(Credentials(Secret(account.key), Secret(account.secret), account.uid))
+        gate = Place(Endpoint(GATE_HOST, PORT), f"wss://{GATE_HOST}:{PORT}")
+        mexc = Place(Endpoint(MEXC_HOST, PORT), f"wss://{MEXC_HOST}:{PORT}")
+        return await build_bot(
+            BotParts(
+                params=params,
+                places={Venue.GATE_SPOT: gate, Venue.GATE_FUTURES: gate, Venue.MEXC_SPOT: mexc},
+                signers=dict.fromkeys(Venue, signer),
+                opener=self.network.open_stream,
+                clock=self.clock,
+                store=store,
+                log=self.log,
+                publish=_nobody_watches,
+                version="simulated",
+                settings="{}",
+            )
+        )
+
+    def audit(self) -> dict[str, Any]:
+        """The venues' truth about the bot's account, as of now."""
+        return self.world.audit()
+
+
+def _nobody_watches(_context: StrategyContext) -> None:
+    """A view that nobody looks at."""
+
+
+@asynccontextmanager
+async def stage(config: FakesConfig | None = None, *, network_seed: int = 1) -> AsyncIterator[Stage]:
+    """A running fake world on a network in memory; must be entered under a MockClock with autojump."""
+    clock = VirtualClock(SIMULATION_EPOCH_NS)
+    sink = MemorySink()
+    log = EventLog(clock, [sink])
+    world = build_world(config or FakesConfig(), FakeClock(SIMULATION_EPOCH_NS))
+    async with trio.open_nursery() as nursery:
+        network = MemoryNetwork(nursery, random.Random(network_seed))  # noqa: S311 (a seeded simulation)
+        world.listen(network)
+        nursery.start_soon(world.run, name="world")
+        try:
+            yield Stage(world, network, log, sink, clock)
+        finally:
+            nursery.cancel_scope.cancel()
+            log.flush_now()

@@ -1,0 +1,95 @@
+"""From settings to endpoints, signers and an opener. Sim and live differ here and nowhere below."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import attrs
+import msgspec
+
+from dnbot.bot import Place
+from dnbot.config import Settings
+from dnbot.domain.errors import ConfigError
+from dnbot.domain.instrument import Venue
+from dnbot.ports.credentials import Credentials, Secret, SecretRegistry, load_credentials
+from dnbot.ports.net import Endpoint, TcpTlsOpener
+from dnbot.ports.signer import CredentialSigner
+from dnbot.venues.wire import Signer
+
+
+class FakesAddress(msgspec.Struct, frozen=True):
+    """The one line that `dnbot fakes` prints."""
+
+    gate_rest: str
+    gate_ws_spot: str
+    gate_ws_futures: str
+    mexc_rest: str
+    mexc_ws: str
+    key: str
+    secret: str
+    uid: str
+    ca_file: str = ""
+    market: dict[str, object] = {}
+
+
+@attrs.frozen
+class Surroundings:
+    """Where the venues are and who signs there."""
+
+    places: dict[Venue, Place]
+    signers: dict[Venue, Signer]
+    opener: TcpTlsOpener
+
+
+def of_fakes(address: FakesAddress, registry: SecretRegistry) -> Surroundings:
+    """The fake exchanges on loopback, with the key that they announced."""
+    credentials = Credentials(Secret(address.key), Secret(address.secret), address.uid)
+    registry.add_credentials(credentials)
+    signer = CredentialSigner(credentials)
+    places = _places(
+        address.gate_rest, address.gate_ws_spot, address.gate_ws_futures, address.mexc_rest, address.mexc_ws
+    )
+    ca_file = Path(address.ca_file) if address.ca_file else None
+    return Surroundings(places, dict.fromkeys(Venue, signer), TcpTlsOpener(_allowed(places), ca_file=ca_file))
+
+
+def of_live(settings: Settings, registry: SecretRegistry) -> Surroundings:
+    """The real exchanges (or loopback ones that a file names).
+
+    Raises:
+        ConfigError: a key is missing: without keys nothing private is constructed.
+    """
+    gate = CredentialSigner(load_credentials(registry, settings.gate.key, settings.gate.secret))
+    mexc = CredentialSigner(load_credentials(registry, settings.mexc.key, settings.mexc.secret))
+    signers: dict[Venue, Signer] = {Venue.GATE_SPOT: gate, Venue.GATE_FUTURES: gate, Venue.MEXC_SPOT: mexc}
+    places = _places(
+        settings.gate.rest_url, settings.gate.ws_spot_url, settings.gate.ws_futures_url, settings.mexc.rest_url,
+        settings.mexc.ws_url,
+    )
+    ca_files = {name for name in (settings.gate.ca_file, settings.mexc.ca_file) if name}
+    if len(ca_files) > 1:
+        raise ConfigError("settings", "ca_file", sorted(ca_files), "the same file for both venues")
+    ca_file = Path(ca_files.pop()) if ca_files else None
+    return Surroundings(places, signers, TcpTlsOpener(_allowed(places), ca_file=ca_file))
+
+
+def _places(gate_rest: str, gate_spot: str, gate_futures: str, mexc_rest: str, mexc_ws: str) -> dict[Venue, Place]:
+    gate = Endpoint.from_url(gate_rest)
+    return {
+        Venue.GATE_SPOT: Place(gate, _origin(gate_spot)),
+        Venue.GATE_FUTURES: Place(gate, _origin(gate_futures)),
+        Venue.MEXC_SPOT: Place(Endpoint.from_url(mexc_rest), _origin(mexc_ws)),
+    }
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _allowed(places: Mapping[Venue, Place]) -> list[Endpoint]:
+    found = [place.rest for place in places.values()]
+    found += [Endpoint.from_url(place.stream_url) for place in places.values()]
+    return list(dict.fromkeys(found))

@@ -1,0 +1,216 @@
+"""`dnbot run`: put the ports together, run the bot until it is told to stop, tell what it did."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import attrs
+import msgspec
+import trio
+
+from dnbot import __version__
+from dnbot.bot import Bot, BotParts, build_bot
+from dnbot.config import Settings
+from dnbot.domain.errors import ConfigError
+from dnbot.operate.fakes_process import FakesProcess, fakes_process
+from dnbot.operate.places import Surroundings, of_fakes, of_live
+from dnbot.operate.status import StatusFile
+from dnbot.operate.summary import summary_of
+from dnbot.ports.clock import SystemClock
+from dnbot.ports.credentials import SecretRegistry
+from dnbot.ports.embedded_postgres import embedded_postgres
+from dnbot.ports.log import EventLog, stdlib_logging
+from dnbot.ports.log_sinks import FileSink, TerminalSink
+from dnbot.ports.postgres import open_postgres_store
+from dnbot.ports.redaction import Redactor
+from dnbot.ports.store import Store
+from dnbot.strategy.context import StrategyContext
+from dnbot.strategy.view import status_line, view_of
+
+AuditCheck = Callable[[dict[str, Any], Store, StrategyContext], Any]
+
+
+@attrs.frozen
+class RunOptions:
+    """What the command line adds to a configuration."""
+
+    duration_s: float | None = None
+    summary: Path | None = None
+    check_audit: AuditCheck | None = None
+    """Judges our ledger by the fakes' audit; given by the command, which may see the lab."""
+
+
+def state_dir(settings: Settings) -> Path:
+    """Where everything of this machine's bot lives: the setting, `$DNBOT_HOME`, or `.dnbot` here."""
+    return Path(settings.state_dir or os.environ.get("DNBOT_HOME") or ".dnbot").resolve()
+
+
+async def run_settings(settings: Settings, options: RunOptions) -> int:
+    """Run one bot to its end; returns the exit code of `docs/operations.md`.
+
+    Raises:
+        ConfigError, StoreUnreachable: it could not begin.
+    """
+    home = state_dir(settings)
+    home.mkdir(parents=True, exist_ok=True)
+    registry = SecretRegistry()
+    redactor = Redactor(registry)
+    log = EventLog(
+        SystemClock(),
+        [FileSink(home / "log" / "dnbot.jsonl"), TerminalSink(sys.stderr, redactor, level_min="warning")],
+        redactor,
+    )
+    async with trio.open_nursery() as nursery, AsyncExitStack() as stack:
+        nursery.start_soon(log.drain, name="log")
+        stack.enter_context(stdlib_logging(log))
+        try:
+            dsn = await stack.enter_async_context(database_dsn(settings, home, log))
+            store = await stack.enter_async_context(open_postgres_store(dsn, log=log))
+            around, fakes = await _surroundings(settings, home, registry, stack)
+            code = await _trade(settings, options, home, log, store, around, fakes)
+        finally:
+            nursery.cancel_scope.cancel()
+            log.flush_now()
+    return code
+
+
+@asynccontextmanager
+async def database_dsn(settings: Settings, home: Path, log: EventLog) -> AsyncIterator[str]:
+    """How to reach the configured PostgreSQL; the embedded one runs inside the block.
+
+    Raises:
+        ConfigError: the variable that should hold the connection string is empty.
+    """
+    name = settings.database.dsn_env
+    if not name:
+        async with embedded_postgres(home / "postgres", log) as server:
+            yield server.dsn
+        return
+    dsn = os.environ.get(name, "")
+    if not dsn:
+        raise ConfigError("environment", name, "nothing", "a PostgreSQL connection string")
+    yield dsn
+
+
+async def _surroundings(
+    settings: Settings, home: Path, registry: SecretRegistry, stack: AsyncExitStack
+) -> tuple[Surroundings, FakesProcess | None]:
+    if settings.mode == "live":
+        return of_live(settings, registry), None
+    fakes = await stack.enter_async_context(fakes_process(settings.fakes, home / "fakes"))
+    return of_fakes(fakes.address, registry), fakes
+
+
+async def _trade(
+    settings: Settings, options: RunOptions, home: Path, log: EventLog, store: Store, around: Surroundings,
+    fakes: FakesProcess | None,
+) -> int:
+    began_s = trio.current_time()
+    shown = StatusFile(home / "status.json")
+    bot = await build_bot(
+        BotParts(
+            params=settings.strategy,
+            places=around.places,
+            signers=around.signers,
+            opener=around.opener,
+            clock=SystemClock(),
+            store=store,
+            log=log,
+            publish=shown.show,
+            version=__version__,
+            settings=msgspec.json.encode(settings).decode(),
+            retention_days=settings.database.retention_days,
+        )
+    )
+    before = _profit(bot.context)
+    market = fakes.address.market if fakes else {"name": "live"}
+    _say(_banner(settings, home, market))
+    why: list[str] = []
+    code = 70
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(partial(_signals, bot, why), name="signals")
+        if options.duration_s is not None:
+            nursery.start_soon(_after, options.duration_s, bot, why, name="duration")
+        nursery.start_soon(_print_status, bot, name="status")
+        nursery.start_soon(shown.write_forever, bot, name="status-file")
+        code = await bot.run()
+        nursery.cancel_scope.cancel()
+    shown.remove()
+    summary = summary_of(
+        bot.context,
+        exit_reason=why[0] if why else _leaving_reason(bot),
+        exit_code=code,
+        duration_s=trio.current_time() - began_s,
+        reconnects=sum(max(0, session.connects - 1) for session in bot.sessions.values()),
+        market=market,
+        portfolio_before=before,
+    )
+    if fakes is not None and options.check_audit is not None:
+        summary |= await options.check_audit(await fakes.stop(), store, bot.context)
+    _tell(summary, options.summary)
+    return code
+
+
+def _profit(context: StrategyContext) -> tuple[Any, ...]:
+    return context.portfolio.spread_quote, context.portfolio.fees_quote, context.portfolio.funding_quote
+
+
+def _leaving_reason(bot: Bot) -> str:
+    leaving = bot.context.leaving
+    return leaving.why if leaving is not None else "ended"
+
+
+async def _signals(bot: Bot, why: list[str]) -> None:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as received:
+        async for number in received:
+            why.append(signal.Signals(number).name)
+            _say(f"{why[-1]}: shutting down cleanly; once more shortens the deadline")
+            bot.stop(why[-1])
+
+
+async def _after(duration_s: float, bot: Bot, why: list[str]) -> None:
+    await trio.sleep(duration_s)
+    why.append("duration")
+    bot.stop("duration")
+
+
+async def _print_status(bot: Bot) -> None:
+    while True:
+        await trio.sleep(1.0)
+        _say(status_line(view_of(bot.context)))
+
+
+def _banner(settings: Settings, home: Path, market: dict[str, object]) -> str:
+    lines = [f"dnbot {__version__}  mode {settings.mode}  {settings.strategy.symbol}  state in {home}"]
+    if settings.mode == "sim":
+        figures = ", ".join(f"{name} {value}" for name, value in market.items() if name != "name")
+        lines.append(f"market {market.get('name')}: NOT A REAL MARKET, made to be lively ({figures})")
+    return "\n".join(lines)
+
+
+def _tell(summary: dict[str, Any], path: Path | None) -> None:
+    text = msgspec.json.format(msgspec.json.encode(summary), indent=2).decode()
+    if path is not None:
+        path.write_text(text + "\n", encoding="utf-8")
+    short = (
+        f"ended: {summary['exit_reason']} after {summary['duration_s']} s; {summary['executions']} executions, "
+        f"{summary['round_trips']} round trips, realised {summary['realised_pnl_quote']} quote, "
+        f"delta {summary['delta_base_final']}, residual {summary['ledger_residual']}"
+    )
+    _say(short)
+
+
+def _say(text: str) -> None:
+    """Print for a person; a closed pipe is nobody's emergency."""
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 (kept open on purpose)

@@ -1,0 +1,84 @@
+"""The summary of one run: what it did, from fills, fees, funding, clocks and the venue's own audit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dnbot.domain.units import plain
+from dnbot.strategy.context import StrategyContext
+from dnbot.strategy.states import StrategyState
+
+
+def summary_of(
+    context: StrategyContext,
+    *,
+    exit_reason: str,
+    exit_code: int,
+    duration_s: float,
+    reconnects: int,
+    market: Mapping[str, object],
+    portfolio_before: tuple[Any, ...],
+) -> dict[str, Any]:
+    """Everything that the bot itself knows; the ledger's check is added by whoever holds the venues' audit.
+
+    Profit is that of this run: the fold at the end less the fold at the start.
+    """
+    spread, fees, funding = (
+        now - before
+        for now, before in zip(
+            (context.portfolio.spread_quote, context.portfolio.fees_quote, context.portfolio.funding_quote),
+            portfolio_before,
+            strict=True,
+        )
+    )
+    counters, naked = context.counters, context.naked
+    samples = sorted(counters.tick_to_order_us)
+    return {
+        "exit_reason": exit_reason,
+        "exit_code": exit_code,
+        "duration_s": round(duration_s, 3),
+        "states_visited": [_short(name) for name in counters.states],
+        "final_state": context.current_state.name,
+        "mode": context.mode.name,
+        "orders_sent": counters.orders_sent,
+        "fills": counters.fills,
+        "executions": counters.executions,
+        "round_trips": 0,
+        "opportunities_seen": counters.opportunities_seen,
+        "opportunities_declined": dict(sorted(counters.declined.items())),
+        "realised_pnl_quote": plain(spread - fees + funding),
+        "spread_pnl_quote": plain(spread),
+        "fees_quote": plain(fees),
+        "funding_quote": plain(funding),
+        "ledger_residual": {},
+        "adjustments": context.portfolio.adjustments,
+        "delta_base_worst": plain(counters.delta_worst),
+        "delta_base_final": plain(context.portfolio.delta),
+        "delta_tolerance_base": plain(context.tolerance) if context.tolerance is not None else None,
+        "naked_ms_worst": {"definite": naked.worst_definite_ms, "ambiguous": naked.worst_ambiguous_ms},
+        "open_orders_final": len(context.unsettled),
+        "faults": counters.faults,
+        "reconnects": reconnects,
+        "tick_to_order_us": {"p50": _quantile(samples, 0.50), "p99": _quantile(samples, 0.99)},
+        "market": dict(market),
+    }
+
+
+_SHORT_NAMES = {
+    StrategyState.ESTABLISHING_DELTA_NEUTRAL.name: "ESTABLISHING",
+    StrategyState.MONITORING_SPREADS.name: "MONITORING",
+    StrategyState.PREPARING_ARBITRAGE.name: "PREPARING",
+    StrategyState.EXECUTING_ARBITRAGE.name: "EXECUTING",
+    StrategyState.REBALANCING_DELTA.name: "REBALANCING",
+}
+
+
+def _short(name: str) -> str:
+    return _SHORT_NAMES.get(name, name)
+
+
+def _quantile(ordered: list[int], share: float) -> int | None:
+    if not ordered:
+        return None
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

@@ -1,0 +1,29 @@
+"""The only reader of a secret: it turns bytes into an HMAC and gives nothing else away."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+import attrs
+
+from dnbot.ports.credentials import Credentials
+
+_ALGORITHMS = {"sha256": hashlib.sha256, "sha512": hashlib.sha512}
+
+
+@attrs.frozen
+class CredentialSigner:
+    """What a private codec is given of the credentials (`dnbot.venues.wire.Signer`)."""
+
+    _credentials: Credentials
+
+    @property
+    def key_id(self) -> str:
+        """The API key, which travels in a header or frame."""
+        return self._credentials.key.reveal()
+
+    def hmac_hex(self, algorithm: str, message: bytes) -> str:
+        """Lower-case hex HMAC; raises KeyError for an algorithm other than sha256 and sha512."""
+        secret = self._credentials.secret.reveal().encode()
+        return hmac.new(secret, message, _ALGORITHMS[algorithm]).hexdigest()

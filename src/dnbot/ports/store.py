@@ -1,0 +1,97 @@
+"""Where everything durable goes, as a protocol; `postgres.py` and `memory_store.py` keep the same promises.
+
+The contract suite in `tests/contracts` runs against both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Protocol
+
+import msgspec
+
+from dnbot.domain.instrument import Symbol, Venue
+from dnbot.domain.messages import Record
+from dnbot.domain.order import Fill, OrderIntent, OrderStatus
+from dnbot.domain.pair import Opportunity
+from dnbot.domain.position import Portfolio
+
+
+class UnresolvedIntent(msgspec.Struct, frozen=True, kw_only=True):
+    """An order whose fate the last incarnation did not record."""
+
+    intent: OrderIntent
+    status: OrderStatus
+    venue_order_id: str
+
+
+class StoredState(msgspec.Struct, frozen=True, kw_only=True):
+    """What a new incarnation starts from. Everything is as of the last committed transaction."""
+
+    portfolio: Portfolio | None = None
+    """None: this database has never traded the symbol."""
+    mode: str = "ACTIVE"
+    mode_why: str = "start"
+    unresolved: tuple[UnresolvedIntent, ...] = ()
+    seen: tuple[str, ...] = ()
+    """Keys of the newest booked fills and account rows, `VENUE:trade` and `VENUE:row:id`, oldest first."""
+    fill_ms: dict[Venue, int] = {}
+    row_ms: dict[Venue, int] = {}
+    opened: tuple[Venue, ...] = ()
+    """Venues with opening entries (or an opening record of nothing)."""
+
+
+class LedgerTotal(msgspec.Struct, frozen=True):
+    """Σ of one venue's and asset's ledger entries; openings are apart."""
+
+    venue: Venue
+    asset: str
+    opening: Decimal
+    entries: Decimal
+    adjustments: int
+
+
+class Store(Protocol):
+    """Every method is one transaction. Raises StoreUnreachable when it cannot be done (and then nothing was)."""
+
+    async def begin_run(self, symbol: Symbol, *, version: str, settings: str, started_at_ns: int) -> int:
+        """Record a new incarnation and return its epoch: one more than any before, for ever."""
+        ...
+
+    async def load(self, symbol: Symbol) -> StoredState:
+        """What the last incarnation left."""
+        ...
+
+    async def commit_intents(
+        self, intents: Sequence[OrderIntent], *, execution_id: str, opportunity: Opportunity | None
+    ) -> None:
+        """Make intents and their evidence durable, in one round trip. A second commit of an id is an error."""
+        ...
+
+    async def append(self, records: Sequence[Record]) -> None:
+        """Write records in order, in one transaction; fills and rows already known are skipped, by their venue ids.
+
+        An `ExecutionClosed` writes its trade record, the position tracking and its performance metrics together.
+        """
+        ...
+
+    async def ledger_totals(self, symbol: Symbol) -> tuple[LedgerTotal, ...]:
+        """All-time sums per venue and asset."""
+        ...
+
+    async def fills_of(self, symbol: Symbol) -> tuple[Fill, ...]:
+        """Every booked fill, oldest first."""
+        ...
+
+    async def ping(self) -> None:
+        """Succeeds when a write would."""
+        ...
+
+    async def keep_tidy(self, *, now_ns: int, retention_days: int) -> None:
+        """Create the coming partitions and drop those past retention; never touches orders, fills or the ledger."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of every connection."""
+        ...

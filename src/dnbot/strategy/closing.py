@@ -1,0 +1,97 @@
+"""The end of an execution: what its own fills brought, booked beside its estimate."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from dnbot.domain.messages import ExecutionClosed
+from dnbot.domain.order import OrderStatus
+from dnbot.domain.pair import Pair, PairKind
+from dnbot.domain.position import EdgeLot, fold_edge_lot
+from dnbot.domain.units import ZERO, bps, divide
+from dnbot.strategy.context import Execution
+from dnbot.strategy.turn import Turn
+
+KEPT_EXECUTION_TIMES = 1000
+
+
+def close_execution(turn: Turn) -> None:
+    """Record the outcome and forget the execution. Its orders must all be settled."""
+    context = turn.context
+    execution = context.execution
+    if execution is None:
+        return
+    gross = _gross(execution)
+    net = gross - execution.fees_quote
+    residual = execution.bought - execution.sold
+    opportunity = execution.opportunity
+    portfolio = context.portfolio
+    turn.records.append(
+        ExecutionClosed(
+            execution_id=execution.execution_id,
+            pair_name=opportunity.pair_name if opportunity else execution.kind.upper(),
+            purpose=opportunity.purpose.value if opportunity else execution.kind,
+            status=_status(turn, execution),
+            bought=execution.bought,
+            sold=execution.sold,
+            gross_quote=gross,
+            fees_quote=execution.fees_quote,
+            net_quote=net,
+            estimate_net_quote=opportunity.estimate.net_quote if opportunity else ZERO,
+            residual_base=residual,
+            started_at_ns=execution.started_ns,
+            ended_at_ns=context.now_ns,
+            naked_ms=execution.naked_ms,
+            ambiguous=execution.ambiguous,
+            delta_base=portfolio.delta,
+            spot_base=portfolio.spot_base,
+            perp_base=portfolio.perp_base,
+        )
+    )
+    turn.change(execution=None)
+    if opportunity is not None and execution.bought > 0 and execution.sold > 0:
+        _learn(turn, execution, opportunity.pair, net)
+
+
+def _gross(execution: Execution) -> Decimal:
+    """Σ sells - Σ buys, with the unmatched remainder valued at its own side's average price: it earned nothing yet."""
+    residual = execution.bought - execution.sold
+    if residual > 0:
+        at = divide(execution.buy_value, execution.bought)
+    elif residual < 0:
+        at = divide(execution.sell_value, execution.sold)
+    else:
+        at = ZERO
+    return execution.sell_value - execution.buy_value + residual * at
+
+
+def _status(turn: Turn, execution: Execution) -> str:
+    orders = [turn.context.orders[name] for name in execution.order_ids if name in turn.context.orders]
+    if execution.bought == 0 and execution.sold == 0:
+        return "failed"
+    if execution.repaired:
+        return "repaired"
+    return "complete" if all(order.status is OrderStatus.FILLED for order in orders) else "partial"
+
+
+def _learn(turn: Turn, execution: Execution, pair: Pair, net: Decimal) -> None:
+    quantity = min(execution.bought, execution.sold)
+    price = divide(execution.buy_value, execution.bought)
+    edge = bps(net, quantity * price)
+    portfolio = turn.context.portfolio
+    if pair.kind is PairKind.SPOT_SPOT:
+        signed = quantity if pair is Pair.GATE_TO_MEXC else -quantity
+        lot = EdgeLot(signed, edge, turn.context.now_ns)
+        portfolio = msgspec.structs.replace(portfolio, shift_lots=fold_edge_lot(portfolio.shift_lots, lot))
+    else:
+        signed = quantity if pair.kind is PairKind.CARRY_OPEN else -quantity
+        lot = EdgeLot(signed, edge, turn.context.now_ns)
+        portfolio = msgspec.structs.replace(portfolio, carry_lots=fold_edge_lot(portfolio.carry_lots, lot))
+    risk = turn.context.risk
+    times = (*risk.execution_times_s, turn.context.now_s)[-KEPT_EXECUTION_TIMES:]
+    losses = risk.losses_in_a_row + 1 if net < 0 else 0
+    turn.change(
+        portfolio=portfolio, risk=msgspec.structs.replace(risk, execution_times_s=times, losses_in_a_row=losses)
+    )

@@ -1,0 +1,295 @@
+"""`StrategyContext`: everything that the machine knows, as one frozen value. Each event gives a new one."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from dnbot.domain.account import AccountFacts, Balance, PositionReport
+from dnbot.domain.instrument import SPOT_VENUES, VENUES, FeeSchedule, Instrument, Venue
+from dnbot.domain.market import BookView, MarketView
+from dnbot.domain.order import Fill, Order
+from dnbot.domain.pair import Opportunity, PairEdge
+from dnbot.domain.position import Portfolio
+from dnbot.domain.units import ZERO
+from dnbot.strategy.parameters import StrategyParameters
+from dnbot.strategy.states import StrategyState, TradingMode
+
+SEEN_CHUNK = 512
+"""Ids per chunk: adding one copies at most this many."""
+SEEN_CHUNKS_MAX = 64
+"""32,768 ids are remembered; a REST window overlaps by minutes, never by that many trades."""
+
+
+class SeenIds(msgspec.Struct, frozen=True):
+    """The venue ids already booked, newest chunk last."""
+
+    chunks: tuple[frozenset[str], ...] = ()
+
+    def __contains__(self, key: str) -> bool:
+        return any(key in chunk for chunk in reversed(self.chunks))
+
+    def with_id(self, key: str) -> SeenIds:
+        """One more; the oldest chunk is forgotten when the limit is reached."""
+        if self.chunks and len(self.chunks[-1]) < SEEN_CHUNK:
+            return SeenIds((*self.chunks[:-1], self.chunks[-1] | {key}))
+        return SeenIds((*self.chunks, frozenset({key}))[-SEEN_CHUNKS_MAX:])
+
+
+class VenueAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """What one venue's private side last told us, with its age. The only owner of reported balances and positions."""
+
+    stream_up: bool = False
+    facts: AccountFacts | None = None
+    fees: FeeSchedule | None = None
+    balances: dict[str, Balance] = {}
+    balances_s: float = 0.0
+    position: PositionReport | None = None
+    read_s: float = 0.0
+    """When the last complete read began (monotonic); 0 before the first."""
+    clock_offset_ms: float | None = None
+    must_read_after_s: float = 0.0
+    """A read counts only if it began after this: the last gap, fault or unknown."""
+    asked_s: float = 0.0
+    """When a read was last asked for and not yet answered; 0 when none is."""
+    order_s: float = 0.0
+    """Last time an order of ours changed here."""
+    fill_ms: int = 0
+    """Venue time of the newest booked fill, ms: reads ask from here, with overlap."""
+    row_ms: int = 0
+    opened: bool = False
+    """Whether the ledger has an opening for this venue."""
+    differences: dict[str, Decimal] = {}
+    """Asset -> reported minus ledger, at the last undisturbed read."""
+    differences_s: float = 0.0
+
+    def free(self, asset: str, ledger: Decimal) -> Decimal:
+        """What can be spent: our ledger's figure less what the venue reports as locked; never below zero."""
+        balance = self.balances.get(asset)
+        locked = balance.total - balance.available if balance else ZERO
+        return max(ZERO, ledger - locked)
+
+
+class ParkedFill(msgspec.Struct, frozen=True):
+    """A fill that names no order we know yet, while an order of ours there still waits for its venue id."""
+
+    fill: Fill
+    since_s: float
+
+
+class Execution(msgspec.Struct, frozen=True, kw_only=True):
+    """A set of orders that were committed together, until its delta is settled."""
+
+    execution_id: str
+    kind: str
+    """`pair`, `establish` or `flatten`."""
+    order_ids: tuple[str, ...]
+    opportunity: Opportunity | None = None
+    committed: bool = False
+    started_ns: int
+    started_s: float
+    trigger_s: float
+    """Monotonic time at which the newest book of the decision had arrived."""
+    bought: Decimal = ZERO
+    sold: Decimal = ZERO
+    """Base units, net of fees taken in base."""
+    buy_value: Decimal = ZERO
+    sell_value: Decimal = ZERO
+    fees_quote: Decimal = ZERO
+    repaired: bool = False
+    ambiguous: bool = False
+    naked_ms: int = 0
+
+
+class Repair(msgspec.Struct, frozen=True, kw_only=True):
+    """An ongoing restoration of delta: when it began and how far its price cap has widened."""
+
+    since_s: float
+    steps: int = 0
+    execution_id: str = ""
+
+
+class Recovery(msgspec.Struct, frozen=True, kw_only=True):
+    """One visit to ERROR_RECOVERY."""
+
+    attempt: int
+    attempt_since_s: float
+    why: str
+
+
+class Leaving(msgspec.Struct, frozen=True, kw_only=True):
+    """The way out: settle, (flatten), cancel, verify twice, done."""
+
+    phase: str
+    since_s: float
+    deadline_s: float
+    policy: str
+    exit_code: int = 0
+    verified: int = 0
+    """Undisturbed reads of all venues that showed no open order of ours."""
+    asked_s: float = 0.0
+    why: str = ""
+
+
+class Naked(msgspec.Struct, frozen=True, kw_only=True):
+    """How long delta has been outside its tolerance, now and at worst."""
+
+    since_s: float | None = None
+    ambiguous: bool = False
+    worst_definite_ms: int = 0
+    worst_ambiguous_ms: int = 0
+
+
+class RiskLedger(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts and peaks that latches are judged by. Times are monotonic seconds of events in the last minute."""
+
+    equity_quote: Decimal | None = None
+    equity_s: float = 0.0
+    day: int = 0
+    """Days since the epoch, UTC, of `equity_day_start`."""
+    equity_day_start: Decimal | None = None
+    equity_peak: Decimal | None = None
+    losses_in_a_row: int = 0
+    execution_times_s: tuple[float, ...] = ()
+    api_error_times_s: tuple[float, ...] = ()
+    hedges: tuple[tuple[float, Decimal], ...] = ()
+    """(when, base units) of hedge orders sent in the last minute, from our own orders."""
+
+
+class Counters(msgspec.Struct, frozen=True, kw_only=True):
+    """Totals of this run, for the summary and the view."""
+
+    opportunities_seen: int = 0
+    declined: dict[str, int] = {}
+    orders_sent: int = 0
+    fills: int = 0
+    executions: int = 0
+    delta_worst: Decimal = ZERO
+    tick_to_order_us: tuple[int, ...] = ()
+    """Newest 4,096 samples: book received to order bytes handed over."""
+    faults: int = 0
+    states: tuple[str, ...] = ()
+    """States in the order of their first visit."""
+
+
+class DeclineTally(msgspec.Struct, frozen=True):
+    """Repeats of one refusal, recorded once a second."""
+
+    count: int
+    since_ns: int
+
+
+class StrategyContext(msgspec.Struct, frozen=True, kw_only=True):
+    """All that decisions depend on. Replaying the inbox from the same start gives the same contexts."""
+
+    params: StrategyParameters
+    epoch: int
+    current_state: StrategyState = StrategyState.INITIALIZING
+    state_since_s: float = 0.0
+    mode: TradingMode = TradingMode.ACTIVE
+    mode_why: str = "start"
+    now_s: float = 0.0
+    now_ns: int = 0
+    events: int = 0
+    transitions: int = 0
+    order_sequence: int = 0
+    execution_sequence: int = 0
+    portfolio: Portfolio
+    orders: dict[str, Order] = {}
+    venue_order_ids: dict[str, str] = {}
+    """`VENUE:venue order id` -> our client id, for reports that leave ours out."""
+    parked: tuple[ParkedFill, ...] = ()
+    accounts: dict[Venue, VenueAccount] = msgspec.field(default_factory=lambda: {v: VenueAccount() for v in VENUES})
+    seen: SeenIds = SeenIds()
+    market: MarketView = MarketView()
+    edges: tuple[PairEdge, ...] = ()
+    signal_fresh: bool = False
+    """The event being handled brought a new market."""
+    preparing: Opportunity | None = None
+    execution: Execution | None = None
+    repair: Repair | None = None
+    recovery: Recovery | None = None
+    recovered_s: float = 0.0
+    leaving: Leaving | None = None
+    naked: Naked = Naked()
+    risk: RiskLedger = RiskLedger()
+    counters: Counters = Counters()
+    tallies: dict[str, DeclineTally] = {}
+    store_up: bool = True
+    checked_s: float = 0.0
+    """Last unconditional check of delta against the venues."""
+    sampled_s: float = 0.0
+    alerted: dict[str, float] = {}
+    """Alert key -> when it was last raised: repeats are quiet for a minute."""
+    exit_code: int | None = None
+    """Set when everything is done; the strategist then ends."""
+
+    # --- derived, never stored ---------------------------------------------------------------------------------------
+    @property
+    def instruments(self) -> dict[Venue, Instrument]:
+        """Instruments as the feeds read them."""
+        return self.market.instruments
+
+    @property
+    def fees(self) -> dict[Venue, FeeSchedule]:
+        """Fee schedules known so far."""
+        return {venue: account.fees for venue, account in self.accounts.items() if account.fees}
+
+    @property
+    def perp_lot(self) -> Decimal | None:
+        """One contract step in base units, once known."""
+        instrument = self.instruments.get(Venue.GATE_FUTURES)
+        return instrument.lot_size if instrument else None
+
+    @property
+    def tolerance(self) -> Decimal | None:
+        """Delta that is left alone, base units; None until the contract is known."""
+        return self.params.tolerance_base(self.perp_lot) if self.perp_lot else None
+
+    @property
+    def unsettled(self) -> tuple[Order, ...]:
+        """Orders whose effect is not fully booked yet."""
+        return tuple(order for order in self.orders.values() if not order.is_settled)
+
+    @property
+    def delta_worst_case(self) -> Decimal:
+        """|delta| if every unsettled order turned out the worst way, base units."""
+        up = down = self.portfolio.delta
+        for order in self.unsettled:
+            if order.intent.side.sign > 0:
+                up += order.remaining
+            else:
+                down -= order.remaining
+        return max(abs(up), abs(down))
+
+    def book(self, venue: Venue) -> BookView | None:
+        """The venue's newest book if it is young enough to act on."""
+        book = self.market.books.get(venue)
+        if book is None or (self.now_s - book.received_s) * 1000 > self.params.market_age_ms_max:
+            return None
+        return book
+
+    @property
+    def market_fresh(self) -> bool:
+        """Whether all three books are young enough."""
+        return all(self.book(venue) is not None for venue in VENUES)
+
+    def account_ready(self, venue: Venue) -> bool:
+        """Stream proven live, facts fine, and a complete read that began after the last gap."""
+        account = self.accounts[venue]
+        return (
+            account.stream_up
+            and account.facts is not None
+            and account.facts.problem is None
+            and account.read_s > account.must_read_after_s
+            and not account.differences
+        )
+
+    @property
+    def reference_price(self) -> Decimal | None:
+        """Mark price, else the perpetual's mid, else any mid."""
+        if self.market.mark is not None:
+            return self.market.mark.mark
+        mids = (self.market.mid(venue) for venue in (Venue.GATE_FUTURES, *SPOT_VENUES))
+        return next((mid for mid in mids if mid is not None), None)

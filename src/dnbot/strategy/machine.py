@@ -1,0 +1,179 @@
+"""`step(context, event)`: one event in, the next context and what follows from it out. Synchronous and pure.
+
+Time enters as `Tick` and as stamps on events; replaying the inbox gives the same contexts, commands and records.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from dnbot.domain.errors import InvariantBroken
+from dnbot.domain.instrument import VENUES
+from dnbot.domain.messages import (
+    AccountRead,
+    BalanceChanged,
+    Command,
+    Fault,
+    FillReported,
+    InboxEvent,
+    OrderAnswered,
+    OrderReported,
+    OrderSent,
+    PairAborted,
+    PairCommitted,
+    PositionChanged,
+    Record,
+    SessionDown,
+    SessionUp,
+    SetMode,
+    Signal,
+    Stop,
+    StoreFound,
+    StoreLost,
+    Tick,
+)
+from dnbot.domain.order import OrderStatus, with_status
+from dnbot.strategy import folding
+from dnbot.strategy.context import StrategyContext
+from dnbot.strategy.deciding import HANDLERS, ask_for_read, begin_recovery, chase_unsettled, hurry, leave, record_taken
+from dnbot.strategy.observing import observe, sample
+from dnbot.strategy.states import StrategyState, TradingMode, Trigger
+from dnbot.strategy.turn import Turn
+
+MOVES_MAX = 12
+"""More state changes in one step would be a loop between handlers: a bug."""
+
+
+class Step(msgspec.Struct, frozen=True):
+    """What one event led to."""
+
+    context: StrategyContext
+    commands: tuple[Command, ...]
+    records: tuple[Record, ...]
+
+
+def step(context: StrategyContext, event: InboxEvent) -> Step:
+    """Fold the event, let the state's handler decide until nothing moves, and note what was learned.
+
+    Raises:
+        InvariantBroken: a handler took an edge that the table does not have, or handlers chase each other.
+    """
+    turn = Turn(msgspec.structs.replace(context, events=context.events + 1))
+    _fold(turn, event)
+    for _ in range(MOVES_MAX):
+        before = turn.context.transitions, turn.context.order_sequence
+        HANDLERS[turn.state](turn)
+        if (turn.context.transitions, turn.context.order_sequence) == before:
+            break
+    else:
+        raise InvariantBroken(f"the machine does not come to rest in {turn.state.name}")
+    observe(turn)
+    return Step(turn.context, tuple(turn.commands), tuple(turn.records))
+
+
+def _fold(turn: Turn, event: InboxEvent) -> None:
+    match event:
+        case Signal():
+            turn.change(
+                market=event.market, edges=event.edges, signal_fresh=True, now_s=max(turn.context.now_s, event.at_s)
+            )
+        case Tick(now_ns=now_ns, now_s=now_s):
+            turn.change(now_ns=now_ns, now_s=max(turn.context.now_s, now_s))
+            _on_time(turn)
+        case OrderReported(report=report):
+            folding.fold_report(turn, report)
+        case FillReported(fill=fill):
+            folding.fold_fill(turn, fill)
+        case OrderSent():
+            folding.fold_sent(turn, event)
+        case OrderAnswered():
+            folding.fold_answer(turn, event)
+            chase_unsettled(turn)
+        case AccountRead():
+            folding.fold_read(turn, event)
+        case BalanceChanged():
+            folding.fold_balance(turn, event)
+        case PositionChanged():
+            folding.fold_position(turn, event)
+        case PairCommitted() | PairAborted():
+            _fold_pair(turn, event)
+        case SessionUp() | SessionDown():
+            _fold_session(turn, event)
+        case Fault():
+            _fold_fault(turn, event)
+        case Stop():
+            _fold_stop(turn, event)
+        case SetMode():
+            turn.set_mode(TradingMode[event.mode], event.why, event.by)
+        case StoreLost(what=what):
+            turn.change(store_up=False)
+            turn.alert("critical", "store", f"the database does not answer: {what}")
+        case StoreFound():
+            turn.change(store_up=True)
+
+
+def _on_time(turn: Turn) -> None:
+    """What time alone brings: parked fills, slow orders, scheduled reads, samples."""
+    context = turn.context
+    folding.release_parked(turn)
+    chase_unsettled(turn)
+    if context.current_state is not StrategyState.SHUTDOWN:
+        for venue in VENUES:
+            account = context.accounts[venue]
+            due_s = context.params.balance_age_ms_max / 3000
+            if account.differences:
+                due_s = folding.DIFFERENCE_CONFIRM_S
+            if account.stream_up and context.now_s - account.read_s > due_s:
+                ask_for_read(turn, venue, "schedule")
+    sample(turn)
+
+
+def _fold_pair(turn: Turn, event: PairCommitted | PairAborted) -> None:
+    execution = turn.context.execution
+    if execution is None or execution.execution_id != event.execution_id:
+        return
+    if isinstance(event, PairCommitted):
+        turn.change(execution=msgspec.structs.replace(execution, committed=True))
+        record_taken(turn, execution)
+        if turn.state is StrategyState.PREPARING_ARBITRAGE:
+            turn.change(preparing=None)
+            turn.fire(Trigger.COMMITTED, execution.execution_id)
+        return
+    for name in execution.order_ids:
+        order = turn.context.orders[name]
+        turn.put_order(with_status(order, OrderStatus.NOT_SENT, at_ns=event.at_ns, reason=event.reason))
+    turn.change(execution=None, preparing=None)
+    if turn.state is StrategyState.PREPARING_ARBITRAGE:
+        turn.fire(Trigger.REFUSED, f"{event.reason}: {event.text}")
+
+
+def _fold_session(turn: Turn, event: SessionUp | SessionDown) -> None:
+    now_s = turn.context.now_s
+    if isinstance(event, SessionDown):
+        turn.change_account(event.venue, stream_up=False, must_read_after_s=now_s)
+        return
+    turn.change_account(
+        event.venue, stream_up=True, facts=event.facts, fees=event.fees, must_read_after_s=now_s
+    )
+    ask_for_read(turn, event.venue, "connect", force=True)
+
+
+def _fold_fault(turn: Turn, event: Fault) -> None:
+    counters = turn.context.counters
+    turn.change(counters=msgspec.structs.replace(counters, faults=counters.faults + 1))
+    why = f"{event.child}: {event.error}: {event.what}"
+    turn.alert("warning", f"fault:{event.child}", why)
+    if turn.state is StrategyState.SHUTDOWN:
+        return
+    if turn.state is StrategyState.ERROR_RECOVERY and turn.context.recovery is not None:
+        turn.fire(Trigger.FAULT, why)  # the running attempt goes on with its own patience
+        return
+    turn.fire(Trigger.FAULT, why)
+    begin_recovery(turn, why)
+
+
+def _fold_stop(turn: Turn, event: Stop) -> None:
+    if turn.state is StrategyState.SHUTDOWN:
+        hurry(turn)
+        return
+    leave(turn, event.why, policy=event.policy)

@@ -1,0 +1,145 @@
+"""Where we stand, in the terms of sizing and risk: derived from the context, stored nowhere."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from dnbot.domain.instrument import SPOT_VENUES, VENUES, Venue
+from dnbot.domain.order import OrderStatus
+from dnbot.domain.units import ZERO, divide
+from dnbot.strategy.context import StrategyContext
+from dnbot.strategy.inventory import Inventory
+from dnbot.strategy.risk_inputs import RiskInputs
+
+HUNDRED = Decimal(100)
+MINUTE_S = 60.0
+GATE_VENUES = (Venue.GATE_SPOT, Venue.GATE_FUTURES)
+
+
+def inventory_of(context: StrategyContext) -> Inventory:
+    """What is free to trade with: our ledger less what the venues report as locked."""
+    symbol, portfolio = context.params.symbol, context.portfolio
+    accounts = context.accounts
+    margin = margin_free(context)
+    return Inventory(
+        spot_base={v: accounts[v].free(symbol.base, portfolio.balance(v, symbol.base)) for v in SPOT_VENUES},
+        quote={v: accounts[v].free(symbol.quote, portfolio.balance(v, symbol.quote)) for v in SPOT_VENUES},
+        perp_base=portfolio.perp_base,
+        margin_free_quote=margin if margin is not None else ZERO,
+        portfolio=portfolio,
+    )
+
+
+def perp_equity(context: StrategyContext) -> Decimal | None:
+    """The perpetual wallet plus unrealised profit at mark; None while mark or wallet is unknown."""
+    mark = context.market.mark
+    if mark is None or not context.accounts[Venue.GATE_FUTURES].opened:
+        return None
+    wallet = context.portfolio.balance(Venue.GATE_FUTURES, context.params.symbol.quote)
+    return wallet + context.portfolio.perp_unrealised(mark.mark)
+
+
+def margin_free(context: StrategyContext) -> Decimal | None:
+    """What a new position may still be margined with, at our leverage; None while unknown."""
+    equity, mark = perp_equity(context), context.market.mark
+    if equity is None or mark is None:
+        return None
+    used = divide(abs(context.portfolio.perp_base) * mark.mark, Decimal(context.params.leverage))
+    return max(ZERO, equity - used)
+
+
+def margin_ratio_pct(context: StrategyContext) -> Decimal | None:
+    """Free margin as a percentage of the perpetual account's equity."""
+    equity, free = perp_equity(context), margin_free(context)
+    if equity is None or free is None:
+        return None
+    return divide(free * HUNDRED, equity) if equity > 0 else ZERO
+
+
+def liquidation_distance_pct(context: StrategyContext) -> Decimal | None:
+    """From mark to liquidation, percent: the venue's price where it gives one, and our own estimate; the nearer one."""
+    equity, mark, base = perp_equity(context), context.market.mark, context.portfolio.perp_base
+    if equity is None or mark is None:
+        return None
+    if base == 0:
+        return HUNDRED
+    instrument = context.instruments.get(Venue.GATE_FUTURES)
+    maintenance = instrument.maintenance_rate if instrument else ZERO
+    value = abs(base) * mark.mark
+    own = divide((equity - value * maintenance) * HUNDRED, value)
+    position = context.accounts[Venue.GATE_FUTURES].position
+    if position is None or not position.liquidation_price:
+        return own
+    return min(own, divide(abs(position.liquidation_price - mark.mark) * HUNDRED, mark.mark))
+
+
+def equity_shares(context: StrategyContext) -> dict[Venue, Decimal]:
+    """Share of all equity that lies with each venue's exchange; empty while a price is unknown."""
+    perp, symbol, portfolio = perp_equity(context), context.params.symbol, context.portfolio
+    mids = {venue: context.market.mid(venue) for venue in SPOT_VENUES}
+    if perp is None:
+        return {}
+    parts: dict[Venue, Decimal] = {Venue.GATE_FUTURES: perp}
+    for venue, mid in mids.items():
+        if mid is None:
+            return {}
+        parts[venue] = portfolio.balance(venue, symbol.quote) + portfolio.balance(venue, symbol.base) * mid
+    total = sum(parts.values(), ZERO)
+    if total <= 0:
+        return {}
+    gate = divide(sum((parts[v] for v in GATE_VENUES), ZERO), total)
+    return {**dict.fromkeys(GATE_VENUES, gate), Venue.MEXC_SPOT: divide(parts[Venue.MEXC_SPOT], total)}
+
+
+def within_last_minute(context: StrategyContext, times_s: tuple[float, ...]) -> int:
+    """How many of these moments are younger than a minute."""
+    return sum(context.now_s - at_s < MINUTE_S for at_s in times_s)
+
+
+def _pnl_today(context: StrategyContext) -> Decimal | None:
+    risk = context.risk
+    if risk.equity_quote is None or risk.equity_day_start is None:
+        return None
+    return risk.equity_quote - risk.equity_day_start
+
+
+def risk_inputs(context: StrategyContext) -> RiskInputs:
+    """Everything that a risk check reads; what is unknown stays unknown."""
+    inventory, risk, accounts = inventory_of(context), context.risk, context.accounts
+    position = accounts[Venue.GATE_FUTURES].position
+    return RiskInputs(
+        params=context.params,
+        state=context.current_state,
+        mode=context.mode,
+        now_s=context.now_s,
+        market=context.market,
+        instruments=context.instruments,
+        fees=context.fees,
+        orders=context.unsettled,
+        ambiguous_pending=sum(order.status is OrderStatus.AMBIGUOUS for order in context.unsettled),
+        reconciled=all(context.account_ready(venue) for venue in VENUES),
+        streams_live={venue: accounts[venue].stream_up for venue in VENUES},
+        balance_ages_ms={v: int((context.now_s - accounts[v].read_s) * 1000) for v in VENUES if accounts[v].read_s},
+        clock_offset_ms={
+            v: offset for v in VENUES if (offset := accounts[v].clock_offset_ms) is not None
+        },
+        store_available=context.store_up,
+        delta_worst=context.delta_worst_case,
+        spot_base=inventory.spot_base,
+        quote=inventory.quote,
+        perp_base=inventory.perp_base,
+        margin_free_quote=margin_free(context),
+        margin_ratio_pct=margin_ratio_pct(context),
+        liquidation_distance_pct=liquidation_distance_pct(context),
+        adl_rank=position.adl_rank if position else None,
+        equity_quote=risk.equity_quote,
+        equity_day_start_quote=risk.equity_day_start,
+        daily_pnl_quote=_pnl_today(context),
+        equity_share=equity_shares(context),
+        losses_in_a_row=risk.losses_in_a_row,
+        round_trips_last_minute=within_last_minute(context, risk.execution_times_s),
+        api_errors_last_minute=within_last_minute(context, risk.api_error_times_s),
+        hedge_quantity_last_minute=sum(
+            (quantity for at_s, quantity in risk.hedges if context.now_s - at_s < MINUTE_S), ZERO
+        ),
+    )

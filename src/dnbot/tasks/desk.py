@@ -1,0 +1,186 @@
+"""The orders of one venue: commit, re-check the gate, send once, say honestly what came of it, resolve the unknown.
+
+A create is sent at most once per client id, whatever happens. Cancels and reads may be repeated.
+"""
+
+from __future__ import annotations
+
+import attrs
+import trio
+
+from dnbot.domain.errors import OperatingError, RequestAmbiguous, RequestNotSent, StoreUnreachable, VenueError
+from dnbot.domain.instrument import Venue
+from dnbot.domain.messages import (
+    CancelAll,
+    CancelOrder,
+    Command,
+    InboxEvent,
+    OrderAnswered,
+    OrderReported,
+    OrderSent,
+    PlaceOrder,
+    ReadAccount,
+    ResolveOrder,
+)
+from dnbot.domain.order import FINAL_STATUSES, OrderIntent, OrderReport, Purpose, is_ours
+from dnbot.ports.clock import Clock
+from dnbot.ports.limiter import Priority
+from dnbot.ports.log import EventLog
+from dnbot.ports.store import Store
+from dnbot.tasks.accounts import read_account
+from dnbot.tasks.gatekeeper import Gatekeeper
+from dnbot.tasks.line_orders import cancel_until_gone
+from dnbot.tasks.link import Line
+from dnbot.tasks.resolver import Resolver
+from dnbot.venues.wire import AskedTooOften, PrivateCodec, Refused, Request
+
+IN_FLIGHT_MAX = 16  # requests of one desk at a time: entries plus everything that can be needed to leave
+RECORD_S_MAX = 1.0  # an outcome is told within this, even while everything is being cancelled
+SENT_IDS_MAX = 100_000
+_WAYS_OUT = frozenset({Purpose.HEDGE, Purpose.UNWIND, Purpose.FLATTEN})
+
+
+@attrs.define
+class Desk:
+    """One venue's order task; `run` is supervised."""
+
+    codec: PrivateCodec
+    line: Line
+    orders: trio.MemoryReceiveChannel[Command]
+    inbox: trio.MemorySendChannel[InboxEvent]
+    gate: Gatekeeper
+    store: Store
+    clock: Clock
+    log: EventLog
+    resolver: Resolver
+    sent_ids: dict[str, None] = attrs.field(factory=dict)
+    """Every client id that this process ever put on this wire; it outlives a restart of the task."""
+    _slots: trio.CapacityLimiter = attrs.field(factory=lambda: trio.CapacityLimiter(IN_FLIGHT_MAX), init=False)
+    _reading: trio.Lock = attrs.field(factory=trio.Lock, init=False)
+
+    @property
+    def venue(self) -> Venue:
+        """Whose orders these are."""
+        return self.codec.venue
+
+    async def run(self) -> None:
+        """Never returns while healthy. What one command meets never ends the desk: its outcome is an event."""
+        async with trio.open_nursery() as nursery:
+            async for command in self.orders:
+                nursery.start_soon(self.perform, command, name=f"{type(command).__name__}:{self.venue.value}")
+
+    async def perform(self, command: Command) -> None:
+        """Carry out one command; an operating error is logged, because the machine asks again for what matters."""
+        try:
+            match command:
+                case PlaceOrder(intent=intent, committed=committed):
+                    await self._place(intent, committed=committed)
+                case ResolveOrder(intent=intent, venue_order_id=venue_order_id):
+                    await self.resolver.resolve(intent, venue_order_id)
+                case CancelOrder(venue_order_id=venue_order_id):
+                    await cancel_until_gone(self.codec, self.line, venue_order_id, self._tell_report)
+                case CancelAll():
+                    await self._cancel_all()
+                case ReadAccount(why=why):
+                    await self._read(why)
+                case _:
+                    raise AssertionError(f"not a desk's command: {command}")
+        except OperatingError as error:
+            self.log.warning(
+                "command_failed", venue=self.venue.value, command=type(command).__name__, what=str(error)
+            )
+
+    # --- creating -----------------------------------------------------------------------------------------------------
+    async def _place(self, intent: OrderIntent, *, committed: bool) -> None:
+        if not committed:
+            try:
+                await self.store.commit_intents([intent], execution_id=intent.execution_id, opportunity=None)
+            except StoreUnreachable as error:
+                await self._answer(intent, "not_sent", "DB_UNAVAILABLE", str(error))
+                return
+        denial = self.gate.denial(intent)
+        if denial is None and intent.client_order_id in self.sent_ids:
+            denial = "DUPLICATE: this id was already on the wire"
+        if denial is not None:
+            code, _, text = denial.partition(": ")
+            await self._answer(intent, "not_sent", code, text)
+            return
+        await self._send(intent)
+
+    async def _send(self, intent: OrderIntent) -> None:
+        try:
+            request = self._request(intent)
+        except VenueError as error:
+            await self._answer(intent, "not_sent", "CLOCK", str(error))
+            return
+        self.sent_ids[intent.client_order_id] = None
+        if len(self.sent_ids) > SENT_IDS_MAX:
+            self.sent_ids.pop(next(iter(self.sent_ids)))
+        await self.inbox.send(OrderSent(intent.client_order_id, self.clock.now_ns(), trio.current_time()))
+        began_s = trio.current_time()
+        outcome, code, text = "ambiguous", "CANCELLED", "cancelled while the answer was awaited"
+        report: OrderReport | None = None
+        try:
+            outcome, code, text, report = await self._exchange(intent, request)
+        finally:
+            with trio.move_on_after(RECORD_S_MAX, shield=True):
+                if report is not None:
+                    await self._tell_report(report)
+                waited_us = int((trio.current_time() - began_s) * 1e6)
+                await self._answer(intent, outcome, code, text, waited_us)
+
+    def _request(self, intent: OrderIntent) -> Request:
+        venue_now_ms = self.line.venue_now_ms()
+        offset_ms = venue_now_ms - self.clock.now_ns() // 1_000_000
+        return self.codec.place_request(intent, venue_now_ms, intent.expires_at_ns // 1_000_000 + offset_ms)
+
+    async def _exchange(
+        self, intent: OrderIntent, request: Request
+    ) -> tuple[str, str, str, OrderReport | None]:
+        priority = Priority.RESERVED if intent.purpose in _WAYS_OUT else Priority.NORMAL
+        left_s = max(0.05, (intent.expires_at_ns - self.clock.now_ns()) / 1e9)
+        try:
+            reply = await self.line.ask(request, priority=priority, deadline_s=left_s + 1.0)
+        except RequestNotSent as error:
+            return "not_sent", "UNREACHABLE", str(error), None
+        except RequestAmbiguous as error:
+            return "ambiguous", "NO_ANSWER", str(error), None
+        trouble = self.codec.trouble(reply)
+        if isinstance(trouble, AskedTooOften):
+            self.line.note(trouble, request.budget)
+            return "refused", "RATE", trouble.text, None
+        if isinstance(trouble, Refused):
+            return "refused", trouble.code, trouble.text, None
+        if trouble is not None:
+            return "ambiguous", "UNCLEAR", trouble.text, None
+        try:
+            return "accepted", "", "", self.codec.placed(reply, intent)
+        except VenueError as error:
+            return "ambiguous", "UNREADABLE", str(error), None
+
+    async def _answer(self, intent: OrderIntent, outcome: str, code: str, text: str = "", waited_us: int = 0) -> None:
+        await self.inbox.send(
+            OrderAnswered(
+                client_order_id=intent.client_order_id, outcome=outcome, code=code, text=text,
+                at_ns=self.clock.now_ns(), sent_to_answer_us=waited_us,
+            )
+        )
+
+    async def _tell_report(self, report: OrderReport) -> None:
+        await self.inbox.send(OrderReported(report))
+
+    # --- cancelling and reading ---------------------------------------------------------------------------------------
+    async def _cancel_all(self) -> None:
+        """Cancel every open order with our prefix; foreign ones are never touched."""
+        request = self.codec.open_orders_request(self.line.venue_now_ms())
+        for report in self.codec.orders(await self.line.read(self.codec, request)):
+            if is_ours(report.client_order_id) and report.status not in FINAL_STATUSES:
+                await cancel_until_gone(self.codec, self.line, report.venue_order_id, self._tell_report)
+
+    async def _read(self, why: str) -> None:
+        """Read the whole account; reads of one venue queue up, and one that nobody waits for any more is skipped."""
+        async with self._reading:
+            context = self.gate.context
+            account = context.accounts[self.venue] if context else None
+            await self.inbox.send(await read_account(self.codec, self.line, account, why))
+

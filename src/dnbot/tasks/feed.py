@@ -1,0 +1,223 @@
+"""The public domain of one venue: connect, subscribe, keep the book, publish. Raises when the data stops.
+
+The book lives here and nowhere else. What leaves is a frozen view of its best levels.
+"""
+
+from __future__ import annotations
+
+import attrs
+import trio
+
+from dnbot.domain.book import Applied, BookDelta, BookSnapshot, OrderBook
+from dnbot.domain.errors import BookGap, VenueRefused, VenueUnreachable
+from dnbot.domain.instrument import Instrument, Venue
+from dnbot.domain.market import BookTop, BookView, FundingRate, MarkPrice, PublicTrade, Ticker
+from dnbot.domain.messages import FeedDown, FeedUp, InstrumentChanged, MarketEvent
+from dnbot.ports.channels import Cell
+from dnbot.ports.log import EventLog
+from dnbot.ports.net import StreamOpener
+from dnbot.ports.websocket import WebSocket, open_websocket
+from dnbot.tasks.link import Line
+from dnbot.venues.wire import Delta, PublicCodec, PublicMessage, SubscriptionRefused, UnknownFrame, UpgradeAhead
+
+DEPTH = 25  # levels that leave the feed: more than any order of ours may reach
+DATA_SILENCE_S_MAX = 15.0  # a market that says nothing for so long is a dead socket, whatever its pongs say
+SNAPSHOT_TRIES_MAX = 6
+SNAPSHOT_PAUSE_S = 0.3
+BUFFER_MAX = 2_000  # increments kept while a snapshot is fetched; more means that it never comes
+INSTRUMENT_POLL_S = 60.0
+TOP_DISAGREES_MAX = 50  # consecutive tickers that contradict the kept book before it is rebuilt
+
+
+@attrs.define
+class Feed:
+    """One venue's public task; `run` is supervised."""
+
+    codec: PublicCodec
+    line: Line
+    opener: StreamOpener
+    stream_url: str
+    """Scheme, host and port of the WebSocket, without path."""
+    market: trio.MemorySendChannel[MarketEvent]
+    instrument: Cell[Instrument]
+    log: EventLog
+    dropped: int = 0
+    unknown: int = 0
+    resyncs: int = 0
+    _book: OrderBook = attrs.field(init=False)
+    _pending: list[BookDelta] = attrs.field(factory=list, init=False)
+    _syncing: bool = attrs.field(default=False, init=False)
+    _disagrees: int = attrs.field(default=0, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._book = OrderBook(self.codec.venue)
+
+    @property
+    def venue(self) -> Venue:
+        """Whose market this is."""
+        return self.codec.venue
+
+    async def run(self) -> None:
+        """Never returns while healthy.
+
+        Raises:
+            VenueUnreachable, VenueRefused, FrameUnreadable: the stream or a read failed; the book is unusable.
+        """
+        self._book = OrderBook(self.venue)
+        self._pending.clear()
+        self._syncing = False
+        try:
+            await self._read_instrument()
+            url = self.stream_url + self.codec.stream_target()
+            async with open_websocket(
+                self.opener, url, venue=self.venue.value, silence_s_max=DATA_SILENCE_S_MAX,
+                extra_headers=self.codec.stream_headers(),
+            ) as socket, trio.open_nursery() as nursery:
+                for frame in self.codec.subscribe_frames(self._wall_s()):
+                    await socket.send(frame)
+                nursery.start_soon(self._ping, socket, name=f"ping:{self.venue.value}")
+                nursery.start_soon(self._poll_instrument, name=f"instrument:{self.venue.value}")
+                await self._listen(socket, nursery)
+        finally:
+            self._tell(FeedDown(self.venue, "the feed ended"))
+
+    async def _listen(self, socket: WebSocket, nursery: trio.Nursery) -> None:
+        data_s = trio.current_time()
+        while True:
+            frame = await socket.receive()
+            messages = self.codec.decode(frame)
+            now_s = trio.current_time()
+            if any(isinstance(m, Delta | BookTop | PublicTrade | Ticker | MarkPrice) for m in messages):
+                data_s = now_s
+            elif now_s - data_s > DATA_SILENCE_S_MAX:
+                raise VenueUnreachable(self.venue.value, f"no market data for {now_s - data_s:.0f} s, only pongs")
+            for message in messages:
+                self._handle(message, nursery)
+
+    def _handle(self, message: PublicMessage, nursery: trio.Nursery) -> None:
+        match message:
+            case Delta(delta=delta):
+                self._fold(delta, nursery)
+            case BookTop():
+                self._cross_check(message, nursery)
+            case PublicTrade() | Ticker() | MarkPrice() | FundingRate():
+                self._tell(message)
+            case SubscriptionRefused(channel=channel, text=text):
+                raise VenueRefused(self.venue.value, channel, text)
+            case UpgradeAhead(text=text):
+                raise VenueUnreachable(self.venue.value, f"the venue announces maintenance: {text}")
+            case UnknownFrame(text=text):
+                self.unknown += 1
+                self.log.warning("unknown_frame", venue=self.venue.value, text=text[:200])
+            case _:
+                pass
+
+    # --- the book -----------------------------------------------------------------------------------------------------
+    def _fold(self, delta: BookDelta, nursery: trio.Nursery) -> None:
+        if not self._book.synced and not delta.full:
+            self._buffer(delta)
+            self._start_sync(nursery)
+            return
+        try:
+            applied = self._book.apply(delta)
+        except BookGap as gap:
+            self.log.warning("book_gap", venue=self.venue.value, what=gap.what)
+            self._tell(FeedDown(self.venue, gap.what))
+            self._pending.clear()
+            self._buffer(delta)
+            self._start_sync(nursery)
+            return
+        if applied is Applied.APPLIED:
+            self._publish(delta.at_ms)
+
+    def _buffer(self, delta: BookDelta) -> None:
+        if len(self._pending) >= BUFFER_MAX:
+            raise VenueUnreachable(self.venue.value, f"no usable snapshot within {BUFFER_MAX} increments")
+        self._pending.append(delta)
+
+    def _start_sync(self, nursery: trio.Nursery) -> None:
+        if not self._syncing:
+            self._syncing = True
+            self.resyncs += 1
+            nursery.start_soon(self._sync, name=f"snapshot:{self.venue.value}")
+
+    async def _sync(self) -> None:
+        try:
+            for _ in range(SNAPSHOT_TRIES_MAX):
+                reply = await self.line.read(self.codec, self.codec.snapshot_request())
+                if self._join(reply_snapshot := self.codec.snapshot(reply)):
+                    self._tell(FeedUp(self.venue))
+                    self._publish(reply_snapshot.at_ms)
+                    return
+                await trio.sleep(SNAPSHOT_PAUSE_S)
+            raise VenueUnreachable(self.venue.value, f"{SNAPSHOT_TRIES_MAX} snapshots did not join the stream")
+        finally:
+            self._syncing = False
+
+    def _join(self, snapshot: BookSnapshot) -> bool:
+
+        usable = [delta for delta in self._pending if delta.last_id > snapshot.update_id]
+        if usable and usable[0].first_id > snapshot.update_id + 1:
+            return False  # the snapshot is older than the stream: fetch again
+        self._book.load(snapshot)
+        try:
+            for delta in usable:
+                self._book.apply(delta)
+        except BookGap as gap:
+            self.log.warning("book_gap", venue=self.venue.value, what=gap.what)
+            self._pending.clear()
+            return False
+        self._pending.clear()
+        return True
+
+    def _cross_check(self, top: BookTop, nursery: trio.Nursery) -> None:
+        """A ticker that contradicts the kept book for long means that the book is wrong though gapless."""
+        if not self._book.synced or top.bid is None or top.ask is None:
+            return
+        bids, asks = self._book.bids(1), self._book.asks(1)
+        wrong = not bids or not asks or bids[0][0] >= top.ask or asks[0][0] <= top.bid
+        self._disagrees = self._disagrees + 1 if wrong else 0
+        if self._disagrees > TOP_DISAGREES_MAX:
+            self._disagrees = 0
+            self._book.synced = False
+            self._tell(FeedDown(self.venue, "the ticker contradicts the kept book"))
+            self._start_sync(nursery)
+
+    def _publish(self, at_ms: int) -> None:
+        bids, asks = self._book.bids(DEPTH), self._book.asks(DEPTH)
+        if not bids or not asks:
+            return
+        self._tell(
+            BookView(
+                venue=self.venue, bids=bids, asks=asks, update_id=self._book.update_id, venue_ms=at_ms,
+                received_s=trio.current_time(),
+            )
+        )
+
+    # --- the rest -----------------------------------------------------------------------------------------------------
+    def _tell(self, event: MarketEvent) -> None:
+        """Hand over without waiting. When the analyst is behind, the newest state follows with the next frame."""
+        try:
+            self.market.send_nowait(event)
+        except (trio.WouldBlock, trio.BrokenResourceError):
+            self.dropped += 1
+
+    def _wall_s(self) -> int:
+        return self.line.clock.clock.now_ns() // 1_000_000_000
+
+    async def _ping(self, socket: WebSocket) -> None:
+        while True:
+            await trio.sleep(self.codec.ping_interval_s)
+            await socket.send(self.codec.ping_frame(self._wall_s()))
+
+    async def _read_instrument(self) -> None:
+        replies = [await self.line.read(self.codec, request) for request in self.codec.instrument_requests()]
+        instrument = self.codec.instrument(replies)
+        if instrument != self.instrument.value:
+            self.instrument.put(instrument)
+            await self.market.send(InstrumentChanged(instrument))
+
+    async def _poll_instrument(self) -> None:
+        while True:
+            await trio.sleep(INSTRUMENT_POLL_S)
+            await self._read_instrument()

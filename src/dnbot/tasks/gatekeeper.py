@@ -1,0 +1,42 @@
+"""The gate between a commit and a send: the machine's newest context, read synchronously.
+
+What it allows stays true until the caller awaits, so both legs of a pair are handed over in the same turn.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from dnbot.domain.order import OrderIntent, Purpose
+from dnbot.ports.clock import Clock
+from dnbot.strategy.context import StrategyContext
+from dnbot.strategy.states import allows
+
+
+@attrs.define
+class Gatekeeper:
+    """Written by the strategist after every step; read by execution and desks."""
+
+    clock: Clock
+    context: StrategyContext | None = None
+
+    def denial(self, intent: OrderIntent) -> str | None:
+        """Why this order may not leave now, or None. Fails closed before the first step."""
+        context = self.context
+        if context is None:
+            return "STATE_NOT_TRADING: the machine has not started"
+        if not allows(context.current_state, context.mode, intent.purpose):
+            return f"STATE_NOT_TRADING: {intent.purpose.name} in {context.current_state.name}/{context.mode.name}"
+        if self.clock.now_ns() >= intent.expires_at_ns:
+            return "EXPIRED: the intent is older than its own expiry"
+        order = context.orders.get(intent.client_order_id)
+        if order is None or order.status.is_final:
+            return "DUPLICATE: the machine does not wait for this order"
+        if intent.purpose in {Purpose.ENTRY, Purpose.EXIT, Purpose.ESTABLISH} and self._stale(context, intent):
+            return "DATA_STALE: a book is older than allowed"
+        return None
+
+    def _stale(self, context: StrategyContext, intent: OrderIntent) -> bool:
+        book = context.market.books.get(intent.venue)
+        age_s = self.clock.monotonic_s() - book.received_s if book else float("inf")
+        return age_s * 1000 > context.params.market_age_ms_max

@@ -1,0 +1,95 @@
+"""Records to the store, in order, in batches; an absent database is told to the machine and waited for.
+
+A batch is kept until it is written: nothing is lost while the process lives, and the machine takes no new risk meanwhile.
+"""
+
+from __future__ import annotations
+
+import attrs
+import trio
+
+from dnbot.domain.errors import StoreUnreachable
+from dnbot.domain.messages import Alert, InboxEvent, Record, StoreFound, StoreLost
+from dnbot.ports.clock import Clock
+from dnbot.ports.log import EventLog
+from dnbot.ports.store import Store
+
+BATCH_MAX = 512
+RETRY_S = 0.5
+TIDY_EVERY_S = 3600.0
+FAREWELL_S = 5.0
+
+
+@attrs.define
+class Journal:
+    """`run` is supervised; an unwritten batch survives its restart."""
+
+    records: trio.MemoryReceiveChannel[Record]
+    inbox: trio.MemorySendChannel[InboxEvent]
+    store: Store
+    clock: Clock
+    log: EventLog
+    retention_days: int
+    written: int = 0
+    _batch: list[Record] = attrs.field(factory=list, init=False)
+
+    async def run(self) -> None:
+        """Never returns while healthy."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._tidy, name="tidy")
+            while True:
+                await self._collect()
+                await self._write()
+
+    async def _collect(self) -> None:
+        if not self._batch:
+            self._batch.append(await self.records.receive())
+        self._drain()
+
+    def _drain(self) -> None:
+        while len(self._batch) < BATCH_MAX:
+            try:
+                record = self.records.receive_nowait()
+            except trio.WouldBlock:
+                return
+            self._batch.append(record)
+
+    async def _write(self) -> None:
+        lost = False
+        while True:
+            try:
+                await self.store.append(self._batch)
+            except StoreUnreachable as error:
+                if not lost:
+                    lost = True
+                    self.log.error("store_lost", what=str(error))
+                    await self.inbox.send(StoreLost(str(error)))
+                await trio.sleep(RETRY_S)
+                continue
+            break
+        for record in self._batch:
+            if isinstance(record, Alert):
+                self.log.warning("alert", level=record.level, key=record.key, text=record.text)
+        self.written += len(self._batch)
+        self._batch.clear()
+        if lost:
+            await self.inbox.send(StoreFound())
+
+    async def _tidy(self) -> None:
+        while True:
+            await self.store.keep_tidy(now_ns=self.clock.now_ns(), retention_days=self.retention_days)
+            await trio.sleep(TIDY_EVERY_S)
+
+    async def flush(self) -> None:
+        """Write everything that is queued: the last act before the store is closed.
+
+        Raises:
+            StoreUnreachable: it could not be written.
+        """
+        while True:
+            self._drain()
+            if not self._batch:
+                return
+            await self.store.append(self._batch)
+            self.written += len(self._batch)
+            self._batch.clear()

@@ -1,0 +1,49 @@
+"""Cancelling one order until the venue says that it is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from dnbot.domain.errors import VenueUnreachable
+from dnbot.domain.order import OrderReport, OrderStatus
+from dnbot.ports.limiter import Priority
+from dnbot.tasks.link import Line, as_error
+from dnbot.venues.wire import PrivateCodec, Refused
+
+CANCEL_TRIES_MAX = 5
+CANCEL_PAUSE_S = 0.2
+CANCEL_DEADLINE_S = 2.0
+
+
+async def cancel_until_gone(
+    codec: PrivateCodec, line: Line, venue_order_id: str, tell: Callable[[OrderReport], Awaitable[None]]
+) -> None:
+    """Cancel, then read the order: "unknown" and "too late" are never taken as "cancelled without fills".
+
+    Raises:
+        VenueError: it is still open, or nothing certain could be learned, after several tries.
+    """
+    for _ in range(CANCEL_TRIES_MAX):
+        reply = await line.ask(
+            codec.cancel_request(venue_order_id, line.venue_now_ms()),
+            priority=Priority.RESERVED, deadline_s=CANCEL_DEADLINE_S,
+        )
+        trouble = codec.trouble(reply)
+        if isinstance(trouble, Refused) and not trouble.unknown_order:
+            raise as_error(line.venue, trouble)
+        after = await line.ask(
+            codec.order_request(venue_order_id, line.venue_now_ms()),
+            priority=Priority.RESERVED, deadline_s=CANCEL_DEADLINE_S,
+        )
+        doubt = codec.trouble(after)
+        if doubt is None:
+            report = codec.order(after)
+            await tell(report)
+            if report.status is not OrderStatus.OPEN:
+                return
+        elif isinstance(doubt, Refused) and doubt.unknown_order:
+            return  # a zero-fill cancel may vanish from the venue's memory; the account read is the judge
+        await trio.sleep(CANCEL_PAUSE_S)
+    raise VenueUnreachable(line.venue.value, f"order {venue_order_id} could not be seen cancelled")

@@ -1,0 +1,85 @@
+"""One venue's REST as tasks use it: budgets, deadlines, corrected clocks, and honest outcomes."""
+
+from __future__ import annotations
+
+import attrs
+
+from dnbot.domain.errors import AuthenticationFailed, RequestAmbiguous, VenueRefused, VenueThrottled, VenueUnreachable
+from dnbot.domain.instrument import Venue
+from dnbot.ports.clock import VenueClock
+from dnbot.ports.http import HttpClient
+from dnbot.ports.limiter import Priority, RateLimiter
+from dnbot.venues.wire import AskedTooOften, PrivateCodec, PublicCodec, Refused, Reply, Request, RequestClass, Trouble
+
+READ_DEADLINE_S = 5.0
+THROTTLE_PAUSE_S = 1.0
+
+
+@attrs.frozen
+class Line:
+    """HTTP clients and budgets of one venue and one domain. Orders and ways out have connections of their own."""
+
+    venue: Venue
+    clients: dict[RequestClass, HttpClient]
+    budgets: dict[RequestClass, RateLimiter]
+    clock: VenueClock
+
+    async def ask(self, request: Request, *, priority: Priority = Priority.NORMAL, deadline_s: float) -> Reply:
+        """Send one request within its budget and return the reply, whatever its status.
+
+        Raises:
+            RequestNotSent, RequestAmbiguous: as `HttpClient.request`.
+        """
+        await self.budgets[request.budget].acquire(priority, request.weight)
+        # What leads out (hedges, unwinds, cancels) never queues behind an entry: it has a connection of its own.
+        way_out = priority is Priority.RESERVED and RequestClass.CANCEL in self.clients
+        client = self.clients[RequestClass.CANCEL if way_out else request.budget]
+        answer = await client.request(
+            request.method, request.target, dict(request.headers), request.body, deadline_s=deadline_s
+        )
+        return Reply(status=answer.status, headers={k.lower(): v for k, v in answer.headers.items()}, body=answer.body)
+
+    async def read(self, codec: PublicCodec | PrivateCodec, request: Request) -> Reply:
+        """A read that must succeed.
+
+        Raises:
+            VenueThrottled, AuthenticationFailed, VenueRefused, VenueUnreachable: what kind of no it was.
+        """
+        reply = await self.ask(request, deadline_s=READ_DEADLINE_S)
+        trouble = codec.trouble(reply)
+        if trouble is not None:
+            self.note(trouble, request.budget)
+            raise as_error(self.venue, trouble)
+        return reply
+
+    def note(self, trouble: Trouble, budget: RequestClass) -> None:
+        """Let a rate refusal pause its budget."""
+        if isinstance(trouble, AskedTooOften):
+            self.budgets[budget].penalise(trouble.retry_after_s or THROTTLE_PAUSE_S)
+
+    async def measure_clock(self, codec: PublicCodec) -> None:
+        """One sample of the venue's clock."""
+        sent_ns = self.clock.clock.now_ns()
+        reply = await self.read(codec, codec.server_time_request())
+        self.clock.observe(self.venue.value, sent_ns, codec.server_time_ms(reply), self.clock.clock.now_ns())
+
+    def venue_now_ms(self) -> int:
+        """The venue's time now.
+
+        Raises:
+            VenueUnreachable: its clock has not been measured.
+        """
+        now_ms = self.clock.now_ms(self.venue.value)
+        if now_ms is None:
+            raise VenueUnreachable(self.venue.value, "its clock has not been measured yet")
+        return now_ms
+
+
+def as_error(venue: Venue, trouble: Trouble) -> VenueThrottled | VenueRefused | VenueUnreachable:
+    """The error that says the same as a codec's verdict."""
+    if isinstance(trouble, AskedTooOften):
+        return VenueThrottled(venue.value, trouble.text, trouble.retry_after_s)
+    if isinstance(trouble, Refused):
+        kind = AuthenticationFailed if trouble.authentication else VenueRefused
+        return kind(venue.value, trouble.code, trouble.text)
+    return RequestAmbiguous(venue.value, trouble.text)

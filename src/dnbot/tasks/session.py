@@ -1,0 +1,203 @@
+"""The private domain of one venue: who we are, the private stream, its key, and the venue's clock.
+
+Nothing is replayed by a venue after a gap: each connection ends in `SessionUp`, and the machine then reads everything.
+"""
+
+from __future__ import annotations
+
+import attrs
+import trio
+
+from dnbot.domain.account import AccountFacts, Balance, PositionReport
+from dnbot.domain.errors import VenueRefused, VenueUnreachable
+from dnbot.domain.instrument import FeeSchedule, Instrument, Venue
+from dnbot.domain.messages import (
+    BalanceChanged,
+    FillReported,
+    InboxEvent,
+    OrderReported,
+    PositionChanged,
+    SessionDown,
+    SessionUp,
+)
+from dnbot.ports.channels import Cell
+from dnbot.ports.log import EventLog
+from dnbot.ports.net import StreamOpener
+from dnbot.ports.websocket import WebSocket, open_websocket
+from dnbot.tasks.link import Line
+from dnbot.venues.wire import (
+    Capability,
+    FillNews,
+    OrderNews,
+    PrivateCodec,
+    PrivateMessage,
+    PublicCodec,
+    Subscribed,
+    SubscriptionRefused,
+    UnknownFrame,
+    UpgradeAhead,
+)
+
+SILENCE_S_MAX = 45.0  # a quiet account says nothing but pongs, and a pong comes at each ping
+SUBSCRIBE_S_MAX = 10.0
+LISTEN_KEY_RENEW_S = 20 * 60.0
+CLOCK_SAMPLES_FIRST = 3
+CLOCK_EVERY_S = 30.0
+FEES_EVERY_S = 3600.0
+FAREWELL_S = 2.0
+
+
+@attrs.define
+class Session:
+    """One venue's private task; `run` is supervised."""
+
+    codec: PrivateCodec
+    clock_codec: PublicCodec
+    line: Line
+    opener: StreamOpener
+    stream_url: str
+    inbox: trio.MemorySendChannel[InboxEvent]
+    instrument: Cell[Instrument]
+    fees: Cell[FeeSchedule]
+    log: EventLog
+    leverage: int
+    margin_mode: str
+    unknown: int = 0
+    connects: int = 0
+
+    @property
+    def venue(self) -> Venue:
+        """Whose account this is."""
+        return self.codec.venue
+
+    async def run(self) -> None:
+        """Never returns while healthy.
+
+        Raises:
+            VenueUnreachable, VenueRefused, AuthenticationFailed, FrameUnreadable: the session must be opened anew.
+        """
+        self.codec.learn_instrument(await self.instrument.first())
+        for _ in range(CLOCK_SAMPLES_FIRST):
+            await self.line.measure_clock(self.clock_codec)
+        facts = await self._facts()
+        fees = await self._read_fees()
+        listen_key = await self._listen_key()
+        try:
+            await self._stream(facts, fees, listen_key)
+        finally:
+            with trio.move_on_after(FAREWELL_S, shield=True):
+                await self.inbox.send(SessionDown(venue=self.venue, why="the private stream ended"))
+                await self._drop_listen_key(listen_key)
+
+    async def _stream(self, facts: AccountFacts, fees: FeeSchedule, listen_key: str) -> None:
+        url = self.stream_url + self.codec.stream_target(listen_key)
+        async with open_websocket(
+            self.opener, url, venue=self.venue.value, silence_s_max=SILENCE_S_MAX,
+            extra_headers=self.codec.stream_headers(),
+        ) as socket, trio.open_nursery() as nursery:
+            await self._subscribe(socket, facts.user_id)
+            self.connects += 1
+            await self.inbox.send(SessionUp(venue=self.venue, facts=facts, fees=fees))
+            nursery.start_soon(self._ping, socket, name=f"ping:{self.venue.value}")
+            nursery.start_soon(self._watch_clock, name=f"clock:{self.venue.value}")
+            nursery.start_soon(self._watch_fees, name=f"fees:{self.venue.value}")
+            if listen_key:
+                nursery.start_soon(self._renew, listen_key, name=f"listen-key:{self.venue.value}")
+            while True:
+                await self._handle(self.codec.decode(await socket.receive()))
+
+    async def _subscribe(self, socket: WebSocket, user_id: str) -> None:
+        frames = self.codec.subscribe_frames(self.line.venue_now_ms() // 1000, user_id)
+        for frame in frames:
+            await socket.send(frame)
+        waiting = len(frames)
+        with trio.move_on_after(SUBSCRIBE_S_MAX):
+            while waiting > 0:
+                messages = self.codec.decode(await socket.receive())
+                waiting -= sum(isinstance(message, Subscribed) for message in messages)
+                await self._handle(messages)
+        if waiting > 0:
+            raise VenueUnreachable(self.venue.value, f"{waiting} subscriptions were not acknowledged")
+
+    async def _handle(self, messages: tuple[PrivateMessage, ...]) -> None:
+        """Private events are never dropped: a full inbox makes this socket wait."""
+        for message in messages:
+            match message:
+                case OrderNews(report=report):
+                    await self.inbox.send(OrderReported(report))
+                case FillNews(fill=fill):
+                    await self.inbox.send(FillReported(fill))
+                case Balance():
+                    await self.inbox.send(BalanceChanged(message, trio.current_time()))
+                case PositionReport():
+                    await self.inbox.send(PositionChanged(message, trio.current_time()))
+                case SubscriptionRefused(channel=channel, text=text):
+                    raise VenueRefused(self.venue.value, channel, text)
+                case UpgradeAhead(text=text):
+                    raise VenueUnreachable(self.venue.value, f"the venue announces maintenance: {text}")
+                case UnknownFrame(text=text):
+                    self.unknown += 1
+                    self.log.warning("unknown_private_frame", venue=self.venue.value, text=text[:200])
+                case _:
+                    pass
+
+    # --- reads at start -----------------------------------------------------------------------------------------------
+    async def _facts(self) -> AccountFacts:
+        requests = self.codec.facts_requests(self.line.venue_now_ms())
+        facts = self.codec.facts([await self.line.ask(request, deadline_s=5.0) for request in requests])
+        for warning in facts.warnings:
+            self.log.warning("account", venue=self.venue.value, what=warning)
+        if Capability.POSITION in self.codec.capabilities and facts.problem is None:
+            await self._set_leverage()
+        return facts
+
+    async def _set_leverage(self) -> None:
+        for request in self.codec.leverage_requests(self.line.venue_now_ms(), self.leverage, self.margin_mode):
+            await self.line.read(self.codec, request)
+
+    async def _read_fees(self) -> FeeSchedule:
+        requests = self.codec.fees_requests(self.line.venue_now_ms())
+        fees = self.codec.fees([await self.line.read(self.codec, request) for request in requests])
+        self.fees.put(fees)
+        return fees
+
+    async def _listen_key(self) -> str:
+        if Capability.LISTEN_KEY not in self.codec.capabilities:
+            return ""
+        return self.codec.listen_key(
+            await self.line.read(self.codec, self.codec.listen_key_request(self.line.venue_now_ms()))
+        )
+
+    async def _drop_listen_key(self, listen_key: str) -> None:
+        if not listen_key:
+            return
+        try:
+            now_ms = self.line.venue_now_ms()
+            await self.line.read(self.codec, self.codec.drop_listen_key_request(listen_key, now_ms))
+        except (VenueUnreachable, VenueRefused) as error:
+            self.log.warning("listen_key_kept", venue=self.venue.value, what=str(error))
+
+    # --- while it lives -----------------------------------------------------------------------------------------------
+    async def _ping(self, socket: WebSocket) -> None:
+        while True:
+            await trio.sleep(self.codec.ping_interval_s)
+            await socket.send(self.codec.ping_frame(self.line.venue_now_ms() // 1000))
+
+    async def _renew(self, listen_key: str) -> None:
+        while True:
+            await trio.sleep(LISTEN_KEY_RENEW_S)
+            now_ms = self.line.venue_now_ms()
+            await self.line.read(self.codec, self.codec.renew_listen_key_request(listen_key, now_ms))
+
+    async def _watch_clock(self) -> None:
+        while True:
+            await trio.sleep(CLOCK_EVERY_S)
+            await self.line.measure_clock(self.clock_codec)
+
+    async def _watch_fees(self) -> None:
+        while True:
+            await trio.sleep(FEES_EVERY_S)
+            before = self.fees.value
+            after = await self._read_fees()
+            if before != after:
+                self.log.info("fees_changed", venue=self.venue.value, maker=str(after.maker), taker=str(after.taker))

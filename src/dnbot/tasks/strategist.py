@@ -1,0 +1,120 @@
+"""The machine's inbox: take an event, step, send commands and records. It never waits for anyone but its inbox.
+
+The periodic Tick comes at least every 100 ms. Sends are without waiting: a full desk is a bug, full records a fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+import trio
+
+from dnbot.domain.errors import InvariantBroken, StoreUnreachable
+from dnbot.domain.instrument import Venue
+from dnbot.domain.messages import (
+    CancelAll,
+    CancelOrder,
+    Command,
+    ExecutePair,
+    InboxEvent,
+    PlaceOrder,
+    ReadAccount,
+    Record,
+    ResolveOrder,
+    Tick,
+)
+from dnbot.ports.channels import Channels
+from dnbot.ports.clock import Clock
+from dnbot.ports.log import EventLog
+from dnbot.strategy.context import StrategyContext
+from dnbot.strategy.machine import step
+from dnbot.strategy.states import StrategyState
+from dnbot.tasks.gatekeeper import Gatekeeper
+
+TICK_S = 0.1
+VIEW_S = 0.25
+
+
+@attrs.define
+class Strategist:
+    """`run` is supervised. The context lives here and survives a restart of the task."""
+
+    channels: Channels
+    gate: Gatekeeper
+    clock: Clock
+    log: EventLog
+    context: StrategyContext
+    publish: Callable[[StrategyContext], None]
+    """Shows the newest context to whoever watches, at most four times a second."""
+    finished: trio.Event = attrs.field(factory=trio.Event)
+    _ticked_s: float = attrs.field(default=float("-inf"), init=False)
+    _shown_s: float = attrs.field(default=float("-inf"), init=False)
+
+    async def run(self) -> None:
+        """Until the machine says that everything is done."""
+        self.gate.context = self.context
+        while self.context.exit_code is None:
+            event = await self._next()
+            if not isinstance(event, Tick):
+                # Facts are folded at the time they are seen: the clock goes first, in the same turn.
+                self._take(self._now())
+            self._take(event)
+        self.publish(self.context)
+        self.finished.set()
+        await trio.sleep_forever()
+
+    async def _next(self) -> InboxEvent:
+        due_s = self._ticked_s + TICK_S
+        with trio.move_on_at(due_s):
+            return await self.channels.inbox.receive.receive()
+        return self._now()
+
+    def _now(self) -> Tick:
+        self._ticked_s = trio.current_time()
+        return Tick(self.clock.now_ns(), self._ticked_s)
+
+    def _take(self, event: InboxEvent) -> None:
+        before = self.context.current_state
+        result = step(self.context, event)
+        self.context = result.context
+        self.gate.context = result.context
+        for record in result.records:
+            self._record(record)
+        for command in result.commands:
+            self._command(command)
+        if before is not self.context.current_state:
+            self._tell_state(before)
+        if self.context.now_s - self._shown_s >= VIEW_S:
+            self._shown_s = self.context.now_s
+            self.publish(self.context)
+
+    def _tell_state(self, before: StrategyState) -> None:
+        self.log.info("state", before=before.name, after=self.context.current_state.name)
+
+    def _record(self, record: Record) -> None:
+        try:
+            self.channels.records.send.send_nowait(record)
+        except trio.WouldBlock:
+            raise StoreUnreachable("records pile up faster than the database takes them") from None
+
+    def _command(self, command: Command) -> None:
+        try:
+            if isinstance(command, ExecutePair):
+                self.channels.executions.send.send_nowait(command)
+            else:
+                self.channels.orders[_venue_of(command)].send.send_nowait(command)
+        except trio.WouldBlock:
+            if isinstance(command, ResolveOrder):
+                return  # asked again within a second
+            raise InvariantBroken(f"a queue of orders is full at {command}") from None
+
+
+def _venue_of(command: Command) -> Venue:
+    match command:
+        case PlaceOrder(intent=intent) | ResolveOrder(intent=intent):
+            return intent.venue
+        case CancelOrder(venue=venue) | CancelAll(venue=venue) | ReadAccount(venue=venue):
+            return venue
+        case ExecutePair():
+            raise InvariantBroken("a pair goes to execution, not to a desk")
