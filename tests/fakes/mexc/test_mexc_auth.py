@@ -13,7 +13,7 @@ from dnbot.fakes.mexc_auth import (
     signature_of,
     signed_text,
 )
-from dnbot.fakes.mexc_errors import MexcRefusal
+from dnbot.fakes.mexc_errors import MexcRefusal, refusals
 
 SECRET = "45d0b3c26f2644f19bfb98b07741b2f5"
 ACCOUNT = Signed("mx0aBYs33eIilxBWC5", SECRET)
@@ -129,8 +129,6 @@ def test_content_types(sent: str, strict: bool, accepted: bool) -> None:
 
 def test_key_order_of_order_not_found() -> None:
     """The body of -2013 carries msg first and a null _extend; 7307xx codes are strings."""
-    from dnbot.fakes.mexc_errors import refusals
-
     assert refusals.no_such_order().body() == b'{"msg":"Order does not exist.","code":-2013,"_extend":null}'
     assert refusals.cancel_unknown().body() == b'{"code":-2011,"msg":"Unknown order sent."}'
     assert refusals.listen_key().body() == b'{"code":"730708","msg":"listen key information error"}'
