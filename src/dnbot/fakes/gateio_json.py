@@ -53,8 +53,3 @@ def microseconds(time_ns: int) -> int:
 def seconds_with_ms(time_ns: int) -> Decimal:
     """Unix seconds with three decimals as a JSON number: how futures endpoints write times."""
     return Decimal(milliseconds(time_ns)).scaleb(-3)
-
-
-def ms_with_us_text(time_ns: int) -> str:
-    """Unix milliseconds with a microsecond fraction as text: spot trades' `create_time_ms`."""
-    return f"{time_ns // NS_PER_MS}.{time_ns % NS_PER_MS // 1000:03d}000"

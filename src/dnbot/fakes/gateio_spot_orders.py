@@ -15,7 +15,6 @@ from . import gateio_errors as errors
 from .gateio_context import GateContext
 from .gateio_errors import GateError
 from .gateio_http import as_decimal
-from .instruments import Instrument
 from .records import GATE_SPOT, OrderRequest, OrderState, Refusal, RefusalKind, Side
 
 TEXT = re.compile(r"t-[0-9A-Za-z_.\-]{1,28}")
@@ -180,9 +179,6 @@ class SpotOrders:
             and wanted in (None, order.side)
             and from_s * 1000 <= order.finish_ms <= to_s * 1000 + 999
         ]
-
-    def market_of(self, order: OrderState) -> Instrument:
-        return self.context.market_of(order)
 
 
 def _optional_side(side: str) -> Side | None:
