@@ -93,7 +93,7 @@ def test_a_contract_never_touched_is_flat(codec: GateFuturesPrivate) -> None:
     dual = codec.trouble(reply('{"label":"POSITION_DUAL_MODE","message":"dual mode"}', 400))
     assert dual == Refused("POSITION_DUAL_MODE", "dual mode")
     flat = codec.position(reply(POSITION.replace('"size":-120', '"size":"0"').replace('"161000.4"', '"0"')))
-    assert (flat.base, flat.liquidation_price) == (0, None)
+    assert (flat.base, flat.liquidation_price) == (D(0), None)
 
 
 @pytest.mark.parametrize("body", [POSITION.replace('"single"', '"dual_long"'), POSITION.replace('"size":-120,', ""),

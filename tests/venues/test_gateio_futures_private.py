@@ -175,7 +175,7 @@ def test_a_created_order_is_reported(codec: GateFuturesPrivate) -> None:
     assert codec.order(reply(REST_ORDER)) == told
     assert codec.orders(reply(f"[{REST_ORDER}]")) == (told,)
     bare = codec.placed(reply('{"id":58828270139457759,"text":"t-dnb-1-2","amend_text":"-"}', 201), intent())
-    assert (bare.venue_order_id, bare.status, bare.filled) == ("58828270139457759", OrderStatus.OPEN, 0)
+    assert (bare.venue_order_id, bare.status, bare.filled) == ("58828270139457759", OrderStatus.OPEN, D(0))
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_absent_limits_of_a_pair_are_no_limits(spot: GateSpotPublic) -> None:
     """Older pairs leave minima and maxima out or null."""
     body = '{"id":"BTC_USDT","amount_precision":4,"precision":2,"trade_status":"tradable","max_base_amount":null}'
     told = spot.instrument([reply(body)])
-    assert (told.min_quantity, told.max_quantity, told.min_notional, told.max_notional) == (0, None, 0, None)
+    assert (told.min_quantity, told.max_quantity, told.min_notional, told.max_notional) == (D(0), None, D(0), None)
 
 
 @pytest.mark.parametrize("status", ["untradable", "buyable", "sellable", "anything_new"])

@@ -89,10 +89,10 @@ def test_instruments_of_the_samples() -> None:
     """A pair, a contract, and a contract with fractional sizes."""
     pair = one_of(answer(SPOT / "ExchangeData" / "GetSymbols.txt"))
     told = GateSpotPublic(Symbol("ETH", "USDT")).instrument([pair])
-    assert (told.lot_size, told.tick_size, told.min_notional) == (D("0.001"), D("0.000001"), 1)
+    assert (told.lot_size, told.tick_size, told.min_notional) == (D("0.001"), D("0.000001"), D(1))
     fractional = one_of(answer(FUTURES / "ExchangeData" / "GetContracts.txt"))
     told = GateFuturesPublic(Symbol("LAB", "USDT")).instrument([fractional])
-    assert (told.lot_size, told.min_quantity, told.max_quantity) == (100, 100, 120_000)
+    assert (told.lot_size, told.min_quantity, told.max_quantity) == (D(100), D(100), D(120_000))
 
 
 def test_books_of_the_samples() -> None:
@@ -115,7 +115,7 @@ def test_spot_orders_of_the_samples(name: str) -> None:
 def test_perpetual_orders_of_the_samples(name: str) -> None:
     """A finished order with everything left is cancelled."""
     told = futures("BTC").order(answer(FUTURES / "Trading" / f"{name}.txt"))
-    assert (told.status, told.filled, told.quantity) == (OrderStatus.CANCELLED, 0, D("0.6024"))
+    assert (told.status, told.filled, told.quantity) == (OrderStatus.CANCELLED, D(0), D("0.6024"))
 
 
 def test_lists_of_the_samples() -> None:

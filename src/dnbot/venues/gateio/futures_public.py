@@ -22,10 +22,10 @@ from dnbot.venues.gateio.futures_shapes import (
     ContractTicker,
     FuturesBook,
     FuturesBookUpdate,
-    FuturesLevel,
     FuturesTrade,
 )
-from dnbot.venues.gateio.literals import decimal_of, epoch_ms_of, given, readable, whole_of
+from dnbot.venues.gateio.levels import objects_of
+from dnbot.venues.gateio.literals import Literal, decimal_of, epoch_ms_of, given, readable, whole_of
 from dnbot.venues.gateio.rest import REST_PREFIX, SIZE_DECIMAL, PublicRest
 from dnbot.venues.gateio.spot_public import BOOK_INTERVAL, BOOK_LEVELS, top_of
 from dnbot.venues.gateio.spot_shapes import ServerTime, Top
@@ -170,13 +170,13 @@ class GateFuturesPublic:
         """None for a success; otherwise what kind of no."""
         return trouble_of(reply)
 
-    def _base(self, contracts: Decimal) -> Decimal:
+    def _learned(self) -> Decimal:
         if self._multiplier is None:
             raise InvariantBroken(f"{self.contract}: read the instrument before any book or trade")
-        return contracts * self._multiplier
+        return self._multiplier
 
-    def _levels(self, rows: list[FuturesLevel]) -> tuple[Level, ...]:
-        return tuple((decimal_of(row.p), self._base(decimal_of(row.s))) for row in rows)
+    def _levels(self, side: Literal) -> tuple[Level, ...]:
+        return objects_of(side, self._learned())
 
     def _read_update(self, envelope: Envelope) -> tuple[PublicMessage, ...]:
         update = _update(envelope.result)
@@ -208,7 +208,7 @@ class GateFuturesPublic:
             return UnknownFrame(f"{envelope.channel} {row.contract}")
         size = decimal_of(row.size)
         at_ms = epoch_ms_of(row.create_time_ms, row.create_time, envelope.time_ms, envelope.time)
-        return PublicTrade(self.venue, decimal_of(row.price), self._base(abs(size)), size > 0, at_ms)
+        return PublicTrade(self.venue, decimal_of(row.price), abs(size) * self._learned(), size > 0, at_ms)
 
     def _read_tickers(self, envelope: Envelope) -> tuple[PublicMessage, ...]:
         return tuple(word for row in _tickers(envelope.result) for word in self._ticker(row, envelope))

@@ -28,19 +28,12 @@ class Contract(msgspec.Struct):
     enable_decimal: bool = False
 
 
-class FuturesLevel(msgspec.Struct):
-    """One book level: price and contracts."""
-
-    p: Literal
-    s: Literal
-
-
 class FuturesBook(msgspec.Struct):
     """GET /futures/usdt/order_book with ids; times in seconds with a fraction."""
 
     id: Literal
-    asks: list[FuturesLevel]
-    bids: list[FuturesLevel]
+    asks: Literal
+    bids: Literal
     current: Literal = ABSENT
     update: Literal = ABSENT
 
@@ -50,8 +43,8 @@ class FuturesBookUpdate(msgspec.Struct):
 
     s: str
     u: Literal
-    b: list[FuturesLevel] = []
-    a: list[FuturesLevel] = []
+    b: Literal = ABSENT
+    a: Literal = ABSENT
     first: Literal = msgspec.field(name="U", default=ABSENT)
     t: Literal = ABSENT
     full: bool = False

@@ -15,7 +15,7 @@ import msgspec
 
 from dnbot.domain.errors import FrameUnreadable
 from dnbot.domain.instrument import Venue
-from dnbot.domain.units import ZERO, parse_decimal
+from dnbot.domain.units import DIGITS_MAX, ZERO, parse_decimal
 
 Literal = msgspec.Raw
 """A JSON number or string, unread."""
@@ -24,6 +24,8 @@ ABSENT = msgspec.Raw()
 
 _MS_FROM = Decimal(100_000_000_000)
 """Epoch numbers from here on are milliseconds: as seconds they would lie beyond the year 5000."""
+_MS_DIGITS = 13
+"""Whole milliseconds from 2001 to 2286."""
 _EMPTY = frozenset({b"", b"null", b'""'})
 
 
@@ -38,7 +40,8 @@ def readable(venue: Venue, what: str, raw: bytes | str) -> Iterator[None]:
 
 def given(raw: Literal) -> bool:
     """Whether the field is there and is neither null nor an empty string."""
-    return bytes(raw) not in _EMPTY
+    literal = bytes(raw)
+    return len(literal) > 4 or literal not in _EMPTY  # a whole result need not be hashed
 
 
 def text_of(raw: Literal) -> str:
@@ -66,6 +69,9 @@ def decimal_or(raw: Literal, default: Decimal = ZERO) -> Decimal:
 
 def whole_of(raw: Literal) -> int:
     """An integer; a fraction is refused."""
+    literal = bytes(raw)
+    if literal.isdigit() and len(literal) <= DIGITS_MAX:
+        return int(literal)
     value = decimal_of(raw)
     if value != value.to_integral_value():
         raise ValueError(f"not a whole number: {value}")
@@ -87,6 +93,9 @@ def id_of(raw: Literal) -> str:
 
 def epoch_ms_of(*candidates: Literal) -> int:
     """Milliseconds from the first time that is given, in seconds or milliseconds with any fraction; 0 when none is."""
+    first = bytes(candidates[0])
+    if len(first) == _MS_DIGITS and first.isdigit():  # what nearly every frame carries
+        return int(first)
     return epoch_ns_of(*candidates) // 1_000_000
 
 

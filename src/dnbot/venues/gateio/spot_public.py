@@ -11,12 +11,13 @@ from decimal import Decimal
 
 import msgspec
 
-from dnbot.domain.book import BookDelta, BookSnapshot, Level
+from dnbot.domain.book import BookDelta, BookSnapshot
 from dnbot.domain.instrument import Instrument, Symbol, Venue
 from dnbot.domain.order import Side
 from dnbot.domain.units import ZERO
 from dnbot.venues.gateio.envelope import PING_INTERVAL_S, Envelope, ping, subscription
 from dnbot.venues.gateio.errors import trouble_of
+from dnbot.venues.gateio.levels import pairs_of
 from dnbot.venues.gateio.literals import (
     Literal,
     decimal_of,
@@ -28,7 +29,7 @@ from dnbot.venues.gateio.literals import (
     whole_or,
 )
 from dnbot.venues.gateio.rest import REST_PREFIX, PublicRest
-from dnbot.venues.gateio.spot_shapes import Book, BookUpdate, LevelPair, Pair, PairTicker, ServerTime, Top, Trade
+from dnbot.venues.gateio.spot_shapes import Book, BookUpdate, Pair, PairTicker, ServerTime, Top, Trade
 from dnbot.venues.gateio.stream import Reader, ascii_pair, read_frame
 from dnbot.venues.wire import BookTop, Delta, PublicMessage, PublicTrade, Reply, Request, Ticker, Trouble, UnknownFrame
 
@@ -116,8 +117,8 @@ class GateSpotPublic:
             return BookSnapshot(
                 venue=self.venue,
                 update_id=whole_of(book.id),
-                bids=_levels(book.bids),
-                asks=_levels(book.asks),
+                bids=pairs_of(book.bids),
+                asks=pairs_of(book.asks),
                 at_ms=epoch_ms_of(book.update, book.current),
             )
 
@@ -160,8 +161,8 @@ class GateSpotPublic:
             venue=self.venue,
             first_id=last if update.full and not given(update.first) else whole_of(update.first),
             last_id=last,
-            bids=_levels(update.b),
-            asks=_levels(update.a),
+            bids=pairs_of(update.b),
+            asks=pairs_of(update.a),
             at_ms=epoch_ms_of(update.t, envelope.time_ms, envelope.time),
             full=update.full,
         )
@@ -202,10 +203,6 @@ def top_of(venue: Venue, top: Top, envelope: Envelope) -> BookTop:
 def _side(price: Literal) -> Decimal | None:
     value = decimal_or(price)
     return value if value > 0 else None
-
-
-def _levels(rows: list[LevelPair]) -> tuple[Level, ...]:
-    return tuple((decimal_of(price), decimal_of(amount)) for price, amount in rows)
 
 
 def _limit(raw: Literal) -> Decimal | None:

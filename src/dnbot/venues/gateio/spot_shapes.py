@@ -31,16 +31,12 @@ class ServerTime(msgspec.Struct):
     server_time: Literal
 
 
-LevelPair = tuple[Literal, Literal]
-"""[price, amount]"""
-
-
 class Book(msgspec.Struct):
     """GET /spot/order_book with ids; times in milliseconds."""
 
     id: Literal
-    asks: list[LevelPair]
-    bids: list[LevelPair]
+    asks: Literal
+    bids: Literal
     current: Literal = ABSENT
     update: Literal = ABSENT
 
@@ -50,8 +46,8 @@ class BookUpdate(msgspec.Struct):
 
     s: str
     u: Literal
-    b: list[LevelPair] = []
-    a: list[LevelPair] = []
+    b: Literal = ABSENT
+    a: Literal = ABSENT
     first: Literal = msgspec.field(name="U", default=ABSENT)
     t: Literal = ABSENT
     full: bool = False

@@ -24,15 +24,13 @@ def read_frame(
     """
     with readable(venue, "stream frame", frame):
         envelope = open_frame(frame)
+        reader = readers.get(envelope.channel or "")
+        if reader is not None and envelope.event == "update" and not given(envelope.error):
+            return reader(envelope)
         if read_reply is not None and given(envelope.header):
             return read_reply(envelope)
         told = control_message(envelope)
-        if told is not None:
-            return (told,)
-        reader = readers.get(envelope.channel or "")
-        if reader is None:
-            return (UnknownFrame(f"{envelope.channel} {envelope.event}"),)
-        return reader(envelope)
+        return (told if told is not None else UnknownFrame(f"{envelope.channel} {envelope.event}"),)
 
 
 def ascii_pair(base: str, quote: str) -> str:
