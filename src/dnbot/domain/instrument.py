@@ -70,7 +70,8 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     def to_contracts(self, quantity: Decimal) -> Contracts:
         """Base units to contracts, exactly; raises ValueError off the contract grid."""
         if not is_multiple(quantity, self.lot_size):
-            raise ValueError(f"{quantity} is not a multiple of {self.lot_size} {self.symbol.base} on {self.venue.value}")
+            unit = f"{self.lot_size} {self.symbol.base}"
+            raise ValueError(f"{quantity} is not a multiple of {unit} on {self.venue.value}")
         return Contracts(divide(quantity, self.multiplier))
 
     def to_base(self, contracts: Decimal) -> Quantity:

@@ -268,7 +268,8 @@ def book_fill(portfolio: Portfolio, fill: Fill, *, fee_price: Decimal | None = N
         fills=told.fills + 1,
         turnover_quote=told.turnover_quote + fill.value,
     )
-    moved = fill.quantity - (fill.fee if _fee_is_base(fill) and fill.side is Side.BUY else ZERO)
+    # A fee in base makes a buy deliver less and a sell take more; its worth is among the fees.
+    moved = fill.quantity - (fill.fee * fill.side.sign if _fee_is_base(fill) else ZERO)
     return with_leg(told, Leg(fill.venue, fill.side, moved, fill.price), fill.traded_at_ns)
 
 
