@@ -14,6 +14,7 @@ from . import mexc_shapes as shapes
 from .checks import check
 from .instruments import Instrument
 from .mexc_errors import MexcRefusal, refusals
+from .mexc_numbers import whole_second_ms
 from .mexc_venue import Call, MexcVenue, Route
 from .records import MEXC_SPOT, OrderRequest, OrderState, Refusal, RefusalKind, Side, TimeInForce
 
@@ -21,6 +22,7 @@ __all__ = ["ORDER_ROUTES"]
 
 _DAY_MS: Final = 86_400_000
 _BATCH_MAX: Final = 20
+_TRADES_MAX: Final = 100
 _SYMBOLS_MAX: Final = 5
 _TIMES_IN_FORCE: Final[dict[str, TimeInForce]] = {
     "LIMIT": "gtc",
@@ -238,7 +240,7 @@ def query_all_orders(venue: MexcVenue, call: Call) -> Any:
         raise refusals.history_too_old("Only supports querying the data of the last 7 days")
     limit = call.integer("limit", 500, 1000)
     orders = venue.exchange.orders(MEXC_SPOT, call.uid, instrument.symbol)
-    chosen = [order for order in reversed(orders) if start_ms <= order.create_ms <= end_ms]
+    chosen = [order for order in reversed(orders) if _inside(order.create_ms, start_ms, end_ms)]
     return [shapes.order(order, instrument) for order in _visible(venue, call, chosen)[:limit]]
 
 
@@ -248,10 +250,16 @@ def query_trades(venue: MexcVenue, call: Call) -> Any:
     start_ms, end_ms = call.integer("startTime", 0), call.integer("endTime", call.now_ms)
     if start_ms and start_ms < call.now_ms - 31 * _DAY_MS:
         raise refusals.history_too_old("Only supports querying the data of the last month")
-    limit, end_ms = call.integer("limit", 100, 1000), min(end_ms, call.now_ms - venue.faults.trades_lag_ms)
+    limit, seen_ms = call.integer("limit", _TRADES_MAX, _TRADES_MAX), call.now_ms - venue.faults.trades_lag_ms
     trades = venue.exchange.trades(MEXC_SPOT, call.uid, instrument.symbol, call.text("orderId") or None)
-    chosen = [trade for trade in reversed(trades) if start_ms <= trade.time_ms <= end_ms]
+    chosen = [t for t in reversed(trades) if t.time_ms <= seen_ms and _inside(t.time_ms, start_ms, end_ms)]
     return [shapes.user_trade(trade, instrument) for trade in chosen[:limit]]
+
+
+def _inside(time_ms: int, start_ms: int, end_ms: int) -> bool:
+    """Whether the time, or the whole second it is shown as, lies in the window (which of them counts is unknown)."""
+    shown_ms = whole_second_ms(time_ms)
+    return max(time_ms, shown_ms) >= start_ms and min(time_ms, shown_ms) <= end_ms
 
 
 _ORDER = {"orders": 1, "user": 1}
