@@ -222,8 +222,6 @@ AMOUNTS = st.decimals(min_value=0, max_value=10**6, places=8)
 
 @given(total=AMOUNTS, locked=AMOUNTS, change=AMOUNTS, locked_change=AMOUNTS)
 def test_balance_is_total_less_locked(total: Decimal, locked: Decimal, change: Decimal, locked_change: Decimal) -> None:
-    total: Decimal, locked: Decimal, change: Decimal, locked_change: Decimal
-) -> None:
     """balanceAmount is what is available after the change, and its delta is the change of that."""
     event = BalanceChange("u", MEXC_SPOT, "USDT", "order_match", change, -locked_change, total, locked, 1)
     frame = account_frame(event)
