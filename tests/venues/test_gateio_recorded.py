@@ -21,7 +21,10 @@ RECORDED = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "rec
 pytestmark = pytest.mark.skipif(not RECORDED.is_dir(), reason="shared data absent")
 
 LINE = re.compile(r"(?P<head>\S+?)(?: -> (?P<at>[\d.]+))?: (?P<body>.*)\Z", re.DOTALL)
-CODECS: dict[str, type[GateSpotPublic] | type[GateFuturesPublic]] = {"GATEIO": GateSpotPublic, "GATEIO_FUTURES": GateFuturesPublic}
+CODECS: dict[str, type[GateSpotPublic] | type[GateFuturesPublic]] = {
+    "GATEIO": GateSpotPublic,
+    "GATEIO_FUTURES": GateFuturesPublic,
+}
 VENUES = {"GATEIO": Venue.GATE_SPOT, "GATEIO_FUTURES": Venue.GATE_FUTURES}
 UNMOVED = ["BTC_USDC", "DIA_USDT", "INK_USDT"]
 """Symbols whose recording holds no increment newer than their snapshot."""

@@ -80,12 +80,10 @@ class Wallet(msgspec.Struct):
     total: Literal
     available: Literal
     currency: str = "USDT"
-    user: Literal = ABSENT
     in_dual_mode: bool = False
     position_mode: str | None = None
     margin_mode: Literal = ABSENT
     margin_mode_name: str | None = None
-    update_time: Literal = ABSENT
 
 
 class WalletUpdate(msgspec.Struct):

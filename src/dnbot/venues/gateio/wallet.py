@@ -39,7 +39,8 @@ class WalletView:
         if wallet.currency.upper() != self.coin:
             raise ValueError(f"a wallet in {wallet.currency}, not in {self.coin}")
         total, available = decimal_of(wallet.total), decimal_of(wallet.available)
-        self._last = Balance(Venue.GATE_FUTURES, self.coin, total, available, epoch_ms_of(wallet.update_time))
+        # `update_time` is whole seconds of the last change: beside pushed milliseconds it would look older than it is.
+        self._last = Balance(Venue.GATE_FUTURES, self.coin, total, available)
         return self._last
 
     def pushed(self, row: WalletUpdate, at_ms: int) -> Balance | None:
