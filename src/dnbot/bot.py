@@ -257,7 +257,7 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
         desks=desks,
         executor=Executor(
             channels.executions.receive, {v: channels.orders[v].send for v in VENUES}, channels.inbox.send, gate,
-            parts.store, clock,
+            parts.store, clock, {venue: desk.line.create_wait_s for venue, desk in desks.items()},
         ),
         analyst=Analyst(
             channels.market.receive, channels.inbox.send, boards,

@@ -18,7 +18,7 @@ from dnbot.domain.units import PRECISION
 from dnbot.fakes.config import AccountConfig, FakesConfig
 from dnbot.lab.audit_check import check_audit
 from dnbot.operate.check import check_report
-from dnbot.operate.database import migrate_database, database_status
+from dnbot.operate.database import database_status, migrate_database
 from dnbot.operate.run import RunOptions, run_settings, state_dir
 from dnbot.operate.status import Status
 from dnbot.resources import config_dir

@@ -82,7 +82,7 @@ async def stage(config: FakesConfig | None = None, *, network_seed: int = 1) -> 
     log = EventLog(clock, [sink])
     world = build_world(config or FakesConfig(), FakeClock(SIMULATION_EPOCH_NS))
     async with trio.open_nursery() as nursery:
-        network = MemoryNetwork(nursery, random.Random(network_seed))  # noqa: S311 (a seeded simulation)
+        network = MemoryNetwork(nursery, random.Random(network_seed))
         world.listen(network)
         nursery.start_soon(world.run, name="world")
         try:

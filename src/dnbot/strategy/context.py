@@ -282,7 +282,8 @@ class StrategyContext(msgspec.Struct, frozen=True, kw_only=True):
             account.stream_up
             and account.facts is not None
             and account.facts.problem is None
-            and account.read_s > account.must_read_after_s
+            and account.read_s > 0
+            and account.read_s >= account.must_read_after_s
             and not account.differences
         )
 

@@ -14,7 +14,7 @@ import msgspec
 from dnbot.domain.book import Level, depth_within, walk
 from dnbot.domain.instrument import FeeSchedule, Instrument, Venue
 from dnbot.domain.market import MarketView
-from dnbot.domain.order import Side
+from dnbot.domain.order import OrderIntent, Side
 from dnbot.domain.pair import Pair
 from dnbot.domain.units import ZERO, Price, Quantity, bps, common_step, divide, floor_to, of_bps
 from dnbot.strategy.parameters import StrategyParameters
@@ -113,6 +113,12 @@ def largest(step: Decimal, low: Decimal, high: Decimal, holds: Callable[[Decimal
         else:
             top = middle - 1
     return bottom * step
+
+
+def moved(intent: OrderIntent, fee: FeeSchedule) -> Decimal:
+    """What an order changes in base once filled, signed: a buy that pays its fee in base delivers less."""
+    quantity = Decimal(intent.quantity)
+    return divide(quantity, gross_up(fee)) if intent.side is Side.BUY else -quantity
 
 
 def nearest(quantity: Decimal, lot: Decimal) -> Decimal:

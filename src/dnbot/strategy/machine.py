@@ -34,9 +34,12 @@ from dnbot.domain.messages import (
 )
 from dnbot.domain.order import OrderStatus, with_status
 from dnbot.strategy import folding
+from dnbot.strategy.asking import ask_for_read, chase_unsettled, record_taken
 from dnbot.strategy.context import StrategyContext
-from dnbot.strategy.deciding import HANDLERS, ask_for_read, begin_recovery, chase_unsettled, hurry, leave, record_taken
+from dnbot.strategy.deciding import HANDLERS
+from dnbot.strategy.leaving import hurry, leave
 from dnbot.strategy.observing import observe, sample
+from dnbot.strategy.recovering import begin_recovery
 from dnbot.strategy.states import StrategyState, TradingMode, Trigger
 from dnbot.strategy.turn import Turn
 
@@ -61,9 +64,9 @@ def step(context: StrategyContext, event: InboxEvent) -> Step:
     turn = Turn(msgspec.structs.replace(context, events=context.events + 1))
     _fold(turn, event)
     for _ in range(MOVES_MAX):
-        before = turn.context.transitions, turn.context.order_sequence
+        before = turn.context.transitions, len(turn.commands)
         HANDLERS[turn.state](turn)
-        if (turn.context.transitions, turn.context.order_sequence) == before:
+        if (turn.context.transitions, len(turn.commands)) == before:
             break
     else:
         raise InvariantBroken(f"the machine does not come to rest in {turn.state.name}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import msgspec
 
 from dnbot.domain.instrument import SPOT_VENUES, VENUES, Venue
@@ -12,7 +10,7 @@ from dnbot.domain.order import OrderStatus
 from dnbot.strategy.context import Naked
 from dnbot.strategy.risk import latches
 from dnbot.strategy.standing import risk_inputs
-from dnbot.strategy.states import StrategyState, TradingMode
+from dnbot.strategy.states import StrategyState
 from dnbot.strategy.turn import Turn
 
 SAMPLE_EVERY_S = 1.0
@@ -171,7 +169,3 @@ def _forget(turn: Turn) -> None:
         turn.change(tallies={k: t for k, t in context.tallies.items() if t.since_ns > old or t.count})
     turn.change(alerted={k: s for k, s in context.alerted.items() if context.now_s - s < 600.0})
 
-
-def spot_inventory(turn: Turn) -> Decimal:
-    """Base units over both spot venues."""
-    return turn.context.portfolio.spot_base

@@ -10,9 +10,9 @@ from dnbot.domain.instrument import SPOT_VENUES, Venue
 from dnbot.domain.order import OrderIntent, Purpose, Side
 from dnbot.domain.units import floor_to, of_bps
 from dnbot.strategy.context import Repair, StrategyContext
+from dnbot.strategy.hedging import HedgePlan, hedge_order
 from dnbot.strategy.risk import check
 from dnbot.strategy.risk_inputs import Refused
-from dnbot.strategy.hedging import HedgePlan, hedge_order
 from dnbot.strategy.standing import risk_inputs
 from dnbot.strategy.states import allows
 from dnbot.strategy.turn import Turn

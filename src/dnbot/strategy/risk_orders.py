@@ -8,10 +8,10 @@ from dnbot.domain.book import depth_within
 from dnbot.domain.instrument import Venue
 from dnbot.domain.market import BookView
 from dnbot.domain.order import OrderIntent, Purpose, Side
-from dnbot.domain.units import ZERO, bps, divide
+from dnbot.domain.units import ZERO, bps
+from dnbot.strategy.ladder import moved
 from dnbot.strategy.reference import age_ms, crossed, different_coin, off_reference, stale, worst_price
 from dnbot.strategy.risk_inputs import Refused, RiskInputs, refused, unknown
-from dnbot.strategy.spread import gross_up
 
 Intents = tuple[OrderIntent, ...]
 
@@ -137,8 +137,7 @@ def legs(intents: Intents, inputs: RiskInputs) -> Refused | None:
         fee = inputs.fees.get(intent.venue)
         if fee is None:
             return unknown("LEGS", f"fees of {intent.venue.value}")
-        moved = divide(intent.quantity, gross_up(fee)) if intent.side is Side.BUY else Decimal(intent.quantity)
-        net += moved * intent.side.sign
+        net += moved(intent, fee)
     lot = max(inputs.instruments[intent.venue].lot_size for intent in intents)
     if abs(net) > lot:
         return refused("LEGS", net, lot, "base that the pair would leave behind")

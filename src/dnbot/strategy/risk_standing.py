@@ -7,6 +7,7 @@ from decimal import Decimal
 from dnbot.domain.instrument import SPOT_VENUES, Venue
 from dnbot.domain.order import OrderIntent, Side
 from dnbot.domain.units import ZERO, divide
+from dnbot.strategy.ladder import moved
 from dnbot.strategy.risk_inputs import Refused, RiskInputs, refused, unknown
 from dnbot.strategy.states import TradingMode, allows
 
@@ -94,12 +95,15 @@ def inventory(intents: Intents, inputs: RiskInputs) -> Refused | None:
     if any(venue not in inputs.spot_base for venue in SPOT_VENUES):
         return unknown("INVENTORY", "base on the spot venues")
     now = sum((inputs.spot_base[venue] for venue in SPOT_VENUES), ZERO)
-    added = sum((i.quantity * i.side.sign for i in intents if i.venue.is_spot), ZERO)
-    # A buy is grossed up by a fee in base, so that less than the order arrives: one lot is what rounding may add.
-    lot = max((inputs.instruments[i.venue].lot_size for i in intents if i.venue in inputs.instruments), default=ZERO)
-    fee = max((schedule.taker for schedule in inputs.fees.values()), default=ZERO)
+    added = ZERO
+    for intent in (i for i in intents if i.venue.is_spot):
+        fee = inputs.fees.get(intent.venue)
+        if fee is None:
+            return unknown("INVENTORY", f"fees of {intent.venue.value}")
+        added += moved(intent, fee)
     most = inputs.params.base_position_size * inputs.params.max_position_multiplier
-    if added > 0 and now + added * (1 - fee) > most + lot:
+    lot = max((inputs.instruments[i.venue].lot_size for i in intents if i.venue in inputs.instruments), default=ZERO)
+    if added > lot and now + added > most + lot:
         return refused("INVENTORY", now + added, most, "base on spot after the order")
     return None
 

@@ -8,7 +8,16 @@ import attrs
 import msgspec
 
 from dnbot.domain.instrument import Venue
-from dnbot.domain.messages import Alert, Command, ExecutePair, ModeChanged, OrderChanged, PlaceOrder, Record, StateChanged
+from dnbot.domain.messages import (
+    Alert,
+    Command,
+    ExecutePair,
+    ModeChanged,
+    OrderChanged,
+    PlaceOrder,
+    Record,
+    StateChanged,
+)
 from dnbot.domain.order import Order, OrderIntent, Purpose, Side, client_order_id
 from dnbot.domain.pair import Opportunity
 from dnbot.domain.units import Price, Quantity

@@ -57,8 +57,9 @@ async def read_trades(codec: PrivateCodec, line: Line, since_ms: int) -> tuple[F
         part = codec.trades(reply)
         fills.extend(part)
         if len(part) < codec.trades_page_size():
-            # Pages and rows come newest first, some with times rounded to a second: reverse, then sort stably.
-            return tuple(sorted(reversed(fills), key=lambda fill: fill.traded_at_ns))
+            fills.reverse()  # rows come newest first, some with times rounded to a second: the sort must be stable
+            fills.sort(key=lambda fill: fill.traded_at_ns)
+            return tuple(fills)
     raise VenueUnreachable(line.venue.value, f"more than {PAGES_MAX} pages of trades")
 
 
@@ -69,6 +70,8 @@ async def _read_rows(codec: PrivateCodec, line: Line, since_ms: int) -> tuple[Ac
         part = codec.account_rows(reply)
         rows.extend(part)
         if len(part) < codec.trades_page_size():
-            return tuple(sorted(reversed(rows), key=lambda row: row.at_ns))
+            rows.reverse()
+            rows.sort(key=lambda row: row.at_ns)
+            return tuple(rows)
     raise VenueUnreachable(line.venue.value, f"more than {PAGES_MAX} pages of the account book")
 

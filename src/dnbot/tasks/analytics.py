@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import msgspec
 import attrs
+import msgspec
 import trio
 
 from dnbot.domain.instrument import Instrument, Venue
@@ -22,7 +22,7 @@ class Analyst:
     inbox: trio.MemorySendChannel[InboxEvent]
     boards: Boards
     analyzer: SpreadAnalyzer
-    view: MarketView = MarketView()
+    view: MarketView = attrs.field(factory=MarketView)
     batches: int = 0
     _flows: dict[Venue, FlowMeter] = attrs.field(factory=dict, init=False)
 

@@ -5,7 +5,7 @@ Settling and repairing are the machine's: it sees fills, reports and answers in 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import attrs
 import trio
@@ -16,6 +16,8 @@ from dnbot.domain.messages import Command, ExecutePair, InboxEvent, PairAborted,
 from dnbot.ports.clock import Clock
 from dnbot.ports.store import Store
 from dnbot.tasks.gatekeeper import Gatekeeper
+
+RATE_WAIT_S_MAX = 0.02  # more would age the books that the decision stands on
 
 
 @attrs.define
@@ -28,6 +30,8 @@ class Executor:
     gate: Gatekeeper
     store: Store
     clock: Clock
+    rate_wait_s: Mapping[Venue, Callable[[], float]]
+    """How long a create at each venue would have to wait for its rate budget."""
 
     async def run(self) -> None:
         """Never returns while healthy."""
@@ -47,6 +51,10 @@ class Executor:
         if denials:
             code, _, text = denials[0].partition(": ")
             await self._abort(pair, code, text)
+            return
+        waits = [self.rate_wait_s[intent.venue]() for intent in pair.intents]
+        if max(waits) > RATE_WAIT_S_MAX:
+            await self._abort(pair, "RATE", f"a create would wait {max(waits):.2f} s for its rate budget")
             return
         # No await between these: what the gate allowed is still true, and both legs leave in the same turn.
         for intent in pair.intents:

@@ -1,6 +1,6 @@
 """Records to the store, in order, in batches; an absent database is told to the machine and waited for.
 
-A batch is kept until it is written: nothing is lost while the process lives, and the machine takes no new risk meanwhile.
+A batch is kept until it is written: nothing is lost while the process lives, and meanwhile no new risk is taken.
 """
 
 from __future__ import annotations

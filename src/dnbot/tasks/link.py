@@ -57,6 +57,10 @@ class Line:
         if isinstance(trouble, AskedTooOften):
             self.budgets[budget].penalise(trouble.retry_after_s or THROTTLE_PAUSE_S)
 
+    def create_wait_s(self) -> float:
+        """How long a create would wait for its budget now."""
+        return self.budgets[RequestClass.CREATE].wait_s(Priority.NORMAL)
+
     async def measure_clock(self, codec: PublicCodec) -> None:
         """One sample of the venue's clock."""
         sent_ns = self.clock.clock.now_ns()
