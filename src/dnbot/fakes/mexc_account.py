@@ -65,7 +65,7 @@ def mx_deduct(venue: MexcVenue, call: Call) -> Any:
         if wanted not in ("true", "false"):
             raise refusals.parameter()
         policy = venue.exchange.state.fee_policy
-        policy[MEXC_SPOT] = "MX" if wanted == "true" else "quote"
+        policy[MEXC_SPOT] = "MX" if wanted == "true" else venue.fees_without_mx
     enabled = venue.exchange.state.fee_policy[MEXC_SPOT] == "MX"
     return _envelope({"mxDeductEnable": enabled}, call)
 

@@ -75,6 +75,7 @@ class MexcApp:
         """Status and body for one request, faults included."""
         fault = self.faults.take_http(request.method, request.path)
         if fault is not None and not fault.handled:
+            self._note(request, fault.status)
             return _faulty(fault)
         reply = self._answer(request)
         if fault is not None:
@@ -84,7 +85,6 @@ class MexcApp:
 
     def _answer(self, request: MexcRequest) -> MexcReply:
         parameters = parse_parameters(request.raw_query, request.raw_body)
-        uid = ""
         try:
             route = _ROUTES.get((request.method, request.path))
             if route is None:
@@ -97,7 +97,7 @@ class MexcApp:
             retry_s = refusal.retry_after_s
             headers = () if retry_s is None else (("retry-after", str(retry_s)),)
             reply = MexcReply(refusal.status, refusal.body(), headers)
-        self._note(request, parameters, uid, reply.status)
+        self._note(request, reply.status)
         return reply
 
     def _authenticate(self, request: MexcRequest, parameters: dict[str, str], route: Route) -> str:
@@ -114,8 +114,11 @@ class MexcApp:
             raise refusals.permission()
         return account.uid
 
-    def _note(self, request: MexcRequest, parameters: dict[str, str], uid: str, status: int) -> None:
-        if self.log is not None and uid:
+    def _note(self, request: MexcRequest, status: int) -> None:
+        """Record a request that carried a known key, whatever became of it."""
+        account = self.exchange.account_by_key(request.headers.get("x-mexc-apikey", ""))
+        if self.log is not None and account is not None:
+            uid, parameters = account.uid, parse_parameters(request.raw_query, request.raw_body)
             client_id = parameters.get("newClientOrderId") or parameters.get("origClientOrderId", "")
             self.log.note(uid, MEXC_SPOT, request.method, request.path, client_id=client_id, status=status)
 

@@ -14,7 +14,7 @@ from .mexc_listen_keys import ListenKey
 
 __all__ = ["Beat", "Feed", "Outbox"]
 
-QUEUE_FRAMES_MAX: Final = 4_096
+QUEUE_FRAMES_MAX: Final = 1_024
 
 Frame = bytes | str
 """Binary pushes and text replies."""

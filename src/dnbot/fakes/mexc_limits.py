@@ -1,7 +1,7 @@
 """Request budgets of the MEXC fake: weights per IP and per user, the order budget, 429 and the 418 ban.
 
 Sources disagree on the numbers; these are the strictest published: 300 weight per 10 s shared by all IP-weighted
-endpoints, 500 per 10 s per user, 12 order operations per second, 2 account queries per second.
+endpoints, 500 per 10 s per user, 12 order operations, 2 account reads and 2 batches per second.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ class MexcLimits:
     user_weight_per_10_s: int = 500
     orders_per_1_s: int = 12
     account_reads_per_1_s: int = 2
+    batches_per_1_s: int = 2
     ignored_max: int = 50
     """Requests sent before Retry-After has passed, after which the address is banned."""
     ban_s: int = 120
@@ -61,7 +62,7 @@ class MexcLimits:
     _banned_until_s: dict[str, float] = attrs.field(factory=dict)
 
     def charge(self, peer: str, pools: dict[str, int], user: str, now_s: float) -> None:
-        """Spend the weight from each named pool (`ip`, `user`, `orders`, `account`) or refuse with 429 or 418."""
+        """Spend the weight from each pool (`ip`, `user`, `orders`, `account`, `batch`) or refuse with 429 or 418."""
         if not self.enabled:
             return
         self._check_ban(peer, now_s)
@@ -79,6 +80,7 @@ class MexcLimits:
             "user": (self.user_weight_per_10_s, 10.0),
             "orders": (self.orders_per_1_s, 1.0),
             "account": (self.account_reads_per_1_s, 1.0),
+            "batch": (self.batches_per_1_s, 1.0),
         }
         owner = peer if pool == "ip" else user
         if (pool, owner) not in self._budgets:

@@ -14,9 +14,9 @@ from . import mexc_shapes as shapes
 from .checks import check
 from .instruments import Instrument
 from .mexc_errors import MexcRefusal, refusals
-from .mexc_numbers import whole_second_ms
+from .mexc_numbers import plain, whole_second_ms
 from .mexc_venue import Call, MexcVenue, Route
-from .records import MEXC_SPOT, OrderRequest, OrderState, Refusal, RefusalKind, Side, TimeInForce
+from .records import MEXC_SPOT, ZERO, OrderRequest, OrderState, Refusal, RefusalKind, Side, TimeInForce
 
 __all__ = ["ORDER_ROUTES"]
 
@@ -99,6 +99,9 @@ def _market_request(
     best = market.best("sell" if side == "buy" else "buy")
     if best is None:
         raise refusals.no_counter_order()
+    value_max = shapes.market_value_max(instrument)
+    if (spend or best[0] * (quantity or ZERO)) > value_max:
+        raise refusals.too_large(plain(value_max), instrument.quote)
     if side == "buy":
         price = _to_step(best[0] * (1 + venue.settings.protection), instrument.price_tick, ROUND_FLOOR)
     else:
@@ -266,7 +269,7 @@ _ORDER = {"orders": 1, "user": 1}
 ORDER_ROUTES: Final[dict[tuple[str, str], Route]] = {
     ("POST", "/api/v3/order"): Route(create_order, _ORDER, "trade"),
     ("POST", "/api/v3/order/test"): Route(test_order, {"user": 1}, "trade"),
-    ("POST", "/api/v3/batchOrders"): Route(create_batch, _ORDER, "trade"),
+    ("POST", "/api/v3/batchOrders"): Route(create_batch, _ORDER | {"batch": 1}, "trade"),
     ("DELETE", "/api/v3/order"): Route(cancel_order, _ORDER, "trade"),
     ("DELETE", "/api/v3/openOrders"): Route(cancel_open_orders, _ORDER, "trade"),
     ("DELETE", "/api/v3/order/all"): Route(cancel_everything, _ORDER, "trade"),

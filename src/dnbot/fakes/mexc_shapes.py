@@ -20,6 +20,7 @@ __all__ = [
     "created",
     "depth",
     "exchange_symbol",
+    "market_value_max",
     "order",
     "order_status",
     "order_type",
@@ -171,6 +172,11 @@ def book_ticker(book: BookSnapshot, instrument: Instrument) -> dict[str, Any]:
     return {"symbol": instrument.name, "bidPrice": bid[0], "bidQty": bid[1], "askPrice": ask[0], "askQty": ask[1]}
 
 
+def market_value_max(instrument: Instrument) -> Decimal:
+    """The largest value of a MARKET order; recorded: a twentieth of that of a limit order."""
+    return instrument.notional_max / 20
+
+
 def exchange_symbol(instrument: Instrument, fees: FeeRates, *, api_open: bool, trade_side: int) -> dict[str, Any]:
     """One entry of exchangeInfo; `baseSizePrecision` is a minimum quantity, `quoteAmountPrecision` a minimum value."""
     return {
@@ -200,7 +206,7 @@ def exchange_symbol(instrument: Instrument, fees: FeeRates, *, api_open: bool, t
         "makerCommission": plain(fees.maker),
         "takerCommission": plain(fees.taker),
         "quoteAmountPrecisionMarket": plain(instrument.notional_min),
-        "maxQuoteAmountMarket": plain(instrument.notional_max / 20),
+        "maxQuoteAmountMarket": plain(market_value_max(instrument)),
         "fullName": instrument.base,
         "tradeSideType": trade_side,
         "contractAddress": "",

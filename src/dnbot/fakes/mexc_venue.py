@@ -10,7 +10,7 @@ from typing import Any, Final
 import attrs
 
 from .exchange import Exchange
-from .instruments import Instrument
+from .instruments import FeePolicy, Instrument
 from .mexc_auth import MexcRequest
 from .mexc_errors import refusals
 from .mexc_faults import MexcFaults
@@ -113,9 +113,11 @@ class MexcVenue:
     limits: MexcLimits = attrs.field(factory=MexcLimits)
     keys: ListenKeys = attrs.field(factory=ListenKeys)
     tapes: dict[str, Tape] = attrs.field(factory=dict)
-    mx_deduct: dict[str, bool] = attrs.field(factory=dict)
+    fees_without_mx: FeePolicy = "quote"
 
     def __attrs_post_init__(self) -> None:
+        configured = self.exchange.state.fee_policy[MEXC_SPOT]
+        self.fees_without_mx = "quote" if configured == "MX" else configured
         for instrument in self.instruments():
             tape = self.tapes[instrument.name] = Tape()
             self.exchange.subscribe_trades(MEXC_SPOT, instrument.symbol, self._recorder(tape))

@@ -56,7 +56,6 @@ def test_disabled_limits_let_all_pass() -> None:
     limits = MexcLimits(enabled=False)
     for _ in range(1000):
         limits.charge("ip", {"ip": 300}, "u", 0.0)
-    assert limits.charge("ip", {"ip": 300}, "u", 0.0) is None
 
 
 def test_listen_key_lives_an_hour_and_renewal_restarts_it() -> None:

@@ -177,6 +177,7 @@ def refused(fake: Any, **fields: str) -> tuple[int, Any]:
         ({"newClientOrderId": "a.b"}, 700008),
         ({"type": "MARKET", "quoteOrderQty": "100"}, 700004),
         ({"quantity": "50"}, 30003),
+        ({"type": "MARKET", "price": "", "quantity": "2"}, 30003),
     ],
 )
 def test_refusals(fake: Any, fields: dict[str, str], code: int) -> None:

@@ -152,6 +152,7 @@ async def test_deleted_key_closes_its_stream(autojump_clock: Any, live: Any) -> 
     live.call("DELETE", "userDataStream", f"listenKey={key}")
     with pytest.raises(trio_websocket.ConnectionClosed) as closed:
         await client.ws.get_message()
+    assert closed.value.reason is not None
     assert closed.value.reason.code == 1005
 
 

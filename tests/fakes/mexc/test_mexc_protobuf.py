@@ -64,8 +64,10 @@ def test_account_vector(decode: Callable[[bytes], Any]) -> None:
         kind="ENTRUST_PLACE",
         time_ms=1758134605364,
     ).encode()
-    times = {"create_time_ms": 1758134605364, "send_time_ms": 1758134605373}
-    frame = pb.wrapper("spot@private.account.v3.api.pb", "privateAccount", body, **times)
+    channel = "spot@private.account.v3.api.pb"
+    frame = pb.wrapper(
+        channel, "privateAccount", body, create_time_ms=1758134605364, send_time_ms=1758134605373
+    )  # fmt: skip
     assert frame.hex() == ACCOUNT_HEX
     assert not decode(frame).HasField("symbol")
 

@@ -78,6 +78,7 @@ async def closed_after(client: Any, give_up_s: float, *, ping_every_s: float | N
     start_s = trio.current_time()
     with trio.fail_after(give_up_s), pytest.raises(trio_websocket.ConnectionClosed) as closed:
         await talk(client, ping_every_s)
+    assert closed.value.reason is not None
     assert closed.value.reason.code == 1005
     return trio.current_time() - start_s
 
@@ -108,6 +109,7 @@ async def test_too_many_messages_drop_the_client(autojump_clock: Any, live: Any)
     client = await live.open()
     with pytest.raises(trio_websocket.ConnectionClosed) as closed:
         await talk(client, 1e-9)
+    assert closed.value.reason is not None
     assert closed.value.reason.code == 1006
 
 
