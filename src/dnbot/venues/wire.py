@@ -7,15 +7,12 @@ ignored, unknown messages become `UnknownFrame` and are counted by the caller. A
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import Enum, Flag, auto
 from typing import Protocol
-
-import msgspec
 
 from dnbot.domain.account import AccountFacts as AccountFacts
 from dnbot.domain.account import Balance as Balance
 from dnbot.domain.account import PositionReport as PositionReport
-from dnbot.domain.book import BookDelta, BookSnapshot
+from dnbot.domain.book import BookSnapshot
 from dnbot.domain.instrument import FeeSchedule, Instrument, Symbol, Venue
 from dnbot.domain.market import BookTop as BookTop
 from dnbot.domain.market import FundingRate as FundingRate
@@ -24,158 +21,25 @@ from dnbot.domain.market import PublicTrade as PublicTrade
 from dnbot.domain.market import Ticker as Ticker
 from dnbot.domain.order import Fill, OrderIntent, OrderReport
 from dnbot.domain.position import AccountRow
-
-
-class RequestClass(Enum):
-    """Which rate budget a request spends."""
-
-    PUBLIC = "public"
-    READ = "read"
-    CREATE = "create"
-    CANCEL = "cancel"
-
-
-class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """One HTTP request, already signed when it must be: send `target` byte for byte."""
-
-    method: str
-    target: str
-    """Path and query, exactly as signed; begins with `/`."""
-    headers: tuple[tuple[str, str], ...] = ()
-    body: bytes = b""
-    budget: RequestClass = RequestClass.PUBLIC
-    weight: int = 1
-
-
-class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """An answered request."""
-
-    status: int
-    headers: dict[str, str]
-    """Lower-case names."""
-    body: bytes
-
-
-class Capability(Flag):
-    """What a private codec can do beyond the common part."""
-
-    NONE = 0
-    POSITION = auto()
-    """Has a perpetual position, margin, an account book and funding."""
-    LISTEN_KEY = auto()
-    """The private stream needs a key from REST, renewed on time."""
-    ORDER_SOCKET = auto()
-    """Orders can also be placed over the private WebSocket."""
-
-
-class AskedTooOften(msgspec.Struct, frozen=True):
-    """Rate limit: nothing was processed."""
-
-    retry_after_s: float
-    text: str
-
-
-class Refused(msgspec.Struct, frozen=True):
-    """A definitive no; nothing was done. `code` is the venue's own."""
-
-    code: str
-    text: str
-    authentication: bool = False
-    clock: bool = False
-    """The request's time was refused: measure the offset again."""
-    unknown_order: bool = False
-    """The order named is not (or no longer) known: re-read, do not infer."""
-
-
-class Unclear(msgspec.Struct, frozen=True):
-    """No definitive answer (5xx, unreadable success, unlisted error): treat a write as ambiguous, a read as no answer."""
-
-    text: str
-
-
-Trouble = AskedTooOften | Refused | Unclear
-
-
-# --- what public frames say -------------------------------------------------------------------------------------------
-class Subscribed(msgspec.Struct, frozen=True, tag=True):
-    """A subscription was acknowledged."""
-
-    channel: str
-
-
-class SubscriptionRefused(msgspec.Struct, frozen=True, tag=True):
-    """A subscription was refused: a start-up error."""
-
-    channel: str
-    text: str
-
-
-class Pong(msgspec.Struct, frozen=True, tag=True):
-    """The answer to our ping."""
-
-
-class UpgradeAhead(msgspec.Struct, frozen=True, tag=True):
-    """The venue announces maintenance: reconnect soon."""
-
-    text: str
-
-
-class UnknownFrame(msgspec.Struct, frozen=True, tag=True):
-    """Readable, but nothing we know; counted."""
-
-    text: str
-
-
-class Delta(msgspec.Struct, frozen=True, tag=True):
-    """A book increment."""
-
-    delta: BookDelta
-
-
-PublicMessage = (
-    Delta | PublicTrade | BookTop | Ticker | MarkPrice | FundingRate | Subscribed | SubscriptionRefused | Pong
-    | UpgradeAhead | UnknownFrame
-)
-
-
-# --- what private frames and replies say ------------------------------------------------------------------------------
-class OrderNews(msgspec.Struct, frozen=True, tag=True):
-    """A stream's or reply's word on an order."""
-
-    report: OrderReport
-
-
-class FillNews(msgspec.Struct, frozen=True, tag=True):
-    """A stream's word on one trade of ours. `fill.client_order_id` may be empty."""
-
-    fill: Fill
-
-
-class SocketReply(msgspec.Struct, frozen=True, tag=True):
-    """The answer to an order sent over the socket; `acknowledged` alone means nothing about acceptance."""
-
-    request_id: str
-    acknowledged: bool
-    report: OrderReport | None
-    trouble: Trouble | None
-
-
-PrivateMessage = (
-    Balance | PositionReport | OrderNews | FillNews | SocketReply | Subscribed | SubscriptionRefused | Pong
-    | UpgradeAhead | UnknownFrame
-)
-
-
-class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a venue lives; URLs are split already. `rest_prefix` such as `/api/v4` is part of what is signed."""
-
-    rest_host: str
-    rest_port: int
-    rest_prefix: str
-    ws_host: str
-    ws_port: int
-    ws_path: str
-    tls: bool = True
+from dnbot.venues.words import AskedTooOften as AskedTooOften
+from dnbot.venues.words import Capability as Capability
+from dnbot.venues.words import Delta as Delta
+from dnbot.venues.words import FillNews as FillNews
+from dnbot.venues.words import OrderNews as OrderNews
+from dnbot.venues.words import Pong as Pong
+from dnbot.venues.words import PrivateMessage as PrivateMessage
+from dnbot.venues.words import PublicMessage as PublicMessage
+from dnbot.venues.words import Refused as Refused
+from dnbot.venues.words import Reply as Reply
+from dnbot.venues.words import Request as Request
+from dnbot.venues.words import RequestClass as RequestClass
+from dnbot.venues.words import SocketReply as SocketReply
+from dnbot.venues.words import Subscribed as Subscribed
+from dnbot.venues.words import SubscriptionRefused as SubscriptionRefused
+from dnbot.venues.words import Trouble as Trouble
+from dnbot.venues.words import Unclear as Unclear
+from dnbot.venues.words import UnknownFrame as UnknownFrame
+from dnbot.venues.words import UpgradeAhead as UpgradeAhead
 
 
 class Signer(Protocol):
