@@ -1,0 +1,431 @@
+"""The database: the only module with asyncio in it, run by trio-asyncio around asyncpg.
+
+Every write is one call of one SQL function: one round trip, one transaction. Cancelling asyncpg inside a transaction
+would leak its connection, so BEGIN, COMMIT, ROLLBACK and release are shielded, each with a limit, after which the
+connection is cut; only statements can be cancelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import asyncpg
+import attrs
+import trio
+import trio_asyncio
+
+from dnbot.domain.errors import ConfigError, InvariantBroken, StoreUnreachable
+from dnbot.domain.instrument import Symbol, Venue
+from dnbot.domain.messages import Record
+from dnbot.domain.order import Fill, Order, OrderIntent
+from dnbot.domain.pair import Opportunity
+from dnbot.domain.position import LedgerEntry
+from dnbot.ports import migrations
+from dnbot.ports import postgres_queries as queries
+from dnbot.ports import postgres_rows as rows
+from dnbot.ports.record_numbers import RecordNumbers
+from dnbot.ports.store import LedgerTotal, StoredState
+from dnbot.ports.store_rebuild import PORTFOLIOS_KEPT, SEEN_MAX
+from dnbot.resources import db_dir
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+    from asyncpg.transaction import Transaction
+
+    from dnbot.ports.log import EventLog
+
+POOL_MIN = 3  # the journal, the executor and one desk never wait for a connection to be made
+POOL_MAX = 8
+CONNECT_S_MAX = 5.0
+COMMAND_S_MAX = 5.0
+COMMIT_INTENTS_S_MAX = 1.0  # an intent expires sooner: a later answer would come for an order that may not leave
+SHIELD_S_MAX = 2.0
+TIDY_S_MAX = 60.0
+MIGRATE_LOCK_S_MAX = 30.0
+ATTEMPTS = 3  # for a deadlock or serialisation failure: the server has undone everything
+SETTINGS = {
+    "application_name": "dnbot",
+    "timezone": "UTC",
+    "synchronous_commit": "on",
+    "statement_timeout": "5s",
+    "lock_timeout": "2s",
+    "idle_in_transaction_session_timeout": "10s",
+}
+_MIGRATION_LOCK = 0x646E626F74  # "dnbot"
+_BUGS = ("21", "22", "23", "42", "P0", "DN")
+"""SQLSTATE classes that the same call would meet again: our statement or our data is wrong."""
+_NO_PERMISSION = "42501"
+_SEQUENCE_MOVED = "DN002"
+
+_T = TypeVar("_T")
+if TYPE_CHECKING:
+    Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+    Pool = asyncpg.Pool[asyncpg.Record]
+
+
+class _TryAgain(StoreUnreachable):
+    """The server undid the transaction because of another one."""
+
+
+class _SequenceMoved(InvariantBroken):
+    """An earlier append whose answer was lost has been done after all."""
+
+
+async def migrate(dsn: str, *, log: EventLog | None = None) -> tuple[str, ...]:
+    """Bring a database to this version's schema and return the names of the migrations applied now, in order.
+
+    Under an advisory lock, one transaction each: a second caller waits, then finds nothing to do.
+
+    Raises:
+        ConfigError: the database is newer, an applied file was changed, or the DSN cannot be read.
+        StoreUnreachable: the database is; migrations before the failing one stay applied.
+    """
+    known = migrations.read_migrations(db_dir())
+
+    async def work(connection: Connection) -> tuple[str, ...]:
+        await _aio(connection.execute)(f"set lock_timeout = '{MIGRATE_LOCK_S_MAX}s'")
+        await _aio(connection.execute)(f"select pg_advisory_lock({_MIGRATION_LOCK})")
+        await _aio(connection.execute)(migrations.CREATE_TABLE)
+        left = migrations.pending(known, await _applied(connection))
+        for migration in left:
+            async with _transaction(connection):
+                await _aio(connection.execute)(migration.sql)
+                await _aio(connection.execute)(
+                    "insert into schema_migrations (version, name, checksum) values ($1, $2, $3)",
+                    migration.version, migration.name, migration.checksum,
+                )
+        return tuple(f"{migration.version:04d}_{migration.name}" for migration in left)
+
+    return await _on_one_connection(dsn, log, work)
+
+
+async def status(dsn: str, *, log: EventLog | None = None) -> migrations.MigrationStatus:
+    """Which migrations a database has and lacks; changes nothing. Raises as `migrate` does."""
+    known = migrations.read_migrations(db_dir())
+
+    async def work(connection: Connection) -> migrations.MigrationStatus:
+        return migrations.status_of(known, await _applied(connection))
+
+    return await _on_one_connection(dsn, log, work)
+
+
+@asynccontextmanager
+async def open_postgres_store(dsn: str, *, log: EventLog | None = None) -> AsyncGenerator[PostgresStore, None]:
+    """A store on a migrated database. Its tasks may live anywhere inside this block; connections end with it.
+
+    Raises:
+        ConfigError: the schema is not this version's (run `migrate`), or the DSN cannot be read.
+        StoreUnreachable: the database is.
+    """
+    known = migrations.read_migrations(db_dir())
+    async with _open_loop(log) as loop:
+        with _mapped():
+            pool = await _aio(_make_pool, loop)(dsn)
+        store = PostgresStore(pool, loop)
+        try:
+            async with store.reading() as connection:
+                missing = migrations.status_of(known, await _applied(connection)).pending
+            if missing:
+                raise ConfigError("database", "schema", f"without {', '.join(missing)}", "the present schema: migrate")
+            yield store
+        finally:
+            await store.aclose()
+
+
+@attrs.define
+class PostgresStore:
+    """One bot's store. After `begin_run` it writes for that incarnation alone, and no longer once a newer one began."""
+
+    _pool: Pool
+    _loop: trio_asyncio.TrioEventLoop
+    _symbol: Symbol | None = None
+    _epoch: int = 0
+    _commits: int = 0
+    _numbers: RecordNumbers = attrs.field(factory=RecordNumbers)
+    _appending: trio.Lock = attrs.field(factory=trio.Lock)
+
+    async def begin_run(self, symbol: Symbol, *, version: str, settings: str, started_at_ns: int) -> int:
+        """See `Store`. An answer that is lost costs one epoch, which then never writes."""
+        started_at = rows.instant(started_at_ns)
+        arguments = (symbol.base, symbol.quote, version, settings, started_at, started_at_ns)
+        row = await self._call(queries.BEGIN_RUN, *arguments)
+        assert row is not None
+        self._symbol, self._epoch = symbol, row["o_epoch"]
+        self._numbers.restart(row["o_sequence"])
+        return self._epoch
+
+    async def commit_intents(
+        self, intents: Sequence[OrderIntent], *, execution_id: str, opportunity: Opportunity | None
+    ) -> None:
+        """See `Store`. When the answer is lost, the intents are looked up before it is called a failure."""
+        book = self._book()
+        self._commits += 1
+        number = self._epoch * 1_000_000_000 + self._commits
+        document = rows.intents_document(intents, execution_id, opportunity)
+        try:
+            await self._call(
+                queries.COMMIT_INTENTS, book, self._epoch, number, document, limit_s=COMMIT_INTENTS_S_MAX
+            )
+        except StoreUnreachable:
+            names = [intent.client_order_id for intent in intents]
+            found = await self._call(queries.WAS_COMMITTED, names, number, limit_s=COMMIT_INTENTS_S_MAX)
+            if found is None or found[0] != len(names):
+                raise
+
+    async def append(self, records: Sequence[Record]) -> None:
+        """See `Store`. Calls follow one another.
+
+        After a failure whose outcome is unknown, records are not written twice if the next call starts with the same
+        ones, as that of a journal which tries again does.
+        """
+        async with self._appending:
+            left = tuple(records)
+            while left := await self._without_known(left):
+                try:
+                    await self._append(left)
+                except _SequenceMoved:
+                    continue
+                return
+
+    async def _append(self, records: tuple[Record, ...]) -> None:
+        after = self._numbers.sequence
+        document = rows.records_document(records, after)
+        try:
+            await self._call(queries.APPEND_RECORDS, self._book(), self._epoch, after, len(records), document)
+        except InvariantBroken:
+            raise
+        except BaseException:
+            self._numbers.unanswered(records)
+            raise
+        self._numbers.written(records)
+
+    async def _without_known(self, records: tuple[Record, ...]) -> tuple[Record, ...]:
+        if self._numbers.is_sure:
+            return records
+        row = await self._call(queries.SEQUENCE, self._book())
+        assert row is not None
+        return self._numbers.without_known(records, row[0])
+
+    async def load(self, symbol: Symbol) -> StoredState:
+        """See `Store`. `opened` names the venues with an opening entry, of whatever amount."""
+        book = str(symbol)
+        async with self.reading() as connection:
+            fetch = _aio(connection.fetch, self._loop)
+            saved = await fetch(queries.PORTFOLIO, book)
+            after = saved[0]["sequence"] if saved else 0
+            found = rows.StoredRows(
+                saved=saved,
+                fills_after=await fetch(queries.FILLS_AFTER, book, after),
+                entries_after=await fetch(queries.ENTRIES_AFTER, book, after),
+                mode=await fetch(queries.MODE, book),
+                unsettled=await fetch(queries.UNSETTLED, book),
+                seen=await fetch(queries.SEEN, book, SEEN_MAX),
+                newest=await fetch(queries.NEWEST, book),
+            )
+        return rows.state_of(symbol, found)
+
+    async def ledger_totals(self, symbol: Symbol) -> tuple[LedgerTotal, ...]:
+        """See `Store`."""
+        found = await self.read(queries.LEDGER_TOTALS, str(symbol))
+        return tuple(
+            LedgerTotal(Venue(row["venue"]), row["asset"], row["opening"], row["entries"], row["adjustments"])
+            for row in found
+        )
+
+    async def fills_of(self, symbol: Symbol) -> tuple[Fill, ...]:
+        """Every fill ever booked, in the order of booking."""
+        return tuple(rows.fill_of(row) for row in await self.read(queries.FILLS, str(symbol)))
+
+    async def entries_of(self, symbol: Symbol) -> tuple[LedgerEntry, ...]:
+        """Every ledger entry, in the order of booking."""
+        return tuple(rows.entry_of(row) for row in await self.read(queries.ENTRIES, str(symbol)))
+
+    async def orders_of(self, symbol: Symbol) -> tuple[Order, ...]:
+        """Every order as last recorded, oldest first; one that was only committed is PENDING."""
+        return tuple(rows.order_of(row) for row in await self.read(queries.ORDERS, str(symbol)))
+
+    async def read(self, sql: str, *arguments: object) -> list[dict[str, Any]]:
+        """The rows of one query, for reports and checks, in a transaction that cannot write."""
+        async with self.reading() as connection:
+            return [dict(row) for row in await _aio(connection.fetch, self._loop)(sql, *arguments)]
+
+    async def ping(self) -> None:
+        """See `Store`. It writes: a full disk or a read-only server is found out."""
+        await self._call(queries.PING)
+
+    async def keep_tidy(self, *, now_ns: int, retention_days: int) -> None:
+        """See `Store`. One transaction per table, so that appends between them need not wait long."""
+        now = rows.instant(now_ns)
+        for row in await self.read(queries.SERIES):
+            async with self._writing() as connection:
+                execute = _aio(connection.execute, self._loop)
+                await execute(f"set local statement_timeout = '{TIDY_S_MAX}s'")
+                await execute(queries.TIDY, row["name"], now, retention_days, timeout=TIDY_S_MAX)
+        await self._call(queries.KEEP_PORTFOLIOS, PORTFOLIOS_KEPT)
+
+    async def aclose(self) -> None:
+        """See `Store`. What does not close in time is cut."""
+        with trio.move_on_after(SHIELD_S_MAX, shield=True) as scope, _mapped():
+            await _aio(self._pool.close, self._loop)()
+        if scope.cancelled_caught:
+            self._pool.terminate()
+
+    def _book(self) -> str:
+        if self._symbol is None:
+            raise InvariantBroken("begin_run comes before any other write")
+        return str(self._symbol)
+
+    async def _call(self, sql: str, *arguments: object, limit_s: float = COMMAND_S_MAX) -> asyncpg.Record | None:
+        """One statement that is its own transaction; repeated when the server undid it because of another one."""
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return await self._call_once(sql, arguments, limit_s)
+            except _TryAgain:
+                continue
+        return await self._call_once(sql, arguments, limit_s)
+
+    async def _call_once(self, sql: str, arguments: tuple[object, ...], limit_s: float) -> asyncpg.Record | None:
+        with _mapped():
+            async with self._lease() as connection:
+                row: asyncpg.Record | None = await _aio(connection.fetchrow, self._loop)(
+                    sql, *arguments, timeout=limit_s
+                )
+                return row
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncGenerator[Connection, None]:
+        """A connection whose queries all see the same moment, and which cannot write."""
+        with _mapped():
+            async with self._lease() as connection:
+                begin = connection.transaction(isolation="repeatable_read", readonly=True)
+                async with _transaction(connection, self._loop, begin):
+                    yield connection
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncGenerator[Connection, None]:
+        with _mapped():
+            async with self._lease() as connection, _transaction(connection, self._loop):
+                yield connection
+
+    @asynccontextmanager
+    async def _lease(self) -> AsyncGenerator[Connection, None]:
+        connection = await _aio(self._pool.acquire, self._loop)(timeout=CONNECT_S_MAX)
+        try:
+            yield connection
+        finally:
+            with trio.move_on_after(SHIELD_S_MAX, shield=True) as scope:
+                await _aio(self._pool.release, self._loop)(connection)
+            if scope.cancelled_caught:
+                connection.terminate()
+
+
+def _aio(
+    function: Callable[..., Awaitable[_T]], loop: trio_asyncio.TrioEventLoop | None = None
+) -> Callable[..., Awaitable[_T]]:
+    wrapped: Callable[..., Awaitable[_T]] = trio_asyncio.aio_as_trio(function, loop=loop)
+    return wrapped
+
+
+@asynccontextmanager
+async def _open_loop(log: EventLog | None) -> AsyncGenerator[trio_asyncio.TrioEventLoop, None]:
+    """An asyncio loop that neither wraps the block's exception in groups nor dies of a background complaint."""
+    failure: Exception | None = None
+    async with trio_asyncio.open_loop() as loop:
+        # The default handler would raise out of the loop; asyncpg complains when a connection is cut under it.
+        loop.set_exception_handler(lambda _, context: _complain(log, context))
+        try:
+            yield loop
+        except Exception as error:  # noqa: BLE001 (raised again outside, where no nursery of the loop wraps it)
+            failure = error
+    if failure is not None:
+        raise failure
+
+
+def _complain(log: EventLog | None, context: dict[str, Any]) -> None:
+    if log is not None:
+        log.warning("postgres_background", what=str(context.get("message")), error=repr(context.get("exception")))
+
+
+async def _make_pool(dsn: str) -> Pool:
+    return await asyncpg.create_pool(
+        dsn, min_size=POOL_MIN, max_size=POOL_MAX, timeout=CONNECT_S_MAX, command_timeout=COMMAND_S_MAX,
+        server_settings=SETTINGS, max_inactive_connection_lifetime=0, reset=_keep_session,
+    )
+
+
+async def _keep_session(connection: object) -> None:
+    """Nothing to reset: no statement here leaves anything behind in the session, and the round trip costs time."""
+
+
+@asynccontextmanager
+async def _transaction(
+    connection: Connection, loop: trio_asyncio.TrioEventLoop | None = None, begun: Transaction | None = None
+) -> AsyncGenerator[None, None]:
+    transaction = begun or connection.transaction()
+    await _shielded(transaction.start, connection, loop)
+    try:
+        yield
+    except BaseException:
+        try:
+            await _shielded(transaction.rollback, connection, loop)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, StoreUnreachable):
+            connection.terminate()
+        raise
+    await _shielded(transaction.commit, connection, loop)
+
+
+async def _shielded(
+    step: Callable[[], Awaitable[None]], connection: Connection, loop: trio_asyncio.TrioEventLoop | None
+) -> None:
+    with trio.move_on_after(SHIELD_S_MAX, shield=True) as scope:
+        await _aio(step, loop)()
+    if scope.cancelled_caught:
+        connection.terminate()
+        raise StoreUnreachable(f"the database did not answer in {SHIELD_S_MAX} s")
+
+
+async def _on_one_connection(dsn: str, log: EventLog | None, work: Callable[[Connection], Awaitable[_T]]) -> _T:
+    async with _open_loop(log):
+        with _mapped():
+            connection = await _aio(asyncpg.connect)(dsn, timeout=CONNECT_S_MAX)
+            try:
+                return await work(connection)
+            finally:
+                with trio.move_on_after(SHIELD_S_MAX, shield=True) as scope:
+                    await _aio(connection.close)(timeout=SHIELD_S_MAX / 2)
+                if scope.cancelled_caught:
+                    connection.terminate()
+
+
+async def _applied(connection: Connection) -> list[migrations.Applied]:
+    try:
+        found = await _aio(connection.fetch)(queries.APPLIED)
+    except asyncpg.UndefinedTableError:
+        return []
+    return [migrations.Applied(*row.values()) for row in found]
+
+
+@contextmanager
+def _mapped() -> Generator[None, None, None]:
+    """Every foreign error as one of ours: `StoreUnreachable` for what may pass, `InvariantBroken` for our own bugs."""
+    try:
+        yield
+    except asyncpg.PostgresError as error:
+        raise _ours(error) from error
+    except asyncpg.ClientConfigurationError as error:
+        raise ConfigError("database", "dsn", "unreadable", "postgresql://user:password@host:port/database") from error
+    except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+        raise StoreUnreachable(f"{type(error).__name__}: {error}") from error
+
+
+def _ours(error: asyncpg.PostgresError) -> Exception:
+    state = error.sqlstate or ""
+    text = f"{state} {error}"
+    if state == _SEQUENCE_MOVED:
+        return _SequenceMoved(text)
+    if state[:2] in _BUGS and state != _NO_PERMISSION:
+        return InvariantBroken(text)
+    return _TryAgain(text) if state[:2] == "40" else StoreUnreachable(text)
+

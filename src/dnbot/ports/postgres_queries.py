@@ -1,0 +1,62 @@
+"""The SQL that reads: what a new incarnation starts from, and what reports are made of. Writes are SQL functions."""
+
+from __future__ import annotations
+
+APPLIED = "select version, name, checksum from schema_migrations order by version"
+
+BEGIN_RUN = "select o_epoch, o_sequence from begin_run($1, $2, $3, $4, $5, $6)"
+COMMIT_INTENTS = "select commit_intents($1, $2, $3, $4)"
+APPEND_RECORDS = "select append_records($1, $2, $3, $4, $5)"
+PING = "insert into pings values (1, clock_timestamp()) on conflict (id) do update set at = excluded.at"
+TIDY = "select tidy_time_series($1, $2, $3)"
+KEEP_PORTFOLIOS = "select keep_newest_portfolios(symbol, $1) from books"
+SERIES = "select name from time_series order by name"
+
+WAS_COMMITTED = """
+select count(*) from order_intents where client_order_id = any($1) and commit_number = $2
+"""
+SEQUENCE = "select sequence from books where symbol = $1"
+
+PORTFOLIO = """
+select sequence, portfolio::text from portfolio_snapshots where symbol = $1 order by sequence desc limit 1
+"""
+FILLS_AFTER = "select * from fills where symbol = $1 and sequence > $2 order by sequence"
+ENTRIES_AFTER = """
+select * from ledger_entries where symbol = $1 and sequence > $2 and trade_id is null order by sequence, entry_id
+"""
+MODE = "select to_mode, why from trading_modes where symbol = $1 order by sequence desc limit 1"
+UNSETTLED = """
+select * from orders join order_intents using (client_order_id)
+where not settled and symbol = $1 order by created_at_ns, client_order_id
+"""
+SEEN = """
+select key from (
+    (select venue || ':' || trade_id as key, sequence from fills
+     where symbol = $1 order by sequence desc limit $2)
+    union all
+    (select entry_id, sequence from ledger_entries
+     where symbol = $1 and trade_id is null order by sequence desc limit $2)
+) as known order by sequence desc, key desc limit $2
+"""
+NEWEST = """
+select venue,
+    (select max(traded_at_ns) from fills f where f.symbol = $1 and f.venue = e.venue) / 1000000 as fill_ms,
+    (select max(at_ns) from ledger_entries l where l.symbol = $1 and l.venue = e.venue and l.trade_id is null
+        and l.entry_id like '%:row:%') / 1000000 as row_ms,
+    exists (select from ledger_entries l where l.symbol = $1 and l.venue = e.venue and l.kind = 'opening') as opened
+from exchanges e order by venue
+"""
+
+LEDGER_TOTALS = """
+select venue, asset,
+    coalesce(sum(amount) filter (where kind = 'opening'), 0) as opening,
+    coalesce(sum(amount) filter (where kind <> 'opening'), 0) as entries,
+    count(*) filter (where kind = 'adjustment') as adjustments
+from ledger_entries where symbol = $1 group by venue, asset order by venue, asset
+"""
+FILLS = "select * from fills where symbol = $1 order by sequence"
+ENTRIES = "select * from ledger_entries where symbol = $1 order by sequence, entry_id"
+ORDERS = """
+select * from orders join order_intents using (client_order_id)
+where symbol = $1 order by created_at_ns, client_order_id
+"""
