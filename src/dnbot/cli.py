@@ -13,11 +13,10 @@ import trio
 
 from dnbot import __version__
 from dnbot.config import Settings, load_settings
-from dnbot.domain.errors import ConfigError, DnbotError
+from dnbot.domain.errors import ConfigError, DnbotError, InvariantBroken, StoreUnreachable
 from dnbot.domain.units import PRECISION
 from dnbot.fakes.config import AccountConfig, FakesConfig
 from dnbot.lab.audit_check import check_audit
-from dnbot.operate.check import check_report
 from dnbot.operate.database import database_status, migrate_database
 from dnbot.operate.run import RunOptions, run_settings, state_dir
 from dnbot.operate.status import Status
@@ -25,6 +24,7 @@ from dnbot.resources import config_dir
 
 EXIT_CONFIG = 2
 EXIT_INTERNAL = 70
+EXIT_UNAVAILABLE = 75
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -72,6 +72,8 @@ def run(config: Path | None, duration: float | None, summary: Path | None) -> No
 def check(config: Path | None) -> None:
     """Validate the configuration and print what must be earned per pair. Sends nothing that changes anything."""
     settings = _settings(config)
+    from dnbot.operate.check import check_report
+
     click.echo(trio.run(check_report, settings))
 
 
@@ -164,11 +166,20 @@ def main() -> Any:
     """The console script: our own errors are one sentence, not a traceback."""
     try:
         return commands(standalone_mode=True)
-    except ConfigError as error:
-        click.echo(f"dnbot: {error}", err=True)
-        sys.exit(EXIT_CONFIG)
-    except DnbotError as error:
-        click.echo(f"dnbot: {type(error).__name__}: {error}", err=True)
-        sys.exit(EXIT_INTERNAL)
+    except (DnbotError, BaseExceptionGroup) as error:
+        ours = _only_ours(error)
+        if ours is None:
+            raise
+        click.echo(f"dnbot: {ours}", err=True)
+        sys.exit(_EXIT_CODES.get(type(ours), EXIT_INTERNAL))
 
 
+_EXIT_CODES = {ConfigError: EXIT_CONFIG, StoreUnreachable: EXIT_UNAVAILABLE}
+
+
+def _only_ours(error: BaseException) -> DnbotError | None:
+    """The first of our errors, when a group holds nothing else (a nursery wraps even a single one)."""
+    if isinstance(error, BaseExceptionGroup):
+        found = [_only_ours(inner) for inner in error.exceptions]
+        return None if None in found else found[0]
+    return error if isinstance(error, DnbotError) and not isinstance(error, InvariantBroken) else None

@@ -28,7 +28,7 @@ from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.embedded_postgres import embedded_postgres
 from dnbot.ports.log import EventLog, stdlib_logging
 from dnbot.ports.log_sinks import FileSink, TerminalSink
-from dnbot.ports.postgres import open_postgres_store
+from dnbot.ports.postgres import migrate, open_postgres_store
 from dnbot.ports.redaction import Redactor
 from dnbot.ports.store import Store
 from dnbot.strategy.context import StrategyContext
@@ -72,6 +72,8 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
         stack.enter_context(stdlib_logging(log))
         try:
             dsn = await stack.enter_async_context(database_dsn(settings, home, log))
+            for name in await migrate(dsn, log=log):
+                log.info("migrated", name=name)
             store = await stack.enter_async_context(open_postgres_store(dsn, log=log))
             around, fakes = await _surroundings(settings, home, registry, stack)
             code = await _trade(settings, options, home, log, store, around, fakes)
@@ -130,7 +132,7 @@ async def _trade(
         )
     )
     before = _profit(bot.context)
-    market = fakes.address.market if fakes else {"name": "live"}
+    market: dict[str, object] = dict(fakes.address.market) if fakes else {"name": "live"}
     _say(_banner(settings, home, market))
     why: list[str] = []
     code = 70
