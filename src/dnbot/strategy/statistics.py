@@ -4,7 +4,7 @@ Events arrive irregularly, so the series is read on a regular grid of `step_s`: 
 counts, a quiet market repeats its value, and a silence longer than `gap_s` is a gap that nothing is inferred across.
 Half-life: `x(k+1) = a + phi x(k)` fitted by least squares, `half_life = step ln 2 / -ln phi`, and only when a
 Dickey-Fuller test rejects a random walk (which would also show `phi < 1`, by chance).
-Source: Dickey & Fuller 1979, test with a constant; 5 % point for large samples.
+Source: Dickey & Fuller 1979, test with a constant; 1 % point for large samples.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections import deque
 
 import attrs
 
-DICKEY_FULLER_5_PERCENT = -2.86
+DICKEY_FULLER_1_PERCENT = -3.43
 
 
 @attrs.define
@@ -84,7 +84,7 @@ class RollingStatistics:
         if len(pairs) < self.samples_min:
             return None
         fit = fit_reversion(pairs)
-        if fit is None or fit.t_statistic > DICKEY_FULLER_5_PERCENT:
+        if fit is None or fit.t_statistic > DICKEY_FULLER_1_PERCENT:
             return None
         if fit.phi <= 0.5:
             return self.step_s  # it halves within a step: the grid cannot say more
