@@ -17,16 +17,17 @@ import trio
 import trio_asyncio
 
 from dnbot.domain.errors import ConfigError, InvariantBroken, StoreUnreachable
-from dnbot.domain.instrument import Symbol, Venue
+from dnbot.domain.instrument import Symbol
 from dnbot.domain.messages import Record
-from dnbot.domain.order import Fill, Order, OrderIntent
+from dnbot.domain.order import OrderIntent
 from dnbot.domain.pair import Opportunity
-from dnbot.domain.position import LedgerEntry
 from dnbot.ports import migrations
 from dnbot.ports import postgres_queries as queries
 from dnbot.ports import postgres_rows as rows
+from dnbot.ports.postgres_errors import SequenceMoved, TryAgain, error_of
+from dnbot.ports.postgres_reports import Reports
 from dnbot.ports.record_numbers import RecordNumbers
-from dnbot.ports.store import LedgerTotal, StoredState
+from dnbot.ports.store import StoredState
 from dnbot.ports.store_rebuild import PORTFOLIOS_KEPT, SEEN_MAX
 from dnbot.resources import db_dir
 
@@ -54,23 +55,11 @@ SETTINGS = {
     "idle_in_transaction_session_timeout": "10s",
 }
 _MIGRATION_LOCK = 0x646E626F74  # "dnbot"
-_BUGS = ("21", "22", "23", "42", "P0", "DN")
-"""SQLSTATE classes that the same call would meet again: our statement or our data is wrong."""
-_NO_PERMISSION = "42501"
-_SEQUENCE_MOVED = "DN002"
 
 _T = TypeVar("_T")
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
     Pool = asyncpg.Pool[asyncpg.Record]
-
-
-class _TryAgain(StoreUnreachable):
-    """The server undid the transaction because of another one."""
-
-
-class _SequenceMoved(InvariantBroken):
-    """An earlier append whose answer was lost has been done after all."""
 
 
 async def migrate(dsn: str, *, log: EventLog | None = None) -> tuple[str, ...]:
@@ -135,7 +124,7 @@ async def open_postgres_store(dsn: str, *, log: EventLog | None = None) -> Async
 
 
 @attrs.define
-class PostgresStore:
+class PostgresStore(Reports):
     """One bot's store. After `begin_run` it writes for that incarnation alone, and no longer once a newer one began."""
 
     _pool: Pool
@@ -185,7 +174,7 @@ class PostgresStore:
             while left := await self._without_known(left):
                 try:
                     await self._append(left)
-                except _SequenceMoved:
+                except SequenceMoved:
                     continue
                 return
 
@@ -226,26 +215,6 @@ class PostgresStore:
             )
         return rows.state_of(symbol, found)
 
-    async def ledger_totals(self, symbol: Symbol) -> tuple[LedgerTotal, ...]:
-        """See `Store`."""
-        found = await self.read(queries.LEDGER_TOTALS, str(symbol))
-        return tuple(
-            LedgerTotal(Venue(row["venue"]), row["asset"], row["opening"], row["entries"], row["adjustments"])
-            for row in found
-        )
-
-    async def fills_of(self, symbol: Symbol) -> tuple[Fill, ...]:
-        """Every fill ever booked, in the order of booking."""
-        return tuple(rows.fill_of(row) for row in await self.read(queries.FILLS, str(symbol)))
-
-    async def entries_of(self, symbol: Symbol) -> tuple[LedgerEntry, ...]:
-        """Every ledger entry, in the order of booking."""
-        return tuple(rows.entry_of(row) for row in await self.read(queries.ENTRIES, str(symbol)))
-
-    async def orders_of(self, symbol: Symbol) -> tuple[Order, ...]:
-        """Every order as last recorded, oldest first; one that was only committed is PENDING."""
-        return tuple(rows.order_of(row) for row in await self.read(queries.ORDERS, str(symbol)))
-
     async def read(self, sql: str, *arguments: object) -> list[dict[str, Any]]:
         """The rows of one query, for reports and checks, in a transaction that cannot write."""
         async with self.reading() as connection:
@@ -282,17 +251,13 @@ class PostgresStore:
         for _ in range(ATTEMPTS - 1):
             try:
                 return await self._call_once(sql, arguments, limit_s)
-            except _TryAgain:
+            except TryAgain:
                 continue
         return await self._call_once(sql, arguments, limit_s)
 
     async def _call_once(self, sql: str, arguments: tuple[object, ...], limit_s: float) -> asyncpg.Record | None:
-        with _mapped():
-            async with self._lease() as connection:
-                row: asyncpg.Record | None = await _aio(connection.fetchrow, self._loop)(
-                    sql, *arguments, timeout=limit_s
-                )
-                return row
+        with _mapped(), trio.fail_after(limit_s):
+            return await _aio(_one_statement, self._loop)(self._pool, sql, arguments)
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[Connection, None]:
@@ -355,6 +320,17 @@ async def _make_pool(dsn: str) -> Pool:
     )
 
 
+async def _one_statement(pool: Pool, sql: str, arguments: tuple[object, ...]) -> asyncpg.Record | None:
+    """Runs inside asyncio, so that it costs one crossing. When cancelled, asyncpg cancels the statement on the server
+    and shields the release; what is not released in time is cut."""
+    connection = await pool.acquire()
+    try:
+        row: asyncpg.Record | None = await connection.fetchrow(sql, *arguments)
+        return row
+    finally:
+        await pool.release(connection, timeout=SHIELD_S_MAX)
+
+
 async def _keep_session(connection: object) -> None:
     """Nothing to reset: no statement here leaves anything behind in the session, and the round trip costs time."""
 
@@ -413,19 +389,8 @@ def _mapped() -> Generator[None, None, None]:
     try:
         yield
     except asyncpg.PostgresError as error:
-        raise _ours(error) from error
+        raise error_of(error.sqlstate, str(error)) from error
     except asyncpg.ClientConfigurationError as error:
         raise ConfigError("database", "dsn", "unreadable", "postgresql://user:password@host:port/database") from error
-    except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+    except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, trio.TooSlowError) as error:
         raise StoreUnreachable(f"{type(error).__name__}: {error}") from error
-
-
-def _ours(error: asyncpg.PostgresError) -> Exception:
-    state = error.sqlstate or ""
-    text = f"{state} {error}"
-    if state == _SEQUENCE_MOVED:
-        return _SequenceMoved(text)
-    if state[:2] in _BUGS and state != _NO_PERMISSION:
-        return InvariantBroken(text)
-    return _TryAgain(text) if state[:2] == "40" else StoreUnreachable(text)
-
