@@ -1,0 +1,98 @@
+"""What a venue says about an instrument, an account and its fees, by GET alone: nothing here can change anything."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from decimal import Decimal
+
+import attrs
+
+from dnbot.domain.account import AccountFacts
+from dnbot.domain.errors import InvariantBroken, VenueUnreachable
+from dnbot.domain.instrument import VENUES, FeeSchedule, Instrument, Symbol, Venue
+from dnbot.domain.units import divide
+from dnbot.operate.places import Surroundings
+from dnbot.ports.clock import SystemClock, VenueClock
+from dnbot.ports.http import HttpClient
+from dnbot.ports.limiter import RateLimiter
+from dnbot.tasks.link import READ_DEADLINE_S, Line
+from dnbot.venues.factory import private_codec, public_codec
+from dnbot.venues.wire import PrivateCodec, PublicCodec, Reply, Request, RequestClass
+
+CLOCK_SAMPLES = 3
+RATE_PER_S, BURST = 5.0, 50  # a third of the tightest read budget of the three: a bot may be running beside us
+
+
+@attrs.frozen
+class VenueFacts:
+    """One venue as a check sees it."""
+
+    instrument: Instrument
+    mid: Decimal
+    account: AccountFacts
+    fees: FeeSchedule | None
+    """None when the account has a problem: then nothing more is asked of it."""
+
+
+@attrs.frozen
+class Reader:
+    """One venue's line, through which nothing but GET passes."""
+
+    line: Line
+
+    async def get(self, codec: PublicCodec | PrivateCodec, request: Request) -> Reply:
+        """A read that must succeed; errors as `Line.read`."""
+        return await self.line.read(codec, only_get(request))
+
+    async def ask(self, request: Request) -> Reply:
+        """A read whose refusal is an answer; errors as `Line.ask`."""
+        return await self.line.ask(only_get(request), deadline_s=READ_DEADLINE_S)
+
+
+def only_get(request: Request) -> Request:
+    """The request itself; raises InvariantBroken for any method that could change something."""
+    if request.method != "GET":
+        raise InvariantBroken(f"a check must not send {request.method} {request.target}")
+    return request
+
+
+async def read_venues(around: Surroundings, symbol: Symbol) -> dict[Venue, VenueFacts]:
+    """Everything that a check needs to know, venue after venue.
+
+    Raises:
+        VenueUnreachable, VenueRefused, VenueThrottled, FrameUnreadable: a venue did not tell.
+    """
+    clock = VenueClock(SystemClock())
+    found: dict[Venue, VenueFacts] = {}
+    for venue in VENUES:
+        async with AsyncExitStack() as stack:
+            client = HttpClient(around.opener, around.places[venue].rest, clock=clock.clock, venue=venue.value)
+            stack.push_async_callback(client.aclose)
+            classes = (RequestClass.PUBLIC, RequestClass.READ)
+            budget = RateLimiter(RATE_PER_S, BURST)
+            line = Line(venue, dict.fromkeys(classes, client), dict.fromkeys(classes, budget), clock)
+            found[venue] = await _read(Reader(line), around, venue, symbol)
+    return found
+
+
+async def _read(reader: Reader, around: Surroundings, venue: Venue, symbol: Symbol) -> VenueFacts:
+    public, private = public_codec(venue, symbol), private_codec(venue, symbol, around.signers[venue])
+    instrument = public.instrument([await reader.get(public, request) for request in public.instrument_requests()])
+    private.learn_instrument(instrument)
+    mid = await _mid(reader, public)
+    for _ in range(CLOCK_SAMPLES):
+        only_get(public.server_time_request())
+        await reader.line.measure_clock(public)
+    account = private.facts([await reader.ask(r) for r in private.facts_requests(reader.line.venue_now_ms())])
+    fees = None
+    if account.problem is None:
+        requests = private.fees_requests(reader.line.venue_now_ms())
+        fees = private.fees([await reader.get(private, request) for request in requests])
+    return VenueFacts(instrument, mid, account, fees)
+
+
+async def _mid(reader: Reader, public: PublicCodec) -> Decimal:
+    book = public.snapshot(await reader.get(public, public.snapshot_request()))
+    if not book.bids or not book.asks:
+        raise VenueUnreachable(public.venue.value, "its book has an empty side: there is no price to reckon with")
+    return divide(book.bids[0][0] + book.asks[0][0], Decimal(2))

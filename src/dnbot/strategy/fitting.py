@@ -1,0 +1,71 @@
+"""Whether the parameters fit what the venues offer: rules that need an instrument or a price, and so no file can break.
+
+Each returns one sentence for the operator, or None. `check` tells them beforehand; INITIALIZING refuses by them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from dnbot.domain.instrument import SPOT_VENUES, Instrument, Venue
+from dnbot.domain.units import divide, plain
+from dnbot.strategy.parameters import StrategyParameters
+
+
+def tolerance_problem(params: StrategyParameters, perp_lot: Decimal) -> str | None:
+    """Why `delta_tolerance_base` cannot be kept with contracts of `perp_lot` base units, or None.
+
+    A perpetual order is a whole number of lots, so up to half a lot always stays unhedged.
+    """
+    tolerance, half = params.tolerance_base(perp_lot), divide(perp_lot, Decimal(2))
+    if tolerance < half:
+        return (
+            f"delta_tolerance_base is {plain(tolerance)}, below half a contract lot ({plain(half)} {params.symbol.base}"
+            "): what is left after the best hedge would count as drift, and be hedged for ever"
+        )
+    if tolerance >= params.hard_limit_base:
+        return (
+            f"delta_hard_limit_base is {plain(params.hard_limit_base)}, not above the tolerance "
+            f"{plain(tolerance)} {params.symbol.base}: new risk would stop before a repair begins"
+        )
+    return None
+
+
+def order_problem(
+    params: StrategyParameters, instruments: Mapping[Venue, Instrument], mid: Decimal
+) -> str | None:
+    """Why no order of these parameters can meet every venue's minimum at a price of `mid`, or None."""
+    for venue, instrument in instruments.items():
+        least = max(instrument.min_notional, max(instrument.min_quantity, instrument.lot_size) * mid)
+        if params.max_order_notional_quote < least:
+            return (
+                f"max_order_notional_quote is {plain(params.max_order_notional_quote)}, below the smallest order of "
+                f"{venue.value}, {plain(round(least, 2))} {params.symbol.quote}: nothing could be sent"
+            )
+        if params.slice_base * mid < least:
+            return (
+                f"establish_slice_base is {plain(params.slice_base)}, below the smallest order of {venue.value}, "
+                f"{plain(round(divide(least, mid), 8))} {params.symbol.base}: the position could not be built"
+            )
+    return None
+
+
+def size_problem(params: StrategyParameters, instruments: Mapping[Venue, Instrument]) -> str | None:
+    """Why `base_position_size` is too small to be split and hedged, or None."""
+    lots = [instrument.lot_size for instrument in instruments.values()]
+    smallest = min(params.inventory_ratio, 1 - params.inventory_ratio) * params.base_position_size
+    if smallest and smallest < max(lots):
+        return (
+            f"base_position_size is {plain(params.base_position_size)}: the smaller of its two halves, "
+            f"{plain(smallest)}, is below the coarsest lot, {plain(max(lots))} {params.symbol.base}"
+        )
+    return None
+
+
+def spot_mid(mids: Mapping[Venue, Decimal]) -> Decimal:
+    """The mean of the spot mids that are known; raises ValueError without any."""
+    known = [mids[venue] for venue in SPOT_VENUES if venue in mids]
+    if not known:
+        raise ValueError("no spot mid is known")
+    return divide(sum(known, Decimal(0)), Decimal(len(known)))
