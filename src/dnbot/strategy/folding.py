@@ -79,7 +79,8 @@ def fold_fill(turn: Turn, fill: Fill) -> None:
     """Book one trade once: ledger, portfolio, order, execution."""
     context = turn.context
     key = f"{fill.venue.value}:{fill.trade_id}"
-    if key in context.seen or any(p.fill.trade_id == fill.trade_id and p.fill.venue is fill.venue for p in context.parked):
+    parked = any(p.fill.trade_id == fill.trade_id and p.fill.venue is fill.venue for p in context.parked)
+    if key in context.seen or before_key(fill) in context.seen or parked:
         return
     order = find_order(turn, fill.venue, fill.client_order_id, fill.venue_order_id)
     if order is None and not fill.client_order_id and _somebody_waits(turn, fill):
@@ -256,16 +257,31 @@ def fold_read(turn: Turn, read: AccountRead) -> None:
 
 def _open(turn: Turn, read: AccountRead) -> None:
     """The first read of a venue ever: its figures open the ledger; what came before them is not ours to book."""
-    for fill in read.fills:
-        turn.change(seen=turn.context.seen.with_id(f"{fill.venue.value}:{fill.trade_id}"))
-    for row in read.rows:
-        turn.change(seen=turn.context.seen.with_id(f"{row.venue.value}:row:{row.row_id}"))
+    before = [before_key(fill) for fill in read.fills] + [f"{row.venue.value}:row:{row.row_id}" for row in read.rows]
+    for key in before:
+        turn.change(seen=turn.context.seen.with_id(key))
     newest = max((fill.traded_at_ns // 1_000_000 for fill in read.fills), default=0)
     newest_row = max((row.at_ns // 1_000_000 for row in read.rows), default=0)
     turn.change_account(read.venue, fill_ms=newest, row_ms=newest_row)
-    entries = openings(read, at_ns=turn.context.now_ns)
-    _post(turn, entries)
+    _post(turn, openings(read, at_ns=turn.context.now_ns) + _markers(turn, read.venue, before))
     turn.change(portfolio=opened(turn.context.portfolio, read, turn.context.reference_price, turn.context.now_ns))
+
+
+def before_key(fill: Fill) -> str:
+    """The key under which a trade from before the opening is remembered."""
+    return f"{fill.venue.value}:row:before:{fill.trade_id}"
+
+
+def _markers(turn: Turn, venue: Venue, keys: list[str]) -> tuple[LedgerEntry, ...]:
+    """Entries of nothing, so that the next incarnation too knows what the opening already contains."""
+    asset, now_ns = turn.context.params.symbol.quote, turn.context.now_ns
+    return tuple(
+        LedgerEntry(
+            entry_id=key, venue=venue, asset=asset, amount=ZERO, kind=EntryKind.OPENING, at_ns=now_ns,
+            note="before the opening",
+        )
+        for key in keys
+    )
 
 
 def undisturbed(turn: Turn, read: AccountRead) -> bool:
