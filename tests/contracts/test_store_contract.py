@@ -1,0 +1,332 @@
+"""What every store promises; each test runs on the store in memory and on PostgreSQL."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import reduce
+from typing import Any
+
+import msgspec
+import pytest
+
+from dnbot.domain.errors import InvariantBroken
+from dnbot.domain.instrument import Symbol, Venue
+from dnbot.domain.messages import ModeChanged, OpportunityTaken, OrderChanged, PortfolioSaved, RowBooked
+from dnbot.domain.order import Order, OrderStatus, Side
+from dnbot.domain.position import EdgeLot, EntryKind, Portfolio, book_fill, post
+
+
+async def begin(store: Any, words: Any, symbol: Symbol | None = None) -> int:
+    """Start an incarnation with plausible settings."""
+    epoch: int = await store.begin_run(
+        symbol or words.symbol, version="1.0", settings="a = 1", started_at_ns=words.start_ns
+    )
+    return epoch
+
+
+async def test_an_empty_store_knows_nothing(open_store: Any, words: Any) -> None:
+    """Before the first run there is no portfolio, no order, no key and no ledger; the mode is ACTIVE."""
+    async with open_store() as store:
+        state = await store.load(words.symbol)
+        assert state.portfolio is None
+        assert (state.mode, state.unresolved, state.seen, state.opened) == ("ACTIVE", (), (), ())
+        assert (state.fill_ms, state.row_ms) == ({}, {})
+        assert await store.ledger_totals(words.symbol) == ()
+        await store.ping()
+
+
+async def test_epochs_rise_by_one_over_restarts_and_symbols(open_store: Any, words: Any) -> None:
+    """Every incarnation gets one more than any before, whichever symbol it trades and whichever process asks."""
+    async with open_store() as store:
+        assert [await begin(store, words) for _ in range(3)] == [1, 2, 3]
+    async with open_store() as store:
+        assert await begin(store, words, Symbol("ETH", "USDT")) == 4
+        assert await begin(store, words) == 5
+
+
+async def test_committed_intents_survive_as_unresolved(open_store: Any, words: Any) -> None:
+    """What was committed is found again, oldest first and to the last digit, until its order is settled."""
+    async with open_store() as store:
+        epoch = await begin(store, words)
+        second = words.intent(epoch, 2, quantity=Decimal("1.00000000000000000001"), reduce_only=True)
+        first = words.intent(epoch, 1, venue=Venue.MEXC_SPOT, side=Side.SELL)
+        single = words.intent(epoch, 3, execution_id="")
+        await store.commit_intents([second, first], execution_id="x1-1", opportunity=None)
+        await store.commit_intents([single], execution_id="", opportunity=None)
+    async with open_store() as store:
+        found = (await store.load(words.symbol)).unresolved
+        assert [unresolved.intent for unresolved in found] == [first, second, single]
+        assert {unresolved.status for unresolved in found} == {OrderStatus.PENDING}
+
+
+async def test_an_intent_is_committed_once(open_store: Any, words: Any) -> None:
+    """A second commit of an id is a bug, and its companions are then not stored either."""
+    async with open_store() as store:
+        epoch = await begin(store, words)
+        first, other = words.intent(epoch, 1), words.intent(epoch, 2)
+        await store.commit_intents([first], execution_id="x1-1", opportunity=None)
+        with pytest.raises(InvariantBroken):
+            await store.commit_intents([other, first], execution_id="x1-1", opportunity=None)
+        with pytest.raises(InvariantBroken):
+            await store.commit_intents([other, other], execution_id="x1-1", opportunity=None)
+        assert [order.intent for order in await store.orders_of(words.symbol)] == [first]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"quantity": Decimal(0)}, {"price": Decimal("-1")}, {"price": Decimal("NaN")}, {"epoch": 99},
+        {"symbol": Symbol("ETH", "USDT")},
+    ],
+)
+async def test_an_impossible_intent_is_refused(open_store: Any, words: Any, changes: dict[str, Any]) -> None:
+    """No quantity, no price, an epoch that never began or a symbol that is not ours is a bug, never a row."""
+    async with open_store() as store:
+        epoch = await begin(store, words)
+        with pytest.raises(InvariantBroken):
+            await store.commit_intents([words.intent(epoch, 1, **changes)], execution_id="x", opportunity=None)
+        assert await store.orders_of(words.symbol) == ()
+
+
+async def test_the_last_word_on_an_order_stands(open_store: Any, words: Any) -> None:
+    """Within a batch and over batches the newest record of an order is what is found, and settled orders are done."""
+    async with open_store() as store:
+        epoch = await begin(store, words)
+        intent = words.intent(epoch, 1)
+        await store.commit_intents([intent], execution_id="x1-1", opportunity=None)
+        pending = Order(intent=intent)
+        sent = msgspec.structs.replace(pending, status=OrderStatus.SENT, sent_at_ns=words.start_ns + 3)
+        opened = msgspec.structs.replace(sent, status=OrderStatus.OPEN, venue_order_id="9001")
+        await store.append([OrderChanged(pending, 1), OrderChanged(sent, 2), OrderChanged(opened, 3)])
+        assert await store.orders_of(words.symbol) == (opened,)
+        assert (await store.load(words.symbol)).unresolved[0].venue_order_id == "9001"
+        claimed = msgspec.structs.replace(
+            opened, status=OrderStatus.CANCELLED, reported_filled=Decimal("0.01"), reason="ioc", changed_at_ns=9
+        )
+        await store.append([OrderChanged(claimed, 4)])
+        (left,) = (await store.load(words.symbol)).unresolved
+        assert left.status is OrderStatus.CANCELLED  # final, but a fill is still on its way
+        settled = msgspec.structs.replace(claimed, filled=Decimal("0.01"))
+        await store.append([OrderChanged(settled, 5)])
+        assert (await store.load(words.symbol)).unresolved == ()
+        assert await store.orders_of(words.symbol) == (settled,)
+
+
+async def test_an_order_that_was_never_committed_can_be_recorded(open_store: Any, words: Any) -> None:
+    """Intents that were kept elsewhere while the database was away arrive with their order, and may be committed once."""
+    async with open_store() as store:
+        epoch = await begin(store, words)
+        intent = words.intent(epoch, 1)
+        order = Order(intent=intent, status=OrderStatus.AMBIGUOUS)
+        await store.append([OrderChanged(order, 1)])
+        await store.commit_intents([intent], execution_id="x1-1", opportunity=None)
+        assert await store.orders_of(words.symbol) == (order,)
+        with pytest.raises(InvariantBroken):
+            await store.commit_intents([intent], execution_id="x1-1", opportunity=None)
+
+
+async def test_a_trade_is_booked_once(open_store: Any, words: Any) -> None:
+    """The same trade twice in a batch, again later and after a restart is one fill with one set of entries."""
+    async with open_store() as store:
+        await begin(store, words)
+        one, two = words.booked("1", "x1-1"), words.booked("2", traded_at_ns=words.start_ns + 9_000_000)
+        await store.append([one, one, two])
+        await store.append([one])
+    async with open_store() as store:
+        await begin(store, words)
+        await store.append([two, one])
+        assert await store.fills_of(words.symbol) == (one.fill, two.fill)
+        assert set(await store.entries_of(words.symbol)) == {*one.entries, *two.entries}
+        state = await store.load(words.symbol)
+        assert state.seen == ("GATEIO_SPOT:1", "GATEIO_SPOT:2")
+        assert state.fill_ms == {Venue.GATE_SPOT: (words.start_ns + 9_000_000) // 1_000_000}
+
+
+async def test_the_same_trade_number_on_another_venue_is_another_trade(open_store: Any, words: Any) -> None:
+    """Trades are known by venue and number together."""
+    async with open_store() as store:
+        await begin(store, words)
+        await store.append([words.booked("1"), words.booked("1", venue=Venue.MEXC_SPOT)])
+        assert len(await store.fills_of(words.symbol)) == 2
+        assert (await store.load(words.symbol)).seen == ("GATEIO_SPOT:1", "MEXC_SPOT:1")
+
+
+async def test_rows_open_a_venue_and_are_known_by_their_id(open_store: Any, words: Any) -> None:
+    """Opening entries tell which venues are open, even an opening of nothing; account-book rows are seen once."""
+    async with open_store() as store:
+        await begin(store, words)
+        row_ns = words.start_ns + 7_000_000
+        row = words.entry(
+            "GATEIO_FUTURES:row:17", "-0.5", EntryKind.FUNDING, venue=Venue.GATE_FUTURES, at_ns=row_ns
+        )
+        opening = words.entry("GATEIO_SPOT:opening:USDT", "1000", EntryKind.OPENING)
+        nothing = words.entry("MEXC_SPOT:opening:USDT", "0", EntryKind.OPENING, venue=Venue.MEXC_SPOT)
+        await store.append([RowBooked((opening,), 1), RowBooked((nothing,), 1), RowBooked((row, row), 2)])
+        await store.append([RowBooked((row,), 3)])
+        state = await store.load(words.symbol)
+        assert set(state.opened) == {Venue.GATE_SPOT, Venue.MEXC_SPOT}
+        assert state.row_ms == {Venue.GATE_FUTURES: row_ns // 1_000_000}
+        assert state.seen == ("GATEIO_SPOT:opening:USDT", "MEXC_SPOT:opening:USDT", "GATEIO_FUTURES:row:17")
+        assert state.portfolio is not None
+        assert state.portfolio.funding_quote == Decimal("-0.5")
+
+
+async def test_ledger_totals_are_exact(open_store: Any, words: Any) -> None:
+    """Sums are exact to the twentieth decimal, beside twelve digits before the point; openings stand apart."""
+    async with open_store() as store:
+        await begin(store, words)
+        tiny, huge = "0.00000000000000000001", "123456789012.12345678901234567891"
+        entries = (
+            words.entry("o", huge, EntryKind.OPENING), words.entry("a", tiny, EntryKind.PNL),
+            words.entry("b", "-" + huge, EntryKind.TRANSFER), words.entry("c", "1E+3", EntryKind.ADJUSTMENT),
+        )
+        await store.append([RowBooked(entries, 1)])
+        (total,) = await store.ledger_totals(words.symbol)
+        assert (total.venue, total.asset, total.adjustments) == (Venue.GATE_SPOT, "USDT", 1)
+        assert total.opening == Decimal(huge)
+        # Compared as text: Decimal arithmetic here would round what it is to judge.
+        assert format(total.entries, "f") == "-123456788012.12345678901234567890"
+        assert [entry.amount for entry in await store.entries_of(words.symbol)] == [
+            Decimal(tiny), Decimal("-" + huge), Decimal(1000), Decimal(huge)
+        ]
+
+
+async def test_a_portfolio_comes_back_to_the_last_digit(open_store: Any, words: Any) -> None:
+    """Every field of the newest saved portfolio is found again, lots and sixty-digit quotients included."""
+    portfolio = Portfolio(
+        symbol=words.symbol, balances={"GATEIO_SPOT:BTC": Decimal("1." + "3" * 59)}, perp_base=Decimal("-1E-8"),
+        shift_lots=(EdgeLot(Decimal("-0.5"), Decimal("3.25"), words.start_ns, Decimal("1E-30")),),
+        fees={"MEXC_SPOT:MX": Decimal("0.1")}, fills=3,
+    )
+    async with open_store() as store:
+        await begin(store, words)
+        older = msgspec.structs.replace(portfolio, fills=2)
+        await store.append([PortfolioSaved(older, 1), PortfolioSaved(portfolio, 2)])
+    async with open_store() as store:
+        assert (await store.load(words.symbol)).portfolio == portfolio
+
+
+async def test_what_came_after_the_last_portfolio_is_folded_on_top(open_store: Any, words: Any) -> None:
+    """A restart between two saved portfolios loses nothing: later fills and rows are folded in their order."""
+    async with open_store() as store:
+        await begin(store, words)
+        opening = words.entry("GATEIO_SPOT:opening:USDT", "10000", EntryKind.OPENING)
+        buy = words.booked("1")
+        short = words.booked(
+            "2", venue=Venue.GATE_FUTURES, side=Side.SELL, fee=Decimal("0.05"), fee_asset="USDT",
+            price=Decimal("60200"),
+        )
+        funding = words.entry("GATEIO_FUTURES:row:1", "0.75", EntryKind.FUNDING, venue=Venue.GATE_FUTURES)
+        third_coin = words.booked("3", venue=Venue.MEXC_SPOT, fee=Decimal("0.2"), fee_asset="MX", side=Side.SELL)
+        start = post(Portfolio(symbol=words.symbol), (opening,))
+        saved = book_fill(start, buy.fill)
+        await store.append([RowBooked((opening,), 1), buy, PortfolioSaved(saved, 2), short])
+        await store.append([RowBooked((funding,), 3), third_coin, buy])
+        after = post(book_fill(saved, short.fill), (funding,))
+        expected = book_fill(after, third_coin.fill, fee_price=Decimal(0))
+        assert (await store.load(words.symbol)).portfolio == expected
+        assert expected.delta == saved.delta - 2 * Decimal("0.0125")
+
+
+async def test_without_a_saved_portfolio_all_is_folded(open_store: Any, words: Any) -> None:
+    """Fills alone are enough to rebuild the portfolio from nothing."""
+    async with open_store() as store:
+        await begin(store, words)
+        booked = [words.booked(str(number), price=Decimal(60000 + number)) for number in range(5)]
+        for record in booked:
+            await store.append([record])
+        expected = reduce(book_fill, (record.fill for record in booked), Portfolio(symbol=words.symbol))
+        assert (await store.load(words.symbol)).portfolio == expected
+
+
+async def test_a_batch_is_written_whole_or_not_at_all(open_store: Any, words: Any) -> None:
+    """A record that cannot be stored takes its whole batch with it, and the store goes on."""
+    async with open_store() as store:
+        await begin(store, words)
+        bad = words.booked("2", symbol=Symbol("ETH", "USDT"))
+        with pytest.raises(InvariantBroken):
+            await store.append([words.booked("1"), *words.one_of_each(), bad])
+        state = await store.load(words.symbol)
+        assert (state.portfolio, state.seen, state.mode) == (None, (), "ACTIVE")
+        await store.append([words.booked("1")])
+        assert (await store.load(words.symbol)).seen == ("GATEIO_SPOT:1",)
+
+
+async def test_what_is_not_a_number_is_never_booked(open_store: Any, words: Any) -> None:
+    """NaN and infinities in the ledger are bugs."""
+    async with open_store() as store:
+        await begin(store, words)
+        for text in ("NaN", "Infinity", "-Infinity"):
+            with pytest.raises(InvariantBroken):
+                await store.append([RowBooked((words.entry("a", text, EntryKind.PNL),), 1)])
+        assert await store.entries_of(words.symbol) == ()
+
+
+async def test_every_kind_of_record_can_be_stored(open_store: Any, words: Any) -> None:
+    """Transitions, modes, alerts and samples are accepted, also twice the same; the newest mode is in force."""
+    async with open_store() as store:
+        epoch = await begin(store, words)
+        opportunity = words.opportunity("o1-1")
+        await store.commit_intents([words.intent(epoch, 1)], execution_id="x1-1", opportunity=opportunity)
+        taken = OpportunityTaken(execution_id="x1-1", opportunity=opportunity, at_ns=words.start_ns)
+        await store.append([*words.one_of_each(), taken, words.closed("x1-1"), *words.one_of_each()])
+        state = await store.load(words.symbol)
+        assert (state.mode, state.mode_why) == ("REDUCING", "drawdown")
+        back = ModeChanged(from_mode="REDUCING", to_mode="ACTIVE", why="looked at it", by="me", at_ns=1)
+        await store.append([back])
+    async with open_store() as store:
+        assert (await store.load(words.symbol)).mode == "ACTIVE"
+
+
+async def test_symbols_do_not_see_each_other(open_store: Any, words: Any) -> None:
+    """Two bots on one database keep apart: ledgers, orders, keys, modes; the same entry id may stand in both."""
+    ether = Symbol("ETH", "USDT")
+    async with open_store() as store, open_store() as other:
+        await begin(store, words)
+        epoch = await begin(other, words, ether)
+        intent = words.intent(epoch, 1, symbol=ether)
+        await other.commit_intents([intent], execution_id="", opportunity=None)
+        opening = words.entry("GATEIO_SPOT:opening:USDT", "5", EntryKind.OPENING)
+        await other.append([*words.one_of_each()[1:2], RowBooked((opening,), 1)])
+        await store.append([RowBooked((opening,), 1), words.booked("1")])
+        mine, theirs = await store.load(words.symbol), await other.load(ether)
+        assert (mine.mode, theirs.mode) == ("ACTIVE", "REDUCING")
+        assert (len(mine.unresolved), len(theirs.unresolved)) == (0, 1)
+        assert theirs.seen == ("GATEIO_SPOT:opening:USDT",)
+        assert len(await store.fills_of(words.symbol)) == 1
+        assert await store.fills_of(ether) == ()
+
+
+async def test_a_newer_incarnation_fences_the_older_off(open_store: Any, words: Any) -> None:
+    """Once a new run of the symbol began, the one before can neither commit nor record."""
+    async with open_store() as old, open_store() as new:
+        epoch = await begin(old, words)
+        await begin(new, words)
+        with pytest.raises(InvariantBroken):
+            await old.commit_intents([words.intent(epoch, 1)], execution_id="x1-1", opportunity=None)
+        with pytest.raises(InvariantBroken):
+            await old.append([words.booked("1")])
+        await new.append([words.booked("2")])
+        assert [fill.trade_id for fill in await new.fills_of(words.symbol)] == ["2"]
+        assert await new.orders_of(words.symbol) == ()
+
+
+async def test_nothing_is_written_before_a_run_began(open_store: Any, words: Any) -> None:
+    """A store that does not know its incarnation refuses to write."""
+    async with open_store() as store:
+        with pytest.raises(InvariantBroken):
+            await store.append([words.booked("1")])
+        with pytest.raises(InvariantBroken):
+            await store.commit_intents([words.intent(1, 1)], execution_id="x", opportunity=None)
+
+
+async def test_tidying_touches_no_money(open_store: Any, words: Any) -> None:
+    """Whatever the retention, orders, fills, the ledger, the portfolio and the mode stay."""
+    async with open_store() as store:
+        epoch = await begin(store, words)
+        await store.commit_intents([words.intent(epoch, 1)], execution_id="x1-1", opportunity=None)
+        await store.append([words.booked("1"), *words.one_of_each(), PortfolioSaved(Portfolio(symbol=words.symbol), 1)])
+        before = await store.load(words.symbol), await store.ledger_totals(words.symbol)
+        await store.keep_tidy(now_ns=words.start_ns + 400 * 86_400 * 10**9, retention_days=1)
+        assert (await store.load(words.symbol), await store.ledger_totals(words.symbol)) == before
+        assert len(await store.fills_of(words.symbol)) == 1
