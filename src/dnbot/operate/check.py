@@ -131,7 +131,7 @@ def _warning_lines(
     found = [f"{venue.value}: {text}" for venue, fact in facts.items() for text in fact.account.warnings]
     if needed is not None and needed > RARE_BPS:
         found.append(
-            f"at these fees a spot-spot trade needs {_two(needed)} bps gross: a liquid pair will rarely or never show it"
+            f"at these fees a spot-spot trade needs {_two(needed)} bps gross: liquid pairs will rarely or never trade"
         )
     if params.allow_losing_thresholds:
         found.append("allow_losing_thresholds is set: these thresholds may lose money on every round trip")
