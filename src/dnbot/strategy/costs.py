@@ -83,6 +83,12 @@ class PnLCalculator:
             net_quote=Money(touched - fees_paid - slipped + funding + leave),
         )
 
+    def outlook(
+        self, market: MarketView, edge: PairEdge | None, exit_edge: PairEdge | None, now_ns: int
+    ) -> CarryOutlook | None:
+        """What a carry opened now may expect, under these parameters: see `carry_outlook`."""
+        return carry_outlook(market, edge, exit_edge, self.params, now_ns)
+
     def _carried(self, edge: Edge, outlook: CarryOutlook | None) -> tuple[Decimal, Decimal]:
         if outlook is None:
             return ZERO, ZERO

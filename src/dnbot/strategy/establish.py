@@ -104,9 +104,9 @@ def _first(wanted: _Slice, pairs: dict[Venue, Pair], room: dict[Venue, Decimal])
 
 def _on(wanted: _Slice, pair: Pair, venue: Venue, room: Decimal) -> EstablishPlan | Declined | None:
     ladder = ladder_of(pair, wanted.market, wanted.fees, wanted.params)
-    if ladder is None or not ladder.asks or not ladder.bids:
-        return _declined("STALE", f"{pair.name}: no book, instrument or fee of one of its venues, or nothing in reach")
-    doubt = _doubt(wanted, pair)
+    if ladder is None:
+        return _declined("STALE", f"{pair.name}: no book, instrument or fee of one of its venues")
+    doubt = _doubt(wanted, pair) or _out_of_reach(ladder)
     if doubt is not None:
         return _declined(doubt[0], f"{pair.name}: {doubt[1]}")
     least = smallest(ladder)
@@ -130,6 +130,12 @@ def _doubt(wanted: _Slice, pair: Pair) -> Doubt | None:
     return different_coin(market.books, wanted.params) or off_reference(
         books, market, wanted.params, market.mark_received_s
     )
+
+
+def _out_of_reach(ladder: Ladder) -> Doubt | None:
+    if ladder.asks and ladder.bids:
+        return None
+    return "COLLAR", f"no ask up to {ladder.buy_bound}, or no bid down to {ladder.sell_bound}"
 
 
 def smallest(ladder: Ladder) -> Decimal:

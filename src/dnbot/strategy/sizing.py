@@ -13,7 +13,7 @@ from dnbot.domain.market import MarketView
 from dnbot.domain.order import Purpose
 from dnbot.domain.pair import Declined, Opportunity, Pair, PairEdge, PairKind
 from dnbot.domain.units import ZERO, Price, Quantity, divide
-from dnbot.strategy.costs import PnLCalculator, carry_outlook
+from dnbot.strategy.costs import PnLCalculator
 from dnbot.strategy.establish import EstablishPlan, establish_step, flatten_step
 from dnbot.strategy.hedging import HedgePlan, hedge_order
 from dnbot.strategy.inventory import Inventory, inventory_price_bps
@@ -89,7 +89,8 @@ def find_opportunity(
     case = _Case(
         ladder=ladder, market=market, fees=fees, inventory=inventory, params=params, edge=edge, now_s=now_s
     )
-    outlook = carry_outlook(market, edge, exit_edge, params, now_ns) if pair.kind is PairKind.CARRY_OPEN else None
+    opens = pair.kind is PairKind.CARRY_OPEN
+    outlook = PnLCalculator(params).outlook(market, edge, exit_edge, now_ns) if opens else None
     declined: Declined | None = None
     for terms in terms_of(pair, inventory, params, ladder.mid, outlook, carry_age_bps):
         found = _attempt(case, terms, opportunity_id, now_ns)

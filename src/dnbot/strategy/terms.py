@@ -58,7 +58,7 @@ def terms_of(
     lots = lots_undone_by(pair, inventory.portfolio)
     if pair.kind is PairKind.CARRY_CLOSE:
         # Inventory above the base position that no lot explains has no entry to be weighed against.
-        needs = (*undo_needs(lots, mid, params, carry_age_bps), )
+        needs = undo_needs(lots, mid, params, carry_age_bps)
         beyond = needs[-1][1] if needs else params.arbitrage_exit_threshold_bps
         return (_exit((*needs, (UNBOUNDED, beyond)), params),)
     if pair.kind is PairKind.CARRY_OPEN:
