@@ -15,7 +15,7 @@ import trio
 
 from dnbot.domain.errors import OperatingError
 from dnbot.domain.instrument import VENUES, Venue
-from dnbot.domain.messages import CancelAll, InboxEvent, Stop
+from dnbot.domain.messages import CancelAll, InboxEvent, Record, Stop
 from dnbot.domain.order import Order, OrderStatus
 from dnbot.domain.position import Portfolio
 from dnbot.ports.channels import Boards, Channels
@@ -66,6 +66,10 @@ class Place:
     """Scheme, host and port of its WebSockets."""
 
 
+def _no_witness(_record: Record) -> None:
+    """Records go to the journal; nobody else looks."""
+
+
 @attrs.frozen
 class BotParts:
     """Everything from outside that a bot needs; simulation and live differ in nothing else."""
@@ -82,6 +86,7 @@ class BotParts:
     settings: str
     """The configuration as text, without secrets, for the run's record."""
     retention_days: int = 14
+    witness: Callable[[Record], None] = _no_witness
 
 
 @attrs.define
@@ -248,7 +253,7 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
         channels=channels,
         supervisor=supervisor,
         gate=gate,
-        strategist=Strategist(channels, gate, clock, log, context, parts.publish),
+        strategist=Strategist(channels, gate, clock, log, context, parts.publish, parts.witness),
         journal=Journal(
             channels.records.receive, channels.inbox.send, parts.store, clock, log, parts.retention_days
         ),

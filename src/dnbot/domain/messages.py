@@ -176,6 +176,8 @@ class SetMode(msgspec.Struct, frozen=True, tag=True):
     mode: str
     why: str
     by: str = "operator"
+    seen: str = ""
+    """The mode that the person saw: if a latch changed it meanwhile, nothing happens. Empty: whatever it is."""
 
 
 class StoreLost(msgspec.Struct, frozen=True, tag=True):

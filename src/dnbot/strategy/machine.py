@@ -107,7 +107,8 @@ def _fold(turn: Turn, event: InboxEvent) -> None:
         case Stop():
             _fold_stop(turn, event)
         case SetMode():
-            turn.set_mode(TradingMode[event.mode], event.why, event.by)
+            if event.seen in {"", turn.context.mode.name}:
+                turn.set_mode(TradingMode[event.mode], event.why, event.by)
         case StoreLost(what=what):
             turn.change(store_up=False)
             turn.alert("critical", "store", f"the database does not answer: {what}")

@@ -47,6 +47,8 @@ class Strategist:
     context: StrategyContext
     publish: Callable[[StrategyContext], None]
     """Shows the newest context to whoever watches, at most four times a second."""
+    witness: Callable[[Record], None]
+    """Sees each record in order, before it is written."""
     finished: trio.Event = attrs.field(factory=trio.Event)
     _ticked_s: float = attrs.field(default=float("-inf"), init=False)
     _shown_s: float = attrs.field(default=float("-inf"), init=False)
@@ -93,6 +95,7 @@ class Strategist:
         self.log.info("state", before=before.name, after=self.context.current_state.name)
 
     def _record(self, record: Record) -> None:
+        self.witness(record)
         try:
             self.channels.records.send.send_nowait(record)
         except trio.WouldBlock:
