@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from decimal import getcontext
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import trio
 
 from dnbot import __version__
 from dnbot.config import Settings, load_settings
-from dnbot.domain.errors import ConfigError, DnbotError, InvariantBroken, StoreUnreachable
+from dnbot.domain.errors import ConfigError, DnbotError, InvariantBroken, OperatingError
 from dnbot.domain.units import PRECISION
 from dnbot.fakes.config import AccountConfig, FakesConfig
 from dnbot.lab.audit_check import check_audit
@@ -25,9 +26,32 @@ from dnbot.resources import config_dir
 EXIT_CONFIG = 2
 EXIT_INTERNAL = 70
 EXIT_UNAVAILABLE = 75
+_EXIT_CODES = ((ConfigError, EXIT_CONFIG), (OperatingError, EXIT_UNAVAILABLE))
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """Commands whose own errors are a sentence, not a traceback; a bug keeps its traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (DnbotError, BaseExceptionGroup) as error:
+            ours = _only_ours(error)
+            if ours is None:
+                raise
+            click.echo(f"dnbot: {ours}", err=True)
+            ctx.exit(next((code for kind, code in _EXIT_CODES if isinstance(ours, kind)), EXIT_INTERNAL))
+
+
+def _only_ours(error: BaseException) -> DnbotError | None:
+    """The first of our errors, when a group holds nothing else (a nursery wraps even a single one)."""
+    if isinstance(error, BaseExceptionGroup):
+        found = [_only_ours(inner) for inner in error.exceptions]
+        return None if None in found else found[0]
+    return error if isinstance(error, DnbotError) and not isinstance(error, InvariantBroken) else None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def commands() -> None:
     """dnbot: delta-neutral arbitrage over Gate spot, Gate perpetual futures and MEXC spot."""
     getcontext().prec = PRECISION
@@ -163,23 +187,9 @@ def version() -> None:
 
 
 def main() -> Any:
-    """The console script: our own errors are one sentence, not a traceback."""
+    """The console script."""
     try:
         return commands(standalone_mode=True)
-    except (DnbotError, BaseExceptionGroup) as error:
-        ours = _only_ours(error)
-        if ours is None:
-            raise
-        click.echo(f"dnbot: {ours}", err=True)
-        sys.exit(_EXIT_CODES.get(type(ours), EXIT_INTERNAL))
-
-
-_EXIT_CODES = {ConfigError: EXIT_CONFIG, StoreUnreachable: EXIT_UNAVAILABLE}
-
-
-def _only_ours(error: BaseException) -> DnbotError | None:
-    """The first of our errors, when a group holds nothing else (a nursery wraps even a single one)."""
-    if isinstance(error, BaseExceptionGroup):
-        found = [_only_ours(inner) for inner in error.exceptions]
-        return None if None in found else found[0]
-    return error if isinstance(error, DnbotError) and not isinstance(error, InvariantBroken) else None
+    except Exception:  # noqa: BLE001 (a bug keeps its traceback, and gets its documented exit code)
+        traceback.print_exc()
+        sys.exit(EXIT_INTERNAL)
