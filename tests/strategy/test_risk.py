@@ -11,6 +11,7 @@ import pytest
 from dnbot.domain.instrument import VENUES, Symbol, Venue
 from dnbot.domain.order import OrderIntent, Purpose, Side
 from dnbot.domain.pair import Opportunity, Pair
+from dnbot.strategy import risk_standing
 from dnbot.strategy.risk import CONTROLS, Approved, Refused, RiskInputs, check, latches
 from dnbot.strategy.sizing import EstablishPlan, establish_step, find_opportunity
 from dnbot.strategy.states import StrategyState, TradingMode
@@ -305,6 +306,14 @@ def test_we_do_not_trade_with_ourselves(make: Any) -> None:
     assert check(pair(make), make.inputs(orders=(make.order(away),))) == Approved()
     both = (make.intent(GS, Side.BUY, price="60000.5"), make.intent(GS, Side.SELL, price="59999.5"))
     assert code_of(check(both, make.inputs())) == "SELF_CROSS"
+
+
+@pytest.mark.parametrize("control", [risk_standing.inventory, risk_standing.balance])
+def test_a_control_refuses_on_its_own_when_fees_are_unknown(make: Any, control: Any) -> None:
+    """No control relies on an earlier one to have asked."""
+    refusal = control(pair(make), make.inputs(fees={}))
+    assert isinstance(refusal, Refused)
+    assert refusal.was == "unknown"
 
 
 # --- repairs

@@ -40,6 +40,16 @@ def test_mean_and_deviation_are_those_of_the_window(events: list[tuple[float, fl
     assert rolling.sd == pytest.approx(statistics.stdev(samples) if len(samples) > 1 else 0.0, abs=1e-6)
 
 
+def test_an_hour_of_large_numbers_leaves_no_rounding_behind() -> None:
+    """Sums are taken afresh once per window: after large values have left it, small ones count exactly."""
+    rolling = RollingStatistics(window_s=60, step_s=1)
+    for second in range(3600):
+        rolling.observe(1e9 + second if second < 3000 else float(second % 2), float(second))
+    assert rolling.samples == 60
+    assert rolling.mean == 0.5
+    assert rolling.sd == pytest.approx(statistics.stdev([0.0, 1.0] * 30))
+
+
 def test_it_knows_nothing_before_the_first_value() -> None:
     """Zeros, and no half-life."""
     rolling = RollingStatistics()

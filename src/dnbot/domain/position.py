@@ -221,26 +221,6 @@ def fold_edge_lot(lots: tuple[EdgeLot, ...], new: EdgeLot) -> tuple[EdgeLot, ...
     return tuple(queue)
 
 
-def matched_edge(lots: tuple[EdgeLot, ...], quantity: Decimal) -> tuple[Decimal, EdgeLot] | None:
-    """What an undo of `quantity` (positive, base units) would close, oldest first.
-
-    Returns:
-        The base units matched (at most `quantity`) and one lot that stands for them: their quantity-weighted edge and
-        funding, the oldest time. None when there is nothing to undo.
-    """
-    matched, edge, funding = ZERO, ZERO, ZERO
-    for lot in lots:
-        part = min(abs(lot.quantity), quantity - matched)
-        if part <= 0:
-            break
-        matched += part
-        edge += part * lot.edge_bps
-        funding += part * lot.funding_per_base
-    if matched == 0:
-        return None
-    return matched, EdgeLot(matched, divide(edge, matched), lots[0].opened_at_ns, divide(funding, matched))
-
-
 def book_fill(portfolio: Portfolio, fill: Fill, *, fee_price: Decimal | None = None) -> Portfolio:
     """Fold one new fill: ledger, perpetual, fees, and first-in-first-out matching.
 
