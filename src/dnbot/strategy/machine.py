@@ -39,10 +39,15 @@ from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.deciding import HANDLERS
 from dnbot.strategy.leaving import hurry, leave
 from dnbot.strategy.observing import observe, sample
-from dnbot.strategy.recovering import begin_recovery
+from dnbot.strategy.recovering import begin_recovery, enter_recovery
 from dnbot.strategy.states import StrategyState, TradingMode, Trigger
 from dnbot.strategy.turn import Turn
 
+UNANSWERED_S_MAX = 6.0
+"""So long a scheduled read may be tried again before the venue's REST side counts as failed."""
+_EXPOSED = frozenset(StrategyState) - {
+    StrategyState.INITIALIZING, StrategyState.ERROR_RECOVERY, StrategyState.SHUTDOWN
+}
 MOVES_MAX = 12
 """More state changes in one step would be a loop between handlers: a bug."""
 
@@ -122,14 +127,23 @@ def _on_time(turn: Turn) -> None:
     folding.release_parked(turn)
     chase_unsettled(turn)
     if context.current_state is not StrategyState.SHUTDOWN:
-        for venue in VENUES:
-            account = context.accounts[venue]
-            due_s = context.params.balance_age_ms_max / 3000
-            if account.differences:
-                due_s = folding.DIFFERENCE_CONFIRM_S
-            if account.stream_up and context.now_s - account.read_s > due_s:
-                ask_for_read(turn, venue, "schedule")
+        _keep_reading(turn)
     sample(turn)
+
+
+def _keep_reading(turn: Turn) -> None:
+    """Read every account on schedule; one that stays unanswered is a fault, even while its stream says nothing wrong."""
+    context = turn.context
+    schedule_s = context.params.balance_age_ms_max / 3000
+    for venue in VENUES:
+        account = context.accounts[venue]
+        age_s = context.now_s - account.read_s
+        if account.stream_up and age_s > (folding.DIFFERENCE_CONFIRM_S if account.differences else schedule_s):
+            ask_for_read(turn, venue, "schedule")
+        unanswered = account.stream_up and account.read_s > 0 and age_s > schedule_s + UNANSWERED_S_MAX
+        if unanswered and context.current_state in _EXPOSED:
+            enter_recovery(turn, f"{venue.value} has answered no account read for {age_s:.0f} s")
+            return
 
 
 def _fold_pair(turn: Turn, event: PairCommitted | PairAborted) -> None:
