@@ -11,14 +11,20 @@ from dnbot.ports.store import Store
 from dnbot.strategy.context import StrategyContext
 
 
-async def check_audit(audit: dict[str, Any], store: Store, context: StrategyContext) -> dict[str, Any]:
-    """Residuals per venue and asset (and of the perpetual, in contracts), adjustments, round trips, open orders."""
+async def check_audit(
+    audit: dict[str, Any], store: Store, context: StrategyContext, before: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Residuals per venue and asset (and of the perpetual, in contracts), adjustments, round trips, open orders.
+
+    Residuals are all-time: they hold whatever ran before. Round trips are this run's: less those `before` it.
+    """
     symbol = context.params.symbol
     totals = await store.ledger_totals(symbol)
     found: dict[str, Any] = {
         "ledger_residual": residuals(audit, totals),
         "adjustments": sum(total.adjustments for total in totals),
-        "round_trips": round_trips(audit),
+        "round_trips": round_trips(audit) - (round_trips(before) if before else 0),
+        "round_trips_all_time": round_trips(audit),
         "open_orders_final": len(audit["open_orders"]),
     }
     instrument = context.instruments.get(Venue.GATE_FUTURES)

@@ -28,6 +28,8 @@ class FakesProcess:
 
     address: FakesAddress
     state_dir: Path
+    audit_before: dict[str, Any] | None
+    """What the last clean stop wrote, or None."""
     _process: subprocess.Popen[bytes]
 
     async def stop(self) -> dict[str, Any]:
@@ -74,6 +76,7 @@ async def fakes_process(settings: FakesSettings, state_dir: Path) -> AsyncIterat
         ConfigError: they did not come up.
     """
     state_dir.mkdir(parents=True, exist_ok=True)
+    before = read_audit(state_dir) if (state_dir / "audit.json").exists() else None
     command = [
         sys.executable, "-m", "dnbot", "fakes", "--tls", "--until-stdin-eof", "--state", str(state_dir), "--seed",
         str(settings.seed), "--market", settings.market,
@@ -83,7 +86,7 @@ async def fakes_process(settings: FakesSettings, state_dir: Path) -> AsyncIterat
         process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
         )
-    running = FakesProcess(await _announced(process, state_dir), state_dir, process)
+    running = FakesProcess(await _announced(process, state_dir), state_dir, before, process)
     try:
         yield running
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -34,7 +34,7 @@ from dnbot.ports.store import Store
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.view import status_line, view_of
 
-AuditCheck = Callable[[dict[str, Any], Store, StrategyContext], Any]
+AuditCheck = Callable[[dict[str, Any], Store, StrategyContext, dict[str, Any] | None], Awaitable[dict[str, Any]]]
 
 
 @attrs.frozen
@@ -155,7 +155,7 @@ async def _trade(
         portfolio_before=before,
     )
     if fakes is not None and options.check_audit is not None:
-        summary |= await options.check_audit(await fakes.stop(), store, bot.context)
+        summary |= await options.check_audit(await fakes.stop(), store, bot.context, fakes.audit_before)
     _tell(summary, options.summary)
     return code
 

@@ -132,7 +132,7 @@ def _on_time(turn: Turn) -> None:
 
 
 def _keep_reading(turn: Turn) -> None:
-    """Read every account on schedule; one that stays unanswered is a fault, even while its stream says nothing wrong."""
+    """Read every account on schedule; one that stays unanswered is a fault, whatever its stream says."""
     context = turn.context
     schedule_s = context.params.balance_age_ms_max / 3000
     for venue in VENUES:
