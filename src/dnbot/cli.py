@@ -101,6 +101,25 @@ def check(config: Path | None) -> None:
     click.echo(trio.run(check_report, settings))
 
 
+@commands.command("new-config")
+@click.option("--mode", type=click.Choice(["sim", "live"]), default="sim", help="Fake exchanges, or the real ones.")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="A new file; default: print it.")
+def new_config(mode: str, output: Path | None) -> None:
+    """Write a configuration with every key, its unit and its meaning."""
+    from dnbot.operate.new_config import new_config as text_of
+
+    text = text_of(mode)
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        with output.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise ConfigError(str(output), "output", error.strerror, "a file that does not exist yet") from None
+    click.echo(f"wrote {output}; next: dnbot check --config {output}")
+
+
 @commands.command()
 @click.option("--gate-port", type=click.IntRange(0, 65535), default=0, help="0 picks a free one.")
 @click.option("--mexc-port", type=click.IntRange(0, 65535), default=0, help="0 picks a free one.")

@@ -1,0 +1,119 @@
+"""`dnbot new-config`: a configuration with every key in it, each with its unit and meaning; and the page of them all.
+
+Values come from the examples that ship with dnbot, everything else from the structs and from `setting_words`.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from dnbot.config import SECTIONS, Settings, load_settings
+from dnbot.domain.units import plain
+from dnbot.operate.setting_words import SECTION_WORDS, WORDS, Words
+from dnbot.resources import config_dir
+
+WIDTH = 118
+EXAMPLES = {"sim": "demo.toml", "live": "live.example.toml"}
+_HEAD = {
+    "sim": "# Fake exchanges on loopback and an invented market: nothing here can lose money.\n",
+    "live": (
+        "# Live trading: real exchanges, real money. Read docs/operations.md, then run `dnbot check --config FILE`.\n"
+        "# Keys never stand in this file: it names the environment variables that hold them. Let them read and trade,\n"
+        "# never withdraw.\n"
+    ),
+}
+_NUMBERS = (
+    "# Money, sizes, rates and ratios are in quotes, so that no float stands for money; counts and times are not.\n"
+    "# 1 bps is 0.01 %. A key behind # is at its default; take the # away to change it. Unknown keys are errors.\n"
+)
+
+
+def new_config(mode: str) -> str:
+    """A complete, valid configuration file for `sim` or `live`, as text; raises KeyError for another mode."""
+    return complete_config(load_settings(config_dir() / EXAMPLES[mode]))
+
+
+def complete_config(settings: Settings) -> str:
+    """The settings as a file with every key and its explanation."""
+    parts = [_HEAD[settings.mode] + _NUMBERS]
+    for section in SECTIONS:
+        if section == "fakes" and settings.mode != "sim":
+            continue
+        part = getattr(settings, section) if section else settings
+        head = f"# --- {SECTION_WORDS[section]}" + (f"\n[{section}]" if section else "")
+        parts.append("\n".join([head, *_section_lines(section, part)]) + "\n")
+    return "\n".join(parts)
+
+
+def _section_lines(section: str, part: msgspec.Struct) -> Iterator[str]:
+    fields = {field.name: field for field in msgspec.structs.fields(part)}
+    for name, words in WORDS[section].items():
+        value = getattr(part, name)
+        default = fields[name].default
+        at_default = value == default and value is not msgspec.NODEFAULT
+        yield ""
+        yield from textwrap.wrap(_explained(words), WIDTH, initial_indent="# ", subsequent_indent="#   ")
+        yield f"{'# ' if at_default else ''}{name} = {_toml(value)}"
+
+
+def _explained(words: Words) -> str:
+    unset = f" While not set: {words.unset}." if words.unset else ""
+    return f"[{words.unit}] {words.text}{unset}"
+
+
+def _toml(value: Any) -> str:
+    """A value as TOML; dots for one that is not set, which no number may be."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    text = "..." if value is None else plain(value) if isinstance(value, Decimal) else str(value)
+    return json.dumps(text, ensure_ascii=False)
+
+
+# --- the page ---------------------------------------------------------------------------------------------------------
+_PAGE = """\
+# Configuration
+
+Made from `src/dnbot/operate/setting_words.py` and the defaults in the code; a test keeps this page true.
+`dnbot new-config --mode live` writes a file with every key, and `dnbot check --config FILE` says what it means at the
+venues. A mistake in a file ends the command with exit code 2 and one sentence: file, key, what was found, what is
+allowed.
+
+- Money, sizes, rates and ratios are strings (`"0.02"`): a float is refused. Counts and times are plain numbers.
+- Units are in the names: `_bps` basis points (1 bps is 0.01 %), `_pct` percent, `_ms` milliseconds, `_base` the coin
+  itself, `_quote` what it is paid in. A value that makes sense only in another unit is refused with both readings.
+- Secrets are never in the file: it names environment variables. `NAME` holds the secret itself, or `NAME_FILE` the
+  path of a file that only its owner can read (mode 0400 or 0600).
+- Unknown keys are errors, and their values are not repeated.
+"""
+
+
+def configuration_page() -> str:
+    """docs/configuration.md."""
+    lines = _PAGE.splitlines()
+    for section, struct in SECTIONS.items():
+        title = f"## [{section}]" if section else "## Above all sections"
+        lines += ["", title, "", f"{SECTION_WORDS[section]}.", ""] if section else ["", title, ""]
+        lines += ["| key | unit | default | meaning |", "| --- | --- | --- | --- |"]
+        fields = {field.name: field for field in msgspec.structs.fields(struct)}
+        lines += [_row(name, words, fields[name].default) for name, words in WORDS[section].items()]
+    return "\n".join(lines) + "\n"
+
+
+def _row(name: str, words: Words, default: Any) -> str:
+    if default is msgspec.NODEFAULT:
+        shown = "must be set"
+    elif default is None:
+        shown = words.unset
+    elif default == "":
+        shown = "empty"
+    else:
+        shown = f"`{_toml(default)}`"
+    return f"| `{name}` | {words.unit.replace('|', 'or')} | {shown} | {words.text} |"

@@ -1,0 +1,146 @@
+"""One line on each setting: its unit and what it does. `dnbot new-config` and docs/configuration.md are made of it."""
+
+from __future__ import annotations
+
+import msgspec
+
+NOT_IN_EFFECT = "Not in effect yet: "
+"""Begins the line of a key that is checked but that nothing reads; a test keeps this true."""
+
+
+class Words(msgspec.Struct, frozen=True):
+    """What is said of one key."""
+
+    unit: str
+    text: str
+    unset: str = ""
+    """What holds while an optional key is not set."""
+
+
+SECTION_WORDS: dict[str, str] = {
+    "": "Above all sections",
+    "strategy": "What is traded, how much, and when it stops",
+    "gate": "Gate.io: where it is and where its key is found",
+    "mexc": "MEXC: where it is and where its key is found",
+    "database": "PostgreSQL",
+    "fakes": "The fake exchanges of mode sim",
+}
+
+TOP: dict[str, Words] = {
+    "mode": Words("sim | live", "sim: fake exchanges on loopback. live: the real ones, with real money."),
+    "state_dir": Words("path", "Where database, logs and status live; empty: $DNBOT_HOME, or .dnbot in this folder."),
+}
+
+STRATEGY: dict[str, Words] = {
+    # what is held
+    "symbol": Words("BASE/USDT", "The coin that is traded on all three markets."),
+    "base_position_size": Words("base", "Held in spot over both venues together, and shorted on the perpetual."),
+    "max_position_multiplier": Words("ratio", "Carries may let spot grow to this multiple of base_position_size."),
+    "inventory_ratio": Words("fraction", "Wished share of the spot inventory that lies on Gate."),
+    "max_order_notional_quote": Words("quote", "No single order is worth more."),
+    # when a trade pays
+    "arbitrage_entry_threshold_bps": Words(
+        "bps", "Edge, net of both fees, that a new trade must have beyond the reserve."
+    ),
+    "arbitrage_exit_threshold_bps": Words("bps", "Net edge that a trade which moves inventory back must have."),
+    "slippage_reserve_bps": Words("bps", "Part of an entry's edge set aside for prices that move before the fill."),
+    "inventory_skew_bps_max": Words(
+        "bps", "What a trade must earn more when it empties a venue; less when it refills."
+    ),
+    "max_round_trip_loss_bps": Words("bps", "Entry, exit and funding together may lose this much."),
+    "depth_share_max": Words("fraction", "Share of the visible depth inside the price cap that one leg may take."),
+    "allow_losing_thresholds": Words("true | false", "Accept thresholds whose round trip loses money."),
+    # what is not believed
+    "edge_bps_max_credible": Words("bps", "A larger edge is a data fault: no trade."),
+    "price_collar_bps": Words(
+        "bps", "A mid further from mark or index is a data fault; no order is priced further out."
+    ),
+    "identity_price_ratio_max": Words("ratio", "Venues whose mids differ by more do not trade the same coin."),
+    "market_age_ms_max": Words("ms", "An older book is stale: nothing is traded on it."),
+    "market_skew_ms_max": Words("ms", "The two books of a trade may differ in age by this much."),
+    "balance_age_ms_max": Words(
+        "ms", "Balances read longer ago are read again first; they are re-read three times as often."
+    ),
+    # carries
+    "carry_hold_hours_max": Words(
+        "hours", "Longest time a carry is reckoned with; after it, its allowed loss widens in steps."
+    ),
+    "position_timeout_minutes": Words(
+        "minutes", NOT_IN_EFFECT + "spot inventory that waits longer for its way back is to be reported, not forced."
+    ),
+    # delta
+    "delta_tolerance_base": Words(
+        "base", "Delta that is left alone; at least half a contract lot.", "one contract lot"
+    ),
+    "delta_hard_limit_base": Words("base", "Delta above which no new risk is taken.", "5 % of base_position_size"),
+    "delta_rebalance_frequency_minutes": Words(
+        "minutes", NOT_IN_EFFECT + "the accounts are read every third of balance_age_ms_max, which is more often."
+    ),
+    "dust_base_max": Words("base", "What may be left on a venue and still count as flat.", "two contract lots"),
+    "hedge_quantity_per_minute_max": Words(
+        "base", "Hedges and unwinds of a minute, counted from our own orders.", "base_position_size"
+    ),
+    # building the position
+    "establish_slice_base": Words("base", "One step when the position is built.", "10 % of base_position_size"),
+    "establish_cost_bps_max": Words("bps", "Dearest price of building, fees of both legs included."),
+    # when it stops
+    "max_daily_loss_quote": Words(
+        "quote", "Loss since 00:00 UTC that halts trading; required in live.", "no limit (sim only)"
+    ),
+    "max_drawdown_pct": Words("percent", "Loss of equity since 00:00 UTC that halts trading."),
+    "consecutive_loss_limit": Words("count", "Losing round trips in a row after which no new risk is taken."),
+    "round_trips_per_minute_max": Words("count", "Executions in a minute after which no new risk is taken."),
+    "api_error_limit_per_minute": Words("count", "Definitive refusals in a minute after which no new risk is taken."),
+    "recovery_attempts_max": Words("count", "Attempts to recover from a fault before the bot halts."),
+    "shutdown_policy": Words(
+        "hold | flatten", "On the way out: keep the hedged position, or sell it and buy the short back."
+    ),
+    # time bounds
+    "execution_deadline_ms": Words("ms", "Both legs of a pair are settled within this, or recovery begins."),
+    "hedge_deadline_ms": Words(
+        "ms", "Hedging on the perpetual is tried this long; then the filled leg is unwound on spot."
+    ),
+    "order_expiry_ms": Words("ms", "An order that reaches the venue later is refused there."),
+    "match_lag_ms": Words("ms", "How far a venue's lists may trail its matching."),
+    "resolve_deadline_ms": Words("ms", "An order whose outcome is unknown must be resolved within this."),
+    # the perpetual and the venues
+    "leverage": Words("ratio", "Set on the contract at the start of each session."),
+    "margin_mode": Words("cross | isolated", "Of the contract."),
+    "margin_floor_pct": Words("percent", "Free margin below which the short may not grow."),
+    "liquidation_distance_min_pct": Words(
+        "percent", "Distance from mark to liquidation below which the short may not grow."
+    ),
+    "venue_equity_share_max": Words("fraction", "No entry on an exchange that holds a larger share of all equity."),
+}
+
+_KEYS = {
+    "key": Words(
+        "variable", "NAME of the variable with the API key; NAME_FILE may hold the path of a 0600 file instead."
+    ),
+    "secret": Words("variable", "NAME of the variable with the secret, or NAME_FILE as above."),
+    "ca_file": Words("path", "A further certificate authority, for loopback addresses only."),
+}
+GATE: dict[str, Words] = {
+    "rest_url": Words("https URL", "REST; only the official address or a loopback one is accepted."),
+    "ws_spot_url": Words("wss URL", "Spot WebSocket."),
+    "ws_futures_url": Words("wss URL", "Perpetual WebSocket."),
+    **_KEYS,
+}
+MEXC: dict[str, Words] = {
+    "rest_url": Words("https URL", "REST; only the official address or a loopback one is accepted."),
+    "ws_url": Words("wss URL", "WebSocket."),
+    **_KEYS,
+}
+DATABASE: dict[str, Words] = {
+    "dsn_env": Words(
+        "variable", "NAME of the variable with a PostgreSQL connection string; empty: an embedded server."
+    ),
+    "retention_days": Words("days", "Time series older than this are dropped; orders, fills and the ledger are kept."),
+}
+FAKES: dict[str, Words] = {
+    "market": Words("lively | calibrated", "Two invented markets: one that pays often, one that rarely pays."),
+    "seed": Words("number", "Of the invented market."),
+}
+WORDS: dict[str, dict[str, Words]] = {
+    "": TOP, "strategy": STRATEGY, "gate": GATE, "mexc": MEXC, "database": DATABASE, "fakes": FAKES,
+}
