@@ -6,14 +6,18 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import attrs
 import pytest
+import trio_asyncio
+from trio_asyncio import aio_as_trio
 
 from dnbot.domain.errors import ConfigError
 from dnbot.domain.instrument import Instrument, Symbol, Venue
@@ -91,7 +95,8 @@ def postgres_server() -> Generator[Server, None, None]:
     subprocess.run(initdb, check=True, capture_output=True, env=binaries.clean_environment())
     settings = {"listen_addresses": "", "fsync": "off", "shared_buffers": "32MB", "max_connections": "40", "jit": "off"}
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-    command = [*words, *binaries.die_with_parent(), found.path("postgres"), "-D", str(data), "-k", str(folder), *options]
+    start = [found.path("postgres"), "-D", str(data), "-k", str(folder), *options]
+    command = [*words, *binaries.die_with_parent(), *start]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             command, stdout=log, stderr=log, start_new_session=True, env=binaries.clean_environment()
@@ -113,6 +118,27 @@ def postgres_server() -> Generator[Server, None, None]:
 async def database(postgres_server: Server) -> str:
     """A fresh database with the present schema."""
     return await postgres_server.migrated()
+
+
+async def run_sql(dsn: str, sql: str) -> list[dict[str, Any]]:
+    """Runs one statement as somebody else would, on a connection of its own."""
+    async with trio_asyncio.open_loop():
+        connection = await aio_as_trio(asyncpg.connect)(dsn)
+        rows = await aio_as_trio(connection.fetch)(sql)
+        await aio_as_trio(connection.close)()
+        return [dict(row) for row in rows]
+
+
+@pytest.fixture
+def sql(database: str) -> Callable[[str], Awaitable[list[dict[str, Any]]]]:
+    """Runs one statement on the test's database."""
+    return partial(run_sql, database)
+
+
+@pytest.fixture
+def admin(postgres_server: Server) -> Callable[[str], Awaitable[list[dict[str, Any]]]]:
+    """Runs one statement on the server, outside the test's database."""
+    return partial(run_sql, postgres_server.dsn("postgres"))
 
 
 @pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.slow)])
@@ -191,8 +217,8 @@ class Words:
         )
         return Opportunity(
             opportunity_id=opportunity_id, pair_name="GATE_TO_MEXC", purpose=Purpose.ENTRY,
-            buy_quantity=Decimal("0.0125"), sell_quantity=Decimal("0.0125"), buy_price_cap=Decimal("60124"),
-            sell_price_cap=Decimal("60150"), edge_bps=Decimal("4.5"), required_bps=Decimal("3"),
+            buy_quantity=Decimal("0.0125"), sell_quantity=Decimal("0.0125"), buy_price_cap=Decimal(60124),
+            sell_price_cap=Decimal(60150), edge_bps=Decimal("4.5"), required_bps=Decimal(3),
             inventory_price_bps=Decimal("-0.25"), estimate=estimate, edge=edge,
             risk=OpportunityRisk(confidence=0.9, adverse_move_bps=0.3, depth_risk=0.1, venue_risk=0.2),
             book_ids={Venue.GATE_SPOT: 12, Venue.MEXC_SPOT: 13}, book_ages_ms={Venue.GATE_SPOT: 4},

@@ -75,7 +75,7 @@ async def test_an_intent_is_committed_once(open_store: Any, words: Any) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"quantity": Decimal(0)}, {"price": Decimal("-1")}, {"price": Decimal("NaN")}, {"epoch": 99},
+        {"quantity": Decimal(0)}, {"price": Decimal(-1)}, {"price": Decimal("NaN")}, {"epoch": 99},
         {"symbol": Symbol("ETH", "USDT")},
     ],
 )
@@ -113,7 +113,7 @@ async def test_the_last_word_on_an_order_stands(open_store: Any, words: Any) -> 
 
 
 async def test_an_order_that_was_never_committed_can_be_recorded(open_store: Any, words: Any) -> None:
-    """Intents that were kept elsewhere while the database was away arrive with their order, and may be committed once."""
+    """Intents kept elsewhere while the database was away arrive with their order, and may be committed once."""
     async with open_store() as store:
         epoch = await begin(store, words)
         intent = words.intent(epoch, 1)
@@ -214,7 +214,7 @@ async def test_what_came_after_the_last_portfolio_is_folded_on_top(open_store: A
         buy = words.booked("1")
         short = words.booked(
             "2", venue=Venue.GATE_FUTURES, side=Side.SELL, fee=Decimal("0.05"), fee_asset="USDT",
-            price=Decimal("60200"),
+            price=Decimal(60200),
         )
         funding = words.entry("GATEIO_FUTURES:row:1", "0.75", EntryKind.FUNDING, venue=Venue.GATE_FUTURES)
         third_coin = words.booked("3", venue=Venue.MEXC_SPOT, fee=Decimal("0.2"), fee_asset="MX", side=Side.SELL)

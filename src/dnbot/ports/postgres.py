@@ -175,8 +175,10 @@ class PostgresStore(Reports):
                 try:
                     await self._append(left)
                 except SequenceMoved:
-                    continue
-                return
+                    if self._numbers.is_sure:
+                        raise
+                else:
+                    return
 
     async def _append(self, records: tuple[Record, ...]) -> None:
         after = self._numbers.sequence
