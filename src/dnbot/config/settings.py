@@ -48,6 +48,8 @@ class FakesSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     market: str = "lively"
     seed: int = 1
+    address_file: str = ""
+    """A file with the line that a running `dnbot fakes` printed; empty: they are started with the bot."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

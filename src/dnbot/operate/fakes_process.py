@@ -68,6 +68,18 @@ def read_audit(state_dir: Path) -> dict[str, Any]:
     return found
 
 
+def read_address(path: Path) -> FakesAddress:
+    """Where fakes that somebody else started are: the line that they printed, kept in a file.
+
+    Raises:
+        ConfigError: the file is missing or does not hold that line.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=FakesAddress)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise ConfigError(str(path), "fakes.address_file", str(error), "the line that `dnbot fakes` printed") from None
+
+
 @asynccontextmanager
 async def fakes_process(settings: FakesSettings, state_dir: Path) -> AsyncIterator[FakesProcess]:
     """Start the fakes over TLS on loopback; on leaving they have ended.

@@ -19,10 +19,15 @@ from dnbot import __version__
 from dnbot.bot import Bot, BotParts, build_bot
 from dnbot.config import Settings
 from dnbot.domain.errors import ConfigError
-from dnbot.operate.fakes_process import FakesProcess, fakes_process
+from dnbot.operate.commanding import Commander
+from dnbot.operate.control import ControlServer
+from dnbot.operate.control_socket import listening, only_bot_of, socket_path
+from dnbot.operate.face import Face, PlainFace
+from dnbot.operate.fakes_process import FakesProcess, fakes_process, read_address
 from dnbot.operate.places import Surroundings, of_fakes, of_live
-from dnbot.operate.status import StatusFile
+from dnbot.operate.status import Reporter, facts_of, market_line
 from dnbot.operate.summary import summary_of
+from dnbot.operate.watch import Watch
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.embedded_postgres import embedded_postgres
@@ -32,7 +37,9 @@ from dnbot.ports.postgres import migrate, open_postgres_store
 from dnbot.ports.redaction import Redactor
 from dnbot.ports.store import Store
 from dnbot.strategy.context import StrategyContext
-from dnbot.strategy.view import status_line, view_of
+
+ANSWERS_S_MAX = 1.0
+"""How long a run that ended waits until those who asked for it have read so."""
 
 AuditCheck = Callable[[dict[str, Any], Store, StrategyContext, dict[str, Any] | None], Awaitable[dict[str, Any]]]
 
@@ -60,14 +67,15 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
     """
     home = state_dir(settings)
     home.mkdir(parents=True, exist_ok=True)
-    registry = SecretRegistry()
+    registry, watch = SecretRegistry(), Watch()
     redactor = Redactor(registry)
     log = EventLog(
         SystemClock(),
-        [FileSink(home / "log" / "dnbot.jsonl"), TerminalSink(sys.stderr, redactor, level_min="warning")],
+        [FileSink(home / "log" / "dnbot.jsonl"), TerminalSink(sys.stderr, redactor, level_min="warning"), watch],
         redactor,
     )
     async with trio.open_nursery() as nursery, AsyncExitStack() as stack:
+        stack.enter_context(only_bot_of(home))
         nursery.start_soon(log.drain, name="log")
         stack.enter_context(stdlib_logging(log))
         try:
@@ -76,7 +84,7 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
                 log.info("migrated", name=name)
             store = await stack.enter_async_context(open_postgres_store(dsn, log=log))
             around, fakes = await _surroundings(settings, home, registry, stack)
-            code = await _trade(settings, options, home, log, store, around, fakes)
+            code = await _trade(settings, options, home, log, store, around, fakes, watch)
         finally:
             nursery.cancel_scope.cancel()
             log.flush_now()
@@ -106,16 +114,17 @@ async def _surroundings(
 ) -> tuple[Surroundings, FakesProcess | None]:
     if settings.mode == "live":
         return of_live(settings, registry), None
+    if settings.fakes.address_file:
+        return of_fakes(read_address(Path(settings.fakes.address_file)), registry), None
     fakes = await stack.enter_async_context(fakes_process(settings.fakes, home / "fakes"))
     return of_fakes(fakes.address, registry), fakes
 
 
 async def _trade(
     settings: Settings, options: RunOptions, home: Path, log: EventLog, store: Store, around: Surroundings,
-    fakes: FakesProcess | None,
+    fakes: FakesProcess | None, watch: Watch,
 ) -> int:
     began_s = trio.current_time()
-    shown = StatusFile(home / "status.json")
     bot = await build_bot(
         BotParts(
             params=settings.strategy,
@@ -125,7 +134,8 @@ async def _trade(
             clock=SystemClock(),
             store=store,
             log=log,
-            publish=shown.show,
+            publish=watch.show,
+            witness=watch.take,
             version=__version__,
             settings=msgspec.json.encode(settings).decode(),
             retention_days=settings.database.retention_days,
@@ -133,18 +143,13 @@ async def _trade(
     )
     before = _profit(bot.context)
     market: dict[str, object] = dict(fakes.address.market) if fakes else {"name": "live"}
-    _say(_banner(settings, home, market))
-    why: list[str] = []
-    code = 70
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(partial(_signals, bot, why), name="signals")
-        if options.duration_s is not None:
-            nursery.start_soon(_after, options.duration_s, bot, why, name="duration")
-        nursery.start_soon(_print_status, bot, name="status")
-        nursery.start_soon(shown.write_forever, bot, name="status-file")
-        code = await bot.run()
-        nursery.cancel_scope.cancel()
-    shown.remove()
+    facts = facts_of(settings.mode, market, home, __version__, bot.parts.clock)
+    report = Reporter(bot, watch, bot.parts.clock, log, facts)
+    face: Face = PlainFace(sys.stdout)
+    face.say(_banner(settings, home, market))
+    with listening(socket_path(home)) as listener:
+        control = ControlServer(Commander(bot, watch, report, log).answer, log)
+        code, why = await _until_it_ends(bot, options, face, report, control, listener)
     summary = summary_of(
         bot.context,
         exit_reason=why[0] if why else _leaving_reason(bot),
@@ -160,6 +165,23 @@ async def _trade(
     return code
 
 
+async def _until_it_ends(
+    bot: Bot, options: RunOptions, face: Face, report: Reporter, control: ControlServer, listener: trio.SocketListener
+) -> tuple[int, list[str]]:
+    """The run itself, with everyone who watches or commands it; returns the exit code and what asked for the end."""
+    why: list[str] = []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(partial(_signals, bot, why, face), name="signals")
+        if options.duration_s is not None:
+            nursery.start_soon(_after, options.duration_s, bot, why, name="duration")
+        nursery.start_soon(face.run, report, name="status")
+        nursery.start_soon(control.serve, listener, name="control")
+        code = await bot.run()
+        await control.finish(ANSWERS_S_MAX)
+        nursery.cancel_scope.cancel()
+    return code, why
+
+
 def _profit(context: StrategyContext) -> tuple[Any, ...]:
     return context.portfolio.spread_quote, context.portfolio.fees_quote, context.portfolio.funding_quote
 
@@ -169,11 +191,11 @@ def _leaving_reason(bot: Bot) -> str:
     return leaving.why if leaving is not None else "ended"
 
 
-async def _signals(bot: Bot, why: list[str]) -> None:
+async def _signals(bot: Bot, why: list[str], face: Face) -> None:
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as received:
         async for number in received:
             why.append(signal.Signals(number).name)
-            _say(f"{why[-1]}: shutting down cleanly; once more shortens the deadline")
+            face.say(f"{why[-1]}: shutting down cleanly; once more shortens the deadline")
             bot.stop(why[-1])
 
 
@@ -183,18 +205,10 @@ async def _after(duration_s: float, bot: Bot, why: list[str]) -> None:
     bot.stop("duration")
 
 
-async def _print_status(bot: Bot) -> None:
-    while True:
-        await trio.sleep(1.0)
-        _say(status_line(view_of(bot.context)))
-
-
 def _banner(settings: Settings, home: Path, market: dict[str, object]) -> str:
     lines = [f"dnbot {__version__}  mode {settings.mode}  {settings.strategy.symbol}  state in {home}"]
-    if settings.mode == "sim":
-        figures = ", ".join(f"{name} {value}" for name, value in market.items() if name != "name")
-        lines.append(f"market {market.get('name')}: NOT A REAL MARKET, made to be lively ({figures})")
-    return "\n".join(lines)
+    simulated = market_line(settings.mode, market)
+    return "\n".join([*lines, simulated] if simulated else lines)
 
 
 def _tell(summary: dict[str, Any], path: Path | None) -> None:
