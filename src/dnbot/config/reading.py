@@ -55,7 +55,7 @@ def parse_settings(where: str, text: str) -> Settings:
     """Read and check the content of a file named `where`; errors as `load_settings`."""
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # beside its own error, the parser lets Python's limits through
         raise ConfigError(where, "file", str(error), "TOML") from None
     _refuse_unknown(where, raw)
     _refuse_floats(where, raw)

@@ -57,7 +57,8 @@ def check_settings(where: str, settings: Settings) -> None:
 def _top(settings: Settings) -> Iterator[Found]:
     if settings.mode not in MODES:
         yield "mode", settings.mode, " | ".join(MODES)
-    if settings.state_dir and Path(settings.state_dir).exists() and not Path(settings.state_dir).is_dir():
+    folder = Path(settings.state_dir)
+    if "\0" in settings.state_dir or (folder.exists() and not folder.is_dir()):
         yield "state_dir", settings.state_dir, "a folder, or a path where one can be made"
     if settings.fakes.market not in MARKETS:
         yield "fakes.market", settings.fakes.market, " | ".join(MARKETS)

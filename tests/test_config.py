@@ -1,0 +1,282 @@
+"""Every mistake in a configuration is refused before anything is sent, and named: file, key, found, allowed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import hypothesis.strategies as st
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+
+from dnbot.cli import commands
+from dnbot.config import SECTIONS, load_settings, parse_settings
+from dnbot.config.reading import form_of
+from dnbot.domain.errors import ConfigError
+from dnbot.domain.instrument import Symbol
+from dnbot.resources import config_dir
+
+GOOD: dict[str, str] = {
+    "symbol": '"BTC/USDT"', "base_position_size": '"0.02"', "max_order_notional_quote": '"500"',
+    "max_daily_loss_quote": '"50"',
+}
+LEAK = "a-value-that-may-be-a-secret"
+
+
+def config_text(mode: str = "live", rest: str = "", **strategy: str) -> str:
+    """A valid configuration, with keys of [strategy] replaced ("" takes one out) and more text after it."""
+    keys = {name: value for name, value in {**GOOD, **strategy}.items() if value}
+    return f'mode = "{mode}"\n[strategy]\n' + "\n".join(f"{k} = {v}" for k, v in keys.items()) + f"\n{rest}"
+
+
+def gate(line: str) -> str:
+    """A valid configuration with one line under [gate]."""
+    return config_text(rest=f"[gate]\n{line}\n")
+
+
+# name: (file content, key that is named, words that the sentence must hold)
+BROKEN: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "bad TOML": ('mode = \nseed = 1\n', "file", ("TOML", "line 1")),
+    "an endless number": ("seed = " + "1" * 5000, "file", ("TOML",)),
+    "endless nesting": ("seed = " + "[" * 5000, "file", ("TOML",)),
+    "a key twice": ('mode = "sim"\nmode = "live"\n', "file", ("TOML",)),
+    "empty file": ("", "strategy", ("nothing", "must be set")),
+    "no size": (config_text(base_position_size=""), "strategy.base_position_size", ("must be set",)),
+    "no order cap": (config_text(max_order_notional_quote=""), "strategy.max_order_notional_quote", ("must be set",)),
+    "unknown key at the top": (f'colour = "{LEAK}"\n' + config_text(), "colour", ("unknown key", "mode")),
+    "unknown section": (config_text(rest=f'[exchange]\nkey = "{LEAK}"\n'), "exchange", ("unknown key",)),
+    "unknown key in a section": (gate(f'api_secret = "{LEAK}"'), "gate.api_secret", ("unknown key", "secret")),
+    "misspelt key": (config_text(leverege="2"), "strategy.leverege", ("unknown key", "leverage?")),
+    "key without its unit": (config_text(order_expiry="800"), "strategy.order_expiry", ("order_expiry_ms?",)),
+    "float for money": (config_text(base_position_size="0.02"), "strategy.base_position_size", ('"0.02"', "float")),
+    "float for a count": (config_text(leverage="2.0"), "strategy.leverage", ("whole number",)),
+    "text for a count": (config_text(leverage='"2"'), "strategy.leverage", ("whole number without quotes",)),
+    "text for a switch": (config_text(allow_losing_thresholds='"no"'), "strategy.allow_losing_thresholds", ("true or",)),
+    "switch for money": (config_text(max_drawdown_pct="true"), "strategy.max_drawdown_pct", ("a number in quotes",)),
+    "a list": (config_text(inventory_ratio='["0.5"]'), "strategy.inventory_ratio", ("a number in quotes",)),
+    "a value for a section": ('strategy = "BTC"\n', "strategy", ("a table",)),
+    "not a number": (config_text(max_daily_loss_quote='"NaN"'), "strategy.max_daily_loss_quote", ("NaN", "quote coin")),
+    "endless": (config_text(base_position_size='"Infinity"'), "strategy.base_position_size", ("Infinity",)),
+    "thousands separator": (config_text(max_daily_loss_quote='"1_000"'), "strategy.max_daily_loss_quote", ("1_000",)),
+    "decimal comma": (config_text(base_position_size='"0,02"'), "strategy.base_position_size", ("0,02",)),
+    "percent sign for bps": (
+        config_text(arbitrage_entry_threshold_bps='"0.1%"'), "strategy.arbitrage_entry_threshold_bps",
+        ("basis points", '0.1 % is "10"'),
+    ),
+    "fraction for bps": (
+        config_text(arbitrage_entry_threshold_bps='"0.0003"'), "strategy.arbitrage_entry_threshold_bps",
+        ("0.000003 %", 'as a fraction write "3"', 'as percent "0.03"'),
+    ),
+    "fraction for an exit in bps": (
+        config_text(arbitrage_exit_threshold_bps='"-0.0002"'), "strategy.arbitrage_exit_threshold_bps",
+        ('as a fraction write "-2"',),
+    ),
+    "absurd bps": (config_text(price_collar_bps='"10000"'), "strategy.price_collar_bps", ("at most 5000", "50 %")),
+    "fraction for percent": (config_text(max_drawdown_pct='"0.02"'), "strategy.max_drawdown_pct", ('write "2"',)),
+    "all of it as percent": (config_text(margin_floor_pct='"100"'), "strategy.margin_floor_pct", ("below 100",)),
+    "percent for a fraction": (config_text(inventory_ratio='"50"'), "strategy.inventory_ratio", ('half is "0.5"',)),
+    "seconds for ms": (config_text(hedge_deadline_ms="2"), "strategy.hedge_deadline_ms", ("3 seconds are 3000",)),
+    "microseconds for ms": (config_text(market_age_ms_max="9000000"), "strategy.market_age_ms_max", ("milliseconds",)),
+    "negative size": (config_text(base_position_size='"-0.02"'), "strategy.base_position_size", ("-0.02", "more than 0")),
+    "zero size": (config_text(base_position_size='"0"'), "strategy.base_position_size", ("more than 0",)),
+    "zero tolerance": (config_text(delta_tolerance_base='"0"'), "strategy.delta_tolerance_base", ("more than 0",)),
+    "zero hard limit": (config_text(delta_hard_limit_base='"0"'), "strategy.delta_hard_limit_base", ("more than 0",)),
+    "zero leverage": (config_text(leverage="0"), "strategy.leverage", ("more than 0",)),
+    "negative reserve": (config_text(slippage_reserve_bps='"-1"'), "strategy.slippage_reserve_bps", ("0 or more",)),
+    "negative loss limit": (
+        config_text(max_round_trip_loss_bps='"-5"'), "strategy.max_round_trip_loss_bps", ("0 or more",),
+    ),
+    "shrinking multiplier": (
+        config_text(max_position_multiplier='"0.5"'), "strategy.max_position_multiplier", ("1 or more",),
+    ),
+    "slice above size": (
+        config_text(establish_slice_base='"0.05"'), "strategy.establish_slice_base", ("base_position_size = 0.02",),
+    ),
+    "hard limit below tolerance": (
+        config_text(delta_tolerance_base='"0.002"', delta_hard_limit_base='"0.001"'), "strategy.delta_hard_limit_base",
+        ("more than delta_tolerance_base = 0.002",),
+    ),
+    "tolerance above the default hard limit": (
+        config_text(delta_tolerance_base='"0.002"'), "strategy.delta_hard_limit_base", ("0.001 (its default",),
+    ),
+    "hedge budget below one slice": (
+        config_text(hedge_quantity_per_minute_max='"0.0001"'), "strategy.hedge_quantity_per_minute_max", ("one slice",),
+    ),
+    "orders outlive the execution": (
+        config_text(order_expiry_ms="5000"), "strategy.order_expiry_ms", ("execution_deadline_ms = 3000",),
+    ),
+    "resolved before known": (
+        config_text(resolve_deadline_ms="1000"), "strategy.resolve_deadline_ms", ("= 1300",),
+    ),
+    "losing thresholds": (
+        config_text(arbitrage_entry_threshold_bps='"1"', arbitrage_exit_threshold_bps='"-3"'),
+        "strategy.arbitrage_entry_threshold_bps", ("1 + arbitrage_exit_threshold_bps -3 = -2 bps per round trip",),
+    ),
+    "losing entry": (
+        config_text(arbitrage_entry_threshold_bps='"-1"'), "strategy.arbitrage_entry_threshold_bps",
+        ("below 0", "lose after fees"),
+    ),
+    "no edge is credible": (
+        config_text(edge_bps_max_credible='"4"'), "strategy.edge_bps_max_credible", ("= 4",),
+    ),
+    "identity ratio of one": (
+        config_text(identity_price_ratio_max='"1"'), "strategy.identity_price_ratio_max", ("above 1",),
+    ),
+    "isolated too near to liquidation": (
+        config_text(margin_mode='"isolated"', leverage="10"), "strategy.leverage", ("10 % away", "is 20"),
+    ),
+    "absurd leverage": (config_text(leverage="125"), "strategy.leverage", ("1 to 50",)),
+    "unknown margin mode": (config_text(margin_mode='"none"'), "strategy.margin_mode", ("cross | isolated",)),
+    "unknown policy": (config_text(shutdown_policy='"sell"'), "strategy.shutdown_policy", ("hold | flatten",)),
+    "symbol without slash": (config_text(symbol='"BTCUSDT"'), "strategy.symbol", ("BTC/USDT",)),
+    "symbol in small letters": (config_text(symbol='"btc/usdt"'), "strategy.symbol", ("BTC/USDT",)),
+    "symbol of another form": (config_text(symbol='"BTC_USDT"'), "strategy.symbol", ("BTC/USDT",)),
+    "symbol in another quote": (config_text(symbol='"BTC/USDC"'), "strategy.symbol", ("quoted in USDT",)),
+    "symbol as a number": (config_text(symbol="7"), "strategy.symbol", ("BTC/USDT",)),
+    "bad mode": (config_text(mode="dry-run"), "mode", ("sim | paper | live",)),
+    "live without a loss limit": (
+        config_text(max_daily_loss_quote=""), "strategy.max_daily_loss_quote", ("live trading requires",),
+    ),
+    "http endpoint": (gate('rest_url = "http://127.0.0.1:8080/api/v4"'), "gate.rest_url", ("begins with https://",)),
+    "plain WebSocket": (gate('ws_spot_url = "ws://127.0.0.1:8080/ws/v4/"'), "gate.ws_spot_url", ("wss://",)),
+    "a WebSocket for REST": (gate('rest_url = "wss://127.0.0.1/api/v4"'), "gate.rest_url", ("https://",)),
+    "another host": (gate('rest_url = "https://example.com/api/v4"'), "gate.rest_url", ("keys are sent nowhere else",)),
+    "the old host with a suffix": (
+        gate('rest_url = "https://api.gateio.ws.example.com/api/v4"'), "gate.rest_url", ("nowhere else",),
+    ),
+    "a name that looks local": (gate('rest_url = "https://localhost.example.com/api/v4"'), "gate.rest_url", ("loopback",)),
+    "a path of one's own": (gate('rest_url = "https://127.0.0.1:8443/v5"'), "gate.rest_url", ("/api/v4",)),
+    "a user name in the URL": (
+        gate(f'rest_url = "https://{LEAK}@127.0.0.1/api/v4"'), "gate.rest_url", ("one without",),
+    ),
+    "a port that is none": (gate('rest_url = "https://127.0.0.1:99999/api/v4"'), "gate.rest_url", ("loopback",)),
+    "another authority for a real venue": (gate('ca_file = "/etc/ca.pem"'), "gate.ca_file", ("loopback",)),
+    "the key itself in the file": (gate(f'key = "{LEAK}"'), "gate.key", ("NAME of an environment variable",)),
+    "the secret as a number": (gate("secret = 123456"), "gate.secret", ("text in quotes",)),
+    "a connection string in the file": (
+        config_text(rest=f'[database]\ndsn_env = "postgresql://bot:{LEAK}@db/x"\n'), "database.dsn_env", ("NAME",),
+    ),
+    "no retention": (config_text(rest="[database]\nretention_days = 0\n"), "database.retention_days", ("1 or more",)),
+    "an unknown market": (
+        config_text(mode="sim", rest='[fakes]\nmarket = "real"\n'), "fakes.market", ("lively | calibrated",),
+    ),
+    "a negative seed": (config_text(mode="sim", rest="[fakes]\nseed = -1\n"), "fakes.seed", ("0 or more",)),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_file_ends_every_command_with_one_sentence(name: str, tmp_path: Path) -> None:
+    """Exit code 2; file, key and what is allowed are named; nothing that may be a secret is repeated; no traceback."""
+    text, key, words = BROKEN[name]
+    path = tmp_path / "broken.toml"
+    path.write_text(text, encoding="utf-8")
+    for command in (["run"], ["check"], ["status"]):
+        result = CliRunner().invoke(commands, [*command, "--config", str(path)])
+        assert (result.exit_code, result.stdout) == (2, "")
+        sentence = result.stderr
+        assert sentence.startswith(f"dnbot: {path}: {key}: found ")
+        assert [word for word in words if word not in sentence] == []
+        assert LEAK not in sentence
+        assert sentence.count("\n") == 1
+        assert "Decimal(" not in sentence
+
+
+def test_the_base_of_the_broken_files_is_good(tmp_path: Path) -> None:
+    """What the broken files are made from is accepted: each fails for its own mistake."""
+    settings = parse_settings("good", config_text())
+    assert settings.strategy.symbol == Symbol("BTC", "USDT")
+    assert parse_settings("good", gate('rest_url = "https://127.0.0.1:8443/api/v4"')).gate.key == "GATE_API_KEY"
+    assert parse_settings("good", config_text(state_dir="")).state_dir == ""
+    local = 'ca_file = "ca.pem"\nrest_url = "https://[::1]:1/api/v4"\nws_spot_url = "wss://localhost:1/ws/v4/"\n'
+    assert parse_settings("good", gate(f'{local}ws_futures_url = "wss://127.0.0.1:2/v4/ws/usdt"')).gate.ca_file
+
+
+def test_thresholds_that_lose_are_accepted_when_that_is_said() -> None:
+    """`allow_losing_thresholds` is the only way past the arithmetic."""
+    losing = config_text(arbitrage_entry_threshold_bps='"-5"', allow_losing_thresholds="true")
+    assert parse_settings("good", losing).strategy.arbitrage_entry_threshold_bps == -5
+
+
+@pytest.mark.parametrize("command", ["run", "check", "status"])
+def test_a_file_that_cannot_be_read_is_named(command: str, tmp_path: Path) -> None:
+    """A missing file, bytes that are no text, and a link to itself each give one sentence and exit code 2."""
+    missing, latin, loop = tmp_path / "none.toml", tmp_path / "latin.toml", tmp_path / "loop.toml"
+    latin.write_bytes(b'mode = "\xe4"')
+    loop.symlink_to(loop)
+    for path, words in ((missing, "No such file"), (latin, "not UTF-8 at byte 8"), (loop, "symbolic link")):
+        result = CliRunner().invoke(commands, [command, "--config", str(path)])
+        assert result.exit_code == 2
+        assert str(path) in result.stderr
+        assert words in result.stderr
+
+
+def test_a_folder_is_no_configuration(tmp_path: Path) -> None:
+    """A folder in place of a file is refused with exit code 2."""
+    assert CliRunner().invoke(commands, ["run", "--config", str(tmp_path)]).exit_code == 2
+
+
+def test_a_state_dir_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    """Where state cannot be kept, nothing begins."""
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(ConfigError, match="state_dir.*a folder"):
+        parse_settings("here.toml", f'state_dir = "{file}"\n' + config_text())
+
+
+def test_paper_mode_is_refused_by_run(tmp_path: Path) -> None:
+    """A mode that is not built is refused, not run as something else."""
+    path = tmp_path / "paper.toml"
+    path.write_text(config_text(mode="paper"))
+    result = CliRunner().invoke(commands, ["run", "--config", str(path)])
+    assert result.exit_code == 2
+    assert "not built yet" in result.stderr
+
+
+@pytest.mark.parametrize("example", sorted(path.name for path in config_dir().glob("*.toml")))
+def test_the_shipped_examples_are_valid_and_every_key_is_explained(example: str) -> None:
+    """Each file in config/ loads, and each key that it sets has a comment beside or above it."""
+    path = config_dir() / example
+    load_settings(path)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    keys = [n for n, line in enumerate(lines) if re.match(r"[a-z_]+ = ", line)]
+    assert keys
+    assert [lines[n] for n in keys if "  # " not in lines[n] and not lines[n - 1].startswith("#")] == []
+
+
+@given(st.text(max_size=80))
+def test_no_text_breaks_the_reader(text: str) -> None:
+    """Whatever a file holds, it is settings or a ConfigError, never another exception."""
+    try:
+        parse_settings("fuzz", text)
+    except ConfigError:
+        return
+
+
+_VALUES = st.one_of(
+    st.integers(), st.booleans().map(lambda b: str(b).lower()), st.floats(allow_nan=True),
+    st.sampled_from(['"x"', '"1"', '"-1"', '"1e9"', '""', "[]", "{}", "1979-05-27", "nan", "inf", '"1e-60"', '"٣"']),
+)
+_KEYS = st.sampled_from([(section, key) for section, kind in SECTIONS.items() for key in kind.__struct_fields__])
+
+
+@given(_KEYS, _VALUES)
+def test_no_value_of_any_key_breaks_the_reader(key: tuple[str, str], value: object) -> None:
+    """Any key may hold anything: it is accepted, or refused by a ConfigError."""
+    section, name = key
+    strategy = {name: str(value)} if section == "strategy" else {}
+    top = f"{name} = {value}\n" if not section and name not in SECTIONS and name != "mode" else ""
+    rest = f"[{section}]\n{name} = {value}\n" if section not in {"", "strategy"} else ""
+    try:
+        parse_settings("fuzz", top + config_text(rest=rest, **strategy))
+    except ConfigError as error:
+        assert str(error)
+
+
+def test_every_kind_of_number_has_a_form() -> None:
+    """The sentence on a number that cannot be read says how numbers of that unit are written."""
+    assert "basis points" in form_of("edge_bps_max_credible")
+    assert "percent" in form_of("max_drawdown_pct")
+    assert "quote coin" in form_of("max_daily_loss_quote")
+    assert "base coin" in form_of("delta_tolerance_base")
+    assert form_of("inventory_ratio") == 'a number in quotes, such as "0.5"'
