@@ -34,7 +34,6 @@ from dnbot.tasks.link import Line
 from dnbot.tasks.resolver import Resolver
 from dnbot.venues.wire import AskedTooOften, PrivateCodec, Refused, Request
 
-IN_FLIGHT_MAX = 16  # requests of one desk at a time: entries plus everything that can be needed to leave
 RECORD_S_MAX = 1.0  # an outcome is told within this, even while everything is being cancelled
 SENT_IDS_MAX = 100_000
 _WAYS_OUT = frozenset({Purpose.HEDGE, Purpose.UNWIND, Purpose.FLATTEN})
@@ -55,8 +54,9 @@ class Desk:
     resolver: Resolver
     sent_ids: dict[str, None] = attrs.field(factory=dict)
     """Every client id that this process ever put on this wire; it outlives a restart of the task."""
-    _slots: trio.CapacityLimiter = attrs.field(factory=lambda: trio.CapacityLimiter(IN_FLIGHT_MAX), init=False)
     _reading: trio.Lock = attrs.field(factory=trio.Lock, init=False)
+    _read_began_s: float = attrs.field(default=float("-inf"), init=False)
+    """When the newest read that succeeded began."""
 
     @property
     def venue(self) -> Venue:
@@ -171,16 +171,30 @@ class Desk:
 
     # --- cancelling and reading ---------------------------------------------------------------------------------------
     async def _cancel_all(self) -> None:
-        """Cancel every open order with our prefix; foreign ones are never touched."""
+        """Cancel every open order with our prefix; foreign ones are never touched.
+
+        One that cannot be cancelled does not spare the others: its error is raised when all were tried.
+        """
         request = self.codec.open_orders_request(self.line.venue_now_ms())
+        failures: list[VenueError] = []
         for report in self.codec.orders(await self.line.read(self.codec, request)):
             if is_ours(report.client_order_id) and report.status not in FINAL_STATUSES:
-                await cancel_until_gone(self.codec, self.line, report.venue_order_id, self._tell_report)
+                try:
+                    await cancel_until_gone(self.codec, self.line, report.venue_order_id, self._tell_report)
+                except VenueError as error:
+                    failures.append(error)
+        if failures:
+            raise failures[0]
 
     async def _read(self, why: str) -> None:
-        """Read the whole account; reads of one venue queue up, and one that nobody waits for any more is skipped."""
+        """Read the whole account; reads of one venue queue up, and one that a later read has answered is skipped."""
+        asked_s = trio.current_time()
         async with self._reading:
+            if self._read_began_s > asked_s:
+                return
+            began_s = trio.current_time()
             context = self.gate.context
             account = context.accounts[self.venue] if context else None
             await self.inbox.send(await read_account(self.codec, self.line, account, why))
+            self._read_began_s = began_s
 

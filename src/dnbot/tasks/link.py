@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import attrs
+import trio
 
-from dnbot.domain.errors import AuthenticationFailed, RequestAmbiguous, VenueRefused, VenueThrottled, VenueUnreachable
+from dnbot.domain.errors import (
+    AuthenticationFailed,
+    RequestAmbiguous,
+    RequestNotSent,
+    VenueRefused,
+    VenueThrottled,
+    VenueUnreachable,
+)
 from dnbot.domain.instrument import Venue
 from dnbot.ports.clock import VenueClock
 from dnbot.ports.http import HttpClient
@@ -27,15 +35,24 @@ class Line:
     async def ask(self, request: Request, *, priority: Priority = Priority.NORMAL, deadline_s: float) -> Reply:
         """Send one request within its budget and return the reply, whatever its status.
 
+        The wait for the budget counts against `deadline_s`: what was decided must not leave long after.
+
         Raises:
-            RequestNotSent, RequestAmbiguous: as `HttpClient.request`.
+            RequestNotSent, RequestAmbiguous: as `HttpClient.request`; not sent, too, when the budget stayed spent.
         """
-        await self.budgets[request.budget].acquire(priority, request.weight)
+        due_s = trio.current_time() + deadline_s
+        granted = False
+        with trio.CancelScope(deadline=due_s):
+            await self.budgets[request.budget].acquire(priority, request.weight)
+            granted = True
+        if not granted:
+            raise RequestNotSent(self.venue.value, f"no room in the {request.budget.value} budget in {deadline_s} s")
         # What leads out (hedges, unwinds, cancels) never queues behind an entry: it has a connection of its own.
         way_out = priority is Priority.RESERVED and RequestClass.CANCEL in self.clients
         client = self.clients[RequestClass.CANCEL if way_out else request.budget]
         answer = await client.request(
-            request.method, request.target, dict(request.headers), request.body, deadline_s=deadline_s
+            request.method, request.target, dict(request.headers), request.body,
+            deadline_s=max(0.0, due_s - trio.current_time()),
         )
         return Reply(status=answer.status, headers={k.lower(): v for k, v in answer.headers.items()}, body=answer.body)
 
