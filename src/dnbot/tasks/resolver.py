@@ -6,12 +6,14 @@ expiry by the matching lag and two complete passes, one lag apart, know nothing 
 
 from __future__ import annotations
 
+from enum import Enum
+
 import attrs
 import trio
 
 from dnbot.domain.errors import VenueError
 from dnbot.domain.messages import FillReported, InboxEvent, OrderAnswered, OrderReported
-from dnbot.domain.order import OrderIntent, OrderStatus
+from dnbot.domain.order import OrderIntent, OrderReport, OrderStatus
 from dnbot.ports.clock import Clock
 from dnbot.ports.log import EventLog
 from dnbot.tasks.accounts import OVERLAP_MS, read_trades
@@ -21,6 +23,14 @@ from dnbot.venues.wire import PrivateCodec
 CLOCK_SKEW_MS = 100  # what the measured offset may be wrong by
 PASSES = 2
 TRY_PAUSE_S = 0.3
+
+
+class Seen(Enum):
+    """What one complete pass over the lists says of an order."""
+
+    NOWHERE = "nowhere"
+    ALIVE = "alive"  # open: its end is still to come, and absence is out of the question
+    ENDED = "ended"
 
 
 @attrs.define
@@ -55,14 +65,15 @@ class Resolver:
         while True:
             try:
                 began_ms = self.line.venue_now_ms()
-                known = await self._look(intent, venue_order_id)
+                seen = await self._look(intent, venue_order_id)
             except VenueError as error:
                 self.log.info("resolve_waits", client_order_id=intent.client_order_id, what=str(error))
                 await trio.sleep(TRY_PAUSE_S)
                 continue
-            if known:
+            if seen is Seen.ENDED:
                 return
-            blank_passes = blank_passes + 1 if began_ms > self._decidable_ms(intent) else 0
+            blank = seen is Seen.NOWHERE and began_ms > self._decidable_ms(intent)
+            blank_passes = blank_passes + 1 if blank else 0
             if blank_passes >= PASSES:
                 await self._tell_nothing(intent)
                 return
@@ -73,12 +84,10 @@ class Resolver:
         offset_ms = self.line.venue_now_ms() - self.clock.now_ns() // 1_000_000
         return intent.expires_at_ns // 1_000_000 + offset_ms + CLOCK_SKEW_MS + self.match_lag_ms
 
-    async def _look(self, intent: OrderIntent, venue_order_id: str) -> bool:
-        """One complete pass. True when the order was found and its end is known."""
+    async def _look(self, intent: OrderIntent, venue_order_id: str) -> Seen:
+        """One complete pass: by id, open list, finished list, trades. A part that fails raises: it is no answer."""
         since_ms = self.line.venue_now_ms() - OVERLAP_MS - max(0, self._age_ms(intent))
-        found = False
-        if venue_order_id:
-            found = await self._look_by_id(venue_order_id)
+        seen = await self._look_by_id(venue_order_id) if venue_order_id else Seen.NOWHERE
         for request in (
             self.codec.open_orders_request(self.line.venue_now_ms()),
             self.codec.finished_orders_request(self.line.venue_now_ms(), since_ms),
@@ -87,22 +96,22 @@ class Resolver:
                 if report.client_order_id == intent.client_order_id or report.venue_order_id == venue_order_id:
                     await self.inbox.send(OrderReported(report))
                     venue_order_id = venue_order_id or report.venue_order_id
-                    found = found or report.status is not OrderStatus.OPEN
+                    seen = seen if seen is Seen.ENDED else _seen(report)
         for fill in await read_trades(self.codec, self.line, since_ms):
             mine = fill.client_order_id == intent.client_order_id
             if mine or (venue_order_id and fill.venue_order_id == venue_order_id):
                 await self.inbox.send(FillReported(fill))
-        return found
+        return seen
 
-    async def _look_by_id(self, venue_order_id: str) -> bool:
+    async def _look_by_id(self, venue_order_id: str) -> Seen:
         reply = await self.line.ask(
             self.codec.order_request(venue_order_id, self.line.venue_now_ms()), deadline_s=2.0
         )
         if self.codec.trouble(reply) is not None:
-            return False
+            return Seen.NOWHERE  # a finished order may be forgotten under its id: the lists decide
         report = self.codec.order(reply)
         await self.inbox.send(OrderReported(report))
-        return report.status is not OrderStatus.OPEN
+        return _seen(report)
 
     def _age_ms(self, intent: OrderIntent) -> int:
         return (self.clock.now_ns() - intent.created_at_ns) // 1_000_000
@@ -114,3 +123,7 @@ class Resolver:
                 text="past its expiry, and complete lists do not know it", at_ns=self.clock.now_ns(),
             )
         )
+
+
+def _seen(report: OrderReport) -> Seen:
+    return Seen.ALIVE if report.status is OrderStatus.OPEN else Seen.ENDED
