@@ -6,7 +6,7 @@ the farewell then cancels our open orders within its deadline.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -16,15 +16,16 @@ import trio
 from dnbot.domain.errors import OperatingError
 from dnbot.domain.instrument import VENUES, Venue
 from dnbot.domain.messages import CancelAll, InboxEvent, Record, Stop
-from dnbot.domain.order import Order, OrderStatus
+from dnbot.domain.order import Fill, Order, OrderStatus
 from dnbot.domain.position import Portfolio
+from dnbot.domain.units import ZERO, Quantity
 from dnbot.ports.channels import Boards, Channels
 from dnbot.ports.clock import Clock, VenueClock
 from dnbot.ports.http import HttpClient
 from dnbot.ports.limiter import RateLimiter
 from dnbot.ports.log import EventLog
 from dnbot.ports.net import Endpoint, StreamOpener
-from dnbot.ports.store import Store, StoredState
+from dnbot.ports.store import Store, StoredState, UnresolvedIntent
 from dnbot.strategy.context import SEEN_CHUNK, Counters, SeenIds, StrategyContext, VenueAccount
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.spread import SpreadAnalyzer
@@ -157,14 +158,22 @@ class Bot:
     async def _farewell(self) -> None:
         """Cancel our open orders if the machine did not get to it, write what is queued, let go of connections."""
         if self.strategist.context.exit_code is None:
-            async with trio.open_nursery() as nursery:
-                for desk in self.desks.values():
-                    nursery.start_soon(desk.perform, CancelAll(desk.venue))
+            async with trio.open_nursery() as ears:
+                ears.start_soon(self._discard_inbox)
+                async with trio.open_nursery() as nursery:
+                    for desk in self.desks.values():
+                        nursery.start_soon(desk.perform, CancelAll(desk.venue))
+                ears.cancel_scope.cancel()
         try:
-            await self.journal.flush()
+            await self.journal.flush(self.strategist.held)
         except OperatingError as error:
             self.parts.log.error("journal_not_written", what=str(error))
         await self._clients.aclose()
+
+    async def _discard_inbox(self) -> None:
+        """Nobody folds events any more, and a full inbox must not stop a cancel; the next start reads the accounts."""
+        async for _ in self.channels.inbox.receive:
+            pass
 
 
 async def build_bot(parts: BotParts) -> Bot:
@@ -178,19 +187,28 @@ async def build_bot(parts: BotParts) -> Bot:
     epoch = await parts.store.begin_run(
         symbol, version=parts.version, settings=parts.settings, started_at_ns=parts.clock.now_ns()
     )
-    return _wire(parts, first_context(parts.params, stored, epoch, parts.clock))
+    fills = await parts.store.fills_of(symbol) if stored.unresolved else ()
+    return _wire(parts, first_context(parts.params, stored, fills, epoch, parts.clock))
 
 
-def first_context(params: StrategyParameters, stored: StoredState, epoch: int, clock: Clock) -> StrategyContext:
-    """Where a new incarnation begins: yesterday's ledger, unresolved orders as ambiguous, nothing believed yet."""
+def first_context(
+    params: StrategyParameters, stored: StoredState, fills: Sequence[Fill], epoch: int, clock: Clock
+) -> StrategyContext:
+    """Where a new incarnation begins: yesterday's ledger, unresolved orders as ambiguous, nothing believed yet.
+
+    `fills` are those already booked: an order that was filled in part must not wait for them a second time.
+    """
     orders = {
         u.intent.client_order_id: Order(
             intent=u.intent,
             status=u.status if u.status.is_final else OrderStatus.AMBIGUOUS,
             venue_order_id=u.venue_order_id,
+            filled=booked,
+            reported_filled=booked,
             changed_at_ns=clock.now_ns(),
         )
         for u in stored.unresolved
+        for booked in (_booked(u, fills),)
     }
     accounts = {
         venue: VenueAccount(
@@ -219,6 +237,21 @@ def first_context(params: StrategyParameters, stored: StoredState, epoch: int, c
         seen=SeenIds(tuple(chunks)),
         counters=Counters(states=(StrategyState.INITIALIZING.name,)),
     )
+
+
+def _booked(unresolved: UnresolvedIntent, fills: Sequence[Fill]) -> Quantity:
+    """Σ of an order's fills in the ledger, base units."""
+    intent, venue_order_id = unresolved.intent, unresolved.venue_order_id
+    mine = (
+        fill.quantity
+        for fill in fills
+        if fill.venue is intent.venue
+        and (
+            fill.client_order_id == intent.client_order_id
+            or (venue_order_id and fill.venue_order_id == venue_order_id)
+        )
+    )
+    return Quantity(sum(mine, ZERO))
 
 
 def _wire(parts: BotParts, context: StrategyContext) -> Bot:
@@ -255,7 +288,7 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
         gate=gate,
         strategist=Strategist(channels, gate, clock, log, context, parts.publish, parts.witness),
         journal=Journal(
-            channels.records.receive, channels.inbox.send, parts.store, clock, log, parts.retention_days
+            channels.records.receive, channels.inbox.send, parts.store, clock, log, parts.retention_days, gate
         ),
         feeds=feeds,
         sessions=sessions,
@@ -273,7 +306,7 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
 
 
 def _line(parts: BotParts, venue: Venue, clock: VenueClock, stack: AsyncExitStack, *, private: bool) -> Line:
-    """A venue's line: public ones carry one client, private ones a client per class, so that nothing queues behind reads."""
+    """A venue's line: one client in public, one per class in private, so that nothing queues behind reads."""
     classes = (RequestClass.READ, RequestClass.CREATE, RequestClass.CANCEL) if private else (RequestClass.PUBLIC,)
     clients: dict[RequestClass, HttpClient] = {}
     for budget in classes:

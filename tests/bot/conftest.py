@@ -1,4 +1,4 @@
-"""The whole bot on the whole fake world, in memory and on virtual time: started, watched, ended, judged by the audit."""
+"""The whole bot on the whole fake world, in memory and on virtual time; judged by the venues' audit."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ PARAMS = StrategyParameters(
     max_daily_loss_quote=Decimal(500),
 )
 READS = {
-    "gate_spot": ("/api/v4/spot/accounts", "/api/v4/spot/orders", "/api/v4/spot/my_trades"),
-    "gate_futures": ("/api/v4/futures/usdt/accounts", "/api/v4/futures/usdt/orders", "/api/v4/futures/usdt/my_trades_timerange"),
-    "mexc_spot": ("/api/v3/account", "/api/v3/openOrders", "/api/v3/myTrades"),
+    "gate_spot": [f"/api/v4/spot/{what}" for what in ("accounts", "orders", "my_trades")],
+    "gate_futures": [f"/api/v4/futures/usdt/{what}" for what in ("accounts", "orders", "my_trades_timerange")],
+    "mexc_spot": [f"/api/v3/{what}" for what in ("account", "openOrders", "myTrades")],
 }
 
 
@@ -196,7 +196,7 @@ class Lab:
     params: StrategyParameters = PARAMS
     symbol: Symbol = SYMBOL
     stage: Callable[..., AbstractAsyncContextManager[Stage]] = stage
-    assert_reads_before_creates: Callable[..., None] = staticmethod(assert_reads_before_creates)
+    assert_reads_before_creates: Callable[..., None] = assert_reads_before_creates
 
     @asynccontextmanager
     async def on(

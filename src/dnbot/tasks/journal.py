@@ -5,6 +5,9 @@ A batch is kept until it is written: nothing is lost while the process lives, an
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable
+
 import attrs
 import trio
 
@@ -13,10 +16,12 @@ from dnbot.domain.messages import Alert, InboxEvent, Record, StoreFound, StoreLo
 from dnbot.ports.clock import Clock
 from dnbot.ports.log import EventLog
 from dnbot.ports.store import Store
+from dnbot.tasks.gatekeeper import Gatekeeper
 
 BATCH_MAX = 512
 RETRY_S = 0.5
 TIDY_EVERY_S = 3600.0
+TIDY_RETRY_S = 60.0
 FAREWELL_S = 5.0
 
 
@@ -30,6 +35,8 @@ class Journal:
     clock: Clock
     log: EventLog
     retention_days: int
+    gate: Gatekeeper
+    """Shows whether the machine believes the store to be away, whoever told it so."""
     written: int = 0
     _batch: list[Record] = attrs.field(factory=list, init=False)
 
@@ -55,13 +62,13 @@ class Journal:
             self._batch.append(record)
 
     async def _write(self) -> None:
-        lost = False
+        told = False
         while True:
             try:
                 await self.store.append(self._batch)
             except StoreUnreachable as error:
-                if not lost:
-                    lost = True
+                if not told:
+                    told = True
                     self.log.error("store_lost", what=str(error))
                     await self.inbox.send(StoreLost(str(error)))
                 await trio.sleep(RETRY_S)
@@ -72,22 +79,32 @@ class Journal:
                 self.log.warning("alert", level=record.level, key=record.key, text=record.text)
         self.written += len(self._batch)
         self._batch.clear()
-        if lost:
+        # The loss may have been told by a commit, or by this task before it was restarted.
+        if told or (self.gate.context is not None and not self.gate.context.store_up):
             await self.inbox.send(StoreFound())
 
     async def _tidy(self) -> None:
+        """Housekeeping waits for better times: that it fails is no reason to stop writing."""
         while True:
-            await self.store.keep_tidy(now_ns=self.clock.now_ns(), retention_days=self.retention_days)
-            await trio.sleep(TIDY_EVERY_S)
+            pause_s = TIDY_EVERY_S
+            try:
+                await self.store.keep_tidy(now_ns=self.clock.now_ns(), retention_days=self.retention_days)
+            except StoreUnreachable as error:
+                self.log.warning("not_tidied", what=str(error))
+                pause_s = TIDY_RETRY_S
+            await trio.sleep(pause_s)
 
-    async def flush(self) -> None:
-        """Write everything that is queued: the last act before the store is closed.
+    async def flush(self, rest: Iterable[Record] = ()) -> None:
+        """Write everything that is queued, and then what did not fit: the last act before the store is closed.
 
         Raises:
             StoreUnreachable: it could not be written.
         """
+        left = deque(rest)
         while True:
             self._drain()
+            while left and len(self._batch) < BATCH_MAX:
+                self._batch.append(left.popleft())
             if not self._batch:
                 return
             await self.store.append(self._batch)

@@ -5,6 +5,7 @@ The periodic Tick comes at least every 100 ms. Sends are without waiting: a full
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 import attrs
@@ -13,12 +14,18 @@ import trio
 from dnbot.domain.errors import InvariantBroken, StoreUnreachable
 from dnbot.domain.instrument import Venue
 from dnbot.domain.messages import (
+    BalancesSampled,
+    BookTopSampled,
     CancelAll,
     CancelOrder,
     Command,
     ExecutePair,
+    FundingSampled,
     InboxEvent,
+    MetricSampled,
+    OpportunityDeclined,
     PlaceOrder,
+    PositionSampled,
     ReadAccount,
     Record,
     ResolveOrder,
@@ -34,6 +41,7 @@ from dnbot.tasks.gatekeeper import Gatekeeper
 
 TICK_S = 0.1
 VIEW_S = 0.25
+_SAMPLES = (BalancesSampled, BookTopSampled, FundingSampled, MetricSampled, OpportunityDeclined, PositionSampled)
 
 
 @attrs.define
@@ -50,6 +58,8 @@ class Strategist:
     witness: Callable[[Record], None]
     """Sees each record in order, before it is written."""
     finished: trio.Event = attrs.field(factory=trio.Event)
+    held: deque[Record] = attrs.field(factory=deque, init=False)
+    """Records that did not fit into their channel yet: none may be lost, but for samples."""
     _ticked_s: float = attrs.field(default=float("-inf"), init=False)
     _shown_s: float = attrs.field(default=float("-inf"), init=False)
 
@@ -62,6 +72,7 @@ class Strategist:
                 # Facts are folded at the time they are seen: the clock goes first, in the same turn.
                 self._take(self._now())
             self._take(event)
+            self._hand_over_records()
         self.publish(self.context)
         self.finished.set()
         await trio.sleep_forever()
@@ -82,7 +93,8 @@ class Strategist:
         self.context = result.context
         self.gate.context = result.context
         for record in result.records:
-            self._record(record)
+            self.witness(record)
+            self.held.append(record)
         for command in result.commands:
             self._command(command)
         if before is not self.context.current_state:
@@ -94,12 +106,15 @@ class Strategist:
     def _tell_state(self, before: StrategyState) -> None:
         self.log.info("state", before=before.name, after=self.context.current_state.name)
 
-    def _record(self, record: Record) -> None:
-        self.witness(record)
-        try:
-            self.channels.records.send.send_nowait(record)
-        except trio.WouldBlock:
-            raise StoreUnreachable("records pile up faster than the database takes them") from None
+    def _hand_over_records(self) -> None:
+        """In order. What a full channel does not take is kept here, but for samples, and each time it is a fault."""
+        while self.held:
+            try:
+                self.channels.records.send.send_nowait(self.held[0])
+            except trio.WouldBlock:
+                self.held = deque(record for record in self.held if not isinstance(record, _SAMPLES))
+                raise StoreUnreachable("records pile up faster than the database takes them") from None
+            self.held.popleft()
 
     def _command(self, command: Command) -> None:
         try:

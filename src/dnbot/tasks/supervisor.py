@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 import attrs
 import trio
 
-from dnbot.domain.errors import ChildKilled, OperatingError
+from dnbot.domain.errors import ChildKilled, InvariantBroken, OperatingError
 from dnbot.domain.messages import Fault, InboxEvent
 from dnbot.ports.log import EventLog
 
@@ -49,26 +49,40 @@ class Supervisor:
     async def supervise(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
         """Run a child for ever; each operating failure is told to the machine and retried with backoff.
 
-        Error handling: a group of operating errors is one fault, named by its first error; a group that also holds
-        anything else is raised whole.
+        Error handling: a group of operating errors is one fault, named by its first error; whatever else is in a group
+        is raised.
+
+        Raises:
+            InvariantBroken: the child returned, which a healthy one never does.
         """
         child = self.children.setdefault(name, Child(name))
         backoff_s = BACKOFF_FIRST_S
+        fault: Fault | None = None
         while True:
             began_s = trio.current_time()
-            error = await self._run_once(child, run)
-            if error is None:
-                return
+            async with trio.open_nursery() as nursery:
+                if fault is not None:  # the inbox was full: perhaps only this child can empty it
+                    nursery.start_soon(self.inbox.send, fault, name=f"fault:{name}")
+                error = await self._run_once(child, run)
+                nursery.cancel_scope.cancel()
             if trio.current_time() - began_s > HEALTHY_S:
                 backoff_s = BACKOFF_FIRST_S
             child.restarts += 1
             child.last_error = str(error)
             self.log.warning("child_failed", child=name, error=type(error).__name__, what=str(error))
-            await self.inbox.send(Fault(child=name, what=str(error), error=type(error).__name__))
+            fault = self._tell(Fault(child=name, what=str(error), error=type(error).__name__))
             await trio.sleep(backoff_s)
             backoff_s = min(backoff_s * 2, BACKOFF_MAX_S)
 
-    async def _run_once(self, child: Child, run: Callable[[], Awaitable[None]]) -> OperatingError | None:
+    def _tell(self, fault: Fault) -> Fault | None:
+        """Tell the machine at once; what its full inbox does not take comes back."""
+        try:
+            self.inbox.send_nowait(fault)
+        except trio.WouldBlock:
+            return fault
+        return None
+
+    async def _run_once(self, child: Child, run: Callable[[], Awaitable[None]]) -> OperatingError:
         failures: list[OperatingError] = []
         child._killed = False
         child.running = True
@@ -83,7 +97,9 @@ class Supervisor:
             child._scope = None
         if failures:
             return failures[0]
-        return ChildKilled(f"{child.name} was ended on purpose") if child._killed else None
+        if not child._killed:
+            raise InvariantBroken(f"{child.name} returned")
+        return ChildKilled(f"{child.name} was ended on purpose")
 
 
 def _leaves(group: BaseExceptionGroup[OperatingError]) -> list[OperatingError]:
