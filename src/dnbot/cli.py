@@ -20,7 +20,6 @@ from dnbot.fakes.config import AccountConfig, FakesConfig
 from dnbot.lab.audit_check import check_audit
 from dnbot.operate.database import database_status, migrate_database
 from dnbot.operate.run import RunOptions, run_settings, state_dir
-from dnbot.operate.status import Status
 from dnbot.resources import config_dir
 
 EXIT_CONFIG = 2
@@ -182,21 +181,84 @@ def db_status(config: Path | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
 def status(config: Path | None, tree: bool, as_json: bool) -> None:
     """Show the running bot of this state folder."""
-    path = state_dir(_settings(config)) / "status.json"
-    try:
-        raw = path.read_bytes()
-    except OSError:
-        raise click.ClickException(f"no bot runs here: there is no {path}") from None
-    if as_json:
-        click.echo(raw.decode())
-        return
-    found = msgspec.json.decode(raw, type=Status)
-    if tree:
-        click.echo("\n".join(found.pid_tree))
-        return
+    from dnbot.operate.control_client import EXIT_NO_BOT, NoBot, ask_status
     from dnbot.strategy.view import status_line
 
-    click.echo(status_line(found.view))
+    try:
+        found = trio.run(ask_status, state_dir(_settings(config)), tree)
+    except NoBot as error:
+        click.echo(f"dnbot: {error}", err=True)
+        sys.exit(EXIT_NO_BOT)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+    elif tree:
+        click.echo("\n".join(found.tree))
+    else:
+        click.echo(status_line(found.view))
+
+
+_WHY = click.option("--why", required=True, help="The reason; it is recorded with your name.")
+
+
+@commands.command()
+@_CONFIG
+@_WHY
+def pause(config: Path | None, why: str) -> None:
+    """Take no new risk (ACTIVE to REDUCING); what is open may still be undone and is kept hedged."""
+    from dnbot.operate.control_words import Pause
+
+    _tell(config, Pause(why))
+
+
+@commands.command()
+@_CONFIG
+@_WHY
+@click.option("--force", is_flag=True, help="Also out of HALTED.")
+def resume(config: Path | None, why: str, force: bool) -> None:
+    """Trade again (to ACTIVE)."""
+    from dnbot.operate.control_words import Resume
+
+    _tell(config, Resume(why, force))
+
+
+@commands.command()
+@_CONFIG
+def reduce(config: Path | None) -> None:
+    """Pause without a reason, when there is no time for one."""
+    from dnbot.operate.control_words import Reduce
+
+    _tell(config, Reduce())
+
+
+@commands.command()
+@_CONFIG
+@click.option("--why", default="flatten", help="The reason; it is recorded with your name.")
+@click.option("--now", is_flag=True, help="Shorten the deadline of a shutdown that is under way.")
+def flatten(config: Path | None, why: str, now: bool) -> None:
+    """Sell the inventory, buy the short back, end. Costs fees and spread; waits for the end."""
+    from dnbot.operate.control_words import Leave
+
+    _tell(config, Leave(why, flatten=True, hurry=now))
+
+
+@commands.command()
+@_CONFIG
+@click.option("--why", default="stop", help="The reason; it is recorded with your name.")
+@click.option("--now", is_flag=True, help="Shorten the deadline of a shutdown that is under way.")
+def stop(config: Path | None, why: str, now: bool) -> None:
+    """Settle, cancel, end, and hold or flatten as configured; waits for the end."""
+    from dnbot.operate.control_words import Leave
+
+    _tell(config, Leave(why, hurry=now))
+
+
+def _tell(config: Path | None, request: Any) -> None:
+    """Send a request to the running bot; print its answer and end with the exit code that says the same."""
+    from dnbot.operate.control_client import command
+
+    outcome = trio.run(command, state_dir(_settings(config)), request)
+    click.echo(outcome.text, err=outcome.exit_code != 0)
+    sys.exit(outcome.exit_code)
 
 
 @commands.command()

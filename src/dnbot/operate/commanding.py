@@ -1,0 +1,150 @@
+"""What a person's request does to a running bot: told to the machine as an event, then waited for until it is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+import trio
+
+from dnbot.bot import Bot
+from dnbot.domain.messages import InboxEvent, SetMode, Stop
+from dnbot.domain.units import plain
+from dnbot.operate.control_words import (
+    AskStatus,
+    Done,
+    Late,
+    Leave,
+    Pause,
+    Reduce,
+    Refused,
+    Reply,
+    Request,
+    Resume,
+    StatusTold,
+)
+from dnbot.operate.status import Reporter
+from dnbot.operate.watch import Watch
+from dnbot.ports.log import EventLog
+from dnbot.strategy.context import StrategyContext
+from dnbot.strategy.states import StrategyState, TradingMode
+from dnbot.strategy.view import is_flat
+
+MODE_S_MAX = 5.0
+"""The machine takes an event within milliseconds; longer means that it is stuck."""
+END_S_MAX = 60.0
+"""Above the machine's own shutdown deadline with its farewell."""
+STANDS_S = 1.5
+"""A latch is judged once a second: what still holds after this was not lowered at once."""
+
+Reached = Callable[[StrategyContext], bool]
+
+
+@attrs.frozen
+class Commander:
+    """Carries requests out. Reads the context and sends `Stop` and `SetMode`, nothing else."""
+
+    bot: Bot
+    watch: Watch
+    report: Reporter
+    log: EventLog
+
+    async def answer(self, request: Request, who: str) -> Reply:
+        """Do it and tell what came of it."""
+        if isinstance(request, AskStatus):
+            return StatusTold(status=self.report(tree=request.tree))
+        self.log.info("control", who=who, request=type(request).__name__, why=request.why)
+        reply = await self._act(request, who)
+        self.log.info("control_answered", who=who, reply=type(reply).__name__, text=reply.text)
+        return reply
+
+    async def _act(self, request: Pause | Reduce | Resume | Leave, who: str) -> Done | Late | Refused:
+        context = self.bot.context
+        if context.exit_code is not None:
+            return Refused(text=f"the bot has ended with exit code {context.exit_code}")
+        if isinstance(request, Leave):
+            return await self._leave(request, who)
+        if context.current_state is StrategyState.SHUTDOWN:
+            return Refused(text="the bot is shutting down: its mode is of no more use")
+        if isinstance(request, Resume):
+            return await self._resume(request, who)
+        return await self._lower(request, who)
+
+    # --- trading mode -------------------------------------------------------------------------------------------------
+    async def _lower(self, request: Pause | Reduce, who: str) -> Done | Late | Refused:
+        mode = self.bot.context.mode
+        if mode is TradingMode.ACTIVE:
+            return await self._set_mode(TradingMode.REDUCING, request.why, who)
+        if isinstance(request, Reduce) or mode is TradingMode.REDUCING:
+            return self._done(f"nothing to do: {mode.name} already ({self.bot.context.mode_why})")
+        return Refused(text=f"the mode is {mode.name}, which is stricter than a pause ({self.bot.context.mode_why})")
+
+    async def _resume(self, request: Resume, who: str) -> Done | Late | Refused:
+        mode, why = self.bot.context.mode, self.bot.context.mode_why
+        if mode is TradingMode.ACTIVE:
+            return self._done("nothing to do: ACTIVE already")
+        if mode is TradingMode.HALTED and not request.force:
+            return Refused(text=f"the mode is HALTED ({why}); after looking into it: resume --force --why TEXT")
+        reply = await self._set_mode(TradingMode.ACTIVE, request.why, who)
+        if not isinstance(reply, Done):
+            return reply
+        with trio.move_on_after(STANDS_S):
+            while self.bot.context.mode is TradingMode.ACTIVE:
+                await self.watch.moved()
+            context = self.bot.context
+            return Refused(text=f"ACTIVE did not last: {context.mode.name} again ({context.mode_why})")
+        return reply
+
+    async def _set_mode(self, mode: TradingMode, why: str, who: str) -> Done | Late | Refused:
+        before = self.bot.context.mode
+        event = SetMode(mode=mode.name, why=f"{who}: {why}", by=who, seen=before.name)
+        if not await self._seen(event, lambda context: context.mode is not before, MODE_S_MAX):
+            return self._late(f"no {mode.name} within {MODE_S_MAX:.0f} s")
+        now = self.bot.context.mode
+        if now is not mode:
+            return Refused(text=f"the mode changed meanwhile: it is {now.name} ({self.bot.context.mode_why})")
+        return self._done(f"{before.name} -> {mode.name}")
+
+    # --- the way out --------------------------------------------------------------------------------------------------
+    async def _leave(self, request: Leave, who: str) -> Done | Late | Refused:
+        leaving = self.bot.context.leaving
+        event: Stop | None
+        if leaving is None:
+            event = Stop(f"{who}: {request.why}", "flatten" if request.flatten else "")
+        elif request.flatten and leaving.policy != "flatten":
+            return Refused(text=f"the bot is shutting down already, with policy {leaving.policy}")
+        else:
+            event = Stop(f"{who}: {request.why}") if request.hurry else None
+        if not await self._seen(event, lambda context: context.exit_code is not None, END_S_MAX):
+            phase = self.bot.context.leaving.phase if self.bot.context.leaving else "not begun"
+            return self._late(f"not ended within {END_S_MAX:.0f} s; phase: {phase}")
+        return self._ended(flatten=request.flatten)
+
+    def _ended(self, *, flatten: bool) -> Done | Refused:
+        context = self.bot.context
+        portfolio = context.portfolio
+        held = (
+            f"spot {plain(portfolio.spot_base)}, perpetual {plain(portfolio.perp_base)}, "
+            f"delta {plain(portfolio.delta)} {context.params.symbol.base}"
+        )
+        if context.exit_code:
+            return Refused(text=f"ended with exit code {context.exit_code}; {held}")
+        if flatten and not is_flat(context):
+            return Refused(text=f"ended, but NOT flat: {held}")
+        return self._done(f"ended cleanly; {held}")
+
+    # --- telling and waiting ------------------------------------------------------------------------------------------
+    async def _seen(self, event: InboxEvent | None, reached: Reached, within_s: float) -> bool:
+        """Tell the machine and wait for the effect; a full inbox counts into the deadline."""
+        with trio.move_on_after(within_s):
+            if event is not None:
+                await self.bot.channels.inbox.send.send(event)
+            while not reached(self.bot.context):
+                await self.watch.moved()
+        return reached(self.bot.context)
+
+    def _done(self, text: str) -> Done:
+        return Done(text=text, state=self.bot.context.current_state.name, mode=self.bot.context.mode.name)
+
+    def _late(self, text: str) -> Late:
+        return Late(text=text, state=self.bot.context.current_state.name, mode=self.bot.context.mode.name)
