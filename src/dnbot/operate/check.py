@@ -61,7 +61,7 @@ def _refuse(params: StrategyParameters, facts: Mapping[Venue, VenueFacts]) -> No
     mid = spot_mid({venue: fact.mid for venue, fact in facts.items()})
     problems = (
         tolerance_problem(params, instruments[Venue.GATE_FUTURES].lot_size),
-        size_problem(params, instruments),
+        size_problem(params, instruments, mid),
         order_problem(params, instruments, mid),
     )
     for problem in problems:

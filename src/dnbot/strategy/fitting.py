@@ -37,30 +37,34 @@ def order_problem(
 ) -> str | None:
     """Why no order of these parameters can meet every venue's minimum at a price of `mid`, or None."""
     for venue, instrument in instruments.items():
-        least = max(instrument.min_notional, max(instrument.min_quantity, instrument.lot_size) * mid)
-        if params.max_order_notional_quote < least:
+        least = smallest_order(instrument, mid)
+        if params.max_order_notional_quote < least * mid:
             return (
                 f"max_order_notional_quote is {plain(params.max_order_notional_quote)}, below the smallest order of "
-                f"{venue.value}, {plain(round(least, 2))} {params.symbol.quote}: nothing could be sent"
+                f"{venue.value}, {plain(round(least * mid, 2))} {params.symbol.quote}: nothing could be sent"
             )
-        if params.slice_base * mid < least:
+    return None
+
+
+def size_problem(
+    params: StrategyParameters, instruments: Mapping[Venue, Instrument], mid: Decimal
+) -> str | None:
+    """Why `base_position_size` is too small to be split over the spot venues and hedged at a price of `mid`, or None."""
+    share = min(params.inventory_ratio, 1 - params.inventory_ratio) or Decimal(1)
+    part = share * params.base_position_size
+    for venue, instrument in instruments.items():
+        least = smallest_order(instrument, mid)
+        if part < least:
             return (
-                f"establish_slice_base is {plain(params.slice_base)}, below the smallest order of {venue.value}, "
-                f"{plain(round(divide(least, mid), 8))} {params.symbol.base}: the position could not be built"
+                f"base_position_size is {plain(params.base_position_size)}: {plain(part)} of it goes to one venue, "
+                f"below the smallest order of {venue.value}, {plain(round(least, 8))} {params.symbol.base}"
             )
     return None
 
 
-def size_problem(params: StrategyParameters, instruments: Mapping[Venue, Instrument]) -> str | None:
-    """Why `base_position_size` is too small to be split and hedged, or None."""
-    lots = [instrument.lot_size for instrument in instruments.values()]
-    smallest = min(params.inventory_ratio, 1 - params.inventory_ratio) * params.base_position_size
-    if smallest and smallest < max(lots):
-        return (
-            f"base_position_size is {plain(params.base_position_size)}: the smaller of its two halves, "
-            f"{plain(smallest)}, is below the coarsest lot, {plain(max(lots))} {params.symbol.base}"
-        )
-    return None
+def smallest_order(instrument: Instrument, mid: Decimal) -> Decimal:
+    """The smallest quantity that the venue accepts at a price of `mid`, base units; not rounded to its lot."""
+    return max(instrument.lot_size, instrument.min_quantity, divide(instrument.min_notional, mid))
 
 
 def spot_mid(mids: Mapping[Venue, Decimal]) -> Decimal:
