@@ -16,6 +16,7 @@ from dnbot.domain.order import Purpose, Side
 from dnbot.domain.pair import Declined, Opportunity, Pair
 from dnbot.domain.position import EdgeLot
 from dnbot.domain.units import is_multiple
+from dnbot.strategy.hopeless import hopeless
 from dnbot.strategy.inventory import base_after, inventory_price_bps, tilt_bps
 from dnbot.strategy.sizing import find_opportunity
 from dnbot.strategy.spread import buy_factor, edge_of, gross_up, sell_factor
@@ -205,6 +206,22 @@ def test_at_the_caps_what_is_left_is_shared_by_both_legs(make: Any) -> None:
     given_sell = Decimal("60099.5") - found.sell_price_cap
     assert abs(given_buy - given_sell) <= Decimal("0.2")
     assert given_buy > 10
+
+
+@settings(max_examples=200)
+@given(raw=scenes(), pair=st.sampled_from(Pair), mean=st.integers(-20, 20), rate=st.integers(-9, 9))
+def test_the_first_look_never_says_no_to_what_would_be_something(
+    raw: dict[str, Any], pair: Pair, mean: int, rate: int, make: Any
+) -> None:
+    """Where it says no, the exact decision says nothing either."""
+    scene = build(make, raw)
+    scene["exit_edge"] = make.history("CLOSE_GATE", float(mean))
+    funding = FundingRate(GF, Decimal(rate) / 10_000, 28_800, 100)
+    scene["market"] = make.changed(scene["market"], funding=funding)
+    if hopeless(pair, scene["market"], scene["fees"], scene["params"], scene["exit_edge"]):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("dnbot.strategy.sizing.hopeless", lambda *_: False)
+            assert look(make, pair, **scene) is None
 
 
 # --- what it is not traded for

@@ -164,11 +164,11 @@ def test_history_gathers_in_event_time(make: Any) -> None:
     assert analyzer.statistics(Pair.GATE_TO_MEXC).mean == first.mean_bps
 
 
-def test_a_half_life_is_fitted_once_in_a_while(make: Any) -> None:
-    """Between fits the last one stands: the figure of second 10 is that of second 5."""
-    analyzer = SpreadAnalyzer(Decimal("0.01"), samples_min=7)
-    seen = []
-    for second in range(12):
-        market = make.market(ms=60_000 + (30 if second % 2 else -30))
-        seen.append(analyzer.observe(market, make.fees(), float(second))[0].half_life_s)
-    assert seen == [None] * 10 + [1.0, 1.0]
+def test_what_did_not_change_is_not_computed_again(make: Any) -> None:
+    """A pair whose two books are the same as before keeps its edge; the others have new ones."""
+    analyzer, market, fees = SpreadAnalyzer(Decimal("0.01")), make.market(), make.fees()
+    before = {edge.pair: edge for edge in analyzer.observe(market, fees, 0.0)}
+    moved = make.changed(market, books={**market.books, MS: make.book(MS, 60_100)})
+    after = {edge.pair: edge for edge in analyzer.observe(moved, fees, 1.0)}
+    assert {pair for pair in Pair if after[pair] is before[pair]} == {Pair.OPEN_GATE, Pair.CLOSE_GATE}
+    assert after[Pair.GATE_TO_MEXC].edge_bps > before[Pair.GATE_TO_MEXC].edge_bps + 15

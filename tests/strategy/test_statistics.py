@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnbot.strategy.statistics import RollingStatistics, fit_reversion
+from dnbot.strategy.statistics import Moments, RollingStatistics
 
 EVENTS = st.lists(st.tuples(st.floats(-50, 50), st.floats(0.0, 3.0)), min_size=1, max_size=60)
 
@@ -122,9 +122,10 @@ def test_few_samples_and_constant_series_have_no_half_life() -> None:
 
 def test_a_perfect_fit_is_certain() -> None:
     """Without errors, a slope below one reverts for sure, any other never does."""
-    halving = fit_reversion([(0.0, 0.0), (2.0, 1.0), (4.0, 2.0), (-2.0, -1.0)])
-    growing = fit_reversion([(0.0, 0.0), (1.0, 1.0), (2.0, 2.0), (-1.0, -1.0)])
-    assert halving is not None
-    assert growing is not None
-    assert (halving.phi, halving.t_statistic) == (0.5, -math.inf)
-    assert (growing.phi, growing.t_statistic) == (1.0, math.inf)
+    for slope, expected in ((0.5, -math.inf), (1.0, math.inf)):
+        moments = Moments()
+        for before in (0.0, 2.0, 4.0, -2.0):
+            moments.add(slope * before, before)
+        fit = moments.reversion()
+        assert fit is not None
+        assert (fit.phi, fit.t_statistic) == (slope, expected)

@@ -30,20 +30,14 @@ class Pair(Enum):
     CLOSE_GATE = ("carry_close", Venue.GATE_FUTURES, Venue.GATE_SPOT)
     CLOSE_MEXC = ("carry_close", Venue.GATE_FUTURES, Venue.MEXC_SPOT)
 
-    @property
-    def kind(self) -> PairKind:
+    def __init__(self, kind: str, buy_venue: Venue, sell_venue: Venue) -> None:
+        # Plain attributes: they are read on every change of every book.
+        self.kind = PairKind(kind)
         """Spot-spot, or one end of a carry."""
-        return PairKind(self.value[0])
-
-    @property
-    def buy_venue(self) -> Venue:
+        self.buy_venue = buy_venue
         """Where base is bought."""
-        return self.value[1]
-
-    @property
-    def sell_venue(self) -> Venue:
+        self.sell_venue = sell_venue
         """Where base is sold."""
-        return self.value[2]
 
     @property
     def reverse(self) -> Pair:

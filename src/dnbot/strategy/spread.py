@@ -12,16 +12,13 @@ import attrs
 import msgspec
 
 from dnbot.domain.book import Level, Walk, walk
-from dnbot.domain.instrument import FeeSchedule, Venue
+from dnbot.domain.instrument import VENUES, FeeSchedule, Venue
 from dnbot.domain.market import BookView, MarketView
-from dnbot.domain.order import Side
 from dnbot.domain.pair import Pair, PairEdge
 from dnbot.domain.units import bps, divide
 from dnbot.strategy.statistics import RollingStatistics
 
 ONE = Decimal(1)
-HALF_LIFE_EVERY_S = 5.0
-"""A half-life is fitted anew at most this often: it moves slowly, and the fit reads the whole window."""
 
 
 class Edge(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,85 +87,110 @@ class SpreadAnalyzer:
     """Keeps the history of the six pairs at the probe quantity; the only owner of their statistics.
 
     Floats throughout: it ranks and shows. What becomes an order is computed by `edge_of` and `find_opportunity`.
+    A venue's book is walked once, when it changes; a pair is computed anew when one of its two books changed.
     """
 
     probe_quantity: Decimal
     window_s: float = 3600.0
     step_s: float = 1.0
     samples_min: int = 30
-    _statistics: dict[Pair, RollingStatistics] = attrs.field(factory=dict)
-    _half_lives: dict[Pair, tuple[float, float | None]] = attrs.field(factory=dict)
-    """Pair -> (when fitted, half-life)."""
+    _statistics: dict[str, RollingStatistics] = attrs.field(factory=dict)
+    _walked: dict[Venue, _Walked] = attrs.field(factory=dict)
+    _edges: dict[str, tuple[_Walked, _Walked, PairEdge]] = attrs.field(factory=dict)
+    """Pair name -> (buy side, sell side, the edge between them)."""
 
     def observe(
         self, market: MarketView, fees: dict[Venue, FeeSchedule], now_s: float
     ) -> tuple[PairEdge, ...]:
         """Fold one view of the market; the pairs whose books, fees and depth are known, in the order of `Pair`."""
-        legs = {venue: _Legs.of(book, fees[venue], self.probe_quantity)
-                for venue, book in market.books.items() if venue in fees}
+        legs = [self._walk(venue, market.books.get(venue), fees.get(venue)) for venue in VENUES]
         edges: list[PairEdge] = []
-        for pair in Pair:
-            buy, sell = legs.get(pair.buy_venue), legs.get(pair.sell_venue)
-            if buy is None or sell is None or buy.buy_vwap is None or sell.sell_vwap is None:
+        for name, buy_at, sell_at in _PAIRS:
+            buy, sell = legs[buy_at], legs[sell_at]
+            if buy is None or sell is None or buy.cost is None or sell.proceeds is None:
+                continue
+            known = self._edges.get(name)
+            if known is not None and known[0] is buy and known[1] is sell:
+                edges.append(known[2])
                 continue
             mid = (buy.mid + sell.mid) / 2
-            edge_bps = (sell.sell_vwap * sell.sell_factor - buy.buy_vwap * buy.buy_factor) / mid * 10_000
+            edge_bps = (sell.proceeds - buy.cost) / mid * 10_000
             gross_bps = (sell.sell_vwap - buy.buy_vwap) / mid * 10_000
-            edges.append(self._fold(pair, edge_bps, gross_bps, now_s))
+            edge = self._fold(name, edge_bps, gross_bps, now_s)
+            self._edges[name] = (buy, sell, edge)
+            edges.append(edge)
         return tuple(edges)
 
     def statistics(self, pair: Pair) -> RollingStatistics:
         """The history of one pair."""
-        known = self._statistics.get(pair)
+        return self._history(pair.name)
+
+    def _history(self, name: str) -> RollingStatistics:
+        known = self._statistics.get(name)
         if known is None:
             known = RollingStatistics(window_s=self.window_s, step_s=self.step_s, samples_min=self.samples_min)
-            self._statistics[pair] = known
+            self._statistics[name] = known
         return known
 
-    def _fold(self, pair: Pair, edge_bps: float, gross_bps: float, now_s: float) -> PairEdge:
-        history = self.statistics(pair)
+    def _walk(self, venue: Venue, book: BookView | None, fee: FeeSchedule | None) -> _Walked | None:
+        if book is None or fee is None:
+            return None
+        known = self._walked.get(venue)
+        if known is None or known.book is not book or known.fee is not fee:
+            known = self._walked[venue] = _Walked.of(book, fee, self.probe_quantity)
+        return known
+
+    def _fold(self, name: str, edge_bps: float, gross_bps: float, now_s: float) -> PairEdge:
+        history = self._history(name)
         history.observe(edge_bps, now_s)
         return PairEdge(
-            pair_name=pair.name, edge_bps=edge_bps, gross_bps=gross_bps, mean_bps=history.mean, sd_bps=history.sd,
-            z_score=history.z_score, half_life_s=self._half_life(pair, history, now_s), samples=history.samples,
+            pair_name=name, edge_bps=edge_bps, gross_bps=gross_bps, mean_bps=history.mean, sd_bps=history.sd,
+            z_score=history.z_score, half_life_s=history.half_life_s(), samples=history.samples,
         )
 
-    def _half_life(self, pair: Pair, history: RollingStatistics, now_s: float) -> float | None:
-        fitted_s, half_life_s = self._half_lives.get(pair, (-HALF_LIFE_EVERY_S, None))
-        if now_s - fitted_s >= HALF_LIFE_EVERY_S:
-            half_life_s = history.half_life_s()
-            self._half_lives[pair] = (now_s, half_life_s)
-        return half_life_s
+
+_PAIRS = tuple((pair.name, VENUES.index(pair.buy_venue), VENUES.index(pair.sell_venue)) for pair in Pair)
 
 
-@attrs.frozen
-class _Legs:
+@attrs.frozen(eq=False)
+class _Walked:
     """One venue's prices for the probe quantity, as floats: the one place where edges leave Decimal."""
 
+    book: BookView
+    fee: FeeSchedule
     mid: float
-    buy_vwap: float | None
-    sell_vwap: float | None
-    buy_factor: float
-    sell_factor: float
+    buy_vwap: float
+    sell_vwap: float
+    cost: float | None
+    """Per base unit received, fee included; None when the asks are not deep enough."""
+    proceeds: float | None
+    """Per base unit sold, fee deducted; None when the bids are not deep enough."""
 
     @classmethod
-    def of(cls, book: BookView, fee: FeeSchedule, quantity: Decimal) -> _Legs:
+    def of(cls, book: BookView, fee: FeeSchedule, quantity: Decimal) -> _Walked:
         """Walk both sides of one book."""
+        rate = float(fee.taker)
+        arriving = float(quantity)
+        ordered = arriving / (1 - rate) if fee.buy_fee_in_base else arriving
+        buy, sell = _float_vwap(book.asks, ordered), _float_vwap(book.bids, arriving)
+        paid = 1 / (1 - rate) if fee.buy_fee_in_base else 1 + rate
         return cls(
-            mid=float(book.mid),
-            buy_vwap=_float_vwap(book.side_for(Side.BUY), float(quantity * gross_up(fee))),
-            sell_vwap=_float_vwap(book.side_for(Side.SELL), float(quantity)),
-            buy_factor=float(buy_factor(fee)),
-            sell_factor=float(sell_factor(fee)),
+            book=book,
+            fee=fee,
+            mid=(float(book.bids[0][0]) + float(book.asks[0][0])) / 2,
+            buy_vwap=buy or 0.0,
+            sell_vwap=sell or 0.0,
+            cost=buy * paid if buy is not None else None,
+            proceeds=sell * (1 - rate) if sell is not None else None,
         )
 
 
 def _float_vwap(levels: tuple[Level, ...], quantity: float) -> float | None:
-    left, value = quantity, 0.0
+    left, value, enough = quantity, 0.0, quantity * 1e-12  # `enough`: rounding of the subtractions, not depth
     for price, available in levels:
-        taken = min(left, float(available))
+        taken = float(available)
+        if taken >= left - enough:
+            return (value + left * float(price)) / quantity
         value += taken * float(price)
         left -= taken
-        if left <= quantity * 1e-12:  # rounding of the subtractions, not depth
-            return value / (quantity - left)
     return None

@@ -15,99 +15,61 @@ from collections import deque
 import attrs
 
 DICKEY_FULLER_1_PERCENT = -3.43
+ROUNDING = 1e-12
+"""Relative size of what the sums may be off by; a variation below it is none."""
 
 
 @attrs.define
-class RollingStatistics:
-    """Mean, deviation, z-score and half-life over the last `window_s` seconds, one sample per `step_s`."""
+class Moments:
+    """Sums over samples `now` and over the steps `before -> now`, from which everything else follows."""
 
-    window_s: float = 3600.0
-    step_s: float = 1.0
-    gap_s: float = 10.0
-    samples_min: int = 30
-    """Below this no half-life is given."""
-    _points: deque[tuple[float, float | None]] = attrs.field(factory=deque)
-    """(value, value one step before; None after a gap), oldest first."""
-    _last: float | None = None
-    """The newest value; it is the sample of the next grid point."""
-    _last_s: float = 0.0
-    _grid: int = 0
-    """Number of the last grid point that was passed."""
-    _previous: float | None = None
-    _sum: float = 0.0
-    _squares: float = 0.0
-    _evicted: int = 0
+    samples: int = 0
+    now: float = 0.0
+    now_squared: float = 0.0
+    steps: int = 0
+    step_before: float = 0.0
+    step_now: float = 0.0
+    step_before_squared: float = 0.0
+    step_now_squared: float = 0.0
+    step_product: float = 0.0
 
-    @property
-    def samples(self) -> int:
-        """Grid points in the window."""
-        return len(self._points)
-
-    def observe(self, value: float, now_s: float) -> None:
-        """Take one value; times must not go back (an earlier one counts as now)."""
-        grid = math.floor(max(now_s, self._last_s) / self.step_s)
-        if self._last is None:
-            self._grid = grid
-        elif now_s - self._last_s > self.gap_s:
-            self._previous = None
-            self._grid = grid
-        else:
-            for _ in range(grid - self._grid):
-                self._sample(self._last)
-            self._grid = grid
-        self._last, self._last_s = value, max(now_s, self._last_s)
+    def add(self, now: float, before: float | None, sign: int = 1) -> None:
+        """Count one sample in (`sign` 1) or out (-1); `before` is None where no step leads to it."""
+        self.samples += sign
+        self.now += sign * now
+        self.now_squared += sign * now * now
+        if before is not None:
+            self.steps += sign
+            self.step_before += sign * before
+            self.step_now += sign * now
+            self.step_before_squared += sign * before * before
+            self.step_now_squared += sign * now * now
+            self.step_product += sign * before * now
 
     @property
     def mean(self) -> float:
-        """Mean of the window; the newest value while the window is empty."""
-        if not self._points:
-            return self._last or 0.0
-        return self._sum / len(self._points)
+        """Mean of the samples; there must be one."""
+        return self.now / self.samples
 
     @property
     def sd(self) -> float:
-        """Standard deviation of the window; 0 while it holds fewer than two samples."""
-        n = len(self._points)
-        if n < 2:
-            return 0.0
-        return math.sqrt(max(0.0, (self._squares - self._sum**2 / n) / (n - 1)))
+        """Standard deviation of the samples; 0 for fewer than two."""
+        n = self.samples
+        return math.sqrt(max(0.0, (self.now_squared - self.now**2 / n) / (n - 1))) if n > 1 else 0.0
 
-    @property
-    def z_score(self) -> float:
-        """How many deviations the newest value stands from the mean; 0 without a deviation."""
-        sd = self.sd
-        return (self._last - self.mean) / sd if sd > 0 and self._last is not None else 0.0
-
-    def half_life_s(self) -> float | None:
-        """Seconds in which a departure halves, or None: too few samples, or no reversion that chance cannot explain."""
-        pairs = [(before, now) for now, before in self._points if before is not None]
-        if len(pairs) < self.samples_min:
+    def reversion(self) -> Reversion | None:
+        """The regression of `now` on `before`; None when `before` does not vary. At least three steps."""
+        n = self.steps
+        sxx = self.step_before_squared - self.step_before**2 / n
+        if sxx <= self.step_before_squared * ROUNDING:
             return None
-        fit = fit_reversion(pairs)
-        if fit is None or fit.t_statistic > DICKEY_FULLER_1_PERCENT:
-            return None
-        if fit.phi <= 0.5:
-            return self.step_s  # it halves within a step: the grid cannot say more
-        return self.step_s * math.log(2) / -math.log(fit.phi)
-
-    def _sample(self, value: float) -> None:
-        self._points.append((value, self._previous))
-        self._previous = value
-        self._sum += value
-        self._squares += value * value
-        if len(self._points) > self.window_s / self.step_s:
-            old, _ = self._points.popleft()
-            self._sum -= old
-            self._squares -= old * old
-            self._evicted += 1
-        if self._evicted >= len(self._points):
-            self._recount()
-
-    def _recount(self) -> None:
-        """Add up afresh once per window, so that rounding errors cannot pile up."""
-        self._sum = math.fsum(value for value, _ in self._points)
-        self._squares = math.fsum(value * value for value, _ in self._points)
-        self._evicted = 0
+        sxy = self.step_product - self.step_before * self.step_now / n
+        syy = self.step_now_squared - self.step_now**2 / n
+        phi = sxy / sxx
+        deviation = math.sqrt(max(0.0, syy - phi * sxy) / (n - 2) / sxx)
+        if deviation <= ROUNDING:
+            return Reversion(phi, -math.inf if phi < 1 - ROUNDING else math.inf)
+        return Reversion(phi, (phi - 1) / deviation)
 
 
 @attrs.frozen
@@ -118,18 +80,90 @@ class Reversion:
     t_statistic: float
 
 
-def fit_reversion(pairs: list[tuple[float, float]]) -> Reversion | None:
-    """Regress `now` on `before`; None when `before` does not vary. At least three pairs."""
-    n = len(pairs)
-    mean_before = math.fsum(before for before, _ in pairs) / n
-    mean_now = math.fsum(now for _, now in pairs) / n
-    sxx = math.fsum((before - mean_before) ** 2 for before, _ in pairs)
-    sxy = math.fsum((before - mean_before) * (now - mean_now) for before, now in pairs)
-    if sxx <= 0:
-        return None
-    phi = sxy / sxx
-    errors = math.fsum(((now - mean_now) - phi * (before - mean_before)) ** 2 for before, now in pairs)
-    deviation = math.sqrt(errors / (n - 2) / sxx)
-    if deviation == 0:
-        return Reversion(phi, -math.inf if phi < 1 else math.inf)
-    return Reversion(phi, (phi - 1) / deviation)
+@attrs.define
+class RollingStatistics:
+    """Mean, deviation, z-score and half-life over the last `window_s` seconds, one sample per `step_s`.
+
+    A value costs the same however long the window is.
+    """
+
+    window_s: float = 3600.0
+    step_s: float = 1.0
+    gap_s: float = 10.0
+    samples_min: int = 30
+    """Fewer steps than this give no half-life; at least 3."""
+    _points: deque[tuple[float, float | None]] = attrs.field(factory=deque)
+    """(value, value one step before; None after a gap), oldest first."""
+    _moments: Moments = attrs.field(factory=Moments)
+    _last: float | None = None
+    """The newest value; it is the sample of the next grid point."""
+    _last_s: float = 0.0
+    _grid: int = 0
+    """Number of the last grid point that was passed."""
+    _previous: float | None = None
+    _evicted: int = 0
+
+    @property
+    def samples(self) -> int:
+        """Grid points in the window."""
+        return len(self._points)
+
+    def observe(self, value: float, now_s: float) -> None:
+        """Take one value; times must not go back (an earlier one counts as now)."""
+        now_s = max(now_s, self._last_s)
+        grid = int(now_s // self.step_s)
+        if self._last is None:
+            self._grid = grid
+        elif now_s - self._last_s > self.gap_s:
+            self._previous = None
+            self._grid = grid
+        elif grid > self._grid:
+            for _ in range(grid - self._grid):
+                self._sample(self._last)
+            self._grid = grid
+        self._last, self._last_s = value, now_s
+
+    @property
+    def mean(self) -> float:
+        """Mean of the window; the newest value while the window is empty."""
+        return self._moments.mean if self._points else self._last or 0.0
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation of the window; 0 while it holds fewer than two samples."""
+        return self._moments.sd
+
+    @property
+    def z_score(self) -> float:
+        """How many deviations the newest value stands from the mean; 0 without a deviation."""
+        sd = self.sd
+        return (self._last - self.mean) / sd if sd > 0 and self._last is not None else 0.0
+
+    def half_life_s(self) -> float | None:
+        """Seconds in which a departure halves, or None: too few samples, or no reversion that chance cannot explain."""
+        if self._moments.steps < self.samples_min:
+            return None
+        fit = self._moments.reversion()
+        if fit is None or fit.t_statistic > DICKEY_FULLER_1_PERCENT:
+            return None
+        if fit.phi <= 0.5:
+            return self.step_s  # it halves within a step: the grid cannot say more
+        return self.step_s * math.log(2) / -math.log(fit.phi)
+
+    def _sample(self, value: float) -> None:
+        self._points.append((value, self._previous))
+        self._moments.add(value, self._previous)
+        self._previous = value
+        if len(self._points) > self.window_s / self.step_s:
+            old, before = self._points.popleft()
+            self._moments.add(old, before, -1)
+            self._evicted += 1
+            if self._evicted >= len(self._points):
+                self._recount()
+
+    def _recount(self) -> None:
+        """Add up afresh once per window, so that rounding errors cannot pile up."""
+        self._moments = Moments()
+        for value, before in self._points:
+            self._moments.add(value, before)
+        self._evicted = 0
