@@ -49,7 +49,7 @@ def order_problem(
 def size_problem(
     params: StrategyParameters, instruments: Mapping[Venue, Instrument], mid: Decimal
 ) -> str | None:
-    """Why `base_position_size` is too small to be split over the spot venues and hedged at a price of `mid`, or None."""
+    """Why `base_position_size` is too small to be split and hedged at a price of `mid`, or None."""
     share = min(params.inventory_ratio, 1 - params.inventory_ratio) or Decimal(1)
     part = share * params.base_position_size
     for venue, instrument in instruments.items():
