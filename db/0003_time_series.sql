@@ -72,6 +72,7 @@ end $$;
 -- Days from yesterday to `ahead` days after `now`.
 create function make_partitions(series text, now timestamptz, ahead int) returns void language plpgsql as $$
 begin
+    perform pg_advisory_xact_lock(hashtext('dnbot partitions'));  -- two bots may tidy at once
     if (select kind from time_series where name = series) = 'partitions' then
         perform ensure_partition(series, ((now at time zone 'UTC')::date + offset_days))
         from generate_series(-1, ahead) as offset_days;
@@ -91,33 +92,33 @@ begin
     end if;
 end $$;
 
+-- No foreign keys here: making or dropping a day would lock the tables referred to, and with them the commit of an
+-- intent. The functions that write (0004) take symbol and epoch from the book itself.
 select create_time_series('funding_rate_snapshots', $$
-    symbol text not null, venue text not null, epoch bigint not null references runs,
-    rate exact not null, interval_s int not null, next_at timestamptz not null, mark exact, index_price exact,
-    foreign key (venue, symbol) references symbols
+    symbol text not null, venue text not null, epoch bigint not null,
+    rate exact not null, interval_s int not null, next_at timestamptz not null, mark exact, index_price exact
 $$);
 select create_time_series('position_snapshots', $$
-    symbol text not null references books, epoch bigint not null references runs,
-    execution_id text references trade_executions,
+    symbol text not null, epoch bigint not null,
+    execution_id text,
     spot_base exact not null, spot_gate exact, spot_mexc exact, perp_base exact not null, delta_base exact not null,
     mark exact, liquidation_price exact, equity_quote exact, realised_quote exact
 $$);
 select create_time_series('balance_snapshots', $$
-    symbol text not null references books, venue text not null references exchanges,
-    epoch bigint not null references runs, asset text not null, reported exact not null, ledger exact not null
+    symbol text not null, venue text not null,
+    epoch bigint not null, asset text not null, reported exact not null, ledger exact not null
 $$);
 select create_time_series('book_ticker_snapshots', $$
-    symbol text not null, venue text not null, epoch bigint not null references runs,
+    symbol text not null, venue text not null, epoch bigint not null,
     bid exact not null, bid_quantity exact not null, ask exact not null, ask_quantity exact not null,
-    update_id bigint not null,
-    foreign key (venue, symbol) references symbols
+    update_id bigint not null
 $$);
 select create_time_series('performance_metrics', $$
-    symbol text not null references books, epoch bigint not null references runs,
-    execution_id text references trade_executions, name text not null, value numeric not null
+    symbol text not null, epoch bigint not null,
+    execution_id text, name text not null, value numeric not null
 $$);
 select create_time_series('opportunities_declined', $$
-    symbol text not null references books, epoch bigint not null references runs,
+    symbol text not null, epoch bigint not null,
     pair_name text not null, reason text not null, text text not null, count int not null,
     edge_bps double precision not null, gross_quote exact, fees_quote exact, slippage_quote exact,
     funding_quote exact, exit_quote exact, net_quote exact

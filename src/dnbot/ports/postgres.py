@@ -318,7 +318,8 @@ def _complain(log: EventLog | None, context: dict[str, Any]) -> None:
 async def _make_pool(dsn: str) -> Pool:
     return await asyncpg.create_pool(
         dsn, min_size=POOL_MIN, max_size=POOL_MAX, timeout=CONNECT_S_MAX, command_timeout=COMMAND_S_MAX,
-        server_settings=SETTINGS, max_inactive_connection_lifetime=0, reset=_keep_session,
+        server_settings=SETTINGS, max_inactive_connection_lifetime=0, max_cached_statement_lifetime=0,
+        reset=_keep_session,
     )
 
 
