@@ -77,6 +77,14 @@ def _settings(config: Path | None) -> Settings:
     return load_settings(config or config_dir() / "demo.toml")
 
 
+def _need_folder(path: Path, key: str) -> None:
+    """Make a folder now: at the end of a run it is too late to find that nothing can be written there."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(str(path), key, error.strerror, "a folder that is there or can be made") from None
+
+
 @commands.command()
 @_CONFIG
 @click.option("--duration", callback=_duration, help="Stop cleanly after this long, such as 60s.")
@@ -86,6 +94,9 @@ def run(config: Path | None, duration: float | None, summary: Path | None) -> No
     settings = _settings(config)
     if settings.mode == "paper":
         raise ConfigError(str(config), "mode", "paper", "sim | live (paper trading is not built yet)")
+    _need_folder(state_dir(settings), "state_dir or $DNBOT_HOME")
+    if summary is not None:
+        _need_folder(summary.resolve().parent, "--summary")
     options = RunOptions(duration_s=duration, summary=summary, check_audit=check_audit)
     sys.exit(trio.run(run_settings, settings, options))
 

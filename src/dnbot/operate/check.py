@@ -13,7 +13,7 @@ from dnbot.domain.errors import ConfigError
 from dnbot.domain.instrument import FeeSchedule, Venue
 from dnbot.domain.pair import Pair, PairKind
 from dnbot.domain.units import of_bps, plain
-from dnbot.operate.fakes_process import fakes_process
+from dnbot.operate.fakes_process import fakes_process, read_address
 from dnbot.operate.places import Surroundings, of_fakes, of_live
 from dnbot.operate.venue_reads import VenueFacts, read_venues
 from dnbot.ports.credentials import SecretRegistry
@@ -44,6 +44,9 @@ async def _surroundings(settings: Settings) -> AsyncIterator[tuple[Surroundings,
     registry = SecretRegistry()
     if settings.mode == "live":
         yield of_live(settings, registry), "the venues"
+        return
+    if settings.fakes.address_file:
+        yield of_fakes(read_address(Path(settings.fakes.address_file)), registry), "the fake exchanges of address_file"
         return
     with tempfile.TemporaryDirectory(prefix="dnbot-check-") as folder:
         async with fakes_process(settings.fakes, Path(folder)) as fakes:

@@ -140,6 +140,9 @@ DATABASE: dict[str, Words] = {
 FAKES: dict[str, Words] = {
     "market": Words("lively | calibrated", "Two invented markets: one that pays often, one that rarely pays."),
     "seed": Words("number", "Of the invented market."),
+    "address_file": Words(
+        "path", "The line that a running `dnbot fakes` printed; empty: the run starts fakes of its own."
+    ),
 }
 WORDS: dict[str, dict[str, Words]] = {
     "": TOP, "strategy": STRATEGY, "gate": GATE, "mexc": MEXC, "database": DATABASE, "fakes": FAKES,
