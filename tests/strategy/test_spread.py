@@ -122,8 +122,8 @@ def test_there_and_back_earns_nothing(drawn: tuple[dict[Venue, BookView], dict[V
     for pair in Pair:
         if fees[pair.buy_venue].taker < 0 or fees[pair.sell_venue].taker < 0:
             continue
-        there = edge_of(pair, Decimal("0.001"), quotes, fees)
-        back = edge_of(pair.reverse, Decimal("0.001"), quotes, fees)
+        there = edge_of(pair, Decimal("0.0005"), quotes, fees)
+        back = edge_of(pair.reverse, Decimal("0.0005"), quotes, fees)
         assert there is not None
         assert back is not None
         assert there.edge_bps + back.edge_bps < 0

@@ -72,7 +72,7 @@ def inventory_price_bps(pair: Pair, quantity: Decimal, inventory: Inventory, par
     """What the last unit of `quantity` must earn beyond its edge for where it leaves the inventory.
 
     Positive when the split leans the wrong way after the trade, negative (a discount) while the trade still brings it
-    back. It never falls as `quantity` grows, which is what lets a size be searched by bisection.
+    back. While what is sold is held, it never falls as `quantity` grows: a size can be searched by bisection.
     """
     tilt = tilt_bps(base_after(pair, quantity, inventory), params)
     towards_gate = pair.buy_venue is Venue.GATE_SPOT or pair.sell_venue is Venue.MEXC_SPOT
