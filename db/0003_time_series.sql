@@ -32,7 +32,7 @@ begin
         execute format('create table %I partition of %I default', name || '_default', name);
         insert into time_series values (name, 'partitions');
     end if;
-    execute format('create index on %I using brin (at) with (pages_per_range = 32, autosummarize = on)', name);
+    execute format('create index on %I using brin (at) with (pages_per_range = 32, autosummarize = on)', name);  -- codespell:ignore brin
     execute format('create index on %I (symbol, at desc)', name);
 end $$;
 

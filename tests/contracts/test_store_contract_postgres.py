@@ -237,7 +237,7 @@ async def test_a_commit_that_cannot_get_its_lock_gives_up(database: str, words: 
     """Held up by somebody's lock, a commit fails within its limit, and stores nothing when the lock is gone."""
     async with open_postgres_store(database) as store:
         epoch = await begin(store, words)
-        async with store._writing() as connection:
+        async with store._transacting() as connection:
             await postgres._aio(connection.execute)("select from books for update")
             began_s = trio.current_time()
             with pytest.raises(StoreUnreachable):

@@ -171,7 +171,7 @@ async def test_a_sample_of_a_day_without_partition_is_kept_and_moved(database: s
             "select amname from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am a on a.oid = c.relam"
             " where indrelid = 'balance_snapshots_20260921'::regclass order by amname"
         )
-        assert [row["amname"] for row in indexes] == ["brin", "btree"]
+        assert [row["amname"] for row in indexes] == ["brin", "btree"]  # codespell:ignore brin
         await store.keep_tidy(now_ns=words.start_ns + 9 * DAY_NS, retention_days=7)
         assert await store.read(query) == []
 

@@ -8,7 +8,7 @@ connection is cut; only statements can be cancelled.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
@@ -33,7 +33,6 @@ from dnbot.resources import db_dir
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
-    from asyncpg.transaction import Transaction
 
     from dnbot.ports.log import EventLog
 
@@ -230,7 +229,7 @@ class PostgresStore(Reports):
         """See `Store`. One transaction per table, so that appends between them need not wait long."""
         now = rows.instant(now_ns)
         for row in await self.read(queries.SERIES):
-            async with self._writing() as connection:
+            async with self._transacting() as connection:
                 execute = _aio(connection.execute, self._loop)
                 await execute(f"set local statement_timeout = '{TIDY_S_MAX}s'")
                 await execute(queries.TIDY, row["name"], now, retention_days, timeout=TIDY_S_MAX)
@@ -261,19 +260,14 @@ class PostgresStore(Reports):
         with _mapped(), trio.fail_after(limit_s):
             return await _aio(_one_statement, self._loop)(self._pool, sql, arguments)
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncGenerator[Connection, None]:
+    def reading(self) -> AbstractAsyncContextManager[Connection]:
         """A connection whose queries all see the same moment, and which cannot write."""
-        with _mapped():
-            async with self._lease() as connection:
-                begin = connection.transaction(isolation="repeatable_read", readonly=True)
-                async with _transaction(connection, self._loop, begin):
-                    yield connection
+        return self._transacting(isolation="repeatable_read", readonly=True)
 
     @asynccontextmanager
-    async def _writing(self) -> AsyncGenerator[Connection, None]:
+    async def _transacting(self, **options: Any) -> AsyncGenerator[Connection, None]:
         with _mapped():
-            async with self._lease() as connection, _transaction(connection, self._loop):
+            async with self._lease() as connection, _transaction(connection, self._loop, **options):
                 yield connection
 
     @asynccontextmanager
@@ -326,12 +320,11 @@ async def _make_pool(dsn: str) -> Pool:
 async def _one_statement(pool: Pool, sql: str, arguments: tuple[object, ...]) -> asyncpg.Record | None:
     """Runs inside asyncio, so that it costs one crossing. When cancelled, asyncpg cancels the statement on the server
     and shields the release; what is not released in time is cut."""
-    connection = await pool.acquire()
-    try:
+    async with AsyncExitStack() as stack:
+        connection = await pool.acquire()
+        stack.push_async_callback(pool.release, connection, timeout=SHIELD_S_MAX)
         row: asyncpg.Record | None = await connection.fetchrow(sql, *arguments)
-        return row
-    finally:
-        await pool.release(connection, timeout=SHIELD_S_MAX)
+    return row
 
 
 async def _keep_session(connection: object) -> None:
@@ -340,16 +333,19 @@ async def _keep_session(connection: object) -> None:
 
 @asynccontextmanager
 async def _transaction(
-    connection: Connection, loop: trio_asyncio.TrioEventLoop | None = None, begun: Transaction | None = None
+    connection: Connection, loop: trio_asyncio.TrioEventLoop | None = None, **options: Any
 ) -> AsyncGenerator[None, None]:
-    transaction = begun or connection.transaction()
+    transaction = connection.transaction(**options)
     await _shielded(transaction.start, connection, loop)
     try:
         yield
     except BaseException:
-        try:
-            await _shielded(transaction.rollback, connection, loop)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, StoreUnreachable):
+        with trio.move_on_after(SHIELD_S_MAX, shield=True) as scope:
+            try:
+                await _aio(transaction.rollback, loop)()
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                connection.terminate()  # whatever it was in the middle of ends with it
+        if scope.cancelled_caught:
             connection.terminate()
         raise
     await _shielded(transaction.commit, connection, loop)
