@@ -13,7 +13,7 @@ from functools import partial
 import attrs
 import trio
 
-from dnbot.domain.errors import OperatingError
+from dnbot.domain.errors import ConfigError, OperatingError
 from dnbot.domain.instrument import VENUES, Venue
 from dnbot.domain.messages import CancelAll, InboxEvent, Record, Stop
 from dnbot.domain.order import Fill, Order, OrderStatus
@@ -25,17 +25,19 @@ from dnbot.ports.http import HttpClient
 from dnbot.ports.limiter import RateLimiter
 from dnbot.ports.log import EventLog
 from dnbot.ports.net import Endpoint, StreamOpener
+from dnbot.ports.spill import MemoryMedium, Spill, open_spill
 from dnbot.ports.store import Store, StoredState, UnresolvedIntent
 from dnbot.strategy.context import SEEN_CHUNK, Counters, SeenIds, StrategyContext, VenueAccount
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.spread import SpreadAnalyzer
 from dnbot.strategy.states import StrategyState, TradingMode
 from dnbot.tasks.analytics import Analyst
+from dnbot.tasks.committing import Committer
 from dnbot.tasks.desk import Desk
 from dnbot.tasks.execution import Executor
 from dnbot.tasks.feed import Feed
 from dnbot.tasks.gatekeeper import Gatekeeper
-from dnbot.tasks.journal import Journal
+from dnbot.tasks.journal import Journal, unknown_order
 from dnbot.tasks.link import Line
 from dnbot.tasks.resolver import Resolver
 from dnbot.tasks.session import Session
@@ -88,6 +90,8 @@ class BotParts:
     """The configuration as text, without secrets, for the run's record."""
     retention_days: int = 14
     witness: Callable[[Record], None] = _no_witness
+    spill: Spill = attrs.field(factory=lambda: open_spill(MemoryMedium()))
+    """Where ways out are committed while the database is away. The default is forgotten with the process."""
 
 
 @attrs.define
@@ -103,6 +107,7 @@ class Bot:
     feeds: dict[Venue, Feed]
     sessions: dict[Venue, Session]
     desks: dict[Venue, Desk]
+    committer: Committer
     executor: Executor
     analyst: Analyst
     _clients: AsyncExitStack
@@ -143,7 +148,7 @@ class Bot:
                 self._together,
                 {f"session:{v.value}": session.run for v, session in self.sessions.items()}
                 | {f"desk:{v.value}": desk.run for v, desk in self.desks.items()}
-                | {"execution": self.executor.run},
+                | {"execution": self.executor.run, "commits": self.committer.run},
             ),
             "analytics": partial(self._together, {"analyst": self.analyst.run}),
             "machine": partial(self._together, {"strategist": self.strategist.run, "journal": self.journal.run}),
@@ -181,14 +186,38 @@ async def build_bot(parts: BotParts) -> Bot:
 
     Raises:
         StoreUnreachable: without a store there is no bot.
+        ConfigError: the spill file is another symbol's.
     """
     symbol = parts.params.symbol
     stored = await parts.store.load(symbol)
     epoch = await parts.store.begin_run(
         symbol, version=parts.version, settings=parts.settings, started_at_ns=parts.clock.now_ns()
     )
+    if parts.spill.pending or parts.spill.damaged:
+        await _load_spilled(parts)
+        stored = await parts.store.load(symbol)
     fills = await parts.store.fills_of(symbol) if stored.unresolved else ()
     return _wire(parts, first_context(parts.params, stored, fills, epoch, parts.clock))
+
+
+async def _load_spilled(parts: BotParts) -> None:
+    """What was committed while the database was away goes into it before anything else happens.
+
+    Raises:
+        StoreUnreachable: the database did not take it; the file keeps it.
+        ConfigError: the file is another symbol's.
+    """
+    spill, now_ns = parts.spill, parts.clock.now_ns()
+    if spill.damaged:
+        parts.log.error("spill_damaged", copy=spill.damaged, what="a record could not be read; its fills will be")
+    for intent in spill.pending:
+        if intent.symbol != parts.params.symbol:
+            raise ConfigError("spill file", "symbol", str(intent.symbol), f"orders of {parts.params.symbol} alone")
+    names = [intent.client_order_id for intent in spill.pending]
+    if names:
+        await parts.store.append([unknown_order(intent, now_ns) for intent in spill.pending])
+        spill.forget(names)
+    parts.log.warning("spill_loaded", intents=len(names), left=0)
 
 
 def first_context(
@@ -259,6 +288,7 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
     clock, log, params = parts.clock, parts.log, parts.params
     supervisor = Supervisor(channels.inbox.send, log)
     gate = Gatekeeper(clock)
+    committer = Committer(parts.store, parts.spill, channels.inbox.send, clock, log)
     venue_clock = VenueClock(clock)
     feeds: dict[Venue, Feed] = {}
     sessions: dict[Venue, Session] = {}
@@ -279,7 +309,7 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
             codec, line, channels.inbox.send, clock, log, params.match_lag_ms, params.resolve_deadline_ms / 1000
         )
         desks[venue] = Desk(
-            codec, line, channels.orders[venue].receive, channels.inbox.send, gate, parts.store, clock, log, resolver
+            codec, line, channels.orders[venue].receive, channels.inbox.send, gate, committer, clock, log, resolver
         )
     return Bot(
         parts=parts,
@@ -288,14 +318,16 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
         gate=gate,
         strategist=Strategist(channels, gate, clock, log, context, parts.publish, parts.witness),
         journal=Journal(
-            channels.records.receive, channels.inbox.send, parts.store, clock, log, parts.retention_days, gate
+            channels.records.receive, channels.inbox.send, parts.store, clock, log, parts.retention_days, gate,
+            parts.spill,
         ),
         feeds=feeds,
         sessions=sessions,
         desks=desks,
+        committer=committer,
         executor=Executor(
             channels.executions.receive, {v: channels.orders[v].send for v in VENUES}, channels.inbox.send, gate,
-            parts.store, clock, {venue: desk.line.create_wait_s for venue, desk in desks.items()},
+            committer, clock, {venue: desk.line.create_wait_s for venue, desk in desks.items()},
         ),
         analyst=Analyst(
             channels.market.receive, channels.inbox.send, boards,

@@ -26,8 +26,8 @@ from dnbot.domain.order import FINAL_STATUSES, OrderIntent, OrderReport, Purpose
 from dnbot.ports.clock import Clock
 from dnbot.ports.limiter import Priority
 from dnbot.ports.log import EventLog
-from dnbot.ports.store import Store
 from dnbot.tasks.accounts import read_account
+from dnbot.tasks.committing import Commits
 from dnbot.tasks.gatekeeper import Gatekeeper
 from dnbot.tasks.line_orders import cancel_until_gone
 from dnbot.tasks.link import Line
@@ -48,7 +48,7 @@ class Desk:
     orders: trio.MemoryReceiveChannel[Command]
     inbox: trio.MemorySendChannel[InboxEvent]
     gate: Gatekeeper
-    store: Store
+    store: Commits
     clock: Clock
     log: EventLog
     resolver: Resolver

@@ -14,7 +14,7 @@ from dnbot.domain.errors import StoreUnreachable
 from dnbot.domain.instrument import Venue
 from dnbot.domain.messages import Command, ExecutePair, InboxEvent, PairAborted, PairCommitted, PlaceOrder, StoreLost
 from dnbot.ports.clock import Clock
-from dnbot.ports.store import Store
+from dnbot.tasks.committing import Commits
 from dnbot.tasks.gatekeeper import Gatekeeper
 
 RATE_WAIT_S_MAX = 0.02  # more would age the books that the decision stands on
@@ -28,7 +28,7 @@ class Executor:
     desks: Mapping[Venue, trio.MemorySendChannel[Command]]
     inbox: trio.MemorySendChannel[InboxEvent]
     gate: Gatekeeper
-    store: Store
+    store: Commits
     clock: Clock
     rate_wait_s: Mapping[Venue, Callable[[], float]]
     """How long a create at each venue would have to wait for its rate budget."""

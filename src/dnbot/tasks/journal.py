@@ -1,6 +1,7 @@
 """Records to the store, in order, in batches; an absent database is told to the machine and waited for.
 
 A batch is kept until it is written: nothing is lost while the process lives, and meanwhile no new risk is taken.
+Intents that wait in the spill file go with the next batch, and leave the file when that is written.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ import attrs
 import trio
 
 from dnbot.domain.errors import StoreUnreachable
-from dnbot.domain.messages import Alert, InboxEvent, Record, StoreFound, StoreLost
+from dnbot.domain.messages import Alert, InboxEvent, OrderChanged, Record, StoreFound, StoreLost
+from dnbot.domain.order import Order, OrderIntent, OrderStatus
 from dnbot.ports.clock import Clock
 from dnbot.ports.log import EventLog
+from dnbot.ports.spill import MemoryMedium, Spill, open_spill
 from dnbot.ports.store import Store
+from dnbot.ports.store_rebuild import says_something
 from dnbot.tasks.gatekeeper import Gatekeeper
 
 BATCH_MAX = 512
@@ -37,8 +41,11 @@ class Journal:
     retention_days: int
     gate: Gatekeeper
     """Shows whether the machine believes the store to be away, whoever told it so."""
+    spill: Spill = attrs.field(factory=lambda: open_spill(MemoryMedium()))
     written: int = 0
     _batch: list[Record] = attrs.field(factory=list, init=False)
+    _loading: dict[str, None] = attrs.field(factory=dict, init=False)
+    """Spilled intents that the batch brings to the store."""
 
     async def run(self) -> None:
         """Never returns while healthy."""
@@ -64,6 +71,7 @@ class Journal:
     async def _write(self) -> None:
         told = False
         while True:
+            self._take_spilled()
             try:
                 await self.store.append(self._batch)
             except StoreUnreachable as error:
@@ -77,11 +85,34 @@ class Journal:
         for record in self._batch:
             if isinstance(record, Alert):
                 self.log.warning("alert", level=record.level, key=record.key, text=record.text)
-        self.written += len(self._batch)
-        self._batch.clear()
+        self._wrote()
         # The loss may have been told by a commit, or by this task before it was restarted.
         if told or (self.gate.context is not None and not self.gate.context.store_up):
             await self.inbox.send(StoreFound())
+
+    def _take_spilled(self) -> None:
+        """Add what the file holds to the end of the batch: a repeated append must begin as the failed one did.
+
+        An order that the batch speaks of is stored with its intent by that, and must not be taken back to unknown.
+        """
+        fresh = [intent for intent in self.spill.pending if intent.client_order_id not in self._loading]
+        if not fresh:
+            return
+        told = {
+            record.order.intent.client_order_id: None
+            for record in self._batch
+            if isinstance(record, OrderChanged) and says_something(record.order)
+        }
+        self._batch.extend(unknown_order(i, self.clock.now_ns()) for i in fresh if i.client_order_id not in told)
+        self._loading.update((intent.client_order_id, None) for intent in fresh)
+
+    def _wrote(self) -> None:
+        self.written += len(self._batch)
+        self._batch.clear()
+        if self._loading:
+            self.spill.forget(self._loading)
+            self.log.info("spill_loaded", intents=len(self._loading), left=len(self.spill.pending))
+            self._loading.clear()
 
     async def _tidy(self) -> None:
         """Housekeeping waits for better times: that it fails is no reason to stop writing."""
@@ -105,8 +136,16 @@ class Journal:
             self._drain()
             while left and len(self._batch) < BATCH_MAX:
                 self._batch.append(left.popleft())
+            self._take_spilled()
             if not self._batch:
                 return
             await self.store.append(self._batch)
-            self.written += len(self._batch)
-            self._batch.clear()
+            self._wrote()
+
+
+def unknown_order(intent: OrderIntent, at_ns: int) -> OrderChanged:
+    """The record that brings a spilled intent to the store: it may have left, and nothing else is known."""
+    order = Order(
+        intent=intent, status=OrderStatus.AMBIGUOUS, reason="spilled while the database was away", changed_at_ns=at_ns
+    )
+    return OrderChanged(order, at_ns)
