@@ -18,7 +18,7 @@ from dnbot.domain.instrument import Symbol, Venue
 from dnbot.domain.order import OrderIntent, Purpose, Side
 from dnbot.domain.units import Price, Quantity
 from dnbot.ports import spill as module
-from dnbot.ports.spill import FileMedium, Medium, MemoryMedium, Spill, open_spill
+from dnbot.ports.spill import FileMedium, Medium, MemoryMedium, Spill, open_spill, spill_file
 
 
 def intent(number: int = 1, purpose: Purpose = Purpose.HEDGE) -> OrderIntent:
@@ -258,8 +258,8 @@ def test_a_second_bot_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
-    """A file planted as a link to another is refused."""
+    """A file planted as a link to another is refused, in a sentence for the user."""
     (tmp_path / "spill.log").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(OSError, match="symbolic links"):
-        FileMedium(tmp_path / "spill.log")
+    with pytest.raises(ConfigError, match="symbolic links"):
+        spill_file(tmp_path / "spill.log")
     assert not (tmp_path / "elsewhere").exists()

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from dnbot.ports.log import EventLog, stdlib_logging
 from dnbot.ports.log_sinks import FileSink, TerminalSink
 from dnbot.ports.postgres import migrate, open_postgres_store
 from dnbot.ports.redaction import Redactor
+from dnbot.ports.spill import Spill, spill_file
 from dnbot.ports.store import Store
 from dnbot.strategy.context import StrategyContext
 
@@ -84,7 +85,10 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
                 log.info("migrated", name=name)
             store = await stack.enter_async_context(open_postgres_store(dsn, log=log))
             around, fakes = await _surroundings(settings, home, registry, stack)
-            code = await _trade(settings, options, home, log, store, around, fakes, watch)
+            symbol = settings.strategy.symbol
+            spill = spill_file(home / "spill" / f"{symbol.base}-{symbol.quote}.log")
+            stack.enter_context(closing(spill))
+            code = await _trade(settings, options, home, log, store, around, fakes, watch, spill)
         finally:
             nursery.cancel_scope.cancel()
             log.flush_now()
@@ -122,7 +126,7 @@ async def _surroundings(
 
 async def _trade(
     settings: Settings, options: RunOptions, home: Path, log: EventLog, store: Store, around: Surroundings,
-    fakes: FakesProcess | None, watch: Watch,
+    fakes: FakesProcess | None, watch: Watch, spill: Spill,
 ) -> int:
     began_s = trio.current_time()
     bot = await build_bot(
@@ -136,6 +140,7 @@ async def _trade(
             log=log,
             publish=watch.show,
             witness=watch.take,
+            spill=spill,
             version=__version__,
             settings=msgspec.json.encode(settings).decode(),
             retention_days=settings.database.retention_days,

@@ -144,6 +144,18 @@ def open_spill(medium: Medium) -> Spill:
     return spill
 
 
+def spill_file(path: Path) -> Spill:
+    """The spill in a file, made when it is not there.
+
+    Raises:
+        ConfigError: another process has it, or it cannot be opened, read or written.
+    """
+    try:
+        return open_spill(FileMedium(path))
+    except OSError as error:
+        raise ConfigError(str(path), "spill file", error.strerror, "a file that this user can write") from error
+
+
 def _line(intent: OrderIntent) -> bytes:
     body = msgspec.json.encode(intent)
     return b"%08x %d %b\n" % (crc32(body), len(body), body)
