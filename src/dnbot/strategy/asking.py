@@ -12,8 +12,9 @@ from dnbot.strategy.context import DeclineTally, Execution
 from dnbot.strategy.states import StrategyState
 from dnbot.strategy.turn import Turn
 
-DECLINE_RECORD_NS = 1_000_000_000
+DECLINE_RECORD_S = 1.0
 """Repeats of one refusal are merged into one record a second."""
+_CHASE_PENDING = frozenset({StrategyState.ERROR_RECOVERY, StrategyState.SHUTDOWN})
 RESOLVE_EVERY_S = 1.0
 """An unsettled order is asked after at most this often."""
 READ_PATIENCE_S = 2.0
@@ -33,21 +34,23 @@ def ask_for_read(turn: Turn, venue: Venue, why: str, *, force: bool = False) -> 
 def chase_unsettled(turn: Turn) -> None:
     """Ask after every order that stayed unsettled longer than a healthy one does."""
     context = turn.context
-    slow_ns = 2 * context.params.match_lag_ms * 1_000_000
+    slow_s = 2 * context.params.match_lag_ms / 1000
     for order in context.unsettled:
-        if context.now_ns - order.changed_at_ns < slow_ns and order.status is not OrderStatus.AMBIGUOUS:
+        waited_s = context.now_s - context.age(order.intent.client_order_id).changed_s
+        if waited_s < slow_s and order.status is not OrderStatus.AMBIGUOUS:
             continue
-        if order.status is OrderStatus.PENDING and context.current_state is not StrategyState.ERROR_RECOVERY:
+        if order.status is OrderStatus.PENDING and context.current_state not in _CHASE_PENDING:
             continue  # its desk still holds it
         _chase(turn, order)
 
 
 def _chase(turn: Turn, order: Order) -> None:
-    key = f"chase:{order.intent.client_order_id}"
-    tally = turn.context.tallies.get(key)
-    if tally is not None and turn.context.now_ns - tally.since_ns < RESOLVE_EVERY_S * 1e9:
+    context = turn.context
+    name = order.intent.client_order_id
+    last_s = context.chased_s.get(name)
+    if last_s is not None and context.now_s - last_s < RESOLVE_EVERY_S:
         return
-    turn.change(tallies={**turn.context.tallies, key: DeclineTally(1, turn.context.now_ns)})
+    turn.change(chased_s={**context.chased_s, name: context.now_s})
     turn.commands.append(ResolveOrder(order.intent, order.venue_order_id))
 
 
@@ -64,19 +67,22 @@ def record_taken(turn: Turn, execution: Execution) -> None:
 
 
 def tally_decline(turn: Turn, declined: Declined) -> None:
+    """Count a refusal; the first of its kind, and then one a second, is recorded with the number of its repeats."""
     tally(turn, declined.pair_name, declined.reason, declined.text, declined)
 
 
 def tally(turn: Turn, pair_name: str, reason: str, text: str, declined: Declined | None = None) -> None:
+    """The same for what is not an opportunity: slices and flattening."""
     context = turn.context
     counters = context.counters
     counted = {**counters.declined, reason: counters.declined.get(reason, 0) + 1}
     turn.change(counters=msgspec.structs.replace(counters, declined=counted))
     key = f"decline:{pair_name}:{reason}"
-    tally = context.tallies.get(key) or DeclineTally(0, 0)
-    if context.now_ns - tally.since_ns < DECLINE_RECORD_NS:
-        turn.change(tallies={**context.tallies, key: DeclineTally(tally.count + 1, tally.since_ns)})
+    tally = context.tallies.get(key)
+    if tally is not None and context.now_s - tally.since_s < DECLINE_RECORD_S:
+        turn.change(tallies={**context.tallies, key: DeclineTally(tally.count + 1, tally.since_s)})
         return
-    turn.change(tallies={**context.tallies, key: DeclineTally(0, context.now_ns)})
+    turn.change(tallies={**context.tallies, key: DeclineTally(0, context.now_s)})
     told = declined or Declined(pair_name=pair_name, reason=reason, text=text, edge_bps=0.0)
-    turn.records.append(OpportunityDeclined(declined=told, count=tally.count + 1, at_ns=context.now_ns))
+    count = 1 + (tally.count if tally else 0)
+    turn.records.append(OpportunityDeclined(declined=told, count=count, at_ns=context.now_ns))

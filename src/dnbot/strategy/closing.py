@@ -13,6 +13,7 @@ from dnbot.domain.position import EdgeLot, fold_edge_lot
 from dnbot.domain.units import ZERO, bps, divide
 from dnbot.strategy.context import Execution
 from dnbot.strategy.turn import Turn
+from dnbot.strategy.undo import direction
 
 KEPT_EXECUTION_TIMES = 1000
 
@@ -77,18 +78,18 @@ def _status(turn: Turn, execution: Execution) -> str:
 
 
 def _learn(turn: Turn, execution: Execution, pair: Pair, net: Decimal) -> None:
-    quantity = min(execution.bought, execution.sold)
+    """Keep what was moved, with the edge that it really earned; what a repair took back was not moved."""
     price = divide(execution.buy_value, execution.bought)
-    edge = bps(net, quantity * price)
+    edge = bps(net, min(execution.bought, execution.sold) * price)
+    moved = execution.moved
+    quantity = min(moved.get(pair.buy_venue, ZERO), -moved.get(pair.sell_venue, ZERO))
     portfolio = turn.context.portfolio
-    if pair.kind is PairKind.SPOT_SPOT:
-        signed = quantity if pair is Pair.GATE_TO_MEXC else -quantity
-        lot = EdgeLot(signed, edge, turn.context.now_ns)
-        portfolio = msgspec.structs.replace(portfolio, shift_lots=fold_edge_lot(portfolio.shift_lots, lot))
-    else:
-        signed = quantity if pair.kind is PairKind.CARRY_OPEN else -quantity
-        lot = EdgeLot(signed, edge, turn.context.now_ns)
-        portfolio = msgspec.structs.replace(portfolio, carry_lots=fold_edge_lot(portfolio.carry_lots, lot))
+    if quantity > 0:
+        lot = EdgeLot(quantity * direction(pair), edge, turn.context.now_ns)
+        if pair.kind is PairKind.SPOT_SPOT:
+            portfolio = msgspec.structs.replace(portfolio, shift_lots=fold_edge_lot(portfolio.shift_lots, lot))
+        else:
+            portfolio = msgspec.structs.replace(portfolio, carry_lots=fold_edge_lot(portfolio.carry_lots, lot))
     risk = turn.context.risk
     times = (*risk.execution_times_s, turn.context.now_s)[-KEPT_EXECUTION_TIMES:]
     losses = risk.losses_in_a_row + 1 if net < 0 else 0

@@ -37,6 +37,25 @@ class SeenIds(msgspec.Struct, frozen=True):
         return SeenIds((*self.chunks, frozenset({key}))[-SEEN_CHUNKS_MAX:])
 
 
+class RecentMove(msgspec.Struct, frozen=True):
+    """One change of an asset that we booked: what a late report may not show yet."""
+
+    at_s: float
+    asset: str
+    amount: Decimal
+
+
+class OrderAge(msgspec.Struct, frozen=True):
+    """When an order was decided and when it last changed, monotonic seconds: the wall clock may step."""
+
+    created_s: float
+    changed_s: float
+
+
+NEVER = OrderAge(0.0, 0.0)
+"""The age of an order that an earlier incarnation left."""
+
+
 class VenueAccount(msgspec.Struct, frozen=True, kw_only=True):
     """What one venue's private side last told us, with its age. The only owner of reported balances and positions."""
 
@@ -63,6 +82,10 @@ class VenueAccount(msgspec.Struct, frozen=True, kw_only=True):
     differences: dict[str, Decimal] = {}
     """Asset -> reported minus ledger, at the last undisturbed read."""
     differences_s: float = 0.0
+    own_open: int = 0
+    """Open orders of ours in the last complete read."""
+    recent: tuple[RecentMove, ...] = ()
+    """What our own fills and rows moved lately, oldest first: a venue may report a balance from before them."""
 
     def free(self, asset: str, ledger: Decimal) -> Decimal:
         """What can be spent: our ledger's figure less what the venue reports as locked; never below zero."""
@@ -97,15 +120,18 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     buy_value: Decimal = ZERO
     sell_value: Decimal = ZERO
     fees_quote: Decimal = ZERO
+    moved: dict[Venue, Decimal] = {}
+    """Signed base units that its fills moved on each venue, net of fees taken in base."""
     repaired: bool = False
     ambiguous: bool = False
     naked_ms: int = 0
 
 
 class Repair(msgspec.Struct, frozen=True, kw_only=True):
-    """An ongoing restoration of delta: when it began and how far its price cap has widened."""
+    """An ongoing restoration of delta: when it began, when it was last tried, how far its price cap has widened."""
 
     since_s: float
+    tried_s: float | None = None
     steps: int = 0
     execution_id: str = ""
 
@@ -128,7 +154,8 @@ class Leaving(msgspec.Struct, frozen=True, kw_only=True):
     exit_code: int = 0
     verified: int = 0
     """Undisturbed reads of all venues that showed no open order of ours."""
-    asked_s: float = 0.0
+    asked_s: float | None = None
+    """When the reads of the running verification were asked for."""
     why: str = ""
 
 
@@ -145,7 +172,8 @@ class RiskLedger(msgspec.Struct, frozen=True, kw_only=True):
     """Counts and peaks that latches are judged by. Times are monotonic seconds of events in the last minute."""
 
     equity_quote: Decimal | None = None
-    equity_s: float = 0.0
+    equity_s: float | None = None
+    """When it was last computed; before the first time, when that was first tried."""
     day: int = 0
     """Days since the epoch, UTC, of `equity_day_start`."""
     equity_day_start: Decimal | None = None
@@ -153,8 +181,6 @@ class RiskLedger(msgspec.Struct, frozen=True, kw_only=True):
     losses_in_a_row: int = 0
     execution_times_s: tuple[float, ...] = ()
     api_error_times_s: tuple[float, ...] = ()
-    hedges: tuple[tuple[float, Decimal], ...] = ()
-    """(when, base units) of hedge orders sent in the last minute, from our own orders."""
 
 
 class Counters(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,10 +200,10 @@ class Counters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeclineTally(msgspec.Struct, frozen=True):
-    """Repeats of one refusal, recorded once a second."""
+    """Repeats of one refusal since its last record, recorded once a second."""
 
     count: int
-    since_ns: int
+    since_s: float
 
 
 class StrategyContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,6 +223,7 @@ class StrategyContext(msgspec.Struct, frozen=True, kw_only=True):
     execution_sequence: int = 0
     portfolio: Portfolio
     orders: dict[str, Order] = {}
+    ages: dict[str, OrderAge] = {}
     venue_order_ids: dict[str, str] = {}
     """`VENUE:venue order id` -> our client id, for reports that leave ours out."""
     parked: tuple[ParkedFill, ...] = ()
@@ -216,9 +243,17 @@ class StrategyContext(msgspec.Struct, frozen=True, kw_only=True):
     risk: RiskLedger = RiskLedger()
     counters: Counters = Counters()
     tallies: dict[str, DeclineTally] = {}
+    chased_s: dict[str, float] = {}
+    """Unsettled order -> when it was last asked after."""
     store_up: bool = True
-    checked_s: float = 0.0
-    """Last unconditional check of delta against the venues."""
+    checked_s: float | None = None
+    """Last unconditional check of delta against the venues; None until the accounts were admitted at start."""
+    checking_s: float | None = None
+    """Since when such a check waits for its reads."""
+    widened_bps: Decimal = ZERO
+    """What the oldest carry may lose more by its age, as last told."""
+    overdue_ns: int = 0
+    """The shift that was last told to be overdue: when it was opened."""
     sampled_s: float = 0.0
     alerted: dict[str, float] = {}
     """Alert key -> when it was last raised: repeats are quiet for a minute."""
@@ -246,6 +281,15 @@ class StrategyContext(msgspec.Struct, frozen=True, kw_only=True):
     def tolerance(self) -> Decimal | None:
         """Delta that is left alone, base units; None until the contract is known."""
         return self.params.tolerance_base(self.perp_lot) if self.perp_lot else None
+
+    @property
+    def hard_limit(self) -> Decimal:
+        """Delta above which no new risk is taken, base units; never less than what is left alone anyway."""
+        return max(self.params.hard_limit_base, self.tolerance or ZERO)
+
+    def age(self, client_order_id: str) -> OrderAge:
+        """Since when an order of ours exists, and since when it is as it is."""
+        return self.ages.get(client_order_id, NEVER)
 
     @property
     def unsettled(self) -> tuple[Order, ...]:

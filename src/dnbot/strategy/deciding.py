@@ -10,34 +10,27 @@ from collections.abc import Callable
 from dnbot.domain.instrument import VENUES
 from dnbot.domain.order import Purpose
 from dnbot.domain.pair import Declined
+from dnbot.strategy.admitting import refused
 from dnbot.strategy.asking import tally_decline
 from dnbot.strategy.closing import close_execution
-from dnbot.strategy.drifting import drifted
+from dnbot.strategy.drifting import drifted, margin_became_low
 from dnbot.strategy.establish import establish_step
-from dnbot.strategy.leaving import EXIT_CONFIG, leave, shutting_down
+from dnbot.strategy.leaving import shutting_down
 from dnbot.strategy.plans import send_plan
-from dnbot.strategy.recovering import all_reconciled, begin_recovery, recovering
-from dnbot.strategy.repairing import hedge, needs_hedge, repair_is_spent
+from dnbot.strategy.recovering import all_reconciled, begin_recovery, knows_instruments, recovering
+from dnbot.strategy.repairing import could_be_nearer, hedge, needs_hedge, repair_is_spent
 from dnbot.strategy.standing import inventory_of
 from dnbot.strategy.states import StrategyState, TradingMode, Trigger
-from dnbot.strategy.trading import executing, monitoring, preparing
+from dnbot.strategy.trading import decline_all, executing, monitoring, preparing
 from dnbot.strategy.turn import Turn
 
 
 def initializing(turn: Turn) -> None:
     """Leave when all three accounts are read and agree, instruments are known, and no intent is unresolved."""
-    context = turn.context
-    for venue, account in context.accounts.items():
-        if account.facts is not None and account.facts.problem is not None:
-            turn.alert("critical", f"account:{venue.value}", f"{venue.value}: {account.facts.problem}")
-            leave(turn, f"{venue.value}: {account.facts.problem}", exit_code=EXIT_CONFIG)
-            return
-    for venue, instrument in context.instruments.items():
-        if not instrument.tradable:
-            leave(turn, f"{venue.value}: {instrument.not_tradable_because}", exit_code=EXIT_CONFIG)
-            return
-    if all_reconciled(turn) and len(context.instruments) == len(VENUES):
-        turn.change(checked_s=context.now_s)
+    if refused(turn):
+        return
+    if all_reconciled(turn) and knows_instruments(turn):
+        turn.change(checked_s=turn.context.now_s)
         turn.fire(Trigger.RECONCILED, "accounts read and equal to the ledger")
 
 
@@ -50,7 +43,7 @@ def establishing(turn: Turn) -> None:
         close_execution(turn)
     if needs_hedge(turn):
         if repair_is_spent(turn):
-            turn.fire(Trigger.REPAIR_FAILED, "delta could not be hedged while establishing")
+            _give_up(turn, "delta could not be hedged while establishing")
         else:
             hedge(turn, Purpose.HEDGE)
         return
@@ -58,8 +51,10 @@ def establishing(turn: Turn) -> None:
     if context.mode is not TradingMode.ACTIVE:
         turn.fire(Trigger.HEDGED, f"delta is neutral; mode {context.mode.name} builds no position")
         return
-    if not context.market_fresh or not all(context.account_ready(venue) for venue in VENUES):
-        return
+    ready = context.market_fresh and all(context.account_ready(venue) for venue in VENUES)
+    if not ready or not context.signal_fresh:
+        return  # one slice per market: a book may still show what the last slice took, and a refusal needs a pause
+    turn.change(signal_fresh=False)
     plan = establish_step(inventory_of(turn.context), context.market, context.fees, context.params)
     if plan is None:
         turn.fire(Trigger.HEDGED, "inventory is inside its band and hedged")
@@ -73,26 +68,34 @@ def active(turn: Turn) -> None:
     """Hedged and waiting for fresh markets."""
     if drifted(turn):
         return
+    margin_became_low(turn)
     if turn.context.market_fresh:
         turn.fire(Trigger.MARKET_FRESH, "three fresh books")
 
 
 def rebalancing(turn: Turn) -> None:
-    """Restore delta on the perpetual, then by unwinding on spot; within caps, budget and time."""
+    """Restore delta on the perpetual, then by unwinding on spot; within caps, budget and time.
+
+    It ends at the nearest lot, below the tolerance that it began at, so it cannot flap.
+    """
+    decline_all(turn)
     context = turn.context
     if context.unsettled:
         return
-    if not needs_hedge(turn):
+    if could_be_nearer(turn) and not repair_is_spent(turn):
+        hedge(turn, Purpose.HEDGE)
+    elif needs_hedge(turn):
+        _give_up(turn, "delta could not be restored: no price inside the cap, no budget, or no time left")
+    else:
         if context.execution is not None:
             close_execution(turn)
         turn.change(repair=None)
         turn.fire(Trigger.DELTA_RESTORED, f"delta {context.portfolio.delta}")
-        return
-    if repair_is_spent(turn):
-        turn.fire(Trigger.REPAIR_FAILED, "no price inside the cap, no budget, or no time left")
-        begin_recovery(turn, "delta could not be restored")
-        return
-    hedge(turn, Purpose.HEDGE)
+
+
+def _give_up(turn: Turn, why: str) -> None:
+    turn.fire(Trigger.REPAIR_FAILED, why)
+    begin_recovery(turn, why)
 
 
 HANDLERS: dict[StrategyState, Callable[[Turn], None]] = {

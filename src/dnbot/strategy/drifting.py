@@ -1,21 +1,65 @@
-"""Whether delta has drifted, and the edge that this takes."""
+"""What is watched while nothing is in flight: delta, the unconditional check against the venues, the margin."""
 
 from __future__ import annotations
 
-from dnbot.strategy.repairing import needs_hedge
-from dnbot.strategy.states import Trigger
+from dnbot.domain.instrument import VENUES
+from dnbot.strategy.asking import ask_for_read
+from dnbot.strategy.repairing import could_be_nearer, needs_hedge
+from dnbot.strategy.standing import low_margin
+from dnbot.strategy.states import TradingMode, Trigger
 from dnbot.strategy.turn import Turn
 
 
 def drifted(turn: Turn) -> bool:
+    """Take the edge to REBALANCING when delta is above its tolerance, or the unconditional check finds work."""
     context = turn.context
     if context.unsettled:
         return False
-    if abs(context.portfolio.delta) > context.params.hard_limit_base:
-        turn.alert("critical", "hard_limit", f"delta {context.portfolio.delta} is above its hard limit")
-        turn.fire(Trigger.HARD_LIMIT, f"delta {context.portfolio.delta}")
-        return True
-    if needs_hedge(turn):
-        turn.fire(Trigger.DELTA_DRIFTED, f"delta {context.portfolio.delta}")
-        return True
-    return False
+    delta = context.portfolio.delta
+    if not needs_hedge(turn):
+        return _checked(turn)
+    if abs(delta) > context.hard_limit:
+        turn.alert("critical", "hard_limit", f"delta {delta} is above its hard limit {context.hard_limit}")
+        turn.fire(Trigger.HARD_LIMIT, f"delta {delta}")
+    else:
+        turn.fire(Trigger.DELTA_DRIFTED, f"delta {delta}")
+    return True
+
+
+def _checked(turn: Turn) -> bool:
+    """Every `delta_rebalance_frequency_minutes`: distrust and read all accounts, then repair to the nearest lot.
+
+    Until the reads are in, nothing new is traded: no account counts as known.
+    """
+    context = turn.context
+    if context.checking_s is None:
+        due_s = context.params.delta_rebalance_frequency_minutes * 60
+        if context.checked_s is None or context.now_s - context.checked_s < due_s:
+            return False
+        turn.change(checking_s=context.now_s)
+        for venue in VENUES:
+            turn.change_account(venue, must_read_after_s=context.now_s)
+            ask_for_read(turn, venue, "schedule", force=True)
+        return False
+    if not all(context.account_ready(venue) for venue in VENUES):
+        for venue in VENUES:
+            if not context.account_ready(venue):
+                ask_for_read(turn, venue, "schedule")
+        return False
+    turn.change(checked_s=context.now_s, checking_s=None)
+    if not could_be_nearer(turn):
+        return False
+    turn.fire(Trigger.DELTA_DRIFTED, f"unconditional check: delta {context.portfolio.delta}")
+    return True
+
+
+def margin_became_low(turn: Turn) -> bool:
+    """Whether the perpetual's margin just made the mode stricter; while it stays low, an alert repeats it."""
+    why = low_margin(turn.context)
+    if why is None:
+        return False
+    turn.alert("critical", "margin_low", why)
+    if turn.context.mode is not TradingMode.ACTIVE:
+        return False
+    turn.lower_mode(TradingMode.REDUCING, f"MARGIN_LOW: {why}")
+    return True

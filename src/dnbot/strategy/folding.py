@@ -9,16 +9,13 @@ from decimal import Decimal
 
 import msgspec
 
-from dnbot.domain.instrument import Venue
+from dnbot.domain.instrument import Instrument, Venue
 from dnbot.domain.messages import (
-    AccountRead,
     BalanceChanged,
-    BalancesSampled,
-    CancelAll,
     FillBooked,
+    InstrumentChanged,
     OrderAnswered,
     OrderSent,
-    PortfolioSaved,
     PositionChanged,
     RowBooked,
 )
@@ -36,15 +33,14 @@ from dnbot.domain.order import (
 )
 from dnbot.domain.position import AccountRow, EntryKind, LedgerEntry, book_fill, entries_of, entry_of_row, post
 from dnbot.domain.units import ZERO
-from dnbot.strategy.context import Execution, ParkedFill, VenueAccount
-from dnbot.strategy.reconcile import Finding, FindingKind, adjustments, opened, openings, reconcile, with_position
+from dnbot.strategy.context import Execution, ParkedFill, RecentMove, VenueAccount
 from dnbot.strategy.states import TradingMode
 from dnbot.strategy.turn import Turn
 
 PARK_S = 2.0
 """How long a fill waits for the reply that tells whose it is; afterwards it is booked as foreign."""
-DIFFERENCE_CONFIRM_S = 1.0
-"""A difference must stand in two undisturbed reads at least this far apart before it is believed."""
+LATE_S = 150.0
+"""So long after our own trade a venue may still report a balance from before it: two minutes were seen."""
 TICK_SAMPLES_MAX = 4096
 _OUTCOMES = {
     "accepted": OrderStatus.OPEN,
@@ -89,6 +85,11 @@ def fold_fill(turn: Turn, fill: Fill) -> None:
     _book(turn, fill, key, order)
 
 
+def before_key(fill: Fill) -> str:
+    """The key under which a trade from before the opening is remembered."""
+    return f"{fill.venue.value}:row:before:{fill.trade_id}"
+
+
 def _somebody_waits(turn: Turn, fill: Fill) -> bool:
     return any(
         not order.venue_order_id and order.intent.venue is fill.venue and order.intent.side is fill.side
@@ -97,8 +98,11 @@ def _somebody_waits(turn: Turn, fill: Fill) -> bool:
 
 
 def release_parked(turn: Turn) -> None:
-    """Book fills that waited too long; they are somebody else's."""
-    due = [p for p in turn.context.parked if turn.context.now_s - p.since_s > PARK_S]
+    """Book fills that waited long enough, once no order of ours can still turn out to be theirs; they are foreign."""
+    due = [
+        p for p in turn.context.parked
+        if turn.context.now_s - p.since_s > PARK_S and not _somebody_waits(turn, p.fill)
+    ]
     if due:
         turn.change(parked=tuple(p for p in turn.context.parked if p not in due))
     for parked in due:
@@ -112,8 +116,12 @@ def _book(turn: Turn, fill: Fill, key: str, order: Order | None) -> None:
     account = context.accounts[fill.venue]
     counters = msgspec.structs.replace(context.counters, fills=context.counters.fills + 1)
     turn.change(portfolio=portfolio, seen=context.seen.with_id(key), counters=counters)
+    moves = tuple((entry.asset, entry.amount) for entry in entries_of(fill))
+    if not fill.venue.is_spot:
+        moves = (*moves, (fill.symbol.base, fill.signed_quantity))
     turn.change_account(
-        fill.venue, order_s=context.now_s, fill_ms=max(account.fill_ms, fill.traded_at_ns // 1_000_000)
+        fill.venue, order_s=context.now_s, fill_ms=max(account.fill_ms, fill.traded_at_ns // 1_000_000),
+        recent=_with_moves(account, moves, context.now_s),
     )
     execution_id = order.intent.execution_id if order else ""
     turn.records.append(FillBooked(fill, entries_of(fill), execution_id, context.now_ns))
@@ -121,10 +129,25 @@ def _book(turn: Turn, fill: Fill, key: str, order: Order | None) -> None:
         turn.put_order(with_fill(order, fill, at_ns=context.now_ns))
         _attribute(turn, fill, order)
     elif not is_ours(fill.client_order_id):
-        turn.alert("warning", f"foreign:{fill.venue.value}", f"a trade that is not ours on {fill.venue.value}")
+        _tell_foreign(turn, fill, context.portfolio.perp_base)
     if third_coin:
         turn.alert("critical", "fee_coin", f"a fee in {fill.fee_asset} on {fill.venue.value} has no price here")
         turn.lower_mode(TradingMode.REDUCING, f"profit is unknown: fees in {fill.fee_asset} have no price")
+
+
+def _tell_foreign(turn: Turn, fill: Fill, perp_before: Decimal) -> None:
+    """A trade that no order of ours made; one that closes part of the perpetual may be a liquidation or an ADL."""
+    text = f"{fill.side.value} {fill.quantity} {fill.symbol.base} on {fill.venue.value} is not from an order of ours"
+    if not fill.venue.is_spot and perp_before * fill.side.sign < 0:
+        turn.alert("critical", f"foreign:{fill.venue.value}", text)
+        turn.lower_mode(TradingMode.REDUCING, f"part of the perpetual was closed and not by us: {text}")
+    else:
+        turn.alert("warning", f"foreign:{fill.venue.value}", text)
+
+
+def _with_moves(account: VenueAccount, moves: tuple[tuple[str, Decimal], ...], now_s: float) -> tuple[RecentMove, ...]:
+    young = tuple(move for move in account.recent if now_s - move.at_s < LATE_S)
+    return (*young, *(RecentMove(now_s, asset, amount) for asset, amount in moves))
 
 
 def _attribute(turn: Turn, fill: Fill, order: Order) -> None:
@@ -144,15 +167,13 @@ def with_execution_fill(execution: Execution, fill: Fill, *, repaired: bool) -> 
     moved = fill.quantity - (fill.fee if in_base else ZERO) * fill.side.sign
     # A fee in base is booked as a fee in quote, so its cost must not be counted a second time in the value.
     value = moved * fill.price
-    if fill.side is Side.BUY:
-        return msgspec.structs.replace(
-            execution, bought=execution.bought + moved, buy_value=execution.buy_value + value,
-            fees_quote=execution.fees_quote + fee_quote, repaired=execution.repaired or repaired,
-        )
-    return msgspec.structs.replace(
-        execution, sold=execution.sold + moved, sell_value=execution.sell_value + value,
-        fees_quote=execution.fees_quote + fee_quote, repaired=execution.repaired or repaired,
+    told = msgspec.structs.replace(
+        execution, fees_quote=execution.fees_quote + fee_quote, repaired=execution.repaired or repaired,
+        moved={**execution.moved, fill.venue: execution.moved.get(fill.venue, ZERO) + moved * fill.side.sign},
     )
+    if fill.side is Side.BUY:
+        return msgspec.structs.replace(told, bought=told.bought + moved, buy_value=told.buy_value + value)
+    return msgspec.structs.replace(told, sold=told.sold + moved, sell_value=told.sell_value + value)
 
 
 def fold_row(turn: Turn, row: AccountRow) -> None:
@@ -166,12 +187,16 @@ def fold_row(turn: Turn, row: AccountRow) -> None:
     entry = entry_of_row(row)
     if entry is None:
         return
-    _post(turn, (entry,))
+    post_entries(turn, (entry,))
+    account = turn.context.accounts[row.venue]
+    turn.change_account(
+        row.venue, recent=_with_moves(account, ((entry.asset, entry.amount),), turn.context.now_s)
+    )
     if entry.kind in {EntryKind.ADJUSTMENT, EntryKind.TRANSFER}:
         turn.alert("warning", f"row:{row.kind}", f"{row.venue.value} moved {row.change} {row.asset}: {row.kind}")
 
 
-def _post(turn: Turn, entries: tuple[LedgerEntry, ...]) -> None:
+def post_entries(turn: Turn, entries: tuple[LedgerEntry, ...]) -> None:
     if entries:
         turn.change(portfolio=post(turn.context.portfolio, entries))
         turn.records.append(RowBooked(entries, turn.context.now_ns))
@@ -229,98 +254,15 @@ def fold_position(turn: Turn, event: PositionChanged) -> None:
     turn.change_account(event.position.venue, position=event.position)
 
 
-def fold_read(turn: Turn, read: AccountRead) -> None:
-    """A complete read: book what the stream missed, then compare, to the last digit."""
-    account = turn.context.accounts[read.venue]
-    if account.opened:
-        for fill in read.fills:
-            fold_fill(turn, fill)
-        for row in read.rows:
-            fold_row(turn, row)
-    else:
-        _open(turn, read)
-    for report in read.open_orders:
-        fold_report(turn, report)
-    turn.change_account(
-        read.venue,
-        balances={balance.asset: balance for balance in read.balances},
-        balances_s=read.began_s,
-        position=read.position or account.position,
-        read_s=read.began_s,
-        clock_offset_ms=read.clock_offset_ms,
-        asked_s=0.0,
-        opened=True,
-    )
-    _compare(turn, read)
-    turn.records.append(PortfolioSaved(turn.context.portfolio, turn.context.now_ns))
-
-
-def _open(turn: Turn, read: AccountRead) -> None:
-    """The first read of a venue ever: its figures open the ledger; what came before them is not ours to book."""
-    before = [before_key(fill) for fill in read.fills] + [f"{row.venue.value}:row:{row.row_id}" for row in read.rows]
-    for key in before:
-        turn.change(seen=turn.context.seen.with_id(key))
-    newest = max((fill.traded_at_ns // 1_000_000 for fill in read.fills), default=0)
-    newest_row = max((row.at_ns // 1_000_000 for row in read.rows), default=0)
-    turn.change_account(read.venue, fill_ms=newest, row_ms=newest_row)
-    _post(turn, openings(read, at_ns=turn.context.now_ns) + _markers(turn, read.venue, before))
-    turn.change(portfolio=opened(turn.context.portfolio, read, turn.context.reference_price, turn.context.now_ns))
-
-
-def before_key(fill: Fill) -> str:
-    """The key under which a trade from before the opening is remembered."""
-    return f"{fill.venue.value}:row:before:{fill.trade_id}"
-
-
-def _markers(turn: Turn, venue: Venue, keys: list[str]) -> tuple[LedgerEntry, ...]:
-    """Entries of nothing, so that the next incarnation too knows what the opening already contains."""
-    asset, now_ns = turn.context.params.symbol.quote, turn.context.now_ns
-    return tuple(
-        LedgerEntry(
-            entry_id=key, venue=venue, asset=asset, amount=ZERO, kind=EntryKind.OPENING, at_ns=now_ns,
-            note="before the opening",
-        )
-        for key in keys
-    )
-
-
-def undisturbed(turn: Turn, read: AccountRead) -> bool:
-    """Whether no order of ours can have changed the account while it was read."""
-    account = turn.context.accounts[read.venue]
-    busy = any(order.intent.venue is read.venue for order in turn.context.unsettled)
-    return not busy and account.order_s < read.began_s
-
-
-def _compare(turn: Turn, read: AccountRead) -> None:
-    context = turn.context
-    if not undisturbed(turn, read):
-        return
-    lot = context.perp_lot or ZERO
-    findings = reconcile(context.portfolio, context.orders, read, perp_lot=lot)
-    if any(finding.kind is FindingKind.ORDER_UNKNOWN for finding in findings):
-        turn.commands.append(CancelAll(read.venue))
-    for finding in findings:
-        if finding.kind is FindingKind.FOREIGN_ORDER:
-            turn.alert("info", f"foreign_order:{read.venue.value}", finding.text)
-    _judge_differences(turn, read, tuple(f for f in findings if f.is_difference))
-    for balance in read.balances:
-        ledger = context.portfolio.balance(read.venue, balance.asset)
-        turn.records.append(BalancesSampled(read.venue, balance.asset, balance.total, ledger, context.now_ns))
-
-
-def _judge_differences(turn: Turn, read: AccountRead, findings: tuple[Finding, ...]) -> None:
-    account: VenueAccount = turn.context.accounts[read.venue]
-    found: dict[str, Decimal] = {finding.asset: finding.theirs - finding.ours for finding in findings}
-    if not found:
-        turn.change_account(read.venue, differences={}, differences_s=0.0)
-        return
-    if found != account.differences:
-        turn.change_account(read.venue, differences=found, differences_s=read.began_s)
-        return
-    if read.began_s - account.differences_s < DIFFERENCE_CONFIRM_S:
-        return
-    for finding in findings:
-        turn.alert("critical", f"adjusted:{read.venue.value}:{finding.asset}", f"unexplained: {finding.text}")
-    _post(turn, adjustments(findings, at_ns=turn.context.now_ns))
-    turn.change(portfolio=with_position(turn.context.portfolio, findings, turn.context.reference_price))
-    turn.change_account(read.venue, differences={}, differences_s=0.0)
+def fold_instruments(turn: Turn, instruments: dict[Venue, Instrument]) -> None:
+    """Record instruments as they are read; a contract that changes its size makes every figure in base doubtful."""
+    known = turn.context.instruments
+    for venue, instrument in instruments.items():
+        before = known.get(venue)
+        if before == instrument:
+            continue
+        turn.records.append(InstrumentChanged(instrument))
+        if before is not None and before.multiplier != instrument.multiplier:
+            text = f"{venue.value} changed its contract from {before.multiplier} to {instrument.multiplier} base units"
+            turn.alert("critical", f"multiplier:{venue.value}", text)
+            turn.change_account(venue, must_read_after_s=turn.context.now_s)

@@ -7,7 +7,7 @@ import msgspec
 from dnbot.domain.instrument import VENUES, Venue
 from dnbot.domain.messages import CancelAll
 from dnbot.domain.order import Purpose
-from dnbot.strategy.asking import ask_for_read
+from dnbot.strategy.asking import ask_for_read, tally_decline
 from dnbot.strategy.closing import close_execution
 from dnbot.strategy.context import Leaving
 from dnbot.strategy.establish import EstablishPlan, flatten_step
@@ -19,7 +19,8 @@ from dnbot.strategy.turn import Turn
 
 SHUTDOWN_S = 20.0
 SHUTDOWN_SHORT_S = 3.0
-EXIT_CLEAN, EXIT_CONFIG, EXIT_HALTED, EXIT_UNAVAILABLE = 0, 2, 3, 75
+VERIFY_TIMES = 2
+EXIT_CLEAN, EXIT_CONFIG, EXIT_UNAVAILABLE = 0, 2, 75
 
 
 def leave(turn: Turn, why: str, *, policy: str = "", exit_code: int = EXIT_CLEAN) -> None:
@@ -43,19 +44,25 @@ def begin_leaving(turn: Turn, why: str, policy: str, *, exit_code: int) -> None:
 def hurry(turn: Turn) -> None:
     """A second Stop only shortens the deadline."""
     leaving = turn.context.leaving
-    if leaving is not None:
-        deadline = min(leaving.deadline_s, turn.context.now_s + SHUTDOWN_SHORT_S)
-        turn.change(leaving=msgspec.structs.replace(leaving, deadline_s=deadline))
+    assert leaving is not None
+    deadline = min(leaving.deadline_s, turn.context.now_s + SHUTDOWN_SHORT_S)
+    turn.change(leaving=msgspec.structs.replace(leaving, deadline_s=deadline))
 
 
 def shutting_down(turn: Turn) -> None:
     """Settle and hedge the open execution, flatten if asked, cancel, verify empty twice, end."""
     context = turn.context
     leaving = context.leaving
-    if leaving is None or context.exit_code is not None:
+    assert leaving is not None  # every edge into this state comes with `begin_leaving`
+    if context.exit_code is not None:
         return
     if context.now_s >= leaving.deadline_s:
-        _end_late(turn, leaving)
+        _end(turn, leaving)
+    elif context.unsettled:
+        return
+    elif needs_hedge(turn) and not repair_is_spent(turn):
+        turn.change(leaving=msgspec.structs.replace(leaving, phase="settle", verified=0, asked_s=None))
+        hedge(turn, Purpose.HEDGE)
     elif leaving.phase == "settle":
         _settle(turn, leaving)
     else:
@@ -63,38 +70,50 @@ def shutting_down(turn: Turn) -> None:
 
 
 def _settle(turn: Turn, leaving: Leaving) -> None:
-    context = turn.context
-    if context.unsettled:
-        return
-    if needs_hedge(turn) and not repair_is_spent(turn):
-        hedge(turn, Purpose.HEDGE)
-        return
-    if context.execution is not None:
+    if turn.context.execution is not None:
         close_execution(turn)
-    if leaving.policy == "flatten" and context.market_fresh:
-        plan = flatten_step(inventory_of(turn.context), context.market, context.fees, context.params)
-        if isinstance(plan, EstablishPlan):
-            send_plan(turn, plan, "flatten", Purpose.FLATTEN)
-            return
+    if leaving.policy == "flatten" and _still_flattening(turn):
+        return
     for venue in VENUES:
         turn.commands.append(CancelAll(venue))
         turn.change_account(venue, must_read_after_s=turn.context.now_s)
-    turn.change(leaving=msgspec.structs.replace(leaving, phase="verify", asked_s=0.0))
+    turn.change(leaving=msgspec.structs.replace(leaving, phase="verify", asked_s=None))
+
+
+def _still_flattening(turn: Turn) -> bool:
+    """One slice per market; without a fresh market, or at a price beyond the caps, it waits until the deadline."""
+    context = turn.context
+    if not context.market_fresh or not context.signal_fresh:
+        return True
+    turn.change(signal_fresh=False)
+    plan = flatten_step(inventory_of(context), context.market, context.fees, context.params)
+    if isinstance(plan, EstablishPlan):
+        send_plan(turn, plan, "flatten", Purpose.FLATTEN)
+    elif plan is not None:
+        tally_decline(turn, plan)
+    return plan is not None
 
 
 def _verify(turn: Turn, leaving: Leaving) -> None:
+    """Two complete reads of every venue, one after the other, that show no open order of ours and no difference."""
     context = turn.context
-    if leaving.asked_s and all(context.accounts[v].read_s >= leaving.asked_s for v in _known_venues(turn)):
-        leaving = msgspec.structs.replace(leaving, verified=leaving.verified + 1, asked_s=0.0)
-        turn.change(leaving=leaving)
-        differs = any(context.accounts[v].differences for v in VENUES)
-        if leaving.verified >= 2 and not differs and not context.unsettled:
-            turn.change(exit_code=leaving.exit_code)
-            return
-    if not leaving.asked_s:
+    if leaving.asked_s is None:
         for venue in _known_venues(turn):
             ask_for_read(turn, venue, "final", force=True)
         turn.change(leaving=msgspec.structs.replace(leaving, asked_s=context.now_s))
+        return
+    missing = [venue for venue in _known_venues(turn) if context.accounts[venue].read_s < leaving.asked_s]
+    for venue in missing:
+        ask_for_read(turn, venue, "final")
+    if missing:
+        return
+    still_open = [venue for venue in VENUES if context.accounts[venue].own_open]
+    for venue in still_open:
+        turn.commands.append(CancelAll(venue))
+    leaving = msgspec.structs.replace(leaving, verified=0 if still_open else leaving.verified + 1, asked_s=None)
+    turn.change(leaving=leaving)
+    if leaving.verified >= VERIFY_TIMES and not any(context.accounts[v].differences for v in VENUES):
+        _end(turn, leaving)
 
 
 def _known_venues(turn: Turn) -> tuple[Venue, ...]:
@@ -102,14 +121,17 @@ def _known_venues(turn: Turn) -> tuple[Venue, ...]:
     return tuple(v for v in VENUES if turn.context.accounts[v].facts is not None)
 
 
-def _end_late(turn: Turn, leaving: Leaving) -> None:
+def _end(turn: Turn, leaving: Leaving) -> None:
+    """Say honestly how it ended; what is naked or unresolved halts the next start too, until a person has looked."""
     context = turn.context
     open_ids = [order.intent.client_order_id for order in context.unsettled]
-    if open_ids or needs_hedge(turn) or leaving.verified < 2:
-        text = f"shutdown ended at its deadline: delta {context.portfolio.delta}, unresolved {open_ids}"
+    unsafe = bool(open_ids) or needs_hedge(turn)
+    seen = f"verified {leaving.verified} times"
+    text = f"shutdown ended with delta {context.portfolio.delta}, unresolved {open_ids}, {seen}"
+    if unsafe:
+        turn.lower_mode(TradingMode.HALTED, text)
+    if unsafe or leaving.verified < VERIFY_TIMES:
         turn.alert("critical", "shutdown", text)
-        if open_ids or needs_hedge(turn):
-            turn.lower_mode(TradingMode.HALTED, text)
         turn.change(exit_code=leaving.exit_code or EXIT_UNAVAILABLE)
     else:
         turn.change(exit_code=leaving.exit_code)

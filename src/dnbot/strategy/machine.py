@@ -38,8 +38,9 @@ from dnbot.strategy.asking import ask_for_read, chase_unsettled, record_taken
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.deciding import HANDLERS
 from dnbot.strategy.leaving import hurry, leave
-from dnbot.strategy.observing import observe, sample
-from dnbot.strategy.recovering import begin_recovery, enter_recovery
+from dnbot.strategy.observing import sample, watch_delta
+from dnbot.strategy.reading import DIFFERENCE_CONFIRM_S, fold_read
+from dnbot.strategy.recovering import enter_recovery, fault_again, leave_limbo
 from dnbot.strategy.states import StrategyState, TradingMode, Trigger
 from dnbot.strategy.turn import Turn
 
@@ -68,6 +69,7 @@ def step(context: StrategyContext, event: InboxEvent) -> Step:
     """
     turn = Turn(msgspec.structs.replace(context, events=context.events + 1))
     _fold(turn, event)
+    watch_delta(turn)  # before a handler books the end of an execution, whose naked time it is
     for _ in range(MOVES_MAX):
         before = turn.context.transitions, len(turn.commands)
         HANDLERS[turn.state](turn)
@@ -75,13 +77,14 @@ def step(context: StrategyContext, event: InboxEvent) -> Step:
             break
     else:
         raise InvariantBroken(f"the machine does not come to rest in {turn.state.name}")
-    observe(turn)
+    watch_delta(turn)
     return Step(turn.context, tuple(turn.commands), tuple(turn.records))
 
 
 def _fold(turn: Turn, event: InboxEvent) -> None:
     match event:
         case Signal():
+            folding.fold_instruments(turn, event.market.instruments)
             turn.change(
                 market=event.market, edges=event.edges, signal_fresh=True, now_s=max(turn.context.now_s, event.at_s)
             )
@@ -98,7 +101,7 @@ def _fold(turn: Turn, event: InboxEvent) -> None:
             folding.fold_answer(turn, event)
             chase_unsettled(turn)
         case AccountRead():
-            folding.fold_read(turn, event)
+            fold_read(turn, event)
         case BalanceChanged():
             folding.fold_balance(turn, event)
         case PositionChanged():
@@ -113,7 +116,7 @@ def _fold(turn: Turn, event: InboxEvent) -> None:
             _fold_stop(turn, event)
         case SetMode():
             if event.seen in {"", turn.context.mode.name}:
-                turn.set_mode(TradingMode[event.mode], event.why, event.by)
+                _set_mode(turn, event)
         case StoreLost(what=what):
             turn.change(store_up=False)
             turn.alert("critical", "store", f"the database does not answer: {what}")
@@ -126,6 +129,7 @@ def _on_time(turn: Turn) -> None:
     context = turn.context
     folding.release_parked(turn)
     chase_unsettled(turn)
+    leave_limbo(turn)
     if context.current_state is not StrategyState.SHUTDOWN:
         _keep_reading(turn)
     sample(turn)
@@ -138,7 +142,7 @@ def _keep_reading(turn: Turn) -> None:
     for venue in VENUES:
         account = context.accounts[venue]
         age_s = context.now_s - account.read_s
-        if account.stream_up and age_s > (folding.DIFFERENCE_CONFIRM_S if account.differences else schedule_s):
+        if account.stream_up and age_s > (DIFFERENCE_CONFIRM_S if account.differences else schedule_s):
             ask_for_read(turn, venue, "schedule")
         unanswered = account.stream_up and account.read_s > 0 and age_s > schedule_s + UNANSWERED_S_MAX
         if unanswered and context.current_state in _EXPOSED:
@@ -174,6 +178,17 @@ def _fold_session(turn: Turn, event: SessionUp | SessionDown) -> None:
         event.venue, stream_up=True, facts=event.facts, fees=event.fees, must_read_after_s=now_s
     )
     ask_for_read(turn, event.venue, "connect", force=True)
+    if event.facts.problem is not None:
+        turn.alert("critical", f"account:{event.venue.value}", f"{event.venue.value}: {event.facts.problem}")
+
+
+def _set_mode(turn: Turn, event: SetMode) -> None:
+    """A person who raises the mode has looked at the losses: their count starts again, or it would latch at once."""
+    mode = TradingMode[event.mode]
+    if mode is TradingMode.ACTIVE:
+        risk = msgspec.structs.replace(turn.context.risk, losses_in_a_row=0, execution_times_s=(), api_error_times_s=())
+        turn.change(risk=risk)
+    turn.set_mode(mode, event.why, event.by)
 
 
 def _fold_fault(turn: Turn, event: Fault) -> None:
@@ -183,11 +198,10 @@ def _fold_fault(turn: Turn, event: Fault) -> None:
     turn.alert("warning", f"fault:{event.child}", why)
     if turn.state is StrategyState.SHUTDOWN:
         return
-    if turn.state is StrategyState.ERROR_RECOVERY and turn.context.recovery is not None:
-        turn.fire(Trigger.FAULT, why)  # the running attempt goes on with its own patience
-        return
-    turn.fire(Trigger.FAULT, why)
-    begin_recovery(turn, why)
+    if turn.state is StrategyState.ERROR_RECOVERY:
+        fault_again(turn, why)
+    else:
+        enter_recovery(turn, why)
 
 
 def _fold_stop(turn: Turn, event: Stop) -> None:

@@ -7,46 +7,40 @@ import msgspec
 from dnbot.domain.instrument import SPOT_VENUES, VENUES, Venue
 from dnbot.domain.messages import BookTopSampled, FundingSampled, PortfolioSaved, PositionSampled
 from dnbot.domain.order import OrderStatus
+from dnbot.strategy.asking import DECLINE_RECORD_S
 from dnbot.strategy.context import Naked
+from dnbot.strategy.repairing import needs_hedge
 from dnbot.strategy.risk import latches
-from dnbot.strategy.standing import risk_inputs
-from dnbot.strategy.states import StrategyState
-from dnbot.strategy.turn import Turn
+from dnbot.strategy.standing import PNL_UNKNOWN_S, risk_inputs
+from dnbot.strategy.states import StrategyState, TradingMode
+from dnbot.strategy.turn import ALERT_QUIET_S, Turn
+from dnbot.strategy.undo import carry_age_bps, overdue_shift
 
 SAMPLE_EVERY_S = 1.0
-FORGET_AFTER_NS = 120_000_000_000
+FORGET_AFTER_S = 120.0
 """Settled orders are kept so long: late reports and overlapping reads still find them."""
 ORDERS_KEPT_MAX = 500
-PNL_UNKNOWN_S = 60.0
-"""So long equity may be unknown before that halts trading."""
 NS_PER_DAY = 86_400_000_000_000
-_TRADING = frozenset({
-    StrategyState.ESTABLISHING_DELTA_NEUTRAL, StrategyState.EXECUTING_ARBITRAGE, StrategyState.REBALANCING_DELTA,
-    StrategyState.ERROR_RECOVERY, StrategyState.SHUTDOWN, StrategyState.PREPARING_ARBITRAGE,
-    StrategyState.MONITORING_SPREADS, StrategyState.DELTA_NEUTRAL_ACTIVE,
-})
+_AT_REST = frozenset({StrategyState.DELTA_NEUTRAL_ACTIVE, StrategyState.MONITORING_SPREADS})
 
 
-def observe(turn: Turn) -> None:
-    """After every event."""
-    _watch_delta(turn)
-
-
-def _watch_delta(turn: Turn) -> None:
+def watch_delta(turn: Turn) -> None:
+    """Once before and once after the handlers of an event: how long delta is outside its tolerance."""
     context = turn.context
-    tolerance = context.tolerance
-    if tolerance is None or context.current_state is StrategyState.INITIALIZING:
+    if context.tolerance is None or context.current_state is StrategyState.INITIALIZING:
         return
     size = abs(context.portfolio.delta)
     if size > context.counters.delta_worst:
         turn.change(counters=msgspec.structs.replace(context.counters, delta_worst=size))
-    naked = _naked(context.naked, size > tolerance, _ambiguous(turn), context.now_s)
-    if naked is not context.naked:
-        turn.change(naked=naked)
-        if context.execution is not None and naked.since_s is not None:
-            elapsed = int((context.now_s - naked.since_s) * 1000)
-            if elapsed > context.execution.naked_ms:
-                turn.change(execution=msgspec.structs.replace(context.execution, naked_ms=elapsed))
+    before = context.naked
+    naked = _naked(before, needs_hedge(turn), _ambiguous(turn), context.now_s)
+    turn.change(naked=naked)
+    execution = turn.context.execution
+    if execution is not None and before.since_s is not None:
+        elapsed_ms = _elapsed_ms(before, context.now_s)
+        turn.change(
+            execution=msgspec.structs.replace(execution, naked_ms=max(execution.naked_ms, elapsed_ms))
+        )
 
 
 def _ambiguous(turn: Turn) -> bool:
@@ -54,21 +48,21 @@ def _ambiguous(turn: Turn) -> bool:
 
 
 def _naked(naked: Naked, outside: bool, ambiguous: bool, now_s: float) -> Naked:
-    if not outside:
-        if naked.since_s is None:
-            return naked
-        closed = _worst(naked, now_s)
-        return msgspec.structs.replace(closed, since_s=None, ambiguous=False)
     if naked.since_s is None:
-        return msgspec.structs.replace(naked, since_s=now_s, ambiguous=ambiguous)
-    return _worst(msgspec.structs.replace(naked, ambiguous=naked.ambiguous or ambiguous), now_s)
+        return msgspec.structs.replace(naked, since_s=now_s, ambiguous=ambiguous) if outside else naked
+    told = _worst(msgspec.structs.replace(naked, ambiguous=naked.ambiguous or ambiguous), now_s)
+    return told if outside else msgspec.structs.replace(told, since_s=None, ambiguous=False)
 
 
 def _worst(naked: Naked, now_s: float) -> Naked:
-    elapsed = int((now_s - (naked.since_s or now_s)) * 1000)
+    elapsed_ms = _elapsed_ms(naked, now_s)
     if naked.ambiguous:
-        return msgspec.structs.replace(naked, worst_ambiguous_ms=max(naked.worst_ambiguous_ms, elapsed))
-    return msgspec.structs.replace(naked, worst_definite_ms=max(naked.worst_definite_ms, elapsed))
+        return msgspec.structs.replace(naked, worst_ambiguous_ms=max(naked.worst_ambiguous_ms, elapsed_ms))
+    return msgspec.structs.replace(naked, worst_definite_ms=max(naked.worst_definite_ms, elapsed_ms))
+
+
+def _elapsed_ms(naked: Naked, now_s: float) -> int:
+    return round((now_s - naked.since_s) * 1000) if naked.since_s is not None else 0
 
 
 def sample(turn: Turn) -> None:
@@ -79,6 +73,8 @@ def sample(turn: Turn) -> None:
     turn.change(sampled_s=context.now_s)
     _value(turn)
     _latch(turn)
+    _watch_remainder(turn)
+    _watch_lots(turn)
     _sample_rows(turn)
     _forget(turn)
 
@@ -90,6 +86,8 @@ def _value(turn: Turn) -> None:
     mark = context.market.mark
     opened = all(context.accounts[venue].opened for venue in VENUES)
     if len(mids) < len(SPOT_VENUES) or mark is None or not opened:
+        if context.risk.equity_s is None:
+            turn.change(risk=msgspec.structs.replace(context.risk, equity_s=context.now_s))
         return
     equity = context.portfolio.equity(mids, mark.mark)
     day = context.now_ns // NS_PER_DAY
@@ -110,11 +108,44 @@ def _value(turn: Turn) -> None:
 def _latch(turn: Turn) -> None:
     if turn.state in {StrategyState.INITIALIZING, StrategyState.SHUTDOWN}:
         return
-    context = turn.context
-    if context.risk.equity_quote is None and context.now_s - context.state_since_s < PNL_UNKNOWN_S:
-        return  # prices are still coming in
     for latch in latches(risk_inputs(turn.context)):
-        turn.lower_mode(latch.mode, f"{latch.code}: {latch.text}")
+        if latch.code != "PNL_UNKNOWN" or _should_know(turn):
+            turn.lower_mode(latch.mode, f"{latch.code}: {latch.text}")
+
+
+def _should_know(turn: Turn) -> bool:
+    """Whether profit that is unknown is more than a price still to come; meanwhile entries are refused anyway."""
+    context = turn.context
+    waited_s = context.now_s - context.risk.equity_s if context.risk.equity_s is not None else 0.0
+    opened = all(context.accounts[venue].opened for venue in VENUES)
+    return opened and context.market_fresh and waited_s > PNL_UNKNOWN_S
+
+
+def _watch_remainder(turn: Turn) -> None:
+    """What is left alone, because it is inside the tolerance or too small for an order, may not pile up."""
+    context = turn.context
+    if context.current_state not in _AT_REST or context.perp_lot is None or context.unsettled or needs_hedge(turn):
+        return
+    delta, most = context.portfolio.delta, context.params.dust_max(context.perp_lot)
+    if abs(delta) > most:
+        turn.lower_mode(TradingMode.REDUCING, f"DUST: {delta} base units stay unhedged; dust_base_max is {most}")
+
+
+def _watch_lots(turn: Turn) -> None:
+    """Tell each step by which an old carry may lose more, and inventory that waits too long for its way back."""
+    context = turn.context
+    portfolio, params = context.portfolio, context.params
+    widened = carry_age_bps(portfolio.carry_lots, params, context.now_ns)
+    if widened != context.widened_bps:
+        turn.change(widened_bps=widened)
+        if widened > context.widened_bps:
+            text = f"the oldest carry is past {params.carry_hold_hours_max} h: it may lose {widened} bps more"
+            turn.alert("warning", f"carry_age:{widened}", text)
+    shifts = portfolio.shift_lots
+    if overdue_shift(shifts, params, context.now_ns) and shifts[0].opened_at_ns != context.overdue_ns:
+        turn.change(overdue_ns=shifts[0].opened_at_ns)
+        text = f"{shifts[0].quantity} base units wait longer than {params.position_timeout_minutes} min for a way back"
+        turn.alert("info", "shift_overdue", f"{text}; no loss is forced")
 
 
 def _sample_rows(turn: Turn) -> None:
@@ -152,7 +183,7 @@ def _forget(turn: Turn) -> None:
     kept_ids = context.execution.order_ids if context.execution else ()
     settled = [
         name for name, order in context.orders.items()
-        if order.is_settled and name not in kept_ids and context.now_ns - order.changed_at_ns > FORGET_AFTER_NS
+        if order.is_settled and name not in kept_ids and context.now_s - context.age(name).changed_s > FORGET_AFTER_S
     ]
     surplus = len(context.orders) - len(settled) - ORDERS_KEPT_MAX
     if surplus > 0:
@@ -162,10 +193,13 @@ def _forget(turn: Turn) -> None:
         gone = dict.fromkeys(settled)
         turn.change(
             orders={n: o for n, o in context.orders.items() if n not in gone},
+            ages={n: age for n, age in context.ages.items() if n not in gone},
             venue_order_ids={k: n for k, n in context.venue_order_ids.items() if n not in gone},
         )
-    old = context.now_ns - 5_000_000_000
-    if len(context.tallies) > 100:
-        turn.change(tallies={k: t for k, t in context.tallies.items() if t.since_ns > old or t.count})
-    turn.change(alerted={k: s for k, s in context.alerted.items() if context.now_s - s < 600.0})
+    unsettled = dict.fromkeys(order.intent.client_order_id for order in turn.context.unsettled)
+    turn.change(
+        chased_s={name: at_s for name, at_s in context.chased_s.items() if name in unsettled},
+        tallies={k: t for k, t in context.tallies.items() if t.count or context.now_s - t.since_s < DECLINE_RECORD_S},
+        alerted={k: s for k, s in context.alerted.items() if context.now_s - s < ALERT_QUIET_S},
+    )
 

@@ -13,9 +13,11 @@ from dnbot.strategy.turn import Turn
 
 
 def send_plan(turn: Turn, plan: EstablishPlan, kind: str, purpose: Purpose) -> None:
+    """Both orders to execution; what a risk check refuses is counted under the kind's name, and nothing is sent."""
     execution_id = turn.new_execution_id()
     spot = turn.new_intent(
-        plan.spot_venue, plan.spot_side, plan.spot_quantity, plan.spot_price, purpose, execution_id=execution_id, leg="s"
+        plan.spot_venue, plan.spot_side, plan.spot_quantity, plan.spot_price, purpose, execution_id=execution_id,
+        leg="s",
     )
     perp = turn.new_intent(
         Venue.GATE_FUTURES, plan.spot_side.opposite, plan.perp_quantity, plan.perp_price, purpose,

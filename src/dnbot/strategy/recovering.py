@@ -5,16 +5,17 @@ from __future__ import annotations
 from dnbot.domain.instrument import VENUES
 from dnbot.domain.messages import CancelAll, ResolveOrder
 from dnbot.domain.order import Purpose
+from dnbot.strategy.admitting import refused
 from dnbot.strategy.asking import ask_for_read
 from dnbot.strategy.closing import close_execution
 from dnbot.strategy.context import Recovery
-from dnbot.strategy.establish import establish_step
 from dnbot.strategy.leaving import EXIT_UNAVAILABLE, begin_leaving
 from dnbot.strategy.repairing import hedge, needs_hedge, repair_is_spent
 from dnbot.strategy.standing import inventory_of
-from dnbot.strategy.states import TradingMode, Trigger
+from dnbot.strategy.states import StrategyState, TradingMode, Trigger
 from dnbot.strategy.turn import Turn
 
+_NOT_WATCHED = frozenset({StrategyState.INITIALIZING, StrategyState.ERROR_RECOVERY, StrategyState.SHUTDOWN})
 RECOVERY_ATTEMPT_S = 5.0
 """The first attempt's patience; it doubles with each attempt."""
 RECOVERY_ATTEMPT_S_MAX = 60.0
@@ -26,6 +27,11 @@ def all_reconciled(turn: Turn) -> bool:
     """Every account fresh and equal to our ledger, every order known."""
     context = turn.context
     return not context.unsettled and all(context.account_ready(venue) for venue in VENUES)
+
+
+def knows_instruments(turn: Turn) -> bool:
+    """Whether all three instruments were read: without them nothing can be judged in lots."""
+    return len(turn.context.instruments) == len(VENUES)
 
 
 def enter_recovery(turn: Turn, why: str) -> None:
@@ -55,34 +61,73 @@ def _clear_the_table(turn: Turn) -> None:
         turn.commands.append(ResolveOrder(order.intent, order.venue_order_id))
 
 
+def fault_again(turn: Turn, why: str) -> None:
+    """A fault during recovery: the running attempt keeps its patience, but no read from before it counts any more."""
+    turn.fire(Trigger.FAULT, why)
+    for venue in VENUES:
+        turn.change_account(venue, must_read_after_s=turn.context.now_s)
+
+
+def leave_limbo(turn: Turn) -> None:
+    """An order whose end is not known long after its expiry keeps repairs and drift checks waiting: recover instead."""
+    context = turn.context
+    if context.current_state in _NOT_WATCHED:
+        return
+    params = context.params
+    most_s = (params.execution_deadline_ms + params.order_expiry_ms + params.resolve_deadline_ms) / 1000
+    late = [
+        order.intent.client_order_id for order in context.unsettled
+        if context.now_s - context.age(order.intent.client_order_id).changed_s > most_s
+    ]
+    if late:
+        text = f"unresolved past their deadline: {', '.join(late)}"
+        turn.alert("critical", "limbo", text)
+        enter_recovery(turn, text)
+
+
 def recovering(turn: Turn) -> None:
     """Reconcile, resolve, hedge inside; leave when the venues themselves report a neutral delta."""
     context = turn.context
     recovery = context.recovery
-    if recovery is None:
-        begin_recovery(turn, "entered")
+    assert recovery is not None  # every edge into this state comes with `begin_recovery`
+    if context.checked_s is None and refused(turn):
         return
-    if _attempt_is_over(turn, recovery):
+    if _attempt_is_over(turn, recovery) or context.unsettled:
         return
-    if context.unsettled:
-        return
-    if not all_reconciled(turn):
+    known = all_reconciled(turn)
+    if not known:
         for venue in VENUES:
-            ask_for_read(turn, venue, "recovery")
-        return
+            if not context.account_ready(venue):
+                ask_for_read(turn, venue, "recovery")
     if needs_hedge(turn):
-        if not repair_is_spent(turn):
-            hedge(turn, Purpose.HEDGE)
-            for venue in VENUES:
-                turn.change_account(venue, must_read_after_s=turn.context.now_s)
+        if known or _waited_for_reads(turn, recovery):
+            _hedge_inside(turn)
+        return
+    if not known or not knows_instruments(turn):
         return
     if context.execution is not None:
         close_execution(turn)
-    turn.change(repair=None, recovered_s=context.now_s)
+    turn.change(repair=None, recovered_s=context.now_s, checked_s=context.now_s, checking_s=None)
     if _outside_band(turn):
         turn.fire(Trigger.INVENTORY_OUT_OF_BAND, "inventory is outside its band")
     else:
         turn.fire(Trigger.RECONCILED, "venues and ledger agree, delta is neutral")
+
+
+def _waited_for_reads(turn: Turn, recovery: Recovery) -> bool:
+    """Every order is settled, so our own fills tell delta: a venue that cannot be read must not keep us naked."""
+    waited_ms = (turn.context.now_s - recovery.attempt_since_s) * 1000
+    return waited_ms > turn.context.params.hedge_deadline_ms / 2
+
+
+def _hedge_inside(turn: Turn) -> None:
+    if repair_is_spent(turn):
+        return
+    before = len(turn.context.orders)
+    hedge(turn, Purpose.HEDGE)
+    if len(turn.context.orders) > before:
+        for venue in VENUES:
+            turn.change_account(venue, must_read_after_s=turn.context.now_s)
 
 
 def _attempt_is_over(turn: Turn, recovery: Recovery) -> bool:
@@ -105,7 +150,11 @@ def _attempt_is_over(turn: Turn, recovery: Recovery) -> bool:
 
 
 def _outside_band(turn: Turn) -> bool:
-    context = turn.context
-    if context.mode is not TradingMode.ACTIVE or not context.market_fresh:
+    """Beyond [base, base x multiplier] by more than a lot; the slices that lead back are found when books are fresh."""
+    context, params = turn.context, turn.context.params
+    lot = context.perp_lot
+    if context.mode is not TradingMode.ACTIVE or lot is None:
         return False
-    return establish_step(inventory_of(context), context.market, context.fees, context.params) is not None
+    total = inventory_of(context).total_base
+    most = params.base_position_size * params.max_position_multiplier
+    return total < params.base_position_size - lot or total > most + lot

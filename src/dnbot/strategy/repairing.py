@@ -8,31 +8,54 @@ import msgspec
 
 from dnbot.domain.instrument import SPOT_VENUES, Venue
 from dnbot.domain.order import OrderIntent, Purpose, Side
-from dnbot.domain.units import floor_to, of_bps
+from dnbot.domain.units import ZERO, divide, floor_to
 from dnbot.strategy.context import Repair, StrategyContext
 from dnbot.strategy.hedging import HedgePlan, hedge_order
+from dnbot.strategy.ladder import nearest
+from dnbot.strategy.reference import worst_price
 from dnbot.strategy.risk import check
 from dnbot.strategy.risk_inputs import Refused
-from dnbot.strategy.standing import risk_inputs
-from dnbot.strategy.states import allows
+from dnbot.strategy.standing import hedged_last_minute, risk_inputs
+from dnbot.strategy.states import StrategyState, allows
 from dnbot.strategy.turn import Turn
 
 UNWIND_SHARE = 2
 """Unwinding on spot may take as long again as hedging on the perpetual did."""
+REPAIR_PAUSE_S = 0.05
+"""Between two tries: an order that is refused at once must not be sent as fast as events come."""
+_NEEDS_PERP_BOOK = frozenset({StrategyState.ESTABLISHING_DELTA_NEUTRAL, StrategyState.REBALANCING_DELTA})
 
 
 def needs_hedge(turn: Turn) -> bool:
-    """Whether booked delta is outside its tolerance; false while the contract is unknown."""
+    """Whether booked delta is outside its tolerance and an order could change that; false without an instrument."""
     tolerance = turn.context.tolerance
-    return tolerance is not None and abs(turn.context.portfolio.delta) > tolerance
+    return tolerance is not None and abs(turn.context.portfolio.delta) > tolerance and not is_dust(turn.context)
+
+
+def could_be_nearer(turn: Turn) -> bool:
+    """Whether one lot more or less on the perpetual would bring delta nearer to zero: where a repair ends."""
+    lot = turn.context.perp_lot
+    return lot is not None and abs(turn.context.portfolio.delta) * 2 > lot and not is_dust(turn.context)
+
+
+def is_dust(context: StrategyContext) -> bool:
+    """Whether delta, to the nearest lot, is less than the smallest order that the perpetual accepts."""
+    instrument, price = context.instruments.get(Venue.GATE_FUTURES), context.reference_price
+    if instrument is None:
+        return False
+    quantity = nearest(abs(context.portfolio.delta), instrument.lot_size)
+    return quantity < instrument.min_quantity or (price is not None and quantity * price < instrument.min_notional)
 
 
 def repair_is_spent(turn: Turn) -> bool:
-    """Whether no repair may be tried any more: time, budget, or a perpetual book too old to price from."""
+    """Whether no repair may be tried any more: time, budget, or a perpetual book too old to price from.
+
+    Recovery and shutdown have nowhere else to go: without a perpetual book they unwind on spot.
+    """
     context = turn.context
-    if context.book(Venue.GATE_FUTURES) is None:
+    if context.current_state in _NEEDS_PERP_BOOK and context.book(Venue.GATE_FUTURES) is None:
         return True
-    if hedged_last_minute(context) + abs(context.portfolio.delta) > context.params.hedge_budget_base:
+    if _room(context) < (context.perp_lot or ZERO):
         turn.alert("critical", "hedge_budget", "the hedge budget of this minute is spent")
         return True
     repair = context.repair
@@ -42,37 +65,41 @@ def repair_is_spent(turn: Turn) -> bool:
     return elapsed_ms > context.params.hedge_deadline_ms * (1 + UNWIND_SHARE)
 
 
-def hedged_last_minute(context: StrategyContext) -> Decimal:
-    """Base units of hedges sent in the last minute, from our own orders."""
-    return sum((q for at_s, q in context.risk.hedges if context.now_s - at_s < 60.0), Decimal(0))
+def _room(context: StrategyContext) -> Decimal:
+    """Base units that the hedge budget still allows."""
+    return max(ZERO, context.params.hedge_budget_base - hedged_last_minute(context))
 
 
 def hedge(turn: Turn, purpose: Purpose) -> None:
     """Send the next repair order, if there is one to send now; callers made sure that nothing is in flight."""
     context = turn.context
     repair = context.repair or Repair(since_s=context.now_s)
-    elapsed_ms = (context.now_s - repair.since_s) * 1000
-    if elapsed_ms <= context.params.hedge_deadline_ms:
-        intent = _on_perpetual(turn, repair, purpose)
-    else:
-        intent = _on_spot(turn, repair)
-    turn.change(repair=msgspec.structs.replace(repair, steps=repair.steps + 1))
-    if intent is None or not allows(context.current_state, context.mode, intent.purpose):
+    if repair.tried_s is not None and context.now_s - repair.tried_s < REPAIR_PAUSE_S:
         return
+    late = (context.now_s - repair.since_s) * 1000 > context.params.hedge_deadline_ms
+    intent = _on_spot(turn) if late else _on_perpetual(turn, repair, purpose)
+    sent = intent is not None and _sent(turn, intent)
+    turn.change(repair=msgspec.structs.replace(repair, tried_s=context.now_s, steps=repair.steps + sent))
+
+
+def _sent(turn: Turn, intent: OrderIntent) -> bool:
+    if not allows(turn.state, turn.context.mode, intent.purpose):
+        return False
     verdict = check((intent,), risk_inputs(turn.context))
     if isinstance(verdict, Refused):
         turn.alert("warning", f"hedge:{verdict.code}", f"a hedge was refused: {verdict.text}")
-        return
-    risk = turn.context.risk
-    recent = tuple(h for h in risk.hedges if context.now_s - h[0] < 60.0)
-    turn.change(risk=msgspec.structs.replace(risk, hedges=(*recent, (context.now_s, intent.quantity))))
+        return False
     turn.place(intent)
+    return True
 
 
 def _on_perpetual(turn: Turn, repair: Repair, purpose: Purpose) -> OrderIntent | None:
+    """No more than the budget still allows: the rest follows when the minute has passed."""
     context = turn.context
+    delta = context.portfolio.delta
+    most = floor_to(_room(context), context.perp_lot) if context.perp_lot else ZERO
     plan = hedge_order(
-        context.portfolio.delta, context.market, context.instruments, context.params, widen_steps=repair.steps,
+        max(-most, min(most, delta)), context.market, context.instruments, context.params, widen_steps=repair.steps,
         perp_base=context.portfolio.perp_base,
     )
     if not isinstance(plan, HedgePlan):
@@ -83,27 +110,36 @@ def _on_perpetual(turn: Turn, repair: Repair, purpose: Purpose) -> OrderIntent |
     )
 
 
-def _on_spot(turn: Turn, repair: Repair) -> OrderIntent | None:
+def _on_spot(turn: Turn) -> OrderIntent | None:
     """Sell the surplus where we hold most, or buy the shortage where the price is best, inside the collar."""
     context = turn.context
-    delta = context.portfolio.delta
-    side = Side.SELL if delta > 0 else Side.BUY
+    side = Side.SELL if context.portfolio.delta > 0 else Side.BUY
     venues = [venue for venue in SPOT_VENUES if context.book(venue) is not None and venue in context.instruments]
     if not venues:
         return None
-    symbol = context.params.symbol
     if side is Side.SELL:
-        venue = max(venues, key=lambda v: context.portfolio.balance(v, symbol.base))
+        venue = max(venues, key=lambda v: _base_on(context, v))
     else:
         venue = min(venues, key=lambda v: context.market.books[v].asks[0][0])
-    instrument = context.instruments[venue]
-    touch = context.market.books[venue].side_for(side)[0][0]
-    slack = of_bps(touch, context.params.price_collar_bps)
-    price = instrument.price_up(touch + slack) if side is Side.BUY else instrument.price_down(touch - slack)
-    quantity = floor_to(abs(delta), instrument.lot_size)
+    instrument, book = context.instruments[venue], context.market.books[venue]
+    touch = book.side_for(side)[0][0]
+    price = worst_price(side, book, instrument, context.market.mark, context.params)
+    quantity = floor_to(_unwindable(context, venue, side, max(price, touch)), instrument.lot_size)
     if instrument.problem_with(quantity, price) is not None:
         return None
     return turn.new_intent(venue, side, quantity, price, Purpose.UNWIND, execution_id=_execution_id(context), leg="u")
+
+
+def _unwindable(context: StrategyContext, venue: Venue, side: Side, price: Decimal) -> Decimal:
+    """What one order may take back: the delta, inside the budget, the size of an order, and what is there to sell."""
+    most = min(
+        abs(context.portfolio.delta), _room(context), divide(context.params.max_order_notional_quote, price)
+    )
+    return min(most, max(ZERO, _base_on(context, venue))) if side is Side.SELL else most
+
+
+def _base_on(context: StrategyContext, venue: Venue) -> Decimal:
+    return context.portfolio.balance(venue, context.params.symbol.base)
 
 
 def _execution_id(context: StrategyContext) -> str:

@@ -85,8 +85,11 @@ def delta(_intents: Intents, inputs: RiskInputs) -> Refused | None:
     """Delta, in the worst case, is below its hard limit."""
     if inputs.delta_worst is None:
         return unknown("NET", "delta in the worst case")
-    if inputs.delta_worst > inputs.params.hard_limit_base:
-        return refused("NET", inputs.delta_worst, inputs.params.hard_limit_base, "delta in the worst case")
+    perp = inputs.instruments.get(Venue.GATE_FUTURES)
+    tolerance = inputs.params.tolerance_base(perp.lot_size) if perp else ZERO
+    most = max(inputs.params.hard_limit_base, tolerance)  # what is left alone cannot be too much
+    if inputs.delta_worst > most:
+        return refused("NET", inputs.delta_worst, most, "delta in the worst case")
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from dnbot.domain.instrument import SPOT_VENUES, VENUES, Venue
-from dnbot.domain.order import OrderStatus
+from dnbot.domain.order import OrderStatus, Purpose
 from dnbot.domain.units import ZERO, divide
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.inventory import Inventory
@@ -13,6 +13,9 @@ from dnbot.strategy.risk_inputs import RiskInputs
 
 HUNDRED = Decimal(100)
 MINUTE_S = 60.0
+PNL_UNKNOWN_S = 60.0
+"""So long profit may be unknown: then nothing new is entered, and trading halts if prices are there all the same."""
+_REPAIRS = frozenset({Purpose.HEDGE, Purpose.UNWIND})
 GATE_VENUES = (Venue.GATE_SPOT, Venue.GATE_FUTURES)
 
 
@@ -96,11 +99,38 @@ def within_last_minute(context: StrategyContext, times_s: tuple[float, ...]) -> 
     return sum(context.now_s - at_s < MINUTE_S for at_s in times_s)
 
 
-def _pnl_today(context: StrategyContext) -> Decimal | None:
-    risk = context.risk
-    if risk.equity_quote is None or risk.equity_day_start is None:
+def hedged_last_minute(context: StrategyContext) -> Decimal:
+    """Base units of hedges and unwinds of the last minute, from our own orders: what traded, and what still may."""
+    repairs = (
+        order for name, order in context.orders.items()
+        if order.intent.purpose in _REPAIRS and context.now_s - context.age(name).created_s < MINUTE_S
+    )
+    return sum((order.filled if order.is_settled else order.intent.quantity for order in repairs), ZERO)
+
+
+def low_margin(context: StrategyContext) -> str | None:
+    """Why the perpetual position needs a person: free margin or distance to liquidation below its floor."""
+    ratio, distance, params = margin_ratio_pct(context), liquidation_distance_pct(context), context.params
+    if context.portfolio.perp_base == 0 or ratio is None or distance is None:
         return None
-    return risk.equity_quote - risk.equity_day_start
+    if ratio < params.margin_floor_pct:
+        return f"free margin is {ratio:.1f} % of equity; margin_floor_pct is {params.margin_floor_pct}"
+    if distance < params.liquidation_distance_min_pct:
+        least = params.liquidation_distance_min_pct
+        return f"liquidation is {distance:.1f} % away; liquidation_distance_min_pct is {least}"
+    return None
+
+
+def _equity(context: StrategyContext) -> Decimal | None:
+    """The equity last computed, while that is recent enough to judge losses by."""
+    risk = context.risk
+    recent = risk.equity_s is not None and context.now_s - risk.equity_s <= PNL_UNKNOWN_S
+    return risk.equity_quote if recent else None
+
+
+def _pnl_today(context: StrategyContext) -> Decimal | None:
+    equity, start = _equity(context), context.risk.equity_day_start
+    return None if equity is None or start is None else equity - start
 
 
 def risk_inputs(context: StrategyContext) -> RiskInputs:
@@ -132,14 +162,12 @@ def risk_inputs(context: StrategyContext) -> RiskInputs:
         margin_ratio_pct=margin_ratio_pct(context),
         liquidation_distance_pct=liquidation_distance_pct(context),
         adl_rank=position.adl_rank if position else None,
-        equity_quote=risk.equity_quote,
+        equity_quote=_equity(context),
         equity_day_start_quote=risk.equity_day_start,
         daily_pnl_quote=_pnl_today(context),
         equity_share=equity_shares(context),
         losses_in_a_row=risk.losses_in_a_row,
         round_trips_last_minute=within_last_minute(context, risk.execution_times_s),
         api_errors_last_minute=within_last_minute(context, risk.api_error_times_s),
-        hedge_quantity_last_minute=sum(
-            (quantity for at_s, quantity in risk.hedges if context.now_s - at_s < MINUTE_S), ZERO
-        ),
+        hedge_quantity_last_minute=hedged_last_minute(context),
     )

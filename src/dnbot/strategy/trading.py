@@ -2,51 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
 from dnbot.domain.instrument import VENUES, Venue
-from dnbot.domain.order import Purpose, Side
+from dnbot.domain.order import Side
 from dnbot.domain.pair import Declined, Opportunity, Pair, PairEdge
 from dnbot.strategy.asking import ask_for_read, tally_decline
 from dnbot.strategy.closing import close_execution
-from dnbot.strategy.context import Execution, Repair, StrategyContext
-from dnbot.strategy.drifting import drifted
-from dnbot.strategy.recovering import enter_recovery
+from dnbot.strategy.context import Repair, StrategyContext
+from dnbot.strategy.drifting import drifted, margin_became_low
 from dnbot.strategy.repairing import needs_hedge
 from dnbot.strategy.risk import check
 from dnbot.strategy.risk_inputs import Refused
 from dnbot.strategy.sizing import find_opportunity
 from dnbot.strategy.standing import inventory_of, risk_inputs
-from dnbot.strategy.states import TradingMode, Trigger
+from dnbot.strategy.states import StrategyState, Trigger, allows
 from dnbot.strategy.turn import Turn
+from dnbot.strategy.undo import carry_age_bps
+
+PREPARE_PATIENCE_S = 1.0
+"""So long a chosen opportunity waits for the account reads that it needs; then it is refused as stale."""
 
 
 def monitoring(turn: Turn) -> None:
-    """On each new market: watch delta and freshness, then look at the pairs, the best edge first."""
+    """On each new market: watch delta, margin and freshness, then look at the pairs, the best edge first."""
     context = turn.context
     if drifted(turn):
+        return
+    if margin_became_low(turn):
+        turn.fire(Trigger.MARGIN_LOW, turn.context.mode_why)
         return
     if not context.market_fresh:
         turn.fire(Trigger.MARKET_STALE, "a book is older than allowed")
         return
+    for found in _new_findings(turn):
+        if isinstance(found, Declined):
+            tally_decline(turn, found)
+        elif not _mode_lets(turn.context, found):
+            tally_decline(turn, _declined(found, "MODE", f"trading mode is {context.mode.name}: {context.mode_why}"))
+        else:
+            turn.change(preparing=found)
+            turn.fire(Trigger.OPPORTUNITY_FOUND, f"{found.pair_name} {found.edge_bps:.2f} bps")
+            return
+
+
+def decline_all(turn: Turn) -> None:
+    """Tell what could have been traded if the state allowed it."""
+    for found in _new_findings(turn):
+        told = _declined(found, "STATE", turn.state.name) if isinstance(found, Opportunity) else found
+        tally_decline(turn, told)
+
+
+def _new_findings(turn: Turn) -> Iterator[Opportunity | Declined]:
+    """What the newest market offers, best edge first; each market is looked at once, and each finding is counted."""
+    context = turn.context
     if not context.signal_fresh or not all(context.accounts[v].fees for v in VENUES):
         return
     turn.change(signal_fresh=False)
     by_name = {edge.pair_name: edge for edge in context.edges}
-    seen = 0
     for edge in sorted(context.edges, key=lambda e: (-e.edge_bps, e.pair_name)):
         found = _look_at(turn, edge.pair, by_name)
-        if found is None:
-            continue
-        seen += 1
-        if isinstance(found, Declined):
-            tally_decline(turn, found)
-            continue
-        _count_seen(turn, seen)
-        turn.change(preparing=found)
-        turn.fire(Trigger.OPPORTUNITY_FOUND, f"{found.pair_name} {found.edge_bps:.2f} bps")
-        return
-    _count_seen(turn, seen)
+        if found is not None:
+            counters = turn.context.counters
+            turn.change(
+                counters=msgspec.structs.replace(counters, opportunities_seen=counters.opportunities_seen + 1)
+            )
+            yield found
 
 
 def _look_at(turn: Turn, pair: Pair, edges: dict[str, PairEdge]) -> Opportunity | Declined | None:
@@ -57,6 +80,7 @@ def _look_at(turn: Turn, pair: Pair, edges: dict[str, PairEdge]) -> Opportunity 
         pair, context.market, context.fees, inventory_of(context), context.params, edges[pair.name],
         edges.get(pair.reverse.name), opportunity_id=f"o{context.epoch}-{context.events}",
         now_s=context.now_s, now_ns=context.now_ns,
+        carry_age_bps=carry_age_bps(context.portfolio.carry_lots, context.params, context.now_ns),
     )
 
 
@@ -69,33 +93,19 @@ def _already_taken(context: StrategyContext, pair: Pair) -> bool:
     return False
 
 
-def _count_seen(turn: Turn, seen: int) -> None:
-    if seen:
-        counters = turn.context.counters
-        turn.change(
-            counters=msgspec.structs.replace(counters, opportunities_seen=counters.opportunities_seen + seen)
-        )
-
-
 def preparing(turn: Turn) -> None:
     """Recompute on the newest books, demand fresh accounts, pass every risk check, then commit both legs."""
     context = turn.context
+    chosen = context.preparing
     if context.execution is not None:
         return  # the commit is on its way; its answer decides
-    chosen = context.preparing
-    if context.mode is TradingMode.HALTED or (chosen is not None and not _mode_lets(turn, chosen)):
-        turn.change(preparing=None)
-        turn.fire(Trigger.MODE_CHANGED, context.mode.name)
-        return
-    if drifted(turn):
+    assert chosen is not None  # OPPORTUNITY_FOUND brought it, and every way out takes it away
+    if _overtaken(turn, chosen):
         turn.change(preparing=None)
         return
-    if not context.market_fresh:
-        turn.change(preparing=None)
-        turn.fire(Trigger.MARKET_STALE, "a book is older than allowed")
-        return
-    if chosen is None or not _accounts_fresh(turn, chosen.pair):
-        _refuse(turn, chosen, "BALANCE_STALE", "balances are older than allowed; a read is under way")
+    if not _accounts_fresh(turn, chosen.pair):
+        if context.now_s - context.state_since_s > PREPARE_PATIENCE_S:
+            _refuse(turn, chosen, "BALANCE_STALE", "balances are older than allowed, and a read did not come in time")
         return
     again = _look_at(turn, chosen.pair, {edge.pair_name: edge for edge in context.edges})
     if not isinstance(again, Opportunity):
@@ -105,8 +115,23 @@ def preparing(turn: Turn) -> None:
     _commit(turn, again)
 
 
-def _mode_lets(turn: Turn, chosen: Opportunity) -> bool:
-    return turn.context.mode is TradingMode.ACTIVE or chosen.purpose is Purpose.EXIT
+def _overtaken(turn: Turn, chosen: Opportunity) -> bool:
+    """Whether something more important happened while the opportunity waited; then that edge is taken."""
+    if not _mode_lets(turn.context, chosen):
+        turn.fire(Trigger.MODE_CHANGED, turn.context.mode.name)
+    elif drifted(turn):
+        pass
+    elif margin_became_low(turn):
+        turn.fire(Trigger.MARGIN_LOW, turn.context.mode_why)
+    elif not turn.context.market_fresh:
+        turn.fire(Trigger.MARKET_STALE, "a book is older than allowed")
+    else:
+        return False
+    return True
+
+
+def _mode_lets(context: StrategyContext, chosen: Opportunity) -> bool:
+    return allows(StrategyState.PREPARING_ARBITRAGE, context.mode, chosen.purpose)
 
 
 def _accounts_fresh(turn: Turn, pair: Pair) -> bool:
@@ -140,28 +165,24 @@ def _commit(turn: Turn, chosen: Opportunity) -> None:
     turn.execute("pair", execution_id, (buy, sell), chosen, trigger_s)
 
 
-def _refuse(turn: Turn, chosen: Opportunity | None, code: str, text: str) -> None:
-    if chosen is not None:
-        tally_decline(
-            turn,
-            Declined(
-                pair_name=chosen.pair_name, reason=code, text=text, edge_bps=float(chosen.edge_bps),
-                estimate=chosen.estimate,
-            ),
-        )
+def _refuse(turn: Turn, chosen: Opportunity, code: str, text: str) -> None:
+    tally_decline(turn, _declined(chosen, code, text))
     turn.change(preparing=None)
     turn.fire(Trigger.REFUSED, f"{code}: {text}")
+
+
+def _declined(found: Opportunity, code: str, text: str) -> Declined:
+    return Declined(
+        pair_name=found.pair_name, reason=code, text=text, edge_bps=float(found.edge_bps), estimate=found.estimate
+    )
 
 
 def executing(turn: Turn) -> None:
     """Wait until both legs are settled; then book the outcome or repair what is left."""
     context = turn.context
     execution = context.execution
-    if execution is None:
-        turn.fire(Trigger.LEGS_DONE, "nothing was sent")
-        return
+    assert execution is not None  # COMMITTED brought it, and every way out takes it away or repairs it
     if any(order.intent.execution_id == execution.execution_id for order in context.unsettled):
-        _watch_deadline(turn, execution)
         return
     if needs_hedge(turn):
         turn.change(repair=Repair(since_s=context.now_s, execution_id=execution.execution_id))
@@ -169,11 +190,3 @@ def executing(turn: Turn) -> None:
         return
     close_execution(turn)
     turn.fire(Trigger.LEGS_DONE, execution.execution_id)
-
-
-def _watch_deadline(turn: Turn, execution: Execution) -> None:
-    params = turn.context.params
-    waited_ms = (turn.context.now_s - execution.started_s) * 1000
-    if waited_ms > params.execution_deadline_ms + params.order_expiry_ms + params.resolve_deadline_ms:
-        turn.alert("critical", "execution", f"{execution.execution_id} is still unresolved")
-        enter_recovery(turn, "an execution stayed unresolved past its deadline")

@@ -21,7 +21,7 @@ from dnbot.domain.messages import (
 from dnbot.domain.order import Order, OrderIntent, Purpose, Side, client_order_id
 from dnbot.domain.pair import Opportunity
 from dnbot.domain.units import Price, Quantity
-from dnbot.strategy.context import Execution, StrategyContext, VenueAccount
+from dnbot.strategy.context import Execution, OrderAge, StrategyContext, VenueAccount
 from dnbot.strategy.states import StrategyState, TradingMode, Trigger, target
 
 ALERT_QUIET_S = 60.0
@@ -90,7 +90,10 @@ class Turn:
     def put_order(self, order: Order) -> None:
         """Store an order as it is now, and record it."""
         intent = order.intent
-        self.change(orders={**self.context.orders, intent.client_order_id: order})
+        name, now_s = intent.client_order_id, self.context.now_s
+        known = self.context.ages.get(name)
+        age = OrderAge(known.created_s if known else now_s, now_s)
+        self.change(orders={**self.context.orders, name: order}, ages={**self.context.ages, name: age})
         if order.venue_order_id:
             key = f"{intent.venue.value}:{order.venue_order_id}"
             if key not in self.context.venue_order_ids:

@@ -80,7 +80,7 @@ def view_of(context: StrategyContext) -> View:
         exit_code=context.exit_code,
         delta_base=portfolio.delta,
         tolerance_base=context.tolerance,
-        hard_limit_base=context.params.hard_limit_base,
+        hard_limit_base=context.hard_limit,
         delta_worst_base=counters.delta_worst,
         naked_ms=round((context.now_s - naked.since_s) * 1000) if naked.since_s is not None else 0,
         naked_worst_ms=naked.worst_definite_ms,

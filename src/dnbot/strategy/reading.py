@@ -1,0 +1,149 @@
+"""A complete read of one account: book what the stream missed, then compare, to the last digit.
+
+A figure that differs is believed when two undisturbed reads agree on it; one that is ours from before our newest trades
+is late, not different; and a position older than our newest fill is no answer at all.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from dnbot.domain.instrument import Venue
+from dnbot.domain.messages import AccountRead, BalancesSampled, CancelAll, PortfolioSaved
+from dnbot.domain.order import is_ours
+from dnbot.domain.position import EntryKind, LedgerEntry
+from dnbot.domain.units import ZERO
+from dnbot.strategy.context import VenueAccount
+from dnbot.strategy.folding import LATE_S, before_key, find_order, fold_fill, fold_report, fold_row, post_entries
+from dnbot.strategy.reconcile import Finding, FindingKind, adjustments, opened, openings, reconcile, with_position
+from dnbot.strategy.turn import Turn
+
+DIFFERENCE_CONFIRM_S = 1.0
+"""A difference must stand in two undisturbed reads at least this far apart before it is believed."""
+
+
+def fold_read(turn: Turn, read: AccountRead) -> None:
+    """A complete read: book what the stream missed, then compare, to the last digit."""
+    account = turn.context.accounts[read.venue]
+    if account.opened:
+        for fill in read.fills:
+            fold_fill(turn, fill)
+        for row in read.rows:
+            fold_row(turn, row)
+    else:
+        _open(turn, read)
+    for report in read.open_orders:
+        fold_report(turn, report)
+    turn.change_account(
+        read.venue,
+        balances={balance.asset: balance for balance in read.balances},
+        balances_s=read.began_s,
+        position=read.position or account.position,
+        read_s=read.began_s,
+        clock_offset_ms=read.clock_offset_ms,
+        asked_s=0.0,
+        opened=True,
+    )
+    _compare(turn, read)
+    turn.records.append(PortfolioSaved(turn.context.portfolio, turn.context.now_ns))
+
+
+def _open(turn: Turn, read: AccountRead) -> None:
+    """The first read of a venue ever: its figures open the ledger; what came before them is not ours to book."""
+    before = [before_key(fill) for fill in read.fills] + [f"{row.venue.value}:row:{row.row_id}" for row in read.rows]
+    for key in before:
+        turn.change(seen=turn.context.seen.with_id(key))
+    newest = max((fill.traded_at_ns // 1_000_000 for fill in read.fills), default=0)
+    newest_row = max((row.at_ns // 1_000_000 for row in read.rows), default=0)
+    turn.change_account(read.venue, fill_ms=newest, row_ms=newest_row)
+    post_entries(turn, openings(read, at_ns=turn.context.now_ns) + _markers(turn, read.venue, before))
+    turn.change(portfolio=opened(turn.context.portfolio, read, turn.context.reference_price, turn.context.now_ns))
+
+
+def _markers(turn: Turn, venue: Venue, keys: list[str]) -> tuple[LedgerEntry, ...]:
+    """Entries of nothing, so that the next incarnation too knows what the opening already contains."""
+    asset, now_ns = turn.context.params.symbol.quote, turn.context.now_ns
+    return tuple(
+        LedgerEntry(
+            entry_id=key, venue=venue, asset=asset, amount=ZERO, kind=EntryKind.OPENING, at_ns=now_ns,
+            note="before the opening",
+        )
+        for key in keys
+    )
+
+
+def undisturbed(turn: Turn, read: AccountRead) -> bool:
+    """Whether no order of ours can have changed the account while it was read."""
+    account = turn.context.accounts[read.venue]
+    busy = any(order.intent.venue is read.venue for order in turn.context.unsettled)
+    return not busy and account.order_s < read.began_s
+
+
+def _compare(turn: Turn, read: AccountRead) -> None:
+    context = turn.context
+    own_open = sum(
+        is_ours(report.client_order_id)
+        or find_order(turn, read.venue, report.client_order_id, report.venue_order_id) is not None
+        for report in read.open_orders
+    )
+    turn.change_account(read.venue, own_open=own_open)
+    if not undisturbed(turn, read):
+        return
+    lot = context.perp_lot or ZERO
+    findings = reconcile(context.portfolio, context.orders, _answered(turn, read), perp_lot=lot)
+    if any(finding.kind is FindingKind.ORDER_UNKNOWN for finding in findings):
+        turn.commands.append(CancelAll(read.venue))
+    for finding in findings:
+        if finding.kind is FindingKind.FOREIGN_ORDER:
+            turn.alert("info", f"foreign_order:{read.venue.value}", finding.text)
+    _judge_differences(turn, read, tuple(f for f in findings if f.is_difference and not _is_late(turn, f)))
+    for balance in read.balances:
+        ledger = context.portfolio.balance(read.venue, balance.asset)
+        turn.records.append(BalancesSampled(read.venue, balance.asset, balance.total, ledger, context.now_ns))
+
+
+def _answered(turn: Turn, read: AccountRead) -> AccountRead:
+    """The read without a position that says nothing: one older than our newest fill, or no row where we have traded.
+
+    Rows carry whole seconds.
+    """
+    fill_ms = turn.context.accounts[read.venue].fill_ms
+    if read.position is not None and read.position.at_ms // 1000 < fill_ms // 1000:
+        return msgspec.structs.replace(read, position=None)
+    return read
+
+
+def _is_late(turn: Turn, finding: Finding) -> bool:
+    """Whether the venue's figure is ours from before our newest fills and rows: late, not different."""
+    moves = [m for m in turn.context.accounts[finding.venue].recent if m.asset == finding.asset]
+    missing = ZERO
+    for move in reversed(moves):
+        if turn.context.now_s - move.at_s >= LATE_S:
+            break
+        missing += move.amount
+        if finding.ours - finding.theirs == missing:
+            return True
+    return False
+
+
+def _judge_differences(turn: Turn, read: AccountRead, findings: tuple[Finding, ...]) -> None:
+    account: VenueAccount = turn.context.accounts[read.venue]
+    found: dict[str, Decimal] = {finding.asset: finding.theirs - finding.ours for finding in findings}
+    if not found:
+        turn.change_account(read.venue, differences={}, differences_s=0.0)
+        return
+    if found != account.differences:
+        turn.change_account(read.venue, differences=found, differences_s=read.began_s)
+        return
+    if read.began_s - account.differences_s < DIFFERENCE_CONFIRM_S:
+        return
+    for finding in findings:
+        turn.alert("critical", f"adjusted:{read.venue.value}:{finding.asset}", f"unexplained: {finding.text}")
+    post_entries(turn, adjustments(findings, at_ns=turn.context.now_ns))
+    context = turn.context
+    turn.change(
+        portfolio=with_position(context.portfolio, findings, context.reference_price, at_ns=context.now_ns)
+    )
+    turn.change_account(read.venue, differences={}, differences_s=0.0)
