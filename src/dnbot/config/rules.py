@@ -20,6 +20,7 @@ from dnbot.strategy.costs import losing_thresholds
 
 MODES = ("sim", "paper", "live")
 MARKETS = ("lively", "calibrated")
+ORDER_PATHS = ("rest", "websocket")
 SETTLE = "USDT"  # the perpetual is margined and settled in it
 BPS_LEAST = Decimal("0.05")  # below it a threshold is noise; a fraction or a percentage written by mistake is
 BPS_MOST = Decimal(5_000)
@@ -95,6 +96,8 @@ def _choices(settings: Settings) -> Iterator[Found]:
         found = getattr(settings.strategy, name)
         if found not in allowed:
             yield f"strategy.{name}", found, " | ".join(allowed)
+    if settings.gate.order_path not in ORDER_PATHS:
+        yield "gate.order_path", settings.gate.order_path, " | ".join(ORDER_PATHS)
 
 
 # --- units ------------------------------------------------------------------------------------------------------------

@@ -21,6 +21,8 @@ class GateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     ws_futures_url: str = GATE_WS_FUTURES
     key: str = "GATE_API_KEY"
     secret: str = "GATE_API_SECRET"  # noqa: S105 (the name of a variable)
+    order_path: str = "rest"
+    """Creates leave by `rest`, or by the `websocket` API once it has proven that it refuses an expired order."""
     ca_file: str = ""
     """An extra certificate authority; only for loopback."""
 
