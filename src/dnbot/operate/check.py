@@ -16,6 +16,7 @@ from dnbot.domain.units import of_bps, plain
 from dnbot.operate.fakes_process import fakes_process, read_address
 from dnbot.operate.places import Surroundings, of_fakes, of_live
 from dnbot.operate.venue_reads import VenueFacts, read_venues
+from dnbot.ports.clock import SystemClock
 from dnbot.ports.credentials import SecretRegistry
 from dnbot.strategy.costs import BreakEven, break_even_table
 from dnbot.strategy.fitting import order_problem, size_problem, spot_mid, tolerance_problem
@@ -33,7 +34,7 @@ async def check_report(settings: Settings) -> str:
         OperatingError: a venue could not be asked.
     """
     async with _surroundings(settings) as (around, where):
-        facts = await read_venues(around, settings.strategy.symbol)
+        facts = await read_venues(around, settings.strategy.symbol, SystemClock())
     _refuse(settings.strategy, facts)
     return "\n".join(_report(settings, where, facts))
 

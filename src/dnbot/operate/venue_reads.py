@@ -12,7 +12,7 @@ from dnbot.domain.errors import InvariantBroken, VenueUnreachable
 from dnbot.domain.instrument import VENUES, FeeSchedule, Instrument, Symbol, Venue
 from dnbot.domain.units import divide
 from dnbot.operate.places import Surroundings
-from dnbot.ports.clock import SystemClock, VenueClock
+from dnbot.ports.clock import Clock, VenueClock
 from dnbot.ports.http import HttpClient
 from dnbot.ports.limiter import RateLimiter
 from dnbot.tasks.link import READ_DEADLINE_S, Line
@@ -20,7 +20,7 @@ from dnbot.venues.factory import private_codec, public_codec
 from dnbot.venues.wire import PrivateCodec, PublicCodec, Reply, Request, RequestClass
 
 CLOCK_SAMPLES = 3
-RATE_PER_S, BURST = 5.0, 50  # a third of the tightest read budget of the three: a bot may be running beside us
+RATE_PER_S, BURST = 10.0, 100  # half of the tightest read budget of the three: a bot may be running beside us
 
 
 @attrs.frozen
@@ -56,21 +56,21 @@ def only_get(request: Request) -> Request:
     return request
 
 
-async def read_venues(around: Surroundings, symbol: Symbol) -> dict[Venue, VenueFacts]:
+async def read_venues(around: Surroundings, symbol: Symbol, clock: Clock) -> dict[Venue, VenueFacts]:
     """Everything that a check needs to know, venue after venue.
 
     Raises:
         VenueUnreachable, VenueRefused, VenueThrottled, FrameUnreadable: a venue did not tell.
     """
-    clock = VenueClock(SystemClock())
+    venue_clock = VenueClock(clock)
     found: dict[Venue, VenueFacts] = {}
     for venue in VENUES:
         async with AsyncExitStack() as stack:
-            client = HttpClient(around.opener, around.places[venue].rest, clock=clock.clock, venue=venue.value)
+            client = HttpClient(around.opener, around.places[venue].rest, clock=clock, venue=venue.value)
             stack.push_async_callback(client.aclose)
             classes = (RequestClass.PUBLIC, RequestClass.READ)
             budget = RateLimiter(RATE_PER_S, BURST)
-            line = Line(venue, dict.fromkeys(classes, client), dict.fromkeys(classes, budget), clock)
+            line = Line(venue, dict.fromkeys(classes, client), dict.fromkeys(classes, budget), venue_clock)
             found[venue] = await _read(Reader(line), around, venue, symbol)
     return found
 

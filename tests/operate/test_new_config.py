@@ -1,0 +1,103 @@
+"""A file with every key, each with its unit and meaning; and the page that says the same."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from dnbot.config import SECTIONS, load_settings, parse_settings
+from dnbot.domain.errors import ConfigError
+from dnbot.operate.new_config import EXAMPLES, complete_config, configuration_page, new_config
+from dnbot.operate.setting_words import NOT_IN_EFFECT, SECTION_WORDS, WORDS
+from dnbot.resources import config_dir
+from dnbot.strategy.parameters import StrategyParameters
+
+ROOT = Path(__file__).resolve().parents[2]
+SRC = ROOT / "src" / "dnbot"
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_key_is_explained(section: str) -> None:
+    """Each key of each section has its unit and one line, and no line explains a key that does not exist."""
+    keys = set(SECTIONS[section].__struct_fields__) - set(SECTIONS)
+    assert set(WORDS[section]) == keys
+    assert SECTION_WORDS[section]
+    assert [name for name, words in WORDS[section].items() if not (words.unit and words.text.endswith("."))] == []
+
+
+@pytest.mark.parametrize("mode", EXAMPLES)
+def test_a_new_config_is_valid_and_complete(mode: str) -> None:
+    """What is written passes validation, means the same as the shipped example, and names every strategy parameter."""
+    text = new_config(mode)
+    assert parse_settings("new", text) == load_settings(config_dir() / EXAMPLES[mode])
+    assert parse_settings("new", text).mode == mode
+    lines = re.findall(r"^(?:# )?([a-z_]+) = ", text, re.MULTILINE)
+    missing = [key for key in StrategyParameters.__struct_fields__ if lines.count(key) != 1]
+    assert missing == []
+    assert max(map(len, text.splitlines())) <= 120
+
+
+@pytest.mark.parametrize("mode", EXAMPLES)
+def test_a_default_may_be_uncommented(mode: str) -> None:
+    """Taking the # from every key that has a value changes nothing: what is shown as the default is the default."""
+    text = new_config(mode)
+    lines = [re.sub(r'^# ([a-z_]+ = (?!"\.\.\."))', r"\1", line) for line in text.splitlines()]
+    assert parse_settings("new", "\n".join(lines)) == parse_settings("new", text)
+
+
+def test_a_key_that_is_not_set_cannot_be_uncommented_by_mistake() -> None:
+    """The dots of an unset key are no number."""
+    text = new_config("live").replace("# delta_tolerance_base", "delta_tolerance_base")
+    with pytest.raises(ConfigError, match=r"delta_tolerance_base: found '\.\.\.'"):
+        parse_settings("new", text)
+
+
+def test_the_live_example_is_what_new_config_writes() -> None:
+    """One form: the shipped example is made by the command."""
+    path = config_dir() / EXAMPLES["live"]
+    assert path.read_text(encoding="utf-8") == complete_config(load_settings(path))
+
+
+def test_the_page_of_the_configuration_is_true() -> None:
+    """docs/configuration.md is what the code says."""
+    assert (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8") == configuration_page()
+
+
+def attributes(tree: ast.AST) -> set[str]:
+    """Names of all attributes that are read below a node."""
+    return {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+
+
+def functions(tree: ast.AST) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """All functions below a node."""
+    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def test_a_key_without_effect_says_so() -> None:
+    """Each parameter is read by something that runs, or its line says that it is not in effect yet; never both.
+
+    Read is: by its name, or by a property or method of the parameters; outside validation and settings, and outside
+    functions that nothing names.
+    """
+    names = set(StrategyParameters.__struct_fields__)
+    declared = ast.parse((SRC / "strategy" / "parameters.py").read_text(encoding="utf-8"))
+    through = {function.name: attributes(function) & names for function in functions(declared)}
+    apart = ("strategy/parameters.py", "strategy/fitting.py", "config/", "fakes/", "operate/setting_words.py")
+    files = [path for path in SRC.rglob("*.py") if not path.relative_to(SRC).as_posix().startswith(apart)]
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in files]
+    named = {n.id for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    named |= {name for tree in trees for name in attributes(tree)}
+    idle = [f for tree in trees for f in functions(tree) if f.name not in named and not f.decorator_list]
+    read: Counter[str] = Counter()
+    for sign, places in ((1, trees), (-1, idle)):
+        for place in places:
+            for node in ast.walk(place):
+                if isinstance(node, ast.Attribute):
+                    read.update(dict.fromkeys({node.attr} | through.get(node.attr, set()), sign))
+    without = {name for name in names if read[name] <= 0}
+    said = {name for name, words in WORDS["strategy"].items() if words.text.startswith(NOT_IN_EFFECT)}
+    assert said == without
