@@ -44,7 +44,8 @@ class Trial:
     """One incarnation of the bot on a stage."""
 
     stage: Stage
-    store: MemoryStore
+    store: Ledger
+    wire: Wire
     bot: Bot
     codes: list[int] = attrs.field(factory=list)
     errors: list[BaseException] = attrs.field(factory=list)
@@ -68,12 +69,14 @@ class Trial:
         finally:
             self.ended.set()
 
-    async def until(self, holds: Callable[[], bool], what: str, s_max: float = 30.0) -> None:
-        """Wait until something holds, looking a hundred times a second of virtual time."""
+    async def until(
+        self, holds: Callable[[], bool], what: str, s_max: float = 30.0, *, poll_s: float = 0.01
+    ) -> None:
+        """Wait until something holds, looking every `poll_s` of virtual time."""
         with trio.move_on_after(s_max):
             while not holds():
                 assert not self.ended.is_set() or holds(), f"the bot ended before {what}: {self.errors}"
-                await trio.sleep(0.01)
+                await trio.sleep(poll_s)
         assert holds(), f"not within {s_max} s: {what}; state {self.state.name}; {self.last_lines()}"
 
     async def until_trades(self, more: int = 2, s_max: float = 40.0) -> None:
@@ -94,13 +97,15 @@ class Trial:
         assert not self.errors, self.errors
         return self.codes[0]
 
-    async def crash(self) -> None:
-        """End as a power cut does: no byte and no row leaves any more, and only then everything is cancelled."""
+    def crash(self) -> None:
+        """End as a power cut does: no byte and no row leaves any more, and only then everything is cancelled.
+
+        What is left of the process goes on dying beside its successor, and can do nothing.
+        """
+        self.wire.revoked = True
+        self.store.revoked = True
         self.stage.network.cut("*")
-        self.bot.parts.opener.revoked = True  # type: ignore[attr-defined]  # see `Wire`
-        self.bot.parts.store.revoked = True  # type: ignore[attr-defined]  # see `Ledger`
         self.scope.cancel()
-        await self.ended.wait()
 
     async def verdict(self) -> dict[str, Any]:
         """The ledger against the venues' audit."""
@@ -205,8 +210,9 @@ class Lab:
         """A bot that runs on this stage; whatever is left of it at the end of the block is cancelled."""
         kept = Ledger() if store is None else Ledger(database=store.database)
         wanted = msgspec.structs.replace(self.params, **params)
-        bot = await stage.bot(wanted, kept)
-        trial = Trial(stage, kept, bot)
+        wire = Wire(stage.network.open_stream)
+        bot = await stage.bot(wanted, kept, opener=wire)
+        trial = Trial(stage, kept, wire, bot)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(trial.run, name="bot")
             yield trial

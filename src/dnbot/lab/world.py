@@ -7,7 +7,7 @@ supervision are the real ones.
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ import trio
 
 from dnbot.bot import Bot, BotParts, Place, build_bot
 from dnbot.domain.instrument import Venue
+from dnbot.domain.messages import Record
 from dnbot.fakes.clock import FakeClock
 from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.network import MemoryNetwork
@@ -25,7 +26,7 @@ from dnbot.ports.clock import VirtualClock
 from dnbot.ports.credentials import Credentials, Secret
 from dnbot.ports.log import EventLog
 from dnbot.ports.log_sinks import MemorySink
-from dnbot.ports.net import Endpoint
+from dnbot.ports.net import Endpoint, StreamOpener
 from dnbot.ports.signer import CredentialSigner
 from dnbot.ports.store import Store
 from dnbot.strategy.context import StrategyContext
@@ -44,8 +45,15 @@ class Stage:
     lines: MemorySink
     clock: VirtualClock
 
-    async def bot(self, params: StrategyParameters, store: Store) -> Bot:
-        """A new incarnation on this world, not yet running."""
+    async def bot(
+        self,
+        params: StrategyParameters,
+        store: Store,
+        *,
+        opener: StreamOpener | None = None,
+        witness: Callable[[Record], None] | None = None,
+    ) -> Bot:
+        """A new incarnation on this world, not yet running. `opener` replaces the network's own."""
         account = self.world.config.accounts[0]
         signer = CredentialSigner(Credentials(Secret(account.key), Secret(account.secret), account.uid))
         gate = Place(Endpoint(GATE_HOST, PORT), f"wss://{GATE_HOST}:{PORT}")
@@ -55,11 +63,12 @@ class Stage:
                 params=params,
                 places={Venue.GATE_SPOT: gate, Venue.GATE_FUTURES: gate, Venue.MEXC_SPOT: mexc},
                 signers=dict.fromkeys(Venue, signer),
-                opener=self.network.open_stream,
+                opener=opener or self.network.open_stream,
                 clock=self.clock,
                 store=store,
                 log=self.log,
                 publish=_nobody_watches,
+                witness=witness or _nobody_listens,
                 version="simulated",
                 settings="{}",
             )
@@ -72,6 +81,21 @@ class Stage:
 
 def _nobody_watches(_context: StrategyContext) -> None:
     """A view that nobody looks at."""
+
+
+def _nobody_listens(_record: Record) -> None:
+    """Records that only the journal takes."""
+
+
+def deterministic(seed: int) -> None:
+    """From now on the order in which trio runs ready tasks follows from `seed` alone; call it before `trio.run`.
+
+    Both settings are needed: without the flag trio turns batches around by a coin that the seed does not decide, and
+    without the seed each process has its own. They are trio's private ones, and nothing else in this package touches
+    them; `tests/bot/test_determinism.py` runs one seed twice.
+    """
+    trio._core._run._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[misc]  # trio declares it Final
+    trio._core._run._r.seed(seed)
 
 
 @asynccontextmanager
