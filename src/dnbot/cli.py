@@ -273,6 +273,24 @@ def _tell(config: Path | None, request: Any) -> None:
 
 
 @commands.command()
+@_CONFIG
+@click.option("--since", default="24h", show_default=True, help="A stretch of time up to now: 30m, 24h, 7d, or all.")
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write one self-contained page.")
+@click.option("--csv", type=click.Path(path_type=Path, file_okay=False), help="Write a CSV file per table here.")
+@click.option("--json", "as_json", type=click.Path(path_type=Path, dir_okay=False), help="Write every figure, exact.")
+def report(config: Path | None, since: str, html: Path | None, csv: Path | None, as_json: Path | None) -> None:
+    """Tell what was traded and earned, from the database; a bot may be running meanwhile."""
+    from dnbot.operate.report import ReportOptions, parse_since, report_on
+
+    try:
+        length = parse_since(since)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--since") from None
+    options = ReportOptions(since=length, html=html, csv=csv, json=as_json)
+    click.echo(trio.run(report_on, _settings(config), options))
+
+
+@commands.command()
 def version() -> None:
     """Print the version."""
     click.echo(f"dnbot {__version__}")

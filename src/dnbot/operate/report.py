@@ -1,0 +1,169 @@
+"""`dnbot report`: reach the database (start it, or join the running one), read one period, write what was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import attrs
+import msgspec
+
+from dnbot.config import Settings
+from dnbot.domain.errors import ConfigError, StoreUnreachable
+from dnbot.domain.units import plain
+from dnbot.operate.report_csv import write_csv
+from dnbot.operate.report_data import BEGINNING, Report
+from dnbot.operate.report_executions import total_of
+from dnbot.operate.report_html import html_of
+from dnbot.operate.report_read import read_report
+from dnbot.operate.report_text import text_of
+from dnbot.operate.run import database_dsn, state_dir
+from dnbot.ports.clock import SystemClock
+from dnbot.ports.embedded_postgres import DATABASE, SOCKET_NAME, USER
+from dnbot.ports.log import EventLog
+from dnbot.ports.postgres import PostgresStore, open_postgres_store
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+@attrs.frozen
+class ReportOptions:
+    """What the command line asks for."""
+
+    since: timedelta | None = timedelta(hours=24)
+    """None: from the beginning of the book."""
+    html: Path | None = None
+    csv: Path | None = None
+    json: Path | None = None
+
+
+def parse_since(text: str) -> timedelta | None:
+    """Read `90s`, `30m`, `24h`, `7d` or `all`; raises ValueError for anything else."""
+    if text == "all":
+        return None
+    digits, unit = text[:-1], text[-1:]
+    if unit not in _UNITS or not digits.isascii() or not digits.isdecimal() or not 0 < int(digits) < 10**7:
+        raise ValueError(f"{text!r} is not a stretch of time such as 90s, 30m, 24h, 7d, or all")
+    return timedelta(seconds=int(digits) * _UNITS[unit])
+
+
+async def report_on(settings: Settings, options: ReportOptions) -> str:
+    """Write the files that were asked for, and return the text for the terminal.
+
+    Raises:
+        ConfigError: there is no database yet, or its schema is not this version's.
+        StoreUnreachable: it cannot be reached; the sentence says what to do.
+    """
+    if options.csv is not None:
+        _made(options.csv)
+    async with _store(settings) as store:
+        now_ns = SystemClock().now_ns()
+        until = BEGINNING + timedelta(microseconds=now_ns // 1000)
+        since = until - options.since if options.since is not None else BEGINNING
+        symbol = settings.strategy.symbol
+        report = await read_report(store.read, symbol, since=since, until=until)
+        written = await write_csv(options.csv, store.read, report) if options.csv is not None else []
+    if options.json is not None:
+        written.append(_write(options.json, msgspec.json.format(json_of(report), indent=2).decode() + "\n"))
+    if options.html is not None:
+        written.append(_write(options.html, html_of(report)))
+    return "\n".join([text_of(report), *(f"written: {path}" for path in written)]).rstrip("\n")
+
+
+def _made(folder: Path) -> None:
+    """Raises ConfigError where no folder can be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(str(folder), "folder", error.strerror, "a folder that can be made or written") from None
+
+
+def _write(path: Path, text: str) -> Path:
+    _made(path.parent)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+# --- the database -----------------------------------------------------------------------------------------------------
+@asynccontextmanager
+async def _store(settings: Settings) -> AsyncIterator[PostgresStore]:
+    """The configured database; of an embedded one the running server, else our own for the length of the report."""
+    log = EventLog(SystemClock(), [])
+    home = state_dir(settings)
+    if settings.database.dsn_env:
+        async with database_dsn(settings, home, log) as dsn, open_postgres_store(dsn, log=log) as store:
+            yield store
+        return
+    folder = home / "postgres"
+    if not (folder / "postgres" / "PG_VERSION").exists():
+        raise ConfigError(
+            str(home), "database", "none", "a state folder in which `dnbot run` has been (set DNBOT_HOME or --config)"
+        )
+    running = await _running(folder, log)
+    if running is not None:
+        async with open_postgres_store(running, log=log) as store:
+            yield store
+        return
+    try:
+        async with database_dsn(settings, home, log) as dsn, open_postgres_store(dsn, log=log) as store:
+            yield store
+    except ConfigError as error:
+        if error.key != "state folder":
+            raise
+        raise StoreUnreachable(
+            f"the database in {folder} is in use by another process, whose socket cannot be reached from here; "
+            "run the report as the user that runs the bot, or stop the bot first"
+        ) from None
+
+
+async def _running(folder: Path, log: EventLog) -> str | None:
+    """The address of a server that runs on this state folder and answers; nothing is ever written there."""
+    try:
+        host = Path((folder / "postgres.socket").read_text())
+        exists = (host / SOCKET_NAME).exists()
+    except OSError:
+        return None
+    if not exists:
+        return None
+    dsn = f"postgresql://{USER}@/{DATABASE}?host={quote(str(host), safe='')}"
+    try:
+        async with open_postgres_store(dsn, log=log) as store:
+            await store.read("select 1")
+    except StoreUnreachable:
+        return None
+    return dsn
+
+
+# --- JSON -------------------------------------------------------------------------------------------------------------
+def json_of(report: Report) -> bytes:
+    """Everything in a report, money as strings with every digit, times in UTC."""
+    found = _builtins(report)
+    found["profit"]["realised_quote"] = plain(report.profit.realised_quote)
+    for pair, total in zip(found["pairs"], report.pairs, strict=True):
+        pair["against_estimate_quote"] = _builtins(total.against_estimate_quote)
+    found["executions_total"] = {
+        name: _builtins(getattr(total_of(report.pairs), name))
+        for name in ("count", "traded_base", "gross_quote", "fees_quote", "net_quote")
+    }
+    return msgspec.json.encode(found)
+
+
+def _builtins(value: Any) -> Any:
+    match value:
+        case Decimal():
+            return plain(value)
+        case msgspec.Struct():
+            return {name: _builtins(getattr(value, name)) for name in value.__struct_fields__}
+        case dict():
+            return {name: _builtins(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return [_builtins(inner) for inner in value]
+        case datetime():
+            return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        case _:
+            return value
