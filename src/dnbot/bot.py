@@ -39,12 +39,14 @@ from dnbot.tasks.feed import Feed
 from dnbot.tasks.gatekeeper import Gatekeeper
 from dnbot.tasks.journal import Journal, unknown_order
 from dnbot.tasks.link import Line
+from dnbot.tasks.order_probe import Prober
+from dnbot.tasks.order_socket import OrderSocket
 from dnbot.tasks.resolver import Resolver
 from dnbot.tasks.session import Session
 from dnbot.tasks.strategist import Strategist
 from dnbot.tasks.supervisor import Supervisor
 from dnbot.venues.factory import private_codec, public_codec
-from dnbot.venues.wire import RequestClass, Signer
+from dnbot.venues.wire import Capability, PrivateCodec, RequestClass, Signer
 
 FAREWELL_S = 8.0
 PROBE_SHARE = 20
@@ -92,6 +94,8 @@ class BotParts:
     witness: Callable[[Record], None] = _no_witness
     spill: Spill = attrs.field(factory=lambda: open_spill(MemoryMedium()))
     """Where ways out are committed while the database is away. The default is forgotten with the process."""
+    order_path: str = "rest"
+    """`websocket`: creates leave over an order socket at venues that have one, once it is proven there."""
 
 
 @attrs.define
@@ -148,6 +152,7 @@ class Bot:
                 self._together,
                 {f"session:{v.value}": session.run for v, session in self.sessions.items()}
                 | {f"desk:{v.value}": desk.run for v, desk in self.desks.items()}
+                | {f"order-socket:{v.value}": d.socket.run for v, d in self.desks.items() if d.socket is not None}
                 | {"execution": self.executor.run, "commits": self.committer.run},
             ),
             "analytics": partial(self._together, {"analyst": self.analyst.run}),
@@ -189,10 +194,11 @@ async def build_bot(parts: BotParts) -> Bot:
         ConfigError: the spill file is another symbol's.
     """
     symbol = parts.params.symbol
-    stored = await parts.store.load(symbol)
+    # First the fence, then the reading: after it no earlier incarnation can add anything.
     epoch = await parts.store.begin_run(
         symbol, version=parts.version, settings=parts.settings, started_at_ns=parts.clock.now_ns()
     )
+    stored = await parts.store.load(symbol)
     if parts.spill.pending or parts.spill.damaged:
         await _load_spilled(parts)
         stored = await parts.store.load(symbol)
@@ -309,7 +315,8 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
             codec, line, channels.inbox.send, clock, log, params.match_lag_ms, params.resolve_deadline_ms / 1000
         )
         desks[venue] = Desk(
-            codec, line, channels.orders[venue].receive, channels.inbox.send, gate, committer, clock, log, resolver
+            codec, line, channels.orders[venue].receive, channels.inbox.send, gate, committer, clock, log, resolver,
+            _order_socket(parts, codec, line, channels, boards, gate),
         )
     return Bot(
         parts=parts,
@@ -334,6 +341,22 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
             SpreadAnalyzer(params.base_position_size / PROBE_SHARE),
         ),
         clients=stack,
+    )
+
+
+def _order_socket(
+    parts: BotParts, codec: PrivateCodec, line: Line, channels: Channels, boards: Boards, gate: Gatekeeper
+) -> OrderSocket | None:
+    if parts.order_path != "websocket" or Capability.ORDER_SOCKET not in codec.capabilities:
+        return None
+    venue, params = codec.venue, parts.params
+    prober = Prober(
+        codec, line, boards.instruments[venue], gate, parts.store, channels.inbox.send, channels.records.send,
+        parts.clock, parts.log, params.match_lag_ms, params.resolve_deadline_ms / 1000,
+    )
+    return OrderSocket(
+        codec, line, parts.opener, parts.places[venue].stream_url, boards.instruments[venue], channels.inbox.send,
+        parts.log, prober,
     )
 
 

@@ -22,9 +22,10 @@ from dnbot.domain.errors import ConfigError
 from dnbot.operate.commanding import Commander
 from dnbot.operate.control import ControlServer
 from dnbot.operate.control_socket import listening, only_bot_of, socket_path
-from dnbot.operate.face import Face, PlainFace
+from dnbot.operate.face import Face
 from dnbot.operate.fakes_process import FakesProcess, fakes_process, read_address
 from dnbot.operate.places import Surroundings, of_fakes, of_live
+from dnbot.operate.screen import face_for, is_picture
 from dnbot.operate.status import Reporter, facts_of, market_line
 from dnbot.operate.summary import summary_of
 from dnbot.operate.watch import Watch
@@ -32,7 +33,7 @@ from dnbot.ports.clock import SystemClock
 from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.embedded_postgres import embedded_postgres
 from dnbot.ports.log import EventLog, stdlib_logging
-from dnbot.ports.log_sinks import FileSink, TerminalSink
+from dnbot.ports.log_sinks import FileSink, Sink, TerminalSink
 from dnbot.ports.postgres import migrate, open_postgres_store
 from dnbot.ports.redaction import Redactor
 from dnbot.ports.spill import Spill, spill_file
@@ -51,6 +52,8 @@ class RunOptions:
 
     duration_s: float | None = None
     summary: Path | None = None
+    plain: bool = False
+    """A status line a second, even where a picture could be drawn."""
     check_audit: AuditCheck | None = None
     """Judges our ledger by the fakes' audit; given by the command, which may see the lab."""
 
@@ -70,11 +73,10 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
     home.mkdir(parents=True, exist_ok=True)
     registry, watch = SecretRegistry(), Watch()
     redactor = Redactor(registry)
-    log = EventLog(
-        SystemClock(),
-        [FileSink(home / "log" / "dnbot.jsonl"), TerminalSink(sys.stderr, redactor, level_min="warning"), watch],
-        redactor,
-    )
+    sinks: list[Sink] = [FileSink(home / "log" / "dnbot.jsonl"), watch]
+    if not (is_picture(sys.stdout, plain=options.plain) and sys.stderr.isatty()):
+        sinks.append(TerminalSink(sys.stderr, redactor, level_min="warning"))  # the picture shows warnings itself
+    log = EventLog(SystemClock(), sinks, redactor)
     async with trio.open_nursery() as nursery, AsyncExitStack() as stack:
         stack.enter_context(only_bot_of(home))
         nursery.start_soon(log.drain, name="log")
@@ -141,6 +143,7 @@ async def _trade(
             publish=watch.show,
             witness=watch.take,
             spill=spill,
+            order_path=settings.gate.order_path,
             version=__version__,
             settings=msgspec.json.encode(settings).decode(),
             retention_days=settings.database.retention_days,
@@ -150,7 +153,7 @@ async def _trade(
     market: dict[str, object] = dict(fakes.address.market) if fakes else {"name": "live"}
     facts = facts_of(settings.mode, market, home, __version__, bot.parts.clock)
     report = Reporter(bot, watch, bot.parts.clock, log, facts)
-    face: Face = PlainFace(sys.stdout)
+    face: Face = face_for(sys.stdout, plain=options.plain)
     face.say(_banner(settings, home, market))
     with listening(socket_path(home)) as listener:
         control = ControlServer(Commander(bot, watch, report, log).answer, log)

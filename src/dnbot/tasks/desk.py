@@ -8,7 +8,7 @@ from __future__ import annotations
 import attrs
 import trio
 
-from dnbot.domain.errors import OperatingError, RequestAmbiguous, RequestNotSent, StoreUnreachable, VenueError
+from dnbot.domain.errors import OperatingError, StoreUnreachable, VenueError, VenueUnreachable
 from dnbot.domain.instrument import Venue
 from dnbot.domain.messages import (
     CancelAll,
@@ -31,8 +31,9 @@ from dnbot.tasks.committing import Commits
 from dnbot.tasks.gatekeeper import Gatekeeper
 from dnbot.tasks.line_orders import cancel_until_gone
 from dnbot.tasks.link import Line
+from dnbot.tasks.order_socket import OrderSocket, Outcome, outcome_of, outcome_of_failure
 from dnbot.tasks.resolver import Resolver
-from dnbot.venues.wire import AskedTooOften, PrivateCodec, Refused, Request
+from dnbot.venues.wire import PrivateCodec
 
 RECORD_S_MAX = 1.0  # an outcome is told within this, even while everything is being cancelled
 SENT_IDS_MAX = 100_000
@@ -52,6 +53,8 @@ class Desk:
     clock: Clock
     log: EventLog
     resolver: Resolver
+    socket: OrderSocket | None = None
+    """Where creates leave while it is proven; otherwise, and without one, they leave by REST."""
     sent_ids: dict[str, None] = attrs.field(factory=dict)
     """Every client id that this process ever put on this wire; it outlives a restart of the task."""
     _reading: trio.Lock = attrs.field(factory=trio.Lock, init=False)
@@ -109,7 +112,7 @@ class Desk:
 
     async def _send(self, intent: OrderIntent) -> None:
         try:
-            request = self._request(intent)
+            now_ms, expires_at_ms = self._times(intent)
         except VenueError as error:
             await self._answer(intent, "not_sent", "CLOCK", str(error))
             return
@@ -121,7 +124,7 @@ class Desk:
         outcome, code, text = "ambiguous", "CANCELLED", "cancelled while the answer was awaited"
         report: OrderReport | None = None
         try:
-            outcome, code, text, report = await self._exchange(intent, request)
+            outcome, code, text, report = await self._exchange(intent, now_ms, expires_at_ms)
         finally:
             with trio.move_on_after(RECORD_S_MAX, shield=True):
                 if report is not None:
@@ -129,30 +132,28 @@ class Desk:
                 waited_us = int((trio.current_time() - began_s) * 1e6)
                 await self._answer(intent, outcome, code, text, waited_us)
 
-    def _request(self, intent: OrderIntent) -> Request:
-        venue_now_ms = self.line.venue_now_ms()
-        offset_ms = venue_now_ms - self.clock.now_ns() // 1_000_000
-        return self.codec.place_request(intent, venue_now_ms, intent.expires_at_ns // 1_000_000 + offset_ms)
+    def _times(self, intent: OrderIntent) -> tuple[int, int]:
+        """Now, and when the order expires, both on the venue's clock in ms."""
+        now_ms = self.line.venue_now_ms()
+        offset_ms = now_ms - self.clock.now_ns() // 1_000_000
+        return now_ms, intent.expires_at_ns // 1_000_000 + offset_ms
 
-    async def _exchange(
-        self, intent: OrderIntent, request: Request
-    ) -> tuple[str, str, str, OrderReport | None]:
+    async def _exchange(self, intent: OrderIntent, now_ms: int, expires_at_ms: int) -> Outcome:
         priority = Priority.RESERVED if intent.purpose in _WAYS_OUT else Priority.NORMAL
-        left_s = max(0.05, (intent.expires_at_ns - self.clock.now_ns()) / 1e9)
+        deadline_s = max(0.05, (intent.expires_at_ns - self.clock.now_ns()) / 1e9) + 1.0
+        if self.socket is not None:
+            told = await self.socket.place(intent, now_ms, expires_at_ms, priority, deadline_s)
+            if told is not None:
+                return told
+        request = self.codec.place_request(intent, now_ms, expires_at_ms)
         try:
-            reply = await self.line.ask(request, priority=priority, deadline_s=left_s + 1.0)
-        except RequestNotSent as error:
-            return "not_sent", "UNREACHABLE", str(error), None
-        except RequestAmbiguous as error:
-            return "ambiguous", "NO_ANSWER", str(error), None
+            reply = await self.line.ask(request, priority=priority, deadline_s=deadline_s)
+        except VenueUnreachable as error:
+            return outcome_of_failure(error)
         trouble = self.codec.trouble(reply)
-        if isinstance(trouble, AskedTooOften):
-            self.line.note(trouble, request.budget)
-            return "refused", "RATE", trouble.text, None
-        if isinstance(trouble, Refused):
-            return "refused", trouble.code, trouble.text, None
         if trouble is not None:
-            return "ambiguous", "UNCLEAR", trouble.text, None
+            self.line.note(trouble, request.budget)
+            return outcome_of(trouble)
         try:
             return "accepted", "", "", self.codec.placed(reply, intent)
         except VenueError as error:
