@@ -97,7 +97,7 @@ BROKEN: dict[str, tuple[str, str, tuple[str, ...]]] = {
     ),
     "hard limit below tolerance": (
         config_text(delta_tolerance_base='"0.002"', delta_hard_limit_base='"0.001"'), "strategy.delta_hard_limit_base",
-        ("more than delta_tolerance_base = 0.002",),
+        ("at least delta_tolerance_base = 0.002",),
     ),
     "tolerance above the default hard limit": (
         config_text(delta_tolerance_base='"0.002"'), "strategy.delta_hard_limit_base", ("0.001 (its default",),
@@ -161,6 +161,7 @@ BROKEN: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "a connection string in the file": (
         config_text(rest=f'[database]\ndsn_env = "postgresql://bot:{LEAK}@db/x"\n'), "database.dsn_env", ("NAME",),
     ),
+    "an unknown order path": (gate('order_path = "fix"'), "gate.order_path", ("rest", "websocket")),
     "no retention": (config_text(rest="[database]\nretention_days = 0\n"), "database.retention_days", ("1 or more",)),
     "an unknown market": (
         config_text(mode="sim", rest='[fakes]\nmarket = "real"\n'), "fakes.market", ("lively | calibrated",),

@@ -102,7 +102,7 @@ def test_what_is_odd_is_warned_of() -> None:
     [
         (Venue.GATE_SPOT, {"account": "unified account"}, "GATEIO_SPOT: account: found 'unified account'"),
         (Venue.MEXC_SPOT, {"closed": "paused by the venue"}, "MEXC_SPOT: BTC/USDT: found 'paused by the venue'"),
-        (Venue.GATE_FUTURES, {"lot": "0.01"}, "delta_hard_limit_base is 0.003, not above the tolerance 0.01 BTC"),
+        (Venue.GATE_FUTURES, {"lot": "0.05"}, "0.03 of it goes to one venue, below the smallest order of GATEIO_FUT"),
         (Venue.GATE_SPOT, {"min_notional": "401"}, "max_order_notional_quote is 400, below the smallest order"),
         (Venue.MEXC_SPOT, {"min_quantity": "0.05"}, "0.03 of it goes to one venue, below the smallest order of MEXC"),
     ],

@@ -56,11 +56,13 @@ def test_a_tolerance_is_kept_when_it_is_half_a_lot_or_more(tolerance: Decimal) -
         assert "below half a contract lot (0.00005 BTC)" in problem
 
 
-def test_a_lot_that_swallows_the_hard_limit_is_refused() -> None:
-    """With coarse contracts the default tolerance, one lot, may reach the hard limit: then no trade could ever be."""
-    problem = tolerance_problem(PARAMS, Decimal("0.01"))
+def test_a_hard_limit_below_one_lot_is_refused() -> None:
+    """A limit that was set is never below what is left alone anyway; one that was not set gives way to it."""
+    problem = tolerance_problem(with_(delta_hard_limit_base="0.003"), Decimal("0.01"))
     assert problem is not None
-    assert "delta_hard_limit_base is 0.003, not above the tolerance 0.01 BTC" in problem
+    assert "delta_hard_limit_base is 0.003, below the tolerance 0.01 BTC" in problem
+    assert tolerance_problem(with_(delta_hard_limit_base="0.01"), Decimal("0.01")) is None
+    assert tolerance_problem(PARAMS, Decimal("0.01")) is None
 
 
 @pytest.mark.parametrize(("cap", "venue", "least"), [("4.99", "GATEIO_SPOT", "5"), ("5.50", "GATEIO_FUTURES", "6")])

@@ -138,11 +138,11 @@ def _sizes(settings: Settings) -> Iterator[Found]:
         if value is not None and value > size:
             yield f"strategy.{name}", value, f"at most base_position_size = {plain(size)}"
     tolerance = params.delta_tolerance_base
-    if tolerance is not None and params.hard_limit_base <= tolerance:
+    if tolerance is not None and params.hard_limit_base < tolerance:
         default = "" if params.delta_hard_limit_base is not None else " (its default, 5 % of base_position_size)"
         yield (
             "strategy.delta_hard_limit_base", f"{plain(params.hard_limit_base)}{default}",
-            f"more than delta_tolerance_base = {plain(tolerance)}",
+            f"at least delta_tolerance_base = {plain(tolerance)}",
         )
     budget = params.hedge_quantity_per_minute_max
     if budget is not None and budget < params.slice_base:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-NOT_IN_EFFECT = "Not in effect yet: "
-"""Begins the line of a key that is checked but that nothing reads; a test keeps this true."""
-
 
 class Words(msgspec.Struct, frozen=True):
     """What is said of one key."""
@@ -66,17 +63,21 @@ STRATEGY: dict[str, Words] = {
         "hours", "Longest time a carry is reckoned with; after it, its allowed loss widens in steps."
     ),
     "position_timeout_minutes": Words(
-        "minutes", NOT_IN_EFFECT + "spot inventory that waits longer for its way back is to be reported, not forced."
+        "minutes", "Spot inventory that waits longer for its way back is reported once; no loss is forced."
     ),
     # delta
     "delta_tolerance_base": Words(
         "base", "Delta that is left alone; at least half a contract lot.", "one contract lot"
     ),
-    "delta_hard_limit_base": Words("base", "Delta above which no new risk is taken.", "5 % of base_position_size"),
-    "delta_rebalance_frequency_minutes": Words(
-        "minutes", NOT_IN_EFFECT + "the accounts are read every third of balance_age_ms_max, which is more often."
+    "delta_hard_limit_base": Words(
+        "base", "Delta above which no new risk is taken.", "5 % of base_position_size, one lot at least"
     ),
-    "dust_base_max": Words("base", "What may be left on a venue and still count as flat.", "two contract lots"),
+    "delta_rebalance_frequency_minutes": Words(
+        "minutes", "Whatever the streams say, all accounts are read anew this often and delta is judged by them."
+    ),
+    "dust_base_max": Words(
+        "base", "Delta too small to hedge that may pile up; beyond it no new risk is taken.", "two contract lots"
+    ),
     "hedge_quantity_per_minute_max": Words(
         "base", "Hedges and unwinds of a minute, counted from our own orders.", "base_position_size"
     ),
@@ -124,6 +125,9 @@ GATE: dict[str, Words] = {
     "rest_url": Words("https URL", "REST; only the official address or a loopback one is accepted."),
     "ws_spot_url": Words("wss URL", "Spot WebSocket."),
     "ws_futures_url": Words("wss URL", "Perpetual WebSocket."),
+    "order_path": Words(
+        "rest | websocket", "Orders leave by REST, or by the WebSocket API once it has proven to refuse expired ones."
+    ),
     **_KEYS,
 }
 MEXC: dict[str, Words] = {

@@ -24,10 +24,11 @@ def tolerance_problem(params: StrategyParameters, perp_lot: Decimal) -> str | No
             f"delta_tolerance_base is {plain(tolerance)}, below half a contract lot ({plain(half)} {params.symbol.base}"
             "): what is left after the best hedge would count as drift, and be hedged for ever"
         )
-    if tolerance >= params.hard_limit_base:
+    limit = params.delta_hard_limit_base
+    if limit is not None and limit < tolerance:
         return (
-            f"delta_hard_limit_base is {plain(params.hard_limit_base)}, not above the tolerance "
-            f"{plain(tolerance)} {params.symbol.base}: new risk would stop before a repair begins"
+            f"delta_hard_limit_base is {plain(limit)}, below the tolerance {plain(tolerance)} {params.symbol.base}"
+            ": what is left alone cannot be too much"
         )
     return None
 
