@@ -89,7 +89,8 @@ def _need_folder(path: Path, key: str) -> None:
 @_CONFIG
 @click.option("--duration", callback=_duration, help="Stop cleanly after this long, such as 60s.")
 @click.option("--summary", type=click.Path(path_type=Path, dir_okay=False), help="Write the run's figures as JSON.")
-def run(config: Path | None, duration: float | None, summary: Path | None) -> None:
+@click.option("--plain", is_flag=True, help="A status line a second instead of the picture that redraws itself.")
+def run(config: Path | None, duration: float | None, summary: Path | None, plain: bool) -> None:
     """Trade until Ctrl-C. Without --config: fake exchanges on loopback and an embedded database."""
     settings = _settings(config)
     if settings.mode == "paper":
@@ -97,7 +98,7 @@ def run(config: Path | None, duration: float | None, summary: Path | None) -> No
     _need_folder(state_dir(settings), "state_dir or $DNBOT_HOME")
     if summary is not None:
         _need_folder(summary.resolve().parent, "--summary")
-    options = RunOptions(duration_s=duration, summary=summary, check_audit=check_audit)
+    options = RunOptions(duration_s=duration, summary=summary, plain=plain, check_audit=check_audit)
     sys.exit(trio.run(run_settings, settings, options))
 
 
@@ -190,22 +191,25 @@ def db_status(config: Path | None) -> None:
 @_CONFIG
 @click.option("--tree", is_flag=True, help="The live task tree.")
 @click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
-def status(config: Path | None, tree: bool, as_json: bool) -> None:
+@click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), help="Write the picture to a file.")
+def status(config: Path | None, tree: bool, as_json: bool, svg: Path | None) -> None:
     """Show the running bot of this state folder."""
     from dnbot.operate.control_client import EXIT_NO_BOT, NoBot, ask_status
-    from dnbot.strategy.view import status_line
+    from dnbot.operate.terminal import print_status, render_svg
 
     try:
-        found = trio.run(ask_status, state_dir(_settings(config)), tree)
+        found = trio.run(ask_status, state_dir(_settings(config)), tree or as_json)
     except NoBot as error:
         click.echo(f"dnbot: {error}", err=True)
         sys.exit(EXIT_NO_BOT)
-    if as_json:
+    if svg is not None:
+        svg.write_text(render_svg(found), encoding="utf-8")
+    elif as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
     elif tree:
         click.echo("\n".join(found.tree))
     else:
-        click.echo(status_line(found.view))
+        print_status(found)
 
 
 _WHY = click.option("--why", required=True, help="The reason; it is recorded with your name.")

@@ -162,7 +162,7 @@ def market_line(mode: str, market: dict[str, object]) -> str:
     if mode != "sim":
         return ""
     figures = ", ".join(f"{name} {value}" for name, value in market.items() if name != "name")
-    return f"market {market.get('name')}: NOT A REAL MARKET, made to be lively ({figures})"
+    return f"market {market.get('name')}: NOT A REAL MARKET but an invented one ({figures})"
 
 
 def _earned(start: StrategyContext, now: StrategyContext) -> Profit:
