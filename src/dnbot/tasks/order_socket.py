@@ -40,6 +40,7 @@ Outcome = tuple[str, str, str, OrderReport | None]
 SILENCE_S_MAX = 25.0  # two pings and a half: the pongs are all that a quiet order socket says
 LOGIN_S_MAX = 5.0
 LOGIN_ID = "login"
+CLOCK_LOOK_S = 0.05
 BACKOFF_FIRST_S = 0.1
 BACKOFF_MAX_S = 30.0
 HEALTHY_S = 30.0
@@ -85,6 +86,8 @@ class OrderSocket:
     async def run(self) -> None:
         """Never returns while healthy. Connects again after a loss, until a probe shows that it must not be used."""
         self.codec.learn_instrument(await self.instrument.first())
+        while self.line.clock.now_ms(self.venue.value) is None:
+            await trio.sleep(CLOCK_LOOK_S)
         backoff_s = BACKOFF_FIRST_S
         while not self.prober.given_up:
             began_s = trio.current_time()

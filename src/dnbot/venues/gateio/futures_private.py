@@ -24,6 +24,7 @@ from dnbot.venues.gateio.futures_shapes import (
     ContractRates,
     FuturesFill,
     FuturesOrder,
+    FuturesResult,
     Position,
     Wallet,
     WalletRow,
@@ -57,12 +58,15 @@ OPEN_ORDERS_LIMIT = 100
 PAGE_LIMIT = 1000
 """The documented maximum of the futures lists."""
 
+NOTHING_LEFT = msgspec.Raw(b"0")
+
 _wallet = msgspec.json.Decoder(Wallet).decode
 _wallet_updates = msgspec.json.Decoder(list[WalletUpdate]).decode
 _position = msgspec.json.Decoder(Position).decode
 _positions = msgspec.json.Decoder(list[Position]).decode
 _order = msgspec.json.Decoder(FuturesOrder).decode
 _orders = msgspec.json.Decoder(list[FuturesOrder]).decode
+_result = msgspec.json.Decoder(FuturesResult).decode
 _fills = msgspec.json.Decoder(list[FuturesFill]).decode
 _rows = msgspec.json.Decoder(list[WalletRow]).decode
 _receipt = msgspec.json.Decoder(Receipt).decode
@@ -249,7 +253,9 @@ class GateFuturesPrivate(WithoutListenKey):
         }
 
     def _own(self, raw: bytes | Literal) -> OrderReport:
-        order = _order(raw)
+        return self._own_report(_order(raw))
+
+    def _own_report(self, order: FuturesOrder) -> OrderReport:
         if order.contract != self.contract:
             raise ValueError(f"an order of {order.contract}, not of {self.contract}")
         report = report_of(order, self._multiplier)
@@ -298,7 +304,15 @@ class GateFuturesPrivate(WithoutListenKey):
         return read_frame(self.venue, frame, self._readers, self._read_reply)
 
     def _read_reply(self, envelope: Envelope) -> tuple[PrivateMessage, ...]:
-        return (socket_reply(envelope, self._own),)
+        return (socket_reply(envelope, self._own_result),)
+
+    def _own_result(self, raw: Literal) -> OrderReport:
+        order = _result(raw)
+        if not given(order.left):
+            if (order.status, order.finish_as) != ("finished", "filled"):
+                raise ValueError(f"no `left` in an order that is {order.status} {order.finish_as}")
+            order.left = NOTHING_LEFT
+        return self._own_report(order)
 
     def _read_orders(self, envelope: Envelope) -> tuple[PrivateMessage, ...]:
         return tuple(OrderNews(report) for report in self._reports(_orders(envelope.result), envelope.at_ms))

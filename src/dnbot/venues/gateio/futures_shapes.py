@@ -135,6 +135,12 @@ class FuturesOrder(msgspec.Struct):
     create_time: Literal = ABSENT
 
 
+class FuturesResult(FuturesOrder, kw_only=True):
+    """An order as the order socket answers it: `left` is missing when it is 0, that is when the order was filled."""
+
+    left: Literal = ABSENT
+
+
 class FuturesFill(msgspec.Struct):
     """A row of my_trades (`id`), my_trades_timerange (`trade_id`) or futures.usertrades; fee positive when paid."""
 
