@@ -54,7 +54,7 @@ create table runs (
     started_at timestamptz not null,
     started_at_ns bigint not null
 );
-comment on column runs.epoch is 'one more than any before, over all symbols: client order ids are made of it';
+comment on column runs.epoch is 'above any before, over all symbols: client order ids are made of it';
 create index runs_symbol on runs (symbol, epoch desc);
 
 create table pings (

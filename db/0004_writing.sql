@@ -15,7 +15,8 @@ begin
     -- Waits for a running append or commit of the incarnation before, which is then fenced off.
     select sequence into o_sequence from books where symbol = v_symbol for update;
     lock table runs in share row exclusive mode;
-    select coalesce(max(epoch), 0) + 1 into o_epoch from runs;
+    -- Never below the start's own second: a fresh database on a used account must not make old client ids again.
+    select greatest(coalesce(max(epoch), 0) + 1, p_started_at_ns / 1000000000 - 1700000000) into o_epoch from runs;
     insert into runs values (o_epoch, v_symbol, p_version, p_settings, p_started_at, p_started_at_ns);
     update books set epoch = o_epoch where symbol = v_symbol;
     perform make_partitions(name, p_started_at, 3) from time_series;

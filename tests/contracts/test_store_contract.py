@@ -36,12 +36,22 @@ async def test_an_empty_store_knows_nothing(open_store: Any, words: Any) -> None
 
 
 async def test_epochs_rise_by_one_over_restarts_and_symbols(open_store: Any, words: Any) -> None:
-    """Every incarnation gets one more than any before, whichever symbol it trades and whichever process asks."""
+    """Every incarnation gets one more than any before, whichever symbol it trades; the first is the start's second."""
     async with open_store() as store:
-        assert [await begin(store, words) for _ in range(3)] == [1, 2, 3]
+        first = await begin(store, words)
+        assert first > 10_000_000
+        assert [await begin(store, words) for _ in range(2)] == [first + 1, first + 2]
     async with open_store() as store:
-        assert await begin(store, words, Symbol("ETH", "USDT")) == 4
-        assert await begin(store, words) == 5
+        assert await begin(store, words, Symbol("ETH", "USDT")) == first + 3
+        assert await begin(store, words) == first + 4
+
+
+async def test_a_fresh_store_on_a_used_account_repeats_no_epoch(open_store: Any, words: Any) -> None:
+    """A later start has a higher epoch even when nothing of the earlier ones is known any more."""
+    async with open_store() as store:
+        early = await store.begin_run(words.symbol, version="1", settings="{}", started_at_ns=1_800_000_000 * 10**9)
+        late = await store.begin_run(words.symbol, version="1", settings="{}", started_at_ns=1_800_000_900 * 10**9)
+        assert late == early + 900
 
 
 async def test_committed_intents_survive_as_unresolved(open_store: Any, words: Any) -> None:

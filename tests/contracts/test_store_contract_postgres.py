@@ -68,7 +68,7 @@ async def test_a_closed_execution_is_written_to_three_tables_at_once(database: s
     """Trade record, position and performance metrics carry the same transaction id."""
     async with open_postgres_store(database) as store:
         epoch = await begin(store, words)
-        await store.commit_intents([words.intent(epoch, 1)], execution_id="x1-1", opportunity=None)
+        await store.commit_intents([words.intent(epoch, 1, execution_id="x1-1")], execution_id="x1-1", opportunity=None)
         await store.append([words.closed("x1-1")])
         rows = await store.read(
             "select 'trade' as what, xmin::text as id, net_quote as value from trade_executions"

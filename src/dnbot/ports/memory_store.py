@@ -42,6 +42,9 @@ ANSWER_S_MAX = 1.0
 """A delay above this is a database that does not answer."""
 _NS_PER_DAY = 86_400 * 1_000_000_000
 
+EPOCH_ORIGIN_S = 1_700_000_000
+"""An epoch is never below the start's own second since then: a fresh store on a used account repeats no client id."""
+
 
 @attrs.define
 class MemoryBook:
@@ -103,7 +106,8 @@ class MemoryStore:
         """See `Store`."""
         await self._arrive()
         book = self.database.books.setdefault(symbol, MemoryBook(symbol))
-        self._epoch = book.epoch = len(self.database.runs) + 1
+        last = self.database.runs[-1][0] if self.database.runs else 0
+        self._epoch = book.epoch = max(last + 1, started_at_ns // 1_000_000_000 - EPOCH_ORIGIN_S)
         self._symbol = symbol
         self.database.runs.append((self._epoch, symbol, version, settings, started_at_ns))
         self._numbers.restart(book.sequence)
@@ -232,7 +236,7 @@ class MemoryStore:
             raise InvariantBroken(f"not a number: {record.entries}")
 
     def _check_intent(self, intent: OrderIntent) -> None:
-        if intent.symbol != self._symbol or not 0 < intent.epoch <= len(self.database.runs):
+        if intent.symbol != self._symbol or all(run[0] != intent.epoch for run in self.database.runs):
             raise InvariantBroken(f"{intent.client_order_id}: unknown symbol {intent.symbol} or epoch {intent.epoch}")
         if not (_is_finite(intent.quantity) and _is_finite(intent.price) and intent.quantity > 0 < intent.price):
             raise InvariantBroken(f"{intent.client_order_id}: {intent.quantity} at {intent.price}")

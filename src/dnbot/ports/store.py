@@ -56,7 +56,10 @@ class Store(Protocol):
     """Every method is one transaction. Raises StoreUnreachable when it cannot be done (and then nothing was)."""
 
     async def begin_run(self, symbol: Symbol, *, version: str, settings: str, started_at_ns: int) -> int:
-        """Record a new incarnation and return its epoch: one more than any before, for ever."""
+        """Record a new incarnation and return its epoch: above any before, and never below the start's own second.
+
+        Client order ids are made of it, so they stay unique even when a fresh database meets a used account.
+        """
         ...
 
     async def load(self, symbol: Symbol) -> StoredState:
