@@ -200,7 +200,10 @@ def _leaving_reason(bot: Bot) -> str:
 
 
 async def _signals(bot: Bot, why: list[str], face: Face) -> None:
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as received:
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup asks for a bot that outlives its terminal
+        numbers.append(signal.SIGHUP)
+    with trio.open_signal_receiver(*numbers) as received:
         async for number in received:
             why.append(signal.Signals(number).name)
             face.say(f"{why[-1]}: shutting down cleanly; once more shortens the deadline")

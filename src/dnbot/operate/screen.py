@@ -54,7 +54,7 @@ class Screen:
 
     def say(self, text: str) -> None:
         """A sentence, with the next frame."""
-        self._said = [*self._said, text][-SAID_MAX:]
+        self._said = [*self._said, *text.split("\n")][-SAID_MAX:]
 
     async def run(self, look: Reporter) -> None:
         """Redraw until cancelled; then once more, and give the terminal back. Ends when the terminal is gone."""

@@ -56,6 +56,8 @@ def _state(status: Status) -> Row:
     silent_s = (status.at_ns - view.at_ns) / 1e9
     if silent_s > SILENT_S and view.exit_code is None:
         spans.append((f"  THE MACHINE SAYS NOTHING FOR {age(silent_s)}", "bold white on red"))
+    if view.exit_code is not None:
+        spans.append((f"  ended with exit code {view.exit_code}", "bold"))
     if view.busy:
         spans += [("  ", ""), safe(view.busy, "cyan")]
     return tuple(spans)
@@ -178,7 +180,7 @@ def health(status: Status, width: int) -> list[Row]:
     fullest = max(queues, key=lambda queue: queue.waiting / max(1, queue.limit), default=None)
     note = f"fullest queue: {fullest.name} {fullest.waiting} of {fullest.limit}" if fullest else ""
     down = [child.name for child in status.children if not child.running]
-    if down:
+    if down and status.view.exit_code is None:
         note = f"RESTARTING: {', '.join(down)}"
     return frame("health since the start", columns(header, rows, width - 4), width, safe(note)[0])
 
