@@ -16,7 +16,6 @@ import msgspec
 import trio
 
 from dnbot.ports.clock import Clock
-from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.log_sinks import Level, Line, Sink, plain
 from dnbot.ports.redaction import Redactor, escape_json
 
@@ -58,7 +57,7 @@ class EventLog:
     ) -> None:
         self._now_ns = clock.now_ns
         self._sinks = tuple(sinks)
-        self._redactor = redactor or Redactor(SecretRegistry())
+        self._redactor = redactor or Redactor()
         self._ring: deque[Line] = deque()
         self._lines_max = lines_max
         self._period_s = period_s

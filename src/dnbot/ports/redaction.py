@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-
-from dnbot.ports.credentials import SecretRegistry
+from typing import Protocol
 
 MASK = b"***"
 # One of these is in every text that a pattern below can match. The single byte before each is looked for first:
@@ -22,11 +21,21 @@ _DSN = re.compile(rb"(://[^\s:/@\"']*:)[^\s@\"']+(@)")
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
+class KnownSecrets(Protocol):
+    """What the redactor needs of a registry of secrets; tasks that may log are kept from knowing more of it."""
+
+    def known_secrets(self) -> tuple[str, ...]:
+        """Every form of every secret, the longest first."""
+        ...
+
+    def __len__(self) -> int: ...
+
+
 class Redactor:
     """Replaces every known secret, in any of its forms, and what follows the names of secrets, by `***`."""
 
-    def __init__(self, registry: SecretRegistry) -> None:
-        self._registry = registry
+    def __init__(self, registry: KnownSecrets | None = None) -> None:
+        self._registry: KnownSecrets = registry if registry is not None else _NoSecrets()
         self._known: tuple[bytes, ...] = ()
         self._known_count = 0
         self.redactions = 0
@@ -49,6 +58,16 @@ class Redactor:
             text, count = pattern.subn(put, text)
             self.redactions += count
         return text
+
+
+class _NoSecrets:
+    """Only the names of secrets are known, as in a test."""
+
+    def known_secrets(self) -> tuple[str, ...]:
+        return ()
+
+    def __len__(self) -> int:
+        return 0
 
 
 def _has_hint(text: bytes, hints: tuple[tuple[bytes, bytes], ...]) -> bool:
