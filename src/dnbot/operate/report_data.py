@@ -9,7 +9,6 @@ import msgspec
 
 from dnbot.domain.units import ZERO
 
-
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 """A period that began then holds everything."""
 
@@ -245,10 +244,3 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Per stretch of time the largest delta after a fill."""
     charted: tuple[datetime, datetime] | None = None
     """First and last moment that anything is known of inside the period."""
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing happened in the period."""
-        return not self.runs or (
-            not self.execution_count and not self.fills and not self.funding and not self.inventory_series
-        )

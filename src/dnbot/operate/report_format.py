@@ -44,6 +44,8 @@ class Column:
     kind: Kind = Kind.TEXT
     unit: str = ""
     signed: bool = False
+    wraps: bool = False
+    """A text that may be long."""
 
     @property
     def title(self) -> str:
@@ -77,7 +79,7 @@ def shown(value: object, column: Column) -> str:
     """The value as a person reads it."""
     if isinstance(value, Figure):
         return shown(value.value, Column("", value.kind, signed=value.signed))
-    if value is None:
+    if value is None or value == "":
         return NONE
     if isinstance(value, datetime):
         return moment(value)
@@ -100,13 +102,19 @@ def exact(value: object) -> str:
 
 
 def number(value: Decimal, places: int, *, signed: bool = False) -> str:
-    """Rounded half to even, thousands apart; what is too small to be seen but is not zero says so."""
+    """Rounded half to even, thousands apart; zero is `0`, and what rounds to it says that it is not zero."""
+    if value == 0:
+        return "0"
     step = Decimal(1).scaleb(-places)
     rounded = value.quantize(step, rounding=ROUND_HALF_EVEN)
-    if rounded == 0 and value != 0:
+    if rounded == 0:
         return f"{'-' if value < 0 else '+' if signed else ''}<{step:f}"
-    rounded = abs(rounded) if rounded == 0 else rounded
-    return f"{rounded:+,f}" if signed and rounded != 0 else f"{rounded:,f}"
+    return f"{rounded:+,f}" if signed else f"{rounded:,f}"
+
+
+def count_of(count: int, thing: str) -> str:
+    """Such as `1 run` or `2 runs`."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
 def moment(at: datetime) -> str:

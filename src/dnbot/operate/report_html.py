@@ -98,8 +98,8 @@ def _row(row: tuple[object, ...], table: Table) -> str:
 def _cell(value: object, column: Column, table: Table) -> str:
     text, full = shown(value, column), exact(value)
     title = f' title="{escape(full)}"' if isinstance(value, Decimal) and full != text else ""
-    style = ["n"] if column.kind.is_number else ["t"] if column.kind is Kind.TIME else []
-    if column.signed and isinstance(value, Decimal) and value < 0:
+    style = ["n"] if column.kind.is_number else ["w"] if column.wraps else []
+    if column.signed and column.kind is Kind.QUOTE and isinstance(value, Decimal) and value < 0:
         style.append("bad")
     if table.name == "checks" and text == "NO":
         style.append("bad")

@@ -180,11 +180,11 @@ async def _start(reader: Reader) -> Start:
         return Start(sample["at"], sample["realised_quote"], "counted from the last sample at or before the start")
     booked = await reader.one(queries.ANYTHING_BOOKED, reader.since)
     if booked is None or not booked["booked"]:
-        return Start(reader.since, ZERO, "counted from the book's first fill")
+        return Start(BEGINNING, ZERO, "nothing was booked before: this is all of the book's profit")
     sample = await reader.one(queries.FIRST_SAMPLE_AFTER, reader.since)
     if sample is not None:
         return Start(sample["at"], sample["realised_quote"], "counted from the first sample that is still kept")
-    return Start(reader.since, ZERO, "nothing is known of the profit before: all of the book's spread is shown here")
+    return Start(BEGINNING, ZERO, "nothing is known of the profit before: all of the book's spread is shown here")
 
 
 # --- delta, opportunities, incidents ----------------------------------------------------------------------------------

@@ -25,10 +25,11 @@ table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{padding:5px 10px;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}
 th{color:var(--soft);font-weight:600;font-size:12px;vertical-align:bottom}th small{font-weight:400;display:block}
 tfoot td{font-weight:700;border-top:2px solid var(--line);border-bottom:0}
-.n{text-align:right;white-space:nowrap}.t{white-space:nowrap}td{overflow-wrap:anywhere}td.n{overflow-wrap:normal}
+td{white-space:nowrap}td.w{white-space:normal;overflow-wrap:anywhere;min-width:180px}.n{text-align:right}
 td[title]{cursor:help}.good{color:var(--good)}.bad{color:var(--bad)}
 .note,.empty{color:var(--soft);font-size:13px;margin:10px 0 0}.empty{font-style:italic}
-figure{margin:0 0 16px}figcaption{font-size:13px;color:var(--soft);margin-top:10px}
+figure{margin:0 0 16px;overflow-x:auto}figure svg{min-width:660px}
+figcaption{font-size:13px;color:var(--soft);margin-top:10px}
 .legend{margin:4px 0;display:flex;flex-wrap:wrap;gap:4px 18px;font-size:13px}
 .legend b{font-variant-numeric:tabular-nums}
 .key{display:inline-block;width:12px;height:12px;border-radius:2px;margin-right:6px;vertical-align:-1px}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dnbot.domain.units import ZERO
 from dnbot.operate.report_data import BEGINNING, Moment, PairTotal, Report
 from dnbot.operate.report_executions import total_of
-from dnbot.operate.report_format import Column, Figure, Kind, Table, duration, exact, moment
+from dnbot.operate.report_format import Column, Figure, Kind, Table, count_of, duration, exact, moment
 
 EXECUTIONS_LISTED = 50
 INCIDENTS_LISTED = 50
@@ -29,7 +29,7 @@ def headline(report: Report) -> list[str]:
     """What the report is about, in a few lines."""
     lines = [
         f"{report.symbol}, from {_since(report)} to {moment(report.until)} UTC",
-        f"{len(report.runs)} runs of this book; the newest began {moment(report.runs[-1].started_at)} UTC"
+        f"{count_of(len(report.runs), 'run')} of this book; the newest began {moment(report.runs[-1].started_at)} UTC"
         if report.runs else f"nothing was ever recorded for {report.symbol} in this database",
     ]
     if report.charted is not None:
@@ -51,7 +51,7 @@ def profit(report: Report) -> Table:
     start = f" ({moment(began)} UTC)" if began is not None and began > BEGINNING else ""
     return Table(
         "profit", "Profit by source",
-        (Column("source"), Column("amount", Kind.QUOTE, report.quote, signed=True), Column("every digit")),
+        (Column("source", wraps=True), Column("amount", Kind.QUOTE, report.quote, signed=True), Column("every digit")),
         (
             ("spread (fills matched first in, first out, before fees)", found.spread_quote, exact(found.spread_quote)),
             ("fees", -found.fees_quote, exact(-found.fees_quote)),
@@ -133,7 +133,7 @@ def exposure(report: Report) -> Table:
         tolerated = (f"tolerated delta ({tolerance.source})", tolerance.base, base, None)
     return Table(
         "exposure", "Delta and naked time",
-        (Column("what"), Column("worst", Kind.BASE), Column("unit"), Column("when, UTC", Kind.TIME)),
+        (Column("what", wraps=True), Column("worst", Kind.BASE), Column("unit"), Column("when, UTC", Kind.TIME)),
         (
             ("delta, sampled once a second", *_of(report.delta_sampled_worst, base)),
             ("delta after a fill (between the legs of a pair)", *_of(report.delta_between_fills_worst, base)),
@@ -189,7 +189,7 @@ def funding(report: Report) -> Table:
 
 def declined(report: Report) -> Table:
     """Why edges above their requirement were not traded."""
-    rows = tuple((row.reason, row.pair_name, row.times, row.edge_bps_best) for row in report.declined)
+    rows = tuple((row.reason, row.pair_name, row.times, row.edge_bps_best or None) for row in report.declined)
     taken = ", ".join(f"{count} {outcome}" for outcome, count in report.taken.items()) or "none taken"
     return Table(
         "declined", "Declined opportunities by reason",
@@ -207,32 +207,29 @@ def incidents(report: Report) -> Table:
     counts = ", ".join(f"{count} {what}" for what, count in report.incident_counts.items())
     return Table(
         "incidents", "Incidents",
-        (Column("at, UTC", Kind.TIME), Column("kind"), Column("what"), Column("why")),
+        (Column("at, UTC", Kind.TIME), Column("kind"), Column("what", wraps=True), Column("why", wraps=True)),
         tuple((one.at, one.kind, one.what, one.why) for one in listed),
         note=f"In this period: {counts}." if counts else "",
         empty="no recovery, no rebalancing, no change of mode, no alert",
     )
 
 
+_LEDGER_ROWS = (
+    ("opening", "opening"), ("trades", "trades"), ("fees", "fees"), ("pnl", "profit of the perpetual"),
+    ("funding", "funding"), ("transfers", "transfers"), ("adjusted", "adjustments"),
+    ("balance", "balance (all of these)"), ("reported", "venue's last word"), ("difference", "venue less ledger, then"),
+)
+
+
 def ledger(report: Report) -> Table:
-    """All-time entries per venue and asset: they must make what the venue holds."""
-    native = (Kind.NATIVE,)
+    """All-time entries, one column per venue and asset: together they must make what the venue holds."""
+    lines = report.ledger
+    rows: list[tuple[object, ...]] = [(head, *(getattr(line, part) for line in lines)) for part, head in _LEDGER_ROWS]
+    rows.append(("reported at, UTC", *(line.reported_at for line in lines)))
     return Table(
-        "ledger", "Ledger per venue and asset, all-time, native units",
-        (
-            Column("venue"), Column("asset"), Column("opening", *native), Column("trades", *native, signed=True),
-            Column("fees", *native, signed=True), Column("perp pnl", *native, signed=True),
-            Column("funding", *native, signed=True), Column("transfers", *native, signed=True),
-            Column("adjusted", *native, signed=True), Column("balance", *native),
-            Column("venue - ledger", *native, signed=True), Column("reported at, UTC", Kind.TIME),
-        ),
-        tuple(
-            (
-                line.venue, line.asset, line.opening, line.trades, line.fees, line.pnl, line.funding, line.transfers,
-                line.adjusted, line.balance, line.difference, line.reported_at,
-            )
-            for line in report.ledger
-        ),
+        "ledger", "Ledger per venue and asset, all-time",
+        (Column("entries"), *(Column(line.venue, Kind.NATIVE, line.asset) for line in lines)),
+        tuple(rows) if lines else (),
         empty="the ledger has no entry",
     )
 
@@ -241,7 +238,7 @@ def checks(report: Report) -> Table:
     """Which promises hold."""
     return Table(
         "checks", "Checks",
-        (Column("check"), Column("holds"), Column("found")),
+        (Column("check"), Column("holds"), Column("found", wraps=True)),
         tuple((check.name, "yes" if check.holds else "NO", check.text) for check in report.checks),
         empty="there is nothing to check",
     )
