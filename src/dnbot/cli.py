@@ -304,6 +304,6 @@ def main() -> Any:
     """The console script."""
     try:
         return commands(standalone_mode=True)
-    except Exception:  # noqa: BLE001 (a bug keeps its traceback, and gets its documented exit code)
+    except Exception:  # noqa: BLE001 (bugs keep their traceback, and get their documented exit code)
         traceback.print_exc()
         sys.exit(EXIT_INTERNAL)
