@@ -1,0 +1,140 @@
+"""What the documents say is what the code does, wherever the two can be compared."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from dnbot import cli
+from dnbot.operate import control_client
+from dnbot.ports import channels
+from dnbot.strategy import leaving
+from dnbot.strategy.states import StrategyState, TradingMode
+
+ROOT = Path(__file__).resolve().parents[1]
+SRC = ROOT / "src" / "dnbot"
+PAGES = ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))]
+
+
+def page(name: str) -> str:
+    """The text of one document."""
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def evidence_maker() -> ModuleType:
+    """docs/evidence/make.py as a module."""
+    spec = importlib.util.spec_from_file_location("evidence_make", ROOT / "docs" / "evidence" / "make.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_excerpts_in_the_readme_are_those_of_the_evidence() -> None:
+    """No figure of a run is typed by hand: renewing the excerpts from the evidence changes nothing."""
+    text = page("README.md")
+    assert text.count("<!-- evidence: ") == 3
+    assert evidence_maker().with_excerpts(text) == text
+
+
+def test_the_evidence_is_of_a_clean_run_whose_ledger_closes() -> None:
+    """The run that the documents show ended cleanly, and left nothing of the venues' balances unexplained."""
+    summary = json.loads(page("docs/evidence/run_60s.json"))["summary"]
+    assert (summary["exit_code"], summary["open_orders_final"], summary["adjustments"]) == (0, 0, 0)
+    residuals = [value for assets in summary["ledger_residual"].values() for value in assets.values()]
+    assert residuals
+    assert set(residuals) == {"0"}
+    assert summary["market"]["real"] is False
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_link_between_documents_leads_somewhere(name: str) -> None:
+    """A relative link names a file or folder that is there."""
+    links = re.findall(r"\]\((?!https?://)([^)#]+)", page(name))
+    assert [link for link in links if not ((ROOT / name).parent / link).exists()] == []
+
+
+def test_every_path_that_the_readme_names_is_there() -> None:
+    """Files in backquotes exist."""
+    paths = re.findall(r"`((?:src|docs|config|tests)/[\w./]+)`", page("README.md"))
+    assert paths
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_the_commands_that_documents_name_exist() -> None:
+    """Each `dnbot COMMAND` is one, and the README names every command."""
+    known = set(cli.commands.commands)
+    named = {word for name in PAGES for word in re.findall(r"(?:`|\./|^    )dnbot ([a-z][a-z-]+)", page(name), re.MULTILINE)}
+    assert {"run", "check", "fakes", "test"} <= named
+    assert named - known == {"test"}  # what the starter in the checkout's root does itself
+    readme = page("README.md")
+    assert [name for name in known - {"db", "version"} if not re.search(rf"`{name}`|dnbot {name}", readme)] == []
+
+
+def test_every_alert_has_its_line() -> None:
+    """Each key that the code raises is in the table of docs/operations.md with its level, and no other is."""
+    listed = dict(re.findall(r"^\| `([a-z_]+)(?::\*)?` \| ([a-z ]+) \|", page("docs/operations.md"), re.MULTILINE))
+    listed = {key: level for key, level in listed.items() if level.split()[0] in {"critical", "warning", "info"}}
+    raised: dict[str, set[str]] = {}
+    for path in SRC.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "alert":
+                level, key = (re.match(r"f?'([a-z_]+)", ast.unparse(argument)) for argument in node.args[:2])
+                assert level is not None, ast.unparse(node)
+                assert key is not None, ast.unparse(node)
+                raised.setdefault(key[1], set()).add(level[1])
+    assert {key: set(level.split(" or ")) for key, level in listed.items()} == raised
+
+
+def test_every_exit_code_has_its_line() -> None:
+    """The table of exit codes in docs/operations.md has those of the code and no other."""
+    listed = {int(code) for code in re.findall(r"^\| (\d+) \|", page("docs/operations.md"), re.MULTILINE)}
+    known = {
+        value
+        for module in (cli, control_client, leaving)
+        for name, value in vars(module).items()
+        if name.startswith("EXIT_") and isinstance(value, int)
+    }
+    assert listed == known | {0}
+
+
+def test_the_limits_of_the_channels_are_those_of_the_code() -> None:
+    """docs/architecture.md has each channel with its limit."""
+    row = re.compile(r"^\| (\w+)(?:, per venue)? \| [^|]+ \| (\d+) \|", re.MULTILINE)
+    rows = dict(row.findall(page("docs/architecture.md")))
+    assert {name: int(limit) for name, limit in rows.items()} == {
+        "market": channels.MARKET_LIMIT,
+        "inbox": channels.INBOX_LIMIT,
+        "executions": channels.EXECUTION_LIMIT,
+        "orders": channels.ORDERS_LIMIT,
+        "records": channels.RECORDS_LIMIT,
+    }
+
+
+def test_the_rooms_are_those_of_the_code() -> None:
+    """docs/architecture.md lists every room of src/dnbot, in the order that the import contract has."""
+    rows = re.findall(r"^\| `(\w+)(?:/|\.py)` \|", page("docs/architecture.md"), re.MULTILINE)
+    layers = re.findall(r'^    "\((\w+)\)",$', page("pyproject.toml"), re.MULTILINE)
+    assert rows == [layer for layer in reversed(layers) if layer not in {"resources", "__main__"}]
+
+
+def test_the_words_of_operations_are_the_codes() -> None:
+    """Every trading mode is explained, and every state that a document names exists."""
+    text = page("docs/operations.md")
+    assert [mode.name for mode in TradingMode if mode.name not in text] == []
+    state = re.compile(r"\b[A-Z]+(?:_[A-Z]+)?_(?:RECOVERY|ACTIVE|SPREADS|ARBITRAGE|DELTA|NEUTRAL)\b")
+    named = {word for name in PAGES for word in state.findall(page(name))}
+    assert named - {state.name for state in StrategyState} == set()
+
+
+def test_the_glossary_is_in_order() -> None:
+    """Each word once, by the alphabet."""
+    words = [row.split(" | ")[0].lower() for row in page("docs/glossary.md").splitlines()[6:]]
+    assert words == sorted(set(words))
