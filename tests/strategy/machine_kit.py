@@ -21,6 +21,7 @@ from dnbot.domain.messages import (
     Fault,
     FillReported,
     InboxEvent,
+    OpportunityDeclined,
     OrderAnswered,
     OrderReported,
     OrderSent,
@@ -56,8 +57,8 @@ T = TypeVar("T")
 
 
 def params(**changes: Any) -> StrategyParameters:
-    """1 BTC, orders up to 50 000 USDT; numbers may be given as text."""
-    fields: dict[str, Any] = {"base_position_size": 1, "max_order_notional_quote": 50_000, **changes}
+    """1 BTC, orders up to 0.1 BTC; numbers may be given as text."""
+    fields: dict[str, Any] = {"base_position_size": 1, "max_order_notional_quote": 6_100, **changes}
     whole = {name for name, kind in StrategyParameters.__annotations__.items() if kind in {"int", "bool", "str"}}
     exact = {k: v if k in whole or v is None else Decimal(str(v)) for k, v in fields.items()}
     return StrategyParameters(symbol=SYMBOL, **exact)
@@ -379,6 +380,7 @@ class Bench:
     def opportunity(self) -> ExecutePair:
         """MEXC is 33 bps richer: a spot pair is prepared, and its commit is asked for."""
         self.signal(ms=60_200)
+        assert self.state is S.PREPARING_ARBITRAGE, self.all(OpportunityDeclined)[-3:]
         return self.last(ExecutePair)
 
     def executing(self) -> ExecutePair:

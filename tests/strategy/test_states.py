@@ -66,7 +66,7 @@ ERROR_RECOVERY             STOP                   SHUTDOWN
 CELLS = """
 state                       ENTRY EXIT ESTABLISH HEDGE UNWIND FLATTEN CANCEL
 INITIALIZING                -     -    -         -     -      -       ARH
-ESTABLISHING_DELTA_NEUTRAL  -     -    A         ARH   -      -       ARH
+ESTABLISHING_DELTA_NEUTRAL  -     -    A         ARH   ARH    -       ARH
 DELTA_NEUTRAL_ACTIVE        -     -    -         -     -      -       ARH
 MONITORING_SPREADS          -     -    -         -     -      -       ARH
 PREPARING_ARBITRAGE         A     AR   -         -     -      -       ARH
