@@ -152,7 +152,7 @@ def _keep_reading(turn: Turn) -> None:
 
 def _fold_pair(turn: Turn, event: PairCommitted | PairAborted) -> None:
     execution = turn.context.execution
-    if execution is None or execution.execution_id != event.execution_id:
+    if execution is None or execution.execution_id != event.execution_id or execution.committed:
         return
     if isinstance(event, PairCommitted):
         turn.change(execution=msgspec.structs.replace(execution, committed=True))

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
-from dnbot.domain.instrument import SPOT_VENUES, Venue
+from dnbot.domain.instrument import SPOT_VENUES, VENUES, Venue
 from dnbot.domain.order import OrderIntent, Purpose, Side
 from dnbot.domain.units import ZERO, divide, floor_to
 from dnbot.strategy.context import Repair, StrategyContext
@@ -27,15 +27,21 @@ _NEEDS_PERP_BOOK = frozenset({StrategyState.ESTABLISHING_DELTA_NEUTRAL, Strategy
 
 
 def needs_hedge(turn: Turn) -> bool:
-    """Whether booked delta is outside its tolerance and an order could change that; false without an instrument."""
+    """Whether booked delta is outside its tolerance and an order could change that."""
     tolerance = turn.context.tolerance
-    return tolerance is not None and abs(turn.context.portfolio.delta) > tolerance and not is_dust(turn.context)
+    return tolerance is not None and _beyond(turn.context, tolerance)
 
 
 def could_be_nearer(turn: Turn) -> bool:
     """Whether one lot more or less on the perpetual would bring delta nearer to zero: where a repair ends."""
     lot = turn.context.perp_lot
-    return lot is not None and abs(turn.context.portfolio.delta) * 2 > lot and not is_dust(turn.context)
+    return lot is not None and _beyond(turn.context, lot / 2)
+
+
+def _beyond(context: StrategyContext, limit: Decimal) -> bool:
+    """Delta is only known once every venue's ledger is open."""
+    known = all(context.accounts[venue].opened for venue in VENUES)
+    return known and abs(context.portfolio.delta) > limit and not is_dust(context)
 
 
 def is_dust(context: StrategyContext) -> bool:
