@@ -71,7 +71,8 @@ def test_every_path_that_the_readme_names_is_there() -> None:
 def test_the_commands_that_documents_name_exist() -> None:
     """Each `dnbot COMMAND` is one, and the README names every command."""
     known = set(cli.commands.commands)
-    named = {word for name in PAGES for word in re.findall(r"(?:`|\./|^    )dnbot ([a-z][a-z-]+)", page(name), re.MULTILINE)}
+    command = re.compile(r"(?:`|\./|^    )dnbot ([a-z][a-z-]+)", re.MULTILINE)
+    named = {word for name in PAGES for word in command.findall(page(name))}
     assert {"run", "check", "fakes", "test"} <= named
     assert named - known == {"test"}  # what the starter in the checkout's root does itself
     readme = page("README.md")
