@@ -202,11 +202,23 @@ async def test_period_begins_at_a_sample(store: PostgresStore) -> None:
     assert [pair.pair_name for pair in later.pairs] == ["GATE_TO_MEXC"]
 
     beside_funding = await report_since(store, 102)
-    assert beside_funding.profit_from == START + timedelta(seconds=2)
+    assert beside_funding.profit_from == START + timedelta(seconds=2), "nothing proves that the sample has the row"
     assert beside_funding.profit == Profit(Decimal("0.5"), Decimal("0.071"), Decimal("0.15"))
     last = beside_funding.profit_series[-1]
     assert last.profit == beside_funding.profit
     assert {point.profit.spread_quote for point in beside_funding.profit_series} == {Decimal(0), Decimal("0.5")}
+
+
+async def test_period_begins_beside_a_booked_payment(store: PostgresStore) -> None:
+    """A sample soon after a payment is the start when a later record proves that the payment was booked before it."""
+    records = story()
+    moved = StateChanged(
+        sequence=1, from_state="A", to_state="B", trigger="T", why="", at_ns=at(100.5),
+    )
+    await written(store, [*records[:9], moved, *records[9:]])
+    report = await report_since(store, 102)
+    assert report.profit_from == START + timedelta(seconds=101)
+    assert report.profit == Profit(Decimal("0.5"), Decimal("0.071"), Decimal("-0.1"))
 
 
 async def test_figures_that_do_not_agree_are_told(store: PostgresStore) -> None:

@@ -33,12 +33,21 @@ f.quantity - case when f.venue <> 'GATEIO_FUTURES' and f.fee_asset = split_part(
              then f.fee * case f.side when 'buy' then 1 else -1 end else 0 end
 """
 
-# A funding row is booked some seconds after its own time: a sample so near to one may not contain it yet.
+# A funding row is booked some seconds after its own time: a sample soon after one may not contain it yet. It does when
+# a record that was numbered after the row is not younger than the sample.
 START_SAMPLE = """
 select at, realised_quote from position_snapshots p
 where symbol = $1 and at <= $2 and realised_quote is not null and not exists (
     select from ledger_entries l where l.symbol = $1 and l.kind = 'funding'
-        and l.at <= p.at and l.at > p.at - interval '60 seconds'
+        and l.at <= p.at and l.at > p.at - interval '120 seconds'
+        and p.at < all (array[
+            coalesce((select booked_at from fills f
+                where f.symbol = $1 and f.sequence > l.sequence order by f.sequence limit 1), 'infinity'),
+            coalesce((select s.at from state_transitions s
+                where s.symbol = $1 and s.sequence > l.sequence order by s.sequence limit 1), 'infinity'),
+            coalesce((select o.at from portfolio_snapshots o
+                where o.symbol = $1 and o.sequence > l.sequence order by o.sequence limit 1), 'infinity')
+        ])
 ) order by at desc limit 1
 """
 FIRST_SAMPLE_AFTER = """
