@@ -98,7 +98,7 @@ class BotParts:
     """`websocket`: creates leave over an order socket at venues that have one, once it is proven there."""
 
 
-@attrs.define
+@attrs.define(repr=False)  # everything hangs on it: its text would be megabytes
 class Bot:
     """One strategy on one symbol, from first read to last cancel."""
 

@@ -14,7 +14,7 @@ import trio
 
 from dnbot.bot import Bot
 from dnbot.domain.instrument import Symbol
-from dnbot.domain.messages import StateChanged
+from dnbot.domain.messages import Record, StateChanged
 from dnbot.domain.pair import Pair
 from dnbot.fakes.config import FakesConfig
 from dnbot.lab.audit_check import check_audit
@@ -39,7 +39,7 @@ READS = {
 }
 
 
-@attrs.define
+@attrs.define(repr=False)  # what hangs on it is megabytes of text
 class Trial:
     """One incarnation of the bot on a stage."""
 
@@ -51,6 +51,13 @@ class Trial:
     errors: list[BaseException] = attrs.field(factory=list)
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
     ended: trio.Event = attrs.field(factory=trio.Event)
+    fault_moments: list[tuple[int, list[str]]] = attrs.field(factory=list)
+    """At each edge into ERROR_RECOVERY: how many requests the venues had seen, and which client ids had left."""
+
+    def witness(self, record: Record) -> None:
+        """Take note of the very moment at which the machine enters ERROR_RECOVERY."""
+        if isinstance(record, StateChanged) and record.trigger == "FAULT":
+            self.fault_moments.append((len(self.notes()), self.sent()))
 
     @property
     def state(self) -> StrategyState:
@@ -158,8 +165,9 @@ def is_create(note: Any) -> bool:
     return note.method == "POST" and note.path.endswith(("/orders", "/order"))
 
 
-def assert_reads_before_creates(trial: Trial, since: int, sent_before: list[str]) -> None:
-    """After a fault no new create reaches any venue before every account was read whole."""
+def assert_reads_before_creates(trial: Trial) -> None:
+    """After the last fault no new create reached any venue before every account was read whole."""
+    since, sent_before = trial.fault_moments[-1]
     missing = {(venue, path) for venue, paths in READS.items() for path in paths}
     for note in trial.notes(since):
         if note.method == "GET":
@@ -211,8 +219,14 @@ class Lab:
         kept = Ledger() if store is None else Ledger(database=store.database)
         wanted = msgspec.structs.replace(self.params, **params)
         wire = Wire(stage.network.open_stream)
-        bot = await stage.bot(wanted, kept, opener=wire)
+        trials: list[Trial] = []
+
+        def witness(record: Record) -> None:
+            trials[0].witness(record)
+
+        bot = await stage.bot(wanted, kept, opener=wire, witness=witness)
         trial = Trial(stage, kept, wire, bot)
+        trials.append(trial)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(trial.run, name="bot")
             yield trial

@@ -18,7 +18,7 @@ VENUES = ("GATEIO_FUTURES", "GATEIO_SPOT", "MEXC_SPOT")
 def expected() -> list[str]:
     """Names and depths of every task of a healthy bot that has nothing to do."""
     lines = ["bot", "  analytics", "    analyst", "  machine", "    journal", "      tidy", "    strategist"]
-    lines += ["  private", *(f"    desk:{venue}" for venue in VENUES), "    execution"]
+    lines += ["  private", "    commits", *(f"    desk:{venue}" for venue in VENUES), "    execution"]
     for venue in VENUES:
         own = [f"clock:{venue}", SOCKET, f"fees:{venue}", f"ping:{venue}"]
         own += [f"listen-key:{venue}"] if venue == "MEXC_SPOT" else []

@@ -35,7 +35,7 @@ from dnbot.strategy.parameters import StrategyParameters
 PORT = 443
 
 
-@attrs.define
+@attrs.define(repr=False)  # a whole world hangs on it
 class Stage:
     """A fake world that runs, and bots that can be put on it one after the other."""
 
