@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import attrs
 import msgspec
@@ -20,6 +21,7 @@ from dnbot.operate.places import FakesAddress
 
 START_S_MAX = 30.0
 STOP_S_MAX = 15.0
+POLL_S = 0.02
 
 
 @attrs.define
@@ -40,9 +42,7 @@ class FakesProcess:
         """
         if self._process.stdin is not None and not self._process.stdin.closed:
             self._process.stdin.close()
-        with trio.move_on_after(STOP_S_MAX) as scope:
-            await trio.to_thread.run_sync(self._process.wait, abandon_on_cancel=True)
-        if scope.cancelled_caught:
+        if not await _ended(self._process, STOP_S_MAX):
             self._process.kill()
             raise ConfigError("fakes", "process", "still running", f"an end within {STOP_S_MAX:.0f} s")
         return read_audit(self.state_dir)
@@ -51,11 +51,12 @@ class FakesProcess:
         """End it, whatever it says."""
         if self._process.poll() is not None:
             return
-        with trio.move_on_after(STOP_S_MAX, shield=True):
-            if self._process.stdin is not None:
-                self._process.stdin.close()
-            await trio.to_thread.run_sync(self._process.wait, abandon_on_cancel=True)
-        if self._process.poll() is None:
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        ended = False
+        with trio.move_on_after(STOP_S_MAX + 1, shield=True):
+            ended = await _ended(self._process, STOP_S_MAX)
+        if not ended:
             self._process.kill()
 
 
@@ -87,17 +88,7 @@ async def fakes_process(settings: FakesSettings, state_dir: Path) -> AsyncIterat
     Raises:
         ConfigError: they did not come up.
     """
-    state_dir.mkdir(parents=True, exist_ok=True)
-    before = read_audit(state_dir) if (state_dir / "audit.json").exists() else None
-    command = [
-        sys.executable, "-m", "dnbot", "fakes", "--tls", "--until-stdin-eof", "--state", str(state_dir), "--seed",
-        str(settings.seed), "--market", settings.market,
-    ]
-    with (state_dir / "fakes.log").open("ab") as errors:
-        # Plain Popen on the main thread: a session of its own, so that Ctrl-C reaches us first.
-        process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
-        )
+    before, process = _launched(settings, state_dir)
     running = FakesProcess(await _announced(process, state_dir), state_dir, before, process)
     try:
         yield running
@@ -105,11 +96,51 @@ async def fakes_process(settings: FakesSettings, state_dir: Path) -> AsyncIterat
         await running.aclose()
 
 
+def _launched(
+    settings: FakesSettings, state_dir: Path
+) -> tuple[dict[str, Any] | None, subprocess.Popen[bytes]]:
+    """The last audit and the new process. Plain Popen on the main thread: a child of a worker thread would end with it.
+
+    The child has a session of its own, so that Ctrl-C reaches us first.
+    """
+    state_dir.mkdir(parents=True, exist_ok=True)
+    before = read_audit(state_dir) if (state_dir / "audit.json").exists() else None
+    command = [
+        sys.executable, "-m", "dnbot", "fakes", "--tls", "--until-stdin-eof", "--state", str(state_dir), "--seed",
+        str(settings.seed), "--market", settings.market,
+    ]
+    with (state_dir / "fakes.log").open("ab") as errors:
+        process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
+        )
+    return before, process
+
+
+async def _ended(process: subprocess.Popen[bytes], patience_s: float) -> bool:
+    """Whether the process ended within that time. Polled: a child has no event that every platform can wait for."""
+    for _ in range(int(patience_s / POLL_S)):
+        if process.poll() is not None:
+            return True
+        await trio.sleep(POLL_S)
+    return process.poll() is not None
+
+
+async def _first_line(pipe: IO[bytes]) -> bytes:
+    line = b""
+    while not line.endswith(b"\n"):
+        await trio.lowlevel.wait_readable(pipe.fileno())
+        part = os.read(pipe.fileno(), 65_536)
+        if not part:
+            break
+        line += part
+    return line
+
+
 async def _announced(process: subprocess.Popen[bytes], state_dir: Path) -> FakesAddress:
     assert process.stdout is not None
     line = b""
     with trio.move_on_after(START_S_MAX):
-        line = await trio.to_thread.run_sync(process.stdout.readline, abandon_on_cancel=True)
+        line = await _first_line(process.stdout)
     try:
         return msgspec.json.decode(line, type=FakesAddress)
     except msgspec.MsgspecError:

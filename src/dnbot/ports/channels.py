@@ -5,7 +5,6 @@ A limit is a promise: what fills it is said in `docs/architecture.md`, and what 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Generic, TypeVar
 
 import attrs
@@ -44,7 +43,7 @@ class Cell(Generic[T]):
 
 @attrs.define
 class Boards:
-    """What feeds and sessions publish for others to read: instruments (written by feeds), fees (written by sessions)."""
+    """What is published for others to read: instruments (written by feeds) and fees (written by sessions)."""
 
     instruments: dict[Venue, Cell[Instrument]] = attrs.field(factory=lambda: {venue: Cell() for venue in VENUES})
     fees: dict[Venue, Cell[FeeSchedule]] = attrs.field(factory=lambda: {venue: Cell() for venue in VENUES})
@@ -62,8 +61,8 @@ class Pipe(Generic[T]):
     receive: trio.MemoryReceiveChannel[T]
 
 
-def pipe(item: Callable[..., T] | None, limit: int) -> Pipe[T]:
-    """A channel of `limit` items; `item` only names their type."""
+def pipe(limit: int) -> Pipe[T]:
+    """A channel of `limit` items."""
     send, receive = trio.open_memory_channel[T](limit)
     return Pipe(send, receive)
 
@@ -82,9 +81,9 @@ class Channels:
     def open(cls) -> Channels:
         """Fresh channels with their limits."""
         return cls(
-            market=pipe(None, MARKET_LIMIT),
-            inbox=pipe(None, INBOX_LIMIT),
-            orders={venue: pipe(None, ORDERS_LIMIT) for venue in VENUES},
-            executions=pipe(None, EXECUTION_LIMIT),
-            records=pipe(None, RECORDS_LIMIT),
+            market=pipe(MARKET_LIMIT),
+            inbox=pipe(INBOX_LIMIT),
+            orders={venue: pipe(ORDERS_LIMIT) for venue in VENUES},
+            executions=pipe(EXECUTION_LIMIT),
+            records=pipe(RECORDS_LIMIT),
         )
