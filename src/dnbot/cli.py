@@ -70,7 +70,7 @@ def _duration(_context: click.Context, _parameter: click.Parameter, text: str | 
     return seconds
 
 
-_CONFIG = click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="TOML file; default: the demo.")
+_CONFIG = click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="TOML; default: the demo.")
 
 
 def _settings(config: Path | None) -> Settings:
@@ -138,7 +138,7 @@ def new_config(mode: str, output: Path | None) -> None:
 @click.option("--market", type=click.Choice(["lively", "calibrated"]), default="lively")
 @click.option("--tls/--no-tls", default=False, help="TLS with an authority of its own (ca_file in the printed line).")
 @click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="Keep accounts and books here.")
-@click.option("--account", "accounts", multiple=True, help="Another account, KEY:SECRET:UID; the first replaces the default.")
+@click.option("--account", "accounts", multiple=True, help="KEY:SECRET:UID; the first replaces the default.")
 @click.option("--until-stdin-eof", is_flag=True, help="End when standard input closes.")
 def fakes(
     gate_port: int, mexc_port: int, seed: int, market: str, tls: bool, state: Path | None, accounts: tuple[str, ...],
