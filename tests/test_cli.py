@@ -167,10 +167,8 @@ def test_a_broken_file_shows_no_traceback(tmp_path: Path) -> None:
         assert ended.stderr.count("\n") == 1
 
 
-@pytest.mark.e2e
-@pytest.mark.slow
 def test_live_needs_keys_that_only_their_owner_can_read(tmp_path: Path) -> None:
-    """Without a key, with both forms of it, and with a key file that others can read, `check` and `run` end with 2."""
+    """Without a key, with both forms of it, and with a key file that others can read, `check` ends with 2."""
     path = write(tmp_path, LIVE)
     key = write(tmp_path, SECRET, "key")
     key.chmod(0o644)
@@ -181,12 +179,27 @@ def test_live_needs_keys_that_only_their_owner_can_read(tmp_path: Path) -> None:
         ({"GATE_API_KEY": SECRET, "GATE_API_KEY_FILE": str(key)}, "one of the two"),
         ({"GATE_API_KEY": SECRET, "GATE_API_SECRET": SECRET}, "MEXC_API_KEY: found 'nothing'"),
     ]
+    parts = ("KEY", "SECRET", "KEY_FILE", "SECRET_FILE")
+    names = [f"{venue}_API_{part}" for venue in ("GATE", "MEXC") for part in parts]
     for variables, words in cases:
-        ended = dnbot(tmp_path, "check", "--config", str(path), **variables)
-        assert (ended.returncode, ended.stdout) == (2, "")
+        runner = CliRunner(env={**dict.fromkeys(names), **variables})
+        ended = runner.invoke(commands, ["check", "--config", str(path)])
+        assert (ended.exit_code, ended.stdout) == (2, "")
         assert words in ended.stderr
         assert SECRET not in ended.stderr
-        assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.e2e
+@pytest.mark.slow
+def test_live_does_not_run_with_a_key_file_that_others_can_read(tmp_path: Path) -> None:
+    """The real `run` ends with 2 and no traceback, and does not repeat what the file holds."""
+    key = write(tmp_path, SECRET, "key")
+    key.chmod(0o644)
+    ended = dnbot(tmp_path, "run", "--config", str(write(tmp_path, LIVE)), GATE_API_KEY_FILE=str(key))
+    assert ended.returncode == 2
+    assert "mode: found '0644'; allowed: 0400 or 0600" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert SECRET not in ended.stderr + ended.stdout
 
 
 @pytest.mark.e2e
@@ -206,11 +219,15 @@ def test_check_reports_and_leaves_nothing_behind(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_status_without_a_bot_says_so(tmp_path: Path) -> None:
     """Nobody runs here: a sentence and an exit code of its own, for `status` and for a command alike."""
-    for command in (["status"], ["pause", "--why", "test"], ["stop"]):
-        ended = dnbot(tmp_path, *command)
-        assert ended.returncode == 69
-        assert ended.stderr.startswith("dnbot: no bot runs here") or "no bot runs here" in ended.stderr
-        assert "Traceback" not in ended.stderr
+    ended = dnbot(tmp_path, "status")
+    assert ended.returncode == 69
+    assert ended.stderr.startswith("dnbot: no bot runs here")
+    assert "Traceback" not in ended.stderr
+    runner = CliRunner(env={"DNBOT_HOME": str(tmp_path / "state")})
+    for command in (["pause", "--why", "test"], ["stop"], ["flatten"]):
+        result = runner.invoke(commands, command)
+        assert result.exit_code == 69
+        assert "no bot runs here" in result.stderr
 
 
 @pytest.fixture
