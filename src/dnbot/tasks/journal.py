@@ -59,6 +59,7 @@ class Journal:
         if not self._batch:
             self._batch.append(await self.records.receive())
         self._drain()
+        self._take_spilled()
 
     def _drain(self) -> None:
         while len(self._batch) < BATCH_MAX:
@@ -71,7 +72,6 @@ class Journal:
     async def _write(self) -> None:
         told = False
         while True:
-            self._take_spilled()
             try:
                 await self.store.append(self._batch)
             except StoreUnreachable as error:

@@ -86,8 +86,7 @@ class OrderSocket:
     async def run(self) -> None:
         """Never returns while healthy. Connects again after a loss, until a probe shows that it must not be used."""
         self.codec.learn_instrument(await self.instrument.first())
-        while self.line.clock.now_ms(self.venue.value) is None:
-            await trio.sleep(CLOCK_LOOK_S)
+        await self._clock_known()
         backoff_s = BACKOFF_FIRST_S
         while not self.prober.given_up:
             began_s = trio.current_time()
@@ -101,6 +100,13 @@ class OrderSocket:
             await trio.sleep(backoff_s)
             backoff_s = min(backoff_s * 2, BACKOFF_MAX_S)
         await trio.sleep_forever()
+
+    async def _clock_known(self) -> None:
+        """The session measures it; logins and expiries are in the venue's time."""
+        while True:
+            if self.line.clock.now_ms(self.venue.value) is not None:
+                return
+            await trio.sleep(CLOCK_LOOK_S)
 
     # --- placing ------------------------------------------------------------------------------------------------------
     async def place(
