@@ -1,8 +1,7 @@
-"""The fakes' HTTP and WebSocket server on memory streams, and the control path beside the venues."""
+"""The fakes' HTTP and WebSocket server on memory streams."""
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,13 +15,9 @@ from hypothesis import strategies as st
 from trio.testing import MockClock, memory_stream_pair
 from trio_websocket import WebSocketConnection
 
-from dnbot.fakes.clock import FakeClock
-from dnbot.fakes.config import FakesConfig
-from dnbot.fakes.control import AUDIT_PATH, ControlledApp
 from dnbot.fakes.network import MemoryNetwork
 from dnbot.fakes.server import IDLE_S_MAX, serve_connection
 from dnbot.fakes.web import DropConnection, HttpRequest, HttpResponse
-from dnbot.fakes.world import SIMULATION_EPOCH_NS, build_core
 
 
 @attrs.define
@@ -213,17 +208,3 @@ def test_random_bytes_never_reach_the_app_as_a_crash(data: bytes) -> None:
     """Bytes that are no request end in a refusal or in silence, never in an exception."""
     reply = trio.run(talk, EchoApp(), data, clock=MockClock(autojump_threshold=0))
     assert reply == b"" or reply.startswith(b"HTTP/1.1 4")
-
-
-async def test_audit_is_for_the_loopback_interface_only(autojump_clock: MockClock) -> None:
-    """POST /__dnbot__/audit answers the audit to local callers; for all others the path belongs to the venue."""
-    world = build_core(FakesConfig(), FakeClock(SIMULATION_EPOCH_NS))
-    app = ControlledApp(world, EchoApp())
-    reply = await app.handle_http(HttpRequest("POST", AUDIT_PATH, "", (), b"", "127.0.0.1"))
-    report = json.loads(reply.body)
-    assert report["uid"] == "10001"
-    assert report["opening"]["gate_spot"] == {"USDT": "20000"}
-    assert (await app.handle_http(HttpRequest("GET", AUDIT_PATH, "", ()))).status == 405
-    assert (await app.handle_http(HttpRequest("POST", AUDIT_PATH, "uid=9", ()))).status == 404
-    foreign = await app.handle_http(HttpRequest("POST", AUDIT_PATH, "", (), b"", "192.0.2.7"))
-    assert foreign.body.startswith(b"POST /__dnbot__/audit")

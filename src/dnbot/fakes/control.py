@@ -1,40 +1,141 @@
-"""What a checker on the same machine may ask of the fakes, beside the venues' own interfaces: the audit."""
+"""What a checker or a drill on the same machine may ask of the fakes, beside the venues' own interfaces.
+
+``POST /__dnbot__/audit[?uid=..]`` writes audit.json and answers the audit.
+``POST /__dnbot__/requests?since=N[&wait_s=S]`` answers private requests from number N on; with ``wait_s`` it waits so
+long for a create among them.
+``POST /__dnbot__/cut?venue=V&domain=public|private`` cuts that venue's sockets of that domain, without a close frame.
+``POST /__dnbot__/rest?venue=V&down_s=S[&manner=refuse|silent]`` takes that venue's REST down; its sockets stay up.
+``POST /__dnbot__/clock?venue=V&ahead_ms=N`` moves that venue's clock (negative: behind).
+"""
 
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, Protocol
+from urllib.parse import parse_qsl
 
 import attrs
+import trio
 from trio_websocket import WebSocketConnection
 
+from .outages import Outages
+from .records import VENUES, Venue
 from .running import World
-from .web import App, HttpRequest, HttpResponse
+from .web import App, DropConnection, HttpRequest, HttpResponse
 
-AUDIT_PATH = "/__dnbot__/audit"
+PREFIX = "/__dnbot__/"
+AUDIT_PATH = PREFIX + "audit"
 LOOPBACK = ("127.", "::1")
+WAIT_S_MAX = 30.0
+DOWN_S_MAX = 3600.0
+AHEAD_MS_MAX = 3_600_000
+
+Domain = Literal["public", "private"]
+
+
+class ControlRefused(Exception):
+    """What was asked cannot be done; the text says why."""
+
+
+class Front(App, Protocol):
+    """An app that a drill can hurt."""
+
+    def venue_of(self, path: str) -> Venue:
+        """Whose REST a path is."""
+
+    def cut(self, venue: Venue, domain: Domain) -> int:
+        """Cut the sockets of one venue and domain at once; returns how many there were."""
+
+
+@attrs.define(eq=False)
+class Controls:
+    """The extra paths, the same ones at every front of a world."""
+
+    world: World
+    outages: Outages = attrs.field(factory=Outages)
+
+    async def answer(self, request: HttpRequest) -> HttpResponse:
+        """One request below the prefix."""
+        actions: dict[str, Callable[[dict[str, str]], Awaitable[Any]]] = {
+            "audit": self._audit, "requests": self._requests, "cut": self._cut, "rest": self._rest,
+            "clock": self._clock,
+        }  # fmt: skip
+        action = actions.get(request.path.removeprefix(PREFIX))
+        if action is None:
+            return _told(404, "no such control")
+        if request.method != "POST":
+            return _told(405, "POST only")
+        try:
+            found = await action(dict(parse_qsl(request.query, keep_blank_values=True)))
+        except ControlRefused as why:
+            return _told(404 if "no such" in str(why) else 400, str(why))
+        return HttpResponse(200, json.dumps(found).encode())
+
+    async def _audit(self, wanted: dict[str, str]) -> Any:
+        uid = wanted.get("uid") or self.world.config.accounts[0].uid
+        if uid not in self.world.exchange.state.accounts.by_uid:
+            raise ControlRefused("no such account")
+        self.world.write_audit()
+        return self.world.audit(uid)
+
+    async def _requests(self, wanted: dict[str, str]) -> Any:
+        log = self.world.requests
+        since = int(_number(wanted, "since", 0, 0, 10**12))
+        wait_s = _number(wanted, "wait_s", 0, 0, WAIT_S_MAX)
+        with trio.move_on_after(wait_s):
+            while wait_s and not any(note.is_create for _, note in log.since(since)):
+                await log.changed.wait()
+        rows = [{"number": number, "create": note.is_create, **attrs.asdict(note)} for number, note in log.since(since)]
+        return {"count": log.count, "time_ms": self.world.clock.ms(), "requests": rows}
+
+    async def _cut(self, wanted: dict[str, str]) -> Any:
+        venue = _venue(wanted)
+        match wanted.get("domain"):
+            case "public":
+                cut = sum(front.cut(venue, "public") for front in self._fronts())
+            case "private":
+                cut = sum(front.cut(venue, "private") for front in self._fronts())
+            case other:
+                raise ControlRefused(f"domain is public or private, not {other!r}")
+        return {"cut": cut, "time_ms": self.world.clock.ms()}
+
+    async def _rest(self, wanted: dict[str, str]) -> Any:
+        venue, down_s = _venue(wanted), _number(wanted, "down_s", None, 0, DOWN_S_MAX)
+        match wanted.get("manner", "refuse"):
+            case "refuse":
+                self.outages.begin(venue, down_s, "refuse")
+            case "silent":
+                self.outages.begin(venue, down_s, "silent")
+            case other:
+                raise ControlRefused(f"manner is refuse or silent, not {other!r}")
+        return {"down_s": down_s, "time_ms": self.world.clock.ms()}
+
+    async def _clock(self, wanted: dict[str, str]) -> Any:
+        venue = _venue(wanted)
+        ahead_ms = _number(wanted, "ahead_ms", None, -AHEAD_MS_MAX, AHEAD_MS_MAX)
+        self.world.clock.skew_ns[venue] = round(ahead_ms * 1_000_000)
+        return {"venue_ms": self.world.clock.ms(venue), "time_ms": self.world.clock.ms()}
+
+    def _fronts(self) -> tuple[Front, ...]:
+        return (self.world.gate_app, self.world.mexc_app)
 
 
 @attrs.define(eq=False)
 class ControlledApp:
-    """An app behind one extra path: ``POST /__dnbot__/audit[?uid=...]`` writes audit.json and answers the audit.
+    """An app behind the control paths. Only callers on loopback reach them; everybody else sees the venue alone."""
 
-    Only callers on the loopback interface get it; everybody else sees the venue alone.
-    """
-
-    world: World
-    app: App
+    controls: Controls
+    app: Front
 
     async def handle_http(self, request: HttpRequest) -> HttpResponse:
-        """The audit, or whatever the venue answers."""
-        if request.path != AUDIT_PATH or not request.remote.startswith(LOOPBACK):
-            return await self.app.handle_http(request)
-        if request.method != "POST":
-            return HttpResponse(405, b'{"message":"POST only"}')
-        uid = request.query.removeprefix("uid=") or self.world.config.accounts[0].uid
-        if uid not in self.world.exchange.state.accounts.by_uid:
-            return HttpResponse(404, b'{"message":"no such account"}')
-        self.world.write_audit()
-        return HttpResponse(200, json.dumps(self.world.audit(uid)).encode())
+        """A control's answer, or whatever the venue answers; during an outage of its REST, nothing."""
+        if request.path.startswith(PREFIX) and request.remote.startswith(LOOPBACK):
+            return await self.controls.answer(request)
+        if await self.controls.outages.strikes(self.app.venue_of(request.path)):
+            raise DropConnection("this venue's REST is down")
+        return await self.app.handle_http(request)
 
     def serves_websocket(self, path: str) -> bool:
         """As the venue does."""
@@ -47,3 +148,27 @@ class ControlledApp:
     async def handle_websocket(self, request: HttpRequest, ws: WebSocketConnection) -> None:
         """As the venue does."""
         await self.app.handle_websocket(request, ws)
+
+
+def _venue(wanted: dict[str, str]) -> Venue:
+    for venue in VENUES:
+        if venue == wanted.get("venue"):
+            return venue
+    raise ControlRefused(f"no such venue: {wanted.get('venue')!r}; there are {', '.join(VENUES)}")
+
+
+def _number(wanted: dict[str, str], name: str, default: float | None, low: float, high: float) -> float:
+    text = wanted.get(name)
+    if text is None and default is not None:
+        return default
+    try:
+        number = float(text or "")
+    except ValueError:
+        number = math.nan
+    if not low <= number <= high:
+        raise ControlRefused(f"{name} is a number from {low} to {high}, not {text!r}")
+    return number
+
+
+def _told(status: int, text: str) -> HttpResponse:
+    return HttpResponse(status, json.dumps({"message": text}).encode())

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import random
 from collections.abc import Mapping
+from typing import Literal
 
 import attrs
 import trio
@@ -20,7 +21,8 @@ from .gateio_futures import FuturesRest
 from .gateio_futures_account import FuturesAccountRest
 from .gateio_futures_orders import FuturesOrders
 from .gateio_futures_shapes import stream_trade as futures_trade
-from .gateio_gateway import Gateway
+from .gateio_gateway import Gateway, venue_of
+from .gateio_http import PREFIX
 from .gateio_hub import Hub, StreamFault, Subscriber
 from .gateio_limits import RateLimiter
 from .gateio_private_streams import PrivateStreams
@@ -55,6 +57,7 @@ class GateApp:
     spot: Product = attrs.field(init=False)
     futures: Product = attrs.field(init=False)
     _streams: list[PublicStreams] = attrs.field(factory=list)
+    _sessions: dict[Session, None] = attrs.field(factory=dict)
     _connections: int = 0
 
     def __attrs_post_init__(self) -> None:
@@ -114,7 +117,28 @@ class GateApp:
         self._connections += 1
         conn_id = hashlib.sha256(f"{product.name}/{self._connections}".encode()).hexdigest()[:16]
         subscriber = Subscriber(conn_id, request.header("x-gate-size-decimal") == "1")
-        await serve(Session(product, subscriber, request.remote), ws)
+        session = Session(product, subscriber, request.remote)
+        self._sessions[session] = None
+        try:
+            await serve(session, ws)
+        finally:
+            del self._sessions[session]
+
+    # -- what a drill may do
+
+    def venue_of(self, path: str) -> Venue:
+        """Spot and futures share a host: the path says whose REST it is."""
+        return venue_of(path.removeprefix(PREFIX))
+
+    def cut(self, venue: Venue, domain: Literal["public", "private"]) -> int:
+        """Cut the sockets of one product that hear private channels, or only public ones; returns how many."""
+        product = {GATE_SPOT: self.spot, GATE_FUTURES: self.futures}.get(venue)
+        cut = 0
+        for session in self._sessions:
+            if session.product is product and session.domain == domain:
+                session.subscriber.dropped.set()
+                cut += 1
+        return cut
 
     # -- wiring
 

@@ -64,6 +64,14 @@ class Session:
     def now_ns(self) -> int:
         return self.product.hub.now_ns()
 
+    @property
+    def domain(self) -> str:
+        """`private` once a private channel is heard, `public` when only public ones are, else empty."""
+        heard = [self.product.channels.get(topic[0]) for topic in self.subscriber.topics]
+        if any(channel is not None and channel.private for channel in heard):
+            return "private"
+        return "public" if heard else ""
+
     def trace_id(self) -> str:
         """A new id for one answer, equal in equal runs."""
         self._frames += 1

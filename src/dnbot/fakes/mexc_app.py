@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import attrs
 import msgspec
@@ -17,7 +17,7 @@ from .mexc_orders import ORDER_ROUTES
 from .mexc_public import PUBLIC_ROUTES
 from .mexc_venue import Call, MexcReply, MexcSettings, MexcVenue, Route
 from .mexc_ws import MexcStream
-from .records import MEXC_SPOT
+from .records import MEXC_SPOT, Venue
 from .requests import RequestLog
 from .web import DropConnection, HttpRequest, HttpResponse
 
@@ -68,6 +68,22 @@ class MexcApp:
     async def handle_websocket(self, request: HttpRequest, ws: WebSocketConnection) -> None:
         """Talk to one stream client; the listen key is a query parameter."""
         await self.stream.serve(ws, parse_parameters(request.query, "").get("listenKey"))
+
+    # -- what a drill may do
+
+    def venue_of(self, path: str) -> Venue:
+        """One venue lives here."""
+        del path
+        return MEXC_SPOT
+
+    def cut(self, venue: Venue, domain: Literal["public", "private"]) -> int:
+        """Cut the sockets with a listen key (private) or without one (public); returns how many."""
+        cut = 0
+        for outbox in self.stream.connections if venue == MEXC_SPOT else ():
+            if (outbox.key is not None) == (domain == "private"):
+                outbox.ended.set()
+                cut += 1
+        return cut
 
     # -- REST
 

@@ -17,7 +17,7 @@ import trustme
 
 from .clock import FakeClock
 from .config import FakesConfig
-from .control import ControlledApp
+from .control import ControlledApp, Controls
 from .running import World
 from .server import serve_connection
 from .state import StateCorrupt
@@ -52,8 +52,9 @@ async def run_fakes(config: FakesConfig) -> None:
             try:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(world.run)
-                    nursery.start_soon(_serve, ControlledApp(world, world.gate_app), gate)
-                    nursery.start_soon(_serve, world.mexc_app, mexc)
+                    controls = Controls(world)
+                    nursery.start_soon(_serve, ControlledApp(controls, world.gate_app), gate)
+                    nursery.start_soon(_serve, ControlledApp(controls, world.mexc_app), mexc)
                     _announce(world, _port(gate), _port(mexc), ca_file)
                     if config.until_stdin_eof:
                         nursery.start_soon(_until_stdin_eof, nursery.cancel_scope)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 import attrs
+import trio
 
 from .clock import FakeClock
 from .records import Venue
@@ -24,6 +25,13 @@ class RequestNote:
     client_id: str = ""
     status: int = 0
 
+    @property
+    def is_create(self) -> bool:
+        """Whether it asked for a new order, over REST or a socket."""
+        if self.method == "POST":
+            return self.path.endswith(("/orders", "/order"))
+        return self.method == "WS" and self.path.endswith("order_place")
+
 
 @attrs.define
 class RequestLog:
@@ -32,6 +40,10 @@ class RequestLog:
     clock: FakeClock
     counters: dict[str, int] = attrs.field(factory=dict)
     tail: deque[RequestNote] = attrs.field(factory=lambda: deque(maxlen=TAIL_MAX))
+    count: int = 0
+    """How many were noted since the start: the number of the next one."""
+    changed: trio.Event = attrs.field(factory=trio.Event)
+    """Set at the next note; then another one takes its place."""
 
     def note(
         self, uid: str, venue: Venue, method: str, path: str, *, client_id: str = "", status: int = 0
@@ -39,11 +51,20 @@ class RequestLog:
         """Remember one request; ``status`` is what was answered (HTTP status), 0 when not known."""
         entry = RequestNote(self.clock.ms(), uid, venue, method, path, client_id, status)
         self.tail.append(entry)
+        self.count += 1
         name = (
             f"{venue} {method} {path.rsplit('/', 1)[0] if any(c.isdigit() for c in path.rsplit('/', 1)[-1]) else path}"
         )
         self.counters[name] = self.counters.get(name, 0) + 1
+        changed, self.changed = self.changed, trio.Event()
+        changed.set()
         return entry
+
+    def since(self, number: int) -> list[tuple[int, RequestNote]]:
+        """The requests from that number on, each with its number; those that the tail has forgotten are missing."""
+        first = self.count - len(self.tail)
+        start = max(0, number - first)
+        return [(first + at, self.tail[at]) for at in range(start, len(self.tail))]
 
 
 def _without_ids(path: str) -> str:
