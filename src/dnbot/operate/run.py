@@ -82,11 +82,12 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
         nursery.start_soon(log.drain, name="log")
         stack.enter_context(stdlib_logging(log))
         try:
+            # Keys and venues first: what they refuse must not leave a database behind.
+            around, fakes = await _surroundings(settings, home, registry, stack)
             dsn = await stack.enter_async_context(database_dsn(settings, home, log))
             for name in await migrate(dsn, log=log):
                 log.info("migrated", name=name)
             store = await stack.enter_async_context(open_postgres_store(dsn, log=log))
-            around, fakes = await _surroundings(settings, home, registry, stack)
             symbol = settings.strategy.symbol
             spill = spill_file(home / "spill" / f"{symbol.base}-{symbol.quote}.log")
             stack.enter_context(closing(spill))
