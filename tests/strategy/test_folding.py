@@ -1,0 +1,534 @@
+"""Facts into the context: whatever the order, the source or the number of times they are told, they are booked once."""
+
+from __future__ import annotations
+
+import itertools
+from decimal import Decimal
+
+import hypothesis
+import hypothesis.strategies as st
+import msgspec
+import pytest
+from machine_kit import GF, GS, MS, SYMBOL, Bench, S
+
+from dnbot.domain.account import Balance
+from dnbot.domain.instrument import VENUES
+from dnbot.domain.messages import (
+    Alert,
+    BalanceChanged,
+    BalancesSampled,
+    ExecutePair,
+    FillBooked,
+    FillReported,
+    InboxEvent,
+    OrderAnswered,
+    OrderChanged,
+    OrderReported,
+    OrderSent,
+    PortfolioSaved,
+    PositionChanged,
+    RowBooked,
+)
+from dnbot.domain.order import Fill, OrderIntent, OrderStatus, Side
+from dnbot.domain.position import EntryKind
+from dnbot.domain.units import Price, Quantity
+from dnbot.strategy.folding import PARK_S
+from dnbot.strategy.reading import DIFFERENCE_CONFIRM_S
+
+
+def fills(bench: Bench) -> list[str]:
+    """Trade ids booked so far."""
+    return [record.fill.trade_id for record in bench.all(FillBooked)]
+
+
+def foreign(bench: Bench, venue: object = GS, side: Side = Side.SELL, quantity: str = "0.0005") -> Fill:
+    """A trade that no order of ours made."""
+    fill = Fill(
+        venue=venue, symbol=SYMBOL, trade_id="web-1", venue_order_id="web", client_order_id="", side=side,  # type: ignore[arg-type]  # a venue
+        price=Price(Decimal(60_000)), quantity=Quantity(Decimal(quantity)), fee=Decimal(0), fee_asset="USDT",
+        traded_at_ns=bench.now_ns,
+    )
+    bench._apply(fill)
+    return fill
+
+
+def test_a_fill_from_stream_and_read_is_booked_once() -> None:
+    """The same trade over the stream, over REST, and over the stream again."""
+    bench = Bench().boot()
+    buy, _ = bench.executing().intents
+    fill = bench.trade(buy)
+    bench.give(FillReported(fill))
+    bench.read_all()
+    bench.give(FillReported(fill))
+    assert fills(bench) == [fill.trade_id]
+    assert bench.context.portfolio.balance(GS, "BTC") == Decimal("0.5") + buy.quantity
+    assert bench.context.orders[buy.client_order_id].filled == buy.quantity
+
+
+def test_equal_trade_ids_of_two_venues_are_two_trades() -> None:
+    """Keys carry the venue."""
+    bench = Bench().boot()
+    buy, sell = bench.executing().intents
+    for intent in (buy, sell):
+        bench.give(FillReported(bench.trade(intent, trade_id="77")))
+    assert fills(bench) == ["77", "77"]
+
+
+def test_a_fill_before_its_answer() -> None:
+    """The stream overtakes the reply: the order is complete, and the late `accepted` does not reopen it."""
+    bench = Bench().boot()
+    buy, _ = bench.executing().intents
+    bench.give(FillReported(bench.trade(buy)))
+    assert bench.context.orders[buy.client_order_id].status is OrderStatus.FILLED
+    bench.sent(buy)
+    bench.answered(buy)
+    assert bench.context.orders[buy.client_order_id].status is OrderStatus.FILLED
+    assert bench.context.orders[buy.client_order_id].sent_at_ns == bench.now_ns
+
+
+def test_an_order_created_twice_in_the_stream() -> None:
+    """`order_created_twice_in_stream`: a repeated report changes nothing, and records nothing."""
+    bench = Bench().boot()
+    buy, _ = bench.executing().intents
+    bench.told(buy, OrderStatus.OPEN)
+    count = len(bench.all(OrderChanged))
+    before = bench.context.orders
+    bench.told(buy, OrderStatus.OPEN)
+    assert bench.context.orders == before
+    assert len(bench.all(OrderChanged)) == count
+
+
+def test_a_fill_that_is_never_pushed_is_found_by_the_read() -> None:
+    """`fill_never_pushed`: the report says filled, the read brings the trade, and only then the legs are done."""
+    bench = Bench().boot()
+    buy, sell = bench.executing().intents
+    bench.filled(sell)
+    bench.trade(buy)
+    bench.told(buy, OrderStatus.FILLED, buy.quantity)
+    assert bench.state is S.EXECUTING_ARBITRAGE, "what the venue claims is not booked yet"
+    bench.read_all()
+    assert bench.state is not S.EXECUTING_ARBITRAGE
+    assert bench.triggers()[-1] == "LEGS_DONE"
+
+
+def test_a_report_of_an_order_that_is_not_ours_is_left_to_the_reads() -> None:
+    """Nothing is stored for it."""
+    bench = Bench().boot()
+    buy, _ = bench.opportunity().intents
+    before = bench.context
+    bench.told(buy, OrderStatus.OPEN, client_order_id="web-7", venue_order_id="7")
+    assert bench.context.orders == before.orders
+
+
+def test_a_report_by_the_venues_id_alone() -> None:
+    """Once the venue's id is known, news without ours finds the order."""
+    bench = Bench().boot()
+    buy, _ = bench.executing().intents
+    bench.told(buy, OrderStatus.OPEN)
+    bench.told(buy, OrderStatus.CANCELLED, client_order_id="")
+    assert bench.context.orders[buy.client_order_id].status is OrderStatus.CANCELLED
+
+
+# --- parked fills -----------------------------------------------------------------------------------------------------
+def nameless(bench: Bench, intent: OrderIntent) -> Fill:
+    """A trade of ours that the venue tells without our id."""
+    fill = bench.trade(intent, client_order_id="")
+    bench.give(FillReported(fill))
+    return fill
+
+
+def test_a_nameless_fill_waits_for_the_reply() -> None:
+    """While an order there still has no venue id the fill is parked; the report that brings the id books it."""
+    bench = Bench().boot()
+    buy, _ = bench.executing().intents
+    nameless(bench, buy)
+    assert fills(bench) == []
+    assert len(bench.context.parked) == 1
+    bench.give(FillReported(bench.context.parked[0].fill))
+    assert len(bench.context.parked) == 1, "told twice, parked once"
+    bench.told(buy, OrderStatus.FILLED, buy.quantity)
+    assert len(fills(bench)) == 1
+    assert bench.context.parked == ()
+    assert bench.context.orders[buy.client_order_id].is_settled
+    assert bench.all(Alert) == []
+
+
+def test_it_waits_as_long_as_an_order_may_be_its_own() -> None:
+    """An order of unknown fate keeps it parked beyond the patience; found, it is ours and settles the order."""
+    bench = Bench().boot()
+    buy, _ = bench.executing().intents
+    nameless(bench, buy)
+    bench.answered(buy, "ambiguous", "NO_ANSWER")
+    bench.quiet(PARK_S + 2)
+    assert len(bench.context.parked) == 1
+    bench.told(buy, OrderStatus.FILLED, buy.quantity)
+    assert bench.context.orders[buy.client_order_id].is_settled
+    assert "foreign:GATEIO_SPOT" not in {alert.key for alert in bench.all(Alert)}
+
+
+def test_a_nameless_fill_of_nobody_is_foreign_after_a_while() -> None:
+    """Once no order of ours can be meant, it is booked and told as foreign."""
+    bench = Bench().boot()
+    buy, _ = bench.executing().intents
+    bench.give(FillReported(foreign(bench, side=Side.BUY)))
+    assert len(bench.context.parked) == 1
+    bench.told(buy, OrderStatus.OPEN)
+    assert fills(bench) == []
+    bench.wait(PARK_S + 0.2)
+    assert fills(bench) == ["web-1"]
+    assert "foreign:GATEIO_SPOT" in {alert.key for alert in bench.all(Alert)}
+
+
+def test_a_nameless_fill_of_the_other_side_is_not_parked() -> None:
+    """An order that buys cannot have sold."""
+    bench = Bench().boot()
+    bench.executing()
+    bench.give(FillReported(foreign(bench, side=Side.SELL)))
+    assert fills(bench) == ["web-1"]
+
+
+# --- foreign ----------------------------------------------------------------------------------------------------------
+def test_a_foreign_trade_is_booked_and_told() -> None:
+    """It counts in balances and delta; a warning names it."""
+    bench = Bench().boot()
+    bench.give(FillReported(foreign(bench)))
+    assert bench.context.portfolio.balance(GS, "BTC") == Decimal("0.4995")
+    assert [(a.level, a.key) for a in bench.all(Alert)] == [("warning", "foreign:GATEIO_SPOT")]
+    assert bench.context.mode.name == "ACTIVE"
+    bench.read_all()
+    assert bench.context.accounts[GS].differences == {}
+
+
+def test_a_foreign_trade_that_closes_the_short_stops_new_risk() -> None:
+    """Liquidation, auto-deleveraging, or a hand: critical, REDUCING, and delta is repaired."""
+    bench = Bench().boot()
+    bench.give(FillReported(foreign(bench, GF, Side.BUY, "0.1")))
+    assert ("critical", "foreign:GATEIO_FUTURES") in [(a.level, a.key) for a in bench.all(Alert)]
+    assert bench.context.mode.name == "REDUCING"
+    assert bench.state is S.REBALANCING_DELTA
+
+
+def test_a_foreign_trade_that_adds_to_the_short_only_warns() -> None:
+    """Somebody sells contracts: told, repaired, no latch."""
+    bench = Bench().boot()
+    bench.give(FillReported(foreign(bench, GF, Side.SELL, "0.1")))
+    assert bench.context.mode.name == "ACTIVE"
+    assert bench.state is S.REBALANCING_DELTA
+
+
+def test_a_trade_of_ours_from_another_incarnation_is_not_foreign() -> None:
+    """Our prefix makes it ours, whatever the table knows."""
+    bench = Bench().boot()
+    bench.give(FillReported(msgspec.structs.replace(foreign(bench), client_order_id="dnb-0-9-s")))
+    assert fills(bench) == ["web-1"]
+    assert bench.all(Alert) == []
+
+
+def test_a_fee_in_a_third_coin_reduces() -> None:
+    """`fee_in_third_coin`: booked in that coin; profit cannot be told, so nothing new is begun."""
+    bench = Bench().boot()
+    buy, _ = bench.executing().intents
+    bench.give(FillReported(bench.trade(buy, fee_asset="GT", fee=Decimal("0.01"))))
+    assert bench.context.portfolio.balance(GS, "GT") == Decimal("-0.01")
+    assert bench.context.mode.name == "REDUCING"
+    assert bench.context.execution is not None
+    assert bench.context.execution.fees_quote == 0
+    assert ("critical", "fee_coin") in [(a.level, a.key) for a in bench.all(Alert)]
+
+
+# --- account rows -----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("amount", ["1.25", "-0.75"])
+def test_funding_is_booked_with_its_sign(amount: str) -> None:
+    """`funding_interval_8h_to_4h`: positive was received, negative was paid; the row is booked once."""
+    bench = Bench().boot()
+    bench.row("fund", amount)
+    bench.read_all()
+    bench.read_all()
+    assert bench.context.portfolio.funding_quote == Decimal(amount)
+    assert bench.context.portfolio.realised_quote == Decimal(amount)
+    assert bench.context.accounts[GF].differences == {}
+    assert [e.kind for r in bench.all(RowBooked)[-1:] for e in r.entries] == [EntryKind.FUNDING]
+
+
+def test_a_transfer_is_booked_and_told() -> None:
+    """Money in or out of the perpetual wallet is named, and is no profit."""
+    bench = Bench().boot()
+    bench.row("dnw", 500)
+    bench.read_all()
+    assert bench.context.portfolio.balance(GF, "USDT") == 100_500
+    assert bench.context.portfolio.realised_quote == 0
+    assert "row:dnw" in {alert.key for alert in bench.all(Alert)}
+
+
+def test_an_unknown_word_is_an_adjustment() -> None:
+    """A kind of row that no document names moves the wallet, and is told."""
+    bench = Bench().boot()
+    bench.row("cross_settle", -3)
+    bench.read_all()
+    assert bench.context.portfolio.adjustments == 1
+    assert "row:cross_settle" in {alert.key for alert in bench.all(Alert)}
+
+
+def test_a_fee_row_is_not_booked_twice() -> None:
+    """Fees come with fills; the row that repeats one moves nothing."""
+    bench = Bench().boot()
+    row = bench.row("fee", -1)
+    bench.truth[GF].balances["USDT"] += 1
+    bench.give(bench.read(GF, rows=(row,)))
+    assert bench.context.portfolio.balance(GF, "USDT") == 100_000
+    assert bench.context.accounts[GF].row_ms == row.at_ns // 10**6
+
+
+# --- balances, positions, reads ---------------------------------------------------------------------------------------
+def test_a_stream_balance_only_tells_what_is_locked() -> None:
+    """It changes what is free, never the ledger; an older one is ignored."""
+    bench = Bench().boot()
+    bench.give(BalanceChanged(Balance(GS, "USDT", Decimal(90_000), Decimal(80_000), at_ms=5), bench.now_s))
+    account = bench.context.accounts[GS]
+    assert bench.context.portfolio.balance(GS, "USDT") == 100_000
+    assert account.free("USDT", bench.context.portfolio.balance(GS, "USDT")) == 90_000
+    bench.give(BalanceChanged(Balance(GS, "USDT", Decimal(1), Decimal(1), at_ms=4), bench.now_s))
+    assert bench.context.accounts[GS].balances["USDT"].at_ms == 5
+
+
+def test_a_stream_position_is_shown_and_not_booked() -> None:
+    """Margin, liquidation and ranking come from it; its size is only compared by reads."""
+    bench = Bench().boot()
+    bench.give(PositionChanged(bench.position(Decimal(-7), liquidation_price=Decimal(90_000)), bench.now_s))
+    assert bench.context.portfolio.perp_base == -1
+    position = bench.context.accounts[GF].position
+    assert position is not None
+    assert position.liquidation_price == 90_000
+
+
+def test_a_difference_needs_two_undisturbed_reads() -> None:
+    """The first makes the account unready; the second, at least a second later, adjusts the ledger and tells."""
+    bench = Bench().boot()
+    bench.truth[GS].balances["USDT"] -= 10
+    bench.read_all()
+    assert not bench.context.account_ready(GS)
+    assert bench.context.accounts[GS].differences == {"USDT": Decimal(-10)}
+    bench.read_all()
+    assert bench.context.portfolio.balance(GS, "USDT") == 100_000, "too soon after the first"
+    bench.tick(DIFFERENCE_CONFIRM_S * 1000)
+    bench.read_all()
+    assert bench.context.portfolio.balance(GS, "USDT") == 99_990
+    assert bench.context.account_ready(GS)
+    adjusted = bench.last(RowBooked).entries[0]
+    assert (adjusted.kind, adjusted.amount) == (EntryKind.ADJUSTMENT, -10)
+    assert ("critical", "adjusted:GATEIO_SPOT:USDT") in [(a.level, a.key) for a in bench.all(Alert)]
+    assert bench.context.portfolio.adjustments == 1
+
+
+def test_a_difference_is_read_again_soon() -> None:
+    """The schedule of an account in doubt is a second."""
+    bench = Bench().boot()
+    bench.truth[GS].balances["USDT"] -= 10
+    bench.read_all()
+    bench.wait(3, answer=True)
+    assert bench.context.portfolio.adjustments == 1
+
+
+def test_a_difference_that_changes_starts_again() -> None:
+    """Two reads that say different things agree on nothing."""
+    bench = Bench().boot()
+    for _ in range(4):
+        bench.truth[GS].balances["USDT"] -= 10
+        bench.tick(1500)
+        bench.read_all()
+    assert bench.context.portfolio.adjustments == 0
+    assert not bench.context.account_ready(GS)
+
+
+def test_a_difference_that_goes_leaves_no_trace() -> None:
+    """The next read agrees: the account is ready again."""
+    bench = Bench().boot()
+    bench.truth[GS].balances["USDT"] -= 10
+    bench.read_all()
+    bench.truth[GS].balances["USDT"] += 10
+    bench.read_all()
+    assert bench.context.account_ready(GS)
+    assert bench.context.portfolio.adjustments == 0
+
+
+def test_a_disturbed_read_is_not_compared() -> None:
+    """While an order of ours is in flight, or changed since the read began, figures may differ."""
+    bench = Bench().boot()
+    buy, _ = bench.executing().intents
+    bench.trade(buy)
+    fresh = bench.read(GS, fills=())
+    bench.give(fresh)
+    assert bench.context.accounts[GS].differences == {}
+    began_s = bench.now_s
+    bench.tick(10)
+    bench.give(FillReported(bench.truth[GS].fills[-1]))
+    bench.told(buy, OrderStatus.FILLED, buy.quantity)
+    bench.give(bench.read(GS, began_s=began_s, balances=(Balance(GS, "BTC", Decimal("0.1"), Decimal("0.1")),)))
+    assert bench.context.accounts[GS].differences == {}
+
+
+def test_balances_from_before_our_trade_are_late() -> None:
+    """`balance_stale_2min`: figures that are ours from before the newest fills are no difference; later they are."""
+    bench = Bench().boot()
+    old = bench.read(GS).balances
+    older = {balance.asset: balance for balance in old}
+    bench.round_trip()
+    middle = bench.read(GS).balances
+    bench.quiet(1)
+    bench.round_trip()
+    bench.signal()
+    for late in (old, middle, (*middle[:1], older["BTC"])):
+        bench.tick(1500)
+        bench.give(bench.read(GS, balances=late))
+        assert bench.context.accounts[GS].differences == {}
+        assert bench.context.account_ready(GS)
+    assert bench.context.portfolio.adjustments == 0
+    bench.wait(151, every_ms=1000)
+    bench.give(bench.read(GS, balances=old))
+    assert set(bench.context.accounts[GS].differences) == {"BTC", "USDT"}
+
+
+def test_a_figure_that_fits_no_moment_of_ours_is_a_difference() -> None:
+    """Lateness explains only what we really did."""
+    bench = Bench().boot()
+    bench.round_trip()
+    bench.signal()
+    bench.truth[GS].balances["USDT"] -= 1
+    bench.read_all()
+    assert bench.context.accounts[GS].differences == {"USDT": Decimal(-1)}
+
+
+def test_a_position_difference_is_adjusted_in_place() -> None:
+    """The perpetual differs twice: the portfolio takes the venue's word, the basis lot carries the time."""
+    bench = Bench().boot()
+    bench.truth[GF].base = Decimal("-1.0005")
+    bench.read_all()
+    bench.tick(1500)
+    bench.signal(after_ms=1)
+    bench.read_all()
+    assert bench.context.portfolio.perp_base == Decimal("-1.0005")
+    assert "adjusted:GATEIO_FUTURES:BTC" in {alert.key for alert in bench.all(Alert)}
+    assert all(lot.opened_at_ns > 0 for lot in bench.context.portfolio.lots)
+
+
+def test_a_read_records_what_it_compared() -> None:
+    """Reported and ledger side by side for each asset, and the portfolio."""
+    bench = Bench().boot()
+    bench.read_all()
+    newest = {(r.venue, r.asset): (r.reported, r.ledger) for r in bench.all(BalancesSampled)}
+    assert newest[GS, "BTC"] == (Decimal("0.5"), Decimal("0.5"))
+    assert len(newest) == 5
+    assert bench.last(PortfolioSaved).portfolio == bench.context.portfolio
+
+
+def test_open_orders_in_a_read_are_news() -> None:
+    """An order that the list shows open is open."""
+    bench = Bench().boot()
+    buy, _ = bench.executing().intents
+    bench.sent(buy)
+    bench.truth[GS].open_orders = [bench.report(buy, OrderStatus.OPEN)]
+    bench.read_all()
+    assert bench.context.orders[buy.client_order_id].status is OrderStatus.OPEN
+    assert bench.context.accounts[GS].own_open == 1
+    bench.truth[GS].open_orders = []
+    bench.read_all()
+    assert bench.context.accounts[GS].own_open == 0
+
+
+# --- answers ----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("outcome", "status"),
+    [
+        ("accepted", OrderStatus.OPEN), ("refused", OrderStatus.REJECTED), ("not_sent", OrderStatus.NOT_SENT),
+        ("ambiguous", OrderStatus.AMBIGUOUS), ("no_effect", OrderStatus.NO_EFFECT),
+    ],
+)
+def test_each_outcome_has_its_status(outcome: str, status: OrderStatus) -> None:
+    """What came of a create, with the venue's code and words."""
+    bench = Bench().boot()
+    buy, _ = bench.executing().intents
+    bench.sent(buy)
+    bench.answered(buy, outcome, "C", "words")
+    order = bench.context.orders[buy.client_order_id]
+    assert (order.status, order.reason) == (status, "C words")
+    assert bench.context.risk.api_error_times_s == ((bench.now_s,) if outcome == "refused" else ())
+    assert bench.context.execution is not None
+    assert bench.context.execution.ambiguous is (outcome == "ambiguous")
+
+
+def test_answers_to_unknown_orders_are_ignored() -> None:
+    """An order of another incarnation: nothing is stored."""
+    bench = Bench().boot()
+    before = bench.context
+    bench.give(OrderAnswered(client_order_id="dnb-0-1", outcome="accepted", at_ns=0))
+    bench.give(OrderSent("dnb-0-1", 0, 0.0))
+    assert bench.context == msgspec.structs.replace(before, events=before.events + 2)
+
+
+def test_an_ambiguous_order_distrusts_its_account() -> None:
+    """Only a read that began later counts again."""
+    bench = Bench().boot()
+    buy, _ = bench.executing().intents
+    bench.tick(10)
+    bench.answered(buy, "ambiguous")
+    assert not bench.context.account_ready(GS)
+    assert bench.context.account_ready(MS)
+
+
+# --- instruments ------------------------------------------------------------------------------------------------------
+def test_a_contract_that_changes_its_size_is_told() -> None:
+    """`contract_multiplier`: critical, and the account must be read again before it counts."""
+    bench = Bench().boot()
+    changed = msgspec.structs.replace(bench.instruments[GF], multiplier=Decimal("0.01"), lot_size=Decimal("0.01"))
+    bench.instruments[GF] = changed
+    bench.signal()
+    assert ("critical", "multiplier:GATEIO_FUTURES") in [(a.level, a.key) for a in bench.all(Alert)]
+    assert not bench.context.account_ready(GF)
+    bench.instruments[GS] = msgspec.structs.replace(bench.instruments[GS], tick_size=Decimal("0.01"))
+    bench.signal()
+    assert bench.context.account_ready(GS), "a finer tick is recorded and changes no figure"
+
+
+# --- order does not matter --------------------------------------------------------------------------------------------
+@hypothesis.given(order=st.permutations(range(7)))
+def test_facts_commute(order: list[int]) -> None:
+    """Two fills, their order's reports, the send and the answer in any order, one of them twice: one end."""
+    bench = Bench().boot()
+    buy, sell = bench.executing().intents
+    bench.filled(sell, 0)
+    half = buy.quantity / 2 // Decimal("0.0001") * Decimal("0.0001")
+    first, second = bench.trade(buy, half), bench.trade(buy, buy.quantity - half)
+    facts: list[InboxEvent] = [
+        OrderSent(buy.client_order_id, bench.now_ns, bench.now_s),
+        FillReported(first), FillReported(second), FillReported(first),
+        OrderReported(bench.report(buy, OrderStatus.OPEN, half)),
+        OrderReported(bench.report(buy, OrderStatus.FILLED, buy.quantity)),
+        OrderAnswered(client_order_id=buy.client_order_id, outcome="accepted", at_ns=bench.now_ns),
+    ]
+    for index in order:
+        bench.give(facts[index])
+    told = bench.context.orders[buy.client_order_id]
+    assert told.is_settled
+    assert (told.status, told.filled) == (OrderStatus.FILLED, buy.quantity)
+    assert len(fills(bench)) == 2
+    assert bench.context.portfolio.balance(GS, "BTC") == Decimal("0.5") + buy.quantity
+    assert bench.state is S.REBALANCING_DELTA
+
+
+def test_ledger_of_a_busy_hour_equals_the_venues() -> None:
+    """Trades, residuals, hedges, funding: at rest every balance and the position equal the venues', to the last digit."""
+    bench = Bench(in_base=True).boot()
+    for number, share in zip(range(6), itertools.cycle(("1", "0.5", "0")), strict=False):
+        bench.residual(share) if share != "1" else bench.round_trip()
+        for order in bench.context.unsettled:
+            bench.filled(order.intent)
+        bench.row("fund", number)
+        bench.quiet(1)
+        bench.read_all()
+    assert bench.all(ExecutePair)
+    for venue in VENUES:
+        assert bench.context.accounts[venue].differences == {}
+        for asset, total in bench.truth[venue].balances.items():
+            assert bench.context.portfolio.balance(venue, asset) == total, (venue, asset)
+    assert bench.context.portfolio.perp_base == bench.truth[GF].base
+    assert bench.context.portfolio.adjustments == 0
