@@ -15,6 +15,7 @@ SERIES = "select name from time_series order by name"
 WAS_COMMITTED = """
 select count(*) from order_intents where client_order_id = any($1) and commit_number = $2
 """
+EPOCH = "select epoch from books where symbol = $1"
 SEQUENCE = "select sequence from books where symbol = $1"
 
 PORTFOLIO = """
