@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import os
 from collections.abc import AsyncGenerator
 from datetime import timedelta
@@ -13,7 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from dnbot.domain.errors import ConfigError
+from dnbot.domain.errors import ConfigError, StoreUnreachable
 from dnbot.domain.instrument import Symbol, Venue
 from dnbot.domain.messages import (
     Alert,
@@ -305,3 +306,18 @@ async def test_without_a_database(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="dnbot run"):
         await report_on(settings, ReportOptions())
     assert os.listdir(tmp_path) == []
+
+
+async def test_database_that_cannot_be_reached(tmp_path: Path) -> None:
+    """When another process holds the state folder and its socket is not there, the sentence says what to do."""
+    from dnbot.config import load_settings
+    from dnbot.resources import config_dir
+
+    folder = tmp_path / "postgres"
+    (folder / "postgres").mkdir(parents=True)
+    (folder / "postgres" / "PG_VERSION").write_text("18")
+    settings = msgspec.structs.replace(load_settings(config_dir() / "demo.toml"), state_dir=str(tmp_path))
+    with (folder / "postgres.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(StoreUnreachable, match="as the user that runs the bot, or stop the bot first"):
+            await report_on(settings, ReportOptions())

@@ -73,7 +73,11 @@ EXECUTIONS = f"""
 select t.execution_id, t.epoch, t.pair_name, t.purpose, t.status, t.started_at, t.ended_at, t.naked_ms, t.ambiguous,
     t.estimate_net_quote, t.residual_base, t.bought, t.sold, t.gross_quote, t.fees_quote, t.net_quote,
     s.fills, s.traded, s.buy_moved, s.sell_moved, s.buy_value, s.sell_value, s.fill_fees
-from trade_executions t cross join lateral (
+from (
+    select * from trade_executions
+    where symbol = $1 and status <> 'open' and ended_at > $2 and ended_at <= $3
+    order by ended_at, execution_id limit $4 offset $5
+) t cross join lateral (
     select count(*) as fills, coalesce(sum(f.quantity), 0) as traded,
         coalesce(sum({_MOVED}) filter (where f.side = 'buy'), 0) as buy_moved,
         coalesce(sum({_MOVED}) filter (where f.side = 'sell'), 0) as sell_moved,
@@ -82,8 +86,7 @@ from trade_executions t cross join lateral (
         coalesce(sum({_FEE_QUOTE}), 0) as fill_fees
     from fills f where f.execution_id = t.execution_id
 ) s
-where t.symbol = $1 and t.status <> 'open' and t.ended_at > $2 and t.ended_at <= $3
-order by t.ended_at, t.execution_id limit $4 offset $5
+order by t.ended_at, t.execution_id
 """  # noqa: S608 (put together from constants of this file)
 UNCLOSED = """
 select count(distinct t.execution_id) as executions,
@@ -116,19 +119,17 @@ with first as (
         0
     ) as sequence
 ), moves as (
-    select sequence, amount from ledger_entries
-    where symbol = $1 and asset = split_part($1, '/', 1) and sequence <= $4
-        and sequence > (select sequence from first)
+    select f.sequence, f.booked_at as at, case f.side when 'buy' then f.quantity else -f.quantity end
+        - case when f.venue <> 'GATEIO_FUTURES' and f.fee_asset = split_part($1, '/', 1) then f.fee else 0 end as amount
+    from fills f where f.symbol = $1 and f.sequence <= $4 and f.sequence > (select sequence from first)
     union all
-    select sequence, case side when 'buy' then quantity else -quantity end from fills
-    where symbol = $1 and venue = 'GATEIO_FUTURES' and sequence <= $4 and sequence > (select sequence from first)
+    select sequence, null, amount from ledger_entries
+    where symbol = $1 and trade_id is null and asset = split_part($1, '/', 1)
+        and sequence <= $4 and sequence > (select sequence from first)
 ), after as (
-    select sequence, $5::numeric - (sum(sum(amount)) over (order by sequence desc) - sum(amount)) as delta
-    from moves group by sequence
+    select at, $5::numeric - (sum(amount) over (order by sequence desc) - amount) as delta from moves
 )
-select f.booked_at as at, a.delta from after a
-join lateral (select booked_at from fills where symbol = $1 and sequence = a.sequence limit 1) f on true
-where f.booked_at > $2 and f.booked_at <= $3
+select at, delta from after where at > $2 and at <= $3
 """
 DELTA_PEAKS = f"""
 select distinct on (date_bin(make_interval(secs => $6), at, $2)) at, delta from ({DELTA_AFTER_FILLS}) as d

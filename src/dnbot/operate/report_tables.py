@@ -128,7 +128,7 @@ def inventory(report: Report) -> Table:
 def exposure(report: Report) -> Table:
     """How far and how long the position was not hedged."""
     base, tolerance = report.base, report.tolerance
-    tolerated = ("tolerated delta", None, base, None)
+    tolerated: tuple[object, ...] = ("tolerated delta", None, base, None)
     if tolerance is not None:
         tolerated = (f"tolerated delta ({tolerance.source})", tolerance.base, base, None)
     return Table(
