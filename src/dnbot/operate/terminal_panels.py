@@ -191,7 +191,7 @@ def _health_of(row: VenueView, sent: Traffic | None) -> tuple[Span | Row, ...]:
         account = ("DIFFERS", "bold red")
     if row.problem:
         account = ("REFUSED", "bold red")
-    clock = UNKNOWN if row.clock_offset_ms is None else f"{row.clock_offset_ms:+.0f} ms"
+    clock = UNKNOWN if row.clock_offset_ms is None else f"{number(row.clock_offset_ms, 0, signed=True)} ms"
     return (
         (venue(row.venue), ""), (milliseconds(row.book_age_ms), "green" if row.book_fresh else "red"),
         ("live", "green") if row.stream_up else ("down", "bold red"), account, (milliseconds(row.read_age_ms), ""),
