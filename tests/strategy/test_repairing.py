@@ -247,6 +247,38 @@ def test_what_is_within_tolerance_need_not_reach_the_nearest_lot() -> None:
     assert "DELTA_RESTORED" in bench.triggers()
 
 
+def test_a_change_that_is_half_told_is_not_hedged() -> None:
+    """Spot and short were reduced together by hand: one is booked a read before the other, and nothing is hedged."""
+    bench = Bench().boot()
+    bench.truth[GS].balances["BTC"] -= Decimal("0.1")
+    bench.truth[GF].base += Decimal("0.1")
+    bench.give(bench.read(GS))
+    bench.quiet(0.5)
+    bench.give(bench.read(GF))
+    bench.quiet(0.6, every_ms=100)
+    bench.give(bench.read(GS))
+    assert bench.context.portfolio.delta == Decimal("-0.1")
+    bench.signal()
+    assert bench.state is S.MONITORING_SPREADS
+    bench.quiet(1)
+    assert bench.context.portfolio.delta == 0
+    assert hedges(bench) == []
+
+
+def test_what_stays_half_told_is_hedged_in_time() -> None:
+    """A venue whose figures change with every read does not keep delta waiting beyond the hedge deadline."""
+    bench = Bench().boot()
+    bench.truth[MS].balances["USDT"] -= 1
+    bench.give(bench.read(MS))
+    stranger(bench, "0.01")
+    assert hedges(bench) == []
+    for _ in range(22):
+        bench.truth[MS].balances["USDT"] -= 1
+        bench.signal()
+        bench.give(bench.read(MS))
+    assert len(hedges(bench)) == 1
+
+
 def test_a_hard_limit_below_the_tolerance_does_not_loop() -> None:
     """A tiny position has a hard limit of less than a lot: what is tolerated is not too much."""
     bench = Bench("0.005", "-0.01", base_position_size="0.01").boot()

@@ -18,12 +18,23 @@ def drifted(turn: Turn) -> bool:
     delta = context.portfolio.delta
     if not needs_hedge(turn):
         return _checked(turn)
+    if _half_told(turn):
+        return False
     if abs(delta) > context.hard_limit:
         turn.alert("critical", "hard_limit", f"delta {delta} is above its hard limit {context.hard_limit}")
         turn.fire(Trigger.HARD_LIMIT, f"delta {delta}")
     else:
         turn.fire(Trigger.DELTA_DRIFTED, f"delta {delta}")
     return True
+
+
+def _half_told(turn: Turn) -> bool:
+    """Whether one venue's unexplained change is booked and another's is not yet: the sum says nothing for a moment."""
+    context = turn.context
+    since_s = context.naked.since_s if context.naked.since_s is not None else context.now_s
+    waited_ms = (context.now_s - since_s) * 1000
+    differs = any(account.differences for account in context.accounts.values())
+    return differs and waited_ms < context.params.hedge_deadline_ms
 
 
 def _checked(turn: Turn) -> bool:

@@ -102,7 +102,10 @@ def _verify(turn: Turn, leaving: Leaving) -> None:
             ask_for_read(turn, venue, "final", force=True)
         turn.change(leaving=msgspec.structs.replace(leaving, asked_s=context.now_s))
         return
-    missing = [venue for venue in _known_venues(turn) if context.accounts[venue].read_s < leaving.asked_s]
+    missing = [
+        venue for venue in _known_venues(turn)
+        if context.accounts[venue].asked_s or context.accounts[venue].read_s < leaving.asked_s
+    ]
     for venue in missing:
         ask_for_read(turn, venue, "final")
     if missing:

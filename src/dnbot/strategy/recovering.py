@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dnbot.domain.instrument import VENUES
+from dnbot.domain.instrument import VENUES, Venue
 from dnbot.domain.messages import CancelAll, ResolveOrder
 from dnbot.domain.order import Purpose
 from dnbot.strategy.admitting import refused
@@ -94,11 +94,10 @@ def recovering(turn: Turn) -> None:
         return
     if _attempt_is_over(turn, recovery) or context.unsettled:
         return
-    known = all_reconciled(turn)
-    if not known:
-        for venue in VENUES:
-            if not context.account_ready(venue):
-                ask_for_read(turn, venue, "recovery")
+    behind = [venue for venue in VENUES if not _reported(turn, venue)]
+    for venue in behind:
+        ask_for_read(turn, venue, "recovery")
+    known = not behind
     if needs_hedge(turn):
         if known or _waited_for_reads(turn, recovery):
             _hedge_inside(turn)
@@ -114,10 +113,20 @@ def recovering(turn: Turn) -> None:
         turn.fire(Trigger.RECONCILED, "venues and ledger agree, delta is neutral")
 
 
+def _reported(turn: Turn, venue: Venue) -> bool:
+    """Whether the account is as the venue itself reports it: by a read from after our last order there."""
+    account = turn.context.accounts[venue]
+    return turn.context.account_ready(venue) and account.read_s > account.order_s
+
+
 def _waited_for_reads(turn: Turn, recovery: Recovery) -> bool:
-    """Every order is settled, so our own fills tell delta: a venue that cannot be read must not keep us naked."""
+    """Every order is settled, so our own fills tell delta: a venue that cannot be read must not keep us naked.
+
+    One that was read and differs is another matter: what it says is confirmed or not by its next read.
+    """
     waited_ms = (turn.context.now_s - recovery.attempt_since_s) * 1000
-    return waited_ms > turn.context.params.hedge_deadline_ms / 2
+    differs = any(account.differences for account in turn.context.accounts.values())
+    return not differs and waited_ms > turn.context.params.hedge_deadline_ms / 2
 
 
 def _hedge_inside(turn: Turn) -> None:
