@@ -52,9 +52,10 @@ def columns(header: Sequence[str], rows: Sequence[Sequence[Span | Row]], width: 
 
 
 def _row_of(cell: Span | Row) -> Row:
-    if cell and isinstance(cell[0], str):
-        return ((cell[0], str(cell[1])),)
-    return tuple(span for span in cell if not isinstance(span, str))
+    first = cell[0] if cell else ("", "")
+    if isinstance(first, str):
+        return ((first, str(cell[1])),)
+    return tuple(span for span in cell if isinstance(span, tuple))
 
 
 def _aligned(row: Sequence[Row], widths: Sequence[int], gap: int) -> Row:
