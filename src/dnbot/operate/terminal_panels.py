@@ -39,7 +39,7 @@ def head(status: Status, width: int) -> list[Row]:
     """Who runs here, and for a simulated market the sentence that nobody may overlook."""
     run = status.run
     title: Row = (
-        (f"dnbot {run.version}", "bold"), (f"  {status.view.symbol}  {run.mode}  run {status.view.epoch}", ""),
+        (f"dnbot {run.version}", "bold"), (f"  {status.view.symbol}  {run.mode}  epoch {status.view.epoch}", ""),
         (f"  up {age(status.uptime_s)}", "dim"),
     )
     return [fit(title, width), *([fit((safe(run.market, "bold black on yellow"),), width)] if run.market else [])]
