@@ -294,6 +294,27 @@ def report(config: Path | None, since: str, html: Path | None, csv: Path | None,
     click.echo(trio.run(report_on, _settings(config), options))
 
 
+@commands.group()
+def drill() -> None:
+    """Hurt a bot on fake exchanges, with real processes and sockets, and judge what is left."""
+
+
+@drill.command("faults")
+@click.option("--only", metavar="NAME,...", default="", help="These faults alone.")
+@click.option("--repeat", type=click.IntRange(1, 1000), default=10, show_default=True, help="Repetitions per fault.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the instants, venues and markets.")
+@click.option("--json", "as_json", type=click.Path(path_type=Path, dir_okay=False), help="Write the evidence here.")
+@click.option("--resume", is_flag=True, help="Leave out what has passed in the --json file.")
+@click.option("--keep", is_flag=True, help="Keep the folders under the temporary folder, for a person to look at.")
+def drill_faults(only: str, repeat: int, seed: int, as_json: Path | None, resume: bool, keep: bool) -> None:
+    """Cut sockets, kill processes, take REST and the database away, move clocks; minutes per repetition of all."""
+    from dnbot.lab.drills import DrillOptions, run_drills
+
+    names = [name for name in only.split(",") if name]
+    options = DrillOptions(only=names, repeat=repeat, seed=seed, json=as_json, resume=resume, keep=keep)
+    sys.exit(trio.run(run_drills, options, click.echo))
+
+
 @commands.command()
 def version() -> None:
     """Print the version."""

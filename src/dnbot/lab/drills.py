@@ -1,0 +1,198 @@
+"""`dnbot drill faults`: real processes on real sockets are hurt at seeded instants, and judged by what is left.
+
+A round is one repetition of every fault on one stage: one database, one fake world, a bot that comes and goes.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import attrs
+import msgspec
+import trio
+
+from dnbot.domain.errors import ConfigError
+from dnbot.lab.drills_faults import KINDS
+from dnbot.lab.drills_orders import Hand
+from dnbot.lab.drills_repetition import Drill, Result
+from dnbot.lab.drills_stage import Stage, stage
+
+EXIT_PASSED, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
+ROUND_S_MAX = 900.0
+
+
+@attrs.frozen
+class DrillOptions:
+    """What the command line asks for."""
+
+    only: Sequence[str] = ()
+    repeat: int = 10
+    seed: int = 1
+    json: Path | None = None
+    resume: bool = False
+    keep: bool = False
+    """Leave the folders of failed stages for a person."""
+
+
+class Report(msgspec.Struct):
+    """What the JSON file holds."""
+
+    seed: int
+    results: list[Result] = []
+
+
+@attrs.define
+class _Run:
+    options: DrillOptions
+    say: Callable[[str], None]
+    report: Report
+
+    def wanted(self, number: int) -> list[str]:
+        """The faults of one round that are still to do: restarts and stops first, the others shuffled by the seed."""
+        chosen = [name for name in KINDS if not self.options.only or name in self.options.only]
+        done = {(r.fault, r.repetition) for r in self.report.results if r.passed and r.seed == self.options.seed}
+        ends = [name for name in chosen if KINDS[name].follows in {"restart", "stop"}]
+        others = [name for name in chosen if name not in ends]
+        random.Random(f"{self.options.seed}:round:{number}").shuffle(others)
+        return [name for name in (*ends, *others) if (name, number) not in done]
+
+    async def round(self, number: int) -> None:
+        """One stage, one repetition of each fault, and the end of the stage."""
+        names = self.wanted(number)
+        if not names:
+            return
+        async with stage(self.options.seed * 1000 + number, keep=self.options.keep) as world:
+            drill = Drill(world, Hand(world))
+            await drill.hand.open()
+            try:
+                for name in names:
+                    await self._one(drill, name, number)
+            finally:
+                with trio.move_on_after(2, shield=True):
+                    await drill.hand.aclose()
+            last = self.report.results[-1]
+            last.checks["stage_end"] = await _end_of_stage(world)
+            folder = world.folder
+            self._keep()
+        left = [words for _, words in world.processes()]
+        last.checks["left_after_stage"] = f"left: {left}" if left else ""
+        if folder.exists() and not self.options.keep:
+            last.checks["left_after_stage"] += f" {folder} is still there"
+        self._keep()
+
+    async def _one(self, drill: Drill, name: str, number: int) -> None:
+        try:
+            result = await drill.repeat(KINDS[name], number, self.options.seed)
+        except (RuntimeError, ConfigError, ExceptionGroup) as error:
+            words = drill.stage.bot.last_words()[-600:]
+            result = Result(
+                fault=name, repetition=number, seed=self.options.seed, venue="",
+                checks={"drill": f"{type(error).__name__}: {error}; {words}"},
+            )
+            await drill.stage.bot.end()
+        kept = [r for r in self.report.results if (r.fault, r.repetition, r.seed) != (name, number, self.options.seed)]
+        self.report.results = [*kept, result]
+        self._keep()
+        self.say(line_of(result))
+
+    def _keep(self) -> None:
+        """Write the evidence after every repetition, whole or not at all."""
+        path = self.options.json
+        if path is None:
+            return
+        temporary = path.with_name(path.name + ".tmp")
+        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(self.report), indent=1))
+        temporary.replace(path)
+
+
+async def run_drills(options: DrillOptions, say: Callable[[str], None]) -> int:
+    """Run every repetition that is asked for; 0 when all passed, 1 when one did not, 130 after Ctrl-C or SIGTERM.
+
+    Raises:
+        ConfigError: a fault is unknown, or the JSON file cannot be read.
+    """
+    if unknown := [name for name in options.only if name not in KINDS]:
+        raise ConfigError("drill faults", "--only", ", ".join(unknown), ", ".join(KINDS))
+    run = _Run(options, say, _report(options))
+    interrupted = True
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with trio.open_nursery() as nursery:
+
+            async def obey() -> None:
+                async for _ in signals:
+                    nursery.cancel_scope.cancel()
+
+            nursery.start_soon(obey)
+            for number in range(1, options.repeat + 1):
+                with trio.fail_after(ROUND_S_MAX):
+                    await run.round(number)
+            interrupted = False
+            nursery.cancel_scope.cancel()
+    results = [result for result in run.report.results if not options.only or result.fault in options.only]
+    say(table_of(results))
+    if interrupted:
+        say("interrupted; --resume goes on from the JSON file")
+        return EXIT_INTERRUPTED
+    return EXIT_PASSED if results and all(result.passed for result in results) else EXIT_FAILED
+
+
+def _report(options: DrillOptions) -> Report:
+    path = options.json
+    if path is None or not options.resume or not path.exists():
+        if options.resume and path is None:
+            raise ConfigError("drill faults", "--resume", "no --json", "the file of the run to go on with")
+        return Report(options.seed)
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Report)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise ConfigError(str(path), "--json", str(error), "what an earlier drill wrote") from None
+
+
+async def _end_of_stage(world: Stage) -> str:
+    """A bot that still runs is stopped; whatever it says, it must be gone."""
+    if world.bot.pid is None:
+        return ""
+    world.bot.send(signal.SIGTERM)
+    code = await world.bot.ended(25.0)
+    return "" if code == 0 else f"the last bot ended with {code}: {world.bot.last_words()[-300:]}"
+
+
+def line_of(result: Result) -> str:
+    """One line per repetition."""
+    failed = {name: text for name, text in result.checks.items() if text}
+    outcome = "ok  " if result.passed else "FAIL"
+    time = (
+        f"trades again after {result.trading_again_s} s" if result.trading_again_s is not None
+        else f"stopped after {result.stopped_s} s, exit {result.exit_code}, from {result.state_at_stop}"
+        if result.stopped_s is not None else "-"
+    )
+    text = (
+        f"{outcome} {result.fault:<17} {result.repetition:>2} {result.venue:<12} {time}, naked {result.naked_ms} ms, "
+        f"resting {sum(result.resting.values())}, {result.took_s} s"
+    )
+    return text + "".join(f"\n     {name}: {what}" for name, what in failed.items())
+
+
+def table_of(results: Sequence[Result]) -> str:
+    """The worst of each fault."""
+    head = f"{'fault':<18} {'passed':>7} {'trades again s':>15} {'stopped s':>10} {'naked ms':>9}  residual"
+    lines = [head, "-" * len(head)]
+    for name in KINDS:
+        mine = [result for result in results if result.fault == name]
+        if not mine:
+            continue
+        passed = f"{sum(result.passed for result in mine)}/{len(mine)}"
+        again = _worst(result.trading_again_s for result in mine)
+        stopped = _worst(result.stopped_s for result in mine)
+        naked = max(result.naked_ms for result in mine)
+        left = {v for result in mine for assets in result.residual.values() for v in assets.values()}
+        lines.append(f"{name:<18} {passed:>7} {again:>15} {stopped:>10} {naked:>9}  {', '.join(sorted(left)) or '-'}")
+    return "\n".join(lines)
+
+
+def _worst(values: Iterable[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return f"{max(known):.2f}" if known else "-"

@@ -1,0 +1,173 @@
+"""The eight faults: what each does to the world or to the bot, and what must follow."""
+
+from __future__ import annotations
+
+import random
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+import attrs
+import trio
+
+from dnbot.domain.instrument import VENUES, Venue
+from dnbot.domain.order import OrderIntent, is_ours
+from dnbot.lab.drills_evidence import read_spill
+from dnbot.lab.drills_orders import is_drill
+from dnbot.lab.drills_stage import SYMBOL, WIRE_NAMES, Stage
+
+REST_DOWN_S = 20.0
+CLOCK_AHEAD_MS = 900
+DB_AWAY_S = (0.3, 4.0)
+CREATE_S_MAX = 30.0
+
+Follows = Literal["fault", "restart", "stop", "nothing"]
+"""`fault`: ERROR_RECOVERY and back. `restart`: a new incarnation. `stop`: a clean end. `nothing`: it just goes on."""
+
+
+@attrs.define
+class Strike:
+    """One fault while it happens."""
+
+    stage: Stage
+    rng: random.Random
+    venue: Venue
+    since: int
+    """The number of the first request that came after the resting orders."""
+    fault_ns: int = 0
+    """The machine's clock when it struck."""
+    detail: dict[str, object] = attrs.field(factory=dict)
+    spilled: dict[str, OrderIntent] = attrs.field(factory=dict)
+    skews: dict[Venue, int] = attrs.field(factory=dict)
+
+    def struck(self) -> None:
+        self.fault_ns = self.stage.clock.now_ns()
+
+
+@attrs.frozen
+class FaultKind:
+    """A fault, what follows it, and within which time the bot trades again (or has stopped)."""
+
+    name: str
+    follows: Follows
+    strike: Callable[[Strike], Awaitable[None]]
+    bound_s: float
+
+
+async def public_cut(strike: Strike) -> None:
+    """One venue's public socket is cut."""
+    strike.struck()
+    strike.detail |= await strike.stage.controls.ask("cut", venue=WIRE_NAMES[strike.venue], domain="public")
+
+
+async def private_kill(strike: Strike) -> None:
+    """One venue's private socket is cut."""
+    strike.struck()
+    strike.detail |= await strike.stage.controls.ask("cut", venue=WIRE_NAMES[strike.venue], domain="private")
+
+
+async def rest_down(strike: Strike) -> None:
+    """One venue's REST refuses, or says nothing, for a while; its sockets stay."""
+    manner = strike.rng.choice(("refuse", "silent"))
+    strike.struck()
+    strike.detail |= {"manner": manner} | await strike.stage.controls.ask(
+        "rest", venue=WIRE_NAMES[strike.venue], down_s=REST_DOWN_S, manner=manner
+    )
+    await trio.sleep(REST_DOWN_S)
+
+
+async def db_restart(strike: Strike) -> None:
+    """PostgreSQL is shut down, fast, and is back after a while; what is spilled meanwhile is noted."""
+    away_s = strike.rng.uniform(*DB_AWAY_S)
+    strike.detail |= {"away_s": round(away_s, 3)}
+    path = strike.stage.bot.home / "spill" / f"{SYMBOL.base}-{SYMBOL.quote}.log"
+    strike.struck()
+    async with trio.open_nursery() as nursery:
+
+        async def watch() -> None:
+            while True:
+                strike.spilled |= read_spill(path)
+                await trio.sleep(0.01)
+
+        nursery.start_soon(watch)
+        await strike.stage.server.stop()
+        await trio.sleep(away_s)
+        await strike.stage.server.start()
+        await trio.sleep(0.1)
+        nursery.cancel_scope.cancel()
+    strike.detail |= {"spilled": len(strike.spilled)}
+
+
+async def sigkill(strike: Strike) -> None:
+    """The bot is killed, in half of the cases right after one of its creates, and started again."""
+    if strike.rng.random() < 0.5:
+        await _wait_for_create(strike)
+        await trio.sleep(strike.rng.uniform(0.0, 0.01))
+    pid = strike.stage.bot.pid
+    strike.struck()
+    strike.stage.bot.send(signal.SIGKILL)
+    strike.detail |= {"killed": pid, "code": await strike.stage.bot.ended(5.0)}
+    strike.stage.bot.start()
+
+
+async def sigint_executing(strike: Strike) -> None:
+    """Ctrl-C while an execution is under way."""
+    await _signal_at_create(strike, signal.SIGINT)
+
+
+async def sigterm_executing(strike: Strike) -> None:
+    """SIGTERM while an execution is under way."""
+    await _signal_at_create(strike, signal.SIGTERM)
+
+
+async def clock_ahead(strike: Strike) -> None:
+    """One venue's clock jumps ahead by 0.9 s."""
+    strike.struck()
+    strike.skews[strike.venue] = CLOCK_AHEAD_MS
+    strike.detail |= await strike.stage.controls.ask(
+        "clock", venue=WIRE_NAMES[strike.venue], ahead_ms=CLOCK_AHEAD_MS
+    )
+
+
+async def _signal_at_create(strike: Strike, number: signal.Signals) -> None:
+    name = await _wait_for_create(strike)
+    await trio.sleep(strike.rng.uniform(0.0, 0.01))
+    strike.struck()
+    strike.stage.bot.send(number)
+    strike.detail |= {"signal": number.name, "after_create": name}
+
+
+async def _wait_for_create(strike: Strike) -> str:
+    """Return right after the fakes handled a create of the bot; its client id, or nothing when none came in time."""
+    controls = strike.stage.controls
+    seen = await controls.requests(strike.since)
+    since = int(seen[-1]["number"]) + 1 if seen else strike.since
+    with trio.move_on_after(CREATE_S_MAX):
+        while True:
+            for request in await controls.requests(since, wait_s=10.0):
+                since = int(request["number"]) + 1
+                name = str(request["client_id"]).removeprefix("t-")
+                if request["create"] and is_ours(name) and not is_drill(name):
+                    return name
+    return ""
+
+
+KINDS: dict[str, FaultKind] = {
+    kind.name: kind
+    for kind in (
+        FaultKind("sigkill", "restart", sigkill, 30.0),
+        FaultKind("sigint_executing", "stop", sigint_executing, 25.0),
+        FaultKind("sigterm_executing", "stop", sigterm_executing, 25.0),
+        FaultKind("public_cut", "fault", public_cut, 25.0),
+        FaultKind("private_kill", "fault", private_kill, 25.0),
+        FaultKind("rest_down", "fault", rest_down, REST_DOWN_S + 25.0),
+        FaultKind("db_restart", "fault", db_restart, 30.0),
+        FaultKind("clock_ahead", "nothing", clock_ahead, 35.0),
+    )
+}
+"""In the order of a round: those that end an incarnation first, while there is little that a restart must resolve."""
+
+
+def venue_for(repetition: int) -> Venue:
+    """Venues take turns."""
+    return VENUES[repetition % len(VENUES)]

@@ -1,0 +1,268 @@
+"""What a drill stands on: a PostgreSQL of its own, the fakes as a process that outlives the bot, and the bot itself.
+
+Everything lives in one folder that is gone afterwards, and every process is ended by its id, also after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import trio
+
+from dnbot.domain.errors import ConfigError, OperatingError
+from dnbot.domain.instrument import Symbol, Venue
+from dnbot.operate.control_socket import socket_path
+from dnbot.operate.fakes_process import read_address
+from dnbot.operate.places import FakesAddress, Surroundings, of_fakes
+from dnbot.ports.clock import SystemClock
+from dnbot.ports.credentials import SecretRegistry
+from dnbot.ports.embedded_postgres import EmbeddedServer, embedded_postgres
+from dnbot.ports.http import HttpClient
+from dnbot.ports.log import EventLog
+from dnbot.ports.log_sinks import MemorySink
+from dnbot.ports.postgres import PostgresStore, migrate, open_postgres_store
+
+SYMBOL = Symbol("BTC", "USDT")
+DSN_VARIABLE = "DNBOT_DRILL_DSN"
+START_S_MAX = 30.0
+STOP_S_MAX = 30.0
+POLL_S = 0.02
+WIRE_NAMES = {
+    Venue.GATE_SPOT: "gate_spot", Venue.GATE_FUTURES: "gate_futures", Venue.MEXC_SPOT: "mexc_spot",
+}
+"""Our venues by the fakes' words for them."""
+CONFIG = """\
+mode = "sim"
+state_dir = "{home}"
+[strategy]
+symbol = "BTC/USDT"
+base_position_size = "0.06"
+max_order_notional_quote = "1500"
+establish_slice_base = "0.02"
+round_trips_per_minute_max = 240
+consecutive_loss_limit = 1000
+max_daily_loss_quote = "5000"
+[database]
+dsn_env = "{dsn}"
+[fakes]
+address_file = "{address}"
+"""
+
+
+class Controls:
+    """The fakes' control surface, asked over one TLS connection of our own."""
+
+    def __init__(self, around: Surroundings) -> None:
+        place = around.places[Venue.GATE_SPOT]
+        self._client = HttpClient(
+            around.opener, place.rest, clock=SystemClock(), venue="fakes", reply_bytes_max=256 * 1024 * 1024
+        )
+
+    async def ask(self, control: str, deadline_s: float = 20.0, **wanted: object) -> Any:
+        """The decoded answer; raises ConfigError when the fakes refuse."""
+        query = "&".join(f"{name}={value}" for name, value in wanted.items())
+        reply = await self._client.request(
+            "POST", f"/__dnbot__/{control}?{query}", {}, b"", deadline_s=deadline_s
+        )
+        if reply.status != 200:
+            raise ConfigError("fakes", control, reply.body.decode(errors="replace")[:300], "an answer")
+        return json.loads(reply.body)
+
+    async def requests(self, since: int, wait_s: float = 0.0) -> list[dict[str, Any]]:
+        """Private requests from that number on."""
+        found: list[dict[str, Any]] = (
+            await self.ask("requests", deadline_s=wait_s + 20, since=since, wait_s=wait_s)
+        )["requests"]
+        return found
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+
+@attrs.define
+class BotProcess:
+    """The bot, started and ended as a person or a kernel would."""
+
+    folder: Path
+    config: Path
+    dsn: str
+    starts: int = 0
+    _process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "bot"
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id while it runs."""
+        process = self._process
+        return process.pid if process is not None and process.poll() is None else None
+
+    def start(self) -> None:
+        """Start a new incarnation; what it prints goes to `bot.out`."""
+        self.starts += 1
+        environment = os.environ | {DSN_VARIABLE: self.dsn}
+        command = [sys.executable, "-P", "-m", "dnbot", "run", "--config", str(self.config), "--plain"]
+        with (self.folder / "bot.out").open("ab") as out:
+            self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment, cwd=self.folder,
+                start_new_session=True,  # Ctrl-C reaches the drill first
+            )
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal; one that has ended already takes none."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(number)
+
+    async def ended(self, limit_s: float) -> int | None:
+        """Its exit code, or None when it has not ended in time."""
+        process = self._process
+        if process is None:
+            return None
+        with trio.move_on_after(limit_s):
+            await _until(lambda: process.poll() is not None)
+        return process.poll()
+
+    async def end(self) -> None:
+        """End it, politely and then not, whatever happens around us."""
+        with trio.move_on_after(STOP_S_MAX + 5, shield=True):
+            for number, limit_s in ((signal.SIGTERM, STOP_S_MAX), (signal.SIGKILL, 4.0)):
+                if self.pid is None:
+                    return
+                self.send(number)
+                await self.ended(limit_s)
+
+    def last_words(self) -> str:
+        """The end of what it printed."""
+        path = self.folder / "bot.out"
+        return path.read_bytes()[-1500:].decode(errors="replace") if path.exists() else ""
+
+    def socket_left(self) -> bool:
+        """Whether its control socket is still there."""
+        return socket_path(self.home).exists()
+
+
+@attrs.define
+class Stage:
+    """One world for some repetitions: database, fakes, and a bot that may come and go."""
+
+    folder: Path
+    server: EmbeddedServer
+    store: PostgresStore
+    address: FakesAddress
+    around: Surroundings
+    controls: Controls
+    bot: BotProcess
+    log: EventLog
+    clock: SystemClock = attrs.field(factory=SystemClock)
+
+    def now_ms(self) -> int:
+        return self.clock.now_ns() // 1_000_000
+
+    async def read(self, sql: str, *arguments: object) -> list[dict[str, Any]]:
+        """Rows of the database; an outage of it is sat out for a while."""
+        error: OperatingError | None = None
+        for _ in range(40):
+            try:
+                return await self.store.read(sql, *arguments)
+            except OperatingError as found:
+                error = found
+                await trio.sleep(0.25)
+        raise error or AssertionError("unreachable")
+
+    async def until(self, holds: Callable[[], Any], limit_s: float, pause_s: float = 0.15) -> bool:
+        """Wait for an async condition; False when it did not come true in time."""
+        with trio.move_on_after(limit_s):
+            while not await holds():  # noqa: ASYNC110 (another process sets no event)
+                await trio.sleep(pause_s)
+            return True
+        return False
+
+    def processes(self) -> list[tuple[int, str]]:
+        """Processes whose command line names this folder."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdecimal() and int(entry.name) != os.getpid():
+                try:
+                    words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                except OSError:
+                    continue
+                if str(self.folder) in words:
+                    found.append((int(entry.name), words.strip()))
+        return found
+
+
+@asynccontextmanager
+async def stage(seed: int, *, keep: bool = False) -> AsyncGenerator[Stage, None]:
+    """A database and fakes that run, and a bot that does not yet. On leaving nothing is left, unless `keep`."""
+    folder = Path(tempfile.mkdtemp(prefix="dnbot-drill-"))
+    log = EventLog(SystemClock(), [MemorySink()])
+    try:
+        async with embedded_postgres(folder / "db", log) as server, _fakes(folder, seed) as address_file:
+            await migrate(server.dsn, log=log)
+            address = read_address(address_file)
+            around = of_fakes(address, SecretRegistry())
+            config = folder / "drill.toml"
+            text = CONFIG.format(home=folder / "bot", dsn=DSN_VARIABLE, address=address_file)
+            await trio.Path(config).write_text(text)
+            bot = BotProcess(folder, config, server.dsn)
+            controls = Controls(around)
+            async with open_postgres_store(server.dsn, log=log) as store:
+                try:
+                    yield Stage(folder, server, store, address, around, controls, bot, log)
+                finally:
+                    await bot.end()
+                    with trio.move_on_after(2, shield=True):
+                        await controls.aclose()
+    finally:
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@asynccontextmanager
+async def _fakes(folder: Path, seed: int) -> AsyncGenerator[Path, None]:
+    """The fakes over TLS; the line that they print goes to the file that is yielded."""
+    address = folder / "fakes.address"
+    state = folder / "fakes"
+    command = [
+        sys.executable, "-P", "-m", "dnbot", "fakes", "--tls", "--until-stdin-eof", "--state", str(state), "--seed",
+        str(seed),
+    ]
+    process = _spawn(command, address, folder / "fakes.err")
+    try:
+        with trio.move_on_after(START_S_MAX):
+            await _until(lambda: address.read_bytes().endswith(b"\n") or process.poll() is not None)
+        yield address
+    finally:
+        with trio.move_on_after(STOP_S_MAX, shield=True):
+            assert process.stdin is not None
+            process.stdin.close()
+            await _until(lambda: process.poll() is not None)
+        if process.poll() is None:
+            process.kill()
+            process.wait(5)
+
+
+def _spawn(command: list[str], out: Path, errors: Path) -> subprocess.Popen[bytes]:
+    """They end with our end of their standard input, so that not even kill -9 of the drill leaves them behind."""
+    with out.open("wb") as said, errors.open("wb") as complained:
+        return subprocess.Popen(  # noqa: S603 (our own interpreter and module)
+            command, stdin=subprocess.PIPE, stdout=said, stderr=complained, start_new_session=True
+        )
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 (files and other people's processes set no event)
+        await trio.sleep(POLL_S)
