@@ -51,7 +51,7 @@ class PlainFace:
             return
         try:
             self._write("\n".join(escape_text(line) for line in text.split("\n")) + "\n")
-        except BrokenPipeError:
+        except OSError:  # EPIPE: nobody reads; EIO: the terminal hung up
             self.gone = True
 
     def _write(self, text: str) -> None:

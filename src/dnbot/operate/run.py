@@ -236,9 +236,9 @@ def _tell(summary: dict[str, Any], path: Path | None) -> None:
 
 
 def _say(text: str) -> None:
-    """Print for a person; a closed pipe is nobody's emergency."""
+    """Print for a person; a closed pipe, or a terminal that went away, is nobody's emergency."""
     try:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (kept open on purpose)
