@@ -235,7 +235,7 @@ class Lab:
     @asynccontextmanager
     async def trading(self, config: FakesConfig | None = None, **params: Any) -> AsyncIterator[Trial]:
         """A bot on a fresh lively world that has begun to trade."""
-        async with self.stage(config or FakesConfig(seed=7)) as on, self.on(on, **params) as trial:
+        async with self.stage(config or FakesConfig(seed=1)) as on, self.on(on, **params) as trial:
             await trial.until_trades(2)
             yield trial
 
