@@ -1,0 +1,290 @@
+"""The public task of one venue: a book that is right or absent, and an error when the data stops."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import pytest
+import trio
+
+from dnbot.domain.errors import VenueRefused, VenueUnreachable
+from dnbot.domain.instrument import Venue
+from dnbot.domain.market import BookTop, BookView, PublicTrade
+from dnbot.domain.messages import FeedDown, FeedUp, InstrumentChanged
+from dnbot.tasks import feed as feed_module
+from dnbot.tasks.feed import DATA_SILENCE_S_MAX, SNAPSHOT_TRIES_MAX, TOP_DISAGREES_MAX, Feed
+from dnbot.venues.wire import Subscribed, SubscriptionRefused, UnknownFrame, UpgradeAhead
+
+GS = Venue.GATE_SPOT
+
+
+@attrs.define
+class Bench:
+    """A feed on a scripted venue."""
+
+    kit: Any
+    feed: Feed
+    market: Any
+    told: list[Any] = attrs.field(factory=list)
+
+    @property
+    def socket(self) -> Any:
+        return self.kit.sockets[-1]
+
+    async def run(self, story: Callable[[], Awaitable[None]]) -> list[Any]:
+        """Run the feed while the story is told; everything that the market channel got."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.feed.run)
+            await trio.sleep(0.1)
+            await story()
+            await trio.sleep(0.1)
+            nursery.cancel_scope.cancel()
+        return self.all()
+
+    def all(self) -> list[Any]:
+        self.told += self.kit.drain(self.market)
+        return self.told
+
+    def books(self) -> list[int]:
+        return [event.update_id for event in self.all() if isinstance(event, BookView)]
+
+
+@pytest.fixture
+def bench(kit: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Bench]:
+    """A feed whose snapshots are of these update ids, the last one for ever."""
+
+    def make(*snapshots: int, limit: int = 1000, took_s: float = 0.001) -> Bench:
+        monkeypatch.setattr(feed_module, "open_websocket", kit.open_websocket)
+        kit.script.answers = {
+            "GET /instrument": [kit.instrument()], "GET /snapshot": [kit.snapshot(n) for n in snapshots],
+        }
+        kit.script.took_s = took_s
+        market = kit.pipe(limit)
+        feed = Feed(kit.codec, kit.line(), None, "wss://stub", market[0], kit.instrument_cell, kit.log)
+        return Bench(kit, feed, market[1])
+
+    return make
+
+
+def kinds(told: list[Any]) -> list[str]:
+    return [type(event).__name__ for event in told]
+
+
+async def test_connects_subscribes_and_joins(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """Instrument first, then the stream, then the first increment asks for a snapshot, and the book is up."""
+    it = bench(10)
+
+    async def story() -> None:
+        assert kit.urls == ["wss://stub/stream"]
+        assert it.socket.sent == ["books"]
+        it.socket.say(Subscribed("books"), kit.delta(11))
+        await trio.sleep(0.1)
+        it.socket.say(kit.delta(12, bid=99))
+
+    told = await it.run(story)
+    assert kinds(told) == ["InstrumentChanged", "FeedUp", "BookView", "BookView", "FeedDown"]
+    assert told[0] == InstrumentChanged(kit.instrument())
+    assert it.books() == [11, 12]
+    assert told[3].bids == ((Decimal(100), Decimal(1)), (Decimal(99), Decimal(2)))
+    assert kit.instrument_cell.value == kit.instrument()
+
+
+async def test_increments_before_the_snapshot_are_joined(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """What the snapshot contains is dropped, what follows it is applied, whatever came while it was fetched."""
+    it = bench(12, took_s=0.05)
+
+    async def story() -> None:
+        for number in (11, 12, 13, 14):
+            it.socket.say(kit.delta(number, bid=number))
+            await trio.sleep(0.005)
+
+    await it.run(story)
+    assert it.books() == [14]
+    assert it.feed._book.bids(9) == ((Decimal(100), Decimal(1)), (Decimal(14), Decimal(2)), (Decimal(13), Decimal(2)))
+
+
+async def test_an_old_snapshot_is_fetched_again(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """A snapshot that the buffered increments do not reach is no base: asked again until one joins."""
+    it = bench(5, 6, 10)
+
+    async def story() -> None:
+        it.socket.say(kit.delta(11))
+        await trio.sleep(1)
+
+    told = await it.run(story)
+    assert kit.script.count("GET /snapshot") == 3
+    assert it.books() == [11]
+    assert kinds(told).count("FeedUp") == 1
+
+
+async def test_snapshots_that_never_join_raise(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """After the allowed tries the feed fails: a new connection may help."""
+    it = bench(5)
+    with pytest.raises(ExceptionGroup) as caught:
+        await it.run(lambda: _say(it, kit.delta(11), wait_s=10))
+    assert caught.group_contains(VenueUnreachable, match="snapshots did not join")
+    assert kit.script.count("GET /snapshot") == SNAPSHOT_TRIES_MAX
+    assert it.books() == []
+
+
+async def _say(it: Bench, *words: Any, wait_s: float = 1.0) -> None:
+    it.socket.say(*words)
+    await trio.sleep(wait_s)
+
+
+async def test_a_gap_takes_the_book_down_and_back(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """FeedDown at once, a new snapshot, FeedUp: on the same connection."""
+    it = bench(10, 14)
+
+    async def story() -> None:
+        await _say(it, kit.delta(11))
+        await _say(it, kit.delta(14))
+        await _say(it, kit.delta(15))
+
+    told = await it.run(story)
+    assert kinds(told) == [
+        "InstrumentChanged", "FeedUp", "BookView", "FeedDown", "FeedUp", "BookView", "BookView", "FeedDown"
+    ]
+    assert it.books() == [11, 14, 15]
+    assert len(kit.urls) == 1
+    assert it.feed.resyncs == 2
+
+
+async def test_nothing_is_published_during_a_gap(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """Between the gap and the new snapshot no book leaves the feed."""
+    it = bench(10, 14)
+
+    async def story() -> None:
+        await _say(it, kit.delta(11))
+        kit.script.took_s = 0.2
+        it.all()
+        it.socket.say(kit.delta(14))
+        for number in (15, 16):
+            it.socket.say(kit.delta(number))
+        await trio.sleep(0.1)
+        assert kinds(it.all())[-1] == "FeedDown"
+        await trio.sleep(0.5)
+
+    await it.run(story)
+    assert it.books() == [11, 16]
+
+
+async def test_a_crossed_book_is_rebuilt(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """An increment that lifts the best bid over the best ask means that the book is corrupt."""
+    it = bench(10, 12)
+
+    async def story() -> None:
+        await _say(it, kit.delta(11))
+        await _say(it, kit.delta(12, bid=102))
+
+    told = await it.run(story)
+    assert kinds(told).count("FeedDown") == 2
+    assert it.books() == [11, 12]
+    assert it.feed._book.bids(1) == ((Decimal(100), Decimal(1)),)
+
+
+async def test_a_mute_socket_that_pongs_raises_by_data_age(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """Pongs prove a socket, not a market."""
+    it = bench(10)
+    began_s = trio.current_time()
+    with pytest.raises(ExceptionGroup) as caught:
+        await it.run(lambda: _say(it, kit.delta(11), wait_s=60))
+    assert caught.group_contains(VenueUnreachable, match="only pongs")
+    assert trio.current_time() - began_s <= DATA_SILENCE_S_MAX + kit.codec.ping_interval_s + 0.5
+    assert kinds(it.all())[-1] == "FeedDown"
+
+
+@pytest.mark.parametrize(
+    ("word", "error", "text"),
+    [
+        (SubscriptionRefused("books", "no such pair"), VenueRefused, "no such pair"),
+        (UpgradeAhead("at noon"), VenueUnreachable, "maintenance: at noon"),
+    ],
+)
+async def test_what_ends_the_stream(
+    autojump_clock: Any, kit: Any, bench: Any, word: Any, error: type[Exception], text: str
+) -> None:
+    """A refused subscription and an announced upgrade end the connection."""
+    it = bench(10)
+    with pytest.raises(ExceptionGroup) as caught:
+        await it.run(lambda: _say(it, word))
+    assert caught.group_contains(error, match=text)
+
+
+async def test_a_lost_connection_takes_the_book_down(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """Whatever ends the feed, its book may no longer be used."""
+    it = bench(10)
+
+    async def story() -> None:
+        await _say(it, kit.delta(11))
+        it.socket.hang_up()
+        await trio.sleep(1)
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await it.run(story)
+    assert caught.group_contains(VenueUnreachable)
+    assert kinds(it.all())[-1] == "FeedDown"
+
+
+async def test_a_ticker_that_contradicts_for_long_rebuilds_the_book(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """Gapless and wrong all the same: after many contradictions in a row, not after fewer, a new snapshot is taken."""
+    it = bench(10)
+    wrong, right = BookTop(GS, Decimal(98), Decimal(99), 1), BookTop(GS, Decimal(100), Decimal(101), 1)
+
+    async def story() -> None:
+        await _say(it, kit.delta(11))
+        await _say(it, *[wrong] * TOP_DISAGREES_MAX, right, *[wrong] * TOP_DISAGREES_MAX)
+        assert kit.script.count("GET /snapshot") == 1
+        kit.script.answers["GET /snapshot"] = [kit.snapshot(11, 98, 99)]
+        await _say(it, wrong)
+        await _say(it, kit.delta(12))
+
+    await it.run(story)
+    assert kit.script.count("GET /snapshot") == 2
+    assert [type(e).__name__ for e in it.told][-5:] == ["FeedDown", "FeedUp", "BookView", "BookView", "FeedDown"]
+    assert it.feed._book.bids(1) == ((Decimal(98), Decimal(1)),)
+
+
+async def test_a_slow_analyst_costs_frames_that_are_counted(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """A full channel never makes the socket wait: frames are dropped and counted."""
+    it = bench(10, limit=2)
+    trade = PublicTrade(GS, Decimal(100), Decimal(1), True, 1)
+    await it.run(lambda: _say(it, *[trade] * 5))
+    assert len(it.told) == 2
+    assert it.feed.dropped == 5  # four trades and the last FeedDown
+
+
+async def test_unknown_frames_are_counted(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """They end nothing."""
+    it = bench(10)
+    await it.run(lambda: _say(it, UnknownFrame("?"), UnknownFrame("?")))
+    assert it.feed.unknown == 2
+
+
+async def test_a_changed_instrument_is_told_once(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """A multiplier or lot that changes while we run reaches the market view; an unchanged one is not repeated."""
+    it = bench(10)
+
+    async def story() -> None:
+        for minute in range(4):
+            if minute == 2:
+                kit.script.answers["GET /instrument"] = [kit.instrument(lot="0.001")]
+            for _ in range(6):
+                it.socket.say(PublicTrade(GS, Decimal(100), Decimal(1), True, 1))
+                await trio.sleep(10)
+
+    told = [event.instrument for event in await it.run(story) if isinstance(event, InstrumentChanged)]
+    assert told == [kit.instrument(), kit.instrument(lot="0.001")]
+
+
+async def test_a_restart_begins_with_an_empty_book(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """Nothing of the last connection's book survives."""
+    it = bench(10, 50)
+    await it.run(lambda: _say(it, kit.delta(11)))
+    await it.run(lambda: _say(it, kit.delta(51)))
+    assert it.books() == [11, 51]
+    assert [e for e in it.told if isinstance(e, FeedUp)] == [FeedUp(GS)] * 2
+    assert [e for e in it.told if isinstance(e, FeedDown)] == [FeedDown(GS, "the feed ended")] * 2
