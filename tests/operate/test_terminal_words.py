@@ -8,7 +8,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from dnbot.operate.terminal_blocks import beside, columns, fit, frame, row_width
+from dnbot.operate.terminal_blocks import Palette, beside, columns, fit, frame, row_width
 from dnbot.operate.terminal_words import (
     UNKNOWN,
     age,
@@ -114,3 +114,16 @@ def test_columns_align_and_blocks_stand_beside_each_other() -> None:
     both = beside(rows, rows[:1], (30, 30))
     assert {row_width(row) for row in both} == {60}
     assert len(both) == 3
+
+
+def test_segments_say_the_same_with_fewer_pieces() -> None:
+    """Neighbours of one style, and blanks where no ground shows, become one segment; the text stays whole."""
+    banner = (" x ", "bold black on yellow")
+    row = (("a", "dim"), ("b", "dim"), ("  ", ""), ("c", "bold"), ("", "red"), banner, (" ", ""))
+    segments = Palette().segments(row)
+    assert [segment.text for segment in segments] == ["ab  ", "c", " x ", " "]
+    assert "".join(segment.text for segment in segments) == "".join(text for text, _ in row)
+    assert segments[2].style is not None
+    assert segments[2].style.bgcolor is not None
+    assert segments[3].style is not None
+    assert segments[3].style.bgcolor is None

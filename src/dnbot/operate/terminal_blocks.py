@@ -84,6 +84,11 @@ def beside(left: list[Row], right: list[Row], widths: tuple[int, int]) -> list[R
     return [(*(one or blanks[0]), *(two or blanks[1])) for one, two in zip_longest(left, right)]
 
 
+def _has_ground(words: str) -> bool:
+    """Whether blanks look different in this style."""
+    return " on " in words
+
+
 class Palette:
     """Styles by their words, each parsed once."""
 
@@ -91,8 +96,15 @@ class Palette:
         self._styles: dict[str, Style] = {}
 
     def segments(self, row: Row) -> list[Segment]:
-        """The row as rich takes it."""
-        return [Segment(text, self._style(words)) for text, words in row if text]
+        """The row as rich takes it, in as few segments as its colours allow: each costs the redraw microseconds."""
+        merged: list[tuple[str, str]] = []
+        for text, words in row:
+            before, worn = merged[-1] if merged else ("", "")
+            if merged and (words == worn or (text.isspace() and not _has_ground(worn) and not _has_ground(words))):
+                merged[-1] = (before + text, worn)
+            elif text:
+                merged.append((text, words))
+        return [Segment(text, self._style(words)) for text, words in merged]
 
     def _style(self, words: str) -> Style:
         found = self._styles.get(words)
