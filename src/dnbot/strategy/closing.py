@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
-from dnbot.domain.messages import ExecutionClosed
+from dnbot.domain.messages import ExecutionClosed, PortfolioSaved
 from dnbot.domain.order import OrderStatus
 from dnbot.domain.pair import Pair, PairKind
 from dnbot.domain.position import EdgeLot, fold_edge_lot
@@ -54,6 +54,8 @@ def close_execution(turn: Turn) -> None:
     turn.change(execution=None)
     if opportunity is not None and execution.bought > 0 and execution.sold > 0:
         _learn(turn, execution, opportunity.pair, net)
+        # What was learned is in no fill: a crash before the next save would forget it.
+        turn.records.append(PortfolioSaved(turn.context.portfolio, context.now_ns))
 
 
 def _gross(execution: Execution) -> Decimal:
@@ -84,15 +86,32 @@ def _learn(turn: Turn, execution: Execution, pair: Pair, net: Decimal) -> None:
     moved = execution.moved
     quantity = min(moved.get(pair.buy_venue, ZERO), -moved.get(pair.sell_venue, ZERO))
     portfolio = turn.context.portfolio
+    outcome_bps: Decimal | None = edge
     if quantity > 0:
         lot = EdgeLot(quantity * direction(pair), edge, turn.context.now_ns)
         if pair.kind is PairKind.SPOT_SPOT:
             portfolio = msgspec.structs.replace(portfolio, shift_lots=fold_edge_lot(portfolio.shift_lots, lot))
         else:
-            portfolio = msgspec.structs.replace(portfolio, carry_lots=fold_edge_lot(portfolio.carry_lots, lot))
+            before, portfolio = portfolio.carry_lots, msgspec.structs.replace(
+                portfolio, carry_lots=fold_edge_lot(portfolio.carry_lots, lot)
+            )
+            outcome_bps = _carry_outcome(pair, quantity, edge, before, portfolio.carry_lots)
     risk = turn.context.risk
     times = (*risk.execution_times_s, turn.context.now_s)[-KEPT_EXECUTION_TIMES:]
-    losses = risk.losses_in_a_row + 1 if net < 0 else 0
+    losses = risk.losses_in_a_row
+    if outcome_bps is not None:
+        losses = losses + 1 if outcome_bps < 0 else 0
     turn.change(
         portfolio=portfolio, risk=msgspec.structs.replace(risk, execution_times_s=times, losses_in_a_row=losses)
     )
+
+
+def _carry_outcome(
+    pair: Pair, quantity: Decimal, edge: Decimal, before: tuple[EdgeLot, ...], after: tuple[EdgeLot, ...]
+) -> Decimal | None:
+    """What a carry brought, entry and exit together, bps; None for an opening, which pays its fees before it earns."""
+    if pair.kind is PairKind.CARRY_OPEN:
+        return None
+    entered = sum((lot.quantity * lot.edge_bps for lot in before), ZERO)
+    left = sum((lot.quantity * lot.edge_bps for lot in after if lot.quantity > 0), ZERO)
+    return edge + divide(entered - left, quantity)

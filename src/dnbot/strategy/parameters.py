@@ -73,12 +73,13 @@ class StrategyParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     @property
     def hard_limit_base(self) -> Decimal:
         """Delta above which no new risk is taken, base units."""
-        return self.delta_hard_limit_base or self.base_position_size * Decimal("0.05")
+        limit = self.delta_hard_limit_base
+        return limit if limit is not None else self.base_position_size * Decimal("0.05")
 
     @property
     def slice_base(self) -> Decimal:
         """How much inventory one establishing step moves, base units."""
-        return self.establish_slice_base or self.base_position_size / 10
+        return self.establish_slice_base if self.establish_slice_base is not None else self.base_position_size / 10
 
     def dust_max(self, perp_lot: Decimal) -> Decimal:
         """Unhedgeable remainder that may pile up, base units."""
@@ -87,4 +88,5 @@ class StrategyParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     @property
     def hedge_budget_base(self) -> Decimal:
         """Base units that hedges may trade per minute."""
-        return self.hedge_quantity_per_minute_max or self.base_position_size
+        budget = self.hedge_quantity_per_minute_max
+        return budget if budget is not None else self.base_position_size
