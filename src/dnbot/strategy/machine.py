@@ -142,7 +142,8 @@ def _keep_reading(turn: Turn) -> None:
     for venue in VENUES:
         account = context.accounts[venue]
         age_s = context.now_s - account.read_s
-        if account.stream_up and age_s > (DIFFERENCE_CONFIRM_S if account.differences else schedule_s):
+        unsure = bool(account.differences) or account.own_open > 0
+        if account.stream_up and age_s > (DIFFERENCE_CONFIRM_S if unsure else schedule_s):
             ask_for_read(turn, venue, "schedule")
         unanswered = account.stream_up and account.read_s > 0 and age_s > schedule_s + UNANSWERED_S_MAX
         if unanswered and context.current_state in _EXPOSED:

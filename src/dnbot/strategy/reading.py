@@ -12,7 +12,7 @@ import msgspec
 
 from dnbot.domain.instrument import Venue
 from dnbot.domain.messages import AccountRead, BalancesSampled, CancelAll, PortfolioSaved
-from dnbot.domain.order import is_ours
+from dnbot.domain.order import OrderReport, is_ours
 from dnbot.domain.position import EntryKind, LedgerEntry
 from dnbot.domain.units import ZERO
 from dnbot.strategy.context import VenueAccount
@@ -89,11 +89,13 @@ def _compare(turn: Turn, read: AccountRead) -> None:
         for report in read.open_orders
     )
     turn.change_account(read.venue, own_open=own_open)
+    if any(_left_behind(turn, read.venue, report) for report in read.open_orders):
+        turn.commands.append(CancelAll(read.venue))
     if not undisturbed(turn, read):
         return
     lot = context.perp_lot or ZERO
     findings = reconcile(context.portfolio, context.orders, _answered(turn, read), perp_lot=lot)
-    if any(finding.kind is FindingKind.ORDER_UNKNOWN for finding in findings):
+    if any(f.kind is FindingKind.ORDER_UNKNOWN for f in findings) and CancelAll(read.venue) not in turn.commands:
         turn.commands.append(CancelAll(read.venue))
     for finding in findings:
         if finding.kind is FindingKind.FOREIGN_ORDER:
@@ -102,6 +104,18 @@ def _compare(turn: Turn, read: AccountRead) -> None:
     for balance in read.balances:
         ledger = context.portfolio.balance(read.venue, balance.asset)
         turn.records.append(BalancesSampled(read.venue, balance.asset, balance.total, ledger, context.now_ns))
+
+
+def _left_behind(turn: Turn, venue: Venue, report: OrderReport) -> bool:
+    """Whether an open order carries our prefix and nobody here waits for it: an earlier incarnation's, or no one's.
+
+    What this incarnation sends is in its table before it leaves: no disturbance of the read explains such an order.
+    One that an earlier incarnation committed is in the table as unresolved, and would stay so for as long as it rests.
+    """
+    order = find_order(turn, venue, report.client_order_id, report.venue_order_id)
+    if order is None:
+        return is_ours(report.client_order_id)
+    return order.intent.epoch < turn.context.epoch
 
 
 def _answered(turn: Turn, read: AccountRead) -> AccountRead:

@@ -19,14 +19,17 @@ _NOT_WATCHED = frozenset({StrategyState.INITIALIZING, StrategyState.ERROR_RECOVE
 RECOVERY_ATTEMPT_S = 5.0
 """The first attempt's patience; it doubles with each attempt."""
 RECOVERY_ATTEMPT_S_MAX = 60.0
+OPEN_AGAIN_S = 0.3
+"""An account that listed an open order of ours is read again after this."""
 RECOVERY_HEALTHY_S = 60.0
 """After this long without a fault, attempts are counted from the start again."""
 
 
 def all_reconciled(turn: Turn) -> bool:
-    """Every account fresh and equal to our ledger, every order known."""
+    """Every account fresh and equal to our ledger, every order known, and none of ours open."""
     context = turn.context
-    return not context.unsettled and all(context.account_ready(venue) for venue in VENUES)
+    open_here = any(context.accounts[venue].own_open for venue in VENUES)
+    return not context.unsettled and not open_here and all(context.account_ready(venue) for venue in VENUES)
 
 
 def knows_instruments(turn: Turn) -> bool:
@@ -95,14 +98,16 @@ def recovering(turn: Turn) -> None:
     if _attempt_is_over(turn, recovery) or context.unsettled:
         return
     behind = [venue for venue in VENUES if not _reported(turn, venue)]
-    for venue in behind:
-        ask_for_read(turn, venue, "recovery")
+    still_open = [venue for venue in VENUES if context.accounts[venue].own_open]
+    for venue in VENUES:
+        if venue in behind or (venue in still_open and _read_a_while_ago(turn, venue)):
+            ask_for_read(turn, venue, "recovery")
     known = not behind
     if needs_hedge(turn):
         if known or _waited_for_reads(turn, recovery):
             _hedge_inside(turn)
         return
-    if not known or not knows_instruments(turn):
+    if not known or still_open or not knows_instruments(turn):
         return
     if context.execution is not None:
         close_execution(turn)
@@ -117,6 +122,11 @@ def _reported(turn: Turn, venue: Venue) -> bool:
     """Whether the account is as the venue itself reports it: by a read from after our last order there."""
     account = turn.context.accounts[venue]
     return turn.context.account_ready(venue) and account.read_s > account.order_s
+
+
+def _read_a_while_ago(turn: Turn, venue: Venue) -> bool:
+    """Whether the cancels that a read led to have had their time."""
+    return turn.context.now_s - turn.context.accounts[venue].read_s > OPEN_AGAIN_S
 
 
 def _waited_for_reads(turn: Turn, recovery: Recovery) -> bool:
