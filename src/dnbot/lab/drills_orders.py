@@ -157,7 +157,7 @@ class Hand:
     async def _counter(self, venue: Venue) -> _Counter:
         around, clock = self.stage.around, self.stage.clock
         client = HttpClient(around.opener, around.places[venue].rest, clock=clock, venue=venue.value)
-        budgets = {budget: RateLimiter(10, 20) for budget in RequestClass}
+        budgets = {budget: RateLimiter(10, 100) for budget in RequestClass}
         line = Line(venue, dict.fromkeys(RequestClass, client), budgets, VenueClock(clock))
         public, private = public_codec(venue, SYMBOL), private_codec(venue, SYMBOL, around.signers[venue])
         instrument = public.instrument([await line.read(public, request) for request in public.instrument_requests()])

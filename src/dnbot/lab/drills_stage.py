@@ -48,8 +48,7 @@ state_dir = "{home}"
 [strategy]
 symbol = "BTC/USDT"
 base_position_size = "0.06"
-max_order_notional_quote = "1500"
-establish_slice_base = "0.02"
+max_order_notional_quote = "400"
 round_trips_per_minute_max = 240
 consecutive_loss_limit = 1000
 max_daily_loss_quote = "5000"
@@ -238,7 +237,7 @@ async def _fakes(folder: Path, seed: int) -> AsyncGenerator[Path, None]:
     state = folder / "fakes"
     command = [
         sys.executable, "-P", "-m", "dnbot", "fakes", "--tls", "--until-stdin-eof", "--state", str(state), "--seed",
-        str(seed),
+        str(seed), "--deviation-bps", "60", "--half-life", "4s",  # pays in both directions every few seconds
     ]
     process = _spawn(command, address, folder / "fakes.err")
     try:

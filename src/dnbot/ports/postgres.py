@@ -146,7 +146,7 @@ class PostgresStore(Reports):
         return self._epoch
 
     async def join_run(self, symbol: Symbol) -> int:
-        """Commit intents beside the incarnation that has the book, under its epoch, which is returned; for drills alone.
+        """Commit intents beside the incarnation that has the book, under its epoch, which is returned; for drills.
 
         Nobody is fenced off. Commits are numbered from where no incarnation gets to.
         """
