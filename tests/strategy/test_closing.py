@@ -184,7 +184,7 @@ def test_sums_of_an_execution_are_those_of_its_fills(sides: list[tuple[object, S
     assert execution is not None
     fills = [
         Fill(
-            venue=venue, symbol=SYMBOL, trade_id=str(number), venue_order_id="", client_order_id="", side=side,  # type: ignore[arg-type]  # a venue
+            venue=venue, symbol=SYMBOL, trade_id=str(number), venue_order_id="", client_order_id="", side=side,
             price=Price(Decimal(price)), quantity=Quantity(Decimal(lots) / 1000), fee=Decimal(lots) / 10**6,
             fee_asset=asset if venue is not GF else "USDT", traded_at_ns=0,
         )

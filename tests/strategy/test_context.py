@@ -59,7 +59,7 @@ def test_a_claimed_fill_counts_until_it_is_booked() -> None:
     assert bench.context.delta_worst_case == Decimal("0.04")
 
 
-@pytest.mark.parametrize("total, available, ledger, free", [
+@pytest.mark.parametrize(("total", "available", "ledger", "free"), [
     ("10", "10", "10", "10"), ("10", "7", "10", "7"), ("12", "7", "10", "5"), ("10", "0", "3", "0"),
 ])
 def test_free_is_our_ledger_less_what_is_locked(total: str, available: str, ledger: str, free: str) -> None:
@@ -78,7 +78,7 @@ def test_an_account_is_ready_only_with_everything() -> None:
     lacking = [
         {"stream_up": False}, {"facts": None}, {"read_s": 0.0}, {"must_read_after_s": bench.now_s + 1},
         {"differences": {"BTC": Decimal(1)}},
-        {"facts": msgspec.structs.replace(account.facts, problem="x")},  # type: ignore[type-var]  # known after boot
+        {"facts": msgspec.structs.replace(account.facts, problem="x")},
     ]
     for change in lacking:
         accounts = {**bench.context.accounts, MS: msgspec.structs.replace(account, **change)}

@@ -44,7 +44,7 @@ def fills(bench: Bench) -> list[str]:
 def foreign(bench: Bench, venue: object = GS, side: Side = Side.SELL, quantity: str = "0.0005") -> Fill:
     """A trade that no order of ours made."""
     fill = Fill(
-        venue=venue, symbol=SYMBOL, trade_id="web-1", venue_order_id="web", client_order_id="", side=side,  # type: ignore[arg-type]  # a venue
+        venue=venue, symbol=SYMBOL, trade_id="web-1", venue_order_id="web", client_order_id="", side=side,
         price=Price(Decimal(60_000)), quantity=Quantity(Decimal(quantity)), fee=Decimal(0), fee_asset="USDT",
         traded_at_ns=bench.now_ns,
     )
@@ -516,7 +516,7 @@ def test_facts_commute(order: list[int]) -> None:
 
 
 def test_ledger_of_a_busy_hour_equals_the_venues() -> None:
-    """Trades, residuals, hedges, funding: at rest every balance and the position equal the venues', to the last digit."""
+    """Trades, residuals, hedges, funding: at rest every balance and the position equal the venues', digit by digit."""
     bench = Bench(in_base=True).boot()
     for number, share in zip(range(6), itertools.cycle(("1", "0.5", "0")), strict=False):
         bench.residual(share) if share != "1" else bench.round_trip()

@@ -197,7 +197,7 @@ def test_a_second_stop_shortens() -> None:
 
 
 def test_the_deadline_ends_it_and_says_so() -> None:
-    """Nothing answers for twenty seconds: unverified, a critical alert, code 75; the mode stays, for nothing is naked."""
+    """Nothing answers for twenty seconds: unverified, critical, code 75; the mode stays, for nothing is naked."""
     bench = Bench().boot()
     bench.stop()
     bench.wait(SHUTDOWN_S - 0.1)
@@ -228,7 +228,7 @@ def test_ending_naked_halts_even_when_verified() -> None:
     bench.nothing(sell)
     settle(bench, 22)
     assert bench.context.exit_code == 75
-    assert bench.now_s < bench.context.leaving.deadline_s  # type: ignore[union-attr]  # it is leaving
+    assert bench.now_s < bench.context.leaving.deadline_s
     assert bench.context.mode.name == "HALTED"
     purposes = {intent.purpose for intent in bench.intents()[2:]}
     assert purposes == {Purpose.HEDGE, Purpose.UNWIND}

@@ -34,8 +34,9 @@ from dnbot.strategy.states import TradingMode
 def stored_order(status: OrderStatus = OrderStatus.AMBIGUOUS, **changes: Any) -> Order:
     """An order whose fate the last incarnation did not record."""
     intent = OrderIntent(
-        client_order_id="dnb-0-5-s", epoch=0, venue=MS, symbol=SYMBOL, side=Side.SELL, quantity=Quantity(Decimal("0.1")),
-        price=Price(Decimal(60_000)), purpose=Purpose.ENTRY, execution_id="x0-2", created_at_ns=0, expires_at_ns=1,
+        client_order_id="dnb-0-5-s", epoch=0, venue=MS, symbol=SYMBOL, side=Side.SELL,
+        quantity=Quantity(Decimal("0.1")), price=Price(Decimal(60_000)), purpose=Purpose.ENTRY, execution_id="x0-2",
+        created_at_ns=0, expires_at_ns=1,
     )
     return Order(intent=intent, status=status, **changes)
 
@@ -154,7 +155,7 @@ def test_a_symbol_that_is_not_tradable_is_refused() -> None:
     ],
 )
 def test_tolerances_that_the_contract_cannot_satisfy(parameters: dict[str, str], sentence: str) -> None:
-    """Less than half a lot cannot be hedged; a hard limit below the tolerance would never be quiet: both are refused."""
+    """Less than half a lot cannot be hedged, a hard limit below the tolerance is never quiet: both are refused."""
     bench = Bench(**parameters).boot()
     bench.wait(3, answer=True)
     assert bench.context.exit_code == 2

@@ -1,4 +1,4 @@
-"""The trading mode beside the state: latches lower it, a person raises it, and it outlives everything but a person's word."""
+"""The trading mode beside the state: latches lower it, a person raises it, and it survives everything else."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def test_a_context_is_never_changed() -> None:
     assert before == copy
     assert bench.context != before
     with pytest.raises(AttributeError):
-        bench.context.epoch = 2  # type: ignore[misc]  # frozen: that is what is shown
+        bench.context.epoch = 2
 
 
 def test_an_illegal_trigger_changes_nothing() -> None:
@@ -150,7 +150,7 @@ def test_transitions_are_numbered_without_gaps() -> None:
     """StateChanged records carry 1, 2, 3, ... and each begins where the last one ended."""
     bench = adventure()
     edges = [r for r in bench.records if type(r).__name__ == "StateChanged"]
-    assert [edge.sequence for edge in edges] == list(range(1, len(edges) + 1))  # type: ignore[union-attr]  # by name
+    assert [edge.sequence for edge in edges] == list(range(1, len(edges) + 1))
     path = bench.path()
     assert path[0][0] == "INITIALIZING"
     assert [start for start, _, _ in path[1:]] == [end for _, _, end in path[:-1]]

@@ -1,4 +1,4 @@
-"""REBALANCING: hedging on the perpetual in widening steps, unwinding on spot, within budget and time; dust is left alone."""
+"""REBALANCING: hedging on the perpetual in widening steps, unwinding on spot, within budget and time; dust."""
 
 from __future__ import annotations
 
@@ -282,7 +282,7 @@ def test_what_stays_half_told_is_hedged_in_time() -> None:
 def test_a_hard_limit_below_the_tolerance_does_not_loop() -> None:
     """A tiny position has a hard limit of less than a lot: what is tolerated is not too much."""
     bench = Bench("0.005", "-0.01", base_position_size="0.01").boot()
-    assert bench.context.params.hard_limit_base < bench.context.perp_lot  # type: ignore[operator]  # known after boot
+    assert bench.context.params.hard_limit_base < bench.context.perp_lot
     stranger(bench, "0.0009")
     assert bench.state is S.MONITORING_SPREADS
     assert bench.context.hard_limit == Decimal("0.001")
@@ -396,7 +396,7 @@ def test_an_unwind_is_cut_to_what_one_order_may_be() -> None:
     bench = Bench(max_order_notional_quote=6_100, hedge_quantity_per_minute_max=5).boot()
     stranger(bench, "0.4", Side.BUY)
     nobody(bench, 2.3)
-    unwind = [h for h in hedges(bench) if h.purpose is Purpose.UNWIND][0]
+    unwind = next(h for h in hedges(bench) if h.purpose is Purpose.UNWIND)
     assert unwind.quantity * unwind.price <= 6_100
     assert is_multiple(unwind.quantity, bench.instruments[unwind.venue].lot_size)
 

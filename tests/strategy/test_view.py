@@ -78,7 +78,7 @@ def test_an_old_carry_lowers_what_its_close_must_earn() -> None:
         portfolio = msgspec.structs.replace(bench.context.portfolio, carry_lots=(carry,))
         view = view_of(msgspec.structs.replace(bench.context, portfolio=portfolio))
         required.append(next(pair.required_bps for pair in view.pairs if pair.pair_name == "CLOSE_GATE"))
-    assert required[0] - required[1] == pytest.approx(7, abs=0.1)  # type: ignore[operator]  # both have terms
+    assert required[0] - required[1] == pytest.approx(7, abs=0.1)
 
 
 def test_a_missing_book_is_shown_as_missing() -> None:

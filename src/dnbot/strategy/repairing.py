@@ -16,7 +16,7 @@ from dnbot.strategy.reference import worst_price
 from dnbot.strategy.risk import check
 from dnbot.strategy.risk_inputs import Refused
 from dnbot.strategy.standing import hedged_last_minute, risk_inputs
-from dnbot.strategy.states import StrategyState, allows
+from dnbot.strategy.states import StrategyState
 from dnbot.strategy.turn import Turn
 
 UNWIND_SHARE = 2
@@ -45,10 +45,8 @@ def _beyond(context: StrategyContext, limit: Decimal) -> bool:
 
 
 def is_dust(context: StrategyContext) -> bool:
-    """Whether delta, to the nearest lot, is less than the smallest order that the perpetual accepts."""
-    instrument, price = context.instruments.get(Venue.GATE_FUTURES), context.reference_price
-    if instrument is None:
-        return False
+    """Whether delta, to the nearest lot, is less than the smallest order of the perpetual, which must be known."""
+    instrument, price = context.instruments[Venue.GATE_FUTURES], context.reference_price
     quantity = nearest(abs(context.portfolio.delta), instrument.lot_size)
     return quantity < instrument.min_quantity or (price is not None and quantity * price < instrument.min_notional)
 
@@ -89,8 +87,6 @@ def hedge(turn: Turn, purpose: Purpose) -> None:
 
 
 def _sent(turn: Turn, intent: OrderIntent) -> bool:
-    if not allows(turn.state, turn.context.mode, intent.purpose):
-        return False
     verdict = check((intent,), risk_inputs(turn.context))
     if isinstance(verdict, Refused):
         turn.alert("warning", f"hedge:{verdict.code}", f"a hedge was refused: {verdict.text}")
