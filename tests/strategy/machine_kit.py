@@ -93,7 +93,7 @@ class Bench:
         self, spot: str = "0.5", perp: str = "-1", quote: str = "100000", *, in_base: bool = False,
         fees: dict[Venue, Decimal] | None = None, context: dict[str, Any] | None = None, **parameters: Any,
     ) -> None:
-        self.now_s = START_S
+        self.now_s, self.wall_ns = START_S, WALL_NS
         self.fees = {**FEES, **(fees or {})}
         self.in_base = in_base
         self.truth = {
@@ -121,7 +121,7 @@ class Bench:
     @property
     def now_ns(self) -> int:
         """The wall clock."""
-        return WALL_NS + round(self.now_s * 1e9)
+        return self.wall_ns + round(self.now_s * 1e9)
 
     @property
     def state(self) -> StrategyState:

@@ -75,6 +75,24 @@ def test_realised_profit_of_matched_spot_trades_is_what_the_portfolio_realised()
     assert sum(record.net_quote for record in closed) == bench.context.portfolio.realised_quote
 
 
+def test_equity_moves_by_what_was_realised() -> None:
+    """With the same mids before and after, and all base matched: equity's change is spread - fees + funding."""
+    bench = Bench().boot()
+    before = bench.context.risk.equity_quote
+    for _ in range(3):
+        bench.round_trip()
+        bench.row("fund", "0.25")
+        bench.quiet(1.2)
+        bench.read_all()
+    bench.quiet(1.2)
+    portfolio, after = bench.context.portfolio, bench.context.risk.equity_quote
+    assert before is not None
+    assert after is not None
+    assert after - before == portfolio.realised_quote
+    assert portfolio.realised_quote == portfolio.spread_quote - portfolio.fees_quote + portfolio.funding_quote
+    assert portfolio.funding_quote == Decimal("0.75")
+
+
 def test_the_estimate_stands_beside_it() -> None:
     """What was expected is recorded, never booked."""
     bench = Bench().boot()

@@ -146,6 +146,31 @@ def test_time_never_goes_back() -> None:
     assert bench.context.now_s == seen
 
 
+def test_a_wall_clock_that_steps_changes_no_decision() -> None:
+    """An hour forward or back in the middle: the same edges, the same orders, the same questions."""
+    def run(step_s: int) -> Bench:
+        bench = Bench().boot()
+        bench.give(Tick(bench.now_ns + step_s * 10**9, bench.now_s))
+        bench.wall_ns += step_s * 10**9
+        bench.residual()
+        first = bench.context.unsettled[0].intent
+        bench.sent(first)
+        bench.quiet(2)
+        bench.told(first, OrderStatus.CANCELLED, 0)
+        bench.quiet(1)
+        bench.filled(bench.context.unsettled[0].intent)
+        bench.quiet(2)
+        return bench
+
+    def seen(bench: Bench) -> list[tuple[str, object]]:
+        orders = [("order", (i.client_order_id, i.venue, i.side, i.quantity, i.price)) for i in bench.intents()]
+        others = [(type(c).__name__, getattr(c, "venue", None)) for c in bench.commands]
+        return [*orders, *others, *[("edge", edge) for edge in bench.path()]]
+
+    assert any(name == "ResolveOrder" for name, _ in seen(run(0)))
+    assert seen(run(3600)) == seen(run(0)) == seen(run(-3600))
+
+
 def test_transitions_are_numbered_without_gaps() -> None:
     """StateChanged records carry 1, 2, 3, ... and each begins where the last one ended."""
     bench = adventure()
