@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
@@ -61,6 +61,13 @@ class Words:
 
     def of(self, reply: Reply) -> Any:
         return self.kept[int(reply.body)]
+
+
+@attrs.frozen
+class Unreadable:
+    """A success whose body the codec cannot read."""
+
+    error: OperatingError
 
 
 @attrs.define
@@ -199,8 +206,8 @@ class Codec:
 
     def placed(self, reply: Reply, intent: OrderIntent) -> Any:
         word = self.word(reply)
-        if isinstance(word, OperatingError):
-            raise word
+        if isinstance(word, Unreadable):
+            raise word.error
         return word
 
     def order_request(self, venue_order_id: str, now_ms: int) -> Request:
@@ -217,10 +224,6 @@ class Codec:
 
     def drop_listen_key_request(self, listen_key: str, now_ms: int) -> Request:
         return get("/key", method="DELETE")
-
-
-class ListSink(MemorySink):
-    """Log lines as a list."""
 
 
 @attrs.define
@@ -277,6 +280,7 @@ class Kit:
     venue_clock: VenueClock = attrs.field(init=False)
     instrument_cell: Cell[Instrument] = attrs.field(factory=Cell)
     fees_cell: Cell[FeeSchedule] = attrs.field(factory=Cell)
+    unreadable: Callable[[OperatingError], Unreadable] = Unreadable
 
     def __attrs_post_init__(self) -> None:
         self.log = EventLog(self.clock, [self.lines])
@@ -391,6 +395,3 @@ class Kit:
 def kit() -> Kit:
     """The page."""
     return Kit()
-
-
-Runner = Callable[..., Awaitable[None]]

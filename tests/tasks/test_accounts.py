@@ -1,0 +1,78 @@
+"""A whole account, or no answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dnbot.domain.errors import VenueUnreachable
+from dnbot.strategy.context import VenueAccount
+from dnbot.tasks.accounts import OVERLAP_MS, PAGES_MAX, read_account, read_trades
+from dnbot.venues.wire import Capability, Unclear
+
+ORDER = ["GET /balances", "GET /open", "GET /trades/0"]
+
+
+def answers(kit: Any, **changes: Any) -> None:
+    kit.script.answers |= {"GET /balances": [()], "GET /open": [()], "GET /trades/0": [()], **changes}
+
+
+async def test_balances_first_and_trades_last(autojump_clock: Any, kit: Any) -> None:
+    """Whatever the balances include, the trades include too."""
+    answers(kit)
+    read = await read_account(kit.codec, kit.line(), None, "why")
+    assert kit.script.asked == ORDER
+    assert read.why == "why"
+    assert (read.began_s, read.position, read.rows) == (0.0, None, ())
+    assert read.ended_s == pytest.approx(0.003)
+
+
+async def test_the_perpetual_is_read_with_position_and_rows(autojump_clock: Any, kit: Any) -> None:
+    """Position after balances, account book after trades."""
+    kit.codec.capabilities = Capability.POSITION
+    answers(kit, **{"GET /position": ["position"], "GET /rows/0": [()]})
+    read = await read_account(kit.codec, kit.line(), None, "why")
+    assert kit.script.asked == ["GET /balances", "GET /position", "GET /open", "GET /trades/0", "GET /rows/0"]
+    assert read.position == "position"
+
+
+@pytest.mark.parametrize("broken", ORDER)
+async def test_a_part_that_fails_is_no_answer(autojump_clock: Any, kit: Any, broken: str) -> None:
+    """Nothing is concluded from the other parts."""
+    answers(kit, **{broken: [Unclear("HTTP 502")]})
+    with pytest.raises(VenueUnreachable, match="HTTP 502"):
+        await read_account(kit.codec, kit.line(), None, "why")
+
+
+async def test_all_pages_are_read_and_sorted(autojump_clock: Any, kit: Any) -> None:
+    """A full page asks for the next; rows come newest first and leave oldest first, equal times in the order made."""
+    answers(kit, **{
+        "GET /trades/0": [(kit.fill("t5", at_s=2), kit.fill("t4", at_s=2), kit.fill("t3", at_s=1))],
+        "GET /trades/1": [(kit.fill("t2", at_s=1), kit.fill("t1", at_s=1))],
+    })
+    fills = await read_trades(kit.codec, kit.line(), 0)
+    assert [fill.trade_id for fill in fills] == ["t1", "t2", "t3", "t4", "t5"]
+
+
+async def test_endless_pages_raise(autojump_clock: Any, kit: Any) -> None:
+    """A list that never ends is no complete answer."""
+    page = tuple(kit.fill(f"t{n}") for n in range(3))
+    answers(kit, **{f"GET /trades/{number}": [page] for number in range(PAGES_MAX)})
+    with pytest.raises(VenueUnreachable, match="pages of trades"):
+        await read_trades(kit.codec, kit.line(), 0)
+
+
+async def test_windows_overlap(autojump_clock: Any, kit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trades are asked for from a minute before the newest booked one: lists lag, and times are rounded."""
+    answers(kit)
+    asked: list[int] = []
+    original = type(kit.codec).trades_request
+
+    def spy(codec: Any, now_ms: int, since_ms: int, page: int) -> Any:
+        asked.append(since_ms)
+        return original(codec, now_ms, since_ms, page)
+
+    monkeypatch.setattr(type(kit.codec), "trades_request", spy)
+    await read_account(kit.codec, kit.line(), VenueAccount(fill_ms=5_000_000), "why")
+    assert asked == [5_000_000 - OVERLAP_MS]

@@ -1,0 +1,90 @@
+"""One venue's REST as tasks use it: budgets, deadlines, kinds of no."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import pytest
+import trio
+
+from dnbot.domain.errors import AuthenticationFailed, RequestNotSent, VenueRefused, VenueThrottled, VenueUnreachable
+from dnbot.ports.limiter import Priority
+from dnbot.tasks.link import Line
+from dnbot.venues.wire import AskedTooOften, Refused, Request, RequestClass, Unclear
+
+READ = Request(method="GET", target="/x", budget=RequestClass.READ)
+
+
+@attrs.define
+class Named:
+    """A client that only says which one it is."""
+
+    inner: Any
+    name: str
+    used: list[str]
+
+    async def request(self, *args: Any, **more: Any) -> Any:
+        self.used.append(self.name)
+        return await self.inner.request(*args, **more)
+
+
+@pytest.mark.parametrize(
+    ("word", "error"),
+    [
+        (AskedTooOften(3.0, "slow"), VenueThrottled), (Refused("X", "no"), VenueRefused),
+        (Refused("X", "no", authentication=True), AuthenticationFailed), (Unclear("HTTP 502"), VenueUnreachable),
+    ],
+)
+async def test_a_read_raises_the_kind_of_no(autojump_clock: Any, kit: Any, word: Any, error: type[Exception]) -> None:
+    """Each verdict of the codec has its error."""
+    kit.script.answers["GET /x"] = [word]
+    with pytest.raises(error):
+        await kit.line().read(kit.codec, READ)
+
+
+async def test_a_throttled_class_pauses(autojump_clock: Any, kit: Any) -> None:
+    """The next request of that class waits for what the venue asked, one of another class does not."""
+    kit.script.answers |= {"GET /x": [AskedTooOften(3.0, "slow"), "fine"], "GET /time": [1]}
+    line = kit.line()
+    with pytest.raises(VenueThrottled):
+        await line.read(kit.codec, READ)
+    began_s = trio.current_time()
+    await line.read(kit.codec, kit.codec.server_time_request())
+    assert trio.current_time() - began_s < 0.1
+    await line.read(kit.codec, READ)
+    assert trio.current_time() - began_s >= 2.9
+
+
+async def test_waiting_for_a_budget_counts_against_the_deadline(autojump_clock: Any, kit: Any) -> None:
+    """A request that would wait longer than its deadline never leaves."""
+    line = kit.line(rate_per_s=0.1, burst=2)
+    kit.script.answers["GET /x"] = ["fine"]
+    await line.ask(READ, deadline_s=1.0)
+    began_s = trio.current_time()
+    with pytest.raises(RequestNotSent, match="read budget"):
+        await line.ask(READ, deadline_s=1.0)
+    assert trio.current_time() - began_s == pytest.approx(1.0)
+    assert kit.script.count("GET /x") == 1
+
+
+async def test_ways_out_have_a_connection_of_their_own(autojump_clock: Any, kit: Any) -> None:
+    """What leads out leaves on the cancels' client, whatever its budget."""
+    used: list[str] = []
+    plain = kit.line()
+    clients = {budget: Named(kit.script, budget.value, used) for budget in RequestClass}
+    line = Line(plain.venue, clients, plain.budgets, plain.clock)  # type: ignore[arg-type]
+    kit.script.answers |= {"POST /order": ["fine"], "GET /x": ["fine"]}
+    create = kit.codec.place_request(None, 0, 0)
+    await line.ask(create, deadline_s=1.0)
+    await line.ask(create, priority=Priority.RESERVED, deadline_s=1.0)
+    await line.ask(READ, deadline_s=1.0)
+    assert used == ["create", "cancel", "read"]
+
+
+async def test_an_unmeasured_clock_raises(autojump_clock: Any, kit: Any) -> None:
+    """No request is stamped with a guess."""
+    line = kit.line()
+    kit.venue_clock._offsets.clear()
+    with pytest.raises(VenueUnreachable, match="clock"):
+        line.venue_now_ms()

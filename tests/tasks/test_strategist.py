@@ -1,0 +1,178 @@
+"""The machine's inbox: it never waits for anyone but its inbox, and loses nothing."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import attrs
+import msgspec
+import pytest
+import trio
+
+from dnbot.domain.errors import InvariantBroken, StoreUnreachable
+from dnbot.domain.instrument import Venue
+from dnbot.domain.messages import (
+    Alert,
+    ExecutePair,
+    MetricSampled,
+    PlaceOrder,
+    ReadAccount,
+    ResolveOrder,
+    StoreLost,
+    Tick,
+)
+from dnbot.ports.channels import Channels, pipe
+from dnbot.strategy.machine import Step
+from dnbot.tasks import strategist as strategist_module
+from dnbot.tasks.gatekeeper import Gatekeeper
+from dnbot.tasks.strategist import TICK_S, Strategist
+
+GS = Venue.GATE_SPOT
+
+
+@attrs.define
+class Bench:
+    """A strategist whose machine is a function of the test."""
+
+    strategist: Strategist
+    channels: Channels
+    events: list[Any]
+    witnessed: list[Any]
+
+    def tell(self, event: Any) -> None:
+        self.channels.inbox.send.send_nowait(event)
+
+    async def run(self, for_s: float) -> None:
+        with trio.move_on_after(for_s):
+            await self.strategist.run()
+
+
+@pytest.fixture
+def bench(kit: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Bench]:
+    """`react` gets each event and says what follows: (commands, records, exit code)."""
+
+    def make(react: Callable[[Any], Any] | None = None, records_limit: int = 100) -> Bench:
+        events: list[Any] = []
+        witnessed: list[Any] = []
+
+        def step(context: Any, event: Any) -> Step:
+            events.append(event)
+            commands, records, code = (react(event) if react else None) or ((), (), None)
+            now_s = event.now_s if isinstance(event, Tick) else context.now_s
+            return Step(msgspec.structs.replace(context, exit_code=code, now_s=now_s), tuple(commands), tuple(records))
+
+        monkeypatch.setattr(strategist_module, "step", step)
+        channels = attrs.evolve(Channels.open(), records=pipe(records_limit))
+        shown: list[Any] = []
+        strategist = Strategist(
+            channels, Gatekeeper(kit.clock), kit.clock, kit.log, kit.context(), shown.append, witnessed.append
+        )
+        return Bench(strategist, channels, events, witnessed)
+
+    return make
+
+
+def alert(number: int) -> Alert:
+    return Alert(level="info", key=str(number), text="", at_ns=0)
+
+
+async def test_ticks_come_at_least_every_tenth_of_a_second(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """Alone, and with an inbox that is never empty."""
+    it = bench()
+
+    async def chatter() -> None:
+        while True:
+            await trio.sleep(0.007)
+            it.tell(StoreLost("noise"))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(it.run, 2.0)
+        await trio.sleep(1.0)
+        nursery.start_soon(chatter)
+        await trio.sleep(1.0)
+        nursery.cancel_scope.cancel()
+    times = [event.now_s for event in it.events if isinstance(event, Tick)]
+    assert len(times) > 20
+    assert max(b - a for a, b in pairwise(times)) <= TICK_S + 1e-9
+
+
+async def test_the_clock_goes_before_each_event(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """Facts are folded at the time they are seen."""
+    it = bench()
+    it.tell(StoreLost("a"))
+    it.tell(StoreLost("b"))
+    await it.run(0.05)
+    facts = [n for n, event in enumerate(it.events) if isinstance(event, StoreLost)]
+    assert len(facts) == 2
+    assert all(isinstance(it.events[n - 1], Tick) for n in facts)
+
+
+async def test_the_gate_sees_each_context_in_the_same_turn(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """What a desk asks is never older than the last event."""
+    it = bench()
+    assert it.strategist.gate.context is None
+    it.tell(StoreLost("a"))
+    await it.run(0.05)
+    assert it.strategist.gate.context is it.strategist.context
+
+
+async def test_commands_go_where_they_belong(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """Single orders and reads to the desk of their venue, pairs to execution."""
+    intent = kit.intent()
+    pair = ExecutePair(execution_id="x1", intents=(intent,), opportunity=None)
+    it = bench(lambda e: ((PlaceOrder(intent), ReadAccount(Venue.MEXC_SPOT, "x"), pair), (), 0)
+               if isinstance(e, StoreLost) else None)
+    it.tell(StoreLost("a"))
+    await it.run(0.05)
+    assert kit.drain(it.channels.orders[GS].receive) == [PlaceOrder(intent)]
+    assert kit.drain(it.channels.orders[Venue.MEXC_SPOT].receive) == [ReadAccount(Venue.MEXC_SPOT, "x")]
+    assert kit.drain(it.channels.executions.receive) == [pair]
+
+
+async def test_full_records_are_a_fault_and_nothing_is_lost(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """We do not trade what we cannot record: but what happened is kept, in order, over restarts; samples are not."""
+    sample = MetricSampled("x", 1.0, 0)
+    it = bench(lambda e: ((ReadAccount(GS, e.what),), (sample, alert(int(e.what)), alert(int(e.what) + 1)), None)
+               if isinstance(e, StoreLost) else None, records_limit=2)
+    for number in (0, 10, 20):
+        it.tell(StoreLost(str(number)))
+    for _ in range(3):
+        with pytest.raises(StoreUnreachable, match="pile up"):
+            await it.run(1)
+    assert [c.why for c in kit.drain(it.channels.orders[GS].receive)] == ["0", "10", "20"], "commands still leave"
+    found = kit.drain(it.channels.records.receive)
+    while it.strategist.held:
+        with contextlib.suppress(StoreUnreachable):
+            await it.run(0.15)
+        found += kit.drain(it.channels.records.receive)
+    assert [r for r in found if r != sample] == [alert(n) for n in (0, 1, 10, 11, 20, 21)]
+    assert it.witnessed.count(sample) == 3
+
+
+async def test_a_full_desk_is_a_bug_but_for_what_is_asked_again(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """A resolution that does not fit is dropped; anything else that does not fit ends the bot."""
+    intent = kit.intent()
+    it = bench(lambda e: (((ResolveOrder(intent) if e.what == "a" else PlaceOrder(intent)),), (), None)
+               if isinstance(e, StoreLost) else None)
+    orders = it.channels.orders[GS]
+    for _ in range(64):
+        orders.send.send_nowait(ReadAccount(GS, "x"))
+    it.tell(StoreLost("a"))
+    await it.run(0.05)
+    it.tell(StoreLost("b"))
+    with pytest.raises(InvariantBroken, match="queue of orders is full"):
+        await it.run(0.05)
+
+
+async def test_the_end_is_told(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """With an exit code it finishes, takes no more events and stays."""
+    it = bench(lambda e: ((), (alert(1),), 0) if isinstance(e, StoreLost) else None)
+    it.tell(StoreLost("a"))
+    it.tell(StoreLost("b"))
+    await it.run(1.0)
+    assert it.strategist.finished.is_set()
+    assert [e for e in it.events if isinstance(e, StoreLost)] == [StoreLost("a")]
+    assert kit.drain(it.channels.records.receive) == [alert(1)]
