@@ -162,7 +162,7 @@ class Trial:
 
 def is_create(note: Any) -> bool:
     """Whether a request asks for a new order."""
-    return note.method == "POST" and note.path.endswith(("/orders", "/order"))
+    return bool(note.method == "POST" and note.path.endswith(("/orders", "/order")))
 
 
 def assert_reads_before_creates(trial: Trial) -> None:

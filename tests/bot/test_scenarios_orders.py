@@ -11,6 +11,7 @@ import trio
 from dnbot.domain.instrument import Venue
 from dnbot.domain.messages import CancelOrder
 from dnbot.domain.order import OrderIntent, OrderStatus, Purpose, Side, TimeInForce
+from dnbot.domain.units import Quantity
 from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.gateio_faults import delay, drop_reply, http_error
 from dnbot.fakes.mexc_faults import HttpFault
@@ -106,7 +107,7 @@ async def test_mexc_cancel_fill_2011(autojump_clock: Any, lab: Any) -> None:
     async with lab.trading() as trial:
         instrument = trial.bot.context.instruments[Venue.MEXC_SPOT]
         mid = trial.bot.context.market.mid(Venue.MEXC_SPOT)
-        price, quantity = instrument.price_down(mid * Decimal("0.98")), Decimal("0.004")
+        price, quantity = instrument.price_down(mid * Decimal("0.98")), Quantity(Decimal("0.004"))
         intent = OrderIntent(
             client_order_id="dnb-1-zz0", epoch=1, venue=Venue.MEXC_SPOT, symbol=lab.symbol, side=Side.BUY,
             quantity=quantity, price=price, purpose=Purpose.ENTRY, time_in_force=TimeInForce.GTC,

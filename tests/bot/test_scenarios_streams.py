@@ -11,6 +11,7 @@ import trio
 from dnbot.domain.instrument import Venue
 from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.gateio_hub import StreamFault
+from dnbot.fakes.records import Venue as VenueName
 from dnbot.tasks import session
 
 FOR_EVER = 10**9
@@ -139,7 +140,7 @@ async def test_clock_fast_1s(autojump_clock: Any, lab: Any, local_ms: int, gate_
 
     From 1 s on the risk control CLOCK takes no new risk.
     """
-    skew = {"gate_spot": gate_ms, "gate_futures": gate_ms, "mexc_spot": mexc_ms}
+    skew: dict[VenueName, int] = {"gate_spot": gate_ms, "gate_futures": gate_ms, "mexc_spot": mexc_ms}
     config = attrs.evolve(FakesConfig(seed=1), skew_ms=skew)
     async with lab.stage(config) as on:
         on.clock.skew_ns = local_ms * 1_000_000

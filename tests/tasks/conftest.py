@@ -20,6 +20,7 @@ from dnbot.domain.instrument import VENUES, FeeSchedule, Instrument, Symbol, Ven
 from dnbot.domain.market import BookView, MarketView
 from dnbot.domain.order import Fill, Order, OrderIntent, OrderReport, OrderStatus, Purpose, Side
 from dnbot.domain.position import Portfolio
+from dnbot.domain.units import Price, Quantity
 from dnbot.ports.channels import Cell
 from dnbot.ports.clock import VenueClock, VirtualClock
 from dnbot.ports.http import HttpReply
@@ -280,6 +281,7 @@ class Kit:
     venue_clock: VenueClock = attrs.field(init=False)
     instrument_cell: Cell[Instrument] = attrs.field(factory=Cell)
     fees_cell: Cell[FeeSchedule] = attrs.field(factory=Cell)
+    opener: Any = attrs.field(factory=lambda: dial_nothing)
     unreadable: Callable[[OperatingError], Unreadable] = Unreadable
 
     def __attrs_post_init__(self) -> None:
@@ -348,14 +350,14 @@ class Kit:
         venue_id: str = "v1",
     ) -> OrderReport:
         return OrderReport(
-            venue=self.codec.venue, venue_order_id=venue_id, client_order_id=name, side=Side.BUY, price=D(60_000),
-            quantity=D("0.01"), filled=D(filled), status=status,
+            venue=self.codec.venue, venue_order_id=venue_id, client_order_id=name, side=Side.BUY,
+            price=Price(D(60_000)), quantity=Quantity(D("0.01")), filled=Quantity(D(filled)), status=status,
         )
 
     def fill(self, trade: str = "t1", name: str = "dnb-1-1", at_s: float = 0.0, venue_id: str = "v1") -> Fill:
         return Fill(
             venue=self.codec.venue, symbol=BTC, trade_id=trade, venue_order_id=venue_id, client_order_id=name,
-            side=Side.BUY, price=D(60_000), quantity=D("0.01"), fee=D(0), fee_asset="USDT",
+            side=Side.BUY, price=Price(D(60_000)), quantity=Quantity(D("0.01")), fee=D(0), fee_asset="USDT",
             traded_at_ns=EPOCH_NS + int(at_s * 1e9),
         )
 
@@ -389,6 +391,11 @@ class Kit:
 
     def changed(self, value: Any, **changes: Any) -> Any:
         return msgspec.structs.replace(value, **changes)
+
+
+async def dial_nothing(host: str, port: int) -> trio.abc.Stream:
+    """An opener for tasks whose sockets are scripted."""
+    raise AssertionError(f"nobody may dial {host}:{port}")
 
 
 @pytest.fixture

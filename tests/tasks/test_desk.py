@@ -55,7 +55,8 @@ class Bench:
     story: list[str]
 
     def told(self, kit: Any) -> list[Any]:
-        return kit.drain(self.inbox)
+        found: list[Any] = kit.drain(self.inbox)
+        return found
 
     async def answer(self, kit: Any, intent: Any, *, committed: bool = False) -> OrderAnswered:
         """Place one order; what the machine is told of it in the end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import attrs
@@ -60,8 +61,8 @@ def bench(kit: Any) -> Bench:
     desks = {venue: kit.pipe(5) for venue in VENUES}
     store, waits = Ledger(), dict.fromkeys(VENUES, 0.0)
     executor = Executor(
-        pairs[1], {v: d[0] for v, d in desks.items()}, inbox[0], kit.gate(*legs), store, kit.clock,  # type: ignore[arg-type]
-        {venue: lambda venue=venue: waits[venue] for venue in VENUES},
+        pairs[1], {v: d[0] for v, d in desks.items()}, inbox[0], kit.gate(*legs), store, kit.clock,
+        {venue: partial(waits.__getitem__, venue) for venue in VENUES},
     )
     return Bench(executor, store, pair, {v: d[1] for v, d in desks.items()}, inbox[1], waits)
 
@@ -135,6 +136,7 @@ async def test_one_denied_leg_stops_both(autojump_clock: Any, kit: Any) -> None:
     """The second leg is not known to the machine: the first does not leave either."""
     it = bench(kit)
     gate = it.executor.gate
+    assert gate.context is not None
     gate.context = kit.changed(gate.context, orders={"dnb-1-0": gate.context.orders["dnb-1-0"]})
     told, commands = await it.run(kit)
     assert commands == []

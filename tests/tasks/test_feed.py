@@ -63,7 +63,7 @@ def bench(kit: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Bench]:
         }
         kit.script.took_s = took_s
         market = kit.pipe(limit)
-        feed = Feed(kit.codec, kit.line(), None, "wss://stub", market[0], kit.instrument_cell, kit.log)
+        feed = Feed(kit.codec, kit.line(), kit.opener, "wss://stub", market[0], kit.instrument_cell, kit.log)
         return Bench(kit, feed, market[1])
 
     return make

@@ -21,7 +21,8 @@ async def test_what_is_expected_and_fresh_may_leave(autojump_clock: Any, kit: An
 
 async def test_before_the_first_step_nothing_may_leave(autojump_clock: Any, kit: Any) -> None:
     """Without a context the gate is closed."""
-    assert Gatekeeper(kit.clock).denial(kit.intent()).startswith("STATE_NOT_TRADING")
+    denial = Gatekeeper(kit.clock).denial(kit.intent())
+    assert denial == "STATE_NOT_TRADING: the machine has not started"
 
 
 @pytest.mark.parametrize(

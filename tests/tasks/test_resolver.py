@@ -22,7 +22,8 @@ async def resolve(kit: Any, answers: dict[str, list[Any]], venue_id: str = "", d
     inbox = kit.pipe()
     resolver = Resolver(kit.codec, kit.line(), inbox[0], kit.clock, kit.log, LAG_MS, deadline_s)
     await resolver.resolve(kit.intent(), venue_id)
-    return kit.drain(inbox[1])
+    told: list[Any] = kit.drain(inbox[1])
+    return told
 
 
 async def test_found_in_the_finished_list(autojump_clock: Any, kit: Any) -> None:

@@ -88,8 +88,8 @@ def bench(kit: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Bench]:
         kit.instrument_cell.put(kit.instrument())
         inbox, line = kit.pipe(), kit.line()
         session = Session(
-            kit.codec, kit.codec, line, None, "wss://stub", inbox[0], kit.instrument_cell, kit.fees_cell, kit.log, 2,
-            "cross",
+            kit.codec, kit.codec, line, kit.opener, "wss://stub", inbox[0], kit.instrument_cell, kit.fees_cell,
+            kit.log, 2, "cross",
         )
         return Bench(kit, session, inbox[1])
 
