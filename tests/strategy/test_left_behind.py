@@ -88,6 +88,6 @@ def test_recovery_does_not_end_while_one_of_ours_is_listed(name: str) -> None:
     bench.wait(0.2)
     assert bench.state is S.ERROR_RECOVERY
     bench.truth[MS].open_orders.clear()
-    bench.wait(0.5)
+    bench.wait(0.8)
     bench.answer_reads()
     assert "RECONCILED" in bench.triggers()

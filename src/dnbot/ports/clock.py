@@ -81,7 +81,8 @@ class ClockOffset:
     """The offset of one venue's clock, from the sample with the shortest round trip among the newest few.
 
     The reading lies somewhere inside the round trip, so the estimate is wrong by at most half of it plus the
-    resolution of the venue's timestamp. A step of our own wall clock discards every older sample.
+    resolution of the venue's timestamp. A step of our own wall clock discards every older sample, and so does a sample
+    that no round trip explains: then the venue's clock has stepped, and the shortest of the older ones misleads.
     """
 
     clock: Clock
@@ -101,7 +102,10 @@ class ClockOffset:
             return False
         # A timestamp cut to its resolution is early by half of it on average.
         middle_ns = venue_time_ns + self.resolution_ns // 2
-        self._samples.append(ClockSample(sent_at_ns, middle_ns, received_at_ns))
+        sample = ClockSample(sent_at_ns, middle_ns, received_at_ns)
+        if self._samples and _are_apart(sample, self._samples[-1]):
+            self._samples.clear()
+        self._samples.append(sample)
         self._observed_at_s = self.clock.monotonic_s()
         return True
 
@@ -140,12 +144,19 @@ class ClockOffset:
             self._wall_minus_monotonic_ns = base_ns
 
 
+def _are_apart(one: ClockSample, other: ClockSample) -> bool:
+    """Whether no single offset can have given both readings, by more than a clock drifts between two samples."""
+    explained_ns = (one.round_trip_ns + other.round_trip_ns) // 2
+    return abs(one.offset_ns - other.offset_ns) > explained_ns + STEP_NS_MIN
+
+
 @attrs.define
 class VenueClock:
     """Our wall clock corrected for each venue by its measured offset."""
 
     clock: Clock
     _offsets: dict[str, ClockOffset] = attrs.field(init=False, factory=dict)
+    _doubts: dict[str, trio.Event] = attrs.field(init=False, factory=dict)
 
     def offset(self, venue: str) -> ClockOffset:
         """The estimator of one venue, created at first use."""
@@ -161,6 +172,15 @@ class VenueClock:
         """The venue's time now, milliseconds since the epoch; None while the offset is unknown."""
         offset_ns = self.offset(venue).offset_ns
         return None if offset_ns is None else (self.clock.now_ns() + offset_ns) // NS_PER_MS
+
+    def doubt(self, venue: str) -> None:
+        """That venue refused a request for its time: whoever measures its clock does so now."""
+        self._doubts.setdefault(venue, trio.Event()).set()
+
+    async def doubted(self, venue: str) -> None:
+        """Returns when that venue's clock is in doubt, once for each time."""
+        await self._doubts.setdefault(venue, trio.Event()).wait()
+        self._doubts[venue] = trio.Event()
 
     def bound_ms(self, venue: str) -> float | None:
         """The absolute offset from that venue is certainly at most this; None while unknown."""

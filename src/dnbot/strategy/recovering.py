@@ -19,7 +19,7 @@ _NOT_WATCHED = frozenset({StrategyState.INITIALIZING, StrategyState.ERROR_RECOVE
 RECOVERY_ATTEMPT_S = 5.0
 """The first attempt's patience; it doubles with each attempt."""
 RECOVERY_ATTEMPT_S_MAX = 60.0
-OPEN_AGAIN_S = 0.3
+OPEN_AGAIN_S = 0.6
 """An account that listed an open order of ours is read again after this."""
 RECOVERY_HEALTHY_S = 60.0
 """After this long without a fault, attempts are counted from the start again."""

@@ -10,7 +10,7 @@ from dnbot.domain.errors import VenueUnreachable
 from dnbot.domain.order import OrderReport, OrderStatus
 from dnbot.ports.limiter import Priority
 from dnbot.tasks.link import Line, as_error
-from dnbot.venues.wire import PrivateCodec, Refused
+from dnbot.venues.wire import PrivateCodec, Refused, RequestClass
 
 CANCEL_TRIES_MAX = 5
 CANCEL_PAUSE_S = 0.2
@@ -32,6 +32,7 @@ async def cancel_until_gone(
         )
         trouble = codec.trouble(reply)
         if isinstance(trouble, Refused) and not trouble.unknown_order:
+            line.note(trouble, RequestClass.CANCEL)
             raise as_error(line.venue, trouble)
         after = await line.ask(
             codec.order_request(venue_order_id, line.venue_now_ms()),

@@ -70,9 +70,11 @@ class Line:
         return reply
 
     def note(self, trouble: Trouble, budget: RequestClass) -> None:
-        """Let a rate refusal pause its budget."""
+        """Let a rate refusal pause its budget, and a refused time have the clock measured."""
         if isinstance(trouble, AskedTooOften):
             self.budgets[budget].penalise(trouble.retry_after_s or THROTTLE_PAUSE_S)
+        elif isinstance(trouble, Refused) and trouble.clock:
+            self.clock.doubt(self.venue.value)
 
     def create_wait_s(self) -> float:
         """How long a create would wait for its budget now."""

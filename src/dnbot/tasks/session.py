@@ -190,8 +190,10 @@ class Session:
             await self.line.read(self.codec, self.codec.renew_listen_key_request(listen_key, now_ms))
 
     async def _watch_clock(self) -> None:
+        """Measure on schedule, and at once when the venue refused a time: until then it refuses every order."""
         while True:
-            await trio.sleep(CLOCK_EVERY_S)
+            with trio.move_on_after(CLOCK_EVERY_S):
+                await self.line.clock.doubted(self.venue.value)
             await self.line.measure_clock(self.clock_codec)
 
     async def _watch_fees(self) -> None:
