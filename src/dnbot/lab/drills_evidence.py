@@ -172,18 +172,24 @@ def foreign_open(audit: dict[str, Any]) -> dict[str, str]:
 
 
 async def books_left(stage: Stage, audit: dict[str, Any], limit_s: float) -> dict[str, Any]:
-    """What our ledger leaves unexplained of an audit, once the database knows every fill that is in it.
+    """What our ledger leaves unexplained of an audit, once the database knows every fill and row that is in it.
 
     The bot may go on trading: entries of later trades and rows are left out, by the venues' own ids.
     """
+    found: dict[str, Any] = {}
+
+    async def close() -> bool:
+        found.update(await _books_now(stage, audit))
+        return found["all_fills_booked"] and {v for assets in found["residual"].values() for v in assets.values()} == {"0"}
+
+    await stage.until(close, limit_s, pause_s=0.5)
+    return found
+
+
+async def _books_now(stage: Stage, audit: dict[str, Any]) -> dict[str, Any]:
     trades = {f"{VENUE_OF[fill['venue']].value}:{fill['trade_id']}" for fill in audit["fills"]}
     rows = {f"{VENUE_OF[row['venue']].value}:row:{row['id']}" for row in audit["ledger"]}
-
-    async def known() -> bool:
-        booked = {row["key"] for row in await stage.read(TRADE_IDS, str(SYMBOL))}
-        return trades <= booked
-
-    in_time = await stage.until(known, limit_s)
+    booked = {row["key"] for row in await stage.read(TRADE_IDS, str(SYMBOL))}
     sums: dict[tuple[Venue, str], Decimal] = {}
     adjustments = 0
     for entry in await stage.read(ENTRIES, str(SYMBOL)):
@@ -196,11 +202,10 @@ async def books_left(stage: Stage, audit: dict[str, Any], limit_s: float) -> dic
         if not later:
             key = (venue, entry["asset"])
             sums[key] = sums.get(key, ZERO) + entry["amount"]
-    totals = [LedgerTotal(venue, asset, ZERO, amount, 0) for (venue, asset), amount in sums.items()]
-    left = residuals(audit, totals)
+    left = residuals(audit, [LedgerTotal(venue, asset, ZERO, amount, 0) for (venue, asset), amount in sums.items()])
     fills = [f for f in await stage.store.fills_of(SYMBOL) if f"{f.venue.value}:{f.trade_id}" in trades]
     left["GATEIO_FUTURES"]["contracts"] = plain(position_residual(audit, fills, MULTIPLIER))
-    return {"residual": left, "adjustments": adjustments, "all_fills_booked": in_time}
+    return {"residual": left, "adjustments": adjustments, "all_fills_booked": trades <= booked}
 
 
 def naked_ms(audit: dict[str, Any], since_ms: int) -> int:

@@ -21,8 +21,9 @@ CLOCK_AHEAD_MS = 900
 DB_AWAY_S = (0.3, 4.0)
 CREATE_S_MAX = 30.0
 
-Follows = Literal["fault", "restart", "stop", "nothing"]
-"""`fault`: ERROR_RECOVERY and back. `restart`: a new incarnation. `stop`: a clean end. `nothing`: it just goes on."""
+Follows = Literal["fault", "store", "restart", "stop", "nothing"]
+"""`fault`: ERROR_RECOVERY and back. `store`: entries refused until the database is back. `restart`: a new incarnation.
+`stop`: a clean end. `nothing`: it just goes on."""
 
 
 @attrs.define
@@ -32,8 +33,8 @@ class Strike:
     stage: Stage
     rng: random.Random
     venue: Venue
-    since: int
-    """The number of the first request that came after the resting orders."""
+    rest_again: Callable[[], Awaitable[int]]
+    """Puts resting orders in place again when the bot has swept them meanwhile; the number of the next request."""
     fault_ns: int = 0
     """The machine's clock when it struck."""
     detail: dict[str, object] = attrs.field(factory=dict)
@@ -139,13 +140,10 @@ async def _signal_at_create(strike: Strike, number: signal.Signals) -> None:
 
 async def _wait_for_create(strike: Strike) -> str:
     """Return right after the fakes handled a create of the bot; its client id, or nothing when none came in time."""
-    controls = strike.stage.controls
-    seen = await controls.requests(strike.since)
-    since = int(seen[-1]["number"]) + 1 if seen else strike.since
     with trio.move_on_after(CREATE_S_MAX):
         while True:
-            for request in await controls.requests(since, wait_s=10.0):
-                since = int(request["number"]) + 1
+            since = await strike.rest_again()
+            for request in await strike.stage.controls.requests(since, wait_s=1.0):
                 name = str(request["client_id"]).removeprefix("t-")
                 if request["create"] and is_ours(name) and not is_drill(name):
                     return name
@@ -161,7 +159,7 @@ KINDS: dict[str, FaultKind] = {
         FaultKind("public_cut", "fault", public_cut, 25.0),
         FaultKind("private_kill", "fault", private_kill, 25.0),
         FaultKind("rest_down", "fault", rest_down, REST_DOWN_S + 25.0),
-        FaultKind("db_restart", "fault", db_restart, 30.0),
+        FaultKind("db_restart", "store", db_restart, 30.0),
         FaultKind("clock_ahead", "nothing", clock_ahead, 35.0),
     )
 }

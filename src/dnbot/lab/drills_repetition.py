@@ -32,7 +32,7 @@ RESTING_LEAST = 3
 PLACE_TRIES = 4
 TRADING_S_MAX = 60.0
 CALM_S_MAX = 2.0
-BOOKS_S_MAX = 10.0
+BOOKS_S_MAX = 15.0
 SWEEP_S_MAX = 30.0
 STEADY = """
 select count(*) as n from trade_executions where symbol = $1 and status <> 'open' and ended_at_ns > $2
@@ -78,6 +78,7 @@ class Drill:
     skews: dict[Venue, int] = attrs.field(factory=dict)
     judged: int = 0
     """The number of the first request that no repetition was judged by yet."""
+    _rested_at: int = 0
 
     async def ready(self) -> None:
         """A bot that trades. Before a start, orders of an epoch that is over are left at every venue."""
@@ -105,9 +106,14 @@ class Drill:
         )
         await self.ready()
         await trio.sleep(rng.uniform(0.0, CALM_S_MAX))
-        names = await self._rest_orders()
+        names: list[str] = []
+        await self._rest_orders(names)
         await trio.sleep(rng.uniform(0.0, 0.2))
-        strike = Strike(self.stage, rng, venue_for(repetition), self.wire.next, spilled=self.spilled, skews=self.skews)
+        strike = Strike(
+            self.stage, rng, venue_for(repetition), lambda: self._rest_orders(names), spilled=self.spilled,
+            skews=self.skews,
+        )
+        await strike.rest_again()
         await kind.strike(strike)
         result.detail = strike.detail
         if kind.follows == "stop":
@@ -117,20 +123,22 @@ class Drill:
         result.took_s = round(trio.current_time() - began_s, 1)
         return result
 
-    async def _rest_orders(self) -> list[str]:
-        """At least three of ours at every venue, one of them of an older epoch, and a foreign one; swept ones again."""
+    async def _rest_orders(self, names: list[str]) -> int:
+        """At least three of ours at every venue, one of them of an older epoch, and a foreign one.
+
+        Those that the bot has swept meanwhile are replaced. Returns the number of the next request.
+        """
         if not self.hand.foreign:
             await self.hand.place_foreign()
-        names: list[str] = []
         for _ in range(PLACE_TRIES):
             self.wire.requests.extend(await self.stage.controls.requests(self.wire.next))
-            since = self.wire.next
+            swept = any(r["method"] == "DELETE" for r in self.wire.requests if r["number"] >= self._rested_at)
+            if names and not swept:
+                break
+            self._rested_at = self.wire.next
             names += await self.hand.place_older()
             names += await self.hand.place_fresh(FRESH_EACH)
-            self.wire.requests.extend(await self.stage.controls.requests(self.wire.next))
-            if not any(r["method"] == "DELETE" for r in self.wire.requests if r["number"] >= since):
-                break
-        return names
+        return self.wire.next
 
     # --- the bot went on, or was started again -----------------------------------------------------------------------
     async def _went_on(self, kind: FaultKind, strike: Strike, names: list[str], result: Result) -> None:
@@ -144,7 +152,8 @@ class Drill:
         async def swept() -> bool:
             return not own_open(await self.stage.controls.ask("audit"))
 
-        await self.stage.until(swept, SWEEP_S_MAX if kind.follows == "nothing" else 1.0, pause_s=0.5)
+        sweep_s = SWEEP_S_MAX if kind.follows in {"nothing", "store"} else 1.0
+        await self.stage.until(swept, sweep_s, pause_s=0.5)
         evidence = await self._gather(strike)
         fault_ms = strike.fault_ns // 1_000_000
         self._common(evidence, names, fault_ms, result)
@@ -160,6 +169,8 @@ class Drill:
             if kind.follows == "fault":
                 result.checks["fault_recorded"] = "" if found else "no Fault edge in the database"
                 result.detail["fault_why"] = found[0]["why"] if found else ""
+            if kind.follows == "store":
+                result.checks["loss_recorded"] = await self._loss_recorded(strike)
             result.checks["reads_first"] = checks.reads_after_faults(evidence, fault_ms, names)
         await self._books(evidence, fault_ms, result)
         if strike.skews.get(strike.venue):
@@ -169,10 +180,10 @@ class Drill:
     async def _trades_again(self, kind: FaultKind, strike: Strike) -> float | None:
         """When the first pair was committed that was decided after the fault (and its recovery) and was filled."""
         found: list[float] = []
-        since_ms = strike.fault_ns // 1_000_000
+        since_ms, back_ms = strike.fault_ns // 1_000_000, self.stage.now_ms()
 
         async def traded() -> bool:
-            after_ms = since_ms
+            after_ms = since_ms if kind.follows != "store" else back_ms
             if kind.follows == "fault":
                 back = await self._recovered_ms(since_ms)
                 if back is None:
@@ -187,6 +198,14 @@ class Drill:
         left_s = kind.bound_s - (self.stage.clock.now_ns() - strike.fault_ns) / 1e9
         await self.stage.until(traded, max(1.0, left_s))
         return found[0] if found else None
+
+    async def _loss_recorded(self, strike: Strike) -> str:
+        """The database itself has the alert that it was away, written when it was back."""
+        rows = await self.stage.read(
+            "select count(*) as n from alerts where symbol = $1 and key = 'store' and at_ns >= $2", str(SYMBOL),
+            strike.fault_ns - 200_000_000,
+        )
+        return "" if rows[0]["n"] else "no alert of the database's absence in the database"
 
     async def _recovered_ms(self, since_ms: int) -> int | None:
         """When ERROR_RECOVERY was left for the first time after a Fault that is younger than the strike."""

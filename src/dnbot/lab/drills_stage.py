@@ -29,7 +29,7 @@ from dnbot.ports.clock import SystemClock
 from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.embedded_postgres import EmbeddedServer, embedded_postgres
 from dnbot.ports.http import HttpClient
-from dnbot.ports.log import EventLog
+from dnbot.ports.log import EventLog, stdlib_logging
 from dnbot.ports.log_sinks import MemorySink
 from dnbot.ports.postgres import PostgresStore, migrate, open_postgres_store
 
@@ -209,7 +209,7 @@ async def stage(seed: int, *, keep: bool = False) -> AsyncGenerator[Stage, None]
     folder = Path(tempfile.mkdtemp(prefix="dnbot-drill-"))
     log = EventLog(SystemClock(), [MemorySink()])
     try:
-        async with embedded_postgres(folder / "db", log) as server, _fakes(folder, seed) as address_file:
+        async with _quietly(log), embedded_postgres(folder / "db", log) as server, _fakes(folder, seed) as address_file:
             await migrate(server.dsn, log=log)
             address = read_address(address_file)
             around = of_fakes(address, SecretRegistry())
@@ -228,6 +228,13 @@ async def stage(seed: int, *, keep: bool = False) -> AsyncGenerator[Stage, None]
     finally:
         if not keep:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+@asynccontextmanager
+async def _quietly(log: EventLog) -> AsyncGenerator[None, None]:
+    """Libraries complain to our log: a database that is away on purpose is no news to a person."""
+    with stdlib_logging(log):
+        yield
 
 
 @asynccontextmanager
