@@ -1,4 +1,4 @@
-"""Make docs/evidence/run_60s.json and .txt, and the excerpts that README.md shows of them.
+"""Make docs/evidence/run_60s.json, .txt and .svg (a picture of the run), and the excerpts that README.md shows.
 
     python docs/evidence/make.py              run the demo for 60 s, keep what it said, renew the excerpts
     python docs/evidence/make.py --excerpts   renew the excerpts alone, from the evidence that is there
@@ -22,6 +22,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 EVIDENCE = HERE / "run_60s.json"
 LINES = HERE / "run_60s.txt"
+PICTURE = HERE / "run_60s.svg"
+PICTURE_AT_S = 45
 README = ROOT / "README.md"
 RUN_S_MAX = 180
 SHOWN_SECONDS = (2, 15, 30, 45, 60)
@@ -44,8 +46,9 @@ def collect() -> None:
     with tempfile.TemporaryDirectory(prefix="dnbot-evidence-") as folder:
         home = Path(folder)
         checked = dnbot(home, "check")
-        ran = dnbot(home, "run", "--duration", "60s", "--summary", str(home / "summary.json"))
+        ran = run_with_picture(home)
         evidence = {
+            "commit": commit(),
             "commands": {"check": "./dnbot check", "run": "./dnbot run --duration 60s --summary summary.json"},
             "machine": {"python": platform.python_version(), "system": platform.system(), "cores": os.cpu_count()},
             "check": checked.splitlines(),
@@ -56,12 +59,36 @@ def collect() -> None:
     EVIDENCE.write_text(json.dumps(evidence, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def run_with_picture(folder: Path) -> str:
+    """What a minute of the demo printed; in the middle of it the running bot is asked for its picture."""
+    options = ("run", "--plain", "--duration", "60s", "--summary", str(folder / "summary.json"))
+    with subprocess.Popen(**command(folder, *options), stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+        try:
+            said, _ = process.communicate(timeout=PICTURE_AT_S)
+        except subprocess.TimeoutExpired:
+            dnbot(folder, "status", "--svg", str(PICTURE))
+            said, _ = process.communicate(timeout=RUN_S_MAX)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, "run", said)
+    return said
+
+
+def commit() -> str:
+    """The commit that is checked out."""
+    words = ["git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"]
+    return subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()  # noqa: S603
+
+
+def command(folder: Path, *arguments: str) -> dict[str, Any]:
+    """How to start this checkout's own command in a folder of its own."""
+    variables = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "DNBOT_HOME": str(folder / "home")}
+    return {"args": [sys.executable, "-m", "dnbot", *arguments], "env": variables, "cwd": folder}
+
+
 def dnbot(folder: Path, *arguments: str) -> str:
     """What the command printed; raises CalledProcessError when it failed."""
-    variables = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "DNBOT_HOME": str(folder / "home")}
-    command = [sys.executable, "-m", "dnbot", *arguments]
     ended = subprocess.run(  # noqa: S603 (this checkout's own command)
-        command, env=variables, cwd=folder, stdout=subprocess.PIPE, text=True, timeout=RUN_S_MAX, check=True
+        **command(folder, *arguments), stdout=subprocess.PIPE, text=True, timeout=RUN_S_MAX, check=True
     )
     return ended.stdout
 
