@@ -69,7 +69,6 @@ def step(context: StrategyContext, event: InboxEvent) -> Step:
     """
     turn = Turn(msgspec.structs.replace(context, events=context.events + 1))
     _fold(turn, event)
-    watch_delta(turn)  # before a handler books the end of an execution, whose naked time it is
     for _ in range(MOVES_MAX):
         before = turn.context.transitions, len(turn.commands)
         HANDLERS[turn.state](turn)

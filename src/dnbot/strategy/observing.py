@@ -25,7 +25,7 @@ _AT_REST = frozenset({StrategyState.DELTA_NEUTRAL_ACTIVE, StrategyState.MONITORI
 
 
 def watch_delta(turn: Turn) -> None:
-    """Once before and once after the handlers of an event: how long delta is outside its tolerance."""
+    """After every event: how long delta is outside its tolerance. A Tick comes before each, so time is up to date."""
     context = turn.context
     if context.tolerance is None or context.current_state is StrategyState.INITIALIZING:
         return
