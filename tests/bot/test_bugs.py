@@ -24,12 +24,13 @@ def broken(_: object) -> None:
     raise ZeroDivisionError("planted")
 
 
-def resting(trial: Any, venue: Venue) -> OrderIntent:
+def resting(trial: Any, venue: Venue, number: int = 0) -> OrderIntent:
     """A buy far below the market that nobody will take, with our prefix."""
     instrument = trial.bot.context.instruments[venue]
     mid = trial.bot.context.market.mid(venue)
     return OrderIntent(
-        client_order_id=f"dnb-1-zz{VENUES.index(venue)}", epoch=1, venue=venue, symbol=instrument.symbol, side=Side.BUY,
+        client_order_id=f"dnb-1-zz{VENUES.index(venue) + 3 * number}", epoch=1, venue=venue,
+        symbol=instrument.symbol, side=Side.BUY,
         quantity=instrument.lot_size * 100 if venue is not Venue.GATE_FUTURES else instrument.lot_size,
         price=instrument.price_down(mid * Decimal("0.97")), purpose=Purpose.ENTRY, time_in_force=TimeInForce.GTC,
         created_at_ns=trial.stage.clock.now_ns(), expires_at_ns=trial.stage.clock.now_ns() + 800_000_000,
@@ -52,10 +53,12 @@ async def test_a_bug_ends_the_bot_and_nothing_stays_open(autojump_clock: Any, la
 
 
 async def test_a_bug_while_the_inbox_is_full(autojump_clock: Any, lab: Any) -> None:
-    """The farewell cancels although nobody empties the machine's inbox any more."""
+    """The farewell cancels every order although nobody empties the machine's inbox any more."""
     async with lab.trading() as trial:
         for venue, desk in trial.bot.desks.items():
-            await desk._send(resting(trial, venue))
+            for number in range(3):
+                await desk._send(resting(trial, venue, number))
+        assert len(trial.stage.audit()["open_orders"]) == 9
         inbox = trial.bot.channels.inbox.send
         trial.bot.strategist.publish, trial.bot.strategist._shown_s = broken, float("-inf")
         for _ in range(1024 - inbox.statistics().current_buffer_used):
