@@ -16,7 +16,6 @@ from dnbot.domain.instrument import VENUES
 from dnbot.domain.messages import (
     Alert,
     BalanceChanged,
-    BalancesSampled,
     ExecutePair,
     FillBooked,
     FillReported,
@@ -25,7 +24,6 @@ from dnbot.domain.messages import (
     OrderChanged,
     OrderReported,
     OrderSent,
-    PortfolioSaved,
     PositionChanged,
     RowBooked,
 )
@@ -33,7 +31,6 @@ from dnbot.domain.order import Fill, OrderIntent, OrderStatus, Side
 from dnbot.domain.position import EntryKind
 from dnbot.domain.units import Price, Quantity
 from dnbot.strategy.folding import PARK_S
-from dnbot.strategy.reading import DIFFERENCE_CONFIRM_S
 
 
 def fills(bench: Bench) -> list[str]:
@@ -279,7 +276,7 @@ def test_a_fee_row_is_not_booked_twice() -> None:
     assert bench.context.accounts[GF].row_ms == row.at_ns // 10**6
 
 
-# --- balances, positions, reads ---------------------------------------------------------------------------------------
+# --- streams ----------------------------------------------------------------------------------------------------------
 def test_a_stream_balance_only_tells_what_is_locked() -> None:
     """It changes what is free, never the ledger; an older one is ignored."""
     bench = Bench().boot()
@@ -299,140 +296,6 @@ def test_a_stream_position_is_shown_and_not_booked() -> None:
     position = bench.context.accounts[GF].position
     assert position is not None
     assert position.liquidation_price == 90_000
-
-
-def test_a_difference_needs_two_undisturbed_reads() -> None:
-    """The first makes the account unready; the second, at least a second later, adjusts the ledger and tells."""
-    bench = Bench().boot()
-    bench.truth[GS].balances["USDT"] -= 10
-    bench.read_all()
-    assert not bench.context.account_ready(GS)
-    assert bench.context.accounts[GS].differences == {"USDT": Decimal(-10)}
-    bench.read_all()
-    assert bench.context.portfolio.balance(GS, "USDT") == 100_000, "too soon after the first"
-    bench.tick(DIFFERENCE_CONFIRM_S * 1000)
-    bench.read_all()
-    assert bench.context.portfolio.balance(GS, "USDT") == 99_990
-    assert bench.context.account_ready(GS)
-    adjusted = bench.last(RowBooked).entries[0]
-    assert (adjusted.kind, adjusted.amount) == (EntryKind.ADJUSTMENT, -10)
-    assert ("critical", "adjusted:GATEIO_SPOT:USDT") in [(a.level, a.key) for a in bench.all(Alert)]
-    assert bench.context.portfolio.adjustments == 1
-
-
-def test_a_difference_is_read_again_soon() -> None:
-    """The schedule of an account in doubt is a second."""
-    bench = Bench().boot()
-    bench.truth[GS].balances["USDT"] -= 10
-    bench.read_all()
-    bench.wait(3, answer=True)
-    assert bench.context.portfolio.adjustments == 1
-
-
-def test_a_difference_that_changes_starts_again() -> None:
-    """Two reads that say different things agree on nothing."""
-    bench = Bench().boot()
-    for _ in range(4):
-        bench.truth[GS].balances["USDT"] -= 10
-        bench.tick(1500)
-        bench.read_all()
-    assert bench.context.portfolio.adjustments == 0
-    assert not bench.context.account_ready(GS)
-
-
-def test_a_difference_that_goes_leaves_no_trace() -> None:
-    """The next read agrees: the account is ready again."""
-    bench = Bench().boot()
-    bench.truth[GS].balances["USDT"] -= 10
-    bench.read_all()
-    bench.truth[GS].balances["USDT"] += 10
-    bench.read_all()
-    assert bench.context.account_ready(GS)
-    assert bench.context.portfolio.adjustments == 0
-
-
-def test_a_disturbed_read_is_not_compared() -> None:
-    """While an order of ours is in flight, or changed since the read began, figures may differ."""
-    bench = Bench().boot()
-    buy, _ = bench.executing().intents
-    bench.trade(buy)
-    fresh = bench.read(GS, fills=())
-    bench.give(fresh)
-    assert bench.context.accounts[GS].differences == {}
-    began_s = bench.now_s
-    bench.tick(10)
-    bench.give(FillReported(bench.truth[GS].fills[-1]))
-    bench.told(buy, OrderStatus.FILLED, buy.quantity)
-    bench.give(bench.read(GS, began_s=began_s, balances=(Balance(GS, "BTC", Decimal("0.1"), Decimal("0.1")),)))
-    assert bench.context.accounts[GS].differences == {}
-
-
-def test_balances_from_before_our_trade_are_late() -> None:
-    """`balance_stale_2min`: figures that are ours from before the newest fills are no difference; later they are."""
-    bench = Bench().boot()
-    old = bench.read(GS).balances
-    older = {balance.asset: balance for balance in old}
-    bench.round_trip()
-    middle = bench.read(GS).balances
-    bench.quiet(1)
-    bench.round_trip()
-    bench.signal()
-    for late in (old, middle, (*middle[:1], older["BTC"])):
-        bench.tick(1500)
-        bench.give(bench.read(GS, balances=late))
-        assert bench.context.accounts[GS].differences == {}
-        assert bench.context.account_ready(GS)
-    assert bench.context.portfolio.adjustments == 0
-    bench.wait(151, every_ms=1000)
-    bench.give(bench.read(GS, balances=old))
-    assert set(bench.context.accounts[GS].differences) == {"BTC", "USDT"}
-
-
-def test_a_figure_that_fits_no_moment_of_ours_is_a_difference() -> None:
-    """Lateness explains only what we really did."""
-    bench = Bench().boot()
-    bench.round_trip()
-    bench.signal()
-    bench.truth[GS].balances["USDT"] -= 1
-    bench.read_all()
-    assert bench.context.accounts[GS].differences == {"USDT": Decimal(-1)}
-
-
-def test_a_position_difference_is_adjusted_in_place() -> None:
-    """The perpetual differs twice: the portfolio takes the venue's word, the basis lot carries the time."""
-    bench = Bench().boot()
-    bench.truth[GF].base = Decimal("-1.0005")
-    bench.read_all()
-    bench.tick(1500)
-    bench.signal(after_ms=1)
-    bench.read_all()
-    assert bench.context.portfolio.perp_base == Decimal("-1.0005")
-    assert "adjusted:GATEIO_FUTURES:BTC" in {alert.key for alert in bench.all(Alert)}
-    assert all(lot.opened_at_ns > 0 for lot in bench.context.portfolio.lots)
-
-
-def test_a_read_records_what_it_compared() -> None:
-    """Reported and ledger side by side for each asset, and the portfolio."""
-    bench = Bench().boot()
-    bench.read_all()
-    newest = {(r.venue, r.asset): (r.reported, r.ledger) for r in bench.all(BalancesSampled)}
-    assert newest[GS, "BTC"] == (Decimal("0.5"), Decimal("0.5"))
-    assert len(newest) == 5
-    assert bench.last(PortfolioSaved).portfolio == bench.context.portfolio
-
-
-def test_open_orders_in_a_read_are_news() -> None:
-    """An order that the list shows open is open."""
-    bench = Bench().boot()
-    buy, _ = bench.executing().intents
-    bench.sent(buy)
-    bench.truth[GS].open_orders = [bench.report(buy, OrderStatus.OPEN)]
-    bench.read_all()
-    assert bench.context.orders[buy.client_order_id].status is OrderStatus.OPEN
-    assert bench.context.accounts[GS].own_open == 1
-    bench.truth[GS].open_orders = []
-    bench.read_all()
-    assert bench.context.accounts[GS].own_open == 0
 
 
 # --- answers ----------------------------------------------------------------------------------------------------------

@@ -169,7 +169,7 @@ class Naked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RiskLedger(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts and peaks that latches are judged by. Times are monotonic seconds of events in the last minute."""
+    """Counts that latches are judged by. Times are monotonic seconds of events in the last minute."""
 
     equity_quote: Decimal | None = None
     equity_s: float | None = None
@@ -177,7 +177,6 @@ class RiskLedger(msgspec.Struct, frozen=True, kw_only=True):
     day: int = 0
     """Days since the epoch, UTC, of `equity_day_start`."""
     equity_day_start: Decimal | None = None
-    equity_peak: Decimal | None = None
     losses_in_a_row: int = 0
     execution_times_s: tuple[float, ...] = ()
     api_error_times_s: tuple[float, ...] = ()

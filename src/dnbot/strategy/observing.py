@@ -80,7 +80,7 @@ def sample(turn: Turn) -> None:
 
 
 def _value(turn: Turn) -> None:
-    """Equity at each venue's mid and the mark; the day's start at 00:00 UTC; the peak. Unknown while a price is."""
+    """Equity at each venue's mid and the mark; the day's start at 00:00 UTC. Unknown while a price is."""
     context = turn.context
     mids = {venue: mid for venue in SPOT_VENUES if (mid := context.market.mid(venue)) is not None}
     mark = context.market.mark
@@ -100,7 +100,6 @@ def _value(turn: Turn) -> None:
             equity_s=context.now_s,
             day=day,
             equity_day_start=equity if new_day else risk.equity_day_start,
-            equity_peak=equity if new_day or risk.equity_peak is None else max(risk.equity_peak, equity),
         )
     )
 
