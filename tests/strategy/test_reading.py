@@ -7,7 +7,7 @@ from decimal import Decimal
 from machine_kit import GF, GS, Bench
 
 from dnbot.domain.account import Balance
-from dnbot.domain.messages import Alert, BalancesSampled, FillReported, PortfolioSaved, RowBooked
+from dnbot.domain.messages import Alert, BalancesSampled, CancelAll, FillReported, PortfolioSaved, RowBooked
 from dnbot.domain.order import OrderStatus
 from dnbot.domain.position import EntryKind
 from dnbot.strategy.reading import DIFFERENCE_CONFIRM_S
@@ -145,3 +145,14 @@ def test_open_orders_in_a_read_are_news() -> None:
     bench.truth[GS].open_orders = []
     bench.read_all()
     assert bench.context.accounts[GS].own_open == 0
+
+
+def test_an_order_that_is_over_here_and_open_there_is_cancelled() -> None:
+    """Filled by our table, resting by the venue's list: cancelled, whatever the truth turns out to be."""
+    bench = Bench().boot()
+    buy, _ = bench.round_trip().intents
+    bench.signal()
+    bench.truth[GS].open_orders = [bench.report(buy, OrderStatus.OPEN)]
+    bench.give(bench.read(GS))
+    assert [command.venue for command in bench.all(CancelAll)] == [GS]
+    assert bench.context.orders[buy.client_order_id].status is OrderStatus.FILLED

@@ -5,6 +5,8 @@ Time enters as `Tick` and as stamps on events; replaying the inbox gives the sam
 
 from __future__ import annotations
 
+from typing import assert_never
+
 import msgspec
 
 from dnbot.domain.errors import InvariantBroken
@@ -121,6 +123,8 @@ def _fold(turn: Turn, event: InboxEvent) -> None:
             turn.alert("critical", "store", f"the database does not answer: {what}")
         case StoreFound():
             turn.change(store_up=True)
+        case _:
+            assert_never(event)
 
 
 def _on_time(turn: Turn) -> None:
