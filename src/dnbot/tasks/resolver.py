@@ -13,7 +13,7 @@ import trio
 
 from dnbot.domain.errors import VenueError
 from dnbot.domain.messages import FillReported, InboxEvent, OrderAnswered, OrderReported
-from dnbot.domain.order import OrderIntent, OrderReport, OrderStatus
+from dnbot.domain.order import Fill, OrderIntent, OrderReport, OrderStatus
 from dnbot.ports.clock import Clock
 from dnbot.ports.log import EventLog
 from dnbot.tasks.accounts import OVERLAP_MS, read_trades
@@ -23,6 +23,16 @@ from dnbot.venues.wire import PrivateCodec
 CLOCK_SKEW_MS = 100  # what the measured offset may be wrong by
 PASSES = 2
 TRY_PAUSE_S = 0.3
+
+
+@attrs.frozen
+class Lists:
+    """One complete pass over a venue's lists, since `since_ms`; a part that failed would have raised."""
+
+    began_s: float
+    since_ms: int
+    reports: tuple[OrderReport, ...]
+    fills: tuple[Fill, ...]
 
 
 class Seen(Enum):
@@ -44,7 +54,9 @@ class Resolver:
     log: EventLog
     match_lag_ms: int
     deadline_s: float
-    _busy: dict[str, None] = attrs.field(factory=dict, init=False)
+    _busy: dict[str, OrderIntent] = attrs.field(factory=dict, init=False)
+    _listing: trio.Lock = attrs.field(factory=trio.Lock, init=False)
+    _lists: Lists | None = attrs.field(default=None, init=False)
 
     async def resolve(self, intent: OrderIntent, venue_order_id: str) -> None:
         """Tell everything that the venue knows of an intent; end with its final state or with NO_EFFECT.
@@ -53,7 +65,7 @@ class Resolver:
         """
         if intent.client_order_id in self._busy:
             return
-        self._busy[intent.client_order_id] = None
+        self._busy[intent.client_order_id] = intent
         try:
             with trio.move_on_after(self.deadline_s):
                 await self._until_known(intent, venue_order_id)
@@ -86,22 +98,41 @@ class Resolver:
 
     async def _look(self, intent: OrderIntent, venue_order_id: str) -> Seen:
         """One complete pass: by id, open list, finished list, trades. A part that fails raises: it is no answer."""
-        since_ms = self.line.venue_now_ms() - OVERLAP_MS - max(0, self._age_ms(intent))
         seen = await self._look_by_id(venue_order_id) if venue_order_id else Seen.NOWHERE
-        for request in (
-            self.codec.open_orders_request(self.line.venue_now_ms()),
-            self.codec.finished_orders_request(self.line.venue_now_ms(), since_ms),
-        ):
-            for report in self.codec.orders(await self.line.read(self.codec, request)):
-                if report.client_order_id == intent.client_order_id or report.venue_order_id == venue_order_id:
-                    await self.inbox.send(OrderReported(report))
-                    venue_order_id = venue_order_id or report.venue_order_id
-                    seen = seen if seen is Seen.ENDED else _seen(report)
-        for fill in await read_trades(self.codec, self.line, since_ms):
+        lists = await self._complete_lists(self._since_ms(intent))
+        for report in lists.reports:
+            if report.client_order_id == intent.client_order_id or report.venue_order_id == venue_order_id:
+                await self.inbox.send(OrderReported(report))
+                venue_order_id = venue_order_id or report.venue_order_id
+                seen = seen if seen is Seen.ENDED else _seen(report)
+        for fill in lists.fills:
             mine = fill.client_order_id == intent.client_order_id
             if mine or (venue_order_id and fill.venue_order_id == venue_order_id):
                 await self.inbox.send(FillReported(fill))
         return seen
+
+    async def _complete_lists(self, since_ms: int) -> Lists:
+        """A pass that began after this call. Those who waited for it share it: after a crash many orders are unresolved
+        at once, and a pass for each would spend the venue's budget for seconds.
+        """
+        asked_s = trio.current_time()
+        async with self._listing:
+            lists = self._lists
+            if lists is None or lists.began_s < asked_s or lists.since_ms > since_ms + 1:  # rounding of two clocks
+                oldest = min((self._since_ms(other) for other in self._busy.values()), default=since_ms)
+                self._lists = lists = await self._read_lists(min(oldest, since_ms))
+        return lists
+
+    async def _read_lists(self, since_ms: int) -> Lists:
+        began_s = trio.current_time()
+        reports: list[OrderReport] = []
+        for request in (
+            self.codec.open_orders_request(self.line.venue_now_ms()),
+            self.codec.finished_orders_request(self.line.venue_now_ms(), since_ms),
+        ):
+            reports.extend(self.codec.orders(await self.line.read(self.codec, request)))
+        fills = await read_trades(self.codec, self.line, since_ms)
+        return Lists(began_s, since_ms, tuple(reports), fills)
 
     async def _look_by_id(self, venue_order_id: str) -> Seen:
         reply = await self.line.ask(
@@ -113,8 +144,10 @@ class Resolver:
         await self.inbox.send(OrderReported(report))
         return _seen(report)
 
-    def _age_ms(self, intent: OrderIntent) -> int:
-        return (self.clock.now_ns() - intent.created_at_ns) // 1_000_000
+    def _since_ms(self, intent: OrderIntent) -> int:
+        """From when on lists can know of an intent, by the venue's clock."""
+        age_ms = (self.clock.now_ns() - intent.created_at_ns) // 1_000_000
+        return self.line.venue_now_ms() - OVERLAP_MS - max(0, age_ms)
 
     async def _tell_nothing(self, intent: OrderIntent) -> None:
         await self.inbox.send(
