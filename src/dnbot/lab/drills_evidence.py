@@ -180,7 +180,8 @@ async def books_left(stage: Stage, audit: dict[str, Any], limit_s: float) -> dic
 
     async def close() -> bool:
         found.update(await _books_now(stage, audit))
-        return found["all_fills_booked"] and {v for assets in found["residual"].values() for v in assets.values()} == {"0"}
+        left = {value for assets in found["residual"].values() for value in assets.values()}
+        return bool(found["all_fills_booked"]) and left == {"0"}
 
     await stage.until(close, limit_s, pause_s=0.5)
     return found

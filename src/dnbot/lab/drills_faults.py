@@ -122,12 +122,24 @@ async def sigterm_executing(strike: Strike) -> None:
 
 
 async def clock_ahead(strike: Strike) -> None:
-    """One venue's clock jumps ahead by 0.9 s."""
+    """One exchange's clock jumps ahead by 0.9 s. Gate's spot and futures have one clock, and one way to ask for it."""
     strike.struck()
-    strike.skews[strike.venue] = CLOCK_AHEAD_MS
-    strike.detail |= await strike.stage.controls.ask(
-        "clock", venue=WIRE_NAMES[strike.venue], ahead_ms=CLOCK_AHEAD_MS
-    )
+    for venue in of_one_exchange(strike.venue):
+        strike.skews[venue] = CLOCK_AHEAD_MS
+        await strike.stage.controls.ask("clock", venue=WIRE_NAMES[venue], ahead_ms=CLOCK_AHEAD_MS)
+    strike.detail |= {"ahead_ms": CLOCK_AHEAD_MS}
+
+
+async def clocks_back(strike: Strike) -> None:
+    """Every clock is right again."""
+    for venue in list(strike.skews):
+        await strike.stage.controls.ask("clock", venue=WIRE_NAMES[venue], ahead_ms=0)
+        del strike.skews[venue]
+
+
+def of_one_exchange(venue: Venue) -> tuple[Venue, ...]:
+    """The venues that share a clock with this one."""
+    return (Venue.MEXC_SPOT,) if venue is Venue.MEXC_SPOT else (Venue.GATE_SPOT, Venue.GATE_FUTURES)
 
 
 async def _signal_at_create(strike: Strike, number: signal.Signals) -> None:

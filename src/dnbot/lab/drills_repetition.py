@@ -23,7 +23,7 @@ from dnbot.lab.drills_evidence import (
     naked_ms,
     own_open,
 )
-from dnbot.lab.drills_faults import FaultKind, Strike, venue_for
+from dnbot.lab.drills_faults import FaultKind, Strike, clocks_back, of_one_exchange, venue_for
 from dnbot.lab.drills_orders import Hand
 from dnbot.lab.drills_stage import SYMBOL, WIRE_NAMES, Stage
 
@@ -173,9 +173,7 @@ class Drill:
                 result.checks["loss_recorded"] = await self._loss_recorded(strike)
             result.checks["reads_first"] = checks.reads_after_faults(evidence, fault_ms, names)
         await self._books(evidence, fault_ms, result)
-        if strike.skews.get(strike.venue):
-            await self.stage.controls.ask("clock", venue=WIRE_NAMES[strike.venue], ahead_ms=0)
-            del strike.skews[strike.venue]
+        await clocks_back(strike)
 
     async def _trades_again(self, kind: FaultKind, strike: Strike) -> float | None:
         """When the first pair was committed that was decided after the fault (and its recovery) and was filled."""
@@ -190,8 +188,8 @@ class Drill:
                     return False
                 after_ms = back
             rows = await self.stage.read(TRADES_AFTER, str(SYMBOL), after_ms * 1_000_000)
-            if kind.follows == "nothing":  # what a moved clock spoils is trading at that very venue
-                rows = [row for row in rows if row["venue"] == strike.venue.value]
+            if kind.follows == "nothing":  # what a moved clock spoils is trading at that very exchange
+                rows = [row for row in rows if Venue(row["venue"]) in of_one_exchange(strike.venue)]
             found.extend(row["committed_ms"] / 1000 for row in rows[:1])
             return bool(found)
 

@@ -52,6 +52,7 @@ max_order_notional_quote = "400"
 round_trips_per_minute_max = 240
 consecutive_loss_limit = 1000
 max_daily_loss_quote = "5000"
+api_error_limit_per_minute = 1000  # in this market prices often leave MEXC's band, which is not what is drilled
 [database]
 dsn_env = "{dsn}"
 [fakes]
