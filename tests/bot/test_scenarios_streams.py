@@ -134,12 +134,9 @@ async def test_rest_book_older_than_ws(autojump_clock: Any, lab: Any) -> None:
         await trial.assert_clean()
 
 
-@pytest.mark.parametrize(("local_ms", "gate_ms", "mexc_ms"), [(990, 0, 0), (0, 900, -900), (0, -900, 900)])
+@pytest.mark.parametrize(("local_ms", "gate_ms", "mexc_ms"), [(1_100, 0, 0), (0, 900, -900), (0, -900, 900)])
 async def test_clock_fast_1s(autojump_clock: Any, lab: Any, local_ms: int, gate_ms: int, mexc_ms: int) -> None:
-    """Our clock almost a second ahead, or a venue's 0.9 s off: offsets are measured, and every request is accepted.
-
-    From 1 s on the risk control CLOCK takes no new risk.
-    """
+    """Our clock over a second ahead, or a venue's 0.9 s off: offsets are measured, and every request is accepted."""
     skew: dict[VenueName, int] = {"gate_spot": gate_ms, "gate_futures": gate_ms, "mexc_spot": mexc_ms}
     config = attrs.evolve(FakesConfig(seed=1), skew_ms=skew)
     async with lab.stage(config) as on:

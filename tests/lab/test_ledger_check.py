@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dnbot.domain.instrument import Symbol, Venue
 from dnbot.domain.order import Fill, Side
 from dnbot.domain.units import Price, Quantity
-from dnbot.lab.ledger_check import position_residual, residuals, round_trips
+from dnbot.lab.ledger_check import position_residual, residuals, round_trips, unread_funding
 from dnbot.ports.store import LedgerTotal
 
 AMOUNTS = st.decimals(min_value=-10_000, max_value=10_000, allow_nan=False, allow_infinity=False, places=12)
@@ -45,6 +45,23 @@ def test_an_asset_that_only_one_side_knows_is_judged() -> None:
     """An unbooked coin at the venue, and an entry for a coin that the venue does not hold."""
     told = audit(balances={"gate_spot": {"GT": "3"}})
     assert residuals(told, [total("5", "BTC")]) == {"GATEIO_SPOT": {"BTC": "-5", "GT": "3"}}
+
+
+def funding(time_ms: int, change: str, kind: str = "fund") -> dict[str, Any]:
+    """A row of the perpetual wallet's ledger."""
+    return {"venue": "gate_futures", "asset": "USDT", "type": kind, "time_ms": time_ms, "change": change}
+
+
+def test_funding_after_the_last_read_is_apart() -> None:
+    """What was settled when nobody read any more is no residual; an older row, or one of another kind, still is."""
+    told = audit(
+        opening={"gate_futures": {}}, balances={"gate_futures": {"USDT": "6"}},
+        ledger=[funding(999, "1"), funding(1000, "2"), funding(2000, "3", kind="fee")],
+    )
+    unread = unread_funding(told, {"GATEIO_FUTURES": 1000.0})
+    assert unread == {("GATEIO_FUTURES", "USDT"): Decimal(2)}
+    assert residuals(told, [], unread) == {"GATEIO_FUTURES": {"USDT": "4"}}
+    assert unread_funding(told, {}) == {}
 
 
 def fill(venue: Venue, side: Side, quantity: str) -> Fill:

@@ -111,7 +111,7 @@ REFUSALS: list[tuple[str, dict[str, Any]]] = [
     ("NOT_RECONCILED", {"streams_live": {GS: True, GF: True, MS: False}}),
     ("AMBIGUOUS_PENDING", {"ambiguous_pending": 1}),
     ("DB_UNAVAILABLE", {"store_available": False}),
-    ("CLOCK", {"clock_offset_ms": {GS: 0.0, GF: 0.0, MS: -1001.0}}),
+    ("CLOCK", {"clock_offset_ms": {GS: 0.0, GF: 0.0, MS: -5001.0}}),
     ("DATA_STALE", {"now_s": 1001.5}),
     ("DATA_STALE", {"balance_ages_ms": {GS: 30_001, MS: 0, GF: 0}}),
     ("NET", {"delta_worst": Decimal("0.06")}),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from dnbot.domain.instrument import Venue
-from dnbot.domain.units import plain
-from dnbot.lab.ledger_check import position_residual, residuals, round_trips
+from dnbot.domain.units import ZERO, plain
+from dnbot.lab.ledger_check import position_residual, residuals, round_trips, unread_funding
 from dnbot.ports.store import Store
 from dnbot.strategy.context import StrategyContext
 
@@ -20,8 +20,10 @@ async def check_audit(
     """
     symbol = context.params.symbol
     totals = await store.ledger_totals(symbol)
+    unread = unread_funding(audit, _read_ms(context))
     found: dict[str, Any] = {
-        "ledger_residual": residuals(audit, totals),
+        "ledger_residual": residuals(audit, totals, unread),
+        "funding_after_last_read_quote": plain(sum(unread.values(), ZERO)),
         "adjustments": sum(total.adjustments for total in totals),
         "round_trips": round_trips(audit) - (round_trips(before) if before else 0),
         "round_trips_all_time": round_trips(audit),
@@ -32,3 +34,12 @@ async def check_audit(
         left = position_residual(audit, await store.fills_of(symbol), instrument.multiplier)
         found["ledger_residual"][Venue.GATE_FUTURES.value][f"{symbol.base} contracts"] = plain(left)
     return found
+
+
+def _read_ms(context: StrategyContext) -> dict[str, float]:
+    """When our last read of each venue began, on the venue's clock; venues that were never read are left out."""
+    return {
+        venue.value: context.now_ns / 1e6 - (context.now_s - account.read_s) * 1000 + (account.clock_offset_ms or 0.0)
+        for venue, account in context.accounts.items()
+        if account.read_s > 0
+    }

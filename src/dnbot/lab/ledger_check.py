@@ -6,7 +6,7 @@ The perpetual's contracts are checked in the same way: position at the end less 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -25,8 +25,25 @@ def venue_name(audit_name: str) -> str:
     return _AUDIT_NAMES.get(audit_name, audit_name)
 
 
-def residuals(audit: dict[str, Any], totals: Sequence[LedgerTotal]) -> dict[str, dict[str, str]]:
-    """What our entries leave unexplained; `"0"` everywhere when the books close."""
+def unread_funding(audit: dict[str, Any], read_ms: dict[str, float]) -> dict[tuple[str, str], Decimal]:
+    """Funding that a venue settled after we last read it, per venue and asset: nobody could have booked it yet.
+
+    Args:
+        read_ms: venue -> the venue's own time when our last read of it began, ms. The next run books such rows.
+    """
+    found: dict[tuple[str, str], Decimal] = {}
+    for row in audit["ledger"]:
+        venue = venue_name(row["venue"])
+        if row["type"] == "fund" and venue in read_ms and row["time_ms"] >= read_ms[venue]:
+            key = (venue, row["asset"])
+            found[key] = found.get(key, ZERO) + Decimal(row["change"])
+    return found
+
+
+def residuals(
+    audit: dict[str, Any], totals: Sequence[LedgerTotal], unread: Mapping[tuple[str, str], Decimal] | None = None
+) -> dict[str, dict[str, str]]:
+    """What our entries leave unexplained as of our last read; `"0"` everywhere when the books close."""
     entries = {(total.venue.value, total.asset): total.entries for total in totals}
     keys = dict.fromkeys(entries)
     for part in ("opening", "balances"):
@@ -35,7 +52,7 @@ def residuals(audit: dict[str, Any], totals: Sequence[LedgerTotal]) -> dict[str,
     result: dict[str, dict[str, str]] = {}
     for venue, asset in sorted(keys):
         end, start = _of(audit["balances"], venue, asset), _of(audit["opening"], venue, asset)
-        left = end - start - entries.get((venue, asset), ZERO)
+        left = end - start - entries.get((venue, asset), ZERO) - (unread or {}).get((venue, asset), ZERO)
         result.setdefault(venue, {})[asset] = plain(left)
     return result
 

@@ -13,8 +13,9 @@ from dnbot.strategy.states import TradingMode, allows
 
 Intents = tuple[OrderIntent, ...]
 
-CLOCK_OFFSET_MS_MAX = 1_000
-"""MEXC refuses a timestamp one second ahead of its own (spot v3 docs, timing security)."""
+CLOCK_OFFSET_MS_MAX = 5_000
+"""Requests are stamped with the measured venue time, so an offset is harmless; beyond this it is not to be believed.
+(MEXC refuses a timestamp one second ahead of its own: spot v3 docs, timing security.)"""
 OPEN_ORDERS_MAX = 4
 """A pair has two orders; more than two pairs in flight would mean that one was not settled."""
 ADL_RANK_MAX = 3
