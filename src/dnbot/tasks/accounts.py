@@ -50,7 +50,12 @@ def _since(line: Line, newest_ms: int) -> int:
 
 
 async def read_trades(codec: PrivateCodec, line: Line, since_ms: int) -> tuple[Fill, ...]:
-    """All our trades since then, oldest first."""
+    """All our trades since then, oldest first. Readings of one line follow one another."""
+    async with line.paging:
+        return await _read_trades(codec, line, since_ms)
+
+
+async def _read_trades(codec: PrivateCodec, line: Line, since_ms: int) -> tuple[Fill, ...]:
     fills: list[Fill] = []
     for page in range(PAGES_MAX):
         reply = await line.read(codec, codec.trades_request(line.venue_now_ms(), since_ms, page))

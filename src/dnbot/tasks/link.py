@@ -31,6 +31,8 @@ class Line:
     clients: dict[RequestClass, HttpClient]
     budgets: dict[RequestClass, RateLimiter]
     clock: VenueClock
+    paging: trio.Lock = attrs.field(factory=trio.Lock)
+    """Held for a reading of several pages: a codec may know only one at a time, and two would overtake each other."""
 
     async def ask(self, request: Request, *, priority: Priority = Priority.NORMAL, deadline_s: float) -> Reply:
         """Send one request within its budget and return the reply, whatever its status.
