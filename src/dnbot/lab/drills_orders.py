@@ -38,6 +38,8 @@ AWAY = Decimal("0.10")
 NOTIONAL = Decimal(12)
 LIFE_MS = 1_500
 PAUSE_S = 0.02
+RATE_TRIES = 6
+RATE_PAUSE_S = 0.4
 MATCH_LAG_MS = 250
 
 
@@ -114,18 +116,22 @@ class Hand:
             await counter.client.aclose()
 
     async def _place(self, venue: Venue, epoch: int) -> str:
-        self._numbers += 1
-        counter = self._counters[venue]
+        counter, outcome = self._counters[venue], None
         await self._measure(counter)
-        intent = self._intent(counter, venue, epoch, client_order_id(epoch, self._numbers, LEG))
-        assert is_ours(intent.client_order_id)
-        self.placed[intent.client_order_id] = venue
-        await counter.desk.perform(PlaceOrder(intent))
-        outcome = self._outcome(intent.client_order_id)
-        if outcome is None or outcome.outcome != "accepted":
-            raise ConfigError("drill", f"order at {venue.value}", str(outcome), "an accepted order")
-        await trio.sleep(PAUSE_S)  # the bot needs its share of the rate budgets
-        return intent.client_order_id
+        for _ in range(RATE_TRIES):
+            self._numbers += 1
+            intent = self._intent(counter, venue, epoch, client_order_id(epoch, self._numbers, LEG))
+            assert is_ours(intent.client_order_id)
+            await counter.desk.perform(PlaceOrder(intent))
+            outcome = self._outcome(intent.client_order_id)
+            if outcome is not None and outcome.outcome == "accepted":
+                self.placed[intent.client_order_id] = venue
+                await trio.sleep(PAUSE_S)
+                return intent.client_order_id
+            if outcome is None or outcome.code != "RATE":
+                break
+            await trio.sleep(RATE_PAUSE_S)  # the bot trades on the same account, and has spent the second's creates
+        raise ConfigError("drill", f"order at {venue.value}", str(outcome), "an accepted order")
 
     def _outcome(self, name: str) -> OrderAnswered | None:
         found = None
