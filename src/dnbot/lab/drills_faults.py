@@ -18,7 +18,7 @@ from dnbot.lab.drills_stage import SYMBOL, WIRE_NAMES, Stage
 
 REST_DOWN_S = 20.0
 CLOCK_AHEAD_MS = 900
-DB_AWAY_S = (0.3, 4.0)
+DB_AWAY_S = (1.5, 4.0)  # a shorter absence may fall between two writes
 CREATE_S_MAX = 30.0
 
 Follows = Literal["fault", "store", "restart", "stop", "nothing"]
@@ -157,6 +157,8 @@ async def _wait_for_create(strike: Strike) -> str:
             since = await strike.rest_again()
             for request in await strike.stage.controls.requests(since, wait_s=1.0):
                 name = str(request["client_id"]).removeprefix("t-")
+                if request["method"] == "DELETE":
+                    break  # a sweep: orders must rest when it strikes
                 if request["create"] and is_ours(name) and not is_drill(name):
                     return name
     return ""
@@ -165,14 +167,14 @@ async def _wait_for_create(strike: Strike) -> str:
 KINDS: dict[str, FaultKind] = {
     kind.name: kind
     for kind in (
-        FaultKind("sigkill", "restart", sigkill, 30.0),
+        FaultKind("sigkill", "restart", sigkill, 40.0),
         FaultKind("sigint_executing", "stop", sigint_executing, 25.0),
         FaultKind("sigterm_executing", "stop", sigterm_executing, 25.0),
-        FaultKind("public_cut", "fault", public_cut, 25.0),
-        FaultKind("private_kill", "fault", private_kill, 25.0),
-        FaultKind("rest_down", "fault", rest_down, REST_DOWN_S + 25.0),
-        FaultKind("db_restart", "store", db_restart, 30.0),
-        FaultKind("clock_ahead", "nothing", clock_ahead, 35.0),
+        FaultKind("public_cut", "fault", public_cut, 40.0),
+        FaultKind("private_kill", "fault", private_kill, 40.0),
+        FaultKind("rest_down", "fault", rest_down, REST_DOWN_S + 40.0),
+        FaultKind("db_restart", "store", db_restart, 40.0),
+        FaultKind("clock_ahead", "nothing", clock_ahead, 40.0),
     )
 }
 """In the order of a round: those that end an incarnation first, while there is little that a restart must resolve."""

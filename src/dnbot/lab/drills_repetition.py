@@ -269,7 +269,7 @@ class Drill:
         self.judged = evidence.wire.next
 
     async def _books(self, evidence: Evidence, fault_ms: int, result: Result) -> None:
-        books = await books_left(self.stage, evidence.audit, BOOKS_S_MAX)
+        books = await books_left(self.stage, evidence, BOOKS_S_MAX)
         result.residual = books["residual"]
         wrong = {
             f"{venue} {asset}": left for venue, assets in books["residual"].items() for asset, left in assets.items()
@@ -277,6 +277,8 @@ class Drill:
         }
         if not books["all_fills_booked"]:
             wrong["fills"] = "some are not booked"
+        if books["unasked_funding"]:
+            result.detail["unasked_funding"] = books["unasked_funding"]
         if books["adjustments"]:
             wrong["adjustments"] = str(books["adjustments"])
         result.checks["residual"] = f"{wrong}" if wrong else ""

@@ -47,7 +47,8 @@ mode = "sim"
 state_dir = "{home}"
 [strategy]
 symbol = "BTC/USDT"
-base_position_size = "0.06"
+base_position_size = "0.1"
+max_position_multiplier = "1.5"
 max_order_notional_quote = "400"
 round_trips_per_minute_max = 240
 consecutive_loss_limit = 1000
