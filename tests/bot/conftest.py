@@ -69,9 +69,9 @@ class Trial:
         try:
             with self.scope:
                 self.codes.append(await self.bot.run())
+        except trio.Cancelled:
+            raise
         except BaseException as error:
-            if isinstance(error, trio.Cancelled):
-                raise
             self.errors.append(error)
         finally:
             self.ended.set()

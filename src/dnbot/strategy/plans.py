@@ -11,7 +11,6 @@ from dnbot.strategy.risk_inputs import Refused
 from dnbot.strategy.standing import risk_inputs
 from dnbot.strategy.turn import Turn
 
-
 WAITS_QUIETLY_S = 10.0
 """Prices and equity come in within seconds of a start; what is refused longer than this a person should know."""
 
