@@ -224,8 +224,8 @@ async def stage(seed: int, *, keep: bool = False) -> AsyncGenerator[Stage, None]
                 try:
                     yield Stage(folder, server, store, address, around, controls, bot, log)
                 finally:
-                    await bot.end()
-                    with trio.move_on_after(2, shield=True):
+                    with trio.move_on_after(STOP_S_MAX + 10, shield=True):
+                        await bot.end()
                         await controls.aclose()
     finally:
         if not keep:
