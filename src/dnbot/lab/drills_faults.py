@@ -103,7 +103,7 @@ async def sigkill(strike: Strike) -> None:
     """The bot is killed, in half of the cases right after one of its creates, and started again."""
     if strike.rng.random() < 0.5:
         await _wait_for_create(strike)
-        await trio.sleep(strike.rng.uniform(0.0, 0.01))
+        await trio.sleep(strike.rng.uniform(0.0, 0.005))
     pid = strike.stage.bot.pid
     strike.struck()
     strike.stage.bot.send(signal.SIGKILL)
@@ -144,7 +144,7 @@ def of_one_exchange(venue: Venue) -> tuple[Venue, ...]:
 
 async def _signal_at_create(strike: Strike, number: signal.Signals) -> None:
     name = await _wait_for_create(strike)
-    await trio.sleep(strike.rng.uniform(0.0, 0.01))
+    await trio.sleep(strike.rng.uniform(0.0, 0.005))
     strike.struck()
     strike.stage.bot.send(number)
     strike.detail |= {"signal": number.name, "after_create": name}

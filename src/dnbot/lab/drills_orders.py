@@ -56,6 +56,7 @@ class _OpenGate(Gatekeeper):
 @attrs.define
 class _Counter:
     desk: Desk
+    told: trio.MemoryReceiveChannel[InboxEvent]
     instrument: Instrument
     price: Decimal
     client: HttpClient
@@ -72,9 +73,6 @@ class Hand:
     foreign: dict[str, Venue] = attrs.field(factory=dict)
     _numbers: int = 0
     _counters: dict[Venue, _Counter] = attrs.field(factory=dict)
-    _inbox: tuple[trio.MemorySendChannel[InboxEvent], trio.MemoryReceiveChannel[InboxEvent]] = attrs.field(
-        factory=lambda: trio.open_memory_channel[InboxEvent](10_000)
-    )
 
     async def open(self) -> None:
         """Connect to the venues and learn their instruments."""
@@ -90,12 +88,23 @@ class Hand:
     async def place_older(self) -> list[str]:
         """One order per venue of the older epoch."""
         await self.stage.store.join_run(SYMBOL)
-        return [await self._place(venue, self.older_epoch) for venue in VENUES]
+        return await self._everywhere(self.older_epoch, 1)
 
     async def place_fresh(self, each: int) -> list[str]:
         """So many orders per venue of the epoch that has the book."""
-        epoch = await self.stage.store.join_run(SYMBOL)
-        return [await self._place(venue, epoch) for _ in range(each) for venue in VENUES]
+        return await self._everywhere(await self.stage.store.join_run(SYMBOL), each)
+
+    async def _everywhere(self, epoch: int, each: int) -> list[str]:
+        """At all venues at once: the bot sweeps what it does not know, and one by one would take too long."""
+        names: list[str] = []
+
+        async def at(venue: Venue) -> None:
+            names.extend([await self._place(venue, epoch) for _ in range(each)])
+
+        async with trio.open_nursery() as nursery:
+            for venue in VENUES:
+                nursery.start_soon(at, venue)
+        return names
 
     async def place_foreign(self) -> None:
         """One order per venue without our prefix and without an intent, by a signed request past every desk."""
@@ -123,7 +132,7 @@ class Hand:
             intent = self._intent(counter, venue, epoch, client_order_id(epoch, self._numbers, LEG))
             assert is_ours(intent.client_order_id)
             await counter.desk.perform(PlaceOrder(intent))
-            outcome = self._outcome(intent.client_order_id)
+            outcome = _outcome(counter, intent.client_order_id)
             if outcome is not None and outcome.outcome == "accepted":
                 self.placed[intent.client_order_id] = venue
                 await trio.sleep(PAUSE_S)
@@ -132,16 +141,6 @@ class Hand:
                 break
             await trio.sleep(RATE_PAUSE_S)  # the bot trades on the same account, and has spent the second's creates
         raise ConfigError("drill", f"order at {venue.value}", str(outcome), "an accepted order")
-
-    def _outcome(self, name: str) -> OrderAnswered | None:
-        found = None
-        while True:
-            try:
-                event = self._inbox[1].receive_nowait()
-            except trio.WouldBlock:
-                return found
-            if isinstance(event, OrderAnswered) and event.client_order_id == name:
-                found = event
 
     def _intent(self, counter: _Counter, venue: Venue, epoch: int, name: str) -> OrderIntent:
         now_ns = self.stage.clock.now_ns()
@@ -170,11 +169,24 @@ class Hand:
         private.learn_instrument(instrument)
         snapshot = public.snapshot(await line.read(public, public.snapshot_request()))
         _, nobody = trio.open_memory_channel[Command](0)  # commands are handed over, not sent
-        resolver = Resolver(private, line, self._inbox[0], clock, self.stage.log, MATCH_LAG_MS, 10.0)
+        inbox, told = trio.open_memory_channel[InboxEvent](10_000)
+        resolver = Resolver(private, line, inbox, clock, self.stage.log, MATCH_LAG_MS, 10.0)
         desk = Desk(
-            private, line, nobody, self._inbox[0], _OpenGate(clock), self.stage.store, clock, self.stage.log, resolver,
+            private, line, nobody, inbox, _OpenGate(clock), self.stage.store, clock, self.stage.log, resolver,
         )
-        return _Counter(desk, instrument, snapshot.bids[0][0], client)
+        return _Counter(desk, told, instrument, snapshot.bids[0][0], client)
+
+
+def _outcome(counter: _Counter, name: str) -> OrderAnswered | None:
+    """What the desk told of one create; the rest of what it told is dropped."""
+    found = None
+    while True:
+        try:
+            event = counter.told.receive_nowait()
+        except trio.WouldBlock:
+            return found
+        if isinstance(event, OrderAnswered) and event.client_order_id == name:
+            found = event
 
 
 def is_drill(client_id: str) -> bool:

@@ -30,6 +30,7 @@ from dnbot.lab.drills_stage import SYMBOL, WIRE_NAMES, Stage
 FRESH_EACH = 2
 RESTING_LEAST = 3
 PLACE_TRIES = 4
+SWEPT_S = 1.6
 TRADING_S_MAX = 60.0
 CALM_S_MAX = 2.0
 BOOKS_S_MAX = 15.0
@@ -135,6 +136,8 @@ class Drill:
             swept = any(r["method"] == "DELETE" for r in self.wire.requests if r["number"] >= self._rested_at)
             if names and not swept:
                 break
+            if swept:
+                await trio.sleep(SWEPT_S)  # the bot looks again every second until it has seen nothing of ours
             self._rested_at = self.wire.next
             names += await self.hand.place_older()
             names += await self.hand.place_fresh(FRESH_EACH)
