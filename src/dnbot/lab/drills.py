@@ -124,24 +124,25 @@ async def run_drills(options: DrillOptions, say: Callable[[str], None]) -> int:
     if unknown := [name for name in options.only if name not in KINDS]:
         raise ConfigError("drill faults", "--only", ", ".join(unknown), ", ".join(KINDS))
     run = _Run(options, say, _report(options))
-    interrupted = True
+    interrupted = ""
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with trio.open_nursery() as nursery:
 
             async def obey() -> None:
-                async for _ in signals:
+                nonlocal interrupted
+                async for number in signals:
+                    interrupted = signal.Signals(number).name
                     nursery.cancel_scope.cancel()
 
             nursery.start_soon(obey)
             for number in range(1, options.repeat + 1):
                 with trio.fail_after(ROUND_S_MAX):
                     await run.round(number)
-            interrupted = False
             nursery.cancel_scope.cancel()
     results = [result for result in run.report.results if not options.only or result.fault in options.only]
     say(table_of(results))
     if interrupted:
-        say("interrupted; --resume goes on from the JSON file")
+        say(f"interrupted by {interrupted}; --resume goes on from the JSON file")
         return EXIT_INTERRUPTED
     return EXIT_PASSED if results and all(result.passed for result in results) else EXIT_FAILED
 
