@@ -174,9 +174,10 @@ def test_a_stop_after_which_something_new_is_decided() -> None:
 
 def test_naked_time_is_counted_from_fills() -> None:
     """From the first leg to the second; a leg that is still alone counts until the audit."""
+    common = {"fee": "0", "fee_asset": "USDT"}
     legs = [
-        {"venue": "gate_spot", "side": "buy", "quantity": "0.01", "fee": "0", "fee_asset": "USDT", "time_ms": T},
-        {"venue": "gate_futures", "side": "sell", "quantity": "100", "fee": "0", "fee_asset": "USDT", "time_ms": T + 70},
+        common | {"venue": "gate_spot", "side": "buy", "quantity": "0.01", "time_ms": T},
+        common | {"venue": "gate_futures", "side": "sell", "quantity": "100", "time_ms": T + 70},
     ]
     assert naked_ms({"fills": legs, "time": T + 900}, T) == 70
     assert naked_ms({"fills": legs[:1], "time": T + 900}, T) == 900

@@ -320,6 +320,59 @@ def test_flatten_that_is_not_sent_waits_for_the_next_market() -> None:
     assert len(bench.all(ExecutePair)) == 2
 
 
+def test_a_spot_leg_that_fails_is_sold_first_and_hedged_in_time() -> None:
+    """What flattening leaves of spot is sold; when nobody takes it, it is hedged again within the hedge deadline."""
+    bench = Bench(max_order_notional_quote=60_000).boot()
+    bench.stop("flatten")
+    bench.signal()
+    spot, perp = bench.committed().intents
+    bench.filled(perp)
+    bench.nothing(spot)
+    naked_s = bench.now_s
+    while bench.last(PlaceOrder).intent.purpose is not Purpose.HEDGE:
+        bench.nothing(bench.last(PlaceOrder).intent)
+        bench.signal(after_ms=100)
+    asked = [c.intent for c in bench.all(PlaceOrder)]
+    assert {(i.venue.is_spot, i.side, i.purpose) for i in asked[:-1]} == {(True, Side.SELL, Purpose.UNWIND)}
+    assert (asked[-1].venue, asked[-1].side, asked[-1].quantity) == (GF, Side.SELL, perp.quantity)
+    assert bench.now_s - naked_s <= bench.context.params.hedge_deadline_ms / 1000 * 0.6
+    bench.filled(asked[-1])
+    assert abs(bench.context.portfolio.delta) <= bench.context.tolerance
+
+
+def test_flatten_that_spot_refuses_ends_hedged_and_says_what_is_left() -> None:
+    """Every sale of spot fails: nothing is left naked, whatever the hedge budget, and the end says what is held."""
+    bench = Bench(max_order_notional_quote=60_000).boot()
+    bench.stop("flatten")
+    for _ in range(300):
+        if bench.context.exit_code is not None:
+            break
+        if bench.context.execution is not None and not bench.context.execution.committed:
+            bench.committed()
+        for order in bench.context.unsettled:
+            (bench.nothing if order.intent.venue.is_spot else bench.filled)(order.intent)
+        bench.signal()
+        bench.answer_reads()
+    portfolio = bench.context.portfolio
+    assert bench.context.exit_code == 75
+    assert portfolio.perp_base < 0
+    assert abs(portfolio.delta) <= bench.context.tolerance
+    assert f"not flat: spot {portfolio.spot_base}" in bench.all(Alert)[-1].text
+    assert bench.context.mode.name == "ACTIVE"
+
+
+def test_no_slice_is_sent_that_could_not_be_repaired_before_the_deadline() -> None:
+    """In a hurry nothing is begun: cancelled, verified, and told as not flat."""
+    bench = Bench(max_order_notional_quote=60_000).boot()
+    bench.give(SetMode("HALTED", "test"))
+    bench.stop("flatten")
+    bench.stop()
+    settle(bench)
+    assert bench.all(ExecutePair) == []
+    assert bench.context.exit_code == 75
+    assert "not flat" in bench.all(Alert)[-1].text
+
+
 def test_flatten_that_is_declined_is_recorded_and_ends_at_the_deadline() -> None:
     """No quantity is possible: the reason is recorded, and the end is not called clean."""
     bench = Bench(max_order_notional_quote=7)

@@ -162,7 +162,7 @@ def test_without_any_book_nothing_is_unwound() -> None:
 def test_the_budget_cuts_the_order_and_the_rest_follows() -> None:
     """A minute's budget is spent first; what is left is hedged when the minute has passed."""
     bench = Bench(hedge_quantity_per_minute_max="0.03").boot()
-    bench.residual()
+    stranger(bench, "0.051", Side.BUY)
     assert [hedge.quantity for hedge in hedges(bench)] == [Decimal("0.030")]
     bench.filled(hedges(bench)[0])
     assert ("REBALANCING_DELTA", "REPAIR_FAILED", "ERROR_RECOVERY") in bench.path()

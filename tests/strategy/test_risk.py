@@ -83,9 +83,9 @@ def test_orders_are_checked_together_only_for_one_purpose(make: Any) -> None:
 
 @pytest.mark.parametrize("field", [f.name for f in msgspec.structs.fields(RiskInputs) if f.default is None])
 def test_a_missing_figure_refuses_a_new_carry(make: Any, field: str) -> None:
-    """Unknown is never good enough, but for a rank that a venue does not give, and for the budget of hedges."""
+    """Unknown is never good enough, but for a rank that a venue does not give."""
     verdict = check(carry(make), make.inputs(**{field: None}))
-    assert isinstance(verdict, Approved if field in {"adl_rank", "hedge_quantity_last_minute"} else Refused)
+    assert isinstance(verdict, Approved if field == "adl_rank" else Refused)
 
 
 @pytest.mark.parametrize(
@@ -348,6 +348,15 @@ def test_a_repair_is_stopped_by_what_would_make_it_worse(make: Any, code: str, c
     market = make.market(gf=None if book is None else make.book(GF, **book))
     inputs = make.inputs(state=S.REBALANCING_DELTA, market=market, **change)
     assert code_of(check(one(make, P.HEDGE), inputs)) == code
+
+
+@pytest.mark.parametrize("purpose", [P.ENTRY, P.EXIT])
+def test_no_pair_is_sent_whose_leg_could_not_be_hedged(make: Any, purpose: Purpose) -> None:
+    """What this minute's hedges have left of their budget is the most that one leg may leave naked."""
+    hedged = Decimal(1) - Decimal("0.01")
+    assert check(pair(make, purpose), make.inputs(hedge_quantity_last_minute=hedged)) == Approved()
+    over = make.inputs(hedge_quantity_last_minute=hedged + Decimal("0.0001"))
+    assert code_of(check(pair(make, purpose), over)) == "HEDGE_BUDGET"
 
 
 def test_a_halted_bot_sends_no_entry_but_flattens_and_hedges(make: Any) -> None:

@@ -290,6 +290,7 @@ def test_there_is_no_trade_without_a_reference(make: Any, change: dict[str, Any]
         ("QUOTE", {"quote": 3}),
         ("DEPTH", {"size": "0.0001", "depth": 1}),
         ("CAP", {"max_order_notional_quote": 4}),
+        ("HEDGE_BUDGET", {"hedge_room": 0}),
         ("MAX_QTY", {"max_quantity": "0.00001"}),
         ("MAX_NOTIONAL", {"max_notional": 1}),
     ],
@@ -304,7 +305,8 @@ def test_what_makes_a_trade_too_small_is_named(make: Any, reason: str, scene: di
         if venue is not None:
             rules = {**market.instruments, venue: make.instrument(venue, **limits)}
             market = make.changed(market, instruments=rules)
-        inventory = make.inventory(ms=scene.get("ms", "0.5"), quote=scene.get("quote", 100_000))
+        held = {k: v for k, v in scene.items() if k in {"ms", "quote", "hedge_room"}}
+        inventory = make.inventory(**held)
         params = make.params(max_order_notional_quote=scene.get("max_order_notional_quote", 50_000))
         assert declined(look(make, market=market, inventory=inventory, params=params)).reason == reason
 

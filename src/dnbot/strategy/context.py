@@ -157,6 +157,8 @@ class Leaving(msgspec.Struct, frozen=True, kw_only=True):
     asked_s: float | None = None
     """When the reads of the running verification were asked for."""
     why: str = ""
+    unfinished: bool = False
+    """Whether flattening was given up for want of time."""
 
 
 class Naked(msgspec.Struct, frozen=True, kw_only=True):

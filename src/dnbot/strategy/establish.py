@@ -13,7 +13,7 @@ from dnbot.domain.pair import Declined, Pair
 from dnbot.domain.units import ZERO, Price, Quantity, ceil_to, divide
 from dnbot.strategy.inventory import Inventory
 from dnbot.strategy.ladder import Ladder, ladder_of
-from dnbot.strategy.limits import Limit, Sized, affordable, size
+from dnbot.strategy.limits import Limit, Sized, affordable, repairable, size
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.reference import Doubt, crossed, different_coin, off_reference
 
@@ -154,7 +154,7 @@ def smallest(ladder: Ladder) -> Decimal:
 def _sized(wanted: _Slice, ladder: Ladder, most: Decimal) -> Sized | Doubt:
     market, inventory, params = wanted.market, wanted.inventory, wanted.params
     mark = market.mark.mark if market.mark is not None else ladder.mid
-    limits: list[Limit] = [("SLICE", most)]
+    limits: list[Limit] = [("SLICE", most), repairable(inventory)]
     if ladder.pair.sell_venue.is_spot:
         limits.append(("INVENTORY", -inventory.perp_base))
 

@@ -12,7 +12,7 @@ from dnbot.strategy.closing import close_execution
 from dnbot.strategy.context import Leaving
 from dnbot.strategy.establish import EstablishPlan, flatten_step
 from dnbot.strategy.plans import send_plan
-from dnbot.strategy.repairing import hedge, needs_hedge, repair_is_spent
+from dnbot.strategy.repairing import hedge, needs_hedge, repair_is_spent, repair_s_max
 from dnbot.strategy.standing import inventory_of
 from dnbot.strategy.states import TradingMode, Trigger
 from dnbot.strategy.turn import Turn
@@ -72,12 +72,22 @@ def shutting_down(turn: Turn) -> None:
 def _settle(turn: Turn, leaving: Leaving) -> None:
     if turn.context.execution is not None:
         close_execution(turn)
-    if leaving.policy == "flatten" and _still_flattening(turn):
-        return
+    unfinished = False
+    if leaving.policy == "flatten":
+        unfinished = _too_late_for_a_slice(turn, leaving)
+        if not unfinished and _still_flattening(turn):
+            return
     for venue in VENUES:
         turn.commands.append(CancelAll(venue))
         turn.change_account(venue, must_read_after_s=turn.context.now_s)
-    turn.change(leaving=msgspec.structs.replace(leaving, phase="verify", asked_s=None))
+    turn.change(leaving=msgspec.structs.replace(leaving, phase="verify", asked_s=None, unfinished=unfinished))
+
+
+def _too_late_for_a_slice(turn: Turn, leaving: Leaving) -> bool:
+    """Whether a slice that is sent now and fails on one side might not be repaired before the deadline."""
+    params = turn.context.params
+    slice_s = (params.order_expiry_ms + params.match_lag_ms) / 1000
+    return turn.context.now_s + slice_s + repair_s_max(params) > leaving.deadline_s
 
 
 def _still_flattening(turn: Turn) -> bool:
@@ -131,9 +141,11 @@ def _end(turn: Turn, leaving: Leaving) -> None:
     unsafe = bool(open_ids) or needs_hedge(turn)
     seen = f"verified {leaving.verified} times"
     text = f"shutdown ended with delta {context.portfolio.delta}, unresolved {open_ids}, {seen}"
+    if leaving.unfinished:
+        text += f", not flat: spot {context.portfolio.spot_base}, perpetual {context.portfolio.perp_base}"
     if unsafe:
         turn.lower_mode(TradingMode.HALTED, text)
-    if unsafe or leaving.verified < VERIFY_TIMES:
+    if unsafe or leaving.unfinished or leaving.verified < VERIFY_TIMES:
         turn.alert("critical", "shutdown", text)
         turn.change(exit_code=leaving.exit_code or EXIT_UNAVAILABLE)
     else:

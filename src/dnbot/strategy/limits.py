@@ -29,8 +29,10 @@ class Sized(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def held(ladder: Ladder, inventory: Inventory, params: StrategyParameters) -> tuple[Limit, ...]:
-    """Bounds from what we hold, whatever the prices: base to sell, room for a carry, a short to reduce."""
-    pair, limits = ladder.pair, list[Limit]()
+    """Bounds from what we hold, whatever the prices: base to sell, room for a carry, a short to reduce, and what could
+    be hedged within this minute should one leg fail.
+    """
+    pair, limits = ladder.pair, [repairable(inventory)]
     if pair.sell_venue.is_spot:
         limits.append(("INVENTORY", inventory.base_on(pair.sell_venue)))
     if pair.kind is PairKind.CARRY_OPEN:
@@ -40,6 +42,11 @@ def held(ladder: Ladder, inventory: Inventory, params: StrategyParameters) -> tu
         limits.append(("INVENTORY", inventory.total_base - params.base_position_size))
         limits.append(("INVENTORY", -inventory.perp_base))
     return tuple(limits)
+
+
+def repairable(inventory: Inventory) -> Limit:
+    """The bound of what the hedge budget could bring back to zero if only one leg traded."""
+    return "HEDGE_BUDGET", inventory.hedge_room_base
 
 
 def affordable(

@@ -12,10 +12,11 @@ from dnbot.domain.units import ZERO, divide, floor_to
 from dnbot.strategy.context import Repair, StrategyContext
 from dnbot.strategy.hedging import HedgePlan, hedge_order
 from dnbot.strategy.ladder import nearest
+from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.reference import worst_price
 from dnbot.strategy.risk import check
 from dnbot.strategy.risk_inputs import Refused
-from dnbot.strategy.standing import hedged_last_minute, risk_inputs
+from dnbot.strategy.standing import hedge_room, risk_inputs
 from dnbot.strategy.states import StrategyState
 from dnbot.strategy.turn import Turn
 
@@ -51,6 +52,11 @@ def is_dust(context: StrategyContext) -> bool:
     return quantity < instrument.min_quantity or (price is not None and quantity * price < instrument.min_notional)
 
 
+def repair_s_max(params: StrategyParameters) -> float:
+    """The longest that one repair is tried."""
+    return params.hedge_deadline_ms * (1 + UNWIND_SHARE) / 1000
+
+
 def repair_is_spent(turn: Turn) -> bool:
     """Whether no repair may be tried any more: time, budget, or a perpetual book too old to price from.
 
@@ -59,19 +65,13 @@ def repair_is_spent(turn: Turn) -> bool:
     context = turn.context
     if context.current_state in _NEEDS_PERP_BOOK and context.book(Venue.GATE_FUTURES) is None:
         return True
-    if _room(context) < (context.perp_lot or ZERO):
+    if hedge_room(context) < (context.perp_lot or ZERO):
         turn.alert("critical", "hedge_budget", "the hedge budget of this minute is spent")
         return True
     repair = context.repair
     if repair is None:
         return False
-    elapsed_ms = (context.now_s - repair.since_s) * 1000
-    return elapsed_ms > context.params.hedge_deadline_ms * (1 + UNWIND_SHARE)
-
-
-def _room(context: StrategyContext) -> Decimal:
-    """Base units that the hedge budget still allows."""
-    return max(ZERO, context.params.hedge_budget_base - hedged_last_minute(context))
+    return context.now_s - repair.since_s > repair_s_max(context.params)
 
 
 def hedge(turn: Turn, purpose: Purpose) -> None:
@@ -80,10 +80,20 @@ def hedge(turn: Turn, purpose: Purpose) -> None:
     repair = context.repair or Repair(since_s=context.now_s)
     if repair.tried_s is not None and context.now_s - repair.tried_s < REPAIR_PAUSE_S:
         return
-    late = (context.now_s - repair.since_s) * 1000 > context.params.hedge_deadline_ms
-    intent = _on_spot(turn) if late else _on_perpetual(turn, repair, purpose)
+    on_spot = _spot_has_its_turn(context, (context.now_s - repair.since_s) * 1000)
+    intent = _on_spot(turn) if on_spot else _on_perpetual(turn, repair, purpose)
     sent = intent is not None and _sent(turn, intent)
     turn.change(repair=msgspec.structs.replace(repair, tried_s=context.now_s, steps=repair.steps + sent))
+
+
+def _spot_has_its_turn(context: StrategyContext, elapsed_ms: float) -> bool:
+    """Spot unwinds what the perpetual did not take in time. On the way to nothing it is the other way around: a
+    surplus of spot is to be sold anyway, and is hedged anew, still in time, only when that fails.
+    """
+    deadline_ms, leaving = context.params.hedge_deadline_ms, context.leaving
+    if leaving is not None and leaving.policy == "flatten" and context.portfolio.delta > 0:
+        return elapsed_ms * 2 <= deadline_ms
+    return elapsed_ms > deadline_ms
 
 
 def _sent(turn: Turn, intent: OrderIntent) -> bool:
@@ -99,7 +109,7 @@ def _on_perpetual(turn: Turn, repair: Repair, purpose: Purpose) -> OrderIntent |
     """No more than the budget still allows: the rest follows when the minute has passed."""
     context = turn.context
     delta = context.portfolio.delta
-    most = floor_to(_room(context), context.perp_lot) if context.perp_lot else ZERO
+    most = floor_to(hedge_room(context), context.perp_lot) if context.perp_lot else ZERO
     plan = hedge_order(
         max(-most, min(most, delta)), context.market, context.instruments, context.params, widen_steps=repair.steps,
         perp_base=context.portfolio.perp_base,
@@ -135,7 +145,7 @@ def _on_spot(turn: Turn) -> OrderIntent | None:
 def _unwindable(context: StrategyContext, venue: Venue, side: Side, price: Decimal) -> Decimal:
     """What one order may take back: the delta, inside the budget, the size of an order, and what is there to sell."""
     most = min(
-        abs(context.portfolio.delta), _room(context), divide(context.params.max_order_notional_quote, price)
+        abs(context.portfolio.delta), hedge_room(context), divide(context.params.max_order_notional_quote, price)
     )
     return min(most, max(ZERO, _base_on(context, venue))) if side is Side.SELL else most
 

@@ -57,6 +57,7 @@ CONTROLS: tuple[tuple[Control, frozenset[Purpose]], ...] = (
     (orders.not_twice, ALL),
     (orders.no_self_cross, ALL),
     (standing.hedge_budget, frozenset({_P.HEDGE, _P.UNWIND})),
+    (standing.repairable, BUILD | {_P.FLATTEN}),
     (standing.repeats, PAIR),
     (standing.profit_known, BUILD),
     (standing.loss, NEW_RISK),

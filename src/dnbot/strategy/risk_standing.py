@@ -204,6 +204,16 @@ def hedge_budget(intents: Intents, inputs: RiskInputs) -> Refused | None:
     return None
 
 
+def repairable(intents: Intents, inputs: RiskInputs) -> Refused | None:
+    """Whichever leg of a pair fails, this minute's hedge budget can still bring the other one's quantity back."""
+    if inputs.hedge_quantity_last_minute is None:
+        return unknown("HEDGE_BUDGET", "hedged quantity of the last minute")
+    total = inputs.hedge_quantity_last_minute + min(intent.quantity for intent in intents)
+    if total > inputs.params.hedge_budget_base:
+        return refused("HEDGE_BUDGET", total, inputs.params.hedge_budget_base, "hedged in the last minute, and a leg")
+    return None
+
+
 def profit_known(_intents: Intents, inputs: RiskInputs) -> Refused | None:
     """Equity and today's profit can be computed."""
     known = (inputs.equity_quote, inputs.equity_day_start_quote, inputs.daily_pnl_quote, inputs.losses_in_a_row)

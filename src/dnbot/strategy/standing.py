@@ -29,6 +29,7 @@ def inventory_of(context: StrategyContext) -> Inventory:
         quote={v: accounts[v].free(symbol.quote, portfolio.balance(v, symbol.quote)) for v in SPOT_VENUES},
         perp_base=portfolio.perp_base,
         margin_free_quote=margin if margin is not None else ZERO,
+        hedge_room_base=hedge_room(context),
         portfolio=portfolio,
     )
 
@@ -106,6 +107,11 @@ def hedged_last_minute(context: StrategyContext) -> Decimal:
         if order.intent.purpose in _REPAIRS and context.now_s - context.age(name).created_s < MINUTE_S
     )
     return sum((order.filled if order.is_settled else order.intent.quantity for order in repairs), ZERO)
+
+
+def hedge_room(context: StrategyContext) -> Decimal:
+    """Base units that the hedge budget of this minute still allows."""
+    return max(ZERO, context.params.hedge_budget_base - hedged_last_minute(context))
 
 
 def low_margin(context: StrategyContext) -> str | None:
