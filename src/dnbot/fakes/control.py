@@ -6,6 +6,8 @@ long for a create among them.
 ``POST /__dnbot__/cut?venue=V&domain=public|private`` cuts that venue's sockets of that domain, without a close frame.
 ``POST /__dnbot__/rest?venue=V&down_s=S[&manner=refuse|silent]`` takes that venue's REST down; its sockets stay up.
 ``POST /__dnbot__/clock?venue=V&ahead_ms=N`` moves that venue's clock (negative: behind).
+``POST /__dnbot__/faults[?since=N]`` answers the plan as it is now, and the strikes after number N.
+``POST /__dnbot__/fault?on=NAME:key=value,...`` switches a fault on and answers its key; ``?off=KEY`` switches it off.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ import attrs
 import trio
 from trio_websocket import WebSocketConnection
 
+from .faults import FaultRefused
+from .faults_text import parse_fault
 from .outages import Outages
 from .records import VENUES, Venue
 from .running import World
@@ -60,7 +64,7 @@ class Controls:
         """One request below the prefix."""
         actions: dict[str, Callable[[dict[str, str]], Awaitable[Any]]] = {
             "audit": self._audit, "requests": self._requests, "cut": self._cut, "rest": self._rest,
-            "clock": self._clock,
+            "clock": self._clock, "faults": self._faults, "fault": self._fault,
         }  # fmt: skip
         action = actions.get(request.path.removeprefix(PREFIX))
         if action is None:
@@ -69,7 +73,7 @@ class Controls:
             return _told(405, "POST only")
         try:
             found = await action(dict(parse_qsl(request.query, keep_blank_values=True)))
-        except ControlRefused as why:
+        except (ControlRefused, FaultRefused) as why:
             return _told(404 if "no such" in str(why) else 400, str(why))
         return HttpResponse(200, json.dumps(found).encode())
 
@@ -117,6 +121,21 @@ class Controls:
         ahead_ms = _number(wanted, "ahead_ms", None, -AHEAD_MS_MAX, AHEAD_MS_MAX)
         self.world.clock.skew_ns[venue] = round(ahead_ms * 1_000_000)
         return {"venue_ms": self.world.clock.ms(venue), "time_ms": self.world.clock.ms()}
+
+    async def _faults(self, wanted: dict[str, str]) -> Any:
+        engine, since = self.world.faults, int(_number(wanted, "since", 0, 0, 10**12))
+        return engine.report() | {"activations": [attrs.asdict(strike) for strike in engine.activations(since)]}
+
+    async def _fault(self, wanted: dict[str, str]) -> Any:
+        match sorted(wanted):
+            case ["on"]:
+                key = self.world.faults.switch_on(parse_fault(wanted["on"]))
+            case ["off"]:
+                key = wanted["off"]
+                self.world.faults.switch_off(key)
+            case other:
+                raise ControlRefused(f"a fault is switched by on or by off, not by {other}")
+        return {"key": key, "time_ms": self.world.clock.ms()}
 
     def _fronts(self) -> tuple[Front, ...]:
         return (self.world.gate_app, self.world.mexc_app)

@@ -15,6 +15,10 @@ from .audit import audit
 from .clock import FakeClock
 from .config import FakesConfig
 from .exchange import Exchange
+from .faults_catalogue import KINDS, checked
+from .faults_conditions import EXCHANGES
+from .faults_edge import VenueFront, serve_with_faults
+from .faults_engine import FaultEngine
 from .funding import FundingSchedule
 from .gateio_app import GateApp
 from .market import MarketModel, Quotes
@@ -22,9 +26,7 @@ from .market_params import MarketParams
 from .mexc_app import MexcApp
 from .network import MemoryNetwork
 from .requests import RequestLog
-from .server import serve_connection
 from .state import Journal
-from .web import App
 
 GATE_HOST, MEXC_HOST = "gate.fake", "mexc.fake"
 BEHIND_S_MAX = 1.0  # a market that fell further behind (a suspended machine) skips ahead instead of racing
@@ -48,12 +50,14 @@ class World:
     journal: Journal | None = None
     requests: RequestLog = attrs.field(init=False)
     funding: FundingSchedule = attrs.field(init=False)
+    faults: FaultEngine = attrs.field(init=False)
     _fronts: tuple[GateApp, MexcApp] | None = attrs.field(default=None, init=False)
     opening_this_start: dict[str, dict[str, Any]] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         self.requests = RequestLog(self.clock)
         self.funding = FundingSchedule(self.exchange, self.models, self.config.funding_interval_s)
+        self.faults = FaultEngine(self.clock, KINDS, checked)
 
     # -- fronts
 
@@ -73,10 +77,12 @@ class World:
 
     def listen(self, network: MemoryNetwork) -> None:
         """Serve both fronts on a network in memory, at gate.fake and mexc.fake, ports 80 and 443."""
-        hosts: list[tuple[str, App]] = [(GATE_HOST, self.gate_app), (MEXC_HOST, self.mexc_app)]
-        for host, app in hosts:
+        hosts: list[tuple[str, VenueFront]] = [(GATE_HOST, self.gate_app), (MEXC_HOST, self.mexc_app)]
+        for host, front in hosts:
+            refuses = partial(self.faults.doors.is_shut, EXCHANGES[front.venue_of("/")])
             for port in (80, 443):
-                network.listen(host, port, partial(serve_connection, app=app))
+                handler = partial(serve_with_faults, front=front, engine=self.faults)
+                network.listen(host, port, handler, refuses=refuses)
 
     def _attached(self) -> tuple[GateApp, MexcApp]:
         if self._fronts is None:
@@ -90,7 +96,7 @@ class World:
         model = self.models[symbol]
         quotes = model.step()
         exchange = self.exchange
-        for op, order_id, side, price, quantity in quotes.commands:
+        for op, order_id, side, price, quantity in self.faults.bent(quotes.venue, symbol, quotes.commands):
             if op == "place":
                 exchange.external_place(quotes.venue, symbol, order_id, side, price, quantity)
             elif op == "cancel":
@@ -114,6 +120,7 @@ class World:
             for symbol in self.config.symbols:
                 nursery.start_soon(self._run_market, symbol)
             nursery.start_soon(self._run_ticks)
+            nursery.start_soon(self.faults.run)
             for app in self._fronts or ():
                 nursery.start_soon(app.run)
 
@@ -136,6 +143,7 @@ class World:
         uid = uid or self.config.accounts[0].uid
         report = audit(self.exchange, self.requests, uid, self.opening_this_start.get(uid, {}))
         report["market"] = self.params.describe()
+        report["faults"] = self.faults.report() | {"scenario": self.config.scenario}
         return report
 
     def write_audit(self) -> Path | None:

@@ -41,6 +41,7 @@ def build_world(config: FakesConfig, clock: FakeClock) -> World:
         GateApp(world.exchange, world.requests, rng=random.Random(f"{config.seed}:gate")),
         MexcApp(world.exchange, world.requests),
     )
+    world.faults.attach(world, config.faults)
     return world
 
 
