@@ -9,15 +9,18 @@ from typing import Any
 import attrs
 import trio
 
+from .faults import FaultRefused
 from .faults_forced import deleverage, liquidate_part
 from .faults_kinds import GATE, FaultKind, Undo, WorldStrike
 from .faults_requests import be_down
 from .instruments import FeePolicy, FeeRates, Instrument
-from .records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT, VENUES, OrderRequest, PositionState, Refusal
+from .records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT, VENUES, OrderRequest, PositionState, Refusal, Side, Venue
 
 POLICIES: dict[str, FeePolicy] = {"quote": "quote", "received": "received", "MX": "MX"}
 CHANGEABLE = ("price_tick", "lot", "quantity_min", "notional_min", "price_band", "multiplier")
 BPS = Decimal(10_000)
+SLIP = Decimal("0.05")
+"""How far through the market a spot order by hand may trade."""
 
 
 def _decimal(strike: WorldStrike, name: str) -> Decimal:
@@ -86,7 +89,8 @@ def _evolve_instruments(strike: WorldStrike, change: Callable[[Instrument], Inst
     instruments = strike.exchange.state.instruments
     for venue in strike.armed.venues:
         for market in strike.exchange.instruments(venue):
-            instruments[venue, market.symbol] = change(market)
+            if strike.text("symbol") in ("", market.symbol):
+                instruments[venue, market.symbol] = change(market)
 
 
 def switch_market_orders_off(strike: WorldStrike) -> Undo:
@@ -184,17 +188,25 @@ def move_money(strike: WorldStrike) -> None:
 def trade_by_hand(strike: WorldStrike) -> None:
     """Somebody places an order with the account: at the market, or, with a price, one that may rest."""
     strike.struck()
-    price = _decimal(strike, "price")
     for venue in strike.armed.venues:
         for uid in strike.uids():
-            request = OrderRequest(
-                strike.text("symbol"), "sell" if strike.text("side") == "sell" else "buy", "limit" if price else "market",
-                "gtc" if price else "ioc", _decimal(strike, "quantity"), price or None,
-                client_id=strike.text("client"),
-            )  # fmt: skip
-            answer = strike.exchange.place_order(venue, uid, request)
+            answer = strike.exchange.place_order(venue, uid, _order_by_hand(strike, venue))
             if isinstance(answer, Refusal):
-                raise ValueError(f"{strike.armed.fault.key}: {venue} refuses it: {answer.kind.value} {answer.detail}")
+                raise FaultRefused(f"{strike.armed.fault.key}: {venue} says {answer.kind.value} {answer.detail}")
+
+
+def _order_by_hand(strike: WorldStrike, venue: Venue) -> OrderRequest:
+    price, symbol = _decimal(strike, "price"), strike.text("symbol")
+    side: Side = "sell" if strike.text("side") == "sell" else "buy"
+    quantity, client_id = _decimal(strike, "quantity"), strike.text("client")
+    if price:
+        return OrderRequest(symbol, side, "limit", "gtc", quantity, price, client_id=client_id)
+    reference = strike.exchange.state.reference_price(venue, symbol)
+    bound = None
+    if venue != GATE_FUTURES and reference is not None:
+        tick = strike.exchange.state.instruments[venue, symbol].price_tick
+        bound = reference * (1 + (SLIP if side == "buy" else -SLIP)) // tick * tick
+    return OrderRequest(symbol, side, "market", "ioc", quantity, bound, client_id=client_id)
 
 
 # -- clocks
@@ -260,7 +272,7 @@ KINDS = (
     FaultKind(
         "instruments_change", "X09",
         "ticks, lots, minima, bands or the multiplier (X25) change while in use; the multiplier only while flat",
-        "market", VENUES, options=dict.fromkeys(CHANGEABLE, ""), in_world=change_instruments,
+        "market", VENUES, options=dict.fromkeys(("symbol", *CHANGEABLE), ""), in_world=change_instruments,
     ),
     FaultKind(
         "position_liquidated", "X11", "a `fraction` of each position is liquidated in the book", "account", PERP,
@@ -278,7 +290,10 @@ KINDS = (
         "dual_mode_on", "X13", "somebody switches positions to dual mode", "account", PERP, options={"uid": ""},
         in_world=switch_dual_mode_on,
     ),
-    FaultKind("symbol_suspended", "X14", "orders are refused, books go on", "market", VENUES, in_world=suspend),
+    FaultKind(
+        "symbol_suspended", "X14", "orders are refused, books go on", "market", VENUES, options={"symbol": ""},
+        in_world=suspend,
+    ),
     FaultKind(
         "maintenance", "X15", "REST answers 503 for a while; after it every open order is gone", "venue", VENUES,
         options={"uid": "", "manner": "503"}, on_request=be_down, in_world=maintain, targets="requests",

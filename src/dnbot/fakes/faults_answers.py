@@ -281,6 +281,6 @@ KINDS = (
     ),
     FaultKind(
         "times_in_seconds", "T06", "times in milliseconds come in seconds",
-        "rest", on_request=tell_seconds, targets="history_reads",
+        "rest", (GATE_SPOT, MEXC_SPOT), on_request=tell_seconds, targets="history_reads",
     ),
 )  # fmt: skip

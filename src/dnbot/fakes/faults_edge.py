@@ -13,8 +13,9 @@ import attrs
 import trio
 from trio_websocket import WebSocketConnection
 
+from .faults_conditions import EXCHANGES
 from .faults_engine import FaultEngine
-from .faults_kinds import Happening, RequestStrike
+from .faults_kinds import Happening, RequestStrike, Strike
 from .faults_link import FaultyStream, drop_when_cut
 from .records import MEXC_SPOT, Venue
 from .server import serve_connection
@@ -71,10 +72,13 @@ class FaultyFront:
 
     def accept(self) -> None:
         """Let faults drop a new connection, by DropConnection."""
-        happening = Happening(self.front.venue_of("/"), "", "CONNECT", "/")
-        for armed in self.engine.struck_by(happening, "on_connect"):
-            if armed.kind.on_connect is not None:
-                armed.kind.on_connect(RequestStrike(self.engine, armed, happening, _NO_REQUEST, self.link, _nothing))
+        host = EXCHANGES[self.front.venue_of("/")]
+        for armed in list(self.engine.armed.values()):
+            here = [venue for venue in armed.venues if EXCHANGES[venue] == host]
+            if armed.kind.on_connect is not None and here:
+                happening = Happening(here[0], "", "CONNECT", "/")
+                if armed.strikes(happening, self.engine.now_s):
+                    armed.kind.on_connect(Strike(self.engine, armed, happening))
 
     # -- the App protocol
 
@@ -126,13 +130,6 @@ class FaultyFront:
     def cut(self, venue: Venue, domain: Literal["public", "private"]) -> int:
         """As the venue does."""
         return self.front.cut(venue, domain)
-
-
-_NO_REQUEST = HttpRequest("CONNECT", "/", "", ())
-
-
-async def _nothing() -> HttpResponse:
-    raise DropConnection("no request was made")
 
 
 def _socket_venue(path: str, front: VenueFront) -> Venue:

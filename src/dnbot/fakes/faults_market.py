@@ -16,7 +16,6 @@ from .instruments import Instrument
 from .market import Command
 from .records import EXTERNAL, Side, Venue, opposite
 
-SPOOF = "spoofed"
 SIDES: tuple[Side, ...] = ("buy", "sell")
 
 
@@ -32,7 +31,7 @@ def offset(strike: WorldStrike) -> Undo:
     """Outsiders of a venue quote at another multiple of the price."""
     strike.struck()
     factor = Decimal(str(strike.number("factor"))) * (1 + Decimal(str(strike.number("bps"))) / 10_000)
-    venues, exchange = strike.armed.venues, strike.exchange
+    exchange, meant = strike.exchange, {(market.venue, market.symbol) for market in _markets(strike)}
 
     def moved(venue: Venue, symbol: str, side: Side, price: Decimal) -> Decimal:
         tick = exchange.state.instruments[venue, symbol].price_tick
@@ -40,7 +39,7 @@ def offset(strike: WorldStrike) -> Undo:
         return (price * factor / tick).to_integral_value(rounding) * tick
 
     def bend(venue: Venue, symbol: str, command: Command) -> Command:
-        if venue not in venues or command.op != "place":
+        if (venue, symbol) not in meant or command.op != "place":
             return command
         return command._replace(price=moved(venue, symbol, command.side, command.price))
 
@@ -85,16 +84,17 @@ def pause(strike: WorldStrike) -> Undo:
 
 
 def thin(strike: WorldStrike) -> Undo:
-    """Outside orders of one side within so many bps of its best price are gone, and none comes there."""
+    """A side has a hole of so many bps from its best price, where nobody comes; all that stood in it stands behind."""
     strike.struck()
-    wanted = strike.text("side")
-    sides: list[Side] = [side for side in SIDES if wanted in (side, "any")]
-    limits = {
-        (market.venue, market.symbol, side): _clear(strike.exchange, market, side, strike.number("bps"))
-        for market in _markets(strike)
-        for side in sides
-    }
-    return _bending(strike, _keeping_out(limits))
+    exchange, limits, placed = strike.exchange, {}, []
+    for market in _markets(strike):
+        for side in SIDES:
+            if strike.text("side") in (side, "any"):
+                limit, size = _clear(exchange, market, side, strike.number("bps"))
+                limits[market.venue, market.symbol, side] = limit
+                step = market.price_tick if side == "sell" else -market.price_tick
+                placed.append(_stand_in(strike, market, side, limit + step, size or market.lot))
+    return _until_over(strike, limits, placed)
 
 
 def spoof(strike: WorldStrike) -> Undo:
@@ -103,25 +103,42 @@ def spoof(strike: WorldStrike) -> Undo:
     side: Side = "sell" if strike.text("side") == "sell" else "buy"
     exchange, limits, placed = strike.exchange, {}, []
     for market in _markets(strike):
-        edge = _clear(exchange, market, opposite(side), strike.number("bps"))
+        edge, size = _clear(exchange, market, opposite(side), strike.number("bps"))
         limits[market.venue, market.symbol, opposite(side)] = edge
         step = market.price_tick if side == "sell" else -market.price_tick
-        order_id = f"{SPOOF}-{strike.armed.fault.key}-{market.symbol}"
-        exchange.external_place(market.venue, market.symbol, order_id, side, edge + step, market.lot)
-        placed.append((market.venue, market.symbol, order_id))
-    exchange.commit()
+        placed.append(_stand_in(strike, market, side, edge + step, market.lot))
+        placed.append(_stand_in(strike, market, opposite(side), edge - step, size or market.lot))
+    return _until_over(strike, limits, placed)
+
+
+def _stand_in(
+    strike: WorldStrike, market: Instrument, side: Side, price: Decimal, size: Decimal
+) -> tuple[Venue, str, str]:
+    """An outside order of the fault itself; returns what it is cancelled by."""
+    order_id = f"{strike.armed.fault.key}-{market.symbol}-{side}"
+    strike.exchange.external_place(market.venue, market.symbol, order_id, side, price, size)
+    strike.exchange.commit()
+    return market.venue, market.symbol, order_id
+
+
+def _until_over(
+    strike: WorldStrike, limits: dict[tuple[Venue, str, Side], Decimal], placed: list[tuple[Venue, str, str]]
+) -> Undo:
     end = _bending(strike, _keeping_out(limits))
 
     def undo() -> None:
         end()
         for venue, symbol, order_id in placed:
-            exchange.external_cancel(venue, symbol, order_id)
+            strike.exchange.external_cancel(venue, symbol, order_id)
 
     return undo
 
 
 def _markets(strike: WorldStrike) -> list[Instrument]:
-    return [market for venue in strike.armed.venues for market in strike.exchange.instruments(venue)]
+    """The markets that the fault means: all of its venues, or those of the option `symbol`."""
+    wanted = strike.text("symbol")
+    every = [market for venue in strike.armed.venues for market in strike.exchange.instruments(venue)]
+    return [market for market in every if wanted in ("", market.symbol)]
 
 
 def _bending(strike: WorldStrike, bend: Callable[[Venue, str, Command], Command | None]) -> Undo:
@@ -130,8 +147,8 @@ def _bending(strike: WorldStrike, bend: Callable[[Venue, str, Command], Command 
     return lambda: bends.remove(bend)
 
 
-def _clear(exchange: Exchange, market: Instrument, side: Side, bps: float) -> Decimal:
-    """Cancel what outsiders have within so many bps of the best price of a side; returns the last price of these."""
+def _clear(exchange: Exchange, market: Instrument, side: Side, bps: float) -> tuple[Decimal, Decimal]:
+    """Cancel what outsiders have within so many bps of the best price of a side; the last price of these, their size."""
     book = exchange.state.markets[market.venue, market.symbol]
     best = book.best(side)
     share = Decimal(str(bps)) / 10_000 * (1 if side == "sell" else -1)
@@ -139,11 +156,13 @@ def _clear(exchange: Exchange, market: Instrument, side: Side, bps: float) -> De
     price = exchange.state.reference_price(market.venue, market.symbol) or Decimal(0)
     start = best[0] if best is not None else price
     limit = (start * (1 + share) / market.price_tick).to_integral_value(rounding) * market.price_tick
+    size = Decimal(0)
     for order in list(book.orders()):
         if order.owner == EXTERNAL and order.side == side and _inside(side, order.price, limit):
+            size += order.quantity_left
             exchange.external_cancel(market.venue, market.symbol, order.order_id)
     exchange.commit()
-    return limit
+    return limit, size
 
 
 def _inside(side: Side, price: Decimal, limit: Decimal) -> bool:
@@ -182,7 +201,7 @@ KINDS = (
     ),
     FaultKind(
         "liquidity_gone", "X28", "the book has a hole: within `bps` of its best price a `side` is empty (both: `any`)",
-        "market", options={"side": "any", "bps": 50.0}, in_world=thin,
+        "market", options={"symbol": "", "side": "any", "bps": 50.0}, in_world=thin,
     ),
     FaultKind(
         "market_halted", "X28", "one venue's market stands still while the others move", "market", in_world=halt,
@@ -193,10 +212,10 @@ KINDS = (
     ),
     FaultKind(
         "price_offset", "X28", "a venue's outsiders quote at `factor` times the price and `bps` more",
-        "market", options={"factor": 1.0, "bps": 0.0}, in_world=offset,
+        "market", options={"symbol": "", "factor": 1.0, "bps": 0.0}, in_world=offset,
     ),
     FaultKind(
         "edge_spoofed", "A05", "one lot stands at a price that is `bps` too good, with nothing behind it",
-        "market", options={"side": "buy", "bps": 100.0}, in_world=spoof,
+        "market", options={"symbol": "", "side": "buy", "bps": 100.0}, in_world=spoof,
     ),
 )  # fmt: skip
