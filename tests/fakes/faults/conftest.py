@@ -20,7 +20,7 @@ import trio_websocket
 
 from dnbot.fakes.clock import FakeClock
 from dnbot.fakes.config import FakesConfig
-from dnbot.fakes.faults import Fault, FaultPlan
+from dnbot.fakes.faults import FaultPlan
 from dnbot.fakes.faults_text import parse_fault
 from dnbot.fakes.network import MemoryNetwork
 from dnbot.fakes.running import World
@@ -29,7 +29,6 @@ from dnbot.fakes.world import SIMULATION_EPOCH_NS, build_world
 
 KEY, SECRET = "fake-key", "fake-secret"
 SOCKETS = {"gate_spot": "/ws/v4/", "gate_futures": "/v4/ws/usdt", "mexc_spot": "/ws"}
-LOST = (ConnectionError, trio.BrokenResourceError, trio_websocket.ConnectionClosed)
 
 
 class Unanswered(Exception):
@@ -225,6 +224,23 @@ class Socket:
         await self.ws.send_message(json.dumps(frame))
         return await self.answer()
 
+    async def login(self) -> Any:
+        """Log in to Gate's WebSocket API."""
+        stamp = str(int(self.client.now_s()))
+        sign = hmac.new(SECRET.encode(), f"api\nspot.login\n\n{stamp}".encode(), hashlib.sha512).hexdigest()
+        await self._call("spot.login", {"req_id": "1", "timestamp": stamp, "api_key": KEY, "signature": sign})
+        return await self.answer()
+
+    async def order(self, price: str) -> None:
+        """Send a create over Gate's WebSocket API; whatever comes back is not read here."""
+        order = {"text": "t-by-socket", "currency_pair": "BTC_USDT", "type": "limit", "account": "spot", "side": "buy"}
+        param = order | {"amount": "0.001", "price": price, "time_in_force": "gtc"}
+        await self._call("spot.order_place", {"req_id": "2", "req_param": param})
+
+    async def _call(self, channel: str, payload: dict[str, Any]) -> None:
+        frame = {"time": int(self.client.now_s()), "channel": channel, "event": "api", "payload": payload}
+        await self.ws.send_message(json.dumps(frame))
+
     async def answer(self, wait_s: float = 5.0) -> Any:
         """The next frame that is no push; None when there is none."""
         with trio.move_on_after(wait_s):
@@ -288,6 +304,10 @@ class Stand:
         """What struck, of one fault or of all."""
         return [a for a in self.world.faults.activations() if name in ("", a.name)]
 
+    async def wait(self, seconds: float) -> None:
+        """Let virtual time pass."""
+        await trio.sleep(seconds)
+
     def step_market(self, count: int = 9) -> None:
         """Let outsiders of every venue act a few times."""
         for _ in range(count):
@@ -318,13 +338,19 @@ Open = Callable[..., AbstractAsyncContextManager[Stand]]
 
 @asynccontextmanager
 async def stand_on(
-    *faults: str, config: FakesConfig | None = None, scenario: str = "", alive: bool = False, seed: int = 1
+    *faults: str,
+    plan: FaultPlan | None = None,
+    config: FakesConfig | None = None,
+    scenario: str = "",
+    alive: bool = False,
+    seed: int = 1,
 ) -> AsyncIterator[Stand]:
     config = config or FakesConfig()
     if scenario:
         config = scenario_of(scenario).applied(config)
-    plan = config.faults.extended([parse_fault(text) for text in faults])
-    config = attrs.evolve(config, faults=attrs.evolve(plan, seed=seed))
+    if plan is None:
+        plan = FaultPlan((*config.faults.faults, *map(parse_fault, faults)), seed)
+    config = attrs.evolve(config, faults=plan)
     world = build_world(config, FakeClock(SIMULATION_EPOCH_NS))
     async with trio.open_nursery() as nursery:
         network = MemoryNetwork(nursery, random.Random(1))
@@ -356,5 +382,3 @@ def unanswered() -> type[Unanswered]:
     """What the client raises when no answer came."""
     return Unanswered
 
-
-__all__ = ["LOST", "Fault", "FaultPlan"]

@@ -15,7 +15,7 @@ OPTIONS = {
     "public_replayed": "back=1", "huge_frame": "size=1000", "rest_down": "for=2", "maintenance": "for=2",
     "lists_lag": "lag_s=60", "position_liquidated": "fraction=0.1", "position_deleveraged": "fraction=0.1",
     "price_jumps": "bps=1", "liquidity_gone": "bps=2", "request_delayed": "delay_s=0.5", "slow_reply": "bytes_per_s=500",
-    "swizzle_clog": "step_s=0.1", "traded_by_hand": "quantity=0.001", "instruments_change": "price_band=0.3",
+    "swizzle_clog": "step_s=0.1", "traded_by_hand gate_futures": "quantity=10", "instruments_change": "price_band=0.3",
     "edge_spoofed": "bps=2", "leverage_changes": "leverage=0", "book_gap": "count=9",
 }
 CASES = [(name, venue) for name, kind in KINDS.items() for venue in kind.venues]
@@ -109,8 +109,9 @@ async def test_it_strikes_is_recorded_and_can_be_ended(autojump_clock: Any, stan
     async with stand() as on:
         quantity = "10" if venue == "gate_futures" else "0.001"
         await on.client.create(venue, "buy", quantity, on.good(venue), "before", "ioc")
-        wanted = f"{name}:venue={venue}" + (f",{OPTIONS[name]}" if name in OPTIONS else "")
-        key = on.switch_on(wanted if name != "traded_by_hand" or venue != "gate_futures" else f"{name}:venue={venue},quantity=10")
+        options = OPTIONS.get(f"{name} {venue}") or OPTIONS.get(name)
+        wanted = f"{name}:venue={venue}" + (f",{options}" if options else "")
+        key = on.switch_on(wanted)
         await Tour(on, venue).run()
         struck = on.strikes(name)
         assert struck
