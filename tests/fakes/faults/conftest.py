@@ -58,6 +58,12 @@ class Plain:
     dial: Callable[[str], Awaitable[Any]]
     now_s: Callable[[], float]
     nursery: trio.Nursery
+    opened: list[Any] = attrs.field(factory=list)
+
+    async def close(self) -> None:
+        """Let go of every socket."""
+        for stream in self.opened:
+            await trio.aclose_forcefully(stream)
 
     async def raw(self, host: str, method: str, target: str, headers: dict[str, str], body: bytes = b"") -> Answer:
         """One request; Unanswered when the connection ends first."""
@@ -174,6 +180,7 @@ class Plain:
         """An open socket of a venue."""
         host = "mexc" if venue == "mexc_spot" else "gate"
         stream: Any = await self.dial(host)
+        self.opened.append(stream)
         ws = await trio_websocket.wrap_client_stream(self.nursery, stream, host, SOCKETS[venue] + query)
         return Socket(self, venue, ws)
 
@@ -261,11 +268,19 @@ class Socket:
         return heard
 
     async def ping_is_answered(self, wait_s: float = 2.0) -> bool:
-        """Whether a ping of the protocol comes back."""
+        """Whether a ping of the protocol comes back; pushes are read meanwhile, or the client itself would be stuck."""
+        answered = False
         with trio.move_on_after(wait_s):
-            await self.ws.ping()
-            return True
-        return False
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._read_on)
+                await self.ws.ping()
+                answered = True
+                nursery.cancel_scope.cancel()
+        return answered
+
+    async def _read_on(self) -> None:
+        while True:
+            self.pushes.append(_read(await self.ws.get_message()))
 
     async def ended(self, wait_s: float = 2.0) -> bool:
         """Whether the socket ends within a while."""
