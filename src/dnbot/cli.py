@@ -152,7 +152,7 @@ def new_config(mode: str, output: Path | None) -> None:
 @click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="Keep accounts and books here.")
 @click.option("--account", "accounts", multiple=True, help="KEY:SECRET:UID; the first replaces the default.")
 @click.option("--until-stdin-eof", is_flag=True, help="End when standard input closes.")
-@click.option("--fault", "faults", multiple=True, help="NAME[:key=value,...], such as reply_lost:path=creates,on_nth=2.")
+@click.option("--fault", "faults", multiple=True, help="NAME[:key=value,...], as reply_lost:path=creates,on_nth=2.")
 @click.option("--faults", "plan", type=click.Path(path_type=Path, dir_okay=False), help="A fault plan (TOML or JSON).")
 @click.option("--scenario", default="", help="A named scenario: faults, market and account.")
 @click.option("--list-faults", is_flag=True, callback=_listing, expose_value=False, is_eager=True, help="And exit.")

@@ -1,7 +1,6 @@
 """A fault plan: plain data that says what goes wrong, when and for whom; drawn, logged, shrunk and replayed as such.
 
-A plan says nothing about how a fault works; ``faults_catalogue`` knows the names, and ``faults_engine`` lets a plan loose
-on a world.
+A plan says nothing about how a fault works: ``faults_catalogue`` knows the names, and ``faults_engine`` lets it loose.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ class Fault:
 
     ``venue`` is a venue or ``gate`` for both of Gate's, ``domain`` is rest, public or private, ``path`` a glob over
     the path of a request or the channel of a frame, or one of the names in ``faults_targets``; ``client_id`` is a
-    prefix, without Gate's ``t-``. It may strike between ``at_s`` and ``at_s + for_s``. Of the requests or frames that fit
+    prefix, without Gate's ``t-``. It may strike from ``at_s`` to ``at_s + for_s``. Of the requests or frames that fit
     then it skips those before the ``on_nth``, and strikes ``count`` of the rest (None: the kind decides, usually all),
     each with ``probability``, drawn from a random stream of its own that ``key`` names. ``options`` belong to the kind.
     """
@@ -124,7 +123,7 @@ class FaultPlan:
         faults, seed = data.get("fault", []), data.get("seed", 1)
         unknown = sorted(set(data) - {"fault", "seed"})
         if unknown or not isinstance(faults, list) or isinstance(seed, bool) or not isinstance(seed, int):
-            raise FaultRefused(f"a plan has a seed (a whole number) and [[fault]] tables, not {unknown or dict(data)!r}")
+            raise FaultRefused(f"a plan has a seed, a whole number, and [[fault]] tables, not {unknown or data!r}")
         return cls(tuple(Fault.from_data(fault) for fault in faults), seed)
 
 

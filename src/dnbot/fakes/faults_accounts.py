@@ -255,8 +255,8 @@ PERP = (GATE_FUTURES,)
 MEXC = (MEXC_SPOT,)
 KINDS = (
     FaultKind(
-        "fee_coin_changes", "X07", "spot fees are taken in another `coin`: quote, received, or MX (MEXC)", "account", SPOT,
-        options={"coin": "received"}, in_world=change_fee_coin,
+        "fee_coin_changes", "X07", "spot fees are taken in another `coin`: quote, received, or MX (MEXC)", "account",
+        SPOT, options={"coin": "received"}, in_world=change_fee_coin,
     ),
     FaultKind(
         "fee_rates_change", "X07", "fees have other rates; negative ones are rebates", "account", VENUES,

@@ -133,15 +133,18 @@ async def answer_old(strike: RequestStrike) -> HttpResponse:
 
 
 def _without_signature(query: str) -> str:
-    return "&".join(part for part in query.split("&") if not part.startswith(("timestamp=", "signature=", "recvWindow=")))
+    own = ("timestamp=", "signature=", "recvWindow=")
+    return "&".join(part for part in query.split("&") if not part.startswith(own))
 
 
 async def answer_old_book(strike: RequestStrike) -> HttpResponse:
     """A book as it was a while ago, in the venue's own form."""
     name = re.search(r"(?:currency_pair|contract|symbol)=([^&]+)", strike.request.query)
     found = strike.exchange.instrument_by_name(strike.venue, name[1]) if name else None
-    samples: deque[tuple[float, BookSnapshot]] = strike.armed.memory.get((strike.venue, found and found.symbol), deque())
     old_s = strike.engine.now_s - strike.number("age_s")
+    samples: deque[tuple[float, BookSnapshot]] = deque()
+    if found is not None:
+        samples = strike.armed.memory.get((strike.venue, found.symbol), samples)
     if found is None or not samples:
         return await strike.proceed()
     strike.struck()

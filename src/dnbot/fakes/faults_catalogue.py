@@ -1,4 +1,4 @@
-"""Every fault that the fakes can produce, by name; and for the rest of the fault catalogue, where it is kept instead."""
+"""Every fault that the fakes can produce, by name; for the rest of the fault catalogue, where it is kept instead."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ from typing import Final
 
 import attrs
 
-from . import faults_accounts, faults_answers, faults_frames, faults_links, faults_market, faults_orders, faults_requests
+from . import (
+    faults_accounts,
+    faults_answers,
+    faults_frames,
+    faults_links,
+    faults_market,
+    faults_orders,
+    faults_requests,
+)
 from .faults import Fault, FaultRefused, Value
 from .faults_json import SPOILS
 from .faults_kinds import FaultKind

@@ -246,7 +246,8 @@ def _pushes(
 
 KINDS = (
     _pushes("book_gap", "P01", "increments of a book are lost: the ids have a gap", lose, "books", count=1),
-    _pushes("book_update_empty", "P03", "an increment comes in two: ids without a change, then the rest", split_empty, "books"),
+    _pushes("book_update_empty", "P03", "an increment comes in two: ids without a change, then the rest", split_empty,
+            "books"),
     FaultKind(
         "frame_bodyless", "P03", "a frame without a body comes before an increment", "socket", (MEXC_SPOT,),
         on_frame=send_bodyless, targets="books",

@@ -49,7 +49,7 @@ class Happening:
 class FaultKind:
     """One fault of the catalogue. ``code`` is its number in the fault catalogue that the project was built against.
 
-    ``scope`` says where it strikes: rest, socket, host (an exchange's address), venue, market or account. ``targets`` is
+    ``scope`` says where it strikes: rest, socket, host (an exchange's address), venue, market, account. ``targets`` is
     what it strikes when the plan names nothing; ``count`` how often when the plan does not say. The effects:
     ``on_connect`` may drop a connection that was accepted, ``on_request`` wraps the handling of a request, ``on_frame``
     turns a frame that is sent into those that are sent instead, ``on_heard`` does so for one that is heard,

@@ -148,7 +148,7 @@ def _bending(strike: WorldStrike, bend: Callable[[Venue, str, Command], Command 
 
 
 def _clear(exchange: Exchange, market: Instrument, side: Side, bps: float) -> tuple[Decimal, Decimal]:
-    """Cancel what outsiders have within so many bps of the best price of a side; the last price of these, their size."""
+    """Cancel what outsiders have within so many bps of a side's best price; the last price of these, and their size."""
     book = exchange.state.markets[market.venue, market.symbol]
     best = book.best(side)
     share = Decimal(str(bps)) / 10_000 * (1 if side == "sell" else -1)

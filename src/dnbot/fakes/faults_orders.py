@@ -54,7 +54,8 @@ def take_order(exchange: Exchange, order: OrderState) -> None:
     if order.is_open:
         book = exchange.depth(order.venue, order.symbol, DEPTH)
         levels = book.bids if order.side == "buy" else book.asks
-        better = [size for price, size in levels if (price >= order.price) == (order.side == "buy") or price == order.price]
+        sign = 1 if order.side == "buy" else -1
+        better = [size for price, size in levels if (price - order.price) * sign >= 0]
         taker = opposite(order.side)
         exchange.external_take(order.venue, order.symbol, taker, sum(better, ZERO), order.price)
         exchange.commit()

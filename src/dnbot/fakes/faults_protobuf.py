@@ -19,7 +19,7 @@ Field = tuple[int, int | bytes]
 
 
 def read_fields(data: bytes) -> list[Field] | None:
-    """The fields of a message in order; None for what is none, or holds fixed-width fields, which MEXC does not send."""
+    """The fields of a message in order; None for what is none, or has fixed-width fields, which MEXC does not send."""
     fields: list[Field] = []
     at = 0
     while at < len(data):

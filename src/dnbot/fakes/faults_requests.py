@@ -129,7 +129,7 @@ KINDS = (
         "host", on_connect=drop_on_connect,
     ),
     FaultKind(
-        "request_lost", "N02", "a request, or an order call on a socket, arrives nowhere; over REST the connection is cut",
+        "request_lost", "N02", "a request, or an order call on a socket, arrives nowhere; a connection of REST is cut",
         "rest", on_request=lose_request, on_heard=swallow_frame, targets="requests",
     ),
     FaultKind(

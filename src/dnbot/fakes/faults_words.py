@@ -1,4 +1,4 @@
-"""The venues' own words for what a fault makes them say. Sources: Gate API v4 "Error Handling", MEXC v3 "Error Code"."""
+"""The venues' own words for what a fault makes them say. Source: Gate API v4 "Error Handling", MEXC v3 "Error Code"."""
 
 from __future__ import annotations
 

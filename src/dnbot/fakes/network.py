@@ -144,7 +144,7 @@ class MemoryNetwork:
     _changed: trio.Event = attrs.field(factory=trio.Event)
 
     def listen(self, host: str, port: int, handler: Listener, refuses: Callable[[], bool] = lambda: False) -> None:
-        """Run ``handler`` in the network's nursery for every connection to that host and port, unless it ``refuses``."""
+        """Run ``handler`` in the network's nursery for every connection to that address, unless it ``refuses``."""
         self._listeners[(host, port)] = handler
         self._refuses[(host, port)] = refuses
 

@@ -43,12 +43,14 @@ async def run_fakes(config: FakesConfig) -> None:
 
     Raises OSError when a port is taken, ValueError for an impossible config, StateCorrupt for a damaged state.
     """
-    with contextlib.ExitStack() as stack:
+    async with contextlib.AsyncExitStack() as stack:
         worlds: list[World] = []
         showing = lambda: worlds[0].faults.certificate if worlds else ""  # noqa: E731
         context, ca_file = _tls(config, stack, showing) if config.tls else (None, None)
         gate = await _listen(config.host, config.gate_port, context)
         mexc = await _listen(config.host, config.mexc_port, context)
+        for listener in (*gate, *mexc):
+            stack.push_async_callback(listener.aclose)
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             world = build_world(config, FakeClock.real())
             worlds.append(world)
@@ -67,7 +69,7 @@ async def run_fakes(config: FakesConfig) -> None:
 
 
 def _tls(
-    config: FakesConfig, stack: contextlib.ExitStack, showing: Callable[[], str]
+    config: FakesConfig, stack: contextlib.AsyncExitStack, showing: Callable[[], str]
 ) -> tuple[ssl.SSLContext, Path]:
     """A fresh authority, one certificate of it, and the file a client needs to trust both."""
     directory = config.state_dir

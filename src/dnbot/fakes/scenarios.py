@@ -26,7 +26,7 @@ class Scenario:
     balances: Mapping[Venue, Mapping[str, Decimal]]
 
     def applied(self, config: FakesConfig) -> FakesConfig:
-        """A configuration with the scenario on top: its faults come first, its balances replace those of each account."""
+        """A configuration with the scenario on top: its faults come first, its balances replace each account's."""
         faults = FaultPlan((*self.plan.faults, *config.faults.faults), config.faults.seed)
         accounts = tuple(self._endowed(account) for account in config.accounts)
         settings = dict(self.settings)

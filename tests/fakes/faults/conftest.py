@@ -1,4 +1,4 @@
-"""A plain client that knows the venues' documents and nothing of the fakes, in memory or on sockets; and worlds for it."""
+"""A plain client that knows the venues' documents and nothing of the fakes, in memory or on sockets; worlds for it."""
 
 from __future__ import annotations
 
@@ -69,8 +69,9 @@ class Plain:
         """One request; Unanswered when the connection ends first."""
         try:
             stream = await self.dial(host)
+            common = {"Host": host, "Connection": "close"}
             async with stream:
-                return await self._exchange(stream, method, target, {"Host": host, "Connection": "close"} | headers, body)
+                return await self._exchange(stream, method, target, common | headers, body)
         except (trio.BrokenResourceError, trio.ClosedResourceError, h11.RemoteProtocolError) as error:
             raise Unanswered(str(error)) from error
 
@@ -116,18 +117,18 @@ class Plain:
             headers["X-MEXC-APIKEY"] = KEY
         return await self.raw("mexc", method, f"/api/v3{path}" + (f"?{query}" if query else ""), headers)
 
-    async def create(self, venue: str, side: str, quantity: str, price: str, client_id: str = "", tif: str = "gtc") -> Answer:
+    async def create(
+        self, venue: str, side: str, quantity: str, price: str, client_id: str = "", tif: str = "gtc"
+    ) -> Answer:
         """A limit order in BTC; `quantity` in base, on the perpetual in contracts."""
         if venue == "mexc_spot":
             kind = {"gtc": "LIMIT", "ioc": "IMMEDIATE_OR_CANCEL"}[tif]
-            named = {"newClientOrderId": client_id} if client_id else {}
-            return await self.mexc(
-                "POST", "/order", symbol="BTCUSDT", side=side.upper(), type=kind, quantity=quantity, price=price, **named
-            )
+            fields = {"symbol": "BTCUSDT", "side": side.upper(), "type": kind, "quantity": quantity, "price": price}
+            return await self.mexc("POST", "/order", **fields | ({"newClientOrderId": client_id} if client_id else {}))
         text = {"text": f"t-{client_id}"} if client_id else {}
         if venue == "gate_spot":
-            order = {"currency_pair": "BTC_USDT", "side": side, "amount": quantity, "price": price, "time_in_force": tif}
-            return await self.gate("POST", "/spot/orders", body=order | text)
+            order = {"currency_pair": "BTC_USDT", "side": side, "amount": quantity, "price": price}
+            return await self.gate("POST", "/spot/orders", body=order | {"time_in_force": tif} | text)
         size = int(quantity) if side == "buy" else -int(quantity)
         order = {"contract": "BTC_USDT", "size": size, "price": price, "tif": tif}
         return await self.gate("POST", "/futures/usdt/orders", body=order | text)

@@ -14,7 +14,8 @@ from dnbot.fakes.faults_catalogue import KINDS
 OPTIONS = {
     "public_replayed": "back=1", "huge_frame": "size=1000", "rest_down": "for=2", "maintenance": "for=2",
     "lists_lag": "lag_s=60", "position_liquidated": "fraction=0.1", "position_deleveraged": "fraction=0.1",
-    "price_jumps": "bps=1", "liquidity_gone": "bps=2", "request_delayed": "delay_s=0.5", "slow_reply": "bytes_per_s=500",
+    "price_jumps": "bps=1", "liquidity_gone": "bps=2", "request_delayed": "delay_s=0.5",
+    "slow_reply": "bytes_per_s=500",
     "swizzle_clog": "step_s=0.1", "traded_by_hand gate_futures": "quantity=10", "instruments_change": "price_band=0.3",
     "edge_spoofed": "bps=2", "leverage_changes": "leverage=0", "book_gap": "count=9",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -155,7 +156,7 @@ async def test_bandwidth_collapses_and_frames_arrive_old(autojump_clock: Any, st
         late_ms = on.world.clock.ms() - heard[-1]["t"]
         assert late_ms > 3_000
         ids = [(result["U"], result["u"]) for result in heard]
-        assert all(after[0] == before[1] + 1 for before, after in zip(ids, ids[1:], strict=False))
+        assert all(after[0] == before[1] + 1 for before, after in itertools.pairwise(ids))
 
 
 @pytest.mark.parametrize("venue", VENUES)

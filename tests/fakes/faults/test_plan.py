@@ -94,7 +94,7 @@ def test_a_fault_is_written_on_one_line() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("reply_lots", "no such fault: 'reply_lots'"), ("", "no such fault"), ("reply_lost:venue=binance", "venue is gate"),
+        ("reply_lots", "no such fault: 'reply_lots'"), ("", "no such fault"), ("reply_lost:venue=x", "venue is gate"),
         ("reply_lost:domain=both", "domain is rest, public or private"), ("reply_lost:at=soon", "at is a duration"),
         ("reply_lost:for=-1", "for is a duration"), ("reply_lost:on_nth=0", "on_nth is a whole number from 1"),
         ("reply_lost:probability=2", "probability is a number from 0 to 1"), ("reply_lost:on_nth", "is not key=value"),
@@ -148,7 +148,8 @@ def test_every_kind_is_listed_and_has_an_effect() -> None:
 def test_every_code_of_the_catalogue_has_its_place() -> None:
     """Network, protocol, exchange and time: each code is a fault here or has a line that says where it is kept."""
     known = {kind.code for kind in KINDS.values()} | set(ELSEWHERE)
-    wanted = [f"{letter}{n:02}" for letter, most in {"N": 17, "P": 23, "X": 30, "T": 8}.items() for n in range(1, most + 1)]
+    last = {"N": 17, "P": 23, "X": 30, "T": 8}
+    wanted = [f"{letter}{number:02}" for letter, most in last.items() for number in range(1, most + 1)]
     assert [code for code in wanted if code not in known] == []
 
 
@@ -160,7 +161,7 @@ def test_every_code_of_the_catalogue_has_its_place() -> None:
         ("creates", "mexc_spot", "POST /api/v3/order", "POST /api/v3/order/test"),
         ("cancels", "gate_spot", "DELETE /api/v4/spot/orders/12", "DELETE /api/v4/spot/orders"),
         ("cancels", "mexc_spot", "DELETE /api/v3/order", "DELETE /api/v3/openOrders"),
-        ("position_reads", "gate_futures", "GET /api/v4/futures/usdt/positions/BTC_USDT", "GET /api/v4/futures/usdt/fee"),
+        ("position_reads", "gate_futures", "GET /api/v4/futures/usdt/positions/X", "GET /api/v4/futures/usdt/fee"),
         ("position_reads", "mexc_spot", "", "GET /api/v3/account"),
         ("books", "gate_spot", "PUSH spot.order_book_update", "PUSH spot.order_book"),
         ("fills", "mexc_spot", "PUSH spot@private.deals.v3.api.pb", "PUSH spot@private.orders.v3.api.pb"),

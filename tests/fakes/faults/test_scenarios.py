@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from decimal import Decimal
 from pathlib import Path
@@ -151,7 +152,7 @@ async def test_rest_book_older_than_ws(autojump_clock: Any, stand: Any) -> None:
         socket = await on.client.public("gate_spot")
         await socket.listen(9)
         pushes = [push["result"] for push in await socket.listen(3)]
-        breaks = [b["U"] - a["u"] for a, b in zip(pushes, pushes[1:], strict=False) if b["U"] != a["u"] + 1]
+        breaks = [b["U"] - a["u"] for a, b in itertools.pairwise(pushes) if b["U"] != a["u"] + 1]
         assert len(breaks) == 1
         book = await on.client.gate("GET", "/spot/order_book", "currency_pair=BTC_USDT&with_id=true", signed=False)
         assert book.value["id"] < pushes[0]["U"]
@@ -271,7 +272,7 @@ async def test_adl_closes_short(autojump_clock: Any, stand: Any) -> None:
         heard = await private.listen(31)
         assert (await position(on))["size"] == -5
         assert any(push["result"][0].get("finish_as") == "auto_deleveraging" for push in heard)
-        assert [fill["size"] for fill in await on.client.fills("gate_futures")][0] == 5
+        assert next(fill["size"] for fill in await on.client.fills("gate_futures")) == 5
 
 
 async def test_liquidation_near(autojump_clock: Any, stand: Any) -> None:

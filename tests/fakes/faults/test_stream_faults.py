@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -39,7 +40,7 @@ async def increments(on: Any, venue: str, *faults: str, seconds: float = 3.0) ->
 def gaps(pushes: list[Any]) -> int:
     """How many increments do not continue the one before them."""
     seen = [ids(push) for push in pushes if ids(push) != (0, 0)]
-    return sum(after[0] != before[1] + 1 for before, after in zip(seen, seen[1:], strict=False))
+    return sum(after[0] != before[1] + 1 for before, after in itertools.pairwise(seen))
 
 
 @pytest.mark.parametrize("venue", VENUES)
@@ -96,7 +97,7 @@ async def test_public_pushes_come_twice_or_in_the_wrong_order(autojump_clock: An
         assert len(seen) - len(set(seen)) == 5
     async with stand(alive=True) as on:
         seen = [ids(push) for push in await increments(on, venue, "public_reordered:count=3")]
-        assert sum(after < before for before, after in zip(seen, seen[1:], strict=False)) == 3
+        assert sum(after < before for before, after in itertools.pairwise(seen)) == 3
         assert len(set(seen)) == len(seen)
 
 
@@ -174,7 +175,7 @@ async def test_old_public_frames_come_again(autojump_clock: Any, stand: Any) -> 
     async with stand(alive=True) as on:
         seen = [ids(push) for push in await increments(on, "gate_futures", "public_replayed:back=3,count=2")]
         assert len(seen) - len(set(seen)) == 2
-        assert sum(after < before for before, after in zip(seen, seen[1:], strict=False)) == 2
+        assert sum(after < before for before, after in itertools.pairwise(seen)) == 2
 
 
 async def test_pings_flood_and_are_survived(autojump_clock: Any, stand: Any) -> None:

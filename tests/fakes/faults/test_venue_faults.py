@@ -10,7 +10,11 @@ import pytest
 from dnbot.fakes.records import VENUES
 
 QUANTITY = {"gate_spot": "0.001", "gate_futures": "10", "mexc_spot": "0.001"}
-GONE = {"gate_spot": ("label", "ORDER_NOT_FOUND"), "gate_futures": ("label", "ORDER_NOT_FOUND"), "mexc_spot": ("code", -2011)}
+GONE = {
+    "gate_spot": ("label", "ORDER_NOT_FOUND"),
+    "gate_futures": ("label", "ORDER_NOT_FOUND"),
+    "mexc_spot": ("code", -2011),
+}
 
 
 async def position(on: Any) -> Decimal:
@@ -116,7 +120,8 @@ async def test_a_rate_limit_says_how_long(autojump_clock: Any, stand: Any) -> No
 
 async def test_clocks_lie_in_two_ways(autojump_clock: Any, stand: Any) -> None:
     """A skewed clock refuses signatures of right time; a lying time endpoint refuses nothing."""
-    async with stand("server_time_lies:venue=mexc_spot,ahead_ms=9000,for=5", "clock_skewed:venue=gate,at=5,ahead_ms=90000") as on:
+    lie, skew = "server_time_lies:venue=mexc_spot,ahead_ms=9000,for=5", "clock_skewed:venue=gate,at=5,ahead_ms=90000"
+    async with stand(lie, skew) as on:
         now_ms = on.world.clock.ms()
         assert 8_900 < (await on.client.time("mexc_spot")).value["serverTime"] - now_ms < 9_100
         assert (await on.client.mexc("GET", "/account")).status == 200
@@ -134,7 +139,8 @@ async def test_a_hole_in_the_book_begins_with_the_request(autojump_clock: Any, s
     """The second order finds nothing within its price, and what it wanted stands behind the hole."""
     async with stand("liquidity_gone:venue=gate_futures,path=creates,on_nth=2,bps=80,for=2", alive=True) as on:
         for number, filled in ((1, 10), (2, 0)):
-            answer = await on.client.create("gate_futures", "sell", "10", on.good("gate_futures", "sell"), f"s-{number}", "ioc")
+            price = on.good("gate_futures", "sell")
+            answer = await on.client.create("gate_futures", "sell", "10", price, f"s-{number}", "ioc")
             assert abs(answer.value["size"]) - abs(answer.value["left"]) == filled
         bid, ask = await on.client.top("gate_futures")
         assert (ask - bid) / bid > Decimal("0.015")
@@ -199,7 +205,8 @@ async def test_what_others_do_with_the_account_is_seen(autojump_clock: Any, stan
         on.switch_on("traded_by_hand:venue=gate_futures,side=sell,quantity=7")
         assert await position(on) == -7
         on.switch_on("money_moves:venue=mexc_spot,asset=USDT,amount=-500")
-        assert (await on.client.mexc("GET", "/account")).value["balances"] == [{"asset": "USDT", "free": "19500", "locked": "0"}]
+        (usdt,) = (await on.client.mexc("GET", "/account")).value["balances"]
+        assert usdt == {"asset": "USDT", "free": "19500", "locked": "0"}
         on.switch_on("leverage_changes:leverage=3")
         assert (await on.client.gate("GET", "/futures/usdt/positions/BTC_USDT")).value["leverage"] == "3"
         key = on.switch_on("symbol_suspended:venue=mexc_spot")
@@ -217,6 +224,7 @@ async def test_an_audit_tells_what_struck(autojump_clock: Any, stand: Any, unans
             await on.client.create("mexc_spot", "buy", "0.001", on.far("mexc_spot"), "a")
         told = on.world.audit()["faults"]
         assert told["scenario"] == "timeout_but_delivered"
-        assert told["plan"] == {"seed": 1, "fault": [{"name": "reply_lost", "path": "creates", "on_nth": 1, "key": "reply_lost"}]}
+        fault = {"name": "reply_lost", "path": "creates", "on_nth": 1, "key": "reply_lost"}
+        assert told["plan"] == {"seed": 1, "fault": [fault]}
         (strike,) = told["activations"]
         assert (strike["code"], strike["venue"], strike["client_id"]) == ("N03", "mexc_spot", "a")
