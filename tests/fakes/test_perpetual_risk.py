@@ -88,7 +88,7 @@ def ended_as(made: Exchange, uid: str) -> list[str]:
 
 
 def no_money_made(made: Exchange) -> None:
-    """All wallets together hold what they held: nothing, because everything came from outside; no position is left over."""
+    """All wallets together hold nothing, as at first; positions cancel out; the fund keeps none and owes none."""
     assert set(made.state.accounts.totals().values()) == {D(0)}
     for symbol in (BTC, ETH):
         held = (a.positions[symbol].contracts for a in made.state.accounts.by_uid.values() if symbol in a.positions)
@@ -121,9 +121,9 @@ def test_leverage_bounds_the_size_of_a_position() -> None:
     assert isinstance(refusal, Refusal)
     assert refusal.kind is RefusalKind.RISK_LIMIT
     take(made, "buy", 160_000)
-    refusal = made.set_leverage("1", BTC, D(0), D(126))
-    assert isinstance(refusal, Refusal)
-    assert refusal.kind is RefusalKind.RISK_LIMIT
+    too_high = made.set_leverage("1", BTC, D(0), D(126))
+    assert isinstance(too_high, Refusal)
+    assert too_high.kind is RefusalKind.RISK_LIMIT
 
 
 def test_isolated_position_sets_its_margin_aside_and_gives_it_back() -> None:
@@ -142,7 +142,7 @@ def test_isolated_position_sets_its_margin_aside_and_gives_it_back() -> None:
 
 
 def test_leverage_of_a_held_position_moves_margin() -> None:
-    """Lower leverage takes margin from the wallet, higher gives it back; neither may take too much or leave too little."""
+    """Lower leverage takes margin from the wallet, higher gives it back; never too much, nor to too little."""
     made = exchange(wallet="200")
     made.set_leverage("1", BTC, D(10))
     take(made, "buy", 200)
@@ -300,7 +300,7 @@ def crash(rules: dict[str, Any]) -> Exchange:
 
 
 def test_deleveraging_takes_the_highest_rank_first_at_the_bankruptcy_price() -> None:
-    """Without a fund the most profitable shorts give up their positions without a fee, and their orders; then others."""
+    """Without a fund the most profitable short gives up its position, free of fees, and its orders."""
     made = crash({})
     assert [made.adl_grade(uid, BTC) for uid in ("2", "3")] == [1, 3]
     liquidation = made.liquidate_if_needed("1")
