@@ -265,7 +265,7 @@ class Session(RuleBasedStateMachine):
         self.set_mark(dice.symbol, dice.offset * TICKS[dice.symbol])
 
     def jump(self, dice: Dice) -> None:
-        """The mark moves a lot, with somebody exposed to it, and the books go along; the venue looks at once, or later."""
+        """The mark moves a lot, somebody is exposed to it, the books go along; the venue looks at once, or later."""
         if not self.exchange.position(dice.uid, dice.symbol).contracts:
             self.open(dice)
         ticks = (self.marks[dice.symbol] * dice.percent / 100 / TICKS[dice.symbol]).quantize(D(1))
@@ -361,7 +361,7 @@ MUST_HAPPEN = (
     "liquidated", "deleveraged", "fund", "transfer", "deposit", "amend: open", "amend: filled", "take_back: cancelled",
     "order limit ioc: ioc", "order limit fok: filled", "order limit fok: fok_not_filled", "order limit fok: fok",
     "order limit poc: open", "order limit poc: poc", "order limit poc: poc_would_take", "order amount ioc: filled",
-    "order reduce gtc: open", "order reduce ioc: filled", "order close ioc: filled", "lever", "lever: liquidation",
+    "order reduce gtc: open", "order reduce ioc: filled", "order close ioc: filled", "lever",
     "add_margin", "rest: open",
 )  # fmt: skip
 """What a run that proves something has seen; `x: y` is the outcome y of the command x."""
