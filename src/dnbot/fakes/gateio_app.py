@@ -63,7 +63,7 @@ class GateApp:
     def __attrs_post_init__(self) -> None:
         limiter = RateLimiter(enforce=self.settings.enforce_limits)
         self.context = GateContext(self.exchange, self.settings, self.rng, limiter)
-        self.context.remember_trades()
+        self.context.remember()
         self.countdowns = Countdowns(self.context)
         spot_orders, futures_orders = SpotOrders(self.context), FuturesOrders(self.context)
         routes = [

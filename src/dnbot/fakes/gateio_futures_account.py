@@ -21,7 +21,6 @@ from .instruments import Instrument
 from .ledger_state import Margin
 from .records import GATE_FUTURES, ZERO, PositionState
 
-FAR_S = 1 << 40
 BOOK_KINDS = (
     "dnw", "pnl", "fee", "fund", "refr", "point_dnw", "point_fee", "point_refr", "bonus_dnw", "bonus_offset",
     "cross_settle",
@@ -128,14 +127,14 @@ class FuturesAccountRest:
         """The ledger of the perpetual wallet, newest first; `balance` is the running one after each row."""
         self._require_wallet(call.uid_text)
         wanted, kind = call.params.get("contract", ""), call.params.get("type", "")
-        from_s, to_s = call.integer("from", 0, 0, FAR_S), call.integer("to", FAR_S, 0, FAR_S)
+        within = call.range_ms()
         rows = [
             shapes.book_row(row, self.context.contract_name(row.symbol))
             for row in reversed(self.context.exchange.account(call.uid_text).ledger)
             if row.venue == GATE_FUTURES
             and wanted in ("", self.context.contract_name(row.symbol))
             and kind in ("", shapes.account_book_type(row.kind))
-            and from_s * 1000 <= row.time_ms <= to_s * 1000 + 999
+            and row.time_ms in within
         ]
         return page(rows, call)
 

@@ -73,9 +73,10 @@ class PrivateStreams:
     def _futures_order(self, event: OrderEvent) -> None:
         market = self.context.market_of(event.order)
         fees = self.context.exchange.fee_rates(GATE_FUTURES, event.order.uid)
+        iceberg = self.context.icebergs.of(event.order)
         self.futures_hub.publish(
             _topics("futures.orders", event.order.uid, market.name),
-            lambda form: [futures.stream_order(event, market, fees, form)],
+            lambda form: [futures.stream_order(event, market, fees, form, iceberg)],
         )
 
     def _futures_trade(self, trade: UserTrade) -> None:

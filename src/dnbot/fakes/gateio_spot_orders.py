@@ -12,9 +12,11 @@ from typing import Any
 import attrs
 
 from . import gateio_errors as errors
+from . import gateio_spot_shapes as shapes
 from .gateio_context import GateContext
 from .gateio_errors import GateError
 from .gateio_http import as_decimal
+from .gateio_json import plain
 from .records import GATE_SPOT, OrderRequest, OrderState, Refusal, RefusalKind, Side
 
 TEXT = re.compile(r"t-[0-9A-Za-z_.\-]{1,28}")
@@ -66,9 +68,20 @@ class SpotOrders:
 
     context: GateContext
 
-    def place(self, uid: str, body: dict[str, Any]) -> OrderState:
-        """Accept one order, or refuse it without a trace."""
-        outcome = self.context.exchange.place_order(GATE_SPOT, uid, self._request(body))
+    def shaped(self, order: OrderState) -> dict[str, Any]:
+        """The whole order as REST shows it."""
+        iceberg = plain(self.context.icebergs.of(order))
+        return shapes.rest_order(order, self.context.market_of(order), self.context.spot_account, iceberg)
+
+    def place(self, uid: str, body: dict[str, Any], text: str = "") -> OrderState:
+        """Accept one order, or refuse it without a trace; `text` is shown for an order without a custom id."""
+        request = self._request(body)
+        iceberg = _iceberg(body)
+        check_action_mode(body.get("action_mode"))
+        with self.context.icebergs.placing(iceberg):
+            outcome = self.context.exchange.place_order(
+                GATE_SPOT, uid, attrs.evolve(request, client_id=request.client_id or text)
+            )
         if isinstance(outcome, Refusal):
             raise refused(outcome)
         return outcome
@@ -80,6 +93,9 @@ class SpotOrders:
         tif = str(body.get("time_in_force") or "gtc")
         if side not in ("buy", "sell"):
             raise bad_value("side", side)
+        for name in ("auto_borrow", "auto_repay"):
+            if not isinstance(body.get(name) or False, bool):
+                raise bad_value(name, body[name])
         if kind not in ("limit", "market"):
             raise bad_value("type", kind)
         if tif not in TIMES_IN_FORCE or (kind == "market" and tif not in ("ioc", "fok")):
@@ -168,8 +184,8 @@ class SpotOrders:
         symbol = self.context.pair(pair).symbol if pair else None
         return self.context.exchange.open_orders(GATE_SPOT, uid, symbol)[::-1]
 
-    def finished(self, uid: str, pair: str, side: str, from_s: int, to_s: int) -> list[OrderState]:
-        """Ended orders whose END lies in the given seconds, newest first."""
+    def finished(self, uid: str, pair: str, side: str, within_ms: range) -> list[OrderState]:
+        """Ended orders whose END lies in the given time, newest first."""
         symbol = self.context.pair(pair).symbol if pair else None
         wanted = _optional_side(side)
         return [
@@ -177,8 +193,23 @@ class SpotOrders:
             for order in self.context.exchange.orders(GATE_SPOT, uid, symbol)[::-1]
             if not order.is_open
             and wanted in (None, order.side)
-            and from_s * 1000 <= order.finish_ms <= to_s * 1000 + 999
+            and order.finish_ms in within_ms
         ]
+
+
+def check_action_mode(mode: object) -> None:
+    """`action_mode` of an order call: ACK, RESULT or FULL."""
+    if mode not in (None, "", "ACK", "RESULT", "FULL"):
+        raise bad_value("action_mode", mode)
+
+
+def _iceberg(body: dict[str, Any]) -> Decimal:
+    """The displayed amount of an iceberg order, 0 for an ordinary one; hiding everything is not possible."""
+    value = body.get("iceberg")
+    amount = as_decimal(value) if value not in (None, "") else Decimal(0)
+    if amount is None or amount < 0:
+        raise bad_value("iceberg", value)
+    return amount
 
 
 def _optional_side(side: str) -> Side | None:

@@ -60,13 +60,22 @@ def _price_sum(order: OrderState) -> dict[str, str]:
     return {"avg_deal_price": plain(order.average_price)} if order.filled else {}
 
 
-def rest_order(order: OrderState, market: Instrument, account: str) -> dict[str, Any]:
+def by_action_mode(value: dict[str, Any], action_mode: object) -> dict[str, Any]:
+    """The reply to an order call: `action_mode` ACK gives ids only, RESULT leaves the fee fields out."""
+    if action_mode == "ACK":
+        return {name: value[name] for name in ("id", "text", "amend_text")}
+    if action_mode == "RESULT":
+        return {name: item for name, item in value.items() if "fee" not in name and name != "gt_discount"}
+    return value
+
+
+def rest_order(order: OrderState, market: Instrument, account: str, iceberg: str = "0") -> dict[str, Any]:
     """GET/POST/DELETE /spot/orders: `avg_deal_price` is absent until something filled, `*_time_ms` are integers."""
     coin = fee_currency(order, market)
     return {
         "id": order.order_id,
         "text": shown_text(order),
-        "amend_text": "-",
+        "amend_text": order.amend_text,
         "create_time": str(order.create_ms // 1000),
         "update_time": str(order.update_ms // 1000),
         "create_time_ms": order.create_ms,
@@ -75,7 +84,7 @@ def rest_order(order: OrderState, market: Instrument, account: str) -> dict[str,
         **_identity(order, market, account),
         "biz_info": "-",
         "time_in_force": order.tif,
-        "iceberg": "0",
+        "iceberg": iceberg,
         "left": plain(order.left),
         "filled_amount": plain(order.filled),
         "fill_price": plain(order.filled_quote),
@@ -123,7 +132,7 @@ def stream_order(event: OrderEvent, market: Instrument, account: str) -> dict[st
         "stp_act": "-",
         "finish_as": order.finish_as,
         "biz_info": "-",
-        "amend_text": "-",
+        "amend_text": order.amend_text,
     }
 
 
@@ -141,7 +150,7 @@ def ws_api_order(order: OrderState, market: Instrument, account: str) -> dict[st
         "type": order.kind,
         "account": account,
         "side": order.side,
-        "amend_text": "-",
+        "amend_text": order.amend_text,
         "text": shown_text(order, "apiv4-ws"),
         "status": order.status,
         "iceberg": "0",
@@ -276,6 +285,7 @@ def pair(market: Instrument) -> dict[str, Any]:
         "base_name": market.base,
         "quote": market.quote,
         "quote_name": market.quote,
+        "trade_quotes": [],
         "fee": "0.2",
         "min_base_amount": plain(market.quantity_min),
         "min_quote_amount": plain(market.notional_min),
@@ -290,6 +300,11 @@ def pair(market: Instrument) -> dict[str, Any]:
         "type": "normal",
         "trade_url": f"https://www.gate.com/trade/{market.name}",
         "st_tag": False,
+        "up_rate": plain(market.price_band),
+        "down_rate": plain(market.price_band),
+        "slippage": plain(market.market_slip),
+        "market_order_max_stock": plain(market.quantity_max),
+        "market_order_max_money": plain(market.notional_max),
     }
 
 

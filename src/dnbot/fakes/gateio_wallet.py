@@ -22,7 +22,6 @@ from .records import GATE_FUTURES, GATE_SPOT, ZERO, Refusal, Venue
 
 WALLETS: dict[str, Venue] = {"spot": GATE_SPOT, "futures": GATE_FUTURES}
 PAIRS_MAX = 50
-FAR_S = 1 << 40
 
 
 @attrs.define(eq=False)
@@ -63,14 +62,15 @@ class WalletRest:
     def account_book(self, call: Call) -> Reply:
         """The ledger of the spot wallet, newest first."""
         currency, kind = call.params.get("currency", ""), call.params.get("type", "")
-        from_s, to_s = call.integer("from", 0, 0, FAR_S), call.integer("to", FAR_S, 0, FAR_S)
+        within, code = call.range_ms(), call.params.get("code", "")
         rows = [
             book_row(row)
             for row in reversed(self.context.exchange.account(call.uid_text).ledger)
             if row.venue == GATE_SPOT
             and currency in ("", row.asset)
             and kind in ("", BOOK_TYPES.get(row.kind, row.kind))
-            and from_s * 1000 <= row.time_ms <= to_s * 1000 + 999
+            and code == ""
+            and row.time_ms in within
         ]
         return numbered_page(rows, call)
 
