@@ -14,12 +14,13 @@ import attrs
 from . import gateio_futures_shapes as shapes
 from .gateio_context import GateContext
 from .gateio_errors import GateError, invalid_argument
+from .gateio_futures_orders import refused
 from .gateio_http import Call, Reply, Route, as_decimal, contracts, page, route
 from .gateio_json import plain, seconds
 from .gateio_limits import PRIVATE
 from .instruments import Instrument
 from .ledger_state import Margin
-from .records import GATE_FUTURES, ZERO, PositionState
+from .records import GATE_FUTURES, ZERO, PositionState, Refusal
 
 BOOK_KINDS = (
     "dnw", "pnl", "fee", "fund", "refr", "point_dnw", "point_fee", "point_refr", "bonus_dnw", "bonus_offset",
@@ -27,20 +28,10 @@ BOOK_KINDS = (
 )  # fmt: skip
 
 
-def liquidation_price(position: PositionState, market: Instrument, wallet: Decimal) -> Decimal:
-    """Where wallet plus unrealised profit equals maintenance margin (cross), on a whole tick; 0 when nowhere."""
-    value_per_price = position.contracts * market.multiplier
-    slope = value_per_price - abs(value_per_price) * market.maintenance_rate
-    if not slope:
-        return ZERO
-    price = (position.cost - wallet) / slope
-    return max(ZERO, (price / market.price_tick).to_integral_value() * market.price_tick)
-
-
-def position_margin(position: PositionState, market: Instrument, mark: Decimal) -> Decimal:
-    """Initial margin at the leverage in force."""
-    value = abs(position.contracts) * market.multiplier * mark
-    return (value / (position.leverage or position.cross_leverage)).quantize(Decimal("1e-8"))
+def position_margin(position: PositionState, mark: Decimal) -> Decimal:
+    """An isolated position's own margin; of a cross one, initial margin at the leverage in force."""
+    margin = position.margin if position.isolated else position.value(mark) / position.cross_leverage
+    return margin.quantize(Decimal("1e-8"))
 
 
 @attrs.define(eq=False)
@@ -60,6 +51,7 @@ class FuturesAccountRest:
             route("GET", one, self.position, PRIVATE),
             route("POST", f"{one}/leverage", self.set_leverage, PRIVATE),
             route("POST", f"{one}/set_leverage", self.set_leverage_mode, PRIVATE),
+            route("POST", f"{one}/margin", self.change_margin, PRIVATE),
             route("POST", f"{base}/positions/cross_mode", self.cross_mode, PRIVATE),
             route("POST", f"{base}/dual_mode", self.dual_mode, PRIVATE),
             route("POST", f"{base}/set_position_mode", self.position_mode, PRIVATE),
@@ -110,12 +102,12 @@ class FuturesAccountRest:
             "maintenance_margin": plain(margin.maintenance),
             "margin_mode": 1 if unified else 0,
             "enable_evolved_classic": True,
-            "cross_initial_margin": plain(margin.position),
-            "cross_maintenance_margin": plain(margin.maintenance),
+            "cross_initial_margin": plain(margin.position - margin.isolated),
+            "cross_maintenance_margin": plain(margin.cross_maintenance),
             "cross_order_margin": plain(margin.orders),
-            "cross_unrealised_pnl": plain(margin.unrealised),
+            "cross_unrealised_pnl": plain(margin.unrealised - margin.isolated_unrealised),
             "cross_available": plain(max(margin.available, ZERO)),
-            "isolated_position_margin": "0",
+            "isolated_position_margin": plain(margin.isolated),
             "enable_new_dual_mode": False,
             "margin_mode_name": "multi_currency" if unified else "classic",
             "enable_tiered_mm": True,
@@ -150,14 +142,13 @@ class FuturesAccountRest:
     def _position(self, position: PositionState, market: Instrument, decimal_sizes: bool) -> dict[str, Any]:
         exchange = self.context.exchange
         mark = exchange.mark(market.symbol).mark
-        wallet = exchange.margin(position.uid).total
-        value = shapes.rest_position(
-            position,
-            market,
-            mark,
-            position_margin(position, market, mark),
-            liquidation_price(position, market, wallet),
-        )
+        liquidation = exchange.liquidation_price(position.uid, market.symbol)
+        value = shapes.rest_position(position, market, mark, position_margin(position, mark), liquidation)
+        tier = exchange.state.tier(position)
+        value["maintenance_margin"] = plain(exchange.state.maintenance(position))
+        value["maintenance_rate"] = value["average_maintenance_rate"] = plain(tier.maintenance_rate)
+        value["leverage_max"], value["risk_limit"] = plain(tier.leverage_max), plain(tier.limit)
+        value["adl_ranking"] = exchange.adl_grade(position.uid, market.symbol)
         value["size"] = contracts(position.contracts, decimal_sizes)
         value["pending_orders"] = len(exchange.open_orders(GATE_FUTURES, position.uid, market.symbol))
         return value
@@ -208,8 +199,23 @@ class FuturesAccountRest:
             raise invalid_argument("invalid leverage")
         if 0 < leverage < 1:
             raise GateError(400, "LEVERAGE_TOO_LOW", "leverage is less than 1")
-        position = self.context.exchange.set_leverage(call.uid_text, market.symbol, leverage, limit)
-        return self._position(position, market, call.decimal_sizes)
+        changed = self.context.exchange.set_leverage(call.uid_text, market.symbol, leverage, limit)
+        return self._changed(changed, market, call)
+
+    def _changed(self, outcome: PositionState | Refusal, market: Instrument, call: Call) -> dict[str, Any]:
+        if isinstance(outcome, Refusal):
+            raise refused(outcome)
+        return self._position(outcome, market, call.decimal_sizes)
+
+    def change_margin(self, call: Call) -> Reply:
+        """Add to (or, negative, take from) the margin of an isolated position; `change` is in the query."""
+        self._require_wallet(call.uid_text)
+        self._require_single(call.uid_text)
+        market, change = self.context.contract(call.args["contract"]), as_decimal(call.required("change"))
+        if not change:
+            raise invalid_argument("invalid change")
+        outcome = self.context.exchange.change_margin(call.uid_text, market.symbol, change)
+        return Reply(self._changed(outcome, market, call))
 
     def cross_mode(self, call: Call) -> Reply:
         """Switch between cross and isolated; isolated takes the leverage that was in force."""
@@ -220,7 +226,7 @@ class FuturesAccountRest:
         position = self.context.exchange.position(call.uid_text, market.symbol)
         leverage = ZERO if body["mode"] == "CROSS" else (position.leverage or position.cross_leverage)
         changed = self.context.exchange.set_leverage(call.uid_text, market.symbol, leverage)
-        return Reply(self._position(changed, market, call.decimal_sizes))
+        return Reply(self._changed(changed, market, call))
 
     # -- position mode
 

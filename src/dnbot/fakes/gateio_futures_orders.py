@@ -49,6 +49,12 @@ def refused(refusal: Refusal) -> GateError:
         case RefusalKind.REDUCE_ONLY:
             label = "REDUCE_EXCEEDED" if detail.get("reason") == "already being closed" else "INCREASE_POSITION"
             return GateError(400, label, detail.get("reason", "empty position"))
+        case RefusalKind.RISK_LIMIT:
+            return GateError(400, "RISK_LIMIT_EXCEEDED", f"risk limit {detail.get('allowed')}", text_key="detail")
+        case RefusalKind.LIQUIDATION:
+            return GateError(400, "LIQUIDATE_IMMEDIATELY", "liquidate immediately", text_key="detail")
+        case RefusalKind.CROSS_MARGIN:
+            return GateError(400, "POSITION_CROSS_MARGIN", "position is in cross margin mode", text_key="detail")
         case RefusalKind.UNKNOWN_SYMBOL:
             return errors.contract_not_found()
         case RefusalKind.SYMBOL_CLOSED:

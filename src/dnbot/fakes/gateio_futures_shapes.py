@@ -241,7 +241,7 @@ def stream_position(position: PositionState, market: Instrument, margin: Decimal
 def rest_position(
     position: PositionState, market: Instrument, mark: Decimal, margin: Decimal, liq_price: Decimal
 ) -> dict[str, Any]:
-    """/futures/usdt/positions without `size` and `pending_orders`, which depend on the caller."""
+    """/futures/usdt/positions, without `size`, `pending_orders` and `adl_ranking`, which others know."""
     value = abs(position.contracts) * market.multiplier * mark
     return {
         "user": int(position.uid),
@@ -266,7 +266,6 @@ def rest_position(
         "last_close_pnl": plain(position.last_close_pnl),
         "realised_point": "0",
         "history_point": "0",
-        "adl_ranking": 6 if not position.contracts else 3,
         "close_order": None,
         "mode": "single",
         "cross_leverage_limit": plain(position.cross_leverage),

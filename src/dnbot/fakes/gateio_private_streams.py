@@ -13,7 +13,7 @@ import attrs
 from . import gateio_futures_shapes as futures
 from . import gateio_spot_shapes as spot
 from .gateio_context import GateContext
-from .gateio_futures_account import liquidation_price, position_margin
+from .gateio_futures_account import position_margin
 from .gateio_http import contracts
 from .gateio_hub import Hub, Topic
 from .records import GATE_FUTURES, GATE_SPOT, BalanceChange, OrderEvent, PositionState, PrivateEvent, UserTrade
@@ -89,8 +89,8 @@ class PrivateStreams:
     def _position(self, position: PositionState) -> None:
         exchange = self.context.exchange
         market = exchange.state.instruments[GATE_FUTURES, position.symbol]
-        margin = position_margin(position, market, exchange.mark(position.symbol).mark)
-        liquidation = liquidation_price(position, market, exchange.margin(position.uid).total)
+        margin = position_margin(position, exchange.mark(position.symbol).mark)
+        liquidation = exchange.liquidation_price(position.uid, position.symbol)
         value = futures.stream_position(position, market, margin, liquidation)
         self.futures_hub.publish(
             _topics("futures.positions", position.uid, market.name),
