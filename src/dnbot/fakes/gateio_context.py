@@ -10,10 +10,10 @@ import attrs
 from . import gateio_errors as errors
 from .exchange import Exchange
 from .gateio_auth import Credential
-from .gateio_iceberg import Icebergs
 from .gateio_ledger import LedgerSums
 from .gateio_limits import RateLimiter
 from .gateio_marks import MarkHistories
+from .gateio_order_notes import OrderNotes
 from .gateio_position_history import PositionHistory
 from .gateio_tape import MarketTape
 from .instruments import Instrument
@@ -31,7 +31,7 @@ class GateSettings:
     ``candle_limit_with_range``: `limit` together with `from` or `to` (documented as refused; seen to work).
     ``full_frame_share``: how many of the book increments are whole books (`full`), as they may come at any time.
     ``ip_whitelist``: callers of signed requests (empty: everybody). ``read_only_keys`` may look and not trade.
-    ``protocol_ping_s``: how often the server sends WebSocket pings (documented; a probe saw none; 0: never).
+    ``connections_max``: open sockets per address.
     """
 
     account_mode: Literal["classic", "unified"] = "classic"
@@ -49,7 +49,6 @@ class GateSettings:
     full_frame_share: float = 0.0
     ip_whitelist: tuple[str, ...] = ()
     read_only_keys: frozenset[str] = frozenset()
-    protocol_ping_s: float = 0.0
     connections_max: int = 300
 
 
@@ -62,7 +61,7 @@ class GateContext:
     rng: random.Random
     limiter: RateLimiter = attrs.field(factory=RateLimiter)
     position_mode: dict[str, str] = attrs.field(factory=dict)
-    icebergs: Icebergs = attrs.field(factory=Icebergs)
+    notes: OrderNotes = attrs.field(factory=OrderNotes)
     stale_books: dict[tuple[Venue, str], list[BookSnapshot]] = attrs.field(factory=dict)
     ledger: LedgerSums = attrs.field(init=False)
     marks: MarkHistories = attrs.field(init=False)
@@ -122,7 +121,7 @@ class GateContext:
         for venue in (GATE_SPOT, GATE_FUTURES):
             for market in self.exchange.instruments(venue):
                 self.tape(market)
-        self.exchange.subscribe_private(self.icebergs.hear)
+        self.exchange.subscribe_private(self.notes.hear)
         self.marks.attach()
         self.history.attach()
 

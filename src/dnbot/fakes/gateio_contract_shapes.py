@@ -52,6 +52,8 @@ class ContractFigures:
     trade_id: int
     trade_size: Decimal
     interest: OpenInterest
+    risk_limit_base: Decimal
+    risk_limit_max: Decimal
 
 
 def contract(market: Instrument, state: MarkState, figures: ContractFigures, decimal_sizes: bool) -> dict[str, Any]:
@@ -61,7 +63,7 @@ def contract(market: Instrument, state: MarkState, figures: ContractFigures, dec
         "mark_price_round": plain(market.price_tick),
         "funding_offset": 0,
         "in_delisting": False,
-        "risk_limit_base": plain(market.notional_max),
+        "risk_limit_base": plain(figures.risk_limit_base),
         "interest_rate": "0.0003",
         "index_price": plain(state.index),
         "order_price_round": plain(market.price_tick),
@@ -75,7 +77,7 @@ def contract(market: Instrument, state: MarkState, figures: ContractFigures, dec
         "mark_type": "index",
         "funding_interval": state.funding_interval_s,
         "type": "direct",
-        "risk_limit_step": "0",
+        "risk_limit_step": plain(figures.risk_limit_max - figures.risk_limit_base),
         "enable_bonus": True,
         "enable_credit": True,
         "leverage_min": "1",
@@ -94,7 +96,7 @@ def contract(market: Instrument, state: MarkState, figures: ContractFigures, dec
         "funding_impact_value": "5000",
         "leverage_max": plain(market.leverage_max),
         "cross_leverage_default": "10",
-        "risk_limit_max": plain(market.notional_max),
+        "risk_limit_max": plain(figures.risk_limit_max),
         "maker_fee_rate": "-0.0001",
         "taker_fee_rate": "0.00075",
         "orders_limit": 100,

@@ -78,6 +78,8 @@ class FuturesRest:
             tape.last_id,
             tape.volume,
             open_interest(exchange, market.symbol),
+            exchange.state.tiers[market.symbol][0].limit,
+            exchange.state.tiers[market.symbol][-1].limit,
         )
         return contract(market, exchange.mark(market.symbol), figures, decimal_sizes)
 
@@ -158,10 +160,9 @@ class FuturesRest:
         return Reply([self.orders.shaped(order, call.decimal_sizes, mode) for order in orders])
 
     def list_orders(self, call: Call) -> Reply:
-        rows = self.orders.listed(call.uid_text, call.params.get("contract", ""), call.required("status"))
-        last_id = call.integer("last_id", 0, 0, 1 << 62)
-        shown = [order for order in rows if not last_id or int(order.order_id) < last_id]
-        return page([self.orders.shaped(order, call.decimal_sizes) for order in shown], call)
+        found = self.orders.page(call)
+        rows = [self.orders.shaped(order, call.decimal_sizes) for order in found.value]
+        return Reply(rows, headers=found.headers)
 
     def orders_timerange(self, call: Call) -> Reply:
         """Finished orders created within the given seconds."""
@@ -176,7 +177,7 @@ class FuturesRest:
 
     def _trade_row(self, trade: UserTrade, decimal_sizes: bool) -> dict[str, Any]:
         market = self.context.exchange.state.instruments[GATE_FUTURES, trade.symbol]
-        return shapes.rest_user_trade(trade, market, decimal_sizes)
+        return shapes.rest_user_trade(trade, market, decimal_sizes, self.context.notes.of(trade).text)
 
     def my_trades(self, call: Call) -> Reply:
         """Fills, newest first; `last_id` continues a list at the fill before that one."""

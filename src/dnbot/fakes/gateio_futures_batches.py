@@ -7,6 +7,7 @@ order counts against the rate; those over it are refused item by item with TOO_M
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -24,22 +25,25 @@ ORDERS_MAX, CANCELS_MAX = 10, 20
 
 @attrs.define(eq=False)
 class FuturesBatches:
-    """Placing, cancelling and amending several orders, for REST and for the WebSocket API alike."""
+    """Placing, cancelling and amending several orders; `shape(order, decimal_sizes, action_mode)` shows one of them."""
 
     context: GateContext
     orders: FuturesOrders
+    shape: Callable[[OrderState, bool, object], dict[str, Any]]
+    over_ws: bool = False
 
-    def place(self, uid: str, items: list[dict[str, Any]], form: bool, limit: Limit, text: str = "") -> list[Any]:
+    def place(self, uid: str, items: list[dict[str, Any]], form: bool, limit: Limit) -> list[Any]:
         """Place each item; raises GateError when one of them is malformed. `form` is the client's decimal sizes."""
         for item in items:
             read_order(item)
-        return [self._item(uid, form, limit, number, item, text) for number, item in enumerate(items)]
+        rows = []
+        for number, item in enumerate(items):
 
-    def _item(self, uid: str, form: bool, limit: Limit, number: int, item: dict[str, Any], text: str) -> dict[str, Any]:
-        def act() -> OrderState:
-            return self.orders.place(uid, item, text)
+            def act(item: dict[str, Any] = item) -> OrderState:
+                return self.orders.place(uid, item, over_ws=self.over_ws)
 
-        return self._told(uid, form, limit, number, act, item.get("action_mode"))
+            rows.append(self._told(uid, form, limit, number, act, item.get("action_mode")))
+        return rows
 
     def amend(self, uid: str, items: list[dict[str, Any]], form: bool, limit: Limit) -> list[Any]:
         """Amend each item, named by `order_id` or by `text`."""
@@ -63,7 +67,7 @@ class FuturesBatches:
             order = act()
         except GateError as error:
             return {"succeeded": False, "label": error.label, "detail": error.text or ""}
-        return {"succeeded": True} | self.orders.shaped(order, form, action_mode)
+        return {"succeeded": True} | self.shape(order, form, action_mode)
 
     def cancel(self, uid: str, ids: list[str]) -> list[dict[str, Any]]:
         """Cancel each id; `message` is the label of a refusal."""

@@ -16,9 +16,9 @@ from . import gateio_futures_shapes as shapes
 from .gateio_context import GateContext
 from .gateio_errors import GateError, invalid_argument
 from .gateio_futures_request import read_order
-from .gateio_http import as_decimal
+from .gateio_http import Call, Reply, as_decimal, page
 from .instruments import Instrument
-from .records import GATE_FUTURES, ZERO, OrderRequest, OrderState, Refusal, RefusalKind, Side
+from .records import GATE_FUTURES, OrderState, Refusal, RefusalKind, Side
 
 SIDES: dict[str, Side] = {"bid": "buy", "ask": "sell"}
 
@@ -80,21 +80,20 @@ class FuturesOrders:
     def shaped(self, order: OrderState, decimal_sizes: bool, action_mode: object = None) -> dict[str, Any]:
         """The reply to an order call over REST."""
         fees = self.context.exchange.fee_rates(GATE_FUTURES, order.uid)
-        iceberg = self.context.icebergs.of(order)
-        value = shapes.rest_order(order, self.context.market_of(order), fees, decimal_sizes, iceberg)
+        note = self.context.notes.of(order)
+        value = shapes.rest_order(order, self.context.market_of(order), fees, decimal_sizes, note)
         return shapes.by_action_mode(value, action_mode)
 
-    def place(self, uid: str, body: dict[str, Any], text: str = "") -> OrderState:
-        """Accept one order, or refuse it without a trace; `text` is shown for an order without a custom id."""
+    def place(self, uid: str, body: dict[str, Any], *, over_ws: bool = False) -> OrderState:
+        """Accept one order, or refuse it without a trace."""
         wanted = read_order(body)
         market = self.context.contract(wanted.contract)
         if self.context.mode_of(uid) != "single":
             raise GateError(400, "POSITION_DUAL_MODE", "dual mode")
-        request = wanted.request(market, text)
+        request = wanted.request(market)
         if wanted.slip_ratio is not None and request.kind == "market":
             request = attrs.evolve(request, price=self._protection(market, request.side, wanted.slip_ratio))
-        self._check_risk_limit(uid, market, request)
-        with self.context.icebergs.placing(wanted.iceberg):
+        with self.context.notes.placing(GATE_FUTURES, over_ws=over_ws, iceberg=wanted.iceberg):
             outcome = self.context.exchange.place_order(GATE_FUTURES, uid, request)
         if isinstance(outcome, Refusal):
             raise refused(outcome)
@@ -105,17 +104,6 @@ class FuturesOrders:
         mark = self.context.exchange.mark(market.symbol).mark
         worst = mark * (1 + slip_ratio if side == "buy" else 1 - slip_ratio)
         return max(market.price_tick, (worst / market.price_tick).to_integral_value(ROUND_FLOOR) * market.price_tick)
-
-    def _check_risk_limit(self, uid: str, market: Instrument, request: OrderRequest) -> None:
-        """What is held and what is on its way on one side may not be worth more than the contract's risk limit."""
-        if request.reduce_only or request.quantity is None:
-            return
-        exchange = self.context.exchange
-        held = exchange.position(uid, market.symbol).contracts
-        waiting = [o.left for o in exchange.open_orders(GATE_FUTURES, uid, market.symbol) if o.side == request.side]
-        after = (held if request.side == "buy" else -held) + sum(waiting, ZERO) + request.quantity
-        if after > request.quantity and market.notional(exchange.mark(market.symbol).mark, after) > market.notional_max:
-            raise GateError(400, "RISK_LIMIT_EXCEEDED", "risk limit exceeded", text_key="detail")
 
     def find(self, uid: str, order_id: str) -> OrderState:
         """One order by id or text; ORDER_NOT_FOUND also for what Gate has forgotten by now."""
@@ -149,9 +137,7 @@ class FuturesOrders:
             raise refused(outcome)
         return outcome
 
-    def cancel_all(
-        self, uid: str, contract: str, side: str, *, keep_reduce_only: bool = False
-    ) -> list[OrderState]:
+    def cancel_all(self, uid: str, contract: str, side: str, *, keep_reduce_only: bool = False) -> list[OrderState]:
         """Cancel every open order of a contract (of all when empty), of one side ("bid" or "ask") when given."""
         if side and side not in SIDES:
             raise invalid_argument("invalid side")
@@ -188,6 +174,12 @@ class FuturesOrders:
         if isinstance(outcome, Refusal):
             raise refused(outcome)
         return outcome
+
+    def page(self, call: Call) -> Reply:
+        """A page of open or finished orders as the query says, from `last_id` on; the rows are order states."""
+        rows = self.listed(call.uid_text, call.params.get("contract", ""), call.required("status"))
+        last_id = call.integer("last_id", 0, 0, 1 << 62)
+        return page([order for order in rows if not last_id or int(order.order_id) < last_id], call)
 
     def listed(self, uid: str, contract: str, status: str) -> list[OrderState]:
         """Open or finished orders, newest first, without those that vanished."""

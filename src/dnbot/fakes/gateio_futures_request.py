@@ -39,8 +39,8 @@ class WantedOrder:
     iceberg: Decimal
     slip_ratio: Decimal | None
 
-    def request(self, market: Instrument, text: str) -> OrderRequest:
-        """The order as the exchange core takes it; `text` stands in for a missing custom id."""
+    def request(self, market: Instrument) -> OrderRequest:
+        """The order as the exchange core takes it."""
         return OrderRequest(
             symbol=market.symbol,
             side="sell" if self.size < 0 else "buy",
@@ -48,7 +48,7 @@ class WantedOrder:
             tif=self.tif,
             quantity=abs(self.size) or None,
             price=self.price or None,
-            client_id=self.text or text,
+            client_id=self.text,
             reduce_only=self.reduce_only or self.close,
             close=self.close,
         )

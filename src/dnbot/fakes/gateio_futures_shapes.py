@@ -12,6 +12,7 @@ from typing import Any
 
 from .gateio_http import contracts
 from .gateio_json import number, plain
+from .gateio_order_notes import OrderNote
 from .gateio_position_history import is_forced
 from .instruments import FeeRates, Instrument
 from .records import (
@@ -24,8 +25,8 @@ from .records import (
     Side,
     UserTrade,
 )
+from .risk import RiskTier
 
-TEXT_DEFAULT = "api"
 FEE_FIELDS = ("tkfr", "mkfr", "refr", "refu")
 FINISH_AS = {"depth_not_enough": "ioc", "fok": "ioc", "poc": "cancelled"}
 
@@ -64,7 +65,7 @@ def by_action_mode(value: dict[str, Any], action_mode: object) -> dict[str, Any]
 
 
 def rest_order(
-    order: OrderState, market: Instrument, fees: FeeRates, decimal_sizes: bool, iceberg: Decimal = ZERO
+    order: OrderState, market: Instrument, fees: FeeRates, decimal_sizes: bool, note: OrderNote
 ) -> dict[str, Any]:
     """GET/POST/DELETE /futures/usdt/orders: `finish_time` and `finish_as` are absent while open."""
     value: dict[str, Any] = {
@@ -75,8 +76,8 @@ def rest_order(
         "id": int(order.order_id),
         "price": plain(shown_price(order)),
         "tif": order.tif,
-        "iceberg": contracts(iceberg, decimal_sizes),
-        "text": order.client_id or TEXT_DEFAULT,
+        "iceberg": contracts(note.iceberg, decimal_sizes),
+        "text": note.text,
         "user": int(order.uid),
         "is_reduce_only": order.reduce_only,
         "is_close": order.close,
@@ -102,7 +103,7 @@ def rest_order(
 
 
 def stream_order(
-    event: OrderEvent, market: Instrument, fees: FeeRates, decimal_sizes: bool, iceberg: Decimal = ZERO
+    event: OrderEvent, market: Instrument, fees: FeeRates, decimal_sizes: bool, note: OrderNote
 ) -> dict[str, Any]:
     """futures.orders: prices and fee rates are numbers; finish_time of an open order repeats its create time."""
     order = event.order
@@ -110,7 +111,7 @@ def stream_order(
     ending = {"put": "_new", "update": "_update"}.get(event.kind) or finish_as(order)
     return {
         "tkfr": number(fees.taker),
-        "text": order.client_id or TEXT_DEFAULT,
+        "text": note.text,
         "user": order.uid,
         "stp_act": "-",
         "id": int(order.order_id),
@@ -134,7 +135,7 @@ def stream_order(
         "finish_time_ms": ended_ms,
         "stp_id": "0",
         "update_id": order.update_id,
-        "iceberg": contracts(iceberg, decimal_sizes),
+        "iceberg": contracts(note.iceberg, decimal_sizes),
         "refu": 0,
         "finish_time": ended_ms // 1000,
         "amend_text": order.amend_text,
@@ -143,10 +144,10 @@ def stream_order(
     }
 
 
-def ws_api_order(order: OrderState, market: Instrument, decimal_sizes: bool) -> dict[str, Any]:
+def ws_api_order(order: OrderState, market: Instrument, decimal_sizes: bool, note: OrderNote) -> dict[str, Any]:
     """Result of futures.order_place and friends: fee fields are missing, keys with default values are left out."""
     value: dict[str, Any] = {
-        "text": order.client_id or TEXT_DEFAULT,
+        "text": note.text,
         "price": plain(shown_price(order)),
         "biz_info": "-",
         "tif": order.tif,
@@ -165,6 +166,8 @@ def ws_api_order(order: OrderState, market: Instrument, decimal_sizes: bool) -> 
         value["left"] = contracts(signed(order.left, order.side), decimal_sizes)
     if not order.is_open:
         value |= {"finish_as": finish_as(order), "finish_time": seconds(order.update_ms)}
+    if note.iceberg:
+        value["iceberg"] = contracts(note.iceberg, decimal_sizes)
     if order.reduce_only:
         value["is_reduce_only"] = True
     if order.close:
@@ -179,7 +182,7 @@ def _trade_sizes(trade: UserTrade, decimal_sizes: bool) -> dict[str, int | str]:
     }
 
 
-def rest_user_trade(trade: UserTrade, market: Instrument, decimal_sizes: bool) -> dict[str, Any]:
+def rest_user_trade(trade: UserTrade, market: Instrument, decimal_sizes: bool, text: str) -> dict[str, Any]:
     """One row of /futures/usdt/my_trades: `id` integer, `order_id` text, `fee` positive when paid."""
     return {
         "id": int(trade.trade_id),
@@ -189,14 +192,14 @@ def rest_user_trade(trade: UserTrade, market: Instrument, decimal_sizes: bool) -
         **_trade_sizes(trade, decimal_sizes),
         "price": plain(trade.price),
         "role": trade.role,
-        "text": trade.client_id or TEXT_DEFAULT,
+        "text": text,
         "fee": plain(trade.fee),
         "point_fee": "0",
         "trade_value": plain(trade.quote),
     }
 
 
-def stream_user_trade(trade: UserTrade, market: Instrument, decimal_sizes: bool) -> dict[str, Any]:
+def stream_user_trade(trade: UserTrade, market: Instrument, decimal_sizes: bool, text: str) -> dict[str, Any]:
     """futures.usertrades: `id`, `order_id`, `price` text; `fee` and `point_fee` numbers."""
     return {
         "id": trade.trade_id,
@@ -207,13 +210,15 @@ def stream_user_trade(trade: UserTrade, market: Instrument, decimal_sizes: bool)
         **_trade_sizes(trade, decimal_sizes),
         "role": trade.role,
         "price": plain(trade.price),
-        "text": trade.client_id or TEXT_DEFAULT,
+        "text": text,
         "fee": number(trade.fee),
         "point_fee": 0,
     }
 
 
-def stream_position(position: PositionState, market: Instrument, margin: Decimal, liq_price: Decimal) -> dict[str, Any]:
+def stream_position(
+    position: PositionState, market: Instrument, margin: Decimal, liq_price: Decimal, tier: RiskTier
+) -> dict[str, Any]:
     """futures.positions without its size: all numbers except contract, mode and user; no mark, no unrealised PnL."""
     return {
         "contract": market.name,
@@ -223,14 +228,14 @@ def stream_position(position: PositionState, market: Instrument, margin: Decimal
         "history_point": 0,
         "last_close_pnl": number(position.last_close_pnl),
         "leverage": number(position.leverage),
-        "leverage_max": number(market.leverage_max),
+        "leverage_max": number(tier.leverage_max),
         "liq_price": number(liq_price),
-        "maintenance_rate": number(market.maintenance_rate),
+        "maintenance_rate": number(tier.maintenance_rate),
         "margin": number(margin),
         "mode": "single",
         "realised_pnl": number(position.realised_pnl),
         "realised_point": 0,
-        "risk_limit": number(market.notional_max),
+        "risk_limit": number(tier.limit),
         "time": position.update_ms // 1000,
         "time_ms": position.update_ms,
         "update_id": position.update_id,

@@ -18,7 +18,7 @@ from .gateio_auth import authenticate_rest
 from .gateio_context import GateContext
 from .gateio_errors import GateError
 from .gateio_faults import Fault
-from .gateio_http import PREFIX, Call, Reply, Route, common_headers, find_route, reply_body
+from .gateio_http import PREFIX, Call, Reply, Route, RouteTable, common_headers, reply_body
 from .gateio_limits import PUBLIC, Quota
 from .gateio_ws_api import check_exptime
 from .records import GATE_FUTURES, GATE_SPOT, Venue
@@ -40,6 +40,10 @@ class Gateway:
     log: RequestLog | None
     faults: list[Fault] = attrs.field(factory=list)
     _traces: int = 0
+    _table: RouteTable = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._table = RouteTable(self.routes)
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """The whole life of one request; raises DropConnection when a fault loses the reply."""
@@ -73,7 +77,7 @@ class Gateway:
     def _answer(self, request: HttpRequest, path: str, venue: Venue) -> tuple[Reply, Quota, bool]:
         now_ns = self.context.now_ns(venue)
         headers = dict(reversed(request.headers))
-        found = find_route(self.routes, request.method, path) if request.path.startswith(PREFIX + "/") else None
+        found = self._table.find(request.method, path) if request.path.startswith(PREFIX + "/") else None
         uid = ""
         if found is None or found[0].private:
             credential = authenticate_rest(

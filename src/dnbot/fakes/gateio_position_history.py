@@ -88,6 +88,7 @@ class PositionHistory:
     on_deleverage: list[Callable[[ForcedEnd], None]] = attrs.field(factory=list)
     _seen: dict[tuple[str, str], tuple[PositionState, PositionState]] = attrs.field(factory=dict)
     _runs: dict[tuple[str, str], _Run] = attrs.field(factory=dict)
+    _last: dict[tuple[str, str], int] = attrs.field(factory=dict)
     _before: dict[str, PositionState] = attrs.field(factory=dict)
 
     def attach(self) -> None:
@@ -103,15 +104,22 @@ class PositionHistory:
     def _hear(self, event: PrivateEvent) -> None:
         match event:
             case PositionState():
-                key = (event.uid, event.symbol)
-                before = self._seen.get(key, (event, PositionState(event.uid, event.symbol)))[1]
-                self._seen[key] = (before, event)
+                self._changed(event)
             case UserTrade(venue="gate_futures"):
                 self._trade(event)
             case OrderEvent() if event.order.venue == "gate_futures" and is_forced(event.order):
                 self._forced(event)
             case _:
                 pass  # of another venue, or without a say in how a position ends
+
+    def _changed(self, position: PositionState) -> None:
+        """A flat position that still changes settles the rest of a liquidation: that belongs to its last close."""
+        key = (position.uid, position.symbol)
+        before = self._seen.get(key, (position, PositionState(*key)))[1]
+        self._seen[key] = (before, position)
+        last = self._last.get(key)
+        if last is not None and not before.contracts and not position.contracts:
+            self.closes[last] = attrs.evolve(self.closes[last], pnl=position.realised_pnl)
 
     def _trade(self, trade: UserTrade) -> None:
         key = (trade.uid, trade.symbol)
@@ -142,6 +150,7 @@ class PositionHistory:
             entry if is_long else leave,
             leave if is_long else entry,
         )
+        self._last[trade.uid, trade.symbol] = len(self.closes)
         self.closes.append(closed)
         for callback in self.on_close:
             callback(closed)

@@ -18,7 +18,7 @@ from .gateio_json import milliseconds, seconds
 from .gateio_limits import PRIVATE, PUBLIC, SPOT_CANCEL, SPOT_PLACE
 from .gateio_spot_orders import SpotOrders, bad_value
 from .gateio_tickers import rest_spot_ticker
-from .records import GATE_SPOT, OrderState
+from .records import GATE_SPOT, OrderState, UserTrade
 
 BOOK_LIMIT_DEFAULT, BOOK_LIMIT_MAX = 10, 1000
 TRADES_DAYS_DEFAULT, TRADES_DAYS_MAX = 7, 30
@@ -142,15 +142,8 @@ class SpotRest:
         return Reply([self._shaped(order) for order in self.orders.cancel_all(call.uid_text, pair, side)])
 
     def list_orders(self, call: Call) -> Reply:
-        status = call.required("status")
-        if status == "open":
-            rows = self.orders.open(call.uid_text, call.required("currency_pair"))
-            return numbered_page([self._shaped(order) for order in rows], call, limit_max=100)
-        if status != "finished":
-            raise bad_value("status", status)
-        pair, side = call.params.get("currency_pair", ""), call.params.get("side", "")
-        rows = self.orders.finished(call.uid_text, pair, side, call.range_ms())
-        return numbered_page([self._shaped(order) for order in rows], call)
+        found = self.orders.listed(call)
+        return Reply([self._shaped(order) for order in found.value], headers=found.headers)
 
     def open_orders(self, call: Call) -> Reply:
         """Open orders of all pairs, grouped; `page` and `limit` count within each pair."""
@@ -168,11 +161,15 @@ class SpotRest:
         symbol = self.context.pair(name).symbol if name else None
         from_s, to_s = trade_window(call, seconds(call.now_ns))
         rows = [
-            shapes.rest_user_trade(trade, self.context.exchange.state.instruments[GATE_SPOT, trade.symbol])
+            self._trade_row(trade)
             for trade in reversed(self.context.exchange.trades(GATE_SPOT, call.uid_text, symbol, order_id or None))
             if from_s * 1000 <= trade.time_ms <= to_s * 1000 + 999
         ]
         return numbered_page(rows, call)
+
+    def _trade_row(self, trade: UserTrade) -> dict[str, str]:
+        market = self.context.exchange.state.instruments[GATE_SPOT, trade.symbol]
+        return shapes.rest_user_trade(trade, market, self.context.notes.of(trade).text)
 
     def countdown(self, call: Call) -> Reply:
         body = call.json_object()

@@ -68,7 +68,7 @@ class SpotBatchesRest:
             order = self.orders.cancel(uid, order_id, pair)
         except GateError as error:
             return value | {"text": "", "succeeded": False, "label": error.label, "message": error.text or ""}
-        return value | {"text": shapes.shown_text(order), "succeeded": True, "label": "", "message": ""}
+        return value | {"text": self.context.notes.of(order).text, "succeeded": True, "label": "", "message": ""}
 
     def amend(self, call: Call) -> Reply:
         """Change up to 5 open orders, in order."""

@@ -15,8 +15,7 @@ from . import gateio_errors as errors
 from . import gateio_spot_shapes as shapes
 from .gateio_context import GateContext
 from .gateio_errors import GateError
-from .gateio_http import as_decimal
-from .gateio_json import plain
+from .gateio_http import Call, Reply, as_decimal, numbered_page
 from .records import GATE_SPOT, OrderRequest, OrderState, Refusal, RefusalKind, Side
 
 TEXT = re.compile(r"t-[0-9A-Za-z_.\-]{1,28}")
@@ -70,18 +69,16 @@ class SpotOrders:
 
     def shaped(self, order: OrderState) -> dict[str, Any]:
         """The whole order as REST shows it."""
-        iceberg = plain(self.context.icebergs.of(order))
-        return shapes.rest_order(order, self.context.market_of(order), self.context.spot_account, iceberg)
+        note = self.context.notes.of(order)
+        return shapes.rest_order(order, self.context.market_of(order), self.context.spot_account, note)
 
-    def place(self, uid: str, body: dict[str, Any], text: str = "") -> OrderState:
-        """Accept one order, or refuse it without a trace; `text` is shown for an order without a custom id."""
+    def place(self, uid: str, body: dict[str, Any], *, over_ws: bool = False) -> OrderState:
+        """Accept one order, or refuse it without a trace."""
         request = self._request(body)
         iceberg = _iceberg(body)
         check_action_mode(body.get("action_mode"))
-        with self.context.icebergs.placing(iceberg):
-            outcome = self.context.exchange.place_order(
-                GATE_SPOT, uid, attrs.evolve(request, client_id=request.client_id or text)
-            )
+        with self.context.notes.placing(GATE_SPOT, over_ws=over_ws, iceberg=iceberg):
+            outcome = self.context.exchange.place_order(GATE_SPOT, uid, request)
         if isinstance(outcome, Refusal):
             raise refused(outcome)
         return outcome
@@ -191,10 +188,23 @@ class SpotOrders:
         return [
             order
             for order in self.context.exchange.orders(GATE_SPOT, uid, symbol)[::-1]
-            if not order.is_open
-            and wanted in (None, order.side)
-            and order.finish_ms in within_ms
+            if not order.is_open and wanted in (None, order.side) and order.finish_ms in within_ms
         ]
+
+    def listed(self, call: Call) -> Reply:
+        """A page of open orders of one pair, or of finished orders, as the query says; the rows are order states."""
+        status = call.required("status")
+        if status not in ("open", "finished"):
+            raise bad_value("status", status)
+        account = call.params.get("account", "")
+        if account not in ("", "spot", "unified", "margin", "cross_margin"):
+            raise bad_value("account", account)
+        if account not in ("", "spot", self.context.spot_account):
+            return numbered_page([], call)  # wallets in which nothing is ordered here
+        if status == "open":
+            return numbered_page(self.open(call.uid_text, call.required("currency_pair")), call, limit_max=100)
+        pair, side = call.params.get("currency_pair", ""), call.params.get("side", "")
+        return numbered_page(self.finished(call.uid_text, pair, side, call.range_ms()), call)
 
 
 def check_action_mode(mode: object) -> None:

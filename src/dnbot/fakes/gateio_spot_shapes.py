@@ -10,10 +10,10 @@ from decimal import Decimal
 from typing import Any
 
 from .gateio_json import plain
+from .gateio_order_notes import OrderNote
 from .instruments import Instrument
 from .records import ZERO, BalanceChange, LedgerRow, OrderEvent, OrderState, PublicTrade, UserTrade
 
-TEXT_DEFAULT = "apiv4"
 CHANGE_TYPES = {
     "order_create": "order-create",
     "order_match": "order-match",
@@ -41,10 +41,6 @@ def rebate_currency(order: OrderState, market: Instrument) -> str:
     return market.quote if order.side == "buy" else market.base
 
 
-def shown_text(order: OrderState | UserTrade, default: str = TEXT_DEFAULT) -> str:
-    return order.client_id or default
-
-
 def _identity(order: OrderState, market: Instrument, account: str) -> dict[str, Any]:
     return {
         "currency_pair": market.name,
@@ -69,12 +65,12 @@ def by_action_mode(value: dict[str, Any], action_mode: object) -> dict[str, Any]
     return value
 
 
-def rest_order(order: OrderState, market: Instrument, account: str, iceberg: str = "0") -> dict[str, Any]:
+def rest_order(order: OrderState, market: Instrument, account: str, note: OrderNote) -> dict[str, Any]:
     """GET/POST/DELETE /spot/orders: `avg_deal_price` is absent until something filled, `*_time_ms` are integers."""
     coin = fee_currency(order, market)
     return {
         "id": order.order_id,
-        "text": shown_text(order),
+        "text": note.text,
         "amend_text": order.amend_text,
         "create_time": str(order.create_ms // 1000),
         "update_time": str(order.update_ms // 1000),
@@ -84,7 +80,7 @@ def rest_order(order: OrderState, market: Instrument, account: str, iceberg: str
         **_identity(order, market, account),
         "biz_info": "-",
         "time_in_force": order.tif,
-        "iceberg": iceberg,
+        "iceberg": plain(note.iceberg),
         "left": plain(order.left),
         "filled_amount": plain(order.filled),
         "fill_price": plain(order.filled_quote),
@@ -103,13 +99,13 @@ def rest_order(order: OrderState, market: Instrument, account: str, iceberg: str
     }
 
 
-def stream_order(event: OrderEvent, market: Instrument, account: str) -> dict[str, Any]:
+def stream_order(event: OrderEvent, market: Instrument, account: str, note: OrderNote) -> dict[str, Any]:
     """spot.orders: amounts and times are text, `user` and `stp_id` integers, status is absent."""
     order = event.order
     coin = fee_currency(order, market)
     return {
         "id": order.order_id,
-        "text": shown_text(order),
+        "text": note.text,
         "create_time": str(order.create_ms // 1000),
         "update_time": str(order.update_ms // 1000),
         **_identity(order, market, account),
@@ -136,7 +132,7 @@ def stream_order(event: OrderEvent, market: Instrument, account: str) -> dict[st
     }
 
 
-def ws_api_order(order: OrderState, market: Instrument, account: str) -> dict[str, Any]:
+def ws_api_order(order: OrderState, market: Instrument, account: str, note: OrderNote) -> dict[str, Any]:
     """Result of spot.order_place and friends: no fee fields, `*_time_ms` integers."""
     return {
         "left": plain(order.left),
@@ -151,9 +147,9 @@ def ws_api_order(order: OrderState, market: Instrument, account: str) -> dict[st
         "account": account,
         "side": order.side,
         "amend_text": order.amend_text,
-        "text": shown_text(order, "apiv4-ws"),
+        "text": note.text,
         "status": order.status,
-        "iceberg": "0",
+        "iceberg": plain(note.iceberg),
         **_price_sum(order),
         "filled_amount": plain(order.filled),
         "filled_total": plain(order.filled_quote),
@@ -164,7 +160,7 @@ def ws_api_order(order: OrderState, market: Instrument, account: str) -> dict[st
     }
 
 
-def rest_user_trade(trade: UserTrade, market: Instrument) -> dict[str, str]:
+def rest_user_trade(trade: UserTrade, market: Instrument, text: str) -> dict[str, str]:
     """One row of /spot/my_trades: everything is text."""
     return {
         "id": trade.trade_id,
@@ -179,7 +175,7 @@ def rest_user_trade(trade: UserTrade, market: Instrument) -> dict[str, str]:
         **_trade_fee(trade, market),
         "amend_text": "-",
         "sequence_id": trade.trade_id,
-        "text": shown_text(trade),
+        "text": text,
     }
 
 
@@ -194,7 +190,7 @@ def _trade_fee(trade: UserTrade, market: Instrument) -> dict[str, str]:
     }
 
 
-def stream_user_trade(trade: UserTrade, market: Instrument) -> dict[str, Any]:
+def stream_user_trade(trade: UserTrade, market: Instrument, text: str) -> dict[str, Any]:
     """spot.usertrades: `id`, `user_id`, `create_time` and `id_market` integers, `order_id` and the rest text."""
     return {
         "id": int(trade.trade_id),
@@ -208,7 +204,7 @@ def stream_user_trade(trade: UserTrade, market: Instrument) -> dict[str, Any]:
         "role": trade.role,
         "price": plain(trade.price),
         **_trade_fee(trade, market),
-        "text": shown_text(trade),
+        "text": text,
         "amend_text": "-",
         "biz_info": "-",
         "id_market": int(trade.trade_id),

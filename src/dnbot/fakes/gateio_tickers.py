@@ -17,7 +17,7 @@ from .instruments import Instrument
 from .records import GATE_FUTURES, GATE_SPOT
 
 NOTHING = (Decimal(0), Decimal(0))
-QUOTE_STEP = Decimal("1")
+QUOTE_STEP = Decimal(1)
 
 
 def _day(context: GateContext, market: Instrument) -> DayStats:

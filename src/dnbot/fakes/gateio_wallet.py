@@ -38,6 +38,7 @@ class WalletRest:
             route("GET", "/spot/batch_fee", self.batch_fee, PRIVATE),
             route("GET", "/wallet/fee", self.wallet_fee, PRIVATE),
             route("POST", "/wallet/transfers", self.transfer, WALLET_TRANSFER),
+            route("GET", "/wallet/order_status", self.transfer_status, PRIVATE),
             route("GET", "/account/detail", self.detail, PRIVATE),
             route("GET", "/unified/accounts", self.unified_accounts, PRIVATE),
             route("GET", "/unified/unified_mode", self.unified_mode, PRIVATE),
@@ -149,6 +150,14 @@ class WalletRest:
         if isinstance(moved, Refusal):
             raise refused(moved)
         return Reply({"tx_id": moved})
+
+    def transfer_status(self, call: Call) -> Reply:
+        """Whether a transfer between wallets arrived; here it does at once."""
+        wanted = call.required("tx_id")
+        own = [t.transfer_id for t in self.context.exchange.state.transfers if t.uid == call.uid_text]
+        if wanted not in map(str, own):
+            raise bad_value("tx_id", wanted)
+        return Reply({"tx_id": wanted, "status": "SUCCESS"})
 
     # -- unified
 
