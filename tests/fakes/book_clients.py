@@ -1,9 +1,9 @@
 """Clients of every public book channel, written from the exchanges' procedures alone.
 
-Sources: Gate API v4 spot and futures WS docs, "Local order book" (order_book_update), "Order Book V2" (obu), book_ticker,
-order_book; MEXC spot v3 docs, "How to properly maintain a local copy of the order book", limit depth, increase depth,
-book tickers. Nothing here knows the fakes or the bot. A client takes decoded frames; it says through `wants_snapshot`
-that it needs a REST book, and counts the gaps that it noticed.
+Sources: Gate API v4 spot and futures WS docs, "Local order book" (order_book_update), "Order Book V2" (obu) and the
+channels order_book and book_ticker; MEXC spot v3 docs, "How to properly maintain a local copy of the order book", limit
+depth, increase depth, book tickers. Nothing here knows the fakes or the bot. A client takes decoded frames; it says
+through `wants_snapshot` that it needs a REST book, and counts the gaps that it noticed.
 """
 
 from __future__ import annotations
