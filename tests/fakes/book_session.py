@@ -288,6 +288,15 @@ def _cut(book: Book, depth: int) -> Book:
 
 
 def run_session(session: Session, updates: int) -> Session:
-    """Run it on virtual time; the session is returned for what it saw."""
-    trio.run(session.run, updates, clock=trio.testing.MockClock(autojump_threshold=0))
+    """Run it on virtual time; the session is returned for what it saw.
+
+    Raises the first AssertionError of whatever tasks failed.
+    """
+    try:
+        trio.run(session.run, updates, clock=trio.testing.MockClock(autojump_threshold=0))
+    except BaseExceptionGroup as group:
+        failed: BaseException = group
+        while isinstance(failed, BaseExceptionGroup):
+            failed = (failed.subgroup(AssertionError) or failed).exceptions[0]
+        raise failed from group
     return session
