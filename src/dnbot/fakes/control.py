@@ -18,12 +18,11 @@ from urllib.parse import parse_qsl
 
 import attrs
 import trio
-from trio_websocket import WebSocketConnection
 
 from .outages import Outages
 from .records import VENUES, Venue
 from .running import World
-from .web import App, DropConnection, HttpRequest, HttpResponse
+from .web import App, DropConnection, HttpRequest, HttpResponse, WebSocket
 
 PREFIX = "/__dnbot__/"
 AUDIT_PATH = PREFIX + "audit"
@@ -145,7 +144,7 @@ class ControlledApp:
         """As the venue does."""
         await self.app.run()
 
-    async def handle_websocket(self, request: HttpRequest, ws: WebSocketConnection) -> None:
+    async def handle_websocket(self, request: HttpRequest, ws: WebSocket) -> None:
         """As the venue does."""
         await self.app.handle_websocket(request, ws)
 

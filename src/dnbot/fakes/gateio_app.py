@@ -10,7 +10,6 @@ from typing import Literal
 
 import attrs
 import trio
-from trio_websocket import WebSocketConnection
 
 from .exchange import Exchange
 from .gateio_channels import FuturesChannels, SpotChannels
@@ -37,7 +36,7 @@ from .gateio_ws_api import Command, WsApi
 from .gateio_ws_commands import FuturesCommands, SpotCommands
 from .records import GATE_FUTURES, GATE_SPOT, BookSnapshot, Venue
 from .requests import RequestLog
-from .web import HttpRequest, HttpResponse
+from .web import HttpRequest, HttpResponse, WebSocket
 
 SPOT_PATHS = ("/ws/v4/", "/ws/v4")
 FUTURES_PATHS = ("/v4/ws/usdt", "/v4/ws/usdt/")
@@ -111,7 +110,7 @@ class GateApp:
         """The two socket addresses."""
         return path in SPOT_PATHS or path in FUTURES_PATHS
 
-    async def handle_websocket(self, request: HttpRequest, ws: WebSocketConnection) -> None:
+    async def handle_websocket(self, request: HttpRequest, ws: WebSocket) -> None:
         """Talk to one stream client; `X-Gate-Size-Decimal` on the upgrade decides the form of sizes."""
         product = self.spot if request.path in SPOT_PATHS else self.futures
         self._connections += 1

@@ -13,13 +13,13 @@ from typing import Any
 import attrs
 import msgspec
 import trio
-from trio_websocket import ConnectionClosed, WebSocketConnection
+from trio_websocket import ConnectionClosed
 
 from .gateio_auth import Credential, authenticate_text, channel_signing_text
 from .gateio_errors import GateError
 from .gateio_hub import Hub, Subscriber, Topic
 from .gateio_ws_frames import ClientFrame, Envelope, StreamError, decode_frame
-from .web import DropConnection
+from .web import DropConnection, WebSocket
 
 IDLE_S_MAX = 30.0
 
@@ -154,7 +154,7 @@ def _auth_message(label: str, text: str) -> str:
     return json.dumps({"label": label, "message": text}, separators=(",", ":")) + "\n"
 
 
-async def serve(session: Session, wire: WebSocketConnection) -> None:
+async def serve(session: Session, wire: WebSocket) -> None:
     """Run one connection until the client leaves.
 
     Raises DropConnection (cut without a close frame) for a client that stopped reading, or idled without a
@@ -171,7 +171,7 @@ async def serve(session: Session, wire: WebSocketConnection) -> None:
         session.product.hub.remove_all(session.subscriber)
 
 
-async def _read(session: Session, wire: WebSocketConnection) -> None:
+async def _read(session: Session, wire: WebSocket) -> None:
     try:
         while True:
             session.handle(await wire.get_message())
@@ -179,10 +179,10 @@ async def _read(session: Session, wire: WebSocketConnection) -> None:
         return
 
 
-async def _write(session: Session, wire: WebSocketConnection) -> None:
+async def _write(session: Session, wire: WebSocket) -> None:
     try:
-        async for frame in session.subscriber.outgoing:
-            await wire.send_message(frame.decode())
+        while True:
+            await wire.send_frames(await session.subscriber.outgoing.take())
     except ConnectionClosed:
         return
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import attrs
 import msgspec
 import trio
-from trio_websocket import ConnectionClosed, WebSocketConnection
+from trio_websocket import ConnectionClosed
 from wsproto.frame_protocol import CloseReason
 
 from .mexc_channels import Channel, parse_channel
@@ -17,7 +17,7 @@ from .mexc_hub import Beat, Feed, Outbox
 from .mexc_private import PrivateStream
 from .mexc_venue import MexcVenue
 from .records import MEXC_SPOT, LevelChange, PublicTrade
-from .web import DropConnection
+from .web import DropConnection, WebSocket
 
 __all__ = ["MexcStream"]
 
@@ -136,7 +136,7 @@ class MexcStream:
 
     # -- one connection
 
-    async def serve(self, ws: WebSocketConnection, listen_key: str | None) -> None:
+    async def serve(self, ws: WebSocket, listen_key: str | None) -> None:
         """Talk to one client until it leaves or the venue closes.
 
         Raises DropConnection for a client that is too slow or too loud.
@@ -160,7 +160,7 @@ class MexcStream:
             if key is not None:
                 key.sockets -= 1
 
-    async def _converse(self, ws: WebSocketConnection, outbox: Outbox) -> None:
+    async def _converse(self, ws: WebSocket, outbox: Outbox) -> None:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_write, ws, outbox)
@@ -170,7 +170,7 @@ class MexcStream:
         except* ConnectionClosed:
             pass  # the client left, or the venue closed
 
-    async def _read(self, ws: WebSocketConnection, outbox: Outbox) -> None:
+    async def _read(self, ws: WebSocket, outbox: Outbox) -> None:
         recent: deque[float] = deque(maxlen=CLIENT_MESSAGES_PER_1_S)
         while True:
             message = await ws.get_message()
@@ -210,7 +210,7 @@ class MexcStream:
             return f"Not Subscribed successfully! [{','.join(blocked)}].  Reason： Blocked! "
         return ",".join(names)
 
-    async def _watch(self, ws: WebSocketConnection, outbox: Outbox, scope: trio.CancelScope) -> None:
+    async def _watch(self, ws: WebSocket, outbox: Outbox, scope: trio.CancelScope) -> None:
         """Close idle, silent, expired and day-old connections, without a status code."""
         ends_s = trio.current_time() + LIFE_S
         key_over = outbox.key.over if outbox.key is not None else trio.Event()
@@ -258,9 +258,9 @@ def _reply(number: int, text: str) -> dict[str, Any]:
     return {"id": number, "code": 0, "msg": text}
 
 
-async def _write(ws: WebSocketConnection, outbox: Outbox) -> None:
-    async for frame in outbox.outgoing:
-        await ws.send_message(frame)
+async def _write(ws: WebSocket, outbox: Outbox) -> None:
+    while True:
+        await ws.send_frames(await outbox.outgoing.take())
 
 
 async def _drop_when_ended(outbox: Outbox) -> None:
