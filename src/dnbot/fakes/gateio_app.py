@@ -34,6 +34,7 @@ from .gateio_tickers import futures_ticker, spot_ticker
 from .gateio_wallet import WalletRest
 from .gateio_ws_api import Command, WsApi
 from .gateio_ws_commands import FuturesCommands, SpotCommands
+from .outgoing import Outgoing, Totals
 from .records import GATE_FUTURES, GATE_SPOT, BookSnapshot, Venue
 from .requests import RequestLog
 from .web import HttpRequest, HttpResponse, WebSocket
@@ -55,6 +56,7 @@ class GateApp:
     countdowns: Countdowns = attrs.field(init=False)
     spot: Product = attrs.field(init=False)
     futures: Product = attrs.field(init=False)
+    totals: Totals = attrs.field(factory=Totals)
     _streams: list[PublicStreams] = attrs.field(factory=list)
     _sessions: dict[Session, None] = attrs.field(factory=dict)
     _connections: int = 0
@@ -115,7 +117,7 @@ class GateApp:
         product = self.spot if request.path in SPOT_PATHS else self.futures
         self._connections += 1
         conn_id = hashlib.sha256(f"{product.name}/{self._connections}".encode()).hexdigest()[:16]
-        subscriber = Subscriber(conn_id, request.header("x-gate-size-decimal") == "1")
+        subscriber = Subscriber(conn_id, request.header("x-gate-size-decimal") == "1", Outgoing(self.totals))
         session = Session(product, subscriber, request.remote)
         self._sessions[session] = None
         try:

@@ -16,6 +16,7 @@ from .mexc_feeds import MarketSource, SymbolFeed, make_feed
 from .mexc_hub import Beat, Feed, Outbox
 from .mexc_private import PrivateStream
 from .mexc_venue import MexcVenue
+from .outgoing import Outgoing, Totals
 from .records import MEXC_SPOT, LevelChange, PublicTrade
 from .web import DropConnection, WebSocket
 
@@ -43,6 +44,7 @@ class MexcStream:
     private: PrivateStream = attrs.field(init=False)
     sources: dict[str, MarketSource] = attrs.field(factory=dict)
     connections: dict[Outbox, None] = attrs.field(factory=dict)
+    totals: Totals = attrs.field(factory=Totals)
     _feeds: dict[str, Feed] = attrs.field(factory=dict)
     _beats: dict[float, Beat] = attrs.field(factory=lambda: {s: Beat(s) for s in (0.01, 0.1, 1.0)})
 
@@ -149,7 +151,7 @@ class MexcStream:
                 return
             key.sockets += 1
         now_s = trio.current_time()
-        outbox = Outbox(key, last_traffic_s=now_s, empty_since_s=now_s)
+        outbox = Outbox(key, last_traffic_s=now_s, empty_since_s=now_s, outgoing=Outgoing(self.totals))
         self.connections[outbox] = None
         try:
             await self._converse(ws, outbox)

@@ -50,6 +50,8 @@ class World:
     funding: FundingSchedule = attrs.field(init=False)
     _fronts: tuple[GateApp, MexcApp] | None = attrs.field(default=None, init=False)
     opening_this_start: dict[str, dict[str, Any]] = attrs.field(factory=dict)
+    behind_s_max: float = 0.0
+    """How late a step of the market came at most, since somebody last set this to 0."""
 
     def __attrs_post_init__(self) -> None:
         self.requests = RequestLog(self.clock)
@@ -164,7 +166,9 @@ class World:
         origin_s = trio.current_time() - model.elapsed_s
         while True:
             await trio.sleep_until(origin_s + model.elapsed_s)
-            if trio.current_time() - origin_s - model.elapsed_s > BEHIND_S_MAX:
+            behind_s = trio.current_time() - origin_s - model.elapsed_s
+            self.behind_s_max = max(self.behind_s_max, behind_s)
+            if behind_s > BEHIND_S_MAX:
                 origin_s = trio.current_time() - model.elapsed_s
             self.step_market(symbol)
 
