@@ -47,6 +47,8 @@ class Account:
     positions: dict[str, PositionState] = attrs.field(factory=dict)
     trades: list[UserTrade] = attrs.field(factory=list)
     ledger: list[LedgerRow] = attrs.field(factory=list)
+    rows_forgotten: int = 0
+    """How many ledger rows, older than the first one here, are gone."""
     opening: dict[tuple[Venue, str], Decimal] = attrs.field(factory=dict)
     opening_positions: dict[str, Decimal] = attrs.field(factory=dict)
 

@@ -79,17 +79,19 @@ class _Link:
             pipe.wake()
 
 
-class LinkStream(trio.abc.Stream):
+class LinkStream(trio.abc.HalfCloseableStream):
     """One end of a link; behaves like a TCP stream whose peer may vanish."""
 
     def __init__(self, link: _Link, end: int) -> None:
         self._out, self._in, self._link = link.pipes[end], link.pipes[1 - end], link
-        self._closed = False
+        self._closed = self._ended = False
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Hand bytes to the network; a stalled link takes them without complaint, as a real one does."""
         await trio.lowlevel.checkpoint()
         self._check()
+        if self._ended:
+            raise trio.ClosedResourceError("sending was ended")
         if not self._out.open:
             raise trio.BrokenResourceError("the peer is gone")
         self._out.push(bytes(data), self._link.due_s())
@@ -98,6 +100,12 @@ class LinkStream(trio.abc.Stream):
         """Sending never blocks."""
         await trio.lowlevel.checkpoint()
         self._check()
+
+    async def send_eof(self) -> None:
+        """Send no more; the peer can still be heard."""
+        await trio.lowlevel.checkpoint()
+        self._check()
+        self._said_end()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Bytes that have arrived; empty at the end."""
@@ -119,9 +127,14 @@ class LinkStream(trio.abc.Stream):
         """Say goodbye; the peer reads what is under way and then the end."""
         if not self._closed:
             self._closed = True
-            self._out.push(None, self._link.due_s())
+            self._said_end()
             self._in.wake()
         await trio.lowlevel.checkpoint()
+
+    def _said_end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._out.push(None, self._link.due_s())
 
     def _check(self) -> None:
         if self._closed:

@@ -12,6 +12,7 @@ from .web import App, DropConnection, HttpRequest, HttpResponse
 from .websocket import ServerSocket
 
 RECEIVE_BYTES = 65_536
+VERSIONS = (b"1.0", b"1.1")
 HEAD_BYTES_MAX = 65_536
 BODY_BYTES_MAX = 1_048_576
 IDLE_S_MAX = 120.0  # a keep-alive connection that says nothing for this long is closed
@@ -60,6 +61,9 @@ class _Connection:
                     return None
             elif isinstance(event, h11.Request):
                 head = event
+                if event.http_version not in VERSIONS:
+                    await self.refuse(505, "HTTP version not supported")
+                    return None
             elif isinstance(event, h11.Data):
                 body += event.data
                 if len(body) > BODY_BYTES_MAX:
