@@ -105,6 +105,10 @@ class Accounts:
             found = self.by_uid[uid].positions[symbol] = PositionState(uid, symbol, multiplier=multiplier)
         return found
 
+    def held(self, uid: str, symbol: str, multiplier: Decimal) -> PositionState:
+        """The position, or a flat one that nobody keeps: to look at it must not make a row that others can see."""
+        return self.by_uid[uid].positions.get(symbol) or PositionState(uid, symbol, multiplier=multiplier)
+
     def deposit(self, uid: str, venue: Venue, asset: str, amount: Decimal) -> None:
         """Money arrives from outside (or leaves, when negative)."""
         self.apply(EXTERNAL, venue, asset, -amount, kind="dnw")
