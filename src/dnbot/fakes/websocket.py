@@ -150,13 +150,13 @@ class ServerSocket:
             self._receiving.cancel()
 
     async def _receive(self) -> None:
+        self._check()
         data, self.first = self.first, b""
-        try:
-            with self._receiving:
+        with trio.CancelScope() as self._receiving:
+            try:
                 data = data or bytes(await self.stream.receive_some(RECEIVE_BYTES))
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            data = b""
-        self._receiving = trio.CancelScope()
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                data = b""
         if data:
             self._inbound.protocol.receive_bytes(data)
         else:

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import hmac
 import json
+import math
 import random
 import struct
 from collections.abc import AsyncIterator
@@ -99,7 +100,7 @@ class Wire:
     async def ended(self, seconds: float) -> bool:
         """Whether the server hangs up within that time."""
         with trio.move_on_after(seconds):
-            while await self.more(seconds):
+            while await self.more(math.inf):
                 pass
             return True
         return False
