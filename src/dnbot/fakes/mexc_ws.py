@@ -29,6 +29,7 @@ LIFE_S: Final = 24 * 3_600.0
 CLIENT_MESSAGES_PER_1_S: Final = 100
 WATCH_EVERY_S: Final = 10.0
 CLOSE_S_MAX: Final = 5.0
+ID_MAX: Final = (1 << 64) - 1
 _NO_STATUS: Final = CloseReason.NO_STATUS_RCVD
 """The venue's own closes carry no status code, as clients report."""
 
@@ -187,12 +188,12 @@ class MexcStream:
         """The reply to one control frame; `code` is 0 even for refused channels."""
         try:
             frame = msgspec.json.decode(message)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return _reply(0, "invalid request")
         if not isinstance(frame, dict):
             return _reply(0, "invalid request")
         number = frame.get("id", 0)
-        number = number if isinstance(number, int) and not isinstance(number, bool) and number >= 0 else 0
+        number = number if type(number) is int and 0 <= number <= ID_MAX else 0
         method, names = frame.get("method"), frame.get("params")
         if isinstance(method, str) and method.upper() == "PING":
             return _reply(0, "PONG")

@@ -140,6 +140,10 @@ class Socket:
         text = value if isinstance(value, str | bytes) else json.dumps(value)
         return await self.wire.send(frame(text if isinstance(text, bytes) else text.encode()))
 
+    async def send_binary(self, data: bytes) -> bool:
+        """One binary frame."""
+        return await self.wire.send(frame(data, opcode=BINARY))
+
     async def receive(self, seconds: float = SILENCE_S) -> tuple[int, bytes] | None:
         """Opcode and payload of the next frame; None when none comes."""
         while True:
