@@ -37,9 +37,10 @@ from .gateio_ws_commands import FuturesCommands, SpotCommands
 from .outgoing import Outgoing, Totals
 from .records import GATE_FUTURES, GATE_SPOT, BookSnapshot, Venue
 from .requests import RequestLog
-from .web import HttpRequest, HttpResponse, WebSocket
+from .web import DropConnection, HttpRequest, HttpResponse, WebSocket
 
 SPOT_PATHS = ("/ws/v4/", "/ws/v4")
+CONNECTIONS_MAX = 300  # of one address (gateio.md section 6.2); how the venue refuses one more is unknown
 FUTURES_PATHS = ("/v4/ws/usdt", "/v4/ws/usdt/")
 
 
@@ -115,6 +116,8 @@ class GateApp:
     async def handle_websocket(self, request: HttpRequest, ws: WebSocket) -> None:
         """Talk to one stream client; `X-Gate-Size-Decimal` on the upgrade decides the form of sizes."""
         product = self.spot if request.path in SPOT_PATHS else self.futures
+        if sum(session.peer == request.remote for session in self._sessions) >= CONNECTIONS_MAX:
+            raise DropConnection("too many connections")
         self._connections += 1
         conn_id = hashlib.sha256(f"{product.name}/{self._connections}".encode()).hexdigest()[:16]
         subscriber = Subscriber(conn_id, request.header("x-gate-size-decimal") == "1", Outgoing(self.totals))

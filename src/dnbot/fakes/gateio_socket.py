@@ -22,6 +22,7 @@ from .gateio_ws_frames import ClientFrame, Envelope, StreamError, decode_frame
 from .web import DropConnection, WebSocket
 
 IDLE_S_MAX = 30.0
+TOPICS_MAX = 5000  # of one connection; no limit is documented, but there must be one
 
 
 @attrs.frozen
@@ -119,6 +120,8 @@ class Session:
             raise StreamError(2, f"Unknown event {frame.event}")
         uid = self._authenticate(frame) if channel.private else ""
         topics = channel.topics(_payload(frame), uid)
+        if frame.event == "subscribe" and len(self.subscriber.topics) + len(topics) > TOPICS_MAX:
+            raise StreamError(2, "too many subscriptions")
         if channel.unique and frame.event == "subscribe":
             for topic in topics:
                 if topic in self.subscriber.topics:
