@@ -14,6 +14,7 @@ import math
 import random
 import struct
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -357,9 +358,9 @@ class Good:
         return answer
 
 
-@pytest.fixture
-async def arena(autojump_clock: trio.testing.MockClock) -> AsyncIterator[Arena]:
-    """The arena, with its judge: at the end the state is as it was, and the good client trades and listens."""
+@asynccontextmanager
+async def entered() -> AsyncIterator[tuple[Arena, Good]]:
+    """An arena with its good client."""
     good = AccountConfig(GOOD_KEY, GOOD_SECRET, "10002", BALANCES)
     config = FakesConfig(accounts=(AccountConfig(KEY, SECRET, "10001", BALANCES), good))
     world = build_world(config, FakeClock(SIMULATION_EPOCH_NS))
@@ -371,8 +372,42 @@ async def arena(autojump_clock: trio.testing.MockClock) -> AsyncIterator[Arena]:
         place = Arena(world, network)
         client = await Good.arrive(place)
         nursery.start_soon(client.keep_alive)
+        yield place, client
+        nursery.cancel_scope.cancel()
+
+
+@pytest.fixture
+async def arena(autojump_clock: trio.testing.MockClock) -> AsyncIterator[Arena]:
+    """The arena, with its judge: at the end the state is as it was, and the good client trades and listens."""
+    async with entered() as (place, client):
         before = place.fingerprint()
         yield place
         assert place.fingerprint() == before, "what was refused left a trace"
         await client.trades()
-        nursery.cancel_scope.cancel()
+
+
+@pytest.fixture
+def arena_factory() -> Any:
+    """Arenas for tests that run one trio after another."""
+    return entered
+
+
+@pytest.fixture
+def socket_frame() -> Any:
+    """The maker of frames as a fixture, because test modules cannot import each other."""
+    return frame
+
+
+async def login(socket: Socket, product: str, stamp: str) -> None:
+    """Log a Gate socket in, soundly."""
+    text = f"api\n{product}.login\n\n{stamp}"
+    sign = hmac.new(SECRET.encode(), text.encode(), hashlib.sha512).hexdigest()
+    payload = {"req_id": "login", "api_key": KEY, "signature": sign, "timestamp": stamp}
+    await socket.send({"time": int(stamp), "channel": f"{product}.login", "event": "api", "payload": payload})
+    assert (await socket.json())["header"]["status"] == "200"
+
+
+@pytest.fixture
+def socket_login() -> Any:
+    """The login as a fixture."""
+    return login

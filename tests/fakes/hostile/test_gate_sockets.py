@@ -231,12 +231,12 @@ API = [
 
 
 @pytest.mark.parametrize("case", API, ids=lambda case: case.name)
-async def test_gate_api_calls_refuse(case: ApiCase, autojump_clock: Any, arena: Any) -> None:
+async def test_gate_api_calls_refuse(case: ApiCase, autojump_clock: Any, arena: Any, socket_login: Any) -> None:
     """Status and label are the documented ones; an acknowledgement may come before, nothing after."""
     product = "futures" if case.channel.startswith("futures") else "spot"
     socket = await arena.socket(GATE_HOST, PATHS[product])
     if case.login:
-        await login(socket, product, str(arena.now_s()))
+        await socket_login(socket, product, str(arena.now_s()))
     payload = {"req_id": "r", "req_param": case.param} if case.payload is None else case.payload
     if isinstance(payload, dict) and payload.get("timestamp") == "NOW":
         payload = payload | {"timestamp": str(arena.now_s())}
@@ -247,12 +247,3 @@ async def test_gate_api_calls_refuse(case: ApiCase, autojump_clock: Any, arena: 
     assert answer is not None
     assert (answer["header"]["status"], answer["data"]["errs"]["label"]) == case.wanted, answer
     assert await socket.json() is None
-
-
-async def login(socket: Any, product: str, stamp: str) -> None:
-    """Log in soundly."""
-    text = f"api\n{product}.login\n\n{stamp}"
-    sign = hmac.new(SECRET.encode(), text.encode(), hashlib.sha512).hexdigest()
-    payload = {"req_id": "login", "api_key": KEY, "signature": sign, "timestamp": stamp}
-    await socket.send({"time": int(stamp), "channel": f"{product}.login", "event": "api", "payload": payload})
-    assert (await socket.json())["header"]["status"] == "200"
