@@ -6,7 +6,6 @@ from typing import Any, Final, Literal
 
 import attrs
 import msgspec
-from trio_websocket import WebSocketConnection
 
 from .exchange import Exchange
 from .mexc_account import ACCOUNT_ROUTES
@@ -23,7 +22,7 @@ from .mexc_wallet import WALLET_ROUTES
 from .mexc_ws import MexcStream
 from .records import MEXC_SPOT, Venue
 from .requests import RequestLog
-from .web import DropConnection, HttpRequest, HttpResponse
+from .web import DropConnection, HttpRequest, HttpResponse, WebSocket
 
 __all__ = ["MexcApp"]
 
@@ -71,7 +70,7 @@ class MexcApp:
         """The stream has one path."""
         return path == "/ws"
 
-    async def handle_websocket(self, request: HttpRequest, ws: WebSocketConnection) -> None:
+    async def handle_websocket(self, request: HttpRequest, ws: WebSocket) -> None:
         """Talk to one stream client; the listen key is a query parameter."""
         await self.stream.serve(ws, parse_parameters(request.query, "").get("listenKey"), request.remote)
 
