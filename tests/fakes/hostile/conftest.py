@@ -278,7 +278,7 @@ class Arena:
         ]
         mexc, gate = self.world.mexc_app.venue, self.world.gate_app
         rest: list[Any] = [state.ids.counters, len(state.transfers), sorted(map(str, state.client_ids))]
-        rest += [sorted(mexc.keys._keys), sorted(map(str, gate.countdowns._deadline_s)), gate.context.dual_mode]
+        rest += [sorted(mexc.keys._keys), sorted(map(str, gate.countdowns._deadline_s)), gate.context.position_mode]
         return hashlib.sha256(json.dumps([accounts, orders, books, rest]).encode()).hexdigest()
 
 

@@ -17,7 +17,7 @@ from dnbot.fakes.running import GATE_HOST
 
 PATHS = {"spot": "/ws/v4/", "futures": "/v4/ws/usdt"}
 KEY, SECRET = "fake-key", "fake-secret"
-NO_JSON, ARGUMENT, AUTH = 1, 2, 4
+NO_JSON, PAYLOAD, ARGUMENT, AUTH = 1, 1, 2, 4
 
 
 @attrs.frozen
@@ -86,14 +86,14 @@ CASES = [
     stream("event-unknown", ARGUMENT, "spot.trades", ["BTC_USDT"], event="listen"),
     stream("event-empty", ARGUMENT, "spot.trades", ["BTC_USDT"], event=""),
     stream("event-update", ARGUMENT, "spot.trades", ["BTC_USDT"], event="update"),
-    stream("payload-absent", ARGUMENT, "spot.trades"),
-    stream("payload-empty", ARGUMENT, "spot.trades", []),
-    stream("payload-object", ARGUMENT, "spot.trades", {"pair": "BTC_USDT"}),
-    stream("payload-text", ARGUMENT, "spot.trades", "BTC_USDT"),
-    stream("payload-number", ARGUMENT, "spot.trades", 5),
-    stream("payload-of-numbers", ARGUMENT, "spot.trades", [1, 2]),
-    stream("payload-of-nulls", ARGUMENT, "spot.trades", [None]),
-    stream("payload-deep", ARGUMENT, "spot.trades", [[[["BTC_USDT"]]]]),
+    stream("payload-absent", PAYLOAD, "spot.trades"),
+    stream("payload-empty", PAYLOAD, "spot.trades", []),
+    stream("payload-object", PAYLOAD, "spot.trades", {"pair": "BTC_USDT"}),
+    stream("payload-text", PAYLOAD, "spot.trades", "BTC_USDT"),
+    stream("payload-number", PAYLOAD, "spot.trades", 5),
+    stream("payload-of-numbers", PAYLOAD, "spot.trades", [1, 2]),
+    stream("payload-of-nulls", PAYLOAD, "spot.trades", [None]),
+    stream("payload-deep", PAYLOAD, "spot.trades", [[[["BTC_USDT"]]]]),
     stream("pair-unknown", ARGUMENT, "spot.trades", ["NOPE_USDT"]),
     stream("pair-lower", ARGUMENT, "spot.trades", ["btc_usdt"]),
     stream("pair-not-ascii", ARGUMENT, "spot.tickers", ["比特币"]),
@@ -101,10 +101,10 @@ CASES = [
     stream("one-bad-pair-of-5000", ARGUMENT, "spot.book_ticker", ["BTC_USDT"] * 5000 + ["NOPE"]),
     stream("interval-absent", ARGUMENT, "spot.order_book_update", ["BTC_USDT"]),
     stream("interval-unknown", ARGUMENT, "spot.order_book_update", ["BTC_USDT", "1ms"]),
-    stream("interval-number", ARGUMENT, "spot.order_book_update", ["BTC_USDT", 100]),
-    stream("book-level-unknown", ARGUMENT, "spot.order_book", ["BTC_USDT", "7", "100ms"]),
-    stream("book-interval-unknown", ARGUMENT, "spot.order_book", ["BTC_USDT", "5", "5ms"]),
-    stream("obu-of-numbers", ARGUMENT, "spot.obu", [5]),
+    stream("interval-number", PAYLOAD, "spot.order_book_update", ["BTC_USDT", 100]),
+    stream("book-level-unknown", PAYLOAD, "spot.order_book", ["BTC_USDT", "7", "100ms"]),
+    stream("book-interval-unknown", PAYLOAD, "spot.order_book", ["BTC_USDT", "5", "5ms"]),
+    stream("obu-of-numbers", PAYLOAD, "spot.obu", [5]),
     stream("perp-contract-unknown", ARGUMENT, "futures.trades", ["NOPE_USDT"]),
     stream("perp-level-unknown", ARGUMENT, "futures.order_book_update", ["BTC_USDT", "100ms", "30"]),
     stream("perp-level-of-20ms", ARGUMENT, "futures.order_book_update", ["BTC_USDT", "20ms", "100"]),
