@@ -1,0 +1,18 @@
+"""One process of fakes for each file of tests, so that the accounts of two files never meet."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+
+import pytest
+from fakes_server import Fakes, running_fakes
+
+
+@pytest.fixture(scope="module")
+def fakes(request: pytest.FixtureRequest) -> Iterator[Fakes]:
+    """Fresh fakes whose market depends on the name of the file alone, trusted by clients that read SSL_CERT_FILE."""
+    with running_fakes(seed=zlib.crc32(request.node.name.encode()) % 1000) as running, pytest.MonkeyPatch.context() as mp:
+        for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "WEBSOCKET_CLIENT_CA_BUNDLE"):
+            mp.setenv(name, running.ca_file)
+        yield running
