@@ -47,9 +47,13 @@ class Fakes:
 
 
 @contextmanager
-def running_fakes(seed: int) -> Iterator[Fakes]:
-    """A process of fakes with two accounts; it has ended, without error, when the block is left."""
+def running_fakes(seed: int, *, limits: bool = False) -> Iterator[Fakes]:
+    """A process of fakes with two accounts; it has ended, without error, when the block is left.
+
+    Without `limits` it answers however often it is asked, so that tests need not wait for the venues' budgets.
+    """
     command = [str(ROOT / "dnbot"), "fakes", "--tls", "--until-stdin-eof", "--seed", str(seed)]
+    command += [] if limits else ["--no-limits"]
     for name, uid in ACCOUNTS.items():
         command += ["--account", f"{name}-key:{name}-secret:{uid}"]
     with tempfile.TemporaryDirectory(prefix="dnbot-conformance-") as state:

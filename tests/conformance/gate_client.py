@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -17,8 +16,6 @@ D = Decimal
 PAIR = CONTRACT = "BTC_USDT"
 SETTLE = "usdt"
 SPOT_TICK, PERP_TICK = D("0.1"), D("0.1")
-PLACE_PAUSE_S = 0.11
-"""Gate lets one account place ten orders a second on a market, and so do the fakes."""
 
 # What the SDK's models leave out or type otherwise although the venue's recorded answers have it: the fakes follow the
 # recordings (docs/fidelity.md, "Gate: types").
@@ -28,7 +25,10 @@ KNOWN_DEPARTURES = (
     "FuturesAccount.margin_mode_name", "FuturesAccount.pnl_dividend", "FuturesAccount.position_voucher_total",
     "FuturesAccount.update_id", "FuturesAccount.update_time", "FuturesAccount.user",
     "FuturesFee.rpi_maker_fee",
-    "Order.biz_info", "BatchOrder.biz_info",
+    "Order.biz_info", "OrderCancel.biz_info",
+    "BatchOrder.biz_info", "BatchOrder.gt_maker_fee", "BatchOrder.gt_taker_fee",
+    "BatchFuturesOrder.amend_text", "BatchFuturesOrder.biz_info", "BatchFuturesOrder.pnl",
+    "BatchFuturesOrder.pnl_margin", "BatchFuturesOrder.refr", "BatchFuturesOrder.update_id",
     "FuturesOrder.biz_info", "FuturesOrder.pnl", "FuturesOrder.pnl_margin", "FuturesOrder.refr",
     "FuturesOrder.update_id",
     "FuturesOrderTimerange.biz_info", "FuturesOrderTimerange.pnl", "FuturesOrderTimerange.pnl_margin",
@@ -65,7 +65,6 @@ class Gate:
 
     def place(self, side: str, amount: object, price: object | None = None, **more: Any) -> Any:
         """One spot order; without a price a market order."""
-        time.sleep(PLACE_PAUSE_S)
         kind = {"type": "limit", "price": str(price)} if price is not None else {"type": "market", "time_in_force": "ioc"}
         order = gate_api.Order(currency_pair=PAIR, side=side, amount=str(amount), account="spot", **{**kind, **more})
         return self.spot.create_order(order)

@@ -1,0 +1,427 @@
+"""typed-mexc (asyncio, REST): every answer passes the client's own typed models; orders, refusals, money."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import typed_mexc.spot.core.client
+from fakes_server import Fakes
+from typed_mexc import MEXC
+from typed_mexc.core.exc import ApiError, AuthError, BadRequest
+
+D = Decimal
+SYMBOL = "BTCUSDT"
+TICK = D("0.01")
+
+
+def client_of(fakes: Fakes, key: str, secret: str) -> MEXC:
+    """An unmodified client; all that it is told is where the venue is."""
+    return MEXC.new(key, secret, spot_base_url=fakes.mexc_rest, spot_ws_url=fakes.mexc_ws)
+
+
+@pytest.fixture
+async def mexc(fakes: Fakes) -> AsyncIterator[MEXC]:
+    """The trader's client, without open orders afterwards."""
+    async with client_of(fakes, fakes.key, fakes.secret) as client:
+        yield client
+        await client.spot.http.trade.cancel_open_orders(SYMBOL)
+
+
+async def place(mexc: MEXC, side: str, kind: str, **fields: object) -> Any:
+    """One order."""
+    texts = {name: str(value) for name, value in fields.items()}
+    return await mexc.spot.http.trade.place_order({"symbol": SYMBOL, "side": side, "type": kind, **texts})
+
+
+async def best(mexc: MEXC) -> tuple[Decimal, Decimal]:
+    """Best bid and best ask."""
+    row = await mexc.spot.http.market.book_ticker(symbol=SYMBOL)
+    return row["bidPrice"], row["askPrice"]
+
+
+async def passive(mexc: MEXC) -> Decimal:
+    """A price to buy at that nobody will sell at soon."""
+    return ((await best(mexc))[0] * D("0.9")).quantize(TICK)
+
+
+async def balances(mexc: MEXC) -> dict[str, tuple[Decimal, Decimal]]:
+    """Free and locked of every coin."""
+    rows = (await mexc.spot.http.account.info())["balances"]
+    return {row["asset"]: (row["free"], row["locked"]) for row in rows}
+
+
+async def read(mexc: MEXC, order: Any) -> Any:
+    """One order, read back. Open ones have `updateTime` null, as recorded, which this client does not expect there."""
+    return await mexc.spot.http.account.order(symbol=SYMBOL, order_id=order["orderId"], validate=False)
+
+
+async def refused(call: Any) -> dict[str, Any]:
+    """The body of the refusal that a call must meet; its status must be 400 unless the client says `AuthError`."""
+    with pytest.raises(BadRequest) as caught:
+        await call
+    status, body = caught.value.args
+    assert status == 400
+    return body
+
+
+# -- public
+
+
+async def test_ping_and_time(mexc: MEXC) -> None:
+    """The empty object, and the present time."""
+    assert await mexc.spot.http.market.ping() == {}
+    told = (await mexc.spot.http.market.time())["serverTime"].timestamp()
+    assert abs(told - time.time()) < 5
+
+
+async def test_exchange_info(mexc: MEXC) -> None:
+    """Whole and by symbol: online, open to the API, with steps and minima."""
+    whole = await mexc.spot.http.market.exchange_info()
+    [one] = (await mexc.spot.http.market.exchange_info(symbol=SYMBOL))["symbols"]
+    assert one in whole["symbols"]
+    assert (one["status"], one["isSpotTradingAllowed"], one["quotePrecision"]) == ("1", True, 2)
+
+
+async def test_symbol_gates(mexc: MEXC) -> None:
+    """The symbol is open to API orders, for everybody and for this key."""
+    assert SYMBOL in (await mexc.spot.http.market.default_symbols())["data"]
+    assert SYMBOL in (await mexc.spot.http.account.self_symbols())["data"]
+
+
+@pytest.mark.parametrize("limit", [5, 100, 5000])
+async def test_depth(mexc: MEXC, limit: int) -> None:
+    """Bids fall, asks rise, no more than asked for, not crossed."""
+    book = await mexc.spot.http.market.depth(symbol=SYMBOL, limit=limit)
+    bids, asks = [D(p) for p, _ in book["bids"]], [D(p) for p, _ in book["asks"]]
+    assert len(bids) <= limit
+    assert all(a > b for a, b in pairwise(bids))
+    assert all(a < b for a, b in pairwise(asks))
+    assert bids[0] < asks[0]
+
+
+async def test_trades(mexc: MEXC) -> None:
+    """Recent and aggregated trades are newest first and agree on the newest price."""
+    rows = await mexc.spot.http.market.trades(symbol=SYMBOL)
+    assert all(a["time"] >= b["time"] for a, b in pairwise(rows))
+    assert await mexc.spot.http.market.agg_trades(symbol=SYMBOL)
+
+
+@pytest.mark.parametrize("interval", ["1m", "5m", "15m", "30m", "60m", "4h", "1d", "1W", "1M"])
+async def test_candles(mexc: MEXC, interval: str) -> None:
+    """Eight columns; low and high around open and close."""
+    for row in await mexc.spot.http.market.candles(symbol=SYMBOL, interval=interval, limit=5):
+        _, opened, high, low, close, _, _, _ = row
+        assert low <= min(opened, close) <= max(opened, close) <= high
+
+
+@pytest.mark.parametrize("name", ["ticker_24hr", "ticker_price", "book_ticker"])
+async def test_tickers_come_alone_and_as_a_list(mexc: MEXC, name: str) -> None:
+    """With a symbol an object, without one an array."""
+    call = getattr(mexc.spot.http.market, name)
+    assert (await call(symbol=SYMBOL))["symbol"] == SYMBOL
+    assert SYMBOL in {row["symbol"] for row in await call()}
+
+
+async def test_average_price(mexc: MEXC) -> None:
+    """Over five minutes."""
+    assert (await mexc.spot.http.market.avg_price(symbol=SYMBOL))["mins"] == 5
+
+
+async def test_an_unknown_symbol(mexc: MEXC) -> None:
+    """-1121 on public data."""
+    assert (await refused(mexc.spot.http.market.depth(symbol="NOPAIR")))["code"] == -1121
+
+
+async def test_history_of_aggregates_has_a_window(mexc: MEXC) -> None:
+    """More than an hour between the two times: -1127."""
+    now = await mexc.spot.http.market.time()
+    earlier = now["serverTime"].replace(year=now["serverTime"].year - 1)
+    call = mexc.spot.http.market.agg_trades(symbol=SYMBOL, start_time=earlier, end_time=now["serverTime"])
+    assert (await refused(call))["code"] == -1127
+
+
+# -- signing
+
+
+async def test_the_right_key(mexc: MEXC) -> None:
+    """The account may trade spot."""
+    info = await mexc.spot.http.account.info()
+    assert (info["canTrade"], info["accountType"]) == (True, "SPOT")
+
+
+@pytest.mark.parametrize(("key", "secret", "code"), [("wrong", None, 10072), (None, "wrong", 700002)])
+async def test_wrong_key_or_secret(fakes: Fakes, key: str | None, secret: str | None, code: int) -> None:
+    """The key is judged first, then the signature."""
+    async with client_of(fakes, key or fakes.key, secret or fakes.secret) as client:
+        with pytest.raises((BadRequest, AuthError, ApiError)) as caught:
+            await client.spot.http.account.info()
+    assert caught.value.args[-1]["code"] == code
+
+
+@pytest.mark.parametrize(("off_ms", "passes"), [(-6000, False), (-4000, True), (3000, False), (500, True)])
+async def test_the_clock(fakes: Fakes, monkeypatch: pytest.MonkeyPatch, off_ms: int, passes: bool) -> None:
+    """Five seconds behind and one ahead are the limits without recvWindow: 700003 beyond."""
+
+    class Stamp:
+        """Stands where the client takes its timestamp."""
+
+        @staticmethod
+        def now() -> int:
+            return int(time.time() * 1000) + off_ms
+
+    monkeypatch.setattr(typed_mexc.spot.core.client, "timestamp_millis", Stamp)
+    async with client_of(fakes, fakes.key, fakes.secret) as client:
+        if passes:
+            assert await client.spot.http.account.info()
+        else:
+            assert (await refused(client.spot.http.account.info()))["code"] == 700003
+
+
+@pytest.mark.parametrize(("window_ms", "passes"), [(10_000, True), (60_001, False)])
+async def test_the_window_may_be_widened(
+    mexc: MEXC, monkeypatch: pytest.MonkeyPatch, window_ms: int, passes: bool
+) -> None:
+    """recvWindow up to 60 s; more is 700005."""
+    call = mexc.spot.http.account.open_orders(SYMBOL, recv_window=window_ms)
+    if passes:
+        assert isinstance(await call, list)
+    else:
+        assert (await refused(call))["code"] == 700005
+
+
+# -- orders
+
+
+async def test_a_resting_order_reserves_and_frees(mexc: MEXC) -> None:
+    """Locked is price times quantity; the cancel says the status before it; then everything is as it was."""
+    before = await balances(mexc)
+    price = await passive(mexc)
+    order = await place(mexc, "BUY", "LIMIT", quantity="0.001", price=price, newClientOrderId="rest_1-A")
+    assert (order["type"], order["side"], order["orderListId"]) == ("LIMIT", "BUY", -1)
+    assert "status" not in order
+    assert (await balances(mexc))["USDT"] == (before["USDT"][0] - price * D("0.001"), price * D("0.001"))
+    seen = await read(mexc, order)
+    assert (seen["status"], seen["clientOrderId"], seen["updateTime"]) == ("NEW", "rest_1-A", None)
+    listed = await mexc.spot.http.account.open_orders(SYMBOL)
+    assert [row["orderId"] for row in listed] == [order["orderId"]]
+    cancelled = await mexc.spot.http.trade.cancel_order(symbol=SYMBOL, order_id=order["orderId"])
+    assert cancelled["status"] == "NEW"
+    ended = await mexc.spot.http.account.order(symbol=SYMBOL, order_id=order["orderId"])
+    assert (ended["status"], ended["executedQty"]) == ("CANCELED", 0)
+    assert await balances(mexc) == before
+
+
+async def test_an_order_is_found_and_cancelled_by_its_client_id(mexc: MEXC) -> None:
+    """origClientOrderId does what orderId does."""
+    order = await place(mexc, "BUY", "LIMIT", quantity="0.001", price=await passive(mexc), newClientOrderId="mine")
+    found = await mexc.spot.http.account.order(symbol=SYMBOL, orig_client_order_id="mine", validate=False)
+    assert found["orderId"] == order["orderId"]
+    gone = await mexc.spot.http.trade.cancel_order(symbol=SYMBOL, orig_client_order_id="mine")
+    assert gone["orderId"] == order["orderId"]
+
+
+async def reconcile(mexc: MEXC, before: dict[str, tuple[Decimal, Decimal]], order: Any) -> Any:
+    """Fills explain the order and the balances to the last digit; returns the order."""
+    ended = await mexc.spot.http.account.order(symbol=SYMBOL, order_id=order["orderId"])
+    fills = await mexc.spot.http.account.trades(symbol=SYMBOL, order_id=order["orderId"])
+    assert sum((f["qty"] for f in fills), D(0)) == ended["executedQty"]
+    assert sum((f["quoteQty"] for f in fills), D(0)) == ended["cummulativeQuoteQty"]
+    expected = {asset: free + locked for asset, (free, locked) in before.items()}
+    for fill in fills:
+        sign = 1 if fill["isBuyer"] else -1
+        assert fill["quoteQty"] == fill["qty"] * fill["price"]
+        expected["BTC"] = expected.get("BTC", D(0)) + sign * fill["qty"]
+        expected["USDT"] -= sign * fill["quoteQty"]
+        expected[fill["commissionAsset"]] -= fill["commission"]
+    held = {asset: free + locked for asset, (free, locked) in (await balances(mexc)).items()}
+    assert {a: v for a, v in held.items() if v} == {a: v for a, v in expected.items() if v}
+    rate = D(str((await mexc.spot.http.account.trade_fee(SYMBOL))["data"]["takerCommission"]))
+    assert all(f["commission"] == f["quoteQty"] * rate for f in fills if not f["isMaker"])
+    return ended
+
+
+async def test_a_market_buy_by_quote(mexc: MEXC) -> None:
+    """It spends no more than it may and fills."""
+    before = await balances(mexc)
+    order = await place(mexc, "BUY", "MARKET", quoteOrderQty="30")
+    ended = await reconcile(mexc, before, order)
+    assert ended["status"] == "FILLED"
+    assert D(29) < ended["cummulativeQuoteQty"] <= 30
+
+
+async def test_market_orders_by_quantity(mexc: MEXC) -> None:
+    """Buy and sell of the same quantity; each carries a protection price on its far side."""
+    before = await balances(mexc)
+    buy = await place(mexc, "BUY", "MARKET", quantity="0.0005")
+    assert (await reconcile(mexc, before, buy))["status"] == "FILLED"
+    bid, ask = await best(mexc)
+    assert buy["price"] > ask
+    before = await balances(mexc)
+    sell = await place(mexc, "SELL", "MARKET", quantity="0.0005")
+    assert (await reconcile(mexc, before, sell))["status"] == "FILLED"
+    assert sell["price"] < bid
+
+
+async def test_an_ioc_that_finds_less_than_it_wants(mexc: MEXC) -> None:
+    """PARTIALLY_CANCELED with some fill, CANCELED with none; final either way."""
+    before = await balances(mexc)
+    order = await place(mexc, "BUY", "IMMEDIATE_OR_CANCEL", quantity="0.25", price=(await best(mexc))[1])
+    ended = await reconcile(mexc, before, order)
+    assert ended["status"] == ("PARTIALLY_CANCELED" if ended["executedQty"] else "CANCELED")
+    empty = await place(mexc, "BUY", "IMMEDIATE_OR_CANCEL", quantity="0.001", price=await passive(mexc))
+    assert (await read(mexc, empty))["status"] == "CANCELED"
+
+
+async def test_fok_is_all_or_nothing(mexc: MEXC) -> None:
+    """Too much ends CANCELED without a fill, little fills whole."""
+    bid, ask = await best(mexc)
+    nothing = await place(mexc, "BUY", "FILL_OR_KILL", quantity="0.3", price=bid)
+    ended = await read(mexc, nothing)
+    assert (ended["status"], D(ended["executedQty"])) == ("CANCELED", 0)
+    whole = await place(mexc, "BUY", "FILL_OR_KILL", quantity="0.0005", price=(ask * D("1.004")).quantize(TICK))
+    assert (await read(mexc, whole))["status"] == "FILLED"
+
+
+async def test_post_only(mexc: MEXC) -> None:
+    """One that would take ends without a fill; one that rests is NEW."""
+    crossing = await place(mexc, "BUY", "LIMIT_MAKER", quantity="0.001", price=((await best(mexc))[1] * D("1.003")).quantize(TICK))
+    assert (await read(mexc, crossing))["status"] == "CANCELED"
+    resting = await place(mexc, "BUY", "LIMIT_MAKER", quantity="0.001", price=await passive(mexc))
+    assert (await read(mexc, resting))["status"] == "NEW"
+
+
+async def test_two_accounts_meet(mexc: MEXC, fakes: Fakes) -> None:
+    """The resting side pays the maker's fee, and both sides tell the same trade."""
+    async with client_of(fakes, fakes.maker_key, fakes.maker_secret) as maker:
+        await place(mexc, "BUY", "MARKET", quantity="0.002")
+        for _ in range(8):
+            bid, ask = await best(mexc)
+            price = min(bid + TICK, ask - TICK)
+            resting = await place(maker, "BUY", "LIMIT_MAKER", quantity="0.001", price=price)
+            before = await balances(mexc)
+            taking = await place(mexc, "SELL", "IMMEDIATE_OR_CANCEL", quantity="0.001", price=price)
+            await reconcile(mexc, before, taking)
+            fills = await maker.spot.http.account.trades(symbol=SYMBOL, order_id=resting["orderId"])
+            if fills:
+                break
+            await maker.spot.http.trade.cancel_open_orders(SYMBOL)
+    assert all((fill["isMaker"], fill["commission"], fill["isBuyer"]) == (True, 0, True) for fill in fills)
+    assert fills
+
+
+REFUSED: dict[str, tuple[dict[str, str], int]] = {
+    "too little": ({"quantity": "0.000001"}, 30002),
+    "more than there is": ({"quantity": "5"}, 30004),
+    "a long client id": ({"newClientOrderId": "x" * 33}, 700008),
+    "an exponent": ({"quantity": "1E-3"}, 700008),
+    "an unknown symbol": ({"symbol": "NOPAIR"}, 10007),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+async def test_bad_orders(mexc: MEXC, case: str) -> None:
+    """400 with the code of the mistake; nothing comes into being."""
+    fields, code = REFUSED[case]
+    order = {"symbol": SYMBOL, "side": "BUY", "type": "LIMIT", "quantity": "0.001", "price": str(await passive(mexc))}
+    body = await refused(mexc.spot.http.trade.place_order({**order, **fields}))
+    assert body["code"] == code
+    assert await mexc.spot.http.account.open_orders(SYMBOL) == []
+
+
+async def test_selling_what_is_not_there(mexc: MEXC) -> None:
+    """30005 oversold, or 30004."""
+    order = {"symbol": SYMBOL, "side": "SELL", "type": "LIMIT", "quantity": "5", "price": str((await best(mexc))[1])}
+    assert (await refused(mexc.spot.http.trade.place_order(order)))["code"] in (30004, 30005)
+
+
+async def test_a_price_off_the_band(mexc: MEXC) -> None:
+    """30087."""
+    order = {"symbol": SYMBOL, "side": "BUY", "type": "LIMIT", "quantity": "0.001", "price": "90000"}
+    assert (await refused(mexc.spot.http.trade.place_order(order)))["code"] == 30087
+
+
+async def test_unknown_orders(mexc: MEXC) -> None:
+    """-2013 on a query, -2011 on a cancel, 700004 without any id."""
+    assert (await refused(mexc.spot.http.account.order(symbol=SYMBOL, order_id="C02__1")))["code"] == -2013
+    assert (await refused(mexc.spot.http.trade.cancel_order(symbol=SYMBOL, order_id="C02__1")))["code"] == -2011
+    assert (await refused(mexc.spot.http.account.order(symbol=SYMBOL)))["code"] == 700004
+
+
+async def test_an_ended_order_cannot_be_cancelled_again(mexc: MEXC) -> None:
+    """-2011."""
+    order = await place(mexc, "BUY", "LIMIT", quantity="0.001", price=await passive(mexc))
+    await mexc.spot.http.trade.cancel_order(symbol=SYMBOL, order_id=order["orderId"])
+    again = mexc.spot.http.trade.cancel_order(symbol=SYMBOL, order_id=order["orderId"])
+    assert (await refused(again))["code"] == -2011
+
+
+async def test_the_trial_order(mexc: MEXC) -> None:
+    """Judged like an order and leaves no trace."""
+    order = {"symbol": SYMBOL, "side": "BUY", "type": "LIMIT", "quantity": "0.001", "price": str(await passive(mexc))}
+    assert await mexc.spot.http.trade.test_order(order) == {}
+    assert (await refused(mexc.spot.http.trade.test_order({**order, "quantity": "0.000001"})))["code"] == 30002
+    assert await mexc.spot.http.account.open_orders(SYMBOL) == []
+
+
+async def test_a_batch_answers_item_by_item(mexc: MEXC) -> None:
+    """The good order has an id, the impossible one its code, and the whole is a 200."""
+    price = str(await passive(mexc))
+    common = {"symbol": SYMBOL, "side": "BUY", "type": "LIMIT", "price": price}
+    items = [{**common, "quantity": "0.001", "newClientOrderId": "b1"}, {**common, "quantity": "5", "newClientOrderId": "b2"}]
+    good, bad = await mexc.spot.http.trade.batch_orders(items)
+    assert (good["symbol"], good["newClientOrderId"], good["orderListId"]) == (SYMBOL, "b1", -1)
+    assert (bad["newClientOrderId"], bad["code"]) == ("b2", 30004)
+    [cancelled] = await mexc.spot.http.trade.cancel_open_orders(SYMBOL)
+    assert cancelled["orderId"] == good["orderId"]
+
+
+async def test_history_is_newest_first(mexc: MEXC) -> None:
+    """allOrders and myTrades."""
+    for _ in range(2):
+        await place(mexc, "BUY", "MARKET", quoteOrderQty="10")
+    orders = await mexc.spot.http.account.orders(SYMBOL, validate=False)
+    assert all(a["time"] >= b["time"] for a, b in pairwise(orders))
+    fills = await mexc.spot.http.account.trades(symbol=SYMBOL)
+    assert all(a["time"] >= b["time"] for a, b in pairwise(fills))
+
+
+# -- account
+
+
+async def test_fee_status_and_deduction(mexc: MEXC) -> None:
+    """Numbers for rates; KYC; the switch of MX deduction goes on and off."""
+    account = mexc.spot.http.account
+    assert (await account.trade_fee(SYMBOL))["data"]["takerCommission"] == 0.0005
+    assert (await account.kyc_status())["status"] in ("1", "2", "3", "4")
+    assert (await account.mx_deduct_enable(mx_deduct_enable=True))["data"]["mxDeductEnable"]
+    assert (await account.mx_deduct_status())["data"]["mxDeductEnable"]
+    assert not (await account.mx_deduct_enable(mx_deduct_enable=False))["data"]["mxDeductEnable"]
+
+
+async def test_wallet_calls_that_clients_make_at_start(mexc: MEXC) -> None:
+    """Coins and their networks; deposits and withdrawals that never were."""
+    assert {"BTC", "USDT"} <= {row["coin"] for row in await mexc.spot.http.wallet.currency_info()}
+    assert await mexc.spot.http.wallet.deposit_history() == []
+    assert await mexc.spot.http.wallet.withdraw_history() == []
+
+
+async def test_listen_keys(mexc: MEXC) -> None:
+    """Made, listed, renewed, closed; a closed one cannot be renewed."""
+    keys = mexc.spot.http.listen_keys
+    made = (await keys.create())["listenKey"]
+    assert made in (await keys.list())["listenKey"]
+    assert (await keys.keepalive(listen_key=made))["listenKey"] == made
+    assert (await keys.close(listen_key=made))["listenKey"] == made
+    assert made not in (await keys.list())["listenKey"]
+    assert str((await refused(keys.keepalive(listen_key=made)))["code"]) == "730708"
+
+
+async def test_the_audit_agrees(mexc: MEXC, fakes: Fakes) -> None:
+    """What the client reads at the end is what the fakes' own books hold."""
+    held = {asset: D(amount) for asset, amount in fakes.audit()["balances"]["mexc_spot"].items()}
+    assert {asset: free + locked for asset, (free, locked) in (await balances(mexc)).items()} == held
