@@ -103,7 +103,8 @@ def test_depth(http: spot.HTTP) -> None:
 
 @pytest.mark.parametrize("name", ["trades", "agg_trades", "klines", "avg_price", "ticker_24h", "ticker_price"])
 def test_public_lists(http: spot.HTTP, name: str) -> None:
-    """Each of the public calls answers."""
+    """Each of the public calls answers, once there was a trade."""
+    http.order(SYMBOL, "BUY", "MARKET", quantity="0.0005")
     arguments = {"interval": "1m"} if name == "klines" else {}
     assert getattr(http, name)(symbol=SYMBOL, **arguments)
 
