@@ -29,6 +29,8 @@ KNOWN_DEPARTURES = (
     "BatchOrder.biz_info", "BatchOrder.gt_maker_fee", "BatchOrder.gt_taker_fee",
     "BatchFuturesOrder.amend_text", "BatchFuturesOrder.biz_info", "BatchFuturesOrder.pnl",
     "BatchFuturesOrder.pnl_margin", "BatchFuturesOrder.refr", "BatchFuturesOrder.update_id",
+    "BatchFuturesOrder.update_time",
+    "ContractStat.top_lsr_size",  # a ratio, and a number before the SDK made strings of all sizes
     "FuturesOrder.biz_info", "FuturesOrder.pnl", "FuturesOrder.pnl_margin", "FuturesOrder.refr",
     "FuturesOrder.update_id",
     "FuturesOrderTimerange.biz_info", "FuturesOrderTimerange.pnl", "FuturesOrderTimerange.pnl_margin",

@@ -112,7 +112,7 @@ def test_funding(gate: Any) -> None:
 def test_leverage_tiers_and_open_interest(gate: Any) -> None:
     """Tiers of this contract, and statistics."""
     assert gate.fetch_market_leverage_tiers(SWAP)[0]["maxLeverage"] > 1
-    assert SWAP in gate.fetch_leverage_tiers([SWAP])
+    assert SWAP in gate.fetch_leverage_tiers([SWAP], {"type": "swap"})
     assert isinstance(gate.fetch_open_interest_history(SWAP, "5m"), list)
 
 
@@ -166,7 +166,7 @@ def test_a_position_is_opened_and_closed(gate: Any, side: str) -> None:
     closed = gate.close_position(SWAP)
     cash = D(0)
     for order in (opened, closed):
-        for trade in gate.fetch_order_trades(order["id"], SWAP):
+        for trade in gate.fetch_my_trades(SWAP, params={"order": order["id"]}):
             row = trade["info"]
             cash -= D(str(row["size"])) * D(row["price"]) * MULTIPLIER + D(row["fee"])
     assert swap_total(gate) == before + cash
@@ -174,19 +174,20 @@ def test_a_position_is_opened_and_closed(gate: Any, side: str) -> None:
 
 
 def test_leverage_and_mode(gate: Any) -> None:
-    """Set and read; the position mode is single."""
+    """Set and read; the position mode is single already."""
     gate.set_leverage(7, SWAP)
-    assert gate.fetch_leverage(SWAP)["longLeverage"] == 7
-    with pytest.raises(ccxt.ExchangeError):
-        gate.set_position_mode(False)
+    assert gate.fetch_position(SWAP)["leverage"] == 7
+    with pytest.raises(ccxt.BaseError, match="NO_CHANGE"):
+        gate.set_position_mode(False, SWAP)
 
 
 def test_margin(gate: Any) -> None:
     """Added to an isolated position and taken away again."""
     gate.set_leverage(5, SWAP)
     gate.create_order(SWAP, "market", "buy", 5)
-    assert gate.add_margin(SWAP, 3)["amount"] == 3
-    assert gate.reduce_margin(SWAP, 2)["amount"] == -2 or True
+    before = gate.fetch_position(SWAP)["collateral"]
+    assert gate.add_margin(SWAP, 3)["total"] == pytest.approx(before + 3)
+    assert gate.reduce_margin(SWAP, 2)["total"] == pytest.approx(before + 1)
 
 
 def test_transfers(gate: Any) -> None:

@@ -70,8 +70,9 @@ def test_spot_trades(gate: Gate) -> None:
 
 
 @pytest.mark.parametrize("interval", ["10s", "1m", "5m", "1h", "1d"])
-def test_spot_candles(gate: Gate, interval: str) -> None:
-    """Eight strings a row, oldest first, low and high around open and close."""
+def test_spot_candles(gate: Gate, fakes: Fakes, interval: str) -> None:
+    """Eight strings a row, oldest first, low and high around open and close, once there was a trade."""
+    Gate(fakes, fakes.key, fakes.secret).place("buy", "10")
     rows = gate.spot.list_candlesticks(PAIR, interval=interval, limit=10)
     assert rows
     assert all(len(row) == 8 for row in rows)

@@ -95,6 +95,7 @@ async def test_futures_channels(
     assert (await on_perp.acknowledged(stream.name)).result == {"status": "success"}
     if stream.name == "futures.trades":
         await asyncio.to_thread(gate.perp, 1)
+        await asyncio.to_thread(gate.perp, -1)
     [result] = await on_perp.updates(stream.name, 1)
     assert isinstance(result, list) == many
     assert keys <= set(result[0] if many else result)

@@ -58,9 +58,9 @@ def test_mexc_account_reads_are_few(limited: Fakes) -> None:
 
 
 def test_ccxt_names_it(limited: Fakes) -> None:
-    """RateLimitExceeded, or its parent."""
+    """RateLimitExceeded."""
     gate = pointed(ccxt.gate(options(limited)), limited)
     gate.load_markets()
-    with pytest.raises(ccxt.DDoSProtection):
+    with pytest.raises(ccxt.RateLimitExceeded):
         for _ in range(250):
             gate.fetch_ticker(SPOT)
