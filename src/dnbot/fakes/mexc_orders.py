@@ -271,7 +271,8 @@ def query_trades(venue: MexcVenue, call: Call) -> Any:
     start_ms, end_ms = call.integer("startTime", 0), call.integer("endTime", call.now_ms)
     if start_ms and start_ms < call.now_ms - 31 * _DAY_MS:
         raise refusals.history_too_old("Only supports querying the data of the last month")
-    limit, seen_ms = call.integer("limit", _TRADES_DEFAULT, venue.settings.my_trades_max), call.now_ms - venue.faults.trades_lag_ms
+    limit = call.integer("limit", _TRADES_DEFAULT, venue.settings.my_trades_max)
+    seen_ms = call.now_ms - venue.faults.trades_lag_ms
     trades = venue.exchange.trades(MEXC_SPOT, call.uid, instrument.symbol, call.text("orderId") or None)
     chosen = [t for t in reversed(trades) if t.time_ms <= seen_ms and _inside(t.time_ms, start_ms, end_ms)]
     return [shapes.user_trade(trade, instrument) for trade in chosen[:limit]]
