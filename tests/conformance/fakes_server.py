@@ -6,12 +6,12 @@ import json
 import ssl
 import subprocess
 import tempfile
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 ROOT = Path(__file__).resolve().parents[2]
 STOP_S_MAX = 20
@@ -35,11 +35,11 @@ class Fakes:
 
     def ask(self, control: str, **query: object) -> Any:
         """What a control path answers, decoded."""
-        url = f"{self.gate_rest.removesuffix('/api/v4')}/__dnbot__/{control}?{urlencode(query)}"
+        place = urlsplit(self.gate_rest)
         context = ssl.create_default_context(cafile=self.ca_file)
-        request = urllib.request.Request(url, method="POST")
-        with urllib.request.urlopen(request, context=context, timeout=ASK_S_MAX) as answer:
-            return json.load(answer)
+        with closing(HTTPSConnection(place.netloc, context=context, timeout=ASK_S_MAX)) as connection:
+            connection.request("POST", f"/__dnbot__/{control}?{urlencode(query)}")
+            return json.load(connection.getresponse())
 
     def audit(self, uid: str | None = None) -> dict[str, Any]:
         """Balances, orders, trades and positions as the fakes themselves hold them."""

@@ -67,7 +67,9 @@ class Gate:
 
     def place(self, side: str, amount: object, price: object | None = None, **more: Any) -> Any:
         """One spot order; without a price a market order."""
-        kind = {"type": "limit", "price": str(price)} if price is not None else {"type": "market", "time_in_force": "ioc"}
+        kind = (
+            {"type": "limit", "price": str(price)} if price is not None else {"type": "market", "time_in_force": "ioc"}
+        )
         order = gate_api.Order(currency_pair=PAIR, side=side, amount=str(amount), account="spot", **{**kind, **more})
         return self.spot.create_order(order)
 

@@ -35,7 +35,8 @@ class FakesConfig:
     ``market`` is a name from ``market_params.PRESETS`` ("lively", "calibrated"). ``deviation_bps`` and ``half_life_s``
     override the preset. ``skew_ms`` moves the clock of one venue. ``mexc_fee_asset`` is quote, base or MX.
     ``funding_first_after_s`` puts the first settlement that long after the start (None: on the venue's usual grid).
-    ``enforce_limits`` False answers however often a client asks. ``state_dir`` is where accounts, orders and books survive; without it nothing does. Ports of 0 pick free ones.
+    ``enforce_limits`` False answers however often a client asks. ``state_dir`` is where accounts, orders and books
+    survive; without it nothing does. Ports of 0 pick free ones.
     """
 
     symbols: tuple[str, ...] = ("BTC/USDT",)

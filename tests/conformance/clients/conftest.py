@@ -12,7 +12,8 @@ from fakes_server import Fakes, running_fakes
 @pytest.fixture(scope="module")
 def fakes(request: pytest.FixtureRequest) -> Iterator[Fakes]:
     """Fresh fakes whose market depends on the name of the file alone, trusted by clients that read SSL_CERT_FILE."""
-    with running_fakes(seed=zlib.crc32(request.node.name.encode()) % 1000) as running, pytest.MonkeyPatch.context() as mp:
+    seed = zlib.crc32(request.node.name.encode()) % 1000
+    with running_fakes(seed) as running, pytest.MonkeyPatch.context() as mp:
         for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "WEBSOCKET_CLIENT_CA_BUNDLE"):
             mp.setenv(name, running.ca_file)
         yield running

@@ -89,7 +89,9 @@ async def test_bids_and_asks(gate: Any, symbol: str) -> None:
 @both
 async def test_trades(venue: Any, symbol: str) -> None:
     """A trade of ours comes by."""
-    watching = asyncio.create_task(until(venue.watch_trades, lambda rows: any(row["side"] == "buy" for row in rows), symbol))
+    watching = asyncio.create_task(
+        until(venue.watch_trades, lambda rows: any(row["side"] == "buy" for row in rows), symbol)
+    )
     await asyncio.sleep(0.5)
     await buy(venue, symbol)
     assert all(row["price"] > 0 for row in await watching)
@@ -117,7 +119,9 @@ async def buy(venue: Any, symbol: str) -> Any:
 @both
 async def test_own_orders_and_trades(venue: Any, symbol: str) -> None:
     """One buy is told on the stream of orders and on that of trades, as REST has it."""
-    orders = asyncio.create_task(until(venue.watch_orders, lambda rows: any(row["status"] == "closed" for row in rows), symbol))
+    orders = asyncio.create_task(
+        until(venue.watch_orders, lambda rows: any(row["status"] == "closed" for row in rows), symbol)
+    )
     trades = asyncio.create_task(until(venue.watch_my_trades, bool, symbol))
     await asyncio.sleep(0.5)
     order = await buy(venue, symbol)
@@ -125,7 +129,11 @@ async def test_own_orders_and_trades(venue: Any, symbol: str) -> None:
     assert told["id"] == order["id"]
     own = {row["id"]: row for row in await venue.fetch_my_trades(symbol)}
     for row in await trades:
-        assert (row["order"], row["price"], row["amount"]) == (order["id"], own[row["id"]]["price"], own[row["id"]]["amount"])
+        assert (row["order"], row["price"], row["amount"]) == (
+            order["id"],
+            own[row["id"]]["price"],
+            own[row["id"]]["amount"],
+        )
     await sell(venue, symbol)
 
 
@@ -165,7 +173,9 @@ async def test_balance(venue: Any, kind: str) -> None:
 async def test_positions(gate: Any) -> None:
     """A position comes and goes."""
     await gate.set_leverage(5, SWAP)
-    watching = asyncio.create_task(until(gate.watch_positions, lambda rows: any(row["contracts"] for row in rows), [SWAP]))
+    watching = asyncio.create_task(
+        until(gate.watch_positions, lambda rows: any(row["contracts"] for row in rows), [SWAP])
+    )
     await asyncio.sleep(0.5)
     await gate.create_order(SWAP, "market", "sell", 3)
     held = [row for row in await watching if row["contracts"]][-1]

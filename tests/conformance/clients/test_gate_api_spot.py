@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import gate_api
@@ -311,7 +312,7 @@ def test_my_trades_are_newest_first_and_can_be_narrowed(gate: Gate) -> None:
     """By pair, by order and by time; a window of more than 30 days is refused."""
     order = gate.place("buy", "20")
     rows = gate.spot.list_my_trades(currency_pair=PAIR)
-    assert all(int(a.id) >= int(b.id) for a, b in zip(rows, rows[1:], strict=False))
+    assert all(int(a.id) >= int(b.id) for a, b in pairwise(rows))
     assert {row.order_id for row in gate.spot.list_my_trades(currency_pair=PAIR, order_id=order.id)} == {order.id}
     now_s = gate.spot.get_system_time().server_time // 1000
     assert gate.spot.list_my_trades(currency_pair=PAIR, _from=now_s + 100, to=now_s + 200) == []

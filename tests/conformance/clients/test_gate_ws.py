@@ -6,14 +6,15 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from fakes_server import Fakes
 from gate_client import CONTRACT, PAIR, SETTLE, Gate
-from gate_ws_client import Heard, connected
 from gate_ws import futures as perp
 from gate_ws import spot
+from gate_ws_client import Heard, connected
 
 D = Decimal
 FRAMES = 15
@@ -107,7 +108,7 @@ async def test_book_updates_follow_one_another(on_spot: Heard, on_perp: Heard) -
     perp.FuturesOrderBookUpdateChannel(on_perp.connection).subscribe([CONTRACT, "20ms", "20"])
     for heard, channel in ((on_spot, "spot.order_book_update"), (on_perp, "futures.order_book_update")):
         found = await heard.updates(channel, FRAMES)
-        assert all(later["U"] == earlier["u"] + 1 for earlier, later in zip(found, found[1:], strict=False))
+        assert all(later["U"] == earlier["u"] + 1 for earlier, later in pairwise(found))
 
 
 async def test_the_documented_spot_book_ends_as_the_venues_book(on_spot: Heard, gate: Gate) -> None:
@@ -172,7 +173,9 @@ async def test_bad_subscriptions(fakes: Fakes, app: str, channel: Any, payload: 
 # -- private
 
 
-@pytest.mark.parametrize(("key", "secret", "label"), [("wrong", None, "INVALID_KEY"), (None, "wrong", "INVALID_SIGNATURE")])
+@pytest.mark.parametrize(
+    ("key", "secret", "label"), [("wrong", None, "INVALID_KEY"), (None, "wrong", "INVALID_SIGNATURE")]
+)
 @pytest.mark.parametrize(("app", "channel"), [("spot", spot.SpotOrderChannel), ("futures", perp.FuturesOrderChannel)])
 async def test_wrong_key_or_secret(
     fakes: Fakes, app: str, channel: Any, key: str | None, secret: str | None, label: str
@@ -200,13 +203,23 @@ async def test_a_spot_order_is_told_on_three_channels(on_spot: Heard, gate: Gate
     finish = await on_spot.until("spot.orders", of_order(order.id, "finish"))
     assert put.result[0]["left"] == "30"
     [end] = [row for row in finish.result if row["id"] == order.id]
-    assert (end["text"], end["finish_as"], end["filled_total"], end["left"]) == ("t-ws", "filled", order.filled_total, order.left)
+    assert (end["text"], end["finish_as"], end["filled_total"], end["left"]) == (
+        "t-ws",
+        "filled",
+        order.filled_total,
+        order.left,
+    )
     assert isinstance(end["create_time_ms"], str)
     told = await on_spot.until("spot.usertrades", lambda r: r.event == "update" and r.result[0]["order_id"] == order.id)
     fills = {fill.id: fill for fill in await asyncio.to_thread(gate.trades_of, order.id)}
     for row in told.result:
         fill = fills[str(row["id"])]
-        assert (row["amount"], row["price"], row["fee"], row["fee_currency"]) == (fill.amount, fill.price, fill.fee, fill.fee_currency)
+        assert (row["amount"], row["price"], row["fee"], row["fee_currency"]) == (
+            fill.amount,
+            fill.price,
+            fill.fee,
+            fill.fee_currency,
+        )
     held = await asyncio.to_thread(gate.balances)
     for coin in ("BTC", "USDT"):
         await on_spot.until("spot.balances", lambda r, coin=coin: r.event == "update" and any(
@@ -277,7 +290,10 @@ async def test_a_spot_order_lives_over_the_socket(on_spot: Heard, gate: Gate) ->
     body = {"currency_pair": PAIR, "side": "buy", "type": "limit", "amount": "0.001", "price": price, "text": "t-api"}
     spot.SpotOrderPlaceChannel(on_spot.connection).api_request(body, "", "place-1")
     login = json.loads((await on_spot.until("spot.login", lambda _: True)).body)
-    assert (login["header"]["status"], login["data"]["result"]["uid"]) == ("200", str(gate.account.get_account_detail().user_id))
+    assert (login["header"]["status"], login["data"]["result"]["uid"]) == (
+        "200",
+        str(gate.account.get_account_detail().user_id),
+    )
     ack = await on_spot.until("spot.order_place", lambda r: answers(r, "place-1") and json.loads(r.body).get("ack"))
     assert json.loads(ack.body)["data"]["result"]["req_param"] == body
     placed = await outcome(on_spot, "spot.order_place", "place-1")
@@ -317,7 +333,9 @@ async def test_spot_cancels_of_many(on_spot: Heard, gate: Gate) -> None:
         ({"text": "mine"}, "400", "INVALID_PARAM_VALUE"),
     ],
 )
-async def test_spot_refusals_over_the_socket(on_spot: Heard, gate: Gate, body: dict[str, str], status: str, label: str) -> None:
+async def test_spot_refusals_over_the_socket(
+    on_spot: Heard, gate: Gate, body: dict[str, str], status: str, label: str
+) -> None:
     """The request is acknowledged before it is judged, then refused with the label inside the message, too."""
     price = str(int((await asyncio.to_thread(gate.best))[0] * D("0.97")))
     whole = {"currency_pair": PAIR, "side": "buy", "type": "limit", "amount": "0.001", "price": price, **body}
@@ -335,8 +353,12 @@ async def test_an_unknown_spot_order_over_the_socket(on_spot: Heard) -> None:
     assert (found["header"]["status"], found["data"]["errs"]["label"]) == ("404", "ORDER_NOT_FOUND")
 
 
-@pytest.mark.parametrize(("key", "secret", "label"), [("wrong", None, "INVALID_KEY"), (None, "wrong", "INVALID_SIGNATURE")])
-async def test_a_login_with_a_wrong_key_or_secret(fakes: Fakes, key: str | None, secret: str | None, label: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "secret", "label"), [("wrong", None, "INVALID_KEY"), (None, "wrong", "INVALID_SIGNATURE")]
+)
+async def test_a_login_with_a_wrong_key_or_secret(
+    fakes: Fakes, key: str | None, secret: str | None, label: str
+) -> None:
     """401 on the login, and what follows on that socket is refused."""
     async with connected(fakes, "spot", key, secret) as heard:
         spot.SpotOrderStatusChannel(heard.connection).api_request({"order_id": "1", "currency_pair": PAIR}, "", "no-1")
@@ -357,7 +379,9 @@ async def test_a_futures_order_lives_over_the_socket(on_perp: Heard, gate: Gate)
     assert (order["status"], order["size"], order["left"]) == ("open", 5, 5)
     look = {"order_id": str(order["id"])}
     perp.FuturesOrderListChannel(on_perp.connection).api_request({"contract": CONTRACT, "status": "open"}, "", "list-1")
-    assert [o["id"] for o in (await outcome(on_perp, "futures.order_list", "list-1"))["data"]["result"]] == [order["id"]]
+    assert [o["id"] for o in (await outcome(on_perp, "futures.order_list", "list-1"))["data"]["result"]] == [
+        order["id"]
+    ]
     perp.FuturesOrderAmendChannel(on_perp.connection).api_request({**look, "size": 3}, "", "amend-1")
     assert (await outcome(on_perp, "futures.order_amend", "amend-1"))["data"]["result"]["size"] == 3
     perp.FuturesOrderStatusChannel(on_perp.connection).api_request(look, "", "status-1")
@@ -370,11 +394,15 @@ async def test_a_futures_batch_and_cancel_by_side(on_perp: Heard, gate: Gate) ->
     """Item by item; then all bids of the contract."""
     price = str(int((await asyncio.to_thread(gate.perp_best))[0] * D("0.97")))
     item = {"contract": CONTRACT, "size": 2, "price": price, "tif": "gtc"}
-    perp.FuturesOrderBatchPlaceChannel(on_perp.connection).api_request([item, {**item, "price": "20000"}], "", "batch-1")
+    perp.FuturesOrderBatchPlaceChannel(on_perp.connection).api_request(
+        [item, {**item, "price": "20000"}], "", "batch-1"
+    )
     good, bad = (await outcome(on_perp, "futures.order_batch_place", "batch-1"))["data"]["result"]
     assert (good["succeeded"], bad["succeeded"], bad["label"]) == (True, False, "PRICE_TOO_DEVIATED")
     perp.FuturesOrderCancelCpChannel(on_perp.connection).api_request({"contract": CONTRACT, "side": "bid"}, "", "cp-1")
-    assert [o["id"] for o in (await outcome(on_perp, "futures.order_cancel_cp", "cp-1"))["data"]["result"]] == [good["id"]]
+    assert [o["id"] for o in (await outcome(on_perp, "futures.order_cancel_cp", "cp-1"))["data"]["result"]] == [
+        good["id"]
+    ]
 
 
 async def test_a_refused_futures_order_over_the_socket(on_perp: Heard) -> None:

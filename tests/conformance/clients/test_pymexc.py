@@ -145,7 +145,7 @@ def test_values_are_signed_as_they_were_sent(http: spot.HTTP) -> None:
 
 
 def batch(http: spot.HTTP, items: list[dict[str, str]]) -> Any:
-    """Several orders. This client's own wrapper sends Python's form of a list, and it signs blanks as no curl sends them."""
+    """Several orders. The client's own wrapper sends Python's form of a list, and signs blanks otherwise than curl."""
     text = json.dumps(items, separators=(",", ":"))
     return http.call("POST", "api/v3/batchOrders", params={"batchOrders": text})
 

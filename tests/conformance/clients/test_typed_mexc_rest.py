@@ -205,7 +205,9 @@ async def test_a_resting_order_reserves_and_frees(mexc: MEXC) -> None:
     order = await place(mexc, "BUY", "LIMIT", quantity="0.001", price=price, newClientOrderId="rest_1-A")
     assert (order["type"], order["side"], order["orderListId"]) == ("LIMIT", "BUY", -1)
     assert "status" not in order
-    locked = price * D("0.001") * (1 + D(str((await mexc.spot.http.account.trade_fee(SYMBOL))["data"]["takerCommission"])))
+    locked = (
+        price * D("0.001") * (1 + D(str((await mexc.spot.http.account.trade_fee(SYMBOL))["data"]["takerCommission"])))
+    )
     assert (await balances(mexc))["USDT"] == (before["USDT"][0] - locked, locked)
     seen = await read(mexc, order)
     assert (seen["status"], seen["clientOrderId"], seen["updateTime"]) == ("NEW", "rest_1-A", None)
@@ -291,7 +293,9 @@ async def test_fok_is_all_or_nothing(mexc: MEXC) -> None:
 
 async def test_post_only(mexc: MEXC) -> None:
     """One that would take ends without a fill; one that rests is NEW."""
-    crossing = await place(mexc, "BUY", "LIMIT_MAKER", quantity="0.001", price=((await best(mexc))[1] * D("1.003")).quantize(TICK))
+    crossing = await place(
+        mexc, "BUY", "LIMIT_MAKER", quantity="0.001", price=((await best(mexc))[1] * D("1.003")).quantize(TICK)
+    )
     assert (await read(mexc, crossing))["status"] == "CANCELED"
     resting = await place(mexc, "BUY", "LIMIT_MAKER", quantity="0.001", price=await passive(mexc))
     assert (await read(mexc, resting))["status"] == "NEW"

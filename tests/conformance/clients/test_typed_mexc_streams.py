@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -65,7 +66,7 @@ async def test_partial_books(mexc: MEXC, level: int) -> None:
 async def test_increments_follow_one_another(mexc: MEXC, speed: str) -> None:
     """Each frame begins one after the last one's end."""
     found = await frames(mexc.spot.streams.market.depth_updates(speed, SYMBOL), FRAMES)
-    for earlier, later in zip(found, found[1:], strict=False):
+    for earlier, later in pairwise(found):
         assert int(later.from_version) == int(earlier.to_version) + 1
         assert int(later.to_version) >= int(later.from_version)
 
@@ -176,7 +177,10 @@ async def test_a_resting_order_and_its_cancel_are_told(mexc: MEXC) -> None:
 async def test_the_other_account_hears_nothing_of_it(mexc: MEXC, fakes: Fakes) -> None:
     """Private streams are private."""
     urls = {"spot_base_url": fakes.mexc_rest, "spot_ws_url": fakes.mexc_ws}
-    async with MEXC.new(fakes.maker_key, fakes.maker_secret, **urls) as other, other.spot.streams.user.orders() as stream:
+    async with (
+        MEXC.new(fakes.maker_key, fakes.maker_secret, **urls) as other,
+        other.spot.streams.user.orders() as stream,
+    ):
         sent = {"symbol": SYMBOL, "side": "BUY", "type": "MARKET", "quantity": "0.0006"}
         async with asyncio.timeout(WAIT_S), mexc.spot.streams.user.orders() as mine:
             order = await mexc.spot.http.trade.place_order(sent)
