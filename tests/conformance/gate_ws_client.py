@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import warnings
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 from fakes_server import Fakes
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)  # it names a class of websockets that is going away
-    from gate_ws import Configuration, Connection
-    from gate_ws.client import WebSocketResponse
+from gate_ws import Configuration, Connection
+from gate_ws.client import WebSocketResponse
 
 WAIT_S = 10
 

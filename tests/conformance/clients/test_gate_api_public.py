@@ -138,8 +138,9 @@ def test_perp_trades(gate: Gate) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["", "mark_", "index_"])
-def test_perp_candles(gate: Gate, prefix: str) -> None:
-    """Traded, mark and index candles; oldest first."""
+def test_perp_candles(gate: Gate, fakes: Fakes, prefix: str) -> None:
+    """Traded, mark and index candles, once there was a trade; oldest first."""
+    Gate(fakes, fakes.key, fakes.secret).perp(1)
     rows = gate.futures.list_futures_candlesticks(SETTLE, prefix + CONTRACT, interval="1m", limit=5)
     assert rows
     assert all(a.t < b.t for a, b in pairwise(rows))
