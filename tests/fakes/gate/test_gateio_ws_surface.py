@@ -114,7 +114,7 @@ async def test_order_lists_honour_their_parameters(autojump_clock: Any, gate: An
 
 
 async def test_a_socket_batch(autojump_clock: Any, gate: Any, connect: Any) -> None:
-    """Items succeed or fail alone, told by `message` on spot and `detail` on futures; a malformed one there fails all."""
+    """Items succeed or fail alone, by `message` on spot, by `detail` on futures; a malformed one there fails all."""
     async with connect(SPOT) as stream:
         await stream.login("spot")
         items = [LIMIT | {"text": "t-a"}, LIMIT | {"text": "t-b", "amount": "9"}]
@@ -195,7 +195,7 @@ async def test_channels_of_whole_books(autojump_clock: Any, gate: Any, connect: 
 
 @pytest.mark.parametrize("path", ["/v4/ws/btc", "/v4/ws", "/v4/ws/usd1", "/v4/ws/futures/btc"])
 async def test_sockets_of_other_settle_currencies(autojump_clock: Any, gate: Any, connect: Any, path: str) -> None:
-    """Nothing is listed there: unknown contracts are refused, those of another family acknowledged, orders find none."""
+    """Nothing is listed there: unknown contracts are refused, those of another family acknowledged; no order works."""
     async with connect(path) as stream:
         await stream.send({"time": 1, "channel": "futures.ping"})
         assert (await stream.next("futures.pong"))["result"] is None
