@@ -45,7 +45,7 @@ async def test_a_close_is_told_and_kept(autojump_clock: Any, gate: Any, connect:
     assert Decimal(row["short_price"]) < Decimal(row["long_price"])
     assert row["first_open_time"] <= row["time"]
     assert opened["text"] == "t-in"
-    await gate.ok("POST", f"{U}/orders", body={"contract": "BTC_USDT", "size": 0, "close": True, "price": "0", "tif": "ioc"})
+    await gate.ok("POST", f"{U}/orders", body=market_order(0, close=True))
     rows = await gate.ok("GET", f"{U}/position_close")
     assert [row["side"] for row in rows] == ["short", "long"]
     assert (rows[0]["text"], rows[0]["max_size"]) == ("api", "3")
@@ -118,7 +118,8 @@ async def test_contract_statistics(autojump_clock: Any, gate: Any, connect: Any)
     for bad in ("interval=3m", "limit=101", "from=x"):
         assert (await gate.call("GET", f"{U}/contract_stats", f"contract=BTC_USDT&{bad}", signed=False)).status == 400
     await trio.sleep(600)
-    rows = await gate.ok("GET", f"{U}/contract_stats", f"contract=BTC_USDT&interval=5m&from={row['time']}", signed=False)
+    query = f"contract=BTC_USDT&interval=5m&from={row['time']}"
+    rows = await gate.ok("GET", f"{U}/contract_stats", query, signed=False)
     assert [later["time"] - row["time"] for later in rows] == [0, 300, 600]
 
 
