@@ -115,7 +115,7 @@ def _announce(world: World, gate: int, mexc: int, ca_file: Path | None) -> None:
     line: dict[str, object] = {
         "gate_rest": f"{http}://{config.host}:{gate}/api/v4",
         "gate_ws_spot": f"{ws}://{config.host}:{gate}/ws/v4/",
-        "gate_ws_futures": f"{ws}://{config.host}:{gate}/v4/ws/usdt",
+        "gate_ws_futures": f"{ws}://{config.host}:{gate}/v4/ws/futures/usdt",  # by it some clients tell the product
         "mexc_rest": f"{http}://{config.host}:{mexc}",
         "mexc_ws": f"{ws}://{config.host}:{mexc}/ws",
         "key": account.key,
