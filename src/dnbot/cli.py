@@ -135,6 +135,7 @@ def new_config(mode: str, output: Path | None) -> None:
 @click.option("--gate-port", type=click.IntRange(0, 65535), default=0, help="0 picks a free one.")
 @click.option("--mexc-port", type=click.IntRange(0, 65535), default=0, help="0 picks a free one.")
 @click.option("--seed", type=int, default=1, help="Of the market.")
+@click.option("--symbols", default="BTC/USDT", help="Separated by commas.")
 @click.option("--market", type=click.Choice(["lively", "calibrated"]), default="lively")
 @click.option("--deviation-bps", type=click.FloatRange(0, 500), help="Between the spot venues.")
 @click.option("--half-life", callback=_duration, help="How soon they come together again, such as 5s.")
@@ -142,16 +143,20 @@ def new_config(mode: str, output: Path | None) -> None:
 @click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="Keep accounts and books here.")
 @click.option("--account", "accounts", multiple=True, help="KEY:SECRET:UID; the first replaces the default.")
 @click.option("--until-stdin-eof", is_flag=True, help="End when standard input closes.")
+@click.option("--history", type=click.IntRange(min=0), default=10_000, show_default=True,
+              help="Ended orders, fills and ledger rows that are kept; 0 keeps all, and grows.")
 def fakes(
-    gate_port: int, mexc_port: int, seed: int, market: str, deviation_bps: float | None, half_life: float | None,
-    tls: bool, state: Path | None, accounts: tuple[str, ...], until_stdin_eof: bool,
+    gate_port: int, mexc_port: int, seed: int, symbols: str, market: str, deviation_bps: float | None,
+    half_life: float | None, tls: bool, state: Path | None, accounts: tuple[str, ...], until_stdin_eof: bool,
+    history: int,
 ) -> None:
     """Serve the fake exchanges on loopback; prints one JSON line with their addresses and a key."""
     from dnbot.fakes.process import main as serve
 
     config = FakesConfig(
-        seed=seed, market=market, state_dir=state, gate_port=gate_port, mexc_port=mexc_port, tls=tls,
-        until_stdin_eof=until_stdin_eof, deviation_bps=deviation_bps, half_life_s=half_life,
+        seed=seed, symbols=tuple(symbols.split(",")), market=market, state_dir=state, gate_port=gate_port,
+        mexc_port=mexc_port, tls=tls, until_stdin_eof=until_stdin_eof, deviation_bps=deviation_bps,
+        half_life_s=half_life, history_newest=history or None,
     )
     if accounts:
         config = _with_accounts(config, accounts)
@@ -214,7 +219,7 @@ def status(config: Path | None, tree: bool, as_json: bool, svg: Path | None) -> 
         print_status(found)
 
 
-_WHY = click.option("--why", required=True, help="The reason; it is recorded with your name.")
+_WHY = click.option("--why", "--reason", "why", required=True, help="The reason; it is recorded with your name.")
 
 
 @commands.command()
@@ -249,7 +254,7 @@ def reduce(config: Path | None) -> None:
 
 @commands.command()
 @_CONFIG
-@click.option("--why", default="flatten", help="The reason; it is recorded with your name.")
+@click.option("--why", "--reason", "why", default="flatten", help="The reason; it is recorded with your name.")
 @click.option("--now", is_flag=True, help="Shorten the deadline of a shutdown that is under way.")
 def flatten(config: Path | None, why: str, now: bool) -> None:
     """Sell the inventory, buy the short back, end. Costs fees and spread; waits for the end."""
@@ -260,7 +265,7 @@ def flatten(config: Path | None, why: str, now: bool) -> None:
 
 @commands.command()
 @_CONFIG
-@click.option("--why", default="stop", help="The reason; it is recorded with your name.")
+@click.option("--why", "--reason", "why", default="stop", help="The reason; it is recorded with your name.")
 @click.option("--now", is_flag=True, help="Shorten the deadline of a shutdown that is under way.")
 def stop(config: Path | None, why: str, now: bool) -> None:
     """Settle, cancel, end, and hold or flatten as configured; waits for the end."""
@@ -326,7 +331,7 @@ def version() -> None:
 def main() -> Any:
     """The console script."""
     try:
-        return commands(standalone_mode=True)
+        return commands(prog_name="dnbot", standalone_mode=True)
     except Exception:  # noqa: BLE001 (bugs keep their traceback, and get their documented exit code)
         traceback.print_exc()
         sys.exit(EXIT_INTERNAL)

@@ -35,6 +35,7 @@ class FakesConfig:
     ``market`` is a name from ``market_params.PRESETS`` ("lively", "calibrated"). ``deviation_bps`` and ``half_life_s``
     override the preset. ``skew_ms`` moves the clock of one venue. ``mexc_fee_asset`` is quote, base or MX.
     ``funding_first_after_s`` puts the first settlement that long after the start (None: on the venue's usual grid).
+    ``history_newest`` bounds what is remembered of the past (`history.History`); None keeps everything.
     ``state_dir`` is where accounts, orders and books survive; without it nothing does. Ports of 0 pick free ones.
     """
 
@@ -58,3 +59,4 @@ class FakesConfig:
     mexc_port: int = 0
     tls: bool = False
     until_stdin_eof: bool = False
+    history_newest: int | None = None

@@ -6,6 +6,7 @@ long for a create among them.
 ``POST /__dnbot__/cut?venue=V&domain=public|private`` cuts that venue's sockets of that domain, without a close frame.
 ``POST /__dnbot__/rest?venue=V&down_s=S[&manner=refuse|silent]`` takes that venue's REST down; its sockets stay up.
 ``POST /__dnbot__/clock?venue=V&ahead_ms=N`` moves that venue's clock (negative: behind).
+``POST /__dnbot__/load`` answers how the fakes bear their load; maxima are since the last question.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from urllib.parse import parse_qsl
 
 import attrs
 import trio
-from trio_websocket import WebSocketConnection
 
+from .load import LoadMeter
 from .outages import Outages
 from .records import VENUES, Venue
 from .running import World
-from .web import App, DropConnection, HttpRequest, HttpResponse
+from .web import App, DropConnection, HttpRequest, HttpResponse, WebSocket
 
 PREFIX = "/__dnbot__/"
 AUDIT_PATH = PREFIX + "audit"
@@ -55,12 +56,16 @@ class Controls:
 
     world: World
     outages: Outages = attrs.field(factory=Outages)
+    meter: LoadMeter = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.meter = LoadMeter(self.world)
 
     async def answer(self, request: HttpRequest) -> HttpResponse:
         """One request below the prefix."""
         actions: dict[str, Callable[[dict[str, str]], Awaitable[Any]]] = {
             "audit": self._audit, "requests": self._requests, "cut": self._cut, "rest": self._rest,
-            "clock": self._clock,
+            "clock": self._clock, "load": self._load,
         }  # fmt: skip
         action = actions.get(request.path.removeprefix(PREFIX))
         if action is None:
@@ -118,6 +123,9 @@ class Controls:
         self.world.clock.skew_ns[venue] = round(ahead_ms * 1_000_000)
         return {"venue_ms": self.world.clock.ms(venue), "time_ms": self.world.clock.ms()}
 
+    async def _load(self, _: dict[str, str]) -> Any:
+        return self.meter.take()
+
     def _fronts(self) -> tuple[Front, ...]:
         return (self.world.gate_app, self.world.mexc_app)
 
@@ -145,7 +153,7 @@ class ControlledApp:
         """As the venue does."""
         await self.app.run()
 
-    async def handle_websocket(self, request: HttpRequest, ws: WebSocketConnection) -> None:
+    async def handle_websocket(self, request: HttpRequest, ws: WebSocket) -> None:
         """As the venue does."""
         await self.app.handle_websocket(request, ws)
 

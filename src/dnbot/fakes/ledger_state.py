@@ -59,6 +59,7 @@ class ExchangeState:
     default_fees: dict[Venue, FeeRates] = attrs.field(factory=lambda: dict(DEFAULT_FEES))
     fees: dict[tuple[str, Venue], FeeRates] = attrs.field(factory=dict)
     fee_policy: dict[Venue, FeePolicy] = attrs.field(factory=_fee_policies)
+    mx_deduct: dict[str, bool] = attrs.field(factory=dict)  # uid -> whether its MEXC fees are taken in MX, when it said
     mx_price: Decimal = Decimal(2)  # quote per MX, for fees deducted in MX
     client_id_reuse: dict[Venue, ClientIdReuse] = attrs.field(factory=_client_id_reuse)
     marks: dict[str, MarkState] = attrs.field(factory=dict)
@@ -82,6 +83,10 @@ class ExchangeState:
     def fee_rates(self, venue: Venue, uid: str) -> FeeRates:
         """The rates of one account on one venue."""
         return self.fees.get((uid, venue), self.default_fees[venue])
+
+    def deducts_mx(self, uid: str) -> bool:
+        """Whether the MEXC fees of that account are taken in MX while it has any."""
+        return self.mx_deduct.get(uid, self.fee_policy[MEXC_SPOT] == "MX")
 
     def admit(self, order: OrderState) -> None:
         """Index an order (a new one, or one read back from the journal)."""

@@ -53,6 +53,7 @@ async def run_fakes(config: FakesConfig) -> None:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(world.run)
                     controls = Controls(world)
+                    nursery.start_soon(controls.meter.run)
                     nursery.start_soon(_serve, ControlledApp(controls, world.gate_app), gate)
                     nursery.start_soon(_serve, ControlledApp(controls, world.mexc_app), mexc)
                     _announce(world, _port(gate), _port(mexc), ca_file)

@@ -211,13 +211,12 @@ class Settlement:
         self, order: OrderState, value: Decimal, got: Decimal, got_asset: str, quote: str, rate: Decimal
     ) -> tuple[Decimal, str]:
         """Exact, unrounded products (as recorded on Gate), except that a fee converted to MX is rounded once."""
-        policy = self.state.fee_policy[order.venue]
-        if policy == "received":
-            return got * rate, got_asset
-        if policy == "MX":
+        if order.venue == MEXC_SPOT and self.state.deducts_mx(order.uid):
             fee = (value * rate / self.state.mx_price).quantize(MX_STEP, ROUND_HALF_EVEN)
             if self.state.accounts.available(order.uid, order.venue, "MX") >= fee:
                 return fee, "MX"
+        if self.state.fee_policy[order.venue] == "received":
+            return got * rate, got_asset
         return value * rate, quote
 
     def _book_perp(
