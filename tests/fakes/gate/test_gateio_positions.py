@@ -182,7 +182,7 @@ async def test_isolated_margin_and_leverage(autojump_clock: Any, gate: Any) -> N
     assert (row["leverage"], row["pos_margin_mode"]) == ("20", "isolated")
     grown = await gate.ok("POST", f"{U}/positions/BTC_USDT/margin", "change=1.5")
     assert Decimal(grown["margin"]) == Decimal(row["margin"]) + Decimal("1.5")
-    assert await gate.ok("GET", f"{U}/get_leverage/BTC_USDT") == {"lever": "20"}
+    assert await gate.ok("GET", f"{U}/get_leverage/BTC_USDT") == {"Lever": "20"}
     account = await gate.ok("GET", f"{U}/accounts")
     assert Decimal(account["isolated_position_margin"]) > 0
     for bad in ("change=0", "change=x"):
