@@ -7,8 +7,8 @@ from decimal import Decimal
 import attrs
 
 from .exchange import Exchange
-from .market import MarketModel
 from .records import GATE_FUTURES, MarkState
+from .script_model import Model
 
 SHOWN_LAG_S = 60  # Gate keeps showing the charged rate for about a minute after a settlement
 MARK_STEP = Decimal("0.01")
@@ -19,7 +19,7 @@ class FundingSchedule:
     """Settles funding when it is due; rates and marks come from the market models."""
 
     exchange: Exchange
-    models: dict[str, MarketModel]
+    models: dict[str, Model]
     interval_s: int
     next_s: dict[str, int] = attrs.field(factory=dict)
     shown: dict[str, tuple[Decimal, int]] = attrs.field(factory=dict)  # charged rate, and until when it is shown

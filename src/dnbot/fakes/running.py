@@ -17,11 +17,13 @@ from .config import FakesConfig
 from .exchange import Exchange
 from .funding import FundingSchedule
 from .gateio_app import GateApp
-from .market import MarketModel, Quotes
+from .market import Quotes
 from .market_params import MarketParams
+from .market_script import MarketScript
 from .mexc_app import MexcApp
 from .network import MemoryNetwork
 from .requests import RequestLog
+from .script_model import SCRIPTED, Model
 from .server import serve_connection
 from .state import Journal
 from .web import App
@@ -44,16 +46,20 @@ class World:
     clock: FakeClock
     exchange: Exchange
     params: MarketParams
-    models: dict[str, MarketModel] = attrs.field(factory=dict)
+    models: dict[str, Model] = attrs.field(factory=dict)
     journal: Journal | None = None
     requests: RequestLog = attrs.field(init=False)
     funding: FundingSchedule = attrs.field(init=False)
+    script: MarketScript | None = attrs.field(default=None, init=False)
+    """What moves the market when nothing else does: there in a scripted market alone."""
     _fronts: tuple[GateApp, MexcApp] | None = attrs.field(default=None, init=False)
     opening_this_start: dict[str, dict[str, Any]] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         self.requests = RequestLog(self.clock)
         self.funding = FundingSchedule(self.exchange, self.models, self.config.funding_interval_s)
+        if self.config.market == SCRIPTED:
+            self.script = MarketScript(self.exchange, self.funding)
 
     # -- fronts
 
@@ -114,6 +120,8 @@ class World:
             for symbol in self.config.symbols:
                 nursery.start_soon(self._run_market, symbol)
             nursery.start_soon(self._run_ticks)
+            if self.script is not None:
+                nursery.start_soon(self.script.run)
             for app in self._fronts or ():
                 nursery.start_soon(app.run)
 
