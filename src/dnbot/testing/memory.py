@@ -12,6 +12,7 @@ import httpx
 import trio
 import trio_websocket
 
+from dnbot.fakes.clock import NS_PER_S
 from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.control import ControlledApp, Controls, Front
 from dnbot.fakes.running import GATE_HOST, MEXC_HOST
@@ -35,6 +36,12 @@ class FakeExchanges(FakeExchange):
 
     stage: Stage = attrs.field(kw_only=True)
     """World, network and clock: for what has no method here."""
+    began_ms: int = attrs.field(kw_only=True)
+    """The world's time when it began, in milliseconds since 1970: always the same."""
+
+    def wall_s(self) -> float:
+        """The world's time in seconds since 1970: what a client under test must sign by, instead of ``time.time()``."""
+        return self.stage.world.clock.wall_ns() / NS_PER_S
 
     def http(self, base_url: str = "") -> httpx.AsyncClient:
         """A client with connections of its own, for ``async with``. It has no timeouts: use ``trio.fail_after``."""
@@ -86,4 +93,5 @@ async def fake_exchanges(config: FakesConfig | None = None) -> AsyncIterator[Fak
             symbols=here.world.config.symbols,
             door=MemoryDoor(controls),
             stage=here,
+            began_ms=here.world.clock.ms(),
         )
