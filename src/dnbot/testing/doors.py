@@ -79,6 +79,8 @@ class SocketDoor:
 
     def ask(self, control: str, body: bytes = b"", **wanted: object) -> Any:
         """As Door says; it blocks until the answer is there, some milliseconds."""
+        if self._client.is_closed:
+            raise HarnessError(f"{control}: these fakes have ended")
         try:
             response = self._client.post(PREFIX + control, params={k: str(v) for k, v in wanted.items()}, content=body)
         except httpx.TransportError as error:

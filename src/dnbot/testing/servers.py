@@ -13,7 +13,9 @@ from pathlib import Path
 import attrs
 
 import dnbot
+from dnbot.fakes.clock import NS_PER_S
 from dnbot.fakes.config import FakesConfig
+from dnbot.ports.clock import SystemClock
 
 from .doors import Door, HarnessError, open_socket_door
 from .exchange import FakeExchange
@@ -29,6 +31,10 @@ class FakeExchangeServers(FakeExchange):
     ca_file: Path | None = attrs.field(kw_only=True)
     """The authority to trust, in PEM, when they speak TLS."""
     pid: int = attrs.field(kw_only=True)
+
+    def wall_s(self) -> float:
+        """The world's time in seconds since 1970: this machine's."""
+        return SystemClock().now_ns() / NS_PER_S
 
 
 @contextmanager
