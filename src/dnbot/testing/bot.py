@@ -12,6 +12,7 @@ import trio
 
 from dnbot.bot import Bot
 from dnbot.domain.instrument import Symbol
+from dnbot.domain.messages import Record, StateChanged
 from dnbot.lab.audit_check import check_audit
 from dnbot.ports.memory_store import MemoryStore
 from dnbot.strategy.parameters import StrategyParameters
@@ -44,6 +45,8 @@ class RunningBot:
     fakes: FakeExchanges
     bot: Bot
     store: MemoryStore
+    entered: list[str]
+    """Every state that it went to, in order, by name."""
     _codes: list[int] = attrs.field(factory=list)
     _errors: list[Exception] = attrs.field(factory=list)
     _ended: trio.Event = attrs.field(factory=trio.Event)
@@ -59,15 +62,19 @@ class RunningBot:
         return self.bot.context.current_state
 
     async def until(self, state: StrategyState | str, *, s_max: float = 60.0) -> View:
-        """Wait for a state, by its value or its name (``MONITORING_SPREADS``); returns the view at that moment.
+        """Wait until it is in a state, or has passed through it since the call; returns the view then.
 
-        Raises HarnessError when the bot ends first or the time is over, ValueError for a state that does not exist.
+        A state is named by its value or its name (``MONITORING_SPREADS``). Raises HarnessError when the bot ends first
+        or the time is over, ValueError for a state that does not exist.
         """
         names = [known.name for known in StrategyState]
         name = state.name if isinstance(state, StrategyState) else state
         if name not in names:
             raise ValueError(f"state {name!r} is unknown; known: {', '.join(names)}")
-        return await self.until_true(lambda view: view.state == name, what=name, s_max=s_max)
+        begin = len(self.entered)
+        return await self.until_true(
+            lambda view: view.state == name or name in self.entered[begin:], what=name, s_max=s_max
+        )
 
     async def until_true(
         self, holds: Callable[[View], bool], *, what: str = "the condition", s_max: float = 60.0
@@ -138,7 +145,14 @@ async def running_bot(fakes: FakeExchanges, params: StrategyParameters | None = 
     if fakes.stage.world.script is not None:
         fakes.market.pulse()
     store = MemoryStore()
-    running = RunningBot(fakes, await fakes.stage.bot(params or demo_parameters(), store), store)
+    entered: list[str] = []
+
+    def note(record: Record) -> None:
+        if isinstance(record, StateChanged):
+            entered.append(record.to_state)
+
+    bot = await fakes.stage.bot(params or demo_parameters(), store, witness=note)
+    running = RunningBot(fakes, bot, store, entered)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(running.run, name="bot")
         yield running

@@ -49,6 +49,11 @@ class FakeExchange:
     symbols: tuple[str, ...]
     door: Door
     """The control surface, for what has no method here."""
+    faults: Faults = attrs.field(init=False)
+    """What can go wrong."""
+
+    def __attrs_post_init__(self) -> None:
+        self.faults = Faults(self.door)
 
     @property
     def account(self) -> Account:
@@ -76,11 +81,6 @@ class FakeExchange:
     def market(self) -> ScriptedMarket:
         """Commands to a scripted market; in another one they raise HarnessError."""
         return ScriptedMarket(self.door)
-
-    @property
-    def faults(self) -> Faults:
-        """What can go wrong."""
-        return Faults(self.door)
 
     # -- what the venues know
 

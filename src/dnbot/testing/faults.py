@@ -2,41 +2,81 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any
 
 import attrs
 
-from .doors import Door
+from dnbot.fakes.records import VENUES, Venue
+
+from .doors import Door, HarnessError
 from .records import VenueName, venue_of
 
-Domain = Literal["public", "private"]
+Option = str | int | float
 FOR_S_MAX = 3600.0
 
 
-@attrs.frozen
+def _rest_down(door: Door, venue: Venue, for_s: float | None, *, manner: Option = "refuse") -> Any:
+    door.ask("rest", venue=venue, down_s=FOR_S_MAX if for_s is None else for_s, manner=manner)
+    return lambda: door.ask("rest", venue=venue, down_s=0)
+
+
+def _sockets_cut(door: Door, venue: Venue, for_s: float | None, *, domain: Option = "") -> Any:
+    del for_s  # it happens once
+    for one in ("public", "private") if not domain else (domain,):
+        door.ask("cut", venue=venue, domain=one)
+    return lambda: None
+
+
+def _clock_skewed(door: Door, venue: Venue, for_s: float | None, *, ahead_ms: Option = 900) -> Any:
+    if for_s is not None:
+        raise HarnessError("clock_skewed lasts until it is switched off")
+    door.ask("clock", venue=venue, ahead_ms=ahead_ms)
+    return lambda: door.ask("clock", venue=venue, ahead_ms=0)
+
+
+_KINDS: dict[str, Callable[..., Any]] = {
+    "rest_down": _rest_down, "sockets_cut": _sockets_cut, "clock_skewed": _clock_skewed,
+}  # fmt: skip
+
+
+@attrs.define
 class Faults:
-    """Switches faults on and off. Each raises HarnessError for a value that cannot be, and then changes nothing."""
+    """Switches faults on and off, by these names and options:
+
+    ``rest_down``: REST answers nobody, for at most an hour, and what is asked meanwhile never takes effect; sockets
+    stay up. ``manner``: refuse (cut at once) or silent (hang, then cut).
+    ``sockets_cut``: WebSockets are cut once, those of one ``domain`` (public, private) or all.
+    ``clock_skewed``: the venue's clock is ``ahead_ms`` before the world's.
+    """
 
     _door: Door
+    _on: dict[str, list[Callable[[], Any]]] = attrs.field(factory=dict)
+    _count: int = 0
 
-    def rest_down(
-        self, venue: VenueName, *, for_s: float = FOR_S_MAX, manner: Literal["refuse", "silent"] = "refuse"
-    ) -> None:
-        """That venue's REST answers nobody for so long; what is asked meanwhile never takes effect. Sockets stay up.
+    def on(self, name: str, *, venue: VenueName | None = None, for_s: float | None = None, **options: Option) -> str:
+        """Switch one on, at one venue or at all, for so many seconds or until it is switched off; returns its key.
 
-        ``refuse`` cuts connections at once, ``silent`` hangs until the outage is over and cuts them then.
+        Raises HarnessError for a name, option or value that does not exist.
         """
-        self._door.ask("rest", venue=venue_of(venue), down_s=for_s, manner=manner)
+        kind = _KINDS.get(name)
+        if kind is None:
+            raise HarnessError(f"fault {name!r} is unknown; known: {', '.join(_KINDS)}")
+        venues = VENUES if venue is None else (venue_of(venue),)
+        try:
+            ends = [kind(self._door, one, for_s, **options) for one in venues]
+        except TypeError:
+            raise HarnessError(f"{name} has no such option: {', '.join(options)}") from None
+        self._count += 1
+        key = f"{name}#{self._count}"
+        self._on[key] = ends
+        return key
 
-    def rest_up(self, venue: VenueName) -> None:
-        """End an outage of REST."""
-        self._door.ask("rest", venue=venue_of(venue), down_s=0)
-
-    def cut(self, venue: VenueName, domain: Domain) -> int:
-        """Cut the WebSockets of one venue and domain at once, without a close frame; returns how many."""
-        found: int = self._door.ask("cut", venue=venue_of(venue), domain=domain)["cut"]
-        return found
-
-    def clock_ahead(self, venue: VenueName, *, by_ms: int) -> None:
-        """Move that venue's clock so far ahead of the world's; negative: behind; 0: back to true time."""
-        self._door.ask("clock", venue=venue_of(venue), ahead_ms=by_ms)
+    def off(self, key: str | None = None) -> None:
+        """End one, or all of them, and undo what it changed. Raises HarnessError for an unknown key."""
+        keys = list(self._on) if key is None else [key]
+        for one in keys:
+            if one not in self._on:
+                raise HarnessError(f"no such fault is switched on: {one!r}; there are {', '.join(self._on) or 'none'}")
+            for end in self._on.pop(one):
+                end()
