@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import ssl
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import trio
+from hypothesis import given
+from hypothesis import strategies as st
 
+from dnbot.fakes.records import VENUES
 from dnbot.testing import (
     Account,
     FakeExchange,
@@ -21,6 +25,7 @@ from dnbot.testing import (
     ScriptedMarket,
 )
 from dnbot.testing import fake_exchange_servers as serve_fakes
+from dnbot.testing.serve import decode_config, encode_config
 
 D = Decimal
 TWO = (
@@ -165,3 +170,20 @@ def test_servers_that_cannot_start_say_so(capfd: pytest.CaptureFixture[str]) -> 
     ):
         pass
     assert "ABC/USDT" in capfd.readouterr().err
+
+
+@given(
+    seed=st.integers(),
+    tls=st.booleans(),
+    folder=st.none() | st.just(Path("some") / "folder"),
+    skew_ms=st.dictionaries(st.sampled_from(VENUES), st.integers(-5000, 5000)),
+    fees=st.tuples(st.decimals(0, 1, places=5), st.decimals(0, 1, places=5)),
+)
+def test_the_whole_config_reaches_the_process(
+    seed: int, tls: bool, folder: Path | None, skew_ms: dict[Any, int], fees: tuple[Decimal, Decimal]
+) -> None:
+    """Every field survives the way there, exactly."""
+    config = FakesConfig(
+        seed=seed, tls=tls, state_dir=folder, skew_ms=skew_ms, mexc_fees=fees, accounts=TWO, deviation_bps=0.1
+    )
+    assert decode_config(encode_config(config)) == config

@@ -1,4 +1,4 @@
-"""``python -m dnbot.testing.serve CONFIG``: the fakes as ``dnbot fakes`` serves them, from a whole config in JSON."""
+"""``python -m dnbot.testing.serve``: the fakes as ``dnbot fakes`` serves them, of a whole config on standard input."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.process import main
 
 
-def encode_config(config: FakesConfig) -> str:
-    """A config as one argument."""
-    return msgspec.json.encode(config, enc_hook=str).decode()
+def encode_config(config: FakesConfig) -> bytes:
+    """A config as one line of JSON."""
+    return msgspec.json.encode(config, enc_hook=str)
 
 
-def decode_config(text: str) -> FakesConfig:
+def decode_config(line: bytes) -> FakesConfig:
     """What ``encode_config`` wrote; raises msgspec.ValidationError for anything else."""
-    return msgspec.json.decode(text, type=FakesConfig, dec_hook=_decoded)
+    return msgspec.json.decode(line, type=FakesConfig, dec_hook=_decoded)
 
 
 def _decoded(kind: type, value: Any) -> Any:
@@ -27,4 +27,4 @@ def _decoded(kind: type, value: Any) -> Any:
 
 
 if __name__ == "__main__":
-    sys.exit(main(decode_config(sys.argv[1])))
+    sys.exit(main(decode_config(sys.stdin.buffer.readline())))

@@ -47,13 +47,13 @@ def fake_exchange_servers(config: FakesConfig | None = None) -> Iterator[FakeExc
     package = str(Path(dnbot.__file__).parents[1])
     paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
     process = subprocess.Popen(
-        [sys.executable, "-m", "dnbot.testing.serve", encode_config(wanted)],
+        [sys.executable, "-m", "dnbot.testing.serve"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
     )
     try:
-        line = _first_line(process)
+        line = _first_line(process, encode_config(wanted))
         door = open_socket_door(str(line["mexc_rest"]), _ca_file(line))
         try:
             yield _servers(wanted, line, door, process.pid)
@@ -63,8 +63,12 @@ def fake_exchange_servers(config: FakesConfig | None = None) -> Iterator[FakeExc
         _end(process)
 
 
-def _first_line(process: subprocess.Popen[bytes]) -> dict[str, object]:
+def _first_line(process: subprocess.Popen[bytes], config: bytes) -> dict[str, object]:
+    """What they print once they serve. The config goes through a pipe: a command line can be read by anybody."""
+    assert process.stdin is not None
     assert process.stdout is not None
+    process.stdin.write(config + b"\n")
+    process.stdin.flush()
     text = process.stdout.readline()
     try:
         line: dict[str, object] = json.loads(text)
