@@ -8,7 +8,7 @@ long for a create among them.
 ``POST /__dnbot__/clock?venue=V&ahead_ms=N`` moves that venue's clock (negative: behind).
 ``POST /__dnbot__/market[?since_ns=T]`` carries out the commands of a scripted market that the body holds, one a line
 (``script_words``): all of them now, or each at its time counted from T; when one is refused, none is.
-``POST /__dnbot__/book?venue=V&symbol=S[&limit=N]`` answers that book, best levels first.
+``POST /__dnbot__/book?venue=V[&symbol=S][&limit=N]`` answers a book (of the first symbol), best levels first.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ class Controls:
         return {"commands": len(commands), "waiting": script.waiting, "time_ns": self.world.clock.wall_ns()}
 
     async def _book(self, wanted: dict[str, str]) -> Any:
-        venue, symbol = _venue(wanted), wanted.get("symbol") or self.world.config.symbols[0]
+        venue, symbol = _venue(wanted), wanted.get("symbol") or next(iter(self.world.models))
         if self.world.exchange.instrument(venue, symbol) is None:
             raise ControlRefused(f"no such symbol: {symbol!r}")
         found = self.world.exchange.depth(venue, symbol, int(_number(wanted, "limit", 100, 1, 10_000)))

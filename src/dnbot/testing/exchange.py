@@ -46,7 +46,6 @@ class FakeExchange:
     mexc_rest: str
     mexc_ws: str
     accounts: tuple[Account, ...]
-    symbols: tuple[str, ...]
     door: Door
     """The control surface, for what has no method here."""
     faults: Faults = attrs.field(init=False)
@@ -132,8 +131,7 @@ class FakeExchange:
 
     def book(self, venue: VenueName, symbol: str | None = None, *, levels: int = 100) -> Book:
         """The book of a symbol (default: the first), our clients' orders included."""
-        wanted = symbol or self.symbols[0]
-        return book_from(self.door.ask("book", venue=venue_of(venue), symbol=wanted, limit=levels))
+        return book_from(self.door.ask("book", venue=venue_of(venue), symbol=symbol or "", limit=levels))
 
     def audit(self, account: Account | str | None = None) -> dict[str, Any]:
         """Everything about one account as one JSON document: what ``dnbot fakes`` writes to audit.json."""

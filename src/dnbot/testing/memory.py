@@ -90,7 +90,6 @@ async def fake_exchanges(config: FakesConfig | None = None) -> AsyncIterator[Fak
             mexc_rest=f"http://{MEXC_HOST}",
             mexc_ws=f"ws://{MEXC_HOST}/ws",
             accounts=here.world.config.accounts,
-            symbols=here.world.config.symbols,
             door=MemoryDoor(controls),
             stage=here,
             began_ms=here.world.clock.ms(),

@@ -85,7 +85,6 @@ def _servers(config: FakesConfig, line: dict[str, object], door: Door, pid: int)
         mexc_rest=str(line["mexc_rest"]),
         mexc_ws=str(line["mexc_ws"]),
         accounts=config.accounts,
-        symbols=config.symbols,
         door=door,
         ca_file=_ca_file(line),
         pid=pid,
