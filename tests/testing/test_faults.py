@@ -77,8 +77,8 @@ async def test_what_does_not_exist_is_refused(fake_exchanges: FakeExchanges, fau
         faults.on("earthquake")
     with pytest.raises(HarnessError, match="strength"):
         faults.on("rest_down", strength=9)
-    with pytest.raises(HarnessError, match="sulking"):
-        faults.on("rest_down", manner="sulking")
+    with pytest.raises(HarnessError, match="-3"):
+        faults.on("rest_down", for_s=-3)
     with pytest.raises(ValueError, match="kraken"):
         faults.on("rest_down", venue="kraken")  # type: ignore[arg-type]
     with pytest.raises(HarnessError, match="no such fault"):

@@ -167,7 +167,7 @@ class MarketScript:
         model, now_s = self.models[symbol], self.exchange.clock.seconds()
         match command:
             case SetFunding(rate=rate, next_after_s=next_after_s):
-                model.rate = rate
+                model.params = attrs.evolve(model.params, funding_rate=rate)
                 if next_after_s is not None:
                     self.funding.next_s[symbol] = now_s + next_after_s
             case SettleFunding():

@@ -29,13 +29,13 @@ def scripted_params() -> ScriptedParams:
 
 @attrs.define
 class ScriptedModel:
-    """What the script last said of one symbol. ``mid``: the common middle; ``rate``: funding, as a fraction.
+    """What the script last said of one symbol. ``mid``: the common middle; ``params`` hold the funding rate.
 
     ``mark`` and ``index`` are None while they follow the books: the perp's and Gate spot's.
     """
 
     mid: Decimal
-    rate: Decimal = ZERO
+    params: MarketParams = attrs.field(factory=scripted_params)
     mark: Decimal | None = None
     index: Decimal | None = None
     position: ModelPosition = attrs.field(factory=ModelPosition)
@@ -65,7 +65,7 @@ class ScriptedModel:
 
     def funding_rate(self) -> Decimal:
         """What was set."""
-        return self.rate
+        return self.params.funding_rate
 
     def _middle(self, venue: Venue) -> Decimal:
         return self.middles.get(venue, self.mid)
