@@ -79,8 +79,8 @@ def worst_price(
 ) -> Decimal:
     """The price on the tick grid that an order of `side` may never go beyond.
 
-    Inside `price_collar_bps` of the book's own mid and of the mark (when known), and inside BAND_SHARE of the venue's own
-    `price_deviation_max` from the mark on the perpetual and from the mid on spot.
+    Inside `price_collar_bps` of the book's own mid and of the mark (when known), and inside BAND_SHARE of the venue's
+    own `price_deviation_max` from the mark on the perpetual and from the mid on spot.
     """
     sign = side.sign
     bounds = [book.mid + sign * of_bps(book.mid, params.price_collar_bps)]
