@@ -22,7 +22,7 @@ def test_the_examples_pass(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-c", str(tmp_path / "pytest.ini"), "--rootdir", str(tmp_path)]
     command += ["-p", "no:cacheprovider", "-p", "no:xdist", "-p", "dnbot.testing.plugin", *map(str, EXAMPLES)]
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200)
     assert f"{len(EXAMPLES)} passed" in done.stdout, done.stdout + done.stderr
 
 

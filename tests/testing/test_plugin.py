@@ -39,7 +39,7 @@ def run_pytest(folder: Path, text: str, *options: str) -> subprocess.CompletedPr
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *options]
     environment = installed(folder)
     environment.pop("PYTEST_ADDOPTS", None)
-    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=200)
 
 
 def test_the_entry_point_leads_to_the_plugin() -> None:

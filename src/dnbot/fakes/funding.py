@@ -7,8 +7,8 @@ from decimal import Decimal
 import attrs
 
 from .exchange import Exchange
+from .market import MarketModel
 from .records import GATE_FUTURES, MarkState
-from .script_model import Model
 
 ESTIMATE_S = 60  # the estimate is made anew about once a minute; what is charged is made at the settlement itself
 SHOWN_LAG_S = 60  # Gate keeps showing the charged rate for about a minute after a settlement
@@ -20,7 +20,7 @@ class FundingSchedule:
     """Settles funding when it is due; rates and marks come from the market models."""
 
     exchange: Exchange
-    models: dict[str, Model]
+    models: dict[str, MarketModel]
     interval_s: int
     next_s: dict[str, int] = attrs.field(factory=dict)
     shown: dict[str, tuple[Decimal, int]] = attrs.field(factory=dict)  # charged rate, and until when it is shown
@@ -49,16 +49,19 @@ class FundingSchedule:
 
     def update_mark(self, symbol: str) -> None:
         """Publish the present mark, index, estimate, and the rate that is shown."""
-        model = self.models[symbol]
+        model, rate = self.models[symbol], self._estimate(symbol)
+        self.publish(symbol, Decimal(repr(model.fair(GATE_FUTURES))), Decimal(repr(model.position.fundamental)), rate)
+
+    def publish(self, symbol: str, mark: Decimal, index: Decimal, rate: Decimal) -> None:
+        """Publish these, prices on the contract's steps; for a while after a settlement the charged rate is shown."""
         tick = self.exchange.state.instruments[(GATE_FUTURES, symbol)].price_tick
         step = min(tick, MARK_STEP)
-        rate = self._estimate(symbol)
         shown, until_s = self.shown.get(symbol, (rate, 0))
         self.exchange.set_mark(
             MarkState(
                 symbol,
-                Decimal(repr(model.fair(GATE_FUTURES))).quantize(step),
-                Decimal(repr(model.position.fundamental)).quantize(step),
+                mark.quantize(step),
+                index.quantize(step),
                 rate,
                 shown if self.exchange.clock.seconds() < until_s else rate,
                 self.interval_s,

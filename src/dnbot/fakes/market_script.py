@@ -7,7 +7,7 @@ level, or of the venue's ladder; ``refill`` brings all of it back. Equal command
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from decimal import Decimal
 
 import attrs
@@ -15,13 +15,11 @@ import trio
 
 from .clock import NS_PER_S
 from .exchange import Exchange
-from .funding import FundingSchedule
-from .instruments import Instrument
 from .records import VENUES, Venue
 from .script_board import ScriptBoard
 from .script_checks import check_command
+from .script_funding import Said, ScriptedFunding
 from .script_ladder import Ladder, first_ladder
-from .script_model import ScriptedModel
 from .script_words import (
     Command,
     Refill,
@@ -44,24 +42,24 @@ class MarketScript:
     """Carries commands out. Every method is synchronous; ``run`` carries out in time what was scheduled."""
 
     exchange: Exchange
-    funding: FundingSchedule
-    models: dict[str, ScriptedModel] = attrs.field(factory=dict)
+    funding: ScriptedFunding
     _boards: dict[tuple[Venue, str], ScriptBoard] = attrs.field(factory=dict)
     _queue: deque[tuple[float, Command]] = attrs.field(factory=deque)
     _pulse_s: float = float("inf")
     _pulse_due_s: float = float("inf")
     _more: trio.Event = attrs.field(factory=trio.Event)
 
-    def open(self, instruments: Sequence[Instrument], price: Decimal) -> ScriptedModel:
-        """Begin with one symbol: every venue shows its first ladder around that price."""
-        symbol = instruments[0].symbol
-        model = self.models[symbol] = ScriptedModel(price)
-        for instrument in instruments:
-            board = ScriptBoard(self.exchange, first_ladder(instrument, price))
-            self._boards[(instrument.venue, symbol)] = board
-            self._show(board, board.ladder)
-        model.follow()
-        return model
+    def begin(self) -> None:
+        """Let every venue show its first ladder of every symbol, around the price at which its market begins."""
+        for symbol, model in self.funding.models.items():
+            price = Decimal(repr(model.start_price))
+            self.funding.said[symbol] = Said(price)
+            for instrument in model.instruments:
+                board = ScriptBoard(self.exchange, first_ladder(instrument, price))
+                self._boards[(instrument.venue, symbol)] = board
+                self._show(board, board.ladder)
+            self.exchange.commit()
+            self.funding.update_mark(symbol)
 
     def apply(self, *commands: Command) -> None:
         """Carry these out now, in this order and whatever their times; or raise ScriptRefused and change nothing."""
@@ -118,7 +116,6 @@ class MarketScript:
                 self._pulse_due_s = self.exchange.clock.monotonic_s() + self._pulse_s
                 self._look_again()
         self.exchange.commit()
-        self.models[symbol].follow()
         if not isinstance(command, SetBook | SetLevels | Trade):  # those come often; marks have their own pace
             self.funding.update_mark(symbol)
 
@@ -128,22 +125,22 @@ class MarketScript:
 
     def _check(self, command: Command) -> str:
         """The symbol that a command is about; raises ScriptRefused when it cannot be carried out."""
-        symbol = command.symbol or next(iter(self.models))
+        symbol = command.symbol or next(iter(self.funding.said))
         check_command(self.exchange.state.instruments, symbol, command)
         return symbol
 
     def _reshape(self, symbol: str, command: SetMid | SetSpread | SetOffset | SetDepth | Refill) -> None:
-        model = self.models[symbol]
+        said = self.funding.said[symbol]
         if isinstance(command, SetMid) and command.venue is None:
-            model.mid = command.price
+            said.mid = command.price
         for venue in VENUES:
-            board = self._boards[(venue, symbol)]
-            if command.venue not in (None, venue):
+            board = self._boards.get((venue, symbol))
+            if board is None or command.venue not in (None, venue):
                 continue
             if isinstance(command, Refill):
                 board.show(board.wanted)
             else:
-                self._show(board, board.ladder.after(command, model.mid))
+                self._show(board, board.ladder.after(command, said.mid))
 
     def _show(self, board: ScriptBoard, ladder: Ladder) -> None:
         board.ladder = ladder
@@ -161,17 +158,17 @@ class MarketScript:
     def _note_middle(self, board: ScriptBoard) -> None:
         middle = board.middle()
         if middle is not None:
-            self.models[board.instrument.symbol].middles[board.instrument.venue] = middle
+            self.funding.said[board.instrument.symbol].middles[board.instrument.venue] = middle
 
     def _set_rates(self, symbol: str, command: SetFunding | SettleFunding | SetMark) -> None:
-        model, now_s = self.models[symbol], self.exchange.clock.seconds()
+        said, now_s = self.funding.said[symbol], self.exchange.clock.seconds()
         match command:
             case SetFunding(rate=rate, next_after_s=next_after_s):
-                model.params = attrs.evolve(model.params, funding_rate=rate)
+                said.rate = rate
                 if next_after_s is not None:
                     self.funding.next_s[symbol] = now_s + next_after_s
             case SettleFunding():
                 self.funding.next_s[symbol] = now_s
                 self.funding.settle_due()
             case SetMark(mark=mark, index=index):
-                model.mark, model.index = mark, index
+                said.mark, said.index = mark, index

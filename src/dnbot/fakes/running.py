@@ -17,13 +17,13 @@ from .config import FakesConfig
 from .exchange import Exchange
 from .funding import FundingSchedule
 from .gateio_app import GateApp
-from .market import Quotes
-from .market_params import MarketParams
+from .market import MarketModel, Quotes
+from .market_params import SCRIPTED, MarketParams
 from .market_script import MarketScript
 from .mexc_app import MexcApp
 from .network import MemoryNetwork
 from .requests import RequestLog
-from .script_model import SCRIPTED, Model
+from .script_funding import ScriptedFunding
 from .server import serve_connection
 from .state import Journal
 from .web import App
@@ -46,7 +46,7 @@ class World:
     clock: FakeClock
     exchange: Exchange
     params: MarketParams
-    models: dict[str, Model] = attrs.field(factory=dict)
+    models: dict[str, MarketModel] = attrs.field(factory=dict)
     journal: Journal | None = None
     requests: RequestLog = attrs.field(init=False)
     funding: FundingSchedule = attrs.field(init=False)
@@ -58,8 +58,9 @@ class World:
     def __attrs_post_init__(self) -> None:
         self.requests = RequestLog(self.clock)
         self.funding = FundingSchedule(self.exchange, self.models, self.config.funding_interval_s)
-        if self.config.market == SCRIPTED:
-            self.script = MarketScript(self.exchange, self.funding)
+        if self.params.name == SCRIPTED:
+            self.funding = scripted = ScriptedFunding(self.exchange, self.models, self.config.funding_interval_s)
+            self.script = MarketScript(self.exchange, scripted)
 
     # -- fronts
 

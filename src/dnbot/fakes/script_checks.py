@@ -33,9 +33,13 @@ def check_command(instruments: Mapping[tuple[Venue, str], Instrument], symbol: s
     """Raises ScriptRefused for what cannot be meant; ``symbol`` is the command's, or the one that it implies."""
     if not 0 <= command.at_s <= AFTER_S_MAX:
         raise ScriptRefused(f"at_s is {command.at_s}: not a time from now on")
-    known = [name for venue, name in instruments if venue == "gate_spot"]
-    if symbol not in known:
+    listed = [venue for venue, name in instruments if name == symbol]
+    if not listed:
+        known = dict.fromkeys(name for _, name in instruments)
         raise ScriptRefused(f"symbol {symbol!r} is unknown; known: {', '.join(known)}")
+    wanted = getattr(command, "venue", None)
+    if wanted is not None and wanted not in listed:
+        raise ScriptRefused(f"{symbol} is not listed at {wanted}")
     match command:
         case SetMid(price=price):
             _positive("the middle", price)

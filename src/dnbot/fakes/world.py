@@ -24,7 +24,6 @@ from .matching import RestingOrder
 from .mexc_app import MexcApp
 from .records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT
 from .running import World
-from .script_model import SCRIPTED, scripted_params
 from .state import Journal
 
 SIMULATION_EPOCH_NS = 1_800_000_000_000_000_000
@@ -50,8 +49,7 @@ def build_core(config: FakesConfig, clock: FakeClock) -> World:
 
     Raises ValueError for an unknown market, symbol or fee asset, StateCorrupt for a damaged state directory.
     """
-    scripted = config.market == SCRIPTED
-    params = scripted_params() if scripted else market_params(config.market, config.deviation_bps, config.half_life_s)
+    params = market_params(config.market, config.deviation_bps, config.half_life_s)
     exchange = Exchange(clock)
     clock.skew_ns.update({venue: ms * 1_000_000 for venue, ms in config.skew_ms.items()})
     _configure_fees(exchange, config)
@@ -65,6 +63,8 @@ def build_core(config: FakesConfig, clock: FakeClock) -> World:
     for account in config.accounts:
         _admit_account(world, account, kept)
     _start_markets(world, kept)
+    if world.script is not None:
+        world.script.begin()
     if world.journal is not None:
         world.journal.snapshot(world.position())
         exchange.journal = world.journal
@@ -119,11 +119,8 @@ def _start_markets(world: World, kept: dict[str, Any] | None) -> None:
         if kept is not None and symbol in kept["models"]:
             position = msgspec.convert(kept["models"][symbol], ModelPosition)
         instruments = tuple(i for i in world.exchange.state.instruments.values() if i.symbol == symbol)
-        price = SYMBOLS[symbol].price
-        if world.script is not None:
-            world.models[symbol] = world.script.open(instruments, price)
-        else:
-            world.models[symbol] = MarketModel(world.config.seed, world.params, instruments, float(price), position)
+        price = float(SYMBOLS[symbol].price)
+        world.models[symbol] = MarketModel(world.config.seed, world.params, instruments, price, position)
         if kept is not None and symbol in kept["funding_next_s"]:
             world.funding.next_s[symbol] = int(kept["funding_next_s"][symbol])
         else:
