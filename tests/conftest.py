@@ -25,6 +25,7 @@ ALLOWED_SKIPS = (
     "shared data absent",  # recorded traffic and market data that may not be published
     "no chromium",  # the dashboard is also tested without a browser
     "no container engine",
+    "conformance clients absent",  # they live in an environment of their own, where `./dnbot conformance` runs them
     "no user namespaces",  # embedded PostgreSQL as root needs them; as any other user it does not
 )
 

@@ -135,23 +135,29 @@ def new_config(mode: str, output: Path | None) -> None:
 @click.option("--gate-port", type=click.IntRange(0, 65535), default=0, help="0 picks a free one.")
 @click.option("--mexc-port", type=click.IntRange(0, 65535), default=0, help="0 picks a free one.")
 @click.option("--seed", type=int, default=1, help="Of the market.")
+@click.option("--symbols", default="BTC/USDT", help="Separated by commas.")
 @click.option("--market", type=click.Choice(["lively", "calibrated"]), default="lively")
 @click.option("--deviation-bps", type=click.FloatRange(0, 500), help="Between the spot venues.")
 @click.option("--half-life", callback=_duration, help="How soon they come together again, such as 5s.")
 @click.option("--tls/--no-tls", default=False, help="TLS with an authority of its own (ca_file in the printed line).")
 @click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="Keep accounts and books here.")
+@click.option("--no-limits", is_flag=True, help="Answer however often a client asks.")
 @click.option("--account", "accounts", multiple=True, help="KEY:SECRET:UID; the first replaces the default.")
 @click.option("--until-stdin-eof", is_flag=True, help="End when standard input closes.")
+@click.option("--history", type=click.IntRange(min=0), default=10_000, show_default=True,
+              help="Ended orders, fills and ledger rows that are kept; 0 keeps all, and grows.")
 def fakes(
-    gate_port: int, mexc_port: int, seed: int, market: str, deviation_bps: float | None, half_life: float | None,
-    tls: bool, state: Path | None, accounts: tuple[str, ...], until_stdin_eof: bool,
+    gate_port: int, mexc_port: int, seed: int, symbols: str, market: str, deviation_bps: float | None,
+    half_life: float | None, tls: bool, state: Path | None, no_limits: bool, accounts: tuple[str, ...],
+    until_stdin_eof: bool, history: int,
 ) -> None:
     """Serve the fake exchanges on loopback; prints one JSON line with their addresses and a key."""
     from dnbot.fakes.process import main as serve
 
     config = FakesConfig(
-        seed=seed, market=market, state_dir=state, gate_port=gate_port, mexc_port=mexc_port, tls=tls,
-        until_stdin_eof=until_stdin_eof, deviation_bps=deviation_bps, half_life_s=half_life,
+        seed=seed, symbols=tuple(symbols.split(",")), market=market, state_dir=state, gate_port=gate_port,
+        mexc_port=mexc_port, tls=tls, until_stdin_eof=until_stdin_eof, deviation_bps=deviation_bps,
+        half_life_s=half_life, history_newest=history or None, enforce_limits=not no_limits,
     )
     if accounts:
         config = _with_accounts(config, accounts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import hypothesis
+import attrs
 import pytest
 from book_clients import BookClient, GateObu, MexcDepth, Sequenced
 from book_session import BTC, CHANNELS, Channel, Session, run_session
@@ -93,13 +94,12 @@ def test_snapshot_older_than_the_stream_is_refused(channel: Channel) -> None:
 
     def at_update(session: Session, number: int) -> None:
         if number == 0:
-            old = [session.exchange.depth(channel.venue, BTC, channel.depth)] * 2
+            now = session.exchange.depth(channel.venue, BTC, channel.depth)
+            old = [attrs.evolve(now, book_id=now.book_id - 5)] * 2  # no frame reaches back that far
             if channel.venue == MEXC_SPOT:
                 session.mexc.faults.stale_books[BTC] = old
             else:
                 session.gate.context.stale_books[channel.venue, BTC] = old
-        if number == 3:
-            session.clients[channel.title].waiting.clear()  # type: ignore[attr-defined]  # as if subscribed only now
 
     session = run_session(Session(5, [channel], at_update), 300)
     client = session.clients[channel.title]

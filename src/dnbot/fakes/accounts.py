@@ -48,6 +48,8 @@ class Account:
     positions: dict[str, PositionState] = attrs.field(factory=dict)
     trades: list[UserTrade] = attrs.field(factory=list)
     ledger: list[LedgerRow] = attrs.field(factory=list)
+    rows_forgotten: int = 0
+    """How many ledger rows, older than the first one here, are gone."""
     opening: dict[tuple[Venue, str], Decimal] = attrs.field(factory=dict)
     opening_positions: dict[str, Decimal] = attrs.field(factory=dict)
 
@@ -103,6 +105,10 @@ class Accounts:
         if found is None:
             found = self.by_uid[uid].positions[symbol] = PositionState(uid, symbol, multiplier=multiplier)
         return found
+
+    def held(self, uid: str, symbol: str, multiplier: Decimal) -> PositionState:
+        """The position, or a flat one that nobody keeps: to look at it must not make a row that others can see."""
+        return self.by_uid[uid].positions.get(symbol) or PositionState(uid, symbol, multiplier=multiplier)
 
     def deposit(self, uid: str, venue: Venue, asset: str, amount: Decimal) -> None:
         """Money arrives from outside (or leaves, when negative)."""

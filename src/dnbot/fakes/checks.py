@@ -76,7 +76,7 @@ def fee_share_in_quote(state: ExchangeState, uid: str, venue: Venue) -> Decimal:
 def _reduce_only(
     state: ExchangeState, uid: str, request: OrderRequest, instrument: Instrument
 ) -> OrderRequest | Refusal:
-    held = state.accounts.position(uid, request.symbol, instrument.multiplier).contracts
+    held = state.accounts.held(uid, request.symbol, instrument.multiplier).contracts
     if request.close:
         if not held:
             return Refusal(RefusalKind.REDUCE_ONLY, {"reason": "empty position"})
@@ -200,7 +200,7 @@ def _check_margin(
     state: ExchangeState, uid: str, request: OrderRequest, instrument: Instrument, limit: Decimal | None
 ) -> Checked | Refusal:
     """Margin is needed for the part that opens or grows the position, at the worst price, and for the taker fee."""
-    position = state.accounts.position(uid, request.symbol, instrument.multiplier)
+    position = state.accounts.held(uid, request.symbol, instrument.multiplier)
     signed = (request.quantity or ZERO) * (1 if request.side == "buy" else -1)
     reducing = min(abs(position.contracts), abs(signed)) if position.contracts * signed < 0 else ZERO
     price = limit or state.reference_price(GATE_FUTURES, request.symbol) or ZERO

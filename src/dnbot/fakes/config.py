@@ -36,7 +36,9 @@ class FakesConfig:
     alone. ``deviation_bps`` and ``half_life_s`` override the preset. ``skew_ms`` moves the clock of one venue.
     ``mexc_fee_asset`` is quote, base or MX.
     ``funding_first_after_s`` puts the first settlement that long after the start (None: on the venue's usual grid).
-    ``state_dir`` is where accounts, orders and books survive; without it nothing does. Ports of 0 pick free ones.
+    ``history_newest`` bounds what is remembered of the past (`history.History`); None keeps everything.
+    ``enforce_limits`` False answers however often a client asks. ``state_dir`` is where accounts, orders and books
+    survive; without it nothing does. Ports of 0 pick free ones.
     """
 
     symbols: tuple[str, ...] = ("BTC/USDT",)
@@ -53,9 +55,11 @@ class FakesConfig:
     skew_ms: Mapping[Venue, int] = attrs.field(factory=dict)
     funding_first_after_s: float | None = 30.0
     funding_interval_s: int = 28800
+    enforce_limits: bool = True
     state_dir: Path | None = None
     host: str = "127.0.0.1"
     gate_port: int = 0
     mexc_port: int = 0
     tls: bool = False
     until_stdin_eof: bool = False
+    history_newest: int | None = None

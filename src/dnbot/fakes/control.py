@@ -9,6 +9,7 @@ long for a create among them.
 ``POST /__dnbot__/market[?since_ns=T]`` carries out the commands of a scripted market that the body holds, one a line
 (``script_words``): all of them now, or each at its time counted from T; when one is refused, none is.
 ``POST /__dnbot__/book?venue=V[&symbol=S][&limit=N]`` answers a book (of the first symbol), best levels first.
+``POST /__dnbot__/load`` answers how the fakes bear their load; maxima are since the last question.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ from urllib.parse import parse_qsl
 
 import attrs
 import trio
-from trio_websocket import WebSocketConnection
 
+from .load import LoadMeter
 from .outages import Outages
 from .records import VENUES, Venue
 from .running import World
 from .script_words import ScriptRefused, read_commands
-from .web import App, DropConnection, HttpRequest, HttpResponse
+from .web import App, DropConnection, HttpRequest, HttpResponse, WebSocket
 
 PREFIX = "/__dnbot__/"
 AUDIT_PATH = PREFIX + "audit"
@@ -60,12 +61,17 @@ class Controls:
 
     world: World
     outages: Outages = attrs.field(factory=Outages)
+    meter: LoadMeter = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.meter = LoadMeter(self.world)
 
     async def answer(self, request: HttpRequest) -> HttpResponse:
         """One request below the prefix."""
         actions: dict[str, Callable[[dict[str, str]], Awaitable[Any]]] = {
             "audit": self._audit, "requests": self._requests, "cut": self._cut, "rest": self._rest,
-            "clock": self._clock, "market": partial(self._market, request.body), "book": self._book,
+            "clock": self._clock, "load": self._load,
+            "market": partial(self._market, request.body), "book": self._book,
         }  # fmt: skip
         action = actions.get(request.path.removeprefix(PREFIX))
         if action is None:
@@ -146,6 +152,9 @@ class Controls:
         shown = {side: [[f"{price:f}", f"{size:f}"] for price, size in rows] for side, rows in levels.items()}
         return {"book_id": found.book_id, "time_ms": found.time_ms, **shown}
 
+    async def _load(self, _: dict[str, str]) -> Any:
+        return self.meter.take()
+
     def _fronts(self) -> tuple[Front, ...]:
         return (self.world.gate_app, self.world.mexc_app)
 
@@ -173,7 +182,7 @@ class ControlledApp:
         """As the venue does."""
         await self.app.run()
 
-    async def handle_websocket(self, request: HttpRequest, ws: WebSocketConnection) -> None:
+    async def handle_websocket(self, request: HttpRequest, ws: WebSocket) -> None:
         """As the venue does."""
         await self.app.handle_websocket(request, ws)
 

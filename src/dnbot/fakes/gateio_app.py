@@ -10,7 +10,6 @@ from typing import Literal
 
 import attrs
 import trio
-from trio_websocket import WebSocketConnection
 
 from .exchange import Exchange
 from .gateio_candles import CandlesRest
@@ -45,9 +44,10 @@ from .gateio_wallet import WalletRest
 from .gateio_ws_api import Command, WsApi
 from .gateio_ws_commands import FuturesCommands, SpotCommands
 from .gateio_ws_frames import update
+from .outgoing import Outgoing, Totals
 from .records import GATE_FUTURES, GATE_SPOT, BookSnapshot, Venue
 from .requests import RequestLog
-from .web import DropConnection, HttpRequest, HttpResponse
+from .web import DropConnection, HttpRequest, HttpResponse, WebSocket
 
 SPOT_PATHS = ("/ws/v4", "/v4/ws/spot")
 FUTURES_PATHS = ("/v4/ws/usdt", "/v4/ws/futures/usdt")
@@ -67,6 +67,7 @@ class GateApp:
     spot: Product = attrs.field(init=False)
     futures: Product = attrs.field(init=False)
     _elsewhere: dict[str, Product] = attrs.field(factory=dict)
+    totals: Totals = attrs.field(factory=Totals)
     _streams: list[PublicStreams] = attrs.field(factory=list)
     _periodic: list[PeriodicStreams] = attrs.field(factory=list)
     _sessions: dict[Session, None] = attrs.field(factory=dict)
@@ -152,7 +153,7 @@ class GateApp:
             return self.spot
         return self.futures if path in FUTURES_PATHS else self._elsewhere.get(ELSEWHERE_PATHS.get(path, ""))
 
-    async def handle_websocket(self, request: HttpRequest, ws: WebSocketConnection) -> None:
+    async def handle_websocket(self, request: HttpRequest, ws: WebSocket) -> None:
         """Talk to one stream client; `X-Gate-Size-Decimal` on the upgrade decides the form of sizes.
 
         Raises DropConnection for one connection too many of the same address.
@@ -163,7 +164,7 @@ class GateApp:
             raise DropConnection("too many connections")
         self._connections += 1
         conn_id = hashlib.sha256(f"{product.name}/{self._connections}".encode()).hexdigest()[:16]
-        subscriber = Subscriber(conn_id, request.header("x-gate-size-decimal") == "1")
+        subscriber = Subscriber(conn_id, request.header("x-gate-size-decimal") == "1", Outgoing(self.totals))
         session = Session(product, subscriber, request.remote)
         self._sessions[session] = None
         try:

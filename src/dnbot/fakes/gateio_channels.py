@@ -46,6 +46,7 @@ FUTURES_PRIVATE = (
     "futures.reduce_risk_limits",
     "futures.autoorders",
 )
+OBU_NAME_MAX = 100
 NOBODY = "nobody"  # what a wrong user id subscribes to: acknowledged, then silent
 FAMILIES = {"USDT": "usdt", "USD": "btc", "USD1": "usd1"}
 
@@ -280,7 +281,10 @@ def obu_channel(channel: str, streams: PublicStreams) -> Channel:
     """Order book v2: any name is acknowledged, a known one begins with a full frame, twice the same is refused."""
 
     def topics(payload: list[Any], _: str) -> list[Topic]:
-        return [(channel, name) for name in _texts(payload)]
+        names = _texts(payload)
+        if max(map(len, names)) > OBU_NAME_MAX:
+            raise StreamError(2, "invalid payload")
+        return [(channel, name) for name in names]
 
     return Channel(topics, unique=_book_of, first=streams.obu_opening)
 

@@ -13,15 +13,16 @@ from typing import Any
 import attrs
 import msgspec
 import trio
-from trio_websocket import ConnectionClosed, WebSocketConnection
+from trio_websocket import ConnectionClosed
 
 from .gateio_auth import Credential, authenticate_text, channel_signing_text
 from .gateio_errors import GateError
 from .gateio_hub import Hub, Subscriber, Topic
 from .gateio_ws_frames import ClientFrame, Envelope, StreamError, decode_frame, invalid_payload
-from .web import DropConnection
+from .web import DropConnection, WebSocket
 
 IDLE_S_MAX = 30.0
+TOPICS_MAX = 5000  # of one connection; no limit is documented, but there must be one
 
 
 @attrs.frozen
@@ -120,6 +121,8 @@ class Session:
             raise StreamError(2, f"Unknown event {frame.event}")
         uid = self._authenticate(frame) if channel.private else ""
         topics = channel.topics(_payload(frame), uid)
+        if frame.event == "subscribe" and len(self.subscriber.topics) + len(topics) > TOPICS_MAX:
+            raise StreamError(2, "too many subscriptions")
         if channel.unique is not None and frame.event == "subscribe":
             held = {channel.unique(topic) for topic in self.subscriber.topics if topic[0] == frame.channel}
             for topic in topics:
@@ -157,7 +160,7 @@ def _auth_message(label: str, text: str) -> str:
     return json.dumps({"label": label, "message": text}, separators=(",", ":")) + "\n"
 
 
-async def serve(session: Session, wire: WebSocketConnection) -> None:
+async def serve(session: Session, wire: WebSocket) -> None:
     """Run one connection until the client leaves.
 
     Raises DropConnection (cut without a close frame) for a client that stopped reading, or idled without a
@@ -174,7 +177,7 @@ async def serve(session: Session, wire: WebSocketConnection) -> None:
         session.product.hub.remove_all(session.subscriber)
 
 
-async def _read(session: Session, wire: WebSocketConnection) -> None:
+async def _read(session: Session, wire: WebSocket) -> None:
     try:
         while True:
             session.handle(await wire.get_message())
@@ -182,10 +185,10 @@ async def _read(session: Session, wire: WebSocketConnection) -> None:
         return
 
 
-async def _write(session: Session, wire: WebSocketConnection) -> None:
+async def _write(session: Session, wire: WebSocket) -> None:
     try:
-        async for frame in session.subscriber.outgoing:
-            await wire.send_message(frame.decode())
+        while True:
+            await wire.send_frames(await session.subscriber.outgoing.take())
     except ConnectionClosed:
         return
 

@@ -6,6 +6,7 @@ Source: Gate API v4 spot WS docs and futures WS docs, "Websocket API". A placeme
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,7 @@ from .gateio_ws_frames import EMPTY, ClientFrame
 from .records import Venue
 from .requests import RequestLog
 
+EXPTIME = re.compile(r"[0-9]{1,18}")
 Perform = Callable[[str, Any, bool], Any]
 
 
@@ -225,7 +227,7 @@ def check_exptime(exptime: str, now_ns: int) -> None:
     """Refuse what arrived after its `x-gate-exptime` (ms); an unreadable value is refused as a bad argument."""
     if not exptime:
         return
-    if not exptime.isascii() or not exptime.isdigit():
+    if EXPTIME.fullmatch(exptime) is None:
         raise invalid_argument("invalid x-gate-exptime")
     if milliseconds(now_ns) > int(exptime):
         raise exptime_passed(milliseconds(now_ns), exptime)

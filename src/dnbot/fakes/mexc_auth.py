@@ -116,8 +116,8 @@ def check_content_type(request: MexcRequest, *, strict: bool) -> None:
     """Refuse (700013) a writing request whose content type is neither JSON nor form; a missing one only if `strict`."""
     if request.method not in _WRITING_METHODS:
         return
-    sent = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if sent in _CONTENT_TYPES or (sent == "" and not strict):
+    sent = request.headers.get("content-type", "").strip().lower()
+    if sent.split(";")[0].strip() in _CONTENT_TYPES or (sent == "" and not strict):
         return
     raise refusals.content_type()
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import attrs
 import msgspec
 import trio
-from trio_websocket import ConnectionClosed, WebSocketConnection
+from trio_websocket import ConnectionClosed
 from wsproto.frame_protocol import CloseReason
 
 from .mexc_channels import Channel, parse_channel
@@ -16,8 +16,9 @@ from .mexc_feeds import MarketSource, make_feed
 from .mexc_hub import Beat, Feed, Outbox
 from .mexc_private import PrivateStream
 from .mexc_venue import MexcVenue
+from .outgoing import Outgoing, Totals
 from .records import MEXC_SPOT, LevelChange, PublicTrade
-from .web import DropConnection
+from .web import DropConnection, WebSocket
 
 __all__ = ["MexcStream"]
 
@@ -28,6 +29,7 @@ LIFE_S: Final = 24 * 3_600.0
 CLIENT_MESSAGES_PER_1_S: Final = 100
 WATCH_EVERY_S: Final = 10.0
 CLOSE_S_MAX: Final = 5.0
+ID_MAX: Final = (1 << 64) - 1
 _NO_STATUS: Final = CloseReason.NO_STATUS_RCVD
 """The venue's own closes carry no status code, as clients report."""
 
@@ -47,6 +49,7 @@ class MexcStream:
     private: PrivateStream = attrs.field(init=False)
     sources: dict[str, MarketSource] = attrs.field(factory=dict)
     connections: dict[Outbox, None] = attrs.field(factory=dict)
+    totals: Totals = attrs.field(factory=Totals)
     _feeds: dict[str, Feed] = attrs.field(factory=dict)
     _feeds_of: dict[str, dict[str, Feed]] = attrs.field(factory=dict)
     """The same feeds by symbol; those of all symbols together under the empty one."""
@@ -142,7 +145,7 @@ class MexcStream:
 
     # -- one connection
 
-    async def serve(self, ws: WebSocketConnection, listen_key: str | None, peer: str = "") -> None:
+    async def serve(self, ws: WebSocket, listen_key: str | None, peer: str = "") -> None:
         """Talk to one client until it leaves or the venue closes.
 
         Raises DropConnection for a client that is too slow or too loud, and for one from a banned address.
@@ -157,7 +160,7 @@ class MexcStream:
                 return
             key.sockets += 1
         now_s = trio.current_time()
-        outbox = Outbox(key, last_traffic_s=now_s, empty_since_s=now_s)
+        outbox = Outbox(key, last_traffic_s=now_s, empty_since_s=now_s, outgoing=Outgoing(self.totals))
         self.connections[outbox] = None
         try:
             await self._converse(ws, outbox, peer)
@@ -168,7 +171,7 @@ class MexcStream:
             if key is not None:
                 key.sockets -= 1
 
-    async def _converse(self, ws: WebSocketConnection, outbox: Outbox, peer: str) -> None:
+    async def _converse(self, ws: WebSocket, outbox: Outbox, peer: str) -> None:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_write, ws, outbox)
@@ -178,7 +181,7 @@ class MexcStream:
         except* ConnectionClosed:
             pass  # the client left, or the venue closed
 
-    async def _read(self, ws: WebSocketConnection, outbox: Outbox, peer: str) -> None:
+    async def _read(self, ws: WebSocket, outbox: Outbox, peer: str) -> None:
         recent: deque[float] = deque(maxlen=CLIENT_MESSAGES_PER_1_S)
         while True:
             message = await ws.get_message()
@@ -194,12 +197,12 @@ class MexcStream:
         """The reply to one control frame; `code` is 0 even for refused channels."""
         try:
             frame = msgspec.json.decode(message)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return _reply(0, "invalid request")
         if not isinstance(frame, dict):
             return _reply(0, "invalid request")
         number = frame.get("id", 0)
-        number = number if isinstance(number, int) and not isinstance(number, bool) and number >= 0 else 0
+        number = number if type(number) is int and 0 <= number <= ID_MAX else 0
         method, names = frame.get("method"), frame.get("params")
         if isinstance(method, str) and method.upper() == "PING":
             return _reply(0, "PONG")
@@ -219,7 +222,7 @@ class MexcStream:
             return f"Not Subscribed successfully! [{','.join(blocked)}].  Reason： Blocked! "
         return ",".join(names)
 
-    async def _watch(self, ws: WebSocketConnection, outbox: Outbox, scope: trio.CancelScope) -> None:
+    async def _watch(self, ws: WebSocket, outbox: Outbox, scope: trio.CancelScope) -> None:
         """Close idle, silent, expired and day-old connections, without a status code."""
         ends_s = trio.current_time() + LIFE_S
         key_over = outbox.key.over if outbox.key is not None else trio.Event()
@@ -267,9 +270,9 @@ def _reply(number: int, text: str) -> dict[str, Any]:
     return {"id": number, "code": 0, "msg": text}
 
 
-async def _write(ws: WebSocketConnection, outbox: Outbox) -> None:
-    async for frame in outbox.outgoing:
-        await ws.send_message(frame)
+async def _write(ws: WebSocket, outbox: Outbox) -> None:
+    while True:
+        await ws.send_frames(await outbox.outgoing.take())
 
 
 async def _drop_when_ended(outbox: Outbox) -> None:

@@ -53,6 +53,7 @@ async def run_fakes(config: FakesConfig) -> None:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(world.run)
                     controls = Controls(world)
+                    nursery.start_soon(controls.meter.run)
                     nursery.start_soon(_serve, ControlledApp(controls, world.gate_app), gate)
                     nursery.start_soon(_serve, ControlledApp(controls, world.mexc_app), mexc)
                     _announce(world, _port(gate), _port(mexc), ca_file)
@@ -114,7 +115,7 @@ def _announce(world: World, gate: int, mexc: int, ca_file: Path | None) -> None:
     line: dict[str, object] = {
         "gate_rest": f"{http}://{config.host}:{gate}/api/v4",
         "gate_ws_spot": f"{ws}://{config.host}:{gate}/ws/v4/",
-        "gate_ws_futures": f"{ws}://{config.host}:{gate}/v4/ws/usdt",
+        "gate_ws_futures": f"{ws}://{config.host}:{gate}/v4/ws/futures/usdt",  # by it some clients tell the product
         "mexc_rest": f"{http}://{config.host}:{mexc}",
         "mexc_ws": f"{ws}://{config.host}:{mexc}/ws",
         "key": account.key,

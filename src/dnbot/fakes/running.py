@@ -17,6 +17,7 @@ from .config import FakesConfig
 from .exchange import Exchange
 from .funding import FundingSchedule
 from .gateio_app import GateApp
+from .history import History
 from .market import MarketModel, Quotes
 from .market_params import SCRIPTED, MarketParams
 from .market_script import MarketScript
@@ -52,8 +53,11 @@ class World:
     funding: FundingSchedule = attrs.field(init=False)
     script: MarketScript | None = attrs.field(default=None, init=False)
     """What moves the market when nothing else does: there in a scripted market alone."""
+    history: History = attrs.field(init=False)
     _fronts: tuple[GateApp, MexcApp] | None = attrs.field(default=None, init=False)
     opening_this_start: dict[str, dict[str, Any]] = attrs.field(factory=dict)
+    behind_s_max: float = 0.0
+    """How late a step of the market came at most, since somebody last set this to 0."""
 
     def __attrs_post_init__(self) -> None:
         self.requests = RequestLog(self.clock)
@@ -61,12 +65,14 @@ class World:
         if self.params.name == SCRIPTED:
             self.funding = scripted = ScriptedFunding(self.exchange, self.models, self.config.funding_interval_s)
             self.script = MarketScript(self.exchange, scripted)
+        self.history = History(self.exchange.state, self.config.history_newest)
 
     # -- fronts
 
     def attach_fronts(self, gate: GateApp, mexc: MexcApp) -> None:
         """Let these answer for the venues; ``run`` runs them too."""
         self._fronts = (gate, mexc)
+        self.history.before.append(gate.context.ledger.read_all)
 
     @property
     def gate_app(self) -> GateApp:
@@ -145,6 +151,7 @@ class World:
         uid = uid or self.config.accounts[0].uid
         report = audit(self.exchange, self.requests, uid, self.opening_this_start.get(uid, {}))
         report["market"] = self.params.describe()
+        report["forgotten"] = attrs.asdict(self.history.forgotten)
         return report
 
     def write_audit(self) -> Path | None:
@@ -173,7 +180,9 @@ class World:
         origin_s = trio.current_time() - model.elapsed_s
         while True:
             await trio.sleep_until(origin_s + model.elapsed_s)
-            if trio.current_time() - origin_s - model.elapsed_s > BEHIND_S_MAX:
+            behind_s = trio.current_time() - origin_s - model.elapsed_s
+            self.behind_s_max = max(self.behind_s_max, behind_s)
+            if behind_s > BEHIND_S_MAX:
                 origin_s = trio.current_time() - model.elapsed_s
             self.step_market(symbol)
 
@@ -181,6 +190,7 @@ class World:
         while True:
             await trio.sleep(NOTE_S)
             self.tick()
+            self.history.trim()
             if self.journal is not None:
                 if self.journal.lines > SNAPSHOT_LINES_MAX:
                     self.journal.snapshot(self.position())

@@ -17,6 +17,7 @@ from .clock import FakeClock
 from .config import AccountConfig, FakesConfig
 from .exchange import Exchange
 from .gateio_app import GateApp
+from .gateio_context import GateSettings
 from .instruments import SYMBOLS, FeePolicy, FeeRates, instruments_for
 from .market import MarketModel, ModelPosition
 from .market_params import market_params
@@ -37,10 +38,12 @@ __all__ = ["SIMULATION_EPOCH_NS", "World", "build_core", "build_world", "running
 def build_world(config: FakesConfig, clock: FakeClock) -> World:
     """A world ready to serve, with its fronts. Raises as ``build_core`` does."""
     world = build_core(config, clock)
+    gate = GateSettings(enforce_limits=config.enforce_limits)
     world.attach_fronts(
-        GateApp(world.exchange, world.requests, rng=random.Random(f"{config.seed}:gate")),
+        GateApp(world.exchange, world.requests, gate, rng=random.Random(f"{config.seed}:gate")),
         MexcApp(world.exchange, world.requests),
     )
+    world.mexc_app.venue.limits.enabled = config.enforce_limits
     return world
 
 
