@@ -18,6 +18,8 @@ from canaries import CanaryWatch, found_in
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+pytest_plugins = ["dnbot.testing.plugin"]  # a checkout has no entry points that would load it
+
 # A skip may say only that something which no checkout can contain is not on this machine.
 ALLOWED_SKIPS = (
     "shared data absent",  # recorded traffic and market data that may not be published

@@ -32,8 +32,9 @@ class AccountConfig:
 class FakesConfig:
     """Everything that decides what the fake world does; equal configs on equal clocks give equal worlds.
 
-    ``market`` is a name from ``market_params.PRESETS`` ("lively", "calibrated"). ``deviation_bps`` and ``half_life_s``
-    override the preset. ``skew_ms`` moves the clock of one venue. ``mexc_fee_asset`` is quote, base or MX.
+    ``market`` is a name from ``market_params.PRESETS`` ("lively", "calibrated"), or "scripted": it moves by command
+    alone. ``deviation_bps`` and ``half_life_s`` override the preset. ``skew_ms`` moves the clock of one venue.
+    ``mexc_fee_asset`` is quote, base or MX.
     ``funding_first_after_s`` puts the first settlement that long after the start (None: on the venue's usual grid).
     ``history_newest`` bounds what is remembered of the past (`history.History`); None keeps everything.
     ``enforce_limits`` False answers however often a client asks. ``state_dir`` is where accounts, orders and books

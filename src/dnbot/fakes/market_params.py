@@ -1,4 +1,4 @@
-"""Two invented markets. Neither is a real one, and every place that shows results of them has to say so."""
+"""Two invented markets and a still one. None is real, and every place that shows results of them has to say so."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ class MarketParams:
     venues: dict[Venue, VenueQuotes]
     basis_bps: float  # the perp's mean distance from the fundamental
     funding_rate: Decimal
+    note: str = ""  # what else a banner says of it
 
     def describe(self) -> dict[str, object]:
         """What a banner needs to say about this market; never call it real."""
@@ -48,7 +49,8 @@ class MarketParams:
             "half_life_s": self.venues[MEXC_SPOT].half_life_s,
             "volatility_bps_per_sqrt_s": self.volatility_bps,
             "basis_bps": self.basis_bps,
-            "note": f"an invented market ({self.name}): the two spot venues drift apart and together by design",
+            "note": self.note
+            or f"an invented market ({self.name}): the two spot venues drift apart and together by design",
         }
 
 
@@ -80,7 +82,16 @@ def _calibrated() -> MarketParams:
     )
 
 
-PRESETS = {"lively": _lively, "calibrated": _calibrated}
+def _scripted() -> MarketParams:
+    """Nobody quotes or trades of his own accord: all that happens is what ``market_script`` is told."""
+    lively = _lively()
+    still = {v: attrs.evolve(q, deviation_bps=0.0, takers_per_s=0.0, levels=0) for v, q in lively.venues.items()}
+    note = "a scripted market: it moves by command alone"
+    return attrs.evolve(lively, name=SCRIPTED, volatility_bps=0.0, venues=still, funding_rate=Decimal(0), note=note)
+
+
+SCRIPTED = "scripted"
+PRESETS = {"lively": _lively, "calibrated": _calibrated, SCRIPTED: _scripted}
 
 
 def market_params(name: str, deviation_bps: float | None = None, half_life_s: float | None = None) -> MarketParams:
@@ -95,7 +106,7 @@ def market_params(name: str, deviation_bps: float | None = None, half_life_s: fl
     spread = (venues[GATE_SPOT].deviation_bps ** 2 + venues[MEXC_SPOT].deviation_bps ** 2) ** 0.5
     for venue in (GATE_SPOT, MEXC_SPOT):
         quotes = venues[venue]
-        if deviation_bps is not None:
+        if deviation_bps is not None and spread:
             quotes = attrs.evolve(quotes, deviation_bps=quotes.deviation_bps * deviation_bps / spread)
         if half_life_s is not None:
             quotes = attrs.evolve(quotes, half_life_s=half_life_s)

@@ -19,10 +19,12 @@ from .funding import FundingSchedule
 from .gateio_app import GateApp
 from .history import History
 from .market import MarketModel, Quotes
-from .market_params import MarketParams
+from .market_params import SCRIPTED, MarketParams
+from .market_script import MarketScript
 from .mexc_app import MexcApp
 from .network import MemoryNetwork
 from .requests import RequestLog
+from .script_funding import ScriptedFunding
 from .server import serve_connection
 from .state import Journal
 from .web import App
@@ -49,6 +51,8 @@ class World:
     journal: Journal | None = None
     requests: RequestLog = attrs.field(init=False)
     funding: FundingSchedule = attrs.field(init=False)
+    script: MarketScript | None = attrs.field(default=None, init=False)
+    """What moves the market when nothing else does: there in a scripted market alone."""
     history: History = attrs.field(init=False)
     _fronts: tuple[GateApp, MexcApp] | None = attrs.field(default=None, init=False)
     opening_this_start: dict[str, dict[str, Any]] = attrs.field(factory=dict)
@@ -58,6 +62,9 @@ class World:
     def __attrs_post_init__(self) -> None:
         self.requests = RequestLog(self.clock)
         self.funding = FundingSchedule(self.exchange, self.models, self.config.funding_interval_s)
+        if self.params.name == SCRIPTED:
+            self.funding = scripted = ScriptedFunding(self.exchange, self.models, self.config.funding_interval_s)
+            self.script = MarketScript(self.exchange, scripted)
         self.history = History(self.exchange.state, self.config.history_newest)
 
     # -- fronts
@@ -120,6 +127,8 @@ class World:
             for symbol in self.config.symbols:
                 nursery.start_soon(self._run_market, symbol)
             nursery.start_soon(self._run_ticks)
+            if self.script is not None:
+                nursery.start_soon(self.script.run)
             for app in self._fronts or ():
                 nursery.start_soon(app.run)
 

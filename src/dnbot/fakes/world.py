@@ -66,6 +66,8 @@ def build_core(config: FakesConfig, clock: FakeClock) -> World:
     for account in config.accounts:
         _admit_account(world, account, kept)
     _start_markets(world, kept)
+    if world.script is not None:
+        world.script.begin()
     if world.journal is not None:
         world.journal.snapshot(world.position())
         exchange.journal = world.journal
