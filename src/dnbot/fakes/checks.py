@@ -27,7 +27,7 @@ def check(state: ExchangeState, venue: Venue, uid: str, request: OrderRequest) -
     instrument = state.instruments.get((venue, request.symbol))
     if instrument is None:
         return Refusal(RefusalKind.UNKNOWN_SYMBOL, {"symbol": request.symbol})
-    if not instrument.tradable:
+    if not instrument.tradable or (instrument.phase == "delisting" and not (request.reduce_only or request.close)):
         return Refusal(RefusalKind.SYMBOL_CLOSED, {"symbol": request.symbol})
     if len(state.open_of(venue, uid)) >= RULES[venue].orders_open_max:
         return Refusal(RefusalKind.TOO_MANY_ORDERS, {"allowed": str(RULES[venue].orders_open_max)})

@@ -185,16 +185,30 @@ class ExchangeDesk(ExchangeViews):
 
     def _liquidate(self, position: PositionState) -> None:
         """An immediate order at any price; what the book cannot take stays open until the next look."""
+        checked = self._closing(position, "liquidation")
+        order = self._accept(GATE_FUTURES, position.uid, checked)
+        matches, _ = self._match(order, checked)
+        self._book(checked.instrument, order.side, matches, order)
+        self._settlement.finish(order, "liquidated", closed=not order.left)
+
+    def _close_at_mark(self, position: PositionState) -> None:
+        """The venue's own order, filled whole at the mark by the outside world, whatever the book holds."""
+        checked = self._closing(position, "delisting")
+        order, instrument = self._accept(GATE_FUTURES, position.uid, checked), checked.instrument
+        mark = self.state.marks[position.symbol].mark
+        number, quantity = self.state.ids.trade_id(GATE_FUTURES), order.quantity
+        self._settlement.book_fill(order, mark, quantity, "taker", number)
+        self._settlement.book_external(instrument, opposite(order.side), mark, quantity)
+        self._settlement.finish(order, "filled", closed=True)
+
+    def _closing(self, position: PositionState, reason: str) -> Checked:
+        """The venue's order that closes a position, past all checks; the reason is its client id."""
         instrument = self.state.instruments[(GATE_FUTURES, position.symbol)]
         side: Side = "sell" if position.contracts > 0 else "buy"
         request = OrderRequest(
-            position.symbol, side, "market", "ioc", abs(position.contracts), client_id="liquidation", reduce_only=True
+            position.symbol, side, "market", "ioc", abs(position.contracts), client_id=reason, reduce_only=True
         )
-        checked = Checked(request, instrument, None, instrument.quote, ZERO)
-        order = self._accept(GATE_FUTURES, position.uid, checked)
-        matches, _ = self._match(order, checked)
-        self._book(instrument, side, matches, order)
-        self._settlement.finish(order, "liquidated", closed=not order.left)
+        return Checked(request, instrument, None, instrument.quote, ZERO)
 
     def _pay_funding(self, position: PositionState, mark: MarkState) -> None:
         change = -(mark.mark * position.contracts * position.multiplier * mark.funding_rate)

@@ -9,6 +9,7 @@ import attrs
 from .checks import Checked, check
 from .desk import ExchangeDesk
 from .effects import Transfer
+from .instruments import Instrument
 from .matching import RestingOrder
 from .records import (
     EXTERNAL,
@@ -216,6 +217,25 @@ class Exchange(ExchangeDesk):
                 self._liquidate(position)
         self.commit()
         return True
+
+    def relist(self, instrument: Instrument) -> None:
+        """Show new terms, such as another phase, of a market that exists."""
+        self.state.instruments[(instrument.venue, instrument.symbol)] = instrument
+
+    def close_market(self, venue: Venue, symbol: str) -> None:
+        """The end of a market: orders are cancelled, the book is emptied, perp positions are closed at the mark."""
+        for (where, _), mine in self.state.open_orders.items():
+            for order in [o for o in mine.values() if (where, o.symbol) == (venue, symbol)]:
+                self._cancel(order, "cancelled")
+        market = self.state.markets[(venue, symbol)]
+        for resting in list(market.orders()):
+            market.cancel(resting.order_id)
+        if venue == GATE_FUTURES:
+            for account in list(self.state.accounts.api()):
+                position = account.positions.get(symbol)
+                if position is not None and position.contracts:
+                    self._close_at_mark(position)
+        self.commit()
 
     def set_mark(self, mark: MarkState) -> None:
         """New mark, index and funding of a contract."""
