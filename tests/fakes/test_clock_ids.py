@@ -63,5 +63,5 @@ def test_every_symbol_has_a_market_one_can_trade(symbol: str) -> None:
 
 def test_a_malformed_symbol_is_named() -> None:
     """A config that cannot be built says what it could be."""
-    with pytest.raises(ValueError, match="btc_usdt.*BASE/USDT"):
+    with pytest.raises(ValueError, match=r"btc_usdt.*BASE/USDT"):
         build_core(FakesConfig(symbols=("btc_usdt",)), FakeClock(SIMULATION_EPOCH_NS, monotonic_s=lambda: 0.0))

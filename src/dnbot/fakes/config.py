@@ -64,8 +64,9 @@ class FakesConfig:
     """Everything that decides what the fake world does; equal configs on equal clocks give equal worlds.
 
     ``symbols`` names them, or says how many. ``market`` is a name from ``market_params.PRESETS`` ("lively",
-    "calibrated", "realistic"), or "replay:PATH" for recorded prices. ``deviation_bps`` and ``half_life_s`` override the
-    preset. ``listings`` are scripted. ``skew_ms`` moves the clock of one venue. ``mexc_fee_asset`` is quote, base or MX.
+    "calibrated", "realistic"), or "replay:PATH" for recorded prices, played as ``replay`` says. ``deviation_bps`` and
+    ``half_life_s`` override the preset. ``listings`` are scripted. ``skew_ms`` moves the clock of one venue.
+    ``mexc_fee_asset`` is quote, base or MX.
     ``funding_first_after_s`` puts the first settlement that long after the start (None: on the venue's usual grid).
     ``state_dir`` is where accounts, orders and books survive; without it nothing does. Ports of 0 pick free ones.
     """

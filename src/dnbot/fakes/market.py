@@ -94,7 +94,7 @@ class MarketModel:
     instruments: tuple[Instrument, ...]
     start_price: float
     position: ModelPosition = attrs.field(factory=ModelPosition)
-    character: Character = Character()
+    character: Character = attrs.field(factory=Character)
     source: Source | None = None
     start_s: float = 0.0
     factor: MarketFactor = attrs.field(default=attrs.Factory(lambda self: common_factor(self.seed, self.params), True))
@@ -126,7 +126,7 @@ class MarketModel:
 
     @property
     def mark_due(self) -> bool:
-        """Whether mark and funding should be published now: every half second, or after every step of a quiet symbol."""
+        """Whether mark and funding should be published now: each half second, or each step of a quiet symbol."""
         return self.position.step % max(1, round(self.character.steps_per_s * MARK_S)) == 0
 
     @property

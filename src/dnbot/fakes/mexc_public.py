@@ -38,7 +38,7 @@ def default_symbols(venue: MexcVenue, call: Call) -> Any:
 
 def offline_symbols(venue: MexcVenue, call: Call) -> Any:
     """GET symbol/offline."""
-    names = [{"symbol": i.name, "state": "3"} for i in venue.instruments() if not i.tradable]
+    names = [{"symbol": i.name, "state": "3"} for i in venue.instruments() if i.phase == "delisted"]
     return {"data": names, "code": 0, "msg": "success", "timestamp": call.now_ms}
 
 

@@ -44,6 +44,8 @@ class MexcStream:
     sources: dict[str, MarketSource] = attrs.field(factory=dict)
     connections: dict[Outbox, None] = attrs.field(factory=dict)
     _feeds: dict[str, Feed] = attrs.field(factory=dict)
+    _by_symbol: dict[str, dict[str, SymbolFeed]] = attrs.field(factory=dict)
+    _wide: dict[str, Feed] = attrs.field(factory=dict)  # feeds of all symbols at once
     _beats: dict[float, Beat] = attrs.field(factory=lambda: {s: Beat(s) for s in (0.01, 0.1, 1.0)})
 
     def __attrs_post_init__(self) -> None:
@@ -62,16 +64,17 @@ class MexcStream:
 
     def level_changed(self, name: str, change: LevelChange) -> None:
         """Tell the feeds of one symbol about a changed level."""
-        for feed in self._feeds.values():
-            if isinstance(feed, SymbolFeed) and feed.channel.symbol == name and feed.level_changed(change):
+        for feed in self._by_symbol.get(name, {}).values():
+            if feed.level_changed(change):
                 self._beat(feed.channel).mark(feed)
 
     def traded(self, name: str, trade: PublicTrade) -> None:
         """Tell the feeds of one symbol about a trade."""
-        for feed in self._feeds.values():
-            of_symbol = isinstance(feed, SymbolFeed) and feed.channel.symbol == name
-            if (isinstance(feed, SymbolFeed) and of_symbol and feed.traded(trade)) or not isinstance(feed, SymbolFeed):
+        for feed in self._by_symbol.get(name, {}).values():
+            if feed.traded(trade):
                 self._beat(feed.channel).mark(feed)
+        for wide in self._wide.values():
+            self._beat(wide.channel).mark(wide)
 
     def _beat(self, channel: Channel) -> Beat:
         return self._beats[1.0 if channel.kind in _SLOW_KINDS else _BEATS_S.get(channel.option, 0.1)]
@@ -114,6 +117,10 @@ class MexcStream:
         if feed is None:
             return False
         self._feeds[channel.name] = feed
+        if isinstance(feed, SymbolFeed):
+            self._by_symbol.setdefault(channel.symbol, {})[channel.name] = feed
+        else:
+            self._wide[channel.name] = feed
         feed.listeners[outbox] = None
         if channel.kind not in ("aggre.depth", "aggre.deals"):
             self._beat(channel).mark(feed)
@@ -132,6 +139,8 @@ class MexcStream:
         feed.listeners.pop(outbox)
         if not feed.listeners:
             del self._feeds[name]
+            self._by_symbol.get(channel.symbol, {}).pop(name, None)
+            self._wide.pop(name, None)
             self._beat(channel).forget(feed)
 
     # -- one connection

@@ -32,6 +32,7 @@ LISTED: tuple[tuple[int, tuple[Venue, ...]], ...] = (
 # Largest leverage and maintenance rate of a contract, and how many of a hundred have them.
 TIERS = ((60, "20", "0.025"), (20, "50", "0.01"), (8, "5", "0.1"), (6, "10", "0.025"), (6, "100", "0.005"))
 STEPS_PER_S = (0.75, 1.5, 3.0, 6.0)
+SPOT_TICK_MIN = D("0.0000000001")
 ODD_MULTIPLIERS = ("9.6", "11")
 
 
@@ -62,7 +63,7 @@ def symbol_params(symbol: str, seed: int, price: float | None = None) -> SymbolP
     if not NAME.fullmatch(symbol):
         raise ValueError(f"symbol {symbol!r} is not of the form BASE/USDT, in capitals and digits")
     rng = random.Random(f"{seed}:universe:{symbol}")
-    invented = 10 ** rng.uniform(-7, 3.5)
+    invented = 10 ** rng.uniform(-6, 3.5)
     return _invent(symbol, invented if price is None else price, rng)
 
 
@@ -84,13 +85,13 @@ def _invent(symbol: str, price: float, rng: random.Random) -> SymbolParams:
     return SymbolParams(
         symbol,
         D(f"{price:.4g}"),
-        gate_price_tick=_tick(price, rng),
+        gate_price_tick=max(SPOT_TICK_MIN, _tick(price, rng)),
         gate_lot=lot,
         gate_quantity_min=lot * rng.choice((1, 10)),
         perp_price_tick=_tick(price, rng) * (5 if rng.random() < 0.05 else 1),
         multiplier=_multiplier(price, rng),
-        mexc_price_tick=_tick(price, rng),
-        mexc_lot=min(D(1), lot * rng.choice((D("0.1"), 1, 10))),
+        mexc_price_tick=max(SPOT_TICK_MIN, _tick(price, rng)),
+        mexc_lot=_power(min(0.0, math.log10(lot) + rng.choice((-1, 0, 1)))),
         mexc_price_band=rng.choice((D("0.02"), D("0.2"))),
         spot_quantity_max=max(D(1000000), _power(math.log10(2e6 / price))),
         gate_notional_min=rng.choice((D(1), D(3), D(3), D(5))),

@@ -168,7 +168,7 @@ def _model(
     )
     source, price = None, float(params.price)
     if played is not None:
-        character = attrs.evolve(Character(), steps_per_s=REPLAY_STEPS_PER_S)
+        character = Character(steps_per_s=REPLAY_STEPS_PER_S)
         source = played.source(params.symbol, instruments, config.seed)
         price = source.index(0.0)
     return MarketModel(
