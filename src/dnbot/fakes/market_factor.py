@@ -33,7 +33,7 @@ class MarketFactor:
 
     def change(self, from_s: float, to_s: float) -> float:
         """What the path gained between two times (later minus earlier)."""
-        first, last = math.floor(from_s * SLOTS_PER_S), math.floor(to_s * SLOTS_PER_S)
+        first, last = _slot(from_s), _slot(to_s)
         (first_second, first_slot), (last_second, last_slot) = divmod(first, SLOTS_PER_S), divmod(last, SLOTS_PER_S)
         whole = sum(self._second(second)[-1] for second in range(first_second, last_second))
         return whole + self._second(last_second)[last_slot] - self._second(first_second)[first_slot]
@@ -69,3 +69,8 @@ class MarketFactor:
                 self._knots.clear()
             found = self._knots[number] = random.Random(f"{self.seed}:loudness:{number}").gauss(0, 1)
         return found
+
+
+def _slot(at_s: float) -> int:
+    """The slot that a time is in. Times that are meant to be equal differ by rounding, and must not fall apart here."""
+    return math.floor(at_s * SLOTS_PER_S + 1e-6)

@@ -134,29 +134,29 @@ def _realistic() -> MarketParams:
     """What each number was fitted to, and how well it fits: docs/market-model.md."""
     return MarketParams(
         name="realistic",
-        volatility_bps=0.95,
+        volatility_bps=0.55,
         venues={
-            GATE_SPOT: VenueQuotes(0.08, 0.05, 0.2, 0.7, 1.5, takers_per_s=4.0, levels=50),
-            MEXC_SPOT: VenueQuotes(0.08, 0.05, 0.12, 0.9, 1.5, takers_per_s=3.0, levels=50),
-            GATE_FUTURES: VenueQuotes(0.02, 0.03, 0.8, 0.4, 1.5, takers_per_s=6.0, levels=50),
+            GATE_SPOT: VenueQuotes(0.05, 0.04, 0.2, 0.7, 1.2, takers_per_s=4.0, levels=50),
+            MEXC_SPOT: VenueQuotes(0.05, 0.04, 0.12, 0.9, 1.2, takers_per_s=3.0, levels=50),
+            GATE_FUTURES: VenueQuotes(0.005, 0.03, 0.35, 0.4, 1.2, takers_per_s=6.0, levels=50),
         },
-        basis_bps=-1.2,
+        basis_bps=-0.2,
         funding_rate=Decimal("0.0001"),
         commotion=Commotion(
-            jumps_per_s=0.05,
-            jump_bps=3.0,
-            common=0.6,
-            swing=0.4,
-            common_jumps_per_h=1.0,
+            jumps_per_s=0.03,
+            jump_bps=2.5,
+            common=0.75,
+            swing=0.3,
+            common_jumps_per_h=0.5,
             common_jump_bps=25.0,
             thinning=0.4,
             regimes=(
                 Regime("calm", volatility=0.8, dwell_s=240.0),
-                Regime("volatile", volatility=1.7, spread=1.6, depth=0.6, deviation=1.4, dwell_s=60.0),
-                Regime("torn", volatility=1.2, spread=2.5, depth=0.5, deviation=4.0, dwell_s=20.0),
+                Regime("volatile", volatility=1.5, spread=1.6, depth=0.6, deviation=1.4, dwell_s=60.0),
+                Regime("torn", volatility=1.2, spread=2.5, depth=0.5, deviation=2.5, dwell_s=15.0),
             ),
         ),
-        carry=Carry(spread_bps=4.7, memory_s=76 * 3600.0, follows=True),
+        carry=Carry(spread_bps=3.8, memory_s=76 * 3600.0, follows=True),
     )
 
 
