@@ -34,7 +34,7 @@ GATE_PAYLOAD_MAX = 50
 def served(symbols: int, market: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """The fakes in a process of their own: its pid, and the line it printed."""
     command = [sys.executable, "-m", "dnbot", "fakes", "--symbols", str(symbols), "--market", market]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:  # noqa: S603 (our own module)
         assert child.stdout is not None
         try:
             yield child.pid, json.loads(child.stdout.readline())

@@ -22,13 +22,14 @@ def picture(panels: list[dict[str, Any]]) -> str:
     A curve keeps its colour in all panels of a picture. ``same_y`` panels share the range of their values.
     """
     names = list(dict.fromkeys(name for panel in panels for name in panel["curves"]))
-    shared = [point[1] for panel in panels if panel.get("same_y") for curve in panel["curves"].values() for point in curve]
+    common = [curve for panel in panels if panel.get("same_y") for curve in panel["curves"].values()]
+    shared = [point[1] for curve in common for point in curve]
     columns = max(1, len(panels) * WIDTH // 440)
     rows = math.ceil(len(names) / columns)
     width, height = WIDTH * len(panels), HEIGHT + rows * LEGEND_ROW + 8
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        'font-family="system-ui, sans-serif" font-size="12" fill="#222">',
+        (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        'font-family="system-ui, sans-serif" font-size="12" fill="#222">'),
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
     ]
     for number, panel in enumerate(panels):

@@ -9,7 +9,16 @@ from typing import Any
 
 from measures import autocorrelation, deviation, histogram, kurtosis, quantiles, tidy
 from samples import (
-    DEPTH_BPS, PERP, SAMPLE_S, SPOT_VENUES, Series, distance_bps, recorded, recorded_bars, returns_bps, synthetic,
+    DEPTH_BPS,
+    PERP,
+    SAMPLE_S,
+    SPOT_VENUES,
+    Series,
+    distance_bps,
+    recorded,
+    recorded_bars,
+    returns_bps,
+    synthetic,
     synthetic_bars,
 )  # fmt: skip
 

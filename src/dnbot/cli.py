@@ -60,10 +60,10 @@ def commands() -> None:
 def _duration(_context: click.Context, _parameter: click.Parameter, text: str | None) -> float | None:
     if text is None:
         return None
-    units = {"s": 1.0, "m": 60.0, "h": 3600.0}
-    number, unit = (text[:-1], text[-1]) if text[-1:] in units else (text, "s")
+    from dnbot.fakes.config_text import seconds_from
+
     try:
-        seconds = float(number) * units[unit]
+        seconds = seconds_from(text)
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < 10**9:

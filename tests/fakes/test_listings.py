@@ -14,7 +14,15 @@ from dnbot.fakes.clock import FakeClock
 from dnbot.fakes.config import FakesConfig, Listing
 from dnbot.fakes.instruments import Phase
 from dnbot.fakes.records import (
-    GATE_FUTURES, GATE_SPOT, MEXC_SPOT, VENUES, OrderRequest, OrderState, Refusal, RefusalKind, Venue,
+    GATE_FUTURES,
+    GATE_SPOT,
+    MEXC_SPOT,
+    VENUES,
+    OrderRequest,
+    OrderState,
+    Refusal,
+    RefusalKind,
+    Venue,
 )  # fmt: skip
 from dnbot.fakes.running import World
 from dnbot.fakes.web import HttpRequest
@@ -103,7 +111,7 @@ def test_a_market_ends_at_its_time() -> None:
 
 
 def test_positions_end_at_the_mark_and_nothing_is_lost() -> None:
-    """The holder gets the profit at the mark, less the fee of one fill, and all accounts together have what they had."""
+    """The holder gets the profit at the mark, less one fill's fee, and all accounts together have what they had."""
     time = Time()
     world = time.world(Listing(ETH, "delist", 120.0))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import math
 import random
 import statistics
@@ -87,7 +88,8 @@ def test_a_path_keeps_to_its_bars(values: list[float], seed: int, step_s: float)
     """It opens and closes as the bar says, never leaves its range, and comes close to its high and its low."""
     low, *inside, high = sorted(values)
     random.Random(seed).shuffle(inside)
-    path = BarPath([Bar(0.0, inside[0], high, low, inside[1]), Bar(3600.0, 100.0, 100.0, 100.0, 100.0)], random.Random(seed))
+    bars = [Bar(0.0, inside[0], high, low, inside[1]), Bar(3600.0, 100.0, 100.0, 100.0, 100.0)]
+    path = BarPath(bars, random.Random(seed))
     seen = [path.price(number * step_s) for number in range(math.ceil(3600 / step_s))]
     assert seen[0] == pytest.approx(inside[0])
     assert all(low <= price <= high for price in seen)
@@ -103,7 +105,7 @@ def test_a_path_moves_like_its_bar() -> None:
     bar = Bar(0.0, 100.0, 101.0, 99.0, 100.0)
     path = BarPath([bar, Bar(36000.0, 100.0, 101.0, 99.0, 100.0)], random.Random(1))
     prices = [path.price(number * 3.6) for number in range(10_000)]
-    moved = [math.log(b / a) for a, b in zip(prices, prices[1:], strict=False)]
+    moved = [math.log(b / a) for a, b in itertools.pairwise(prices)]
     expected = math.log(101 / 99) / math.sqrt(4 * math.log(2)) / math.sqrt(10_000)
     assert statistics.pstdev(moved) == pytest.approx(expected, rel=0.1)
 

@@ -48,10 +48,11 @@ def listing_from(kind: Literal["list", "delist"], text: str) -> Listing:
     symbol = symbol.strip().upper()
     symbol_params(symbol, 0)
     venues = (venue_from(where),) if where else VENUES
-    return Listing(symbol, kind, _seconds(time), venues)
+    return Listing(symbol, kind, seconds_from(time), venues)
 
 
-def _seconds(text: str) -> float:
+def seconds_from(text: str) -> float:
+    """``30s``, ``2m``, ``1.5h``, or a number of seconds."""
     number, unit = (text[:-1], text[-1]) if text[-1:] in SECONDS else (text, "s")
     if not number.replace(".", "", 1).isdecimal():
         raise ValueError(f"{text!r} is not a time such as 30s, 2m or 1h")
