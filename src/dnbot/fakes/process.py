@@ -18,6 +18,7 @@ import trustme
 from .clock import FakeClock
 from .config import FakesConfig
 from .control import ControlledApp, Controls
+from .replay_files import ReplayError
 from .running import World
 from .server import serve_connection
 from .state import StateCorrupt
@@ -29,13 +30,27 @@ STDIN_FD = 0
 
 
 def main(config: FakesConfig) -> int:
-    """Run until SIGTERM, SIGINT or (when asked) the end of standard input; 0 then, 2 when the start was impossible."""
+    """Run until SIGTERM, SIGINT or (when asked) the end of standard input; 0 then, 2 when it cannot be done."""
     try:
         trio.run(run_fakes, config)
     except (ValueError, OSError, StateCorrupt) as problem:
-        sys.stderr.write(f"dnbot fakes: {problem}\n")
-        return 2
+        return _refused(problem)
+    except ExceptionGroup as group:
+        unplayable, others = group.split(ReplayError)
+        if unplayable is None or others is not None:
+            raise
+        return _refused(_first(unplayable))  # a file that turned out to be damaged further on
     return 0
+
+
+def _refused(problem: BaseException) -> int:
+    sys.stderr.write(f"dnbot fakes: {problem}\n")
+    return 2
+
+
+def _first(problem: BaseException) -> BaseException:
+    """One of those that a nursery has wrapped."""
+    return _first(problem.exceptions[0]) if isinstance(problem, BaseExceptionGroup) else problem
 
 
 async def run_fakes(config: FakesConfig) -> None:
@@ -121,6 +136,7 @@ def _announce(world: World, gate: int, mexc: int, ca_file: Path | None) -> None:
         "key": account.key,
         "secret": account.secret,
         "uid": account.uid,
+        "symbols": list(world.models),
         "market": world.params.describe(),
     }
     if ca_file is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from .exchange import Exchange
 from .funding import FundingSchedule
 from .gateio_app import GateApp
 from .history import History
+from .listings import ListingSchedule
 from .market import MarketModel, Quotes
 from .market_params import SCRIPTED, MarketParams
 from .market_script import MarketScript
@@ -31,9 +33,9 @@ from .web import App
 
 GATE_HOST, MEXC_HOST = "gate.fake", "mexc.fake"
 BEHIND_S_MAX = 1.0  # a market that fell further behind (a suspended machine) skips ahead instead of racing
-NOTE_S = 1.0
+TICK_S = 1.0
+MODELS_PER_NOTE = 10  # with more symbols than this, what is noted of them is noted less often
 SNAPSHOT_LINES_MAX = 50_000
-MARK_EVERY_STEPS = 18
 
 
 @attrs.define(eq=False)
@@ -58,9 +60,11 @@ class World:
     opening_this_start: dict[str, dict[str, Any]] = attrs.field(factory=dict)
     behind_s_max: float = 0.0
     """How late a step of the market came at most, since somebody last set this to 0."""
+    listings: ListingSchedule = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.requests = RequestLog(self.clock)
+        self.listings = ListingSchedule(self.exchange, self.models, (), self.clock.seconds())
         self.funding = FundingSchedule(self.exchange, self.models, self.config.funding_interval_s)
         if self.params.name == SCRIPTED:
             self.funding = scripted = ScriptedFunding(self.exchange, self.models, self.config.funding_interval_s)
@@ -99,24 +103,30 @@ class World:
     # -- time
 
     def step_market(self, symbol: str) -> Quotes:
-        """Let the next venue's outsiders act once; what they did to API accounts is committed."""
+        """Let the next venue's outsiders act once; what they did to API accounts is committed.
+
+        What they would do in a market that is not open is not done.
+        """
         model = self.models[symbol]
         quotes = model.step()
-        exchange = self.exchange
-        for op, order_id, side, price, quantity in quotes.commands:
+        exchange, key = self.exchange, (quotes.venue, symbol)
+        for op, order_id, side, price, quantity in (
+            quotes.commands if exchange.state.instruments[key].tradable else ()
+        ):
             if op == "place":
-                exchange.external_place(quotes.venue, symbol, order_id, side, price, quantity)
+                exchange.external_place(*key, order_id, side, price, quantity)
             elif op == "cancel":
-                exchange.external_cancel(quotes.venue, symbol, order_id)
+                exchange.external_cancel(*key, order_id)
             else:
-                exchange.external_take(quotes.venue, symbol, side, quantity)
-        if model.position.step % MARK_EVERY_STEPS == 0 or symbol not in exchange.state.marks:
+                exchange.external_take(*key, side, quantity, price or None)
+        if model.mark_due and symbol in exchange.state.marks:
             self.funding.update_mark(symbol)
         exchange.commit()
         return quotes
 
     def tick(self) -> None:
-        """What happens by the clock: funding that is due, liquidations."""
+        """What happens by the clock: listings, funding that is due, liquidations."""
+        self.listings.apply_due()
         self.funding.settle_due()
         for account in list(self.exchange.state.accounts.api()):
             self.exchange.liquidate_if_needed(account.uid)
@@ -124,8 +134,7 @@ class World:
     async def run(self) -> None:
         """Market, funding, persistence and the fronts, until cancelled."""
         async with trio.open_nursery() as nursery:
-            for symbol in self.config.symbols:
-                nursery.start_soon(self._run_market, symbol)
+            nursery.start_soon(self._run_markets)
             nursery.start_soon(self._run_ticks)
             if self.script is not None:
                 nursery.start_soon(self.script.run)
@@ -140,6 +149,7 @@ class World:
             "models": {symbol: msgspec.to_builtins(model.position) for symbol, model in self.models.items()},
             "books": {f"{v} {s}": market.book_id for (v, s), market in self.exchange.state.markets.items()},
             "funding_next_s": dict(self.funding.next_s),
+            "begin_s": self.listings.begin_s,
             "opening": {
                 account.uid: [[v, a, str(amount)] for (v, a), amount in account.opening.items()]
                 for account in self.exchange.state.accounts.api()
@@ -175,24 +185,31 @@ class World:
 
     # -- inside
 
-    async def _run_market(self, symbol: str) -> None:
-        model = self.models[symbol]
-        origin_s = trio.current_time() - model.elapsed_s
+    async def _run_markets(self) -> None:
+        """Step whichever symbol is due next, on one time line for all of them."""
+        due = [(model.elapsed_s, number, symbol) for number, (symbol, model) in enumerate(self.models.items())]
+        heapq.heapify(due)
+        origin_s = trio.current_time() - due[0][0]
         while True:
-            await trio.sleep_until(origin_s + model.elapsed_s)
-            behind_s = trio.current_time() - origin_s - model.elapsed_s
-            self.behind_s_max = max(self.behind_s_max, behind_s)
-            if behind_s > BEHIND_S_MAX:
-                origin_s = trio.current_time() - model.elapsed_s
+            due_s, number, symbol = due[0]
+            await trio.sleep_until(origin_s + due_s)
+            late_s = trio.current_time() - origin_s - due_s
+            self.behind_s_max = max(self.behind_s_max, late_s)
+            if late_s > BEHIND_S_MAX:
+                origin_s += late_s
             self.step_market(symbol)
+            heapq.heapreplace(due, (self.models[symbol].elapsed_s, number, symbol))
 
     async def _run_ticks(self) -> None:
+        ticks_per_note, tick = 1 + len(self.models) // MODELS_PER_NOTE, 0
         while True:
-            await trio.sleep(NOTE_S)
+            await trio.sleep(TICK_S)
             self.tick()
             self.history.trim()
-            if self.journal is not None:
-                if self.journal.lines > SNAPSHOT_LINES_MAX:
-                    self.journal.snapshot(self.position())
-                else:
-                    self.journal.note(self.position())
+            tick += 1
+            if self.journal is None:
+                continue
+            if self.journal.lines > SNAPSHOT_LINES_MAX:
+                self.journal.snapshot(self.position())
+            elif tick % ticks_per_note == 0:
+                self.journal.note(self.position())
