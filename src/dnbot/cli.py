@@ -219,7 +219,7 @@ def status(config: Path | None, tree: bool, as_json: bool, svg: Path | None) -> 
         print_status(found)
 
 
-_WHY = click.option("--why", required=True, help="The reason; it is recorded with your name.")
+_WHY = click.option("--why", "--reason", "why", required=True, help="The reason; it is recorded with your name.")
 
 
 @commands.command()
@@ -254,7 +254,7 @@ def reduce(config: Path | None) -> None:
 
 @commands.command()
 @_CONFIG
-@click.option("--why", default="flatten", help="The reason; it is recorded with your name.")
+@click.option("--why", "--reason", "why", default="flatten", help="The reason; it is recorded with your name.")
 @click.option("--now", is_flag=True, help="Shorten the deadline of a shutdown that is under way.")
 def flatten(config: Path | None, why: str, now: bool) -> None:
     """Sell the inventory, buy the short back, end. Costs fees and spread; waits for the end."""
@@ -265,7 +265,7 @@ def flatten(config: Path | None, why: str, now: bool) -> None:
 
 @commands.command()
 @_CONFIG
-@click.option("--why", default="stop", help="The reason; it is recorded with your name.")
+@click.option("--why", "--reason", "why", default="stop", help="The reason; it is recorded with your name.")
 @click.option("--now", is_flag=True, help="Shorten the deadline of a shutdown that is under way.")
 def stop(config: Path | None, why: str, now: bool) -> None:
     """Settle, cancel, end, and hold or flatten as configured; waits for the end."""
@@ -331,7 +331,7 @@ def version() -> None:
 def main() -> Any:
     """The console script."""
     try:
-        return commands(standalone_mode=True)
+        return commands(prog_name="dnbot", standalone_mode=True)
     except Exception:  # noqa: BLE001 (bugs keep their traceback, and get their documented exit code)
         traceback.print_exc()
         sys.exit(EXIT_INTERNAL)

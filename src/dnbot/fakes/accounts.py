@@ -14,6 +14,7 @@ from .records import (
     EXTERNAL,
     GATE_FUTURES,
     HOUSE,
+    INSURANCE,
     ZERO,
     BalanceChange,
     LedgerRow,
@@ -63,7 +64,7 @@ class Account:
 
 @attrs.define
 class Accounts:
-    """Every account by uid, the house and the outside world included."""
+    """Every account by uid, the house, the insurance fund and the outside world included."""
 
     clock: FakeClock
     ids: Ids
@@ -71,7 +72,7 @@ class Accounts:
     by_uid: dict[str, Account] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
-        for uid in (HOUSE, EXTERNAL):
+        for uid in (HOUSE, EXTERNAL, INSURANCE):
             self.by_uid.setdefault(uid, Account(uid))
 
     def api(self) -> Iterator[Account]:

@@ -86,7 +86,7 @@ class Hub:
     def listens(self, topic: Topic) -> bool:
         return topic in self._by_topic
 
-    def publish(self, topics: tuple[Topic, ...], result: Callable[[bool], Any]) -> None:
+    def publish(self, topics: tuple[Topic, ...], result: Callable[[bool], Any], event: str = "update") -> None:
         """Push one update to everybody on any of `topics`, once each.
 
         `result(decimal_sizes)` builds the result object; it is called and encoded at most once per form.
@@ -104,6 +104,6 @@ class Hub:
         for subscriber in listeners:
             form = subscriber.decimal_sizes
             if form not in frames:
-                frames[form] = framed_text(update(name, self.now_ns(), result(form)))
+                frames[form] = framed_text(update(name, self.now_ns(), result(form), event))
             for _ in range(copies):
                 subscriber.outgoing.push(frames[form])

@@ -11,6 +11,7 @@ import trio
 from .mexc_channels import Channel
 from .mexc_listen_keys import ListenKey
 from .outgoing import Outgoing
+from .records import LevelChange, PublicTrade
 from .websocket import Message, framed
 
 __all__ = ["Beat", "Feed", "Outbox"]
@@ -47,6 +48,16 @@ class Feed(abc.ABC):
 
     channel: Channel
     listeners: dict[Outbox, None] = attrs.field(factory=dict, kw_only=True)
+
+    def level_changed(self, change: LevelChange) -> bool:
+        """Note a changed level; returns whether something must be pushed."""
+        del change
+        return False
+
+    def traded(self, trade: PublicTrade) -> bool:
+        """Note a trade; returns whether something must be pushed."""
+        del trade
+        return False
 
     @abc.abstractmethod
     def frames(self, now_ms: int) -> Iterable[bytes]:

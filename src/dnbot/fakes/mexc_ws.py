@@ -12,7 +12,7 @@ from trio_websocket import ConnectionClosed
 from wsproto.frame_protocol import CloseReason
 
 from .mexc_channels import Channel, parse_channel
-from .mexc_feeds import MarketSource, SymbolFeed, make_feed
+from .mexc_feeds import MarketSource, make_feed
 from .mexc_hub import Beat, Feed, Outbox
 from .mexc_private import PrivateStream
 from .mexc_venue import MexcVenue
@@ -33,8 +33,12 @@ ID_MAX: Final = (1 << 64) - 1
 _NO_STATUS: Final = CloseReason.NO_STATUS_RCVD
 """The venue's own closes carry no status code, as clients report."""
 
-_BEATS_S: Final = {"10": 0.01, "100": 0.1}
-_SLOW_KINDS: Final = ("kline", "miniTicker", "miniTickers")
+# How often a channel is pushed (MEXC spot v3 docs, websocket market streams); those of no fixed speed every 100 ms.
+_KIND_BEATS_S: Final = {"increase.depth.batch": 0.005, "kline": 1.0, "miniTicker": 3.0, "miniTickers": 3.0}
+_SPEED_BEATS_S: Final = {"10": 0.01, "100": 0.1}
+_BEAT_S: Final = 0.1
+_EVENTS_ONLY: Final = ("aggre.depth", "aggre.deals", "increase.depth.batch")
+"""Channels that say nothing to a new listener before something happens."""
 
 
 @attrs.define(eq=False)
@@ -47,7 +51,9 @@ class MexcStream:
     connections: dict[Outbox, None] = attrs.field(factory=dict)
     totals: Totals = attrs.field(factory=Totals)
     _feeds: dict[str, Feed] = attrs.field(factory=dict)
-    _beats: dict[float, Beat] = attrs.field(factory=lambda: {s: Beat(s) for s in (0.01, 0.1, 1.0)})
+    _feeds_of: dict[str, dict[str, Feed]] = attrs.field(factory=dict)
+    """The same feeds by symbol; those of all symbols together under the empty one."""
+    _beats: dict[float, Beat] = attrs.field(factory=lambda: {s: Beat(s) for s in (0.005, 0.01, 0.1, 1.0, 3.0)})
 
     def __attrs_post_init__(self) -> None:
         self.private = PrivateStream(self.venue)
@@ -65,19 +71,19 @@ class MexcStream:
 
     def level_changed(self, name: str, change: LevelChange) -> None:
         """Tell the feeds of one symbol about a changed level."""
-        for feed in self._feeds.values():
-            if isinstance(feed, SymbolFeed) and feed.channel.symbol == name and feed.level_changed(change):
+        for feed in self._feeds_of.get(name, {}).values():
+            if feed.level_changed(change):
                 self._beat(feed.channel).mark(feed)
 
     def traded(self, name: str, trade: PublicTrade) -> None:
-        """Tell the feeds of one symbol about a trade."""
-        for feed in self._feeds.values():
-            of_symbol = isinstance(feed, SymbolFeed) and feed.channel.symbol == name
-            if (isinstance(feed, SymbolFeed) and of_symbol and feed.traded(trade)) or not isinstance(feed, SymbolFeed):
-                self._beat(feed.channel).mark(feed)
+        """Tell the feeds of one symbol, and those of all symbols, about a trade."""
+        for symbol in (name, ""):
+            for feed in self._feeds_of.get(symbol, {}).values():
+                if feed.traded(trade):
+                    self._beat(feed.channel).mark(feed)
 
     def _beat(self, channel: Channel) -> Beat:
-        return self._beats[1.0 if channel.kind in _SLOW_KINDS else _BEATS_S.get(channel.option, 0.1)]
+        return self._beats[_KIND_BEATS_S.get(channel.kind) or _SPEED_BEATS_S.get(channel.option, _BEAT_S)]
 
     async def run(self) -> None:
         """Push public and private frames until cancelled."""
@@ -116,9 +122,9 @@ class MexcStream:
         feed = self._feeds.get(channel.name) or make_feed(channel, self.sources)
         if feed is None:
             return False
-        self._feeds[channel.name] = feed
+        self._feeds[channel.name] = self._feeds_of.setdefault(channel.symbol, {})[channel.name] = feed
         feed.listeners[outbox] = None
-        if channel.kind not in ("aggre.depth", "aggre.deals"):
+        if channel.kind not in _EVENTS_ONLY:
             self._beat(channel).mark(feed)
         return True
 
@@ -134,16 +140,18 @@ class MexcStream:
         feed = self._feeds[name]
         feed.listeners.pop(outbox)
         if not feed.listeners:
-            del self._feeds[name]
+            del self._feeds[name], self._feeds_of[channel.symbol][name]
             self._beat(channel).forget(feed)
 
     # -- one connection
 
-    async def serve(self, ws: WebSocket, listen_key: str | None) -> None:
+    async def serve(self, ws: WebSocket, listen_key: str | None, peer: str = "") -> None:
         """Talk to one client until it leaves or the venue closes.
 
-        Raises DropConnection for a client that is too slow or too loud.
+        Raises DropConnection for a client that is too slow or too loud, and for one from a banned address.
         """
+        if self.venue.limits.banned(peer, self.venue.now_ms / 1_000):
+            raise DropConnection("banned")
         key = None
         if listen_key is not None:
             key = self.venue.keys.find(listen_key, self.venue.now_ms)
@@ -155,7 +163,7 @@ class MexcStream:
         outbox = Outbox(key, last_traffic_s=now_s, empty_since_s=now_s, outgoing=Outgoing(self.totals))
         self.connections[outbox] = None
         try:
-            await self._converse(ws, outbox)
+            await self._converse(ws, outbox, peer)
         finally:
             for name in list(outbox.channels):
                 self.unsubscribe(outbox, name)
@@ -163,23 +171,24 @@ class MexcStream:
             if key is not None:
                 key.sockets -= 1
 
-    async def _converse(self, ws: WebSocket, outbox: Outbox) -> None:
+    async def _converse(self, ws: WebSocket, outbox: Outbox, peer: str) -> None:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_write, ws, outbox)
                 nursery.start_soon(self._watch, ws, outbox, nursery.cancel_scope)
                 nursery.start_soon(_drop_when_ended, outbox)
-                await self._read(ws, outbox)
+                await self._read(ws, outbox, peer)
         except* ConnectionClosed:
             pass  # the client left, or the venue closed
 
-    async def _read(self, ws: WebSocket, outbox: Outbox) -> None:
+    async def _read(self, ws: WebSocket, outbox: Outbox, peer: str) -> None:
         recent: deque[float] = deque(maxlen=CLIENT_MESSAGES_PER_1_S)
         while True:
             message = await ws.get_message()
             now_s = trio.current_time()
             outbox.last_traffic_s = now_s
             if len(recent) == CLIENT_MESSAGES_PER_1_S and now_s - recent[0] < 1.0:
+                self.venue.limits.note_loud(peer, self.venue.now_ms / 1_000)
                 raise DropConnection("too many messages")
             recent.append(now_s)
             outbox.push(msgspec.json.encode(self._answer(outbox, message)).decode(), now_s)

@@ -228,7 +228,7 @@ class Arena:
         return self.world.clock.seconds()
 
     def gate(
-        self, method: str, path: str, query: str = "", body: bytes | Any = b"", *, headers: dict[str, str] | None = None,
+        self, method: str, path: str, query: str = "", body: Any = b"", *, headers: dict[str, str] | None = None,
         key: str = KEY, secret: str = SECRET, signed: bool = True, signed_body: bytes | None = None,
     ) -> bytes:  # fmt: skip
         """A Gate request as bytes; `headers` replace the right ones, an empty text leaves one out."""
@@ -278,7 +278,7 @@ class Arena:
         ]
         mexc, gate = self.world.mexc_app.venue, self.world.gate_app
         rest: list[Any] = [state.ids.counters, len(state.transfers), sorted(map(str, state.client_ids))]
-        rest += [sorted(mexc.keys._keys), sorted(map(str, gate.countdowns._deadline_s)), gate.context.dual_mode]
+        rest += [sorted(mexc.keys._keys), sorted(map(str, gate.countdowns._deadline_s)), gate.context.position_mode]
         return hashlib.sha256(json.dumps([accounts, orders, books, rest]).encode()).hexdigest()
 
 
