@@ -228,7 +228,7 @@ class Arena:
         return self.world.clock.seconds()
 
     def gate(
-        self, method: str, path: str, query: str = "", body: bytes | Any = b"", *, headers: dict[str, str] | None = None,
+        self, method: str, path: str, query: str = "", body: Any = b"", *, headers: dict[str, str] | None = None,
         key: str = KEY, secret: str = SECRET, signed: bool = True, signed_body: bytes | None = None,
     ) -> bytes:  # fmt: skip
         """A Gate request as bytes; `headers` replace the right ones, an empty text leaves one out."""

@@ -27,10 +27,13 @@ SPOT = {"currency_pair": "BTC_USDT", "side": "buy", "amount": "0.001", "price": 
 PERP = {"contract": "BTC_USDT", "size": 1, "price": "59000", "tif": "gtc", "text": "t-a", "reduce_only": False}
 MEXC = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "quantity": "0.001", "price": "59900"}
 PATHS = ("/spot/orders", "/futures/usdt/orders", "/spot/batch_orders", "/wallet/transfers", "/spot/orders/1",
-         "/futures/usdt/positions/BTC_USDT/leverage", "/spot/countdown_cancel_all", "/spot/my_trades", "/x")  # fmt: skip
+         "/futures/usdt/positions/BTC_USDT/leverage", "/spot/countdown_cancel_all", "/spot/my_trades", "/x",
+         )  # fmt: skip
 MEXC_PATHS = ("order", "order/test", "batchOrders", "openOrders", "allOrders", "myTrades", "userDataStream", "depth",
               "klines", "aggTrades", "ticker/24hr", "exchangeInfo", "account", "x")  # fmt: skip
-FEW = settings(max_examples=settings.default.max_examples // 3, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(
+    max_examples=settings.default.max_examples // 3, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 def bent(sound: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
@@ -39,6 +42,12 @@ def bent(sound: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
     replaced = st.dictionaries(names, VALUE, max_size=4)
     dropped = st.sets(st.sampled_from(sorted(sound)), max_size=2)
     return st.builds(lambda more, less: {k: v for k, v in (sound | more).items() if k not in less}, replaced, dropped)
+
+
+BENT_SPOT, BENT_PERP, BENT_MEXC = bent(SPOT), bent(PERP), bent(MEXC)
+PARAM = st.one_of(BENT_SPOT, BENT_PERP, st.lists(BENT_PERP, max_size=2), VALUE)
+EVENT = st.sampled_from(["api", "subscribe", "unsubscribe"])
+ODD_FIELDS = st.dictionaries(st.sampled_from(["time", "id", "auth"]), VALUE)
 
 
 def flipped(data: bytes) -> st.SearchStrategy[bytes]:
@@ -120,7 +129,7 @@ def test_sound_requests_with_flipped_bytes(battle: Any, data: st.DataObject) -> 
 
 @FEW
 @given(st.lists(st.tuples(st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE"]), st.sampled_from(PATHS),
-                          st.one_of(bent(SPOT), bent(PERP), st.lists(bent(SPOT), max_size=3), VALUE),
+                          PARAM,
                           st.dictionaries(st.sampled_from(["currency_pair", "contract", "status", "limit", "leverage",
                                                            "from", "to", "page", "offset", "side"]),
                                           st.text(max_size=10), max_size=3)), min_size=1, max_size=6))  # fmt: skip
@@ -139,7 +148,7 @@ def test_bent_gate_requests(battle: Any, calls: list[tuple[str, str, Any, dict[s
 
 @FEW
 @given(st.lists(st.tuples(st.sampled_from(["GET", "POST", "PUT", "DELETE"]), st.sampled_from(MEXC_PATHS),
-                          bent(MEXC), st.binary(max_size=30)), min_size=1, max_size=6))  # fmt: skip
+                          BENT_MEXC, st.binary(max_size=30)), min_size=1, max_size=6))  # fmt: skip
 def test_bent_mexc_requests(battle: Any, calls: list[tuple[str, str, dict[str, Any], bytes]]) -> None:
     """Rightly signed requests whose parameters are wrong, with or without a body."""
 
@@ -192,11 +201,10 @@ def test_bent_stream_frames(battle: Any, socket_login: Any, data: st.DataObject)
             await socket_login(socket, product, str(arena.now_s()))
             for _ in range(5):
                 channel = data.draw(st.sampled_from(channels))
-                param = data.draw(st.one_of(bent(SPOT), bent(PERP), st.lists(bent(PERP), max_size=2), VALUE))
+                param = data.draw(PARAM)
                 payload = data.draw(st.sampled_from([param, {"req_id": "r", "req_param": param}, ["BTC_USDT", param]]))
-                event = data.draw(st.sampled_from(["api", "subscribe", "unsubscribe"]))
-                sound = {"time": arena.now_s(), "channel": channel, "event": event, "payload": payload}
-                await socket.send(encoded(sound | data.draw(st.dictionaries(st.sampled_from(["time", "id", "auth"]), VALUE))))
+                sound = {"time": arena.now_s(), "channel": channel, "event": data.draw(EVENT), "payload": payload}
+                await socket.send(encoded(sound | data.draw(ODD_FIELDS)))
                 assert await socket.json() is not None
 
     battle(attack)

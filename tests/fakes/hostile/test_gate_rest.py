@@ -20,7 +20,7 @@ MISSING, HEADER = (400, "MISSING_REQUIRED_PARAM"), (400, "MISSING_REQUIRED_HEADE
 EXPIRED, SIGNATURE, UNKNOWN_KEY = (403, "REQUEST_EXPIRED"), (401, "INVALID_SIGNATURE"), (401, "INVALID_KEY")
 PAIR, CONTRACT = (400, "INVALID_CURRENCY_PAIR"), (400, "CONTRACT_NOT_FOUND")
 PRECISION, NOT_FOUND = (400, "INVALID_PRECISION"), (404, "ORDER_NOT_FOUND")
-TOO_BIG, LIMITED = (400, "TOO_BIG"), (429, "TOO_MANY_REQUESTS")  # every order of a batch counts
+TOO_BIG = (400, "TOO_BIG")
 LEAP = 61  # seconds; the window is 60
 
 
@@ -62,7 +62,14 @@ def call(name: str, wanted: tuple[int, str], line: str, body: Any = b"", **more:
     return Case(name, wanted, {"method": method, "path": path, "query": query, "body": body} | more)
 
 
+def transfer(name: str, wanted: tuple[int, str], **fields: str) -> Case:
+    """A transfer between wallets with these fields."""
+    body = {"currency": "USDT", "from": "spot", "to": "futures", "amount": "5"} | fields
+    return Case(f"transfer-{name}", wanted, {"method": "POST", "path": "/wallet/transfers", "body": body})
+
+
 ABSENT = object()
+LEVERAGE = "POST /futures/usdt/positions/BTC_USDT/leverage"
 AUTH = [
     auth("unsigned", HEADER, signed=False),
     auth("no-key", HEADER, headers={"KEY": ""}),
@@ -107,7 +114,7 @@ BODIES = [
     raw("utf16", BODY, '{"side":"buy"}'.encode("utf-16")),
     raw("byte-order-mark", BODY, b'\xef\xbb\xbf{"side":"buy"}'),
     raw("lone-surrogate", BODY, b'{"side":"\\ud800"}'),
-    raw("control-character", BODY, b'{"side":"bu\x00y"}'),
+    raw("control-character", BODY, b'{"side":"buy\x00"}'),
     raw("deep-array", BODY, b"[" * 100_000),
     raw("deep-object", BODY, b'{"a":' * 50_000),
     raw("null", BODY, b"null"),
@@ -259,13 +266,14 @@ CALLS = [
     call("perp-contract-unknown", CONTRACT, "GET /futures/usdt/contracts/%F0%9F%98%80", signed=False),
     call("perp-order-unknown", NOT_FOUND, "GET /futures/usdt/orders/999"),
     call("perp-cancel-unknown", NOT_FOUND, "DELETE /futures/usdt/orders/999"),
+    call("perp-cancel-all-of-nothing", CONTRACT, "DELETE /futures/usdt/orders?contract=X_USDT"),
     call("perp-cancel-all-side", ARGUMENT, "DELETE /futures/usdt/orders?contract=BTC_USDT&side=buy"),
     call("perp-amend-unknown", NOT_FOUND, "PUT /futures/usdt/orders/999", {"size": 1}),
     call("perp-amend-nothing", BODY, "PUT /futures/usdt/orders/999", b""),
-    call("leverage-nan", ARGUMENT, "POST /futures/usdt/positions/BTC_USDT/leverage?leverage=NaN"),
-    call("leverage-negative", ARGUMENT, "POST /futures/usdt/positions/BTC_USDT/leverage?leverage=-3"),
-    call("leverage-too-high", (400, "LEVERAGE_TOO_HIGH"), "POST /futures/usdt/positions/BTC_USDT/leverage?leverage=999"),
-    call("leverage-below-one", (400, "LEVERAGE_TOO_LOW"), "POST /futures/usdt/positions/BTC_USDT/leverage?leverage=0.5"),
+    call("leverage-nan", ARGUMENT, LEVERAGE + "?leverage=NaN"),
+    call("leverage-negative", ARGUMENT, LEVERAGE + "?leverage=-3"),
+    call("leverage-too-high", (400, "LEVERAGE_TOO_HIGH"), LEVERAGE + "?leverage=999"),
+    call("leverage-below-one", (400, "LEVERAGE_TOO_LOW"), LEVERAGE + "?leverage=0.5"),
     call("leverage-contract", CONTRACT, "POST /futures/usdt/positions/X_USDT/leverage?leverage=3"),
     call("dual-mode-word", ARGUMENT, "POST /futures/usdt/dual_mode?dual_mode=yes"),
     call("position-mode-word", ARGUMENT, "POST /futures/usdt/set_position_mode?position_mode=triple"),
@@ -277,13 +285,13 @@ CALLS = [
     call("countdown-huge", VALUE, "POST /spot/countdown_cancel_all", {"timeout": 2**62}),
     call("countdown-true", VALUE, "POST /futures/usdt/countdown_cancel_all", {"timeout": True}),
     call("countdown-pair", PAIR, "POST /spot/countdown_cancel_all", {"timeout": 30, "currency_pair": "X"}),
-    call("transfer-nan", VALUE, "POST /wallet/transfers", {"currency": "USDT", "from": "spot", "to": "futures", "amount": "NaN"}),
-    call("transfer-negative", VALUE, "POST /wallet/transfers", {"currency": "USDT", "from": "spot", "to": "futures", "amount": "-5"}),
-    call("transfer-too-much", (400, "BALANCE_NOT_ENOUGH"), "POST /wallet/transfers", {"currency": "USDT", "from": "spot", "to": "futures", "amount": "99999999"}),
-    call("transfer-to-itself", VALUE, "POST /wallet/transfers", {"currency": "USDT", "from": "spot", "to": "spot", "amount": "5"}),
-    call("transfer-currency", (400, "INVALID_CURRENCY"), "POST /wallet/transfers", {"currency": "XYZ", "from": "spot", "to": "futures", "amount": "5"}),
+    transfer("nan", VALUE, amount="NaN"),
+    transfer("negative", VALUE, amount="-5"),
+    transfer("too-much", (400, "BALANCE_NOT_ENOUGH"), amount="99999999"),
+    transfer("to-itself", VALUE, to="spot"),
+    transfer("currency", (400, "INVALID_CURRENCY"), currency="XYZ"),
     call("fees-of-51-pairs", TOO_BIG, "GET /spot/batch_fee?currency_pairs=" + ",".join(["BTC_USDT"] * 51)),
-]  # fmt: skip
+]
 CASES = [*AUTH, *BODIES, *SPOT_ORDERS, *PERP_ORDERS, *CALLS]
 
 

@@ -1,7 +1,8 @@
 """Malformed frames on Gate's two sockets: gateio.md section 6.1 (streams) and section 2.4 (WebSocket API).
 
-Error code 1 is what is no JSON, 2 a bad argument, 4 a failed signature; the socket stays open after each. Where the
-documents are silent on JSON of a wrong shape, code 2 is fixed here, and INVALID_ARGUMENT for API calls.
+Error code 1 is a body that is not parsable, which a payload of another shape than the channel's counts as; 2 is a bad
+argument, 4 a failed signature. The socket stays open after each. Where the documents are silent on a frame of a wrong
+shape, code 2 is fixed here, and INVALID_ARGUMENT for API calls.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dnbot.fakes.running import GATE_HOST
 
 PATHS = {"spot": "/ws/v4/", "futures": "/v4/ws/usdt"}
 KEY, SECRET = "fake-key", "fake-secret"
-NO_JSON, PAYLOAD, ARGUMENT, AUTH = 1, 1, 2, 4
+NO_JSON, SCHEMA, ARGUMENT, AUTH = 1, 1, 2, 4
 
 
 @attrs.frozen
@@ -86,14 +87,14 @@ CASES = [
     stream("event-unknown", ARGUMENT, "spot.trades", ["BTC_USDT"], event="listen"),
     stream("event-empty", ARGUMENT, "spot.trades", ["BTC_USDT"], event=""),
     stream("event-update", ARGUMENT, "spot.trades", ["BTC_USDT"], event="update"),
-    stream("payload-absent", PAYLOAD, "spot.trades"),
-    stream("payload-empty", PAYLOAD, "spot.trades", []),
-    stream("payload-object", PAYLOAD, "spot.trades", {"pair": "BTC_USDT"}),
-    stream("payload-text", PAYLOAD, "spot.trades", "BTC_USDT"),
-    stream("payload-number", PAYLOAD, "spot.trades", 5),
-    stream("payload-of-numbers", PAYLOAD, "spot.trades", [1, 2]),
-    stream("payload-of-nulls", PAYLOAD, "spot.trades", [None]),
-    stream("payload-deep", PAYLOAD, "spot.trades", [[[["BTC_USDT"]]]]),
+    stream("payload-absent", SCHEMA, "spot.trades"),
+    stream("payload-empty", SCHEMA, "spot.trades", []),
+    stream("payload-object", SCHEMA, "spot.trades", {"pair": "BTC_USDT"}),
+    stream("payload-text", SCHEMA, "spot.trades", "BTC_USDT"),
+    stream("payload-number", SCHEMA, "spot.trades", 5),
+    stream("payload-of-numbers", SCHEMA, "spot.trades", [1, 2]),
+    stream("payload-of-nulls", SCHEMA, "spot.trades", [None]),
+    stream("payload-deep", SCHEMA, "spot.trades", [[[["BTC_USDT"]]]]),
     stream("pair-unknown", ARGUMENT, "spot.trades", ["NOPE_USDT"]),
     stream("pair-lower", ARGUMENT, "spot.trades", ["btc_usdt"]),
     stream("pair-not-ascii", ARGUMENT, "spot.tickers", ["比特币"]),
@@ -101,10 +102,10 @@ CASES = [
     stream("one-bad-pair-of-5000", ARGUMENT, "spot.book_ticker", ["BTC_USDT"] * 5000 + ["NOPE"]),
     stream("interval-absent", ARGUMENT, "spot.order_book_update", ["BTC_USDT"]),
     stream("interval-unknown", ARGUMENT, "spot.order_book_update", ["BTC_USDT", "1ms"]),
-    stream("interval-number", PAYLOAD, "spot.order_book_update", ["BTC_USDT", 100]),
-    stream("book-level-unknown", PAYLOAD, "spot.order_book", ["BTC_USDT", "7", "100ms"]),
-    stream("book-interval-unknown", PAYLOAD, "spot.order_book", ["BTC_USDT", "5", "5ms"]),
-    stream("obu-of-numbers", PAYLOAD, "spot.obu", [5]),
+    stream("interval-number", SCHEMA, "spot.order_book_update", ["BTC_USDT", 100]),
+    stream("book-level-unknown", SCHEMA, "spot.order_book", ["BTC_USDT", "7", "100ms"]),
+    stream("book-interval-unknown", SCHEMA, "spot.order_book", ["BTC_USDT", "5", "5ms"]),
+    stream("obu-of-numbers", SCHEMA, "spot.obu", [5]),
     stream("perp-contract-unknown", ARGUMENT, "futures.trades", ["NOPE_USDT"]),
     stream("perp-level-unknown", ARGUMENT, "futures.order_book_update", ["BTC_USDT", "100ms", "30"]),
     stream("perp-level-of-20ms", ARGUMENT, "futures.order_book_update", ["BTC_USDT", "20ms", "100"]),

@@ -15,6 +15,7 @@ import trio
 from dnbot.fakes.running import MEXC_HOST
 
 DEPTH = "spot@public.aggre.depth.v3.api.pb@100ms@BTCUSDT"
+INTERVALS = ("Min1", "Min5", "Min15", "Min30", "Min60", "Hour4", "Hour8", "Day1", "Week1", "Month1")
 INVALID = "invalid request"
 BLOCKED = "Not Subscribed successfully! ["
 
@@ -109,10 +110,8 @@ async def test_a_bad_listen_key_is_told_in_plain_text(key: str, autojump_clock: 
 
 async def test_the_31st_subscription_does_not_take_effect(autojump_clock: Any, arena: Any) -> None:
     """Thirty a connection, one after another or all at once (section 1); thousands more change nothing."""
-    kinds, speeds = ("deals", "depth", "bookTicker"), ("10ms", "100ms")
-    names = [f"spot@public.kline.v3.api.pb@BTCUSDT@{interval}" for interval in ("Min1", "Min5", "Min15", "Min30")]
+    names = [f"spot@public.kline.v3.api.pb@BTCUSDT@{interval}" for interval in INTERVALS]
     names += [f"spot@public.limit.depth.v3.api.pb@BTCUSDT@{levels}" for levels in (5, 10, 20)]
-    names += [f"spot@public.aggre.{kind}.v3.api.pb@{speed}@BTCUSDT" for kind in kinds for speed in speeds]
     names += [f"spot@public.miniTicker.v3.api.pb@BTCUSDT@UTC{sign}{hour}" for sign in "+-" for hour in range(12)]
     socket = await arena.socket(MEXC_HOST, "/ws")
     await socket.send({"method": "SUBSCRIPTION", "params": names * 200})

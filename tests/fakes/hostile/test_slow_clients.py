@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import trio
 
-from dnbot.fakes.gateio_context import GateSettings
 from dnbot.fakes.gateio_limits import PUBLIC, WINDOWS_MAX
 from dnbot.fakes.gateio_socket import TOPICS_MAX
 from dnbot.fakes.network import WINDOW_BYTES
@@ -158,7 +157,9 @@ async def test_subscriptions_of_a_gate_connection_are_bounded(autojump_clock: An
 
 async def test_the_301st_gate_socket_is_cut(autojump_clock: Any, arena: Any) -> None:
     """Three hundred connections an address (gateio.md section 6.2); those that are open stay."""
-    sockets = [await arena.socket(GATE_HOST, "/v4/ws/usdt") for _ in range(GateSettings().connections_max - 1)]
+    most = arena.world.gate_app.settings.connections_max
+    assert most == 300
+    sockets = [await arena.socket(GATE_HOST, "/v4/ws/usdt") for _ in range(most - 1)]
     one_more = await arena.socket(GATE_HOST, "/v4/ws/usdt")
     assert await one_more.close_code() == 1006
     await sockets[0].send({"time": 1, "channel": "futures.ping"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -74,16 +75,21 @@ async def everything(stream: Any) -> bytes:
     return received
 
 
-@pytest.fixture(params=[False, True], ids=["plain", "tls"])
-async def served(request: pytest.FixtureRequest) -> AsyncIterator[Served]:
-    """Running fakes, whose account is untouched and whose end is clean after whatever the test did."""
-    child = subprocess.Popen(
-        [sys.executable, "-c", START.format(request.param)],
+def started(*, with_tls: bool) -> subprocess.Popen[bytes]:
+    """Fakes as a child that ends with its standard input."""
+    return subprocess.Popen(
+        [sys.executable, "-c", START.format(with_tls)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(SOURCE)},
     )
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "tls"])
+async def served(request: pytest.FixtureRequest) -> AsyncIterator[Served]:
+    """Running fakes, whose account is untouched and whose end is clean after whatever the test did."""
+    child = started(with_tls=request.param)
     assert child.stdout is not None
     found = Served(child, json.loads(child.stdout.readline()))
     try:
@@ -157,10 +163,8 @@ async def test_a_refusal_can_be_read_while_the_client_still_sends(served: Served
     head = b"POST /api/v4/spot/orders HTTP/1.1\r\nHost: h\r\nContent-Length: 3000000\r\n\r\n"
 
     async def push() -> None:
-        try:
+        with contextlib.suppress(trio.BrokenResourceError):  # refused before all of it was sent
             await stream.send_all(head + b"x" * 3_000_000)
-        except trio.BrokenResourceError:
-            pass  # refused before all of it was sent
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(push)
