@@ -1,4 +1,4 @@
-"""What every test shares: one hypothesis profile, and the rule that no skip goes unnoticed.
+"""What every test shares: one hypothesis profile, canary secrets, and the rule that no skip goes unnoticed.
 
 Environment:
     DNBOT_CI=1           a skip whose reason is not in ALLOWED_SKIPS fails
@@ -13,15 +13,19 @@ from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+from canaries import CanaryWatch, found_in
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
+
+pytest_plugins = ["dnbot.testing.plugin"]  # a checkout has no entry points that would load it
 
 # A skip may say only that something which no checkout can contain is not on this machine.
 ALLOWED_SKIPS = (
     "shared data absent",  # recorded traffic and market data that may not be published
     "no chromium",  # the dashboard is also tested without a browser
     "no container engine",
+    "conformance clients absent",  # they live in an environment of their own, where `./dnbot conformance` runs them
     "no user namespaces",  # embedded PostgreSQL as root needs them; as any other user it does not
 )
 
@@ -35,12 +39,28 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("dnbot")
 
 
+@pytest.fixture(autouse=True)
+def canary_watch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[CanaryWatch]:
+    """Fail a test during which one of the suite's keys left the bot by any way that is watched."""
+    folder = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
+    watch = CanaryWatch()
+    watch.install(monkeypatch)
+    yield watch
+    if folder is not None:
+        watch.look_through(folder)
+    assert not watch.leaks, f"secrets leaked: {sorted(set(watch.leaks))}"
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Fail a test that skips without an allowed reason, under DNBOT_CI."""
+    """Fail a test that skips without an allowed reason, under DNBOT_CI, or that printed or raised a secret."""
     report = yield
     if not hasattr(report, "wasxfail"):
         refuse_skip(report)
+    shown = [name for name, text in report.sections if found_in(text)]
+    if shown and report.outcome == "passed":
+        report.outcome = "failed"
+        report.longrepr = f"secrets leaked: {found_in(str(report.sections))} in {shown}"
     return report
 
 

@@ -221,7 +221,7 @@ def test_status_without_a_bot_says_so(tmp_path: Path) -> None:
     """Nobody runs here: a sentence and an exit code of its own, for `status` and for a command alike."""
     ended = dnbot(tmp_path, "status")
     assert ended.returncode == 69
-    assert ended.stderr.startswith("dnbot: no bot runs here")
+    assert ended.stderr.startswith("dnbot: no bot runs here (")
     assert "Traceback" not in ended.stderr
     runner = CliRunner(env={"DNBOT_HOME": str(tmp_path / "state")})
     for command in (["pause", "--why", "test"], ["stop"], ["flatten"]):

@@ -126,9 +126,15 @@ async def test_controls_are_for_the_loopback_interface_only(autojump_clock: Mock
 @pytest.mark.parametrize(
     ("control", "query"),
     [
-        ("nothing", ""), ("cut", "venue=mexc_spot"), ("cut", "venue=x&domain=public"), ("rest", "venue=mexc_spot"),
-        ("rest", "venue=mexc_spot&down_s=nan"), ("rest", "venue=mexc_spot&down_s=1&manner=x"),
-        ("clock", "venue=gate_spot&ahead_ms=1e99"), ("requests", "since=-1"), ("requests", "since=0&wait_s=9999"),
+        ("nothing", ""),
+        ("cut", "venue=mexc_spot"),
+        ("cut", "venue=x&domain=public"),
+        ("rest", "venue=mexc_spot"),
+        ("rest", "venue=mexc_spot&down_s=nan"),
+        ("rest", "venue=mexc_spot&down_s=1&manner=x"),
+        ("clock", "venue=gate_spot&ahead_ms=1e99"),
+        ("requests", "since=-1"),
+        ("requests", "since=0&wait_s=9999"),
     ],
 )
 async def test_what_makes_no_sense_is_refused_and_changes_nothing(

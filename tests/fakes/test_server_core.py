@@ -17,7 +17,7 @@ from trio_websocket import WebSocketConnection
 
 from dnbot.fakes.network import MemoryNetwork
 from dnbot.fakes.server import IDLE_S_MAX, serve_connection
-from dnbot.fakes.web import DropConnection, HttpRequest, HttpResponse
+from dnbot.fakes.web import DropConnection, HttpRequest, HttpResponse, WebSocket
 
 
 @attrs.define
@@ -40,7 +40,7 @@ class EchoApp:
     async def run(self) -> None:
         """Nothing to do by itself."""
 
-    async def handle_websocket(self, request: HttpRequest, ws: WebSocketConnection) -> None:
+    async def handle_websocket(self, request: HttpRequest, ws: WebSocket) -> None:
         """Echo; ``bye`` returns, ``cut`` drops."""
         await ws.send_message(f"hello {request.query} {request.header('x-mark')}")
         while True:

@@ -12,8 +12,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 THIS = Path(__file__).resolve().relative_to(ROOT).as_posix()
-LOCKS = ("requirements.lock", "requirements-dev.lock")
-CACHES = {".git", ".venv", ".dnbot", "dist", "__pycache__", ".mypy_cache", ".ruff_cache", ".import_linter_cache"}
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-conformance.lock")
+CACHES = {
+    ".git", ".venv", ".venv-conformance", ".dnbot", "dist", "__pycache__", ".mypy_cache", ".ruff_cache",
+    ".import_linter_cache",
+}  # fmt: skip
 
 SOURCE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
@@ -176,7 +179,7 @@ def test_tests_are_not_packages() -> None:
 
 def pins(lock: str) -> dict[str, str]:
     """Return package -> version of a lock."""
-    found = re.findall(r"^([a-z0-9-]+)==(\S+)", text_of(lock), flags=re.MULTILINE)
+    found = re.findall(r"^([a-z0-9-]+)(?:\[[a-z,]+\])?==(\S+)", text_of(lock), flags=re.MULTILINE)
     assert found
     return dict(found)
 
@@ -185,7 +188,7 @@ def pins(lock: str) -> dict[str, str]:
 def test_a_lock_holds_hashed_pins_and_names_no_host(lock: str) -> None:
     """Every entry of a lock is one exact version with its hashes; there is no URL, index or path."""
     entries = text_of(lock).replace("\\\n", " ").splitlines()
-    entry = re.compile(r"[a-z0-9-]+==[\w.]+( ; [^#]+?)?(\s+--hash=sha256:[0-9a-f]{64})+\s*")
+    entry = re.compile(r"[a-z0-9-]+(?:\[[a-z,]+\])?==[\w.]+( ; [^#]+?)?(\s+--hash=sha256:[0-9a-f]{64})+\s*")
     assert [line[:100] for line in entries if not entry.fullmatch(line)] == []
     assert "://" not in text_of(lock)
 

@@ -136,7 +136,7 @@ class Make:
             "spot_base": {GS: Decimal("0.5"), MS: Decimal("0.5")},
             "quote": {GS: Decimal(100_000), MS: Decimal(100_000)}, "perp_base": Decimal(-1),
             "margin_free_quote": Decimal(100_000), "margin_ratio_pct": Decimal(60),
-            "liquidation_distance_pct": Decimal(50), "adl_rank": 1, "equity_quote": Decimal(300_000),
+            "liquidation_distance_pct": Decimal(50), "adl_rank": 5, "equity_quote": Decimal(300_000),
             "equity_day_start_quote": Decimal(300_000), "daily_pnl_quote": Decimal(0),
             "equity_share": dict.fromkeys(VENUES, Decimal("0.5")), "losses_in_a_row": 0, "round_trips_last_minute": 0,
             "api_errors_last_minute": 0, "hedge_quantity_last_minute": Decimal(0),

@@ -206,7 +206,7 @@ class Bench:
         truth = self.truth[GF]
         fields: dict[str, Any] = {
             "venue": GF, "base": truth.base if base is None else base, "entry_price": truth.entry, "mark_price": None,
-            "liquidation_price": None, "leverage": Decimal(2), "is_cross": True, "adl_rank": 1,
+            "liquidation_price": None, "leverage": Decimal(2), "is_cross": True, "adl_rank": 5,
             "at_ms": truth.updated_ms,
         }
         return PositionReport(**{**fields, **changes})

@@ -337,11 +337,13 @@ def test_levels_beyond_the_collar_are_not_there(make: Any) -> None:
 
 
 def test_the_venues_own_price_band_binds_too(make: Any) -> None:
-    """A limit price stays inside `price_deviation_max` of the mid, even when the edge would allow more."""
+    """A limit price keeps to four fifths of `price_deviation_max`, even when the edge would allow more: the venue's own
+    reference is not our mid, and a price at the edge of its band is refused every second time.
+    """
     rules = {venue: make.instrument(venue, price_deviation_max=Decimal("0.0001")) for venue in VENUES}
     found = taken(look(make, market=make.market(ms=RICH_MEXC, instruments=rules)))
-    assert found.buy_price_cap <= Decimal(60_006)
-    assert found.sell_price_cap >= Decimal("60093.9")
+    assert found.buy_price_cap == Decimal("60004.8")
+    assert found.sell_price_cap == Decimal("60095.2")
 
 
 def test_books_with_no_level_inside_their_bounds_give_nothing(make: Any) -> None:

@@ -132,7 +132,7 @@ def test_risk_inputs_of_a_quiet_bot() -> None:
     assert set(inputs.balance_ages_ms) == set(inputs.clock_offset_ms) == set(VENUES)
     assert inputs.equity_quote == inputs.equity_day_start_quote
     assert (inputs.daily_pnl_quote, inputs.losses_in_a_row) == (0, 0)
-    assert inputs.adl_rank == 1
+    assert inputs.adl_rank == 5
 
 
 def test_risk_inputs_before_anything_is_known() -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 import pytest
+from book_clients import GateTicker, GateUpdates, pairs
 
-from dnbot.domain.book import Applied, OrderBook
+from dnbot.domain.book import Applied, Level, OrderBook
 from dnbot.domain.errors import BookGap
 from dnbot.domain.instrument import Symbol, Venue
+from dnbot.domain.market import BookTop
 from dnbot.venues.gateio.futures_public import GateFuturesPublic
 from dnbot.venues.gateio.spot_public import GateSpotPublic
 from dnbot.venues.wire import Delta, PublicCodec, Reply, UnknownFrame
@@ -153,3 +156,63 @@ def test_a_book_that_did_not_buffer_is_told_as_a_gap() -> None:
     """Dropping what arrived before the snapshot loses an increment of one recorded pair, and the book says so."""
     with pytest.raises(BookGap):
         _applied("GATEIO", "DIS_USDT", buffered=False)
+
+
+def _per_contract(family: str, pair: str) -> Decimal:
+    """Base units per unit of recorded size, read without the codec."""
+    if family == "GATEIO":
+        return Decimal(1)
+    (row,) = [row for row in msgspec.json.decode(_lists(family)) if row["name"] == pair]
+    return Decimal(row["quanto_multiplier"])
+
+
+def _levels(rows: list[tuple[Decimal, Decimal]], per_contract: Decimal) -> tuple[Level, ...]:
+    return tuple((price, size * per_contract) for price, size in rows)
+
+
+def _compared(family: str, pair: str) -> int:
+    """How many recorded increments left the bot's book and a second implementation with the same levels."""
+    _, body = _snapshots(family)[pair]
+    codec, book, reader = _codec(family, pair), OrderBook(VENUES[family]), GateUpdates(depth=10_000)
+    per_contract, told = _per_contract(family, pair), msgspec.json.decode(body)
+    reader.snapshot(told["id"], pairs(told["bids"]), pairs(told["asks"]))
+    book.load(codec.snapshot(_reply(body)))
+    compared = 0
+    for _, frame in _bodies(f"{family}.ws.1.0"):
+        row = msgspec.json.decode(frame)
+        if _pair_in(frame) != pair or not row["channel"].endswith("order_book_update"):
+            continue
+        reader.feed("update", row["result"])
+        for word in codec.decode(frame):
+            assert isinstance(word, Delta)
+            book.apply(word.delta)
+        bids, asks = reader.top()
+        assert book.update_id == reader.last
+        assert book.bids(10_000) == _levels(bids, per_contract)
+        assert book.asks(10_000) == _levels(asks, per_contract)
+        compared += 1
+    assert reader.gaps == 0
+    return compared
+
+
+@pytest.mark.parametrize(("family", "increments"), [("GATEIO", 172), ("GATEIO_FUTURES", 352)])
+def test_recorded_books_are_those_of_an_independent_reader(family: str, increments: int) -> None:
+    """After the snapshot and after every increment of every pair both readers have the same book."""
+    assert sum(_compared(family, pair) for pair in _snapshots(family)) == increments
+
+
+def test_recorded_best_prices_are_those_of_an_independent_reader() -> None:
+    """Every recorded book ticker gives the same best bid and ask to both."""
+    compared = 0
+    for _, frame in _bodies("GATEIO_FUTURES.ws.1.0"):
+        row, pair = msgspec.json.decode(frame), _pair_in(frame)
+        if pair is None or not row["channel"].endswith("book_ticker"):
+            continue
+        reader = GateTicker(depth=1)
+        reader.feed("update", row["result"])
+        (word,) = _codec("GATEIO_FUTURES", pair).decode(frame)
+        assert isinstance(word, BookTop)
+        bids, asks = reader.top()
+        assert (word.bid, word.ask) == (bids[0][0] if bids else None, asks[0][0] if asks else None)
+        compared += 1
+    assert compared == 75

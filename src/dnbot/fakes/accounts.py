@@ -14,6 +14,7 @@ from .records import (
     EXTERNAL,
     GATE_FUTURES,
     HOUSE,
+    INSURANCE,
     ZERO,
     BalanceChange,
     LedgerRow,
@@ -47,6 +48,8 @@ class Account:
     positions: dict[str, PositionState] = attrs.field(factory=dict)
     trades: list[UserTrade] = attrs.field(factory=list)
     ledger: list[LedgerRow] = attrs.field(factory=list)
+    rows_forgotten: int = 0
+    """How many ledger rows, older than the first one here, are gone."""
     opening: dict[tuple[Venue, str], Decimal] = attrs.field(factory=dict)
     opening_positions: dict[str, Decimal] = attrs.field(factory=dict)
 
@@ -61,7 +64,7 @@ class Account:
 
 @attrs.define
 class Accounts:
-    """Every account by uid, the house and the outside world included."""
+    """Every account by uid, the house, the insurance fund and the outside world included."""
 
     clock: FakeClock
     ids: Ids
@@ -69,7 +72,7 @@ class Accounts:
     by_uid: dict[str, Account] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
-        for uid in (HOUSE, EXTERNAL):
+        for uid in (HOUSE, EXTERNAL, INSURANCE):
             self.by_uid.setdefault(uid, Account(uid))
 
     def api(self) -> Iterator[Account]:
@@ -102,6 +105,10 @@ class Accounts:
         if found is None:
             found = self.by_uid[uid].positions[symbol] = PositionState(uid, symbol, multiplier=multiplier)
         return found
+
+    def held(self, uid: str, symbol: str, multiplier: Decimal) -> PositionState:
+        """The position, or a flat one that nobody keeps: to look at it must not make a row that others can see."""
+        return self.by_uid[uid].positions.get(symbol) or PositionState(uid, symbol, multiplier=multiplier)
 
     def deposit(self, uid: str, venue: Venue, asset: str, amount: Decimal) -> None:
         """Money arrives from outside (or leaves, when negative)."""

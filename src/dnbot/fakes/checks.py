@@ -8,7 +8,8 @@ import attrs
 
 from .instruments import RULES, Instrument
 from .ledger_state import ExchangeState
-from .records import GATE_FUTURES, ZERO, OrderRequest, Refusal, RefusalKind, Side, Venue
+from .records import GATE_FUTURES, ZERO, OrderRequest, PositionState, Refusal, RefusalKind, Side, Venue
+from .risk import tier_for_leverage
 
 
 @attrs.frozen
@@ -27,8 +28,10 @@ def check(state: ExchangeState, venue: Venue, uid: str, request: OrderRequest) -
     instrument = state.instruments.get((venue, request.symbol))
     if instrument is None:
         return Refusal(RefusalKind.UNKNOWN_SYMBOL, {"symbol": request.symbol})
-    if not instrument.tradable:
+    if not instrument.tradable or (instrument.phase == "delisting" and not (request.reduce_only or request.close)):
         return Refusal(RefusalKind.SYMBOL_CLOSED, {"symbol": request.symbol})
+    if state.client_id_taken(venue, uid, request.client_id):
+        return Refusal(RefusalKind.DUPLICATE_CLIENT_ID, {"client_id": request.client_id})
     if len(state.open_of(venue, uid)) >= RULES[venue].orders_open_max:
         return Refusal(RefusalKind.TOO_MANY_ORDERS, {"allowed": str(RULES[venue].orders_open_max)})
     if venue == GATE_FUTURES:
@@ -73,7 +76,7 @@ def fee_share_in_quote(state: ExchangeState, uid: str, venue: Venue) -> Decimal:
 def _reduce_only(
     state: ExchangeState, uid: str, request: OrderRequest, instrument: Instrument
 ) -> OrderRequest | Refusal:
-    held = state.accounts.position(uid, request.symbol, instrument.multiplier).contracts
+    held = state.accounts.held(uid, request.symbol, instrument.multiplier).contracts
     if request.close:
         if not held:
             return Refusal(RefusalKind.REDUCE_ONLY, {"reason": "empty position"})
@@ -197,12 +200,15 @@ def _check_margin(
     state: ExchangeState, uid: str, request: OrderRequest, instrument: Instrument, limit: Decimal | None
 ) -> Checked | Refusal:
     """Margin is needed for the part that opens or grows the position, at the worst price, and for the taker fee."""
-    position = state.accounts.position(uid, request.symbol, instrument.multiplier)
+    position = state.accounts.held(uid, request.symbol, instrument.multiplier)
     signed = (request.quantity or ZERO) * (1 if request.side == "buy" else -1)
     reducing = min(abs(position.contracts), abs(signed)) if position.contracts * signed < 0 else ZERO
     price = limit or state.reference_price(GATE_FUTURES, request.symbol) or ZERO
     opening_value = (abs(signed) - reducing) * instrument.multiplier * price
-    leverage = position.leverage or position.cross_leverage
+    leverage = position.leverage_in_force
+    refusal = _check_risk_limit(state, position, position.contracts + signed, price) if opening_value else None
+    if refusal is not None:
+        return refusal
     fee = opening_value * max(state.fee_rates(GATE_FUTURES, uid).taker, ZERO)
     needed = opening_value / leverage + fee
     available = state.margin(uid).available
@@ -211,3 +217,15 @@ def _check_margin(
             RefusalKind.MARGIN, {"asset": instrument.quote, "was": f"{available:f}", "needed": f"{needed:f}"}
         )
     return Checked(request, instrument, limit, instrument.quote, ZERO)
+
+
+def _check_risk_limit(
+    state: ExchangeState, position: PositionState, contracts: Decimal, price: Decimal
+) -> Refusal | None:
+    """The position may not outgrow the largest tier that admits its leverage."""
+    tier = tier_for_leverage(state.tiers[position.symbol], position.leverage_in_force)
+    allowed = tier.limit if tier is not None else ZERO
+    value = abs(contracts) * position.multiplier * price
+    if value <= allowed:
+        return None
+    return Refusal(RefusalKind.RISK_LIMIT, {"was": f"{value:f}", "allowed": f"{allowed:f}"})

@@ -8,19 +8,21 @@ from typing import Protocol
 
 import attrs
 
+from . import perpetual
 from .checks import Checked
 from .effects import Effects
 from .instruments import Instrument
 from .ledger_state import ExchangeState
 from .matching import Match, RestingOrder
+from .perpetual_rules import PerpetualRules
 from .records import (
     EXTERNAL,
     GATE_FUTURES,
     HOUSE,
+    INSURANCE,
     ZERO,
     MarkState,
     OrderEvent,
-    OrderRequest,
     OrderState,
     PositionState,
     PublicTrade,
@@ -43,12 +45,14 @@ class EffectsJournal(Protocol):
 class ExchangeDesk(ExchangeViews):
     """What the public commands are made of. Nothing here commits by itself."""
 
+    rules: PerpetualRules = attrs.field(factory=PerpetualRules)
     journal: EffectsJournal | None = None
     _settlement: Settlement = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.state = ExchangeState(self.clock)
+        self.state = ExchangeState(self.clock, self.rules)
         self._settlement = Settlement(self.state)
+        self.state.accounts.deposit(INSURANCE, GATE_FUTURES, "USDT", self.rules.insurance_start)
 
     def commit(self) -> None:
         """Journal what happened, then tell the subscribers. Called by every public command; the market calls it too."""
@@ -115,10 +119,19 @@ class ExchangeDesk(ExchangeViews):
         return resting.quantity_left if resting is not None else ZERO
 
     def _book(
-        self, instrument: Instrument, taker_side: Side, matches: Iterable[Match], taker: OrderState | None
+        self,
+        instrument: Instrument,
+        taker_side: Side,
+        matches: Iterable[Match],
+        taker: OrderState | None,
+        taker_uid: str = EXTERNAL,
     ) -> None:
-        """Settle both halves of each match; outside against outside is a public trade and nothing else."""
+        """Settle both halves of each match; outside against outside is a public trade and nothing else.
+
+        Without an order the taker is ``taker_uid``: the outside world or the insurance fund.
+        """
         makers: dict[str, None] = {}
+        outside = self._settlement.book_outside
         for match in matches:
             number = self.state.ids.trade_id(instrument.venue)
             owner = match.maker.owner
@@ -126,13 +139,13 @@ class ExchangeDesk(ExchangeViews):
                 self._settlement.book_fill(
                     taker, match.price, match.quantity, "taker", number, self_trade=owner == taker.uid
                 )
+            elif owner != taker_uid:
+                outside(taker_uid, instrument, taker_side, match.price, match.quantity)
             if owner != EXTERNAL:
                 self._fill_maker(instrument.venue, match, number, taker)
                 makers[owner] = None
-            if taker is None and owner != EXTERNAL:
-                self._settlement.book_external(instrument, taker_side, match.price, match.quantity)
-            elif taker is not None and owner == EXTERNAL:
-                self._settlement.book_external(instrument, opposite(taker_side), match.price, match.quantity)
+            elif taker is not None or taker_uid != EXTERNAL:
+                outside(EXTERNAL, instrument, opposite(taker_side), match.price, match.quantity)
             self._publish_trade(instrument, taker_side, match, number)
         if instrument.is_perp:
             for uid in makers:
@@ -183,24 +196,13 @@ class ExchangeDesk(ExchangeViews):
             if order.reduce_only and (not left or (held > 0) == (order.side == "buy") or left > abs(held)):
                 self._cancel(order, "reduce_out")
 
-    def _liquidate(self, position: PositionState) -> None:
-        """An immediate order at any price; what the book cannot take stays open until the next look."""
-        instrument = self.state.instruments[(GATE_FUTURES, position.symbol)]
-        side: Side = "sell" if position.contracts > 0 else "buy"
-        request = OrderRequest(
-            position.symbol, side, "market", "ioc", abs(position.contracts), client_id="liquidation", reduce_only=True
-        )
-        checked = Checked(request, instrument, None, instrument.quote, ZERO)
-        order = self._accept(GATE_FUTURES, position.uid, checked)
-        matches, _ = self._match(order, checked)
-        self._book(instrument, side, matches, order)
-        self._settlement.finish(order, "liquidated", closed=not order.left)
-
     def _pay_funding(self, position: PositionState, mark: MarkState) -> None:
-        change = -(mark.mark * position.contracts * position.multiplier * mark.funding_rate)
+        change = perpetual.funding_change(position, mark)
         quote = position.symbol.split("/")[1]
         position.pnl_fund += change
         position.realised_pnl += change
+        if position.isolated and self.state.rules.isolated_funding == "margin":
+            position.margin = max(ZERO, position.margin + change)
         accounts = self.state.accounts
         accounts.apply(HOUSE, GATE_FUTURES, quote, -change, kind="fund", symbol=position.symbol)
         accounts.apply(position.uid, GATE_FUTURES, quote, change, kind="fund", symbol=position.symbol)

@@ -6,9 +6,11 @@ from decimal import Decimal
 
 import attrs
 
+from . import perpetual
 from .checks import Checked, check
-from .desk import ExchangeDesk
 from .effects import Transfer
+from .instruments import Instrument
+from .liquidation import LiquidationDesk
 from .matching import RestingOrder
 from .records import (
     EXTERNAL,
@@ -27,7 +29,7 @@ from .records import (
 
 
 @attrs.define(eq=False)
-class Exchange(ExchangeDesk):
+class Exchange(LiquidationDesk):
     """Orders, money and books of every venue. Nothing here awaits; every method commits before it returns.
 
     Commit means: effects are written to the journal (when there is one), then subscribers are called in the order in
@@ -105,7 +107,9 @@ class Exchange(ExchangeDesk):
     def transfer(self, uid: str, asset: str, source: Venue, target: Venue, amount: Decimal) -> int | Refusal:
         """Move money between two wallets of one account; returns the transfer id."""
         free = (
-            self.margin(uid).available if source == GATE_FUTURES else self.state.accounts.available(uid, source, asset)
+            self.margin(uid).transferable
+            if source == GATE_FUTURES
+            else self.state.accounts.available(uid, source, asset)
         )
         if amount <= 0 or free < amount:
             return Refusal(RefusalKind.BALANCE, {"asset": asset, "was": f"{free:f}", "needed": f"{amount:f}"})
@@ -125,15 +129,58 @@ class Exchange(ExchangeDesk):
 
     def set_leverage(
         self, uid: str, symbol: str, leverage: Decimal, cross_leverage: Decimal | None = None
-    ) -> PositionState:
-        """Leverage of a position; 0 means cross, whose effective leverage is ``cross_leverage``."""
+    ) -> PositionState | Refusal:
+        """Leverage of a position; 0 means cross, whose effective leverage is ``cross_leverage``.
+
+        An isolated position that is held gets the margin of its entry at the new leverage. Refusals: RISK_LIMIT (its
+        value does not admit the leverage), MARGIN, LIQUIDATION (the new margin would not carry it).
+        """
         position = self.position(uid, symbol)
-        position.leverage = leverage
-        if cross_leverage is not None:
-            position.cross_leverage = cross_leverage
+        changed = attrs.evolve(position, leverage=leverage, cross_leverage=cross_leverage or position.cross_leverage)
+        changed.margin = _entry_margin(changed) if changed.isolated else ZERO
+        refusal = self._check_leverage(position, changed) if position.contracts else None
+        if refusal is not None:
+            return refusal
+        position.leverage, position.cross_leverage = changed.leverage, changed.cross_leverage
+        position.margin = changed.margin
         self.state.accounts.touch_position(position)
         self.commit()
         return position
+
+    def change_margin(self, uid: str, symbol: str, change: Decimal) -> PositionState | Refusal:
+        """Add to the margin of an isolated position, or take from it what its entry and its loss do not need.
+
+        Refusals: CROSS_MARGIN, REDUCE_ONLY (no position), MARGIN.
+        """
+        position = self.position(uid, symbol)
+        if not position.contracts:
+            return Refusal(RefusalKind.REDUCE_ONLY, {"reason": "empty position"})
+        if not position.isolated:
+            return Refusal(RefusalKind.CROSS_MARGIN, {"symbol": symbol})
+        loss = min(ZERO, position.unrealised_pnl(self.mark(symbol).mark))
+        spare = max(ZERO, position.margin + loss - _entry_margin(position))
+        free = self.margin(uid).available if change > 0 else spare
+        if free < abs(change):
+            return _too_little_margin(free, abs(change))
+        position.margin += change
+        self.state.accounts.touch_position(position)
+        self.commit()
+        return position
+
+    def _check_leverage(self, position: PositionState, changed: PositionState) -> Refusal | None:
+        mark = self.mark(position.symbol).mark
+        tier = self.state.tier(position)
+        if changed.leverage_in_force > tier.leverage_max:
+            return Refusal(RefusalKind.RISK_LIMIT, {"allowed": f"{tier.leverage_max:f}"})
+        value, fee = position.value(mark), self.state.closing_fee_rate(position.uid)
+        held, needed = (p.margin if p.isolated else value / p.cross_leverage for p in (position, changed))
+        available = self.margin(position.uid).available
+        if needed > held and available < needed - held:
+            return _too_little_margin(available, needed - held)
+        carried = tier.maintenance(value) + value * fee
+        if changed.isolated and changed.margin + position.unrealised_pnl(mark) <= carried:
+            return Refusal(RefusalKind.LIQUIDATION, {"symbol": position.symbol})
+        return None
 
     def _amend(self, order: OrderState, price: Decimal, quantity: Decimal, text: str) -> OrderState | Refusal:
         checked = self._recheck(order, price, quantity)
@@ -204,18 +251,31 @@ class Exchange(ExchangeDesk):
         placed = self.state.markets[(venue, symbol)].place(order, "ioc", limit=limit)
         self._book(self.state.instruments[(venue, symbol)], side, placed.matches, None)
 
-    def liquidate_if_needed(self, uid: str) -> bool:
-        """Close every perp position of an account whose equity no longer covers maintenance; returns whether it did."""
-        margin = self.margin(uid)
-        if not margin.maintenance or margin.total + margin.unrealised > margin.maintenance:
-            return False
-        for order in self.open_orders(GATE_FUTURES, uid):
-            self._cancel(order, "liquidated")
-        for position in list(self.account(uid).positions.values()):
-            if position.contracts:
-                self._liquidate(position)
+    def relist(self, instrument: Instrument) -> None:
+        """Show new terms, such as another phase, of a market that exists."""
+        self.state.instruments[(instrument.venue, instrument.symbol)] = instrument
+
+    def close_market(self, venue: Venue, symbol: str) -> None:
+        """The end of a market: orders are cancelled, the book is emptied, perp positions are closed at the mark."""
+        for (where, _), mine in self.state.open_orders.items():
+            for order in [o for o in mine.values() if (where, o.symbol) == (venue, symbol)]:
+                self._cancel(order, "cancelled")
+        market = self.state.markets[(venue, symbol)]
+        for resting in list(market.orders()):
+            market.cancel(resting.order_id)
+        if venue == GATE_FUTURES:
+            for account in list(self.state.accounts.api()):
+                position = account.positions.get(symbol)
+                if position is not None and position.contracts:
+                    self._close_at_mark(position)
         self.commit()
-        return True
+
+    def _close_at_mark(self, position: PositionState) -> None:
+        """The venue's own order, filled whole at the mark by the outside world, whatever the book holds."""
+        contracts, mark = abs(position.contracts), self.state.marks[position.symbol].mark
+        order = self._venue_order(position, contracts, mark, "delisting")
+        self._fill_off_book(order, contracts, mark, EXTERNAL, free=False)
+        self._settlement.finish(order, "filled", closed=True)
 
     def set_mark(self, mark: MarkState) -> None:
         """New mark, index and funding of a contract."""
@@ -234,6 +294,15 @@ class Exchange(ExchangeDesk):
         self.state.fundings.append(settled)
         self.state.effects.fundings.append(settled)
         self.commit()
+
+
+def _entry_margin(position: PositionState) -> Decimal:
+    """Initial margin of an isolated position at its entry price."""
+    return (abs(position.cost) / position.leverage).quantize(perpetual.PNL_STEP)
+
+
+def _too_little_margin(free: Decimal, needed: Decimal) -> Refusal:
+    return Refusal(RefusalKind.MARGIN, {"was": f"{free:f}", "needed": f"{needed:f}"})
 
 
 def _transfer_kind(venue: Venue) -> str:

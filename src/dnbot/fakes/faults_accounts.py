@@ -10,7 +10,7 @@ import attrs
 import trio
 
 from .faults import FaultRefused
-from .faults_forced import deleverage, liquidate_part
+from .faults_forced import liquidate_part, part_of
 from .faults_kinds import GATE, FaultKind, Undo, WorldStrike
 from .faults_requests import be_down
 from .instruments import FeePolicy, FeeRates, Instrument
@@ -64,6 +64,7 @@ def change_funding(strike: WorldStrike) -> None:
     for symbol, model in strike.world.models.items():
         model.params = attrs.evolve(model.params, funding_rate=_decimal(strike, "rate"))
         now_s = strike.engine.clock.seconds()
+        funding.estimates.pop(symbol, None)
         funding.next_s[symbol] = min(funding.next_s[symbol], (now_s // funding.interval_s + 1) * funding.interval_s)
         funding.update_mark(symbol)
 
@@ -79,10 +80,10 @@ def change_instruments(strike: WorldStrike) -> None:
 
 
 def suspend(strike: WorldStrike) -> Undo:
-    """Orders are refused; books and streams go on."""
+    """Markets are shown and take no orders of anybody, as before their first trade."""
     strike.struck()
-    _evolve_instruments(strike, lambda market: attrs.evolve(market, tradable=False))
-    return lambda: _evolve_instruments(strike, lambda market: attrs.evolve(market, tradable=True))
+    _evolve_instruments(strike, lambda market: attrs.evolve(market, phase="prelaunch"))
+    return lambda: _evolve_instruments(strike, lambda market: attrs.evolve(market, phase="trading"))
 
 
 def _evolve_instruments(strike: WorldStrike, change: Callable[[Instrument], Instrument]) -> None:
@@ -120,13 +121,15 @@ def close_to_api(strike: WorldStrike) -> Undo:
 def reduce_position(strike: WorldStrike) -> None:
     """A part of every position is closed against another's bankrupt one."""
     for position in _positions(strike):
-        deleverage(strike.exchange, position, _decimal(strike, "fraction"))
+        contracts = part_of(strike.exchange, position, _decimal(strike, "fraction"))
+        strike.exchange.deleverage(position.uid, position.symbol, contracts)
 
 
 def liquidate(strike: WorldStrike) -> None:
     """A part of every position is liquidated in the book."""
     for position in _positions(strike):
-        liquidate_part(strike.exchange, position, _decimal(strike, "fraction"))
+        contracts = part_of(strike.exchange, position, _decimal(strike, "fraction"))
+        liquidate_part(strike.exchange, position, contracts)
 
 
 def _positions(strike: WorldStrike) -> list[PositionState]:
@@ -147,9 +150,9 @@ def change_leverage(strike: WorldStrike) -> None:
 def switch_dual_mode_on(strike: WorldStrike) -> Undo:
     """Somebody switches to dual mode, which one-way clients cannot trade in."""
     strike.struck()
-    modes, uids = strike.world.gate_app.context.dual_mode, strike.uids()
-    modes.update(dict.fromkeys(uids, True))
-    return lambda: modes.update(dict.fromkeys(uids, False))
+    modes, uids = strike.world.gate_app.context.position_mode, strike.uids()
+    modes.update(dict.fromkeys(uids, "dual"))
+    return lambda: modes.update(dict.fromkeys(uids, "single"))
 
 
 def unify_account(strike: WorldStrike) -> Undo:
@@ -291,7 +294,8 @@ KINDS = (
         in_world=switch_dual_mode_on,
     ),
     FaultKind(
-        "symbol_suspended", "X14", "orders are refused, books go on", "market", VENUES, options={"symbol": ""},
+        "symbol_suspended", "X14", "markets are shown and take no orders; books stand still", "market", VENUES,
+        options={"symbol": ""},
         in_world=suspend,
     ),
     FaultKind(

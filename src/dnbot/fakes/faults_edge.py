@@ -11,7 +11,6 @@ from urllib.parse import parse_qsl
 
 import attrs
 import trio
-from trio_websocket import WebSocketConnection
 
 from .faults_conditions import EXCHANGES
 from .faults_engine import FaultEngine
@@ -19,7 +18,7 @@ from .faults_kinds import Happening, RequestStrike, Strike
 from .faults_link import FaultyStream, drop_when_cut
 from .records import MEXC_SPOT, Venue
 from .server import serve_connection
-from .web import App, DropConnection, HttpRequest, HttpResponse
+from .web import App, DropConnection, HttpRequest, HttpResponse, WebSocket
 
 _TEXT = re.compile(rb'"text"\s*:\s*"(?:t-)?([^"]{1,40})"')
 
@@ -34,12 +33,15 @@ class VenueFront(App, Protocol):
         """Cut the sockets of one venue and domain at once; returns how many there were."""
 
 
+Around = Callable[[VenueFront], App]
+
+
 async def serve_with_faults(
     stream: trio.abc.Stream,
     front: VenueFront,
     engine: FaultEngine,
     remote: str = "127.0.0.1",
-    around: Callable[[FaultyFront], App] | None = None,
+    around: Around | None = None,
 ) -> None:
     """Serve one client until it leaves, as ``serve_connection`` does, with whatever faults strike it.
 
@@ -52,7 +54,8 @@ async def serve_with_faults(
         struck.accept()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(link.pump)
-            await serve_connection(link, struck if around is None else around(struck), remote)
+            app: App = struck if around is None else around(struck)
+            await serve_connection(link, app, remote)
             await link.drained()
             nursery.cancel_scope.cancel()
     except DropConnection:
@@ -106,7 +109,7 @@ class FaultyFront:
         """As the venue does."""
         await self.front.run()
 
-    async def handle_websocket(self, request: HttpRequest, ws: WebSocketConnection) -> None:
+    async def handle_websocket(self, request: HttpRequest, ws: WebSocket) -> None:
         """Talk to one stream client, unless its kind of socket is down."""
         self.link.is_socket, venue = True, _socket_venue(request.path, self.front)
         if venue == MEXC_SPOT:

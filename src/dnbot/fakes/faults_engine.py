@@ -17,7 +17,7 @@ from .clock import FakeClock
 from .faults import Fault, FaultPlan, FaultRefused
 from .faults_conditions import Doors, Links
 from .faults_kinds import Armed, FaultKind, Happening, WorldStrike
-from .market import Command
+from .market_ladder import Command
 from .records import Venue
 
 if TYPE_CHECKING:

@@ -1,48 +1,32 @@
-"""Trades that the venue makes for an account: a part of a position is liquidated, or auto-deleveraged.
-
-Source: Gate API v4 futures docs, `finish_as` liquidated and auto_deleveraging. A deleveraging meets another account's
-bankrupt position at a price of its own, not the book.
-"""
+"""A part of a position is liquidated, whatever its margin: as the venue does with a position that is too large."""
 
 from __future__ import annotations
 
 from decimal import ROUND_CEILING, Decimal
 
-from .checks import Checked
 from .exchange import Exchange
-from .records import GATE_FUTURES, ZERO, OrderRequest, OrderState, PositionState, Side, opposite
+from .liquidation import LIQUIDATION_TEXT
+from .matching import RestingOrder
+from .records import GATE_FUTURES, PositionState
+
+SLIP = Decimal("0.05")
+"""How far from the mark the venue's order may trade, as a fraction."""
 
 
-def deleverage(exchange: Exchange, position: PositionState, fraction: Decimal) -> None:
-    """Close so much of a position at the mark price, against the outside world."""
-    order, checked = _forced(exchange, position, fraction, "auto_deleveraging")
-    price = _on_tick(exchange.mark(position.symbol).mark, checked.instrument.price_tick)
-    number = exchange.state.ids.trade_id(GATE_FUTURES)
-    exchange._settlement.book_fill(order, price, order.quantity, "maker", number)
-    exchange._settlement.book_external(checked.instrument, opposite(order.side), price, order.quantity)
-    exchange._settlement.finish(order, "auto_deleveraging", closed=True)
-    exchange.commit()
+def part_of(exchange: Exchange, position: PositionState, fraction: Decimal) -> Decimal:
+    """So much of a position, in whole lots, at least one."""
+    lot = exchange.state.instruments[GATE_FUTURES, position.symbol].lot
+    return (abs(position.contracts) * fraction / lot).to_integral_value(ROUND_CEILING) * lot
 
 
-def liquidate_part(exchange: Exchange, position: PositionState, fraction: Decimal) -> None:
-    """Close so much of a position in the book, at any price."""
-    order, checked = _forced(exchange, position, fraction, "liquidation")
-    matches, _ = exchange._match(order, checked)
-    exchange._book(checked.instrument, order.side, matches, order)
+def liquidate_part(exchange: Exchange, position: PositionState, contracts: Decimal) -> None:
+    """Close so many contracts in the book, by an order of the venue that is told as a liquidation."""
+    instrument = exchange.state.instruments[GATE_FUTURES, position.symbol]
+    worst = exchange.mark(position.symbol).mark * (1 - SLIP if position.contracts > 0 else 1 + SLIP)
+    price = worst // instrument.price_tick * instrument.price_tick
+    order = exchange._venue_order(position, contracts, price, LIQUIDATION_TEXT)
+    resting = RestingOrder(order.order_id, position.uid, order.side, price, contracts)
+    placed = exchange.state.markets[GATE_FUTURES, position.symbol].place(resting, "ioc")
+    exchange._book(instrument, order.side, placed.matches, order)
     exchange._settlement.finish(order, "liquidated", closed=not order.left)
     exchange.commit()
-
-
-def _forced(exchange: Exchange, position: PositionState, fraction: Decimal, text: str) -> tuple[OrderState, Checked]:
-    instrument = exchange.state.instruments[GATE_FUTURES, position.symbol]
-    side: Side = "sell" if position.contracts > 0 else "buy"
-    lots = (abs(position.contracts) * fraction / instrument.lot).to_integral_value(ROUND_CEILING)
-    request = OrderRequest(
-        position.symbol, side, "market", "ioc", lots * instrument.lot, client_id=text, reduce_only=True
-    )
-    checked = Checked(request, instrument, None, instrument.quote, ZERO)
-    return exchange._accept(GATE_FUTURES, position.uid, checked), checked
-
-
-def _on_tick(price: Decimal, tick: Decimal) -> Decimal:
-    return (price / tick).to_integral_value() * tick

@@ -23,7 +23,7 @@ RECEIVE_BYTES = 65_536
 
 
 @attrs.define(eq=False)
-class FaultyStream(trio.abc.Stream):
+class FaultyStream(trio.abc.HalfCloseableStream):
     """One end of a connection. Without any fault it passes bytes through; ``pump`` must be running for those it held.
 
     ``venue`` and ``domain`` are known from the first request on; ``account`` on a socket that has shown its key.
@@ -106,6 +106,13 @@ class FaultyStream(trio.abc.Stream):
     async def wait_send_all_might_not_block(self) -> None:
         """Passed through."""
         await self.stream.wait_send_all_might_not_block()
+
+    async def send_eof(self) -> None:
+        """Passed through, where the stream can."""
+        if isinstance(self.stream, trio.abc.HalfCloseableStream):
+            await self.stream.send_eof()
+        else:
+            await trio.lowlevel.checkpoint()
 
     async def aclose(self) -> None:
         """Close; a slow link first delivers what it was given, unless the connection is cut."""

@@ -13,7 +13,7 @@ from .exchange import Exchange
 from .faults_conditions import Condition
 from .faults_kinds import FaultKind, Undo, WorldStrike
 from .instruments import Instrument
-from .market import Command
+from .market_ladder import Command
 from .records import EXTERNAL, Side, Venue, opposite
 
 SIDES: tuple[Side, ...] = ("buy", "sell")

@@ -10,6 +10,7 @@ from .exchange import Exchange
 from .market import MarketModel
 from .records import GATE_FUTURES, MarkState
 
+ESTIMATE_S = 60  # the estimate is made anew about once a minute; what is charged is made at the settlement itself
 SHOWN_LAG_S = 60  # Gate keeps showing the charged rate for about a minute after a settlement
 MARK_STEP = Decimal("0.01")
 
@@ -23,6 +24,7 @@ class FundingSchedule:
     interval_s: int
     next_s: dict[str, int] = attrs.field(factory=dict)
     shown: dict[str, tuple[Decimal, int]] = attrs.field(factory=dict)  # charged rate, and until when it is shown
+    estimates: dict[str, tuple[Decimal, int]] = attrs.field(factory=dict)  # rate, and when it is made anew
 
     def start(self, symbol: str, first_after_s: float | None) -> None:
         """The first settlement that many seconds from now, or on the interval's grid when None."""
@@ -37,6 +39,7 @@ class FundingSchedule:
         for symbol, due_s in list(self.next_s.items()):
             now_s = self.exchange.clock.seconds()
             if now_s >= due_s:
+                self.estimates.pop(symbol, None)
                 self.update_mark(symbol)
                 rate = self.exchange.mark(symbol).funding_rate
                 self.exchange.settle_funding(symbol)
@@ -46,19 +49,30 @@ class FundingSchedule:
 
     def update_mark(self, symbol: str) -> None:
         """Publish the present mark, index, estimate, and the rate that is shown."""
-        model = self.models[symbol]
+        model, rate = self.models[symbol], self._estimate(symbol)
+        self.publish(symbol, Decimal(repr(model.fair(GATE_FUTURES))), Decimal(repr(model.position.fundamental)), rate)
+
+    def publish(self, symbol: str, mark: Decimal, index: Decimal, rate: Decimal) -> None:
+        """Publish these, prices on the contract's steps; for a while after a settlement the charged rate is shown."""
         tick = self.exchange.state.instruments[(GATE_FUTURES, symbol)].price_tick
         step = min(tick, MARK_STEP)
-        rate = model.funding_rate()
         shown, until_s = self.shown.get(symbol, (rate, 0))
         self.exchange.set_mark(
             MarkState(
                 symbol,
-                Decimal(repr(model.fair(GATE_FUTURES))).quantize(step),
-                Decimal(repr(model.position.fundamental)).quantize(step),
+                mark.quantize(step),
+                index.quantize(step),
                 rate,
                 shown if self.exchange.clock.seconds() < until_s else rate,
                 self.interval_s,
                 self.next_s.get(symbol, 0),
             )
         )
+
+    def _estimate(self, symbol: str) -> Decimal:
+        now_s = self.exchange.clock.seconds()
+        rate, until_s = self.estimates.get(symbol, (Decimal(0), 0))
+        if now_s >= until_s:
+            rate = self.models[symbol].funding_rate()
+            self.estimates[symbol] = (rate, (now_s // ESTIMATE_S + 1) * ESTIMATE_S)
+        return rate

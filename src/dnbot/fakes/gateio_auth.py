@@ -73,9 +73,10 @@ def authenticate_rest(
     `headers` has lowercase names. Raises GateError: MISSING_REQUIRED_HEADER 400, REQUEST_EXPIRED 403,
     INVALID_KEY 401, INVALID_SIGNATURE 401.
     """
-    timestamp, key, signature = headers.get("timestamp"), headers.get("key"), headers.get("sign")
-    if not timestamp or not key or not signature:
-        raise errors.missing_header()
+    timestamp, key, signature = (headers.get(name, "") for name in ("timestamp", "key", "sign"))
+    for name, value in (("Timestamp", timestamp), ("KEY", key), ("SIGN", signature)):
+        if not value:
+            raise errors.missing_header(name)
     if not timestamp_in_window(timestamp, now_ns):
         raise errors.expired(now_ns // 1_000_000_000, timestamp)
     credential = credentials.get(key)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections import deque
 from typing import Literal
 
 import attrs
@@ -13,10 +12,12 @@ from .exchange import Exchange
 from .gateio_auth import Credential
 from .gateio_ledger import LedgerSums
 from .gateio_limits import RateLimiter
+from .gateio_marks import MarkHistories
+from .gateio_order_notes import OrderNotes
+from .gateio_position_history import PositionHistory
+from .gateio_tape import MarketTape
 from .instruments import Instrument
-from .records import GATE_FUTURES, GATE_SPOT, BookSnapshot, OrderState, PublicTrade, Venue
-
-RECENT_TRADES_MAX = 1000
+from .records import GATE_FUTURES, GATE_SPOT, BookSnapshot, OrderState, Venue
 
 
 @attrs.define
@@ -25,7 +26,13 @@ class GateSettings:
 
     ``gone_label``: what cancelling an ended order answers. ``untouched_position``: the answer for a contract that
     was never traded. ``snapshot_lag_ms_max``: REST books are up to this much older than their reply.
-    ``exptime_on_ws_api``: whether `x-gate-exptime` in `req_header` is honoured there.
+    ``exptime_on_ws_api``: whether `x-gate-exptime` in `req_header` is honoured there. ``ws_api_fees``: whether results
+    of the WebSocket API carry fees when the client names no `action_mode` (documented; recordings have none).
+    ``candle_limit_with_range``: `limit` together with `from` or `to` (documented as refused; seen to work).
+    ``full_frame_share``: how many of the book increments are whole books (`full`), as they may come at any time.
+    ``ip_whitelist``: callers of signed requests (empty: everybody). ``read_only_keys`` may look and not trade.
+    ``connections_max``: open sockets per address. ``expired_status``: of REQUEST_EXPIRED, which reports disagree on.
+    ``trigger_time``: the form of a countdown's answer (text in the documents' example, an integer in their schema).
     """
 
     account_mode: Literal["classic", "unified"] = "classic"
@@ -38,6 +45,14 @@ class GateSettings:
     zero_fill_kept_s: int = 600
     enforce_limits: bool = True
     data_before_ack: bool = False
+    ws_api_fees: bool = False
+    candle_limit_with_range: Literal["refused", "honoured"] = "refused"
+    full_frame_share: float = 0.0
+    ip_whitelist: tuple[str, ...] = ()
+    read_only_keys: frozenset[str] = frozenset()
+    connections_max: int = 300
+    expired_status: Literal[403, 401] = 403
+    trigger_time: Literal["text", "integer"] = "text"
 
 
 @attrs.define(eq=False)
@@ -48,13 +63,18 @@ class GateContext:
     settings: GateSettings
     rng: random.Random
     limiter: RateLimiter = attrs.field(factory=RateLimiter)
-    recent_trades: dict[tuple[Venue, str], deque[PublicTrade]] = attrs.field(factory=dict)
-    dual_mode: dict[str, bool] = attrs.field(factory=dict)
+    position_mode: dict[str, str] = attrs.field(factory=dict)
+    notes: OrderNotes = attrs.field(factory=OrderNotes)
     stale_books: dict[tuple[Venue, str], list[BookSnapshot]] = attrs.field(factory=dict)
     ledger: LedgerSums = attrs.field(init=False)
+    marks: MarkHistories = attrs.field(init=False)
+    history: PositionHistory = attrs.field(init=False)
+    _tapes: dict[tuple[Venue, str], MarketTape] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         self.ledger = LedgerSums(self.exchange)
+        self.marks = MarkHistories(self.exchange)
+        self.history = PositionHistory(self.exchange)
 
     def now_ns(self, venue: Venue = GATE_SPOT) -> int:
         return self.exchange.clock.wall_ns(venue)
@@ -99,10 +119,23 @@ class GateContext:
         """The value of `account` in spot orders."""
         return "unified" if self.settings.account_mode == "unified" else "spot"
 
-    def remember_trades(self) -> None:
-        """Begin to keep the newest public trades of every Gate market."""
+    def remember(self) -> None:
+        """Begin to keep public trades of every Gate market, marks of every contract, and how positions end."""
         for venue in (GATE_SPOT, GATE_FUTURES):
             for market in self.exchange.instruments(venue):
-                kept: deque[PublicTrade] = deque(maxlen=RECENT_TRADES_MAX)
-                self.recent_trades[venue, market.symbol] = kept
-                self.exchange.subscribe_trades(venue, market.symbol, kept.append)
+                self.tape(market)
+        self.exchange.subscribe_private(self.notes.hear)
+        self.marks.attach()
+        self.history.attach()
+
+    def tape(self, market: Instrument) -> MarketTape:
+        """The trades of one market, remembered from the first call on."""
+        tape = self._tapes.get((market.venue, market.symbol))
+        if tape is None:
+            tape = self._tapes[market.venue, market.symbol] = MarketTape(market)
+            self.exchange.subscribe_trades(market.venue, market.symbol, tape.note)
+        return tape
+
+    def mode_of(self, uid: str) -> str:
+        """How that account holds positions: single, dual or dual_plus."""
+        return self.position_mode.get(uid, "single")

@@ -42,9 +42,9 @@ class GateError(Exception):
         return f"label: {self.label}, message: {self.text or ''}"
 
 
-def missing_header() -> GateError:
-    """No auth header at all; an unknown path answers the same."""
-    return GateError(400, "MISSING_REQUIRED_HEADER", "Missing required header: Timestamp", text_first=True)
+def missing_header(name: str = "Timestamp") -> GateError:
+    """An auth header is absent; without any of them, Timestamp is named. An unknown path answers the same."""
+    return GateError(400, "MISSING_REQUIRED_HEADER", f"Missing required header: {name}", text_first=True)
 
 
 def expired(now_s: int, timestamp: str) -> GateError:
@@ -66,6 +66,20 @@ def invalid_key() -> GateError:
 
 def invalid_signature() -> GateError:
     return GateError(401, "INVALID_SIGNATURE", "Signature mismatch")
+
+
+def not_whitelisted(address: str) -> GateError:
+    """The key is bound to other addresses."""
+    return GateError(403, "FORBIDDEN", f"Request IP not in whitelist: {address}", text_first=True)
+
+
+def read_only() -> GateError:
+    """The key may look and not trade."""
+    return GateError(403, "READ_ONLY", "The API key is read-only")
+
+
+def invalid_currency(currency: str) -> GateError:
+    return GateError(400, "INVALID_CURRENCY", f"Invalid currency {currency}")
 
 
 def too_many_requests() -> GateError:

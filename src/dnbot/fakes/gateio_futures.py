@@ -12,30 +12,22 @@ import attrs
 
 from . import gateio_futures_shapes as shapes
 from .gateio_context import GateContext
+from .gateio_contract_shapes import ContractFigures, contract, levels, rest_trade
 from .gateio_countdown import Countdowns
-from .gateio_errors import GateError, invalid_argument
+from .gateio_errors import GateError
 from .gateio_futures_orders import FuturesOrders
-from .gateio_http import Call, Reply, Route, as_object, page, route
-from .gateio_json import plain, seconds_with_ms
+from .gateio_http import FAR_S, Call, Reply, Route, merged_levels, page, route
+from .gateio_json import plain, seconds, seconds_with_ms
 from .gateio_limits import FUTURES_CANCEL, FUTURES_PLACE, PRIVATE, PUBLIC
+from .gateio_marks import open_interest
+from .gateio_tickers import rest_futures_ticker
 from .instruments import Instrument
-from .records import GATE_FUTURES, OrderState
+from .records import GATE_FUTURES, UserTrade
 
 BOOK_LIMIT_DEFAULT, BOOK_LIMIT_MAX = 10, 300
-FAR_S = 1 << 40
 FUNDING_LOOK_BACK_S = 180 * 86400
-ZERO_LEVEL = ((Decimal(0), Decimal(0)),)
-
-
-def shaped(context: GateContext, order: OrderState, decimal_sizes: bool, action_mode: object = None) -> dict[str, Any]:
-    """The reply to an order call: `action_mode` ACK gives ids only, RESULT leaves the fee fields out."""
-    fees = context.exchange.fee_rates(GATE_FUTURES, order.uid)
-    value = shapes.rest_order(order, context.market_of(order), fees, decimal_sizes)
-    if action_mode == "ACK":
-        return {name: value[name] for name in ("id", "text", "amend_text")}
-    if action_mode == "RESULT":
-        return {name: item for name, item in value.items() if name not in ("tkfr", "mkfr", "refr", "refu")}
-    return value
+FUNDING_RANGE_S = 30 * 86400
+WHOLE_BOOK = 10_000
 
 
 @attrs.define(eq=False)
@@ -51,6 +43,7 @@ class FuturesRest:
         one = f"{base}/orders/{{order_id}}"
         return [
             route("GET", f"{base}/contracts", self.contracts, PUBLIC, private=False),
+            route("GET", f"{base}/contracts_all", self.contracts, PUBLIC, private=False),
             route("GET", f"{base}/contracts/{{contract}}", self.contract, PUBLIC, private=False),
             route("GET", f"{base}/order_book", self.order_book, PUBLIC, private=False, lagging=True),
             route("GET", f"{base}/tickers", self.tickers, PUBLIC, private=False),
@@ -66,7 +59,6 @@ class FuturesRest:
             route("GET", f"{base}/my_trades", self.my_trades, PRIVATE),
             route("GET", f"{base}/my_trades_timerange", self.my_trades_timerange, PRIVATE),
             route("POST", f"{base}/countdown_cancel_all", self.countdown, PRIVATE),
-            route("POST", f"{base}/batch_orders", self.place_batch, FUTURES_PLACE, expires=True),
         ]
 
     # -- public
@@ -80,79 +72,56 @@ class FuturesRest:
         return Reply(self._contract(self.context.contract(call.args["contract"]), call.decimal_sizes))
 
     def _contract(self, market: Instrument, decimal_sizes: bool) -> dict[str, Any]:
-        exchange = self.context.exchange
-        last = exchange.last_price(GATE_FUTURES, market.symbol) or Decimal(0)
-        book_id = exchange.depth(GATE_FUTURES, market.symbol, 1).book_id
-        return shapes.contract(market, exchange.mark(market.symbol), last, book_id, decimal_sizes)
+        exchange, tape = self.context.exchange, self.context.tape(market)
+        figures = ContractFigures(
+            exchange.last_price(GATE_FUTURES, market.symbol) or Decimal(0),
+            exchange.depth(GATE_FUTURES, market.symbol, 1).book_id,
+            tape.last_id,
+            tape.volume,
+            open_interest(exchange, market.symbol),
+            exchange.state.tiers[market.symbol][0].limit,
+            exchange.state.tiers[market.symbol][-1].limit,
+        )
+        return contract(market, exchange.mark(market.symbol), figures, decimal_sizes)
 
     def order_book(self, call: Call) -> Reply:
+        """The book, its levels merged into steps of `interval` when that is not 0."""
         market = self.context.contract(call.required("contract"))
         limit = call.integer("limit", BOOK_LIMIT_DEFAULT, 1, 1 << 62)
         if limit > BOOK_LIMIT_MAX:
             raise GateError(400, "TOO_BIG", f"limit {BOOK_LIMIT_MAX}")
-        book = self.context.book(GATE_FUTURES, market.symbol, limit)
-        value: dict[str, Any] = {"id": book.book_id} if call.params.get("with_id") == "true" else {}
+        step = call.merge_step(market.price_tick)
+        book = self.context.book(GATE_FUTURES, market.symbol, limit if not step else WHOLE_BOOK)
+        value: dict[str, Any] = {"id": book.book_id} if call.flag("with_id") else {}
         value |= {"current": seconds_with_ms(call.now_ns), "update": shapes.seconds(book.time_ms)}
-        asks, bids = shapes.levels(book.asks, call.decimal_sizes), shapes.levels(book.bids, call.decimal_sizes)
+        asks, bids = (levels(side, call.decimal_sizes) for side in merged_levels(book, step, limit))
         return Reply(value | {"asks": asks, "bids": bids})
 
     def tickers(self, call: Call) -> Reply:
         name = call.params.get("contract", "")
         markets = [self.context.contract(name)] if name else self.context.exchange.instruments(GATE_FUTURES)
-        return Reply([self.ticker(market) for market in markets])
-
-    def ticker(self, market: Instrument) -> dict[str, str]:
-        """One REST ticker: everything text, without funding interval and next time."""
-        exchange = self.context.exchange
-        book, mark = exchange.depth(GATE_FUTURES, market.symbol, 1), exchange.mark(market.symbol)
-        trades = self.context.recent_trades[GATE_FUTURES, market.symbol]
-        last = exchange.last_price(GATE_FUTURES, market.symbol) or Decimal(0)
-        ask, bid = (book.asks or ZERO_LEVEL)[0], (book.bids or ZERO_LEVEL)[0]
-        prices = [trade.price for trade in trades] or [last]
-        volume = sum((trade.quantity for trade in trades), Decimal(0))
-        base = volume * market.multiplier
-        return {
-            "contract": market.name,
-            "last": plain(last),
-            "change_percentage": "0",
-            "total_size": "0",
-            "low_24h": plain(min(prices)),
-            "high_24h": plain(max(prices)),
-            "volume_24h": plain(volume),
-            "volume_24h_base": plain(base),
-            "volume_24h_quote": plain(base * last),
-            "volume_24h_settle": plain(base * last),
-            "mark_price": plain(mark.mark),
-            "index_price": plain(mark.index),
-            "funding_rate": plain(mark.funding_rate_shown),
-            "funding_rate_indicative": plain(mark.funding_rate),
-            "quanto_base_rate": "",
-            "lowest_ask": plain(ask[0]),
-            "lowest_size": plain(ask[1]),
-            "highest_bid": plain(bid[0]),
-            "highest_size": plain(bid[1]),
-            "change_utc0": "0",
-            "change_utc8": "0",
-            "change_price": "0",
-        }
+        return Reply([rest_futures_ticker(self.context, market) for market in markets])
 
     def trades(self, call: Call) -> Reply:
+        """Public trades, newest first; `last_id` continues a list at the trade before that one."""
         market = self.context.contract(call.required("contract"))
-        from_s, to_s = call.integer("from", 0, 0, FAR_S), call.integer("to", FAR_S, 0, FAR_S)
+        within, last_id = call.range_ms(), call.integer("last_id", 0, 0, 1 << 62)
         rows = [
-            shapes.rest_trade(trade, market, call.decimal_sizes)
-            for trade in reversed(self.context.recent_trades[GATE_FUTURES, market.symbol])
-            if from_s * 1000 <= trade.time_ms <= to_s * 1000 + 999
+            rest_trade(trade, market, call.decimal_sizes)
+            for trade in reversed(self.context.tape(market).trades)
+            if trade.time_ms in within and (not last_id or trade.trade_id < last_id)
         ]
         return page(rows, call)
 
     def funding_rate(self, call: Call) -> Reply:
-        """Settlements, newest first; `from` may look back 180 days."""
+        """Settlements, newest first; `from` may look back 180 days, and without `to` it means the 30 days after it."""
         market = self.context.contract(call.required("contract"))
-        now_s = call.now_ns // 1_000_000_000
+        now_s = seconds(call.now_ns)
         from_s, to_s = call.integer("from", 0, 0, FAR_S), call.integer("to", FAR_S, 0, FAR_S)
         if from_s and from_s < now_s - FUNDING_LOOK_BACK_S:
             raise GateError(400, "INVALID_PARAM_VALUE", "from time exceeds 180-day limit")
+        if from_s and not call.params.get("to"):
+            to_s = from_s + FUNDING_RANGE_S
         rows = [
             {"r": plain(settled.rate), "t": settled.time_s}
             for settled in reversed(self.context.exchange.fundings(market.symbol))
@@ -165,63 +134,69 @@ class FuturesRest:
     def place(self, call: Call) -> Reply:
         body = call.json_object()
         order = self.orders.place(call.uid_text, body)
-        return Reply(shaped(self.context, order, call.decimal_sizes, body.get("action_mode")), status=201)
+        return Reply(self.orders.shaped(order, call.decimal_sizes, body.get("action_mode")), status=201)
 
     def get_order(self, call: Call) -> Reply:
         order = self.orders.find(call.uid_text, call.args["order_id"])
-        return Reply(shaped(self.context, order, call.decimal_sizes))
+        return Reply(self.orders.shaped(order, call.decimal_sizes))
 
     def cancel(self, call: Call) -> Reply:
         order = self.orders.cancel(call.uid_text, call.args["order_id"])
-        return Reply(shaped(self.context, order, call.decimal_sizes, call.params.get("action_mode")))
+        return Reply(self.orders.shaped(order, call.decimal_sizes, call.params.get("action_mode")))
 
     def amend(self, call: Call) -> Reply:
         body = call.json_object()
         order = self.orders.amend(call.uid_text, call.args["order_id"], body)
-        return Reply(shaped(self.context, order, call.decimal_sizes, body.get("action_mode")))
+        return Reply(self.orders.shaped(order, call.decimal_sizes, body.get("action_mode")))
 
     def cancel_all(self, call: Call) -> Reply:
-        orders = self.orders.cancel_all(call.uid_text, call.required("contract"), call.params.get("side", ""))
-        return Reply([shaped(self.context, order, call.decimal_sizes) for order in orders])
+        """Cancel what is open: of one contract, of one side, sparing reduce-only orders, as the query says."""
+        orders = self.orders.cancel_all(
+            call.uid_text,
+            call.params.get("contract", ""),
+            call.params.get("side", ""),
+            keep_reduce_only=call.flag("exclude_reduce_only"),
+        )
+        mode = call.params.get("action_mode")
+        return Reply([self.orders.shaped(order, call.decimal_sizes, mode) for order in orders])
 
     def list_orders(self, call: Call) -> Reply:
-        status = call.required("status")
-        if status not in ("open", "finished"):
-            raise invalid_argument("invalid status")
-        rows = self.orders.listed(call.uid_text, call.params.get("contract", ""), is_open=status == "open")
-        last_id = call.integer("last_id", 0, 0, 1 << 62)
-        shown = [order for order in rows if not last_id or int(order.order_id) < last_id]
-        return page([shaped(self.context, order, call.decimal_sizes) for order in shown], call)
+        found = self.orders.page(call)
+        rows = [self.orders.shaped(order, call.decimal_sizes) for order in found.value]
+        return Reply(rows, headers=found.headers)
 
     def orders_timerange(self, call: Call) -> Reply:
         """Finished orders created within the given seconds."""
-        from_s, to_s = call.integer("from", 0, 0, FAR_S), call.integer("to", FAR_S, 0, FAR_S)
-        rows = self.orders.listed(call.uid_text, call.params.get("contract", ""), is_open=False)
-        shown = [order for order in rows if from_s * 1000 <= order.create_ms <= to_s * 1000 + 999]
-        return page([shaped(self.context, order, call.decimal_sizes) for order in shown], call)
+        rows, within = self.orders.listed(call.uid_text, call.params.get("contract", ""), "finished"), call.range_ms()
+        shown = [order for order in rows if order.create_ms in within]
+        return page([self.orders.shaped(order, call.decimal_sizes) for order in shown], call)
+
+    def _trades(self, call: Call, order_id: str = "") -> list[UserTrade]:
+        name = call.params.get("contract", "")
+        symbol = self.context.contract(name).symbol if name else None
+        return self.context.exchange.trades(GATE_FUTURES, call.uid_text, symbol, order_id or None)[::-1]
+
+    def _trade_row(self, trade: UserTrade, decimal_sizes: bool) -> dict[str, Any]:
+        market = self.context.exchange.state.instruments[GATE_FUTURES, trade.symbol]
+        return shapes.rest_user_trade(trade, market, decimal_sizes, self.context.notes.of(trade).text)
 
     def my_trades(self, call: Call) -> Reply:
-        """Fills, newest first."""
-        name, order_id = call.params.get("contract", ""), call.params.get("order", "")
-        symbol = self.context.contract(name).symbol if name else None
-        exchange = self.context.exchange
+        """Fills, newest first; `last_id` continues a list at the fill before that one."""
+        last_id = call.integer("last_id", 0, 0, 1 << 62)
         rows = [
-            shapes.rest_user_trade(trade, exchange.state.instruments[GATE_FUTURES, trade.symbol], call.decimal_sizes)
-            for trade in reversed(exchange.trades(GATE_FUTURES, call.uid_text, symbol, order_id or None))
+            self._trade_row(trade, call.decimal_sizes)
+            for trade in self._trades(call, call.params.get("order", ""))
+            if not last_id or int(trade.trade_id) < last_id
         ]
         return page(rows, call)
 
     def my_trades_timerange(self, call: Call) -> Reply:
         """Fills within the given seconds, newest first; rows carry `trade_id` as text in place of `id`."""
-        from_s, to_s = call.integer("from", 0, 0, FAR_S), call.integer("to", FAR_S, 0, FAR_S)
-        name = call.params.get("contract", "")
-        symbol = self.context.contract(name).symbol if name else None
-        exchange = self.context.exchange
+        within, role = call.range_ms(), call.params.get("role", "")
         rows: list[dict[str, Any]] = []
-        for trade in reversed(exchange.trades(GATE_FUTURES, call.uid_text, symbol, None)):
-            if from_s * 1000 <= trade.time_ms <= to_s * 1000 + 999:
-                market = exchange.state.instruments[GATE_FUTURES, trade.symbol]
-                row = shapes.rest_user_trade(trade, market, call.decimal_sizes)
+        for trade in self._trades(call):
+            if trade.time_ms in within and role in ("", trade.role):
+                row = self._trade_row(trade, call.decimal_sizes)
                 rows.append({"trade_id": str(row.pop("id")), **row})
         return page(rows, call)
 
@@ -230,15 +205,3 @@ class FuturesRest:
         name = str(body.get("contract") or "")
         symbol = self.context.contract(name).symbol if name else None
         return Reply(self.countdowns.arm(GATE_FUTURES, call.uid_text, symbol, body.get("timeout")))
-
-    def place_batch(self, call: Call) -> Reply:
-        """Up to ten orders; each item of the reply says by itself whether it succeeded."""
-        rows: list[dict[str, Any]] = []
-        for item in call.json_items(10):
-            try:
-                order = self.orders.place(call.uid_text, as_object(item))
-            except GateError as error:
-                rows.append({"succeeded": False, "label": error.label, "detail": error.text or ""})
-                continue
-            rows.append({"succeeded": True} | shaped(self.context, order, call.decimal_sizes))
-        return Reply(rows)

@@ -6,17 +6,19 @@ Source: Gate API v4 docs, "Futures: Create a futures order", "Cancel a single or
 
 from __future__ import annotations
 
+from decimal import ROUND_FLOOR, Decimal
 from typing import Any
 
 import attrs
 
 from . import gateio_errors as errors
+from . import gateio_futures_shapes as shapes
 from .gateio_context import GateContext
 from .gateio_errors import GateError, invalid_argument
-from .gateio_http import as_decimal
-from .gateio_spot_orders import TEXT, TIMES_IN_FORCE
+from .gateio_futures_request import read_order
+from .gateio_http import Call, Reply, as_decimal, page
 from .instruments import Instrument
-from .records import GATE_FUTURES, OrderRequest, OrderState, Refusal, RefusalKind, Side
+from .records import GATE_FUTURES, OrderState, Refusal, RefusalKind, Side
 
 SIDES: dict[str, Side] = {"bid": "buy", "ask": "sell"}
 
@@ -47,6 +49,12 @@ def refused(refusal: Refusal) -> GateError:
         case RefusalKind.REDUCE_ONLY:
             label = "REDUCE_EXCEEDED" if detail.get("reason") == "already being closed" else "INCREASE_POSITION"
             return GateError(400, label, detail.get("reason", "empty position"))
+        case RefusalKind.RISK_LIMIT:
+            return GateError(400, "RISK_LIMIT_EXCEEDED", f"risk limit {detail.get('allowed')}", text_key="detail")
+        case RefusalKind.LIQUIDATION:
+            return GateError(400, "LIQUIDATE_IMMEDIATELY", "liquidate immediately", text_key="detail")
+        case RefusalKind.CROSS_MARGIN:
+            return GateError(400, "POSITION_CROSS_MARGIN", "position is in cross margin mode", text_key="detail")
         case RefusalKind.UNKNOWN_SYMBOL:
             return errors.contract_not_found()
         case RefusalKind.SYMBOL_CLOSED:
@@ -69,40 +77,33 @@ class FuturesOrders:
 
     context: GateContext
 
-    def place(self, uid: str, body: dict[str, Any]) -> OrderState:
+    def shaped(self, order: OrderState, decimal_sizes: bool, action_mode: object = None) -> dict[str, Any]:
+        """The reply to an order call over REST."""
+        fees = self.context.exchange.fee_rates(GATE_FUTURES, order.uid)
+        note = self.context.notes.of(order)
+        value = shapes.rest_order(order, self.context.market_of(order), fees, decimal_sizes, note)
+        return shapes.by_action_mode(value, action_mode)
+
+    def place(self, uid: str, body: dict[str, Any], *, over_ws: bool = False) -> OrderState:
         """Accept one order, or refuse it without a trace."""
-        market = self.context.contract(_name(body))
-        if self.context.dual_mode.get(uid):
+        wanted = read_order(body)
+        market = self.context.contract(wanted.contract)
+        if self.context.mode_of(uid) != "single":
             raise GateError(400, "POSITION_DUAL_MODE", "dual mode")
-        outcome = self.context.exchange.place_order(GATE_FUTURES, uid, self._request(body, market))
+        request = wanted.request(market)
+        if wanted.slip_ratio is not None and request.kind == "market":
+            request = attrs.evolve(request, price=self._protection(market, request.side, wanted.slip_ratio))
+        with self.context.notes.placing(GATE_FUTURES, over_ws=over_ws, iceberg=wanted.iceberg):
+            outcome = self.context.exchange.place_order(GATE_FUTURES, uid, request)
         if isinstance(outcome, Refusal):
             raise refused(outcome)
         return outcome
 
-    def _request(self, body: dict[str, Any], market: Instrument) -> OrderRequest:
-        size = as_decimal(body.get("size", 0))
-        price = as_decimal(body.get("price", 0) or 0)
-        tif = str(body.get("tif") or "gtc")
-        close = _flag(body, "close")
-        if size is None or (size == 0) != close:
-            raise invalid_argument("invalid size")
-        if price is None or price < 0 or (price == 0 and tif not in ("ioc", "fok")):
-            raise invalid_argument("invalid price")
-        if tif not in TIMES_IN_FORCE:
-            raise invalid_argument("invalid tif")
-        if body.get("auto_size"):
-            raise invalid_argument("auto_size is for dual mode")
-        return OrderRequest(
-            symbol=market.symbol,
-            side="sell" if size < 0 else "buy",
-            kind="limit" if price else "market",
-            tif=tif,  # type: ignore[arg-type]  # one of TIMES_IN_FORCE, checked above
-            quantity=abs(size) or None,
-            price=price or None,
-            client_id=_text(body),
-            reduce_only=_flag(body, "reduce_only") or close,
-            close=close,
-        )
+    def _protection(self, market: Instrument, side: Side, slip_ratio: Decimal) -> Decimal:
+        """The worst price of a market order that brings its own slip ratio, on a whole tick."""
+        mark = self.context.exchange.mark(market.symbol).mark
+        worst = mark * (1 + slip_ratio if side == "buy" else 1 - slip_ratio)
+        return max(market.price_tick, (worst / market.price_tick).to_integral_value(ROUND_FLOOR) * market.price_tick)
 
     def find(self, uid: str, order_id: str) -> OrderState:
         """One order by id or text; ORDER_NOT_FOUND also for what Gate has forgotten by now."""
@@ -136,12 +137,20 @@ class FuturesOrders:
             raise refused(outcome)
         return outcome
 
-    def cancel_all(self, uid: str, contract: str, side: str) -> list[OrderState]:
-        """Cancel every open order of a contract, of one side ("bid" or "ask") when given."""
+    def cancel_all(self, uid: str, contract: str, side: str, *, keep_reduce_only: bool = False) -> list[OrderState]:
+        """Cancel every open order of a contract (of all when empty), of one side ("bid" or "ask") when given."""
         if side and side not in SIDES:
             raise invalid_argument("invalid side")
-        market = self.context.contract(contract)
-        return self.context.exchange.cancel_all(GATE_FUTURES, uid, market.symbol, SIDES.get(side))
+        symbol = self.context.contract(contract).symbol if contract else None
+        exchange = self.context.exchange
+        if not keep_reduce_only:
+            return exchange.cancel_all(GATE_FUTURES, uid, symbol, SIDES.get(side))
+        meant = [
+            order
+            for order in exchange.open_orders(GATE_FUTURES, uid, symbol)
+            if not order.reduce_only and SIDES.get(side) in (None, order.side)
+        ]
+        return [self.cancel(uid, order.order_id) for order in meant]
 
     def amend(self, uid: str, order_id: str, body: dict[str, Any]) -> OrderState:
         """Change price or TOTAL size of an open order; the side may not flip, size within the filled part cancels."""
@@ -152,7 +161,7 @@ class FuturesOrders:
         price = as_decimal(body["price"]) if body.get("price") is not None else None
         if size is None and price is None:
             raise invalid_argument("size or price is required")
-        if size is not None and (size == 0 or (size > 0) != (order.side == "buy")):
+        if size is not None and (size == 0 or (size > 0) != (order.side == "buy") or order.close):
             raise invalid_argument("invalid size")
         outcome = self.context.exchange.amend_order(
             GATE_FUTURES,
@@ -166,34 +175,19 @@ class FuturesOrders:
             raise refused(outcome)
         return outcome
 
-    def listed(self, uid: str, contract: str, *, is_open: bool) -> list[OrderState]:
+    def page(self, call: Call) -> Reply:
+        """A page of open or finished orders as the query says, from `last_id` on; the rows are order states."""
+        rows = self.listed(call.uid_text, call.params.get("contract", ""), call.required("status"))
+        last_id = call.integer("last_id", 0, 0, 1 << 62)
+        return page([order for order in rows if not last_id or int(order.order_id) < last_id], call)
+
+    def listed(self, uid: str, contract: str, status: str) -> list[OrderState]:
         """Open or finished orders, newest first, without those that vanished."""
+        if status not in ("open", "finished"):
+            raise invalid_argument("invalid status")
         symbol = self.context.contract(contract).symbol if contract else None
         exchange = self.context.exchange
-        if is_open:
+        if status == "open":
             return exchange.open_orders(GATE_FUTURES, uid, symbol)[::-1]
         ended = exchange.orders(GATE_FUTURES, uid, symbol)[::-1]
         return [order for order in ended if not order.is_open and not self.vanished(order)]
-
-
-def _name(body: dict[str, Any]) -> str:
-    name = body.get("contract")
-    if not isinstance(name, str) or not name:
-        raise invalid_argument("invalid contract")
-    return name
-
-
-def _flag(body: dict[str, Any], name: str) -> bool:
-    value = body.get(name, False)
-    if not isinstance(value, bool):
-        raise invalid_argument(f"invalid {name}")
-    return value
-
-
-def _text(body: dict[str, Any]) -> str:
-    text = body.get("text")
-    if text in (None, ""):
-        return ""
-    if not isinstance(text, str) or TEXT.fullmatch(text) is None:
-        raise invalid_argument("invalid text")
-    return text

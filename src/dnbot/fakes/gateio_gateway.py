@@ -18,7 +18,7 @@ from .gateio_auth import authenticate_rest
 from .gateio_context import GateContext
 from .gateio_errors import GateError
 from .gateio_faults import Fault
-from .gateio_http import PREFIX, Call, Reply, Route, common_headers, find_route, reply_body
+from .gateio_http import PREFIX, Call, Reply, Route, RouteTable, common_headers, reply_body
 from .gateio_limits import PUBLIC, Quota
 from .gateio_ws_api import check_exptime
 from .records import GATE_FUTURES, GATE_SPOT, Venue
@@ -40,6 +40,10 @@ class Gateway:
     log: RequestLog | None
     faults: list[Fault] = attrs.field(factory=list)
     _traces: int = 0
+    _table: RouteTable = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._table = RouteTable(self.routes)
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """The whole life of one request; raises DropConnection when a fault loses the reply."""
@@ -60,11 +64,14 @@ class Gateway:
         except LimitedError as limited:
             status, body, extra, quota = limited.status, limited.body(), [], limited.quota
         except GateError as error:
-            status, body, extra = error.status, error.body(), []
+            status, body, extra = self._status(error), error.body(), []
         if fault is not None and fault.drop_reply:
             raise DropConnection("reply lost")
         headers = common_headers(in_ns, self.context.now_ns(venue), self._trace_id(), quota)
         return HttpResponse(status, body, (*headers, *extra))
+
+    def _status(self, error: GateError) -> int:
+        return self.context.settings.expired_status if error.label == "REQUEST_EXPIRED" else error.status
 
     def _trace_id(self) -> str:
         self._traces += 1
@@ -73,13 +80,15 @@ class Gateway:
     def _answer(self, request: HttpRequest, path: str, venue: Venue) -> tuple[Reply, Quota, bool]:
         now_ns = self.context.now_ns(venue)
         headers = dict(reversed(request.headers))
-        found = find_route(self.routes, request.method, path) if request.path.startswith(PREFIX + "/") else None
+        found = self._table.find(request.method, path) if request.path.startswith(PREFIX + "/") else None
         uid = ""
         if found is None or found[0].private:
-            uid = authenticate_rest(
+            credential = authenticate_rest(
                 request.method, request.path, request.query, headers, request.body,
                 credentials=self.context.credentials(), now_ns=now_ns,
-            ).account_id  # fmt: skip
+            )  # fmt: skip
+            self._check_permission(credential.key, request)
+            uid = credential.account_id
         if found is None:
             raise GateError(404, "INVALID_PROTOCOL", "Unknown path")
         route, args = found
@@ -95,15 +104,23 @@ class Gateway:
         self._note(call, venue, reply.status)
         return reply, quota, route.lagging
 
+    def _check_permission(self, key: str, request: HttpRequest) -> None:
+        settings = self.context.settings
+        if settings.ip_whitelist and request.remote not in settings.ip_whitelist:
+            raise errors.not_whitelisted(request.remote)
+        if key in settings.read_only_keys and request.method != "GET":
+            raise errors.read_only()
+
     def _charge(self, route: Route, call: Call, remote: str) -> Quota:
-        caller = f"{call.uid_text or remote} {route.bucket}"
-        if route.per_market:
-            caller += str(_body_field(call.body, "currency_pair") or call.params.get("currency_pair", ""))
-        count = max(1, _batch_size(call)) if call.path.endswith("batch_orders") else 1
-        quota = self.context.limiter.take(route.limit, caller, call.now_ns, count)
-        if not quota.allowed:
-            raise LimitedError(quota)
-        return quota
+        caller = f"{call.uid_text or remote} {route.bucket}".rstrip()
+        quotas = [
+            self.context.limiter.take(route.limit, f"{caller} {market}".rstrip(), call.now_ns)
+            for market in (_markets(call) if route.per_market else ("",))
+        ]
+        for quota in quotas:
+            if not quota.allowed:
+                raise LimitedError(quota)
+        return min(quotas, key=lambda quota: quota.remain)
 
     def _note(self, call: Call, venue: Venue, status: int) -> None:
         if self.log is None or not call.uid_text:
@@ -134,6 +151,10 @@ def _body_field(body: bytes, name: str) -> Any:
     return value.get(name) if isinstance(value, dict) else None
 
 
-def _batch_size(call: Call) -> int:
-    value = _decoded(call.body)
-    return len(value) if isinstance(value, list) else 1
+def _markets(call: Call) -> list[str]:
+    """The spot markets a request is about, each once: those of its items when it is a batch."""
+    value = _decoded(call.body) if call.body else None
+    if isinstance(value, list):
+        return list(dict.fromkeys(str(i.get("currency_pair") or "") for i in value if isinstance(i, dict))) or [""]
+    named = value.get("currency_pair") if isinstance(value, dict) else None
+    return [str(named or call.params.get("currency_pair", ""))]

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import attrs
 import msgspec
@@ -17,9 +17,11 @@ import msgspec
 from . import gateio_errors as errors
 from .gateio_json import encode, microseconds, plain
 from .gateio_limits import Limit, Quota
+from .records import BookSnapshot
 
 PREFIX = "/api/v4"
 NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?")
+FAR_S = 1 << 40
 NUMBER_CHARS_MAX, NUMBER_DECIMALS_MAX, NUMBER_EXPONENT_MAX = 40, 20, 15
 
 
@@ -62,6 +64,26 @@ class Call:
             raise errors.invalid_value(f"Invalid parameter `{name}` with value: {text}")
         return int(text)
 
+    def range_ms(self) -> range:
+        """The times that `from` and `to` (whole seconds, both included) ask for; everything when they are absent."""
+        from_s, to_s = self.integer("from", 0, 0, FAR_S), self.integer("to", FAR_S, 0, FAR_S)
+        return range(from_s * 1000, to_s * 1000 + 1000)
+
+    def merge_step(self, tick: Decimal) -> Decimal:
+        """The step that `interval` merges book levels into, 0 for none; finer than the tick it would merge nothing."""
+        text = self.params.get("interval") or "0"
+        step = as_decimal(text)
+        if step is None or step < 0:
+            raise errors.invalid_value(f"Invalid parameter `interval` with value: {text}")
+        return step if step > tick else Decimal(0)
+
+    def flag(self, name: str) -> bool:
+        """One boolean query argument, false when absent. The venue's own Python SDK sends `True` for it."""
+        text = self.params.get(name, "false")
+        if text.lower() not in ("true", "false"):
+            raise errors.invalid_value(f"Invalid parameter `{name}` with value: {text}")
+        return text.lower() == "true"
+
     def json_object(self) -> dict[str, Any]:
         """The body as a JSON object; INVALID_REQUEST_BODY otherwise. Numbers keep their digits as `Decimal`."""
         return as_object(decode_body(self.body))
@@ -74,6 +96,13 @@ class Call:
         if len(value) > count_max:
             raise errors.GateError(400, "TOO_BIG", f"limit {count_max}")
         return value
+
+
+def call_of(uid: str, fields: Mapping[str, Any], now_ns: int, decimal_sizes: bool) -> Call:
+    """The same question as a GET with these query arguments, asked over a socket."""
+    query = urlencode({name: value for name, value in fields.items() if value is not None})
+    headers = {"x-gate-size-decimal": "1"} if decimal_sizes else {}
+    return Call("GET", "", query, headers, b"", now_ns, uid)
 
 
 def decode_body(body: bytes) -> Any:
@@ -115,6 +144,24 @@ class Reply:
 def contracts(size: Decimal, decimal_sizes: bool) -> int | str:
     """A futures size on the wire: an integer cut toward zero, or a decimal string for clients that opted in."""
     return plain(size) if decimal_sizes else int(size)
+
+
+Levels = tuple[tuple[Decimal, Decimal], ...]
+
+
+def merged_levels(book: BookSnapshot, step: Decimal, limit: int) -> tuple[Levels, Levels]:
+    """The first `limit` asks and bids, in steps of `step` when that is not 0: asks rounded up, bids down."""
+    if not step:
+        return book.asks[:limit], book.bids[:limit]
+    return _merged(book.asks, step, limit, ROUND_CEILING), _merged(book.bids, step, limit, ROUND_FLOOR)
+
+
+def _merged(levels: Levels, step: Decimal, limit: int, rounding: str) -> Levels:
+    sums: dict[Decimal, Decimal] = {}
+    for price, size in levels:
+        rounded = (price / step).to_integral_value(rounding) * step
+        sums[rounded] = sums.get(rounded, Decimal(0)) + size
+    return tuple(sums.items())[:limit]
 
 
 def page(rows: list[Any], call: Call, *, limit_default: int = 100, limit_max: int = 1000) -> Reply:
@@ -171,13 +218,23 @@ def route(
     return Route(method, pattern, answer, limit, private, expires, lagging, per_market)
 
 
-def find_route(routes: Sequence[Route], method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-    """The endpoint of a path without its `/api/v4` prefix, and the names in it."""
-    for candidate in routes:
-        match = candidate.pattern.fullmatch(path)
-        if match is not None and candidate.method == method:
-            return candidate, match.groupdict()
-    return None
+class RouteTable:
+    """Every endpoint of the venue: those with a fixed path are found at once, the others one after another."""
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self._fixed = {(r.method, r.pattern.pattern): r for r in routes if not r.pattern.groups}
+        self._named = [r for r in routes if r.pattern.groups]
+
+    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+        """The endpoint of a path without its `/api/v4` prefix, and the names in it."""
+        fixed = self._fixed.get((method, path))
+        if fixed is not None:
+            return fixed, {}
+        for candidate in self._named:
+            match = candidate.pattern.fullmatch(path) if candidate.method == method else None
+            if match is not None:
+                return candidate, match.groupdict()
+        return None
 
 
 def common_headers(in_ns: int, out_ns: int, trace_id: str, quota: Quota) -> list[tuple[str, str]]:

@@ -12,10 +12,10 @@ import attrs
 import trio
 
 from .gateio_ws_frames import update
+from .outgoing import Outgoing
+from .websocket import framed_text
 
 Topic = tuple[str, ...]
-
-QUEUE_FRAMES_MAX = 4096
 
 
 @attrs.define(eq=False)
@@ -24,23 +24,17 @@ class Subscriber:
 
     conn_id: str
     decimal_sizes: bool
+    outgoing: Outgoing = attrs.field(factory=Outgoing)
     topics: dict[Topic, None] = attrs.field(factory=dict)
-    dropped: trio.Event = attrs.field(factory=trio.Event)
-    _queue: tuple[trio.MemorySendChannel[bytes], trio.MemoryReceiveChannel[bytes]] = attrs.field(
-        factory=lambda: trio.open_memory_channel[bytes](QUEUE_FRAMES_MAX)
-    )
 
     @property
-    def outgoing(self) -> trio.MemoryReceiveChannel[bytes]:
-        """Frames still to be written, oldest first."""
-        return self._queue[1]
+    def dropped(self) -> trio.Event:
+        """Set when the connection must be cut."""
+        return self.outgoing.given_up
 
-    def push(self, frame: bytes) -> None:
-        """Queue one frame, or give the client up when it has stopped reading."""
-        try:
-            self._queue[0].send_nowait(frame)
-        except trio.WouldBlock:
-            self.dropped.set()
+    def push(self, text: bytes) -> None:
+        """Queue one JSON text, or give the client up when it has stopped reading."""
+        self.outgoing.push(framed_text(text))
 
 
 @attrs.define
@@ -92,7 +86,7 @@ class Hub:
     def listens(self, topic: Topic) -> bool:
         return topic in self._by_topic
 
-    def publish(self, topics: tuple[Topic, ...], result: Callable[[bool], Any]) -> None:
+    def publish(self, topics: tuple[Topic, ...], result: Callable[[bool], Any], event: str = "update") -> None:
         """Push one update to everybody on any of `topics`, once each.
 
         `result(decimal_sizes)` builds the result object; it is called and encoded at most once per form.
@@ -110,6 +104,6 @@ class Hub:
         for subscriber in listeners:
             form = subscriber.decimal_sizes
             if form not in frames:
-                frames[form] = update(name, self.now_ns(), result(form))
+                frames[form] = framed_text(update(name, self.now_ns(), result(form), event))
             for _ in range(copies):
-                subscriber.push(frames[form])
+                subscriber.outgoing.push(frames[form])

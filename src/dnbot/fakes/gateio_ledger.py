@@ -7,7 +7,7 @@ from decimal import Decimal
 import attrs
 
 from .exchange import Exchange
-from .records import ZERO, Venue
+from .records import GATE_SPOT, ZERO, Venue
 
 
 @attrs.define
@@ -28,15 +28,19 @@ class LedgerSums:
     _read: dict[str, int] = attrs.field(factory=dict)
     _wallets: dict[tuple[str, Venue], WalletSums] = attrs.field(factory=dict)
 
+    def read_all(self) -> None:
+        """Count every row that there is, before some are forgotten."""
+        for account in self.exchange.state.accounts.api():
+            self.of(account.uid, GATE_SPOT)
+
     def of(self, uid: str, venue: Venue) -> WalletSums:
         """The sums of one wallet up to now."""
-        ledger = self.exchange.account(uid).ledger
-        for index in range(self._read.get(uid, 0), len(ledger)):
-            row = ledger[index]
+        account = self.exchange.account(uid)
+        for row in account.ledger[max(0, self._read.get(uid, 0) - account.rows_forgotten) :]:
             sums = self._wallets.setdefault((uid, row.venue), WalletSums())
             sums.rows += 1
             sums.newest_ms = row.time_ms
             sums.change_by_kind[row.kind] = sums.change_by_kind.get(row.kind, ZERO) + row.change
             sums.rows_by_asset[row.asset] = sums.rows_by_asset.get(row.asset, 0) + 1
-        self._read[uid] = len(ledger)
+        self._read[uid] = account.rows_forgotten + len(account.ledger)
         return self._wallets.setdefault((uid, venue), WalletSums())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import attrs
 
 NS_PER_SECOND = 1_000_000_000
+WINDOWS_MAX = 10_000
 
 
 @attrs.frozen
@@ -65,6 +66,8 @@ class RateLimiter:
         """Count `count` calls and say whether they are within the limit; refused calls are not counted."""
         window = self._windows.get((limit.name, caller))
         if window is None or now_ns >= window.ends_ns:
+            if len(self._windows) >= WINDOWS_MAX:  # a client may name any number of markets
+                self._windows = {key: open_ for key, open_ in self._windows.items() if now_ns < open_.ends_ns}
             window = _Window(now_ns + limit.window_s * NS_PER_SECOND, 0)
             self._windows[limit.name, caller] = window
         allowed = window.used + count <= limit.requests

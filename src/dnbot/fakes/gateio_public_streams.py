@@ -21,7 +21,7 @@ from .gateio_hub import Hub, Topic
 from .gateio_json import plain
 from .gateio_ws_frames import update
 from .instruments import Instrument
-from .records import GATE_FUTURES, GATE_SPOT, LevelChange, PublicTrade, Venue
+from .records import GATE_FUTURES, GATE_SPOT, BookSnapshot, LevelChange, PublicTrade, Venue
 
 BOOK_TICKER_MS = 10
 OBU_LEVELS = {50: 20, 400: 100}
@@ -30,7 +30,7 @@ TICKER_S = 1.0
 Shape = Callable[[PublicTrade, Instrument, bool], Any]
 Ticker = Callable[[Instrument], Any]
 Levels = tuple[tuple[Decimal, Decimal], ...] | list[tuple[Decimal, Decimal]]
-Kind = Literal["update", "obu", "best", "full"]
+Kind = Literal["update", "obu", "best", "full", "all"]
 
 
 @attrs.define(eq=False)
@@ -56,7 +56,10 @@ class PublicStreams:
     trade_shape: Shape
     ticker_shape: Ticker
     _feeds: dict[Topic, Feed] = attrs.field(factory=dict)
+    _by_symbol: dict[str, list[Feed]] = attrs.field(factory=dict)
     _due: dict[int, trio.Event] = attrs.field(factory=dict)
+    _whole: set[Topic] = attrs.field(factory=set)
+    _changed: dict[int, dict[Feed, None]] = attrs.field(factory=dict)
 
     @property
     def name(self) -> str:
@@ -66,6 +69,7 @@ class PublicStreams:
         """Begin to listen to every market of the venue."""
         for beat_ms in (BOOK_TICKER_MS, 20, 100, 1000):
             self._due[beat_ms] = trio.Event()
+            self._changed[beat_ms] = {}
         for market in self.context.exchange.instruments(self.venue):
             exchange = self.context.exchange
             exchange.subscribe_levels(self.venue, market.symbol, functools.partial(self._level_changed, market.symbol))
@@ -78,9 +82,24 @@ class PublicStreams:
             book = self.context.exchange.depth(self.venue, market.symbol, depth)
             stream = BookStream.starting_at(book.book_id, book.bids, book.asks, exact=kind == "obu")
             feed = self._feeds[topic] = Feed(topic, kind, market, depth, beat_ms, stream)
+            self._by_symbol.setdefault(market.symbol, []).append(feed)
         return feed
 
-    def obu_opening(self, topic: Topic) -> bytes | None:
+    def send_whole(self, symbol: str) -> None:
+        """Let the next push of every incremental channel of one market be its whole book, as may happen any time."""
+        for feed in self._feeds.values():
+            if feed.market.symbol == symbol and feed.kind in ("update", "obu"):
+                self._whole.add(feed.topic)
+
+    def opening(self, topic: Topic, decimal_sizes: bool) -> bytes | None:
+        """The present book, for a new subscriber of a channel that always sends whole books."""
+        feed = self._feeds[topic]
+        book = self.context.exchange.depth(self.venue, feed.market.symbol, feed.depth)
+        if feed.kind == "all":
+            return update(topic[0], self.hub.now_ns(), self._all(feed, book, decimal_sizes), "all")
+        return update(topic[0], self.hub.now_ns(), self._full(feed, book))
+
+    def obu_opening(self, topic: Topic, _: bool) -> bytes | None:
         """The full frame of a new obu subscriber; nothing for a book that does not exist."""
         market, depth = self.obu_market(topic[1])
         if market is None:
@@ -113,7 +132,8 @@ class PublicStreams:
             await self._due[beat_ms].wait()
             await trio.sleep_until((trio.current_time() // period_s + 1) * period_s)
             self._due[beat_ms] = trio.Event()
-            for feed in [feed for feed in self._feeds.values() if feed.beat_ms == beat_ms]:
+            changed, self._changed[beat_ms] = self._changed[beat_ms], {}
+            for feed in changed:
                 self._flush(feed)
 
     async def _run_tickers(self) -> None:
@@ -130,10 +150,10 @@ class PublicStreams:
     # -- what happens
 
     def _level_changed(self, symbol: str, change: LevelChange) -> None:
-        for feed in self._feeds.values():
-            if feed.market.symbol == symbol:
-                feed.stream.touch(change.side, change.price, change.quantity)
-                self._due[feed.beat_ms].set()
+        for feed in self._by_symbol.get(symbol, ()):
+            feed.stream.touch(change.side, change.price, change.quantity)
+            self._changed[feed.beat_ms][feed] = None
+            self._due[feed.beat_ms].set()
 
     def _traded(self, market: Instrument, trade: PublicTrade) -> None:
         topic = (f"{self.name}.trades", market.name)
@@ -143,6 +163,7 @@ class PublicStreams:
     def _flush(self, feed: Feed) -> None:
         if not self.hub.listens(feed.topic):
             del self._feeds[feed.topic]
+            self._by_symbol[feed.market.symbol].remove(feed)
             return
         book = self.context.exchange.depth(self.venue, feed.market.symbol, feed.depth)
         increment = feed.stream.flush(book.book_id, book.bids, book.asks)
@@ -151,11 +172,26 @@ class PublicStreams:
         if feed.kind == "best":
             self._flush_best(feed, book.book_id, book.bids, book.asks)
         elif feed.kind == "full":
-            self.hub.publish((feed.topic,), lambda _: self._whole(feed, book.book_id, book.bids, book.asks))
-        elif feed.kind == "obu":
-            self.hub.publish((feed.topic,), lambda _: self._obu(feed, increment))
+            self.hub.publish((feed.topic,), lambda _: self._full(feed, book))
+        elif feed.kind == "all":
+            self.hub.publish((feed.topic,), lambda form: self._all(feed, book, form), "all")
         else:
-            self.hub.publish((feed.topic,), lambda form: self._update(feed, increment, form))
+            self._flush_increment(feed, increment, book)
+
+    def _flush_increment(self, feed: Feed, increment: Increment, book: BookSnapshot) -> None:
+        whole = self._is_whole(feed)
+        if whole:
+            increment = Increment(increment.first_id, increment.last_id, list(book.bids), list(book.asks))
+        shape = self._obu if feed.kind == "obu" else self._update
+        self.hub.publish((feed.topic,), lambda form: shape(feed, increment, whole, form))
+
+    def _is_whole(self, feed: Feed) -> bool:
+        """Whether this push is a whole book: it was asked for, or chance says so."""
+        share = self.context.settings.full_frame_share
+        if feed.topic in self._whole:
+            self._whole.discard(feed.topic)
+            return True
+        return share > 0 and self.context.rng.random() < share
 
     def _flush_best(self, feed: Feed, book_id: int, bids: Levels, asks: Levels) -> None:
         best = (bids[0] if bids else None, asks[0] if asks else None)
@@ -176,28 +212,37 @@ class PublicStreams:
             value[size_key] = self._size(size, form)
         return value
 
-    def _update(self, feed: Feed, increment: Increment, form: bool) -> dict[str, Any]:
+    def _update(self, feed: Feed, increment: Increment, whole: bool, form: bool) -> dict[str, Any]:
         now_ms = self.context.now_ms(self.venue)
-        ids: dict[str, Any] = {"s": feed.market.name, "U": increment.first_id, "u": increment.last_id}
+        ids: dict[str, Any] = {"full": True} if whole else {}
+        ids |= {"s": feed.market.name, "U": increment.first_id, "u": increment.last_id}
         if self.venue == GATE_FUTURES:
             bids, asks = sizes(increment.bids, form), sizes(increment.asks, form)
             return {"t": now_ms, **ids, "b": bids, "a": asks, "l": str(feed.depth)}
         head = {"t": now_ms, "l": str(feed.depth), "e": "depthUpdate", "E": now_ms // 1000}
         return {**head, **ids, "b": pairs(increment.bids), "a": pairs(increment.asks)}
 
-    def _obu(self, feed: Feed, increment: Increment) -> dict[str, Any]:
-        value: dict[str, Any] = {"t": self.context.now_ms(self.venue), "s": feed.topic[1]}
-        value |= {"U": increment.first_id, "u": increment.last_id}
+    def _obu(self, feed: Feed, increment: Increment, whole: bool, _: bool) -> dict[str, Any]:
+        value: dict[str, Any] = {"t": self.context.now_ms(self.venue)}
+        if whole:
+            head = {"full": True, "s": feed.topic[1], "u": increment.last_id}
+            return value | head | {"b": pairs(increment.bids), "a": pairs(increment.asks)}
+        value |= {"s": feed.topic[1], "U": increment.first_id, "u": increment.last_id}
         if increment.bids:
             value["b"] = pairs(increment.bids)
         if increment.asks:
             value["a"] = pairs(increment.asks)
         return value
 
-    def _whole(self, feed: Feed, book_id: int, bids: Levels, asks: Levels) -> dict[str, Any]:
+    def _full(self, feed: Feed, book: BookSnapshot) -> dict[str, Any]:
         now_ms, name = self.context.now_ms(self.venue), feed.market.name
-        head = {"t": now_ms, "lastUpdateId": book_id, "s": name, "l": str(feed.depth)}
-        return {**head, "bids": pairs(bids), "asks": pairs(asks)}
+        head = {"t": now_ms, "lastUpdateId": book.book_id, "s": name, "l": str(feed.depth)}
+        return {**head, "bids": pairs(book.bids), "asks": pairs(book.asks)}
+
+    def _all(self, feed: Feed, book: BookSnapshot, form: bool) -> dict[str, Any]:
+        now_ms, name = self.context.now_ms(self.venue), feed.market.name
+        head = {"t": now_ms, "id": book.book_id, "contract": name}
+        return {**head, "asks": sizes(book.asks, form), "bids": sizes(book.bids, form), "l": str(feed.depth)}
 
 
 def pairs(levels: Levels) -> list[list[str]]:

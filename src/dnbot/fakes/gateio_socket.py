@@ -13,28 +13,30 @@ from typing import Any
 import attrs
 import msgspec
 import trio
-from trio_websocket import ConnectionClosed, WebSocketConnection
+from trio_websocket import ConnectionClosed
 
 from .gateio_auth import Credential, authenticate_text, channel_signing_text
 from .gateio_errors import GateError
 from .gateio_hub import Hub, Subscriber, Topic
-from .gateio_ws_frames import ClientFrame, Envelope, StreamError, decode_frame
-from .web import DropConnection
+from .gateio_ws_frames import ClientFrame, Envelope, StreamError, decode_frame, invalid_payload
+from .web import DropConnection, WebSocket
 
 IDLE_S_MAX = 30.0
+TOPICS_MAX = 5000  # of one connection; no limit is documented, but there must be one
 
 
 @attrs.frozen
 class Channel:
     """One stream: `topics(payload, uid)` names what a payload asks for, or raises StreamError for the whole list.
 
-    `first(topic)` is a frame sent at once to a new subscriber; `unique` refuses a second subscription to a topic.
+    `first(topic, decimal_sizes)` is a frame sent at once to a new subscriber; of topics with equal `unique(topic)` a
+    connection may have one.
     """
 
     topics: Callable[[list[Any], str], list[Topic]]
     private: bool = False
-    unique: bool = False
-    first: Callable[[Topic], bytes | None] | None = None
+    unique: Callable[[Topic], str] | None = None
+    first: Callable[[Topic, bool], bytes | None] | None = None
 
 
 @attrs.define(eq=False)
@@ -105,7 +107,7 @@ class Session:
                 self.product.hub.remove(self.subscriber, topic)
                 continue
             self.product.hub.add(self.subscriber, topic)
-            opening = channel.first(topic) if channel.first is not None else None
+            opening = channel.first(topic, self.subscriber.decimal_sizes) if channel.first is not None else None
             openings += [] if opening is None else [opening]
         ack = envelope.ack(frame)
         for answer in [*openings, ack] if self.product.data_before_ack() else [ack, *openings]:
@@ -119,10 +121,14 @@ class Session:
             raise StreamError(2, f"Unknown event {frame.event}")
         uid = self._authenticate(frame) if channel.private else ""
         topics = channel.topics(_payload(frame), uid)
-        if channel.unique and frame.event == "subscribe":
+        if frame.event == "subscribe" and len(self.subscriber.topics) + len(topics) > TOPICS_MAX:
+            raise StreamError(2, "too many subscriptions")
+        if channel.unique is not None and frame.event == "subscribe":
+            held = {channel.unique(topic) for topic in self.subscriber.topics if topic[0] == frame.channel}
             for topic in topics:
-                if topic in self.subscriber.topics:
+                if channel.unique(topic) in held:
                     raise StreamError(2, f"Alert sub {topic[1]}")
+                held.add(channel.unique(topic))
         return channel, topics
 
     def _authenticate(self, frame: ClientFrame) -> str:
@@ -145,7 +151,7 @@ def _payload(frame: ClientFrame) -> list[Any]:
         return []
     value = msgspec.json.decode(raw)
     if not isinstance(value, list):
-        raise StreamError(2, "invalid payload")
+        raise invalid_payload()
     return value
 
 
@@ -154,7 +160,7 @@ def _auth_message(label: str, text: str) -> str:
     return json.dumps({"label": label, "message": text}, separators=(",", ":")) + "\n"
 
 
-async def serve(session: Session, wire: WebSocketConnection) -> None:
+async def serve(session: Session, wire: WebSocket) -> None:
     """Run one connection until the client leaves.
 
     Raises DropConnection (cut without a close frame) for a client that stopped reading, or idled without a
@@ -171,7 +177,7 @@ async def serve(session: Session, wire: WebSocketConnection) -> None:
         session.product.hub.remove_all(session.subscriber)
 
 
-async def _read(session: Session, wire: WebSocketConnection) -> None:
+async def _read(session: Session, wire: WebSocket) -> None:
     try:
         while True:
             session.handle(await wire.get_message())
@@ -179,10 +185,10 @@ async def _read(session: Session, wire: WebSocketConnection) -> None:
         return
 
 
-async def _write(session: Session, wire: WebSocketConnection) -> None:
+async def _write(session: Session, wire: WebSocket) -> None:
     try:
-        async for frame in session.subscriber.outgoing:
-            await wire.send_message(frame.decode())
+        while True:
+            await wire.send_frames(await session.subscriber.outgoing.take())
     except ConnectionClosed:
         return
 

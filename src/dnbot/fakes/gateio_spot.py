@@ -5,7 +5,6 @@ Source: Gate API v4 docs, "Spot".
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 import attrs
@@ -14,27 +13,16 @@ from . import gateio_errors as errors
 from . import gateio_spot_shapes as shapes
 from .gateio_context import GateContext
 from .gateio_countdown import Countdowns
-from .gateio_http import Call, Reply, Route, numbered_page, route
-from .gateio_json import milliseconds, plain, seconds
+from .gateio_http import FAR_S, Call, Reply, Route, merged_levels, numbered_page, route
+from .gateio_json import milliseconds, seconds
 from .gateio_limits import PRIVATE, PUBLIC, SPOT_CANCEL, SPOT_PLACE
 from .gateio_spot_orders import SpotOrders, bad_value
-from .instruments import Instrument
-from .records import GATE_SPOT, OrderState
+from .gateio_tickers import rest_spot_ticker
+from .records import GATE_SPOT, OrderState, UserTrade
 
 BOOK_LIMIT_DEFAULT, BOOK_LIMIT_MAX = 10, 1000
 TRADES_DAYS_DEFAULT, TRADES_DAYS_MAX = 7, 30
 DAY_S = 86400
-FAR_S = 1 << 40
-
-
-def shaped(order: OrderState, market: Instrument, account: str, action_mode: object) -> dict[str, Any]:
-    """The reply to an order call: `action_mode` ACK gives ids only, RESULT leaves the fee fields out."""
-    value = shapes.rest_order(order, market, account)
-    if action_mode == "ACK":
-        return {name: value[name] for name in ("id", "text", "amend_text")}
-    if action_mode == "RESULT":
-        return {name: item for name, item in value.items() if "fee" not in name and name != "gt_discount"}
-    return value
 
 
 def trade_window(call: Call, now_s: int) -> tuple[int, int]:
@@ -78,8 +66,6 @@ class SpotRest:
             route("GET", "/spot/open_orders", self.open_orders, PRIVATE),
             route("GET", "/spot/my_trades", self.my_trades, PRIVATE),
             route("POST", "/spot/countdown_cancel_all", self.countdown, PRIVATE),
-            route("POST", "/spot/cancel_batch_orders", self.cancel_batch, SPOT_CANCEL, expires=True),
-            route("POST", "/spot/batch_orders", self.place_batch, SPOT_PLACE, expires=True),
         ]
 
     # -- public
@@ -94,45 +80,35 @@ class SpotRest:
         return Reply(shapes.pair(self.context.pair(call.args["pair"])))
 
     def order_book(self, call: Call) -> Reply:
+        """The book, its levels merged into steps of `interval` when that is not 0."""
         market = self.context.pair(call.required("currency_pair"))
         limit = call.integer("limit", BOOK_LIMIT_DEFAULT, 1, BOOK_LIMIT_MAX)
-        book = self.context.book(GATE_SPOT, market.symbol, limit)
-        value: dict[str, Any] = {"id": book.book_id} if call.params.get("with_id") == "true" else {}
+        step = call.merge_step(market.price_tick)
+        book = self.context.book(GATE_SPOT, market.symbol, limit if not step else BOOK_LIMIT_MAX)
+        value: dict[str, Any] = {"id": book.book_id} if call.flag("with_id") else {}
         value |= {"current": milliseconds(call.now_ns), "update": book.time_ms}
-        return Reply(value | {"asks": shapes.levels(book.asks), "bids": shapes.levels(book.bids)})
+        asks, bids = merged_levels(book, step, limit)
+        return Reply(value | {"asks": shapes.levels(asks), "bids": shapes.levels(bids)})
 
     def tickers(self, call: Call) -> Reply:
         name = call.params.get("currency_pair", "")
+        if call.params.get("timezone", "utc0") not in ("all", "utc0", "utc8"):
+            raise bad_value("timezone", call.params["timezone"])
         markets = [self.context.pair(name)] if name else self.context.exchange.instruments(GATE_SPOT)
-        return Reply([self._ticker(market, bool(name)) for market in markets])
-
-    def _ticker(self, market: Instrument, with_sizes: bool) -> dict[str, str]:
-        book = self.context.exchange.depth(GATE_SPOT, market.symbol, 1)
-        trades = self.context.recent_trades[GATE_SPOT, market.symbol]
-        last = self.context.exchange.last_price(GATE_SPOT, market.symbol) or Decimal(0)
-        ask, bid = (book.asks or ((Decimal(0), Decimal(0)),))[0], (book.bids or ((Decimal(0), Decimal(0)),))[0]
-        value = {"currency_pair": market.name, "last": plain(last), "lowest_ask": plain(ask[0])}
-        if with_sizes:
-            value["lowest_size"] = plain(ask[1])
-        value["highest_bid"] = plain(bid[0])
-        if with_sizes:
-            value["highest_size"] = plain(bid[1])
-        prices = [trade.price for trade in trades] or [last]
-        return value | {
-            "change_percentage": "0",
-            "change_utc0": "0",
-            "change_utc8": "0",
-            "base_volume": plain(sum((trade.quantity for trade in trades), Decimal(0))),
-            "quote_volume": plain(sum((trade.quantity * trade.price for trade in trades), Decimal(0))),
-            "high_24h": plain(max(prices)),
-            "low_24h": plain(min(prices)),
-        }
+        return Reply([rest_spot_ticker(self.context, market, with_sizes=bool(name)) for market in markets])
 
     def trades(self, call: Call) -> Reply:
+        """Public trades, newest first: those after `last_id`, or before it when `reverse` is true."""
         market = self.context.pair(call.required("currency_pair"))
-        last_id = call.integer("last_id", 0, 0, 1 << 62)
-        rows = [t for t in self.context.recent_trades[GATE_SPOT, market.symbol] if t.trade_id > last_id]
-        return numbered_page([shapes.rest_trade(trade, market) for trade in reversed(rows)], call)
+        last_id, within = call.integer("last_id", 0, 0, 1 << 62), call.range_ms()
+        older = call.flag("reverse")
+        rows = [
+            shapes.rest_trade(trade, market)
+            for trade in reversed(self.context.tape(market).trades)
+            if trade.time_ms in within
+            and (not last_id or (trade.trade_id < last_id if older else trade.trade_id > last_id))
+        ]
+        return numbered_page(rows, call)
 
     # -- orders
 
@@ -142,7 +118,7 @@ class SpotRest:
         return Reply(self._shaped(order, body.get("action_mode")), status=201)
 
     def _shaped(self, order: OrderState, action_mode: object = None) -> dict[str, Any]:
-        return shaped(order, self.context.market_of(order), self.context.spot_account, action_mode)
+        return shapes.by_action_mode(self.orders.shaped(order), action_mode)
 
     def get_order(self, call: Call) -> Reply:
         pair = call.required("currency_pair")
@@ -166,23 +142,17 @@ class SpotRest:
         return Reply([self._shaped(order) for order in self.orders.cancel_all(call.uid_text, pair, side)])
 
     def list_orders(self, call: Call) -> Reply:
-        status = call.required("status")
-        if status == "open":
-            rows = self.orders.open(call.uid_text, call.required("currency_pair"))
-            return numbered_page([self._shaped(order) for order in rows], call, limit_max=100)
-        if status != "finished":
-            raise bad_value("status", status)
-        from_s, to_s = call.integer("from", 0, 0, FAR_S), call.integer("to", FAR_S, 0, FAR_S)
-        pair, side = call.params.get("currency_pair", ""), call.params.get("side", "")
-        rows = self.orders.finished(call.uid_text, pair, side, from_s, to_s)
-        return numbered_page([self._shaped(order) for order in rows], call)
+        found = self.orders.listed(call)
+        return Reply([self._shaped(order) for order in found.value], headers=found.headers)
 
     def open_orders(self, call: Call) -> Reply:
+        """Open orders of all pairs, grouped; `page` and `limit` count within each pair."""
         groups: dict[str, list[dict[str, Any]]] = {}
         for order in self.orders.open(call.uid_text, ""):
             groups.setdefault(self.context.market_of(order).name, []).append(self._shaped(order))
-        rows = [{"currency_pair": name, "total": len(found), "orders": found} for name, found in groups.items()]
-        return numbered_page(rows, call, limit_max=100)
+        pages = {name: numbered_page(found, call, limit_max=100) for name, found in groups.items()}
+        rows = [{"currency_pair": name, "total": len(groups[name]), "orders": p.value} for name, p in pages.items()]
+        return Reply(rows, headers=numbered_page(rows, call, limit_max=100).headers)
 
     def my_trades(self, call: Call) -> Reply:
         name, order_id = call.params.get("currency_pair", ""), call.params.get("order_id", "")
@@ -191,41 +161,18 @@ class SpotRest:
         symbol = self.context.pair(name).symbol if name else None
         from_s, to_s = trade_window(call, seconds(call.now_ns))
         rows = [
-            shapes.rest_user_trade(trade, self.context.exchange.state.instruments[GATE_SPOT, trade.symbol])
+            self._trade_row(trade)
             for trade in reversed(self.context.exchange.trades(GATE_SPOT, call.uid_text, symbol, order_id or None))
             if from_s * 1000 <= trade.time_ms <= to_s * 1000 + 999
         ]
         return numbered_page(rows, call)
+
+    def _trade_row(self, trade: UserTrade) -> dict[str, str]:
+        market = self.context.exchange.state.instruments[GATE_SPOT, trade.symbol]
+        return shapes.rest_user_trade(trade, market, self.context.notes.of(trade).text)
 
     def countdown(self, call: Call) -> Reply:
         body = call.json_object()
         name = str(body.get("currency_pair") or "")
         symbol = self.context.pair(name).symbol if name else None
         return Reply(self.countdowns.arm(GATE_SPOT, call.uid_text, symbol, body.get("timeout")))
-
-    # -- batches
-
-    def cancel_batch(self, call: Call) -> Reply:
-        return Reply([self._cancel_item(call.uid_text, item) for item in call.json_items(20)])
-
-    def _cancel_item(self, uid: str, item: dict[str, Any]) -> dict[str, Any]:
-        pair, order_id = str(item.get("currency_pair", "")), str(item.get("id", ""))
-        value: dict[str, Any] = {"currency_pair": pair, "id": order_id}
-        try:
-            order = self.orders.cancel(uid, order_id, pair)
-        except errors.GateError as error:
-            return value | {"text": "", "succeeded": False, "label": error.label, "message": error.text or ""}
-        return value | {"text": shapes.shown_text(order), "succeeded": True, "label": "", "message": ""}
-
-    def place_batch(self, call: Call) -> Reply:
-        return Reply([self._place_item(call.uid_text, item) for item in call.json_items(40)])
-
-    def _place_item(self, uid: str, item: dict[str, Any]) -> dict[str, Any]:
-        text = str(item.get("text") or "")
-        try:
-            if not text:
-                raise errors.missing_param("text")
-            order = self.orders.place(uid, item)
-        except errors.GateError as error:
-            return {"text": text, "succeeded": False, "label": error.label, "message": error.text or ""}
-        return {"order_id": order.order_id, "succeeded": True} | self._shaped(order)

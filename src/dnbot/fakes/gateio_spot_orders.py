@@ -12,9 +12,10 @@ from typing import Any
 import attrs
 
 from . import gateio_errors as errors
+from . import gateio_spot_shapes as shapes
 from .gateio_context import GateContext
 from .gateio_errors import GateError
-from .gateio_http import as_decimal
+from .gateio_http import Call, Reply, as_decimal, numbered_page
 from .records import GATE_SPOT, OrderRequest, OrderState, Refusal, RefusalKind, Side
 
 TEXT = re.compile(r"t-[0-9A-Za-z_.\-]{1,28}")
@@ -66,9 +67,18 @@ class SpotOrders:
 
     context: GateContext
 
-    def place(self, uid: str, body: dict[str, Any]) -> OrderState:
+    def shaped(self, order: OrderState) -> dict[str, Any]:
+        """The whole order as REST shows it."""
+        note = self.context.notes.of(order)
+        return shapes.rest_order(order, self.context.market_of(order), self.context.spot_account, note)
+
+    def place(self, uid: str, body: dict[str, Any], *, over_ws: bool = False) -> OrderState:
         """Accept one order, or refuse it without a trace."""
-        outcome = self.context.exchange.place_order(GATE_SPOT, uid, self._request(body))
+        request = self._request(body)
+        iceberg = _iceberg(body)
+        check_action_mode(body.get("action_mode"))
+        with self.context.notes.placing(GATE_SPOT, over_ws=over_ws, iceberg=iceberg):
+            outcome = self.context.exchange.place_order(GATE_SPOT, uid, request)
         if isinstance(outcome, Refusal):
             raise refused(outcome)
         return outcome
@@ -80,6 +90,9 @@ class SpotOrders:
         tif = str(body.get("time_in_force") or "gtc")
         if side not in ("buy", "sell"):
             raise bad_value("side", side)
+        for name in ("auto_borrow", "auto_repay"):
+            if not isinstance(body.get(name) or False, bool):
+                raise bad_value(name, body[name])
         if kind not in ("limit", "market"):
             raise bad_value("type", kind)
         if tif not in TIMES_IN_FORCE or (kind == "market" and tif not in ("ioc", "fok")):
@@ -168,17 +181,45 @@ class SpotOrders:
         symbol = self.context.pair(pair).symbol if pair else None
         return self.context.exchange.open_orders(GATE_SPOT, uid, symbol)[::-1]
 
-    def finished(self, uid: str, pair: str, side: str, from_s: int, to_s: int) -> list[OrderState]:
-        """Ended orders whose END lies in the given seconds, newest first."""
+    def finished(self, uid: str, pair: str, side: str, within_ms: range) -> list[OrderState]:
+        """Ended orders whose END lies in the given time, newest first."""
         symbol = self.context.pair(pair).symbol if pair else None
         wanted = _optional_side(side)
         return [
             order
             for order in self.context.exchange.orders(GATE_SPOT, uid, symbol)[::-1]
-            if not order.is_open
-            and wanted in (None, order.side)
-            and from_s * 1000 <= order.finish_ms <= to_s * 1000 + 999
+            if not order.is_open and wanted in (None, order.side) and order.finish_ms in within_ms
         ]
+
+    def listed(self, call: Call) -> Reply:
+        """A page of open orders of one pair, or of finished orders, as the query says; the rows are order states."""
+        status = call.required("status")
+        if status not in ("open", "finished"):
+            raise bad_value("status", status)
+        account = call.params.get("account", "")
+        if account not in ("", "spot", "unified", "margin", "cross_margin"):
+            raise bad_value("account", account)
+        if account not in ("", "spot", self.context.spot_account):
+            return numbered_page([], call)  # wallets in which nothing is ordered here
+        if status == "open":
+            return numbered_page(self.open(call.uid_text, call.required("currency_pair")), call, limit_max=100)
+        pair, side = call.params.get("currency_pair", ""), call.params.get("side", "")
+        return numbered_page(self.finished(call.uid_text, pair, side, call.range_ms()), call)
+
+
+def check_action_mode(mode: object) -> None:
+    """`action_mode` of an order call: ACK, RESULT or FULL."""
+    if mode not in (None, "", "ACK", "RESULT", "FULL"):
+        raise bad_value("action_mode", mode)
+
+
+def _iceberg(body: dict[str, Any]) -> Decimal:
+    """The displayed amount of an iceberg order, 0 for an ordinary one; hiding everything is not possible."""
+    value = body.get("iceberg")
+    amount = as_decimal(value) if value not in (None, "") else Decimal(0)
+    if amount is None or amount < 0:
+        raise bad_value("iceberg", value)
+    return amount
 
 
 def _optional_side(side: str) -> Side | None:

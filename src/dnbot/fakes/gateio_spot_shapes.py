@@ -10,10 +10,10 @@ from decimal import Decimal
 from typing import Any
 
 from .gateio_json import plain
+from .gateio_order_notes import OrderNote
 from .instruments import Instrument
 from .records import ZERO, BalanceChange, LedgerRow, OrderEvent, OrderState, PublicTrade, UserTrade
 
-TEXT_DEFAULT = "apiv4"
 CHANGE_TYPES = {
     "order_create": "order-create",
     "order_match": "order-match",
@@ -41,10 +41,6 @@ def rebate_currency(order: OrderState, market: Instrument) -> str:
     return market.quote if order.side == "buy" else market.base
 
 
-def shown_text(order: OrderState | UserTrade, default: str = TEXT_DEFAULT) -> str:
-    return order.client_id or default
-
-
 def _identity(order: OrderState, market: Instrument, account: str) -> dict[str, Any]:
     return {
         "currency_pair": market.name,
@@ -60,13 +56,22 @@ def _price_sum(order: OrderState) -> dict[str, str]:
     return {"avg_deal_price": plain(order.average_price)} if order.filled else {}
 
 
-def rest_order(order: OrderState, market: Instrument, account: str) -> dict[str, Any]:
+def by_action_mode(value: dict[str, Any], action_mode: object) -> dict[str, Any]:
+    """The reply to an order call: `action_mode` ACK gives ids only, RESULT leaves the fee fields out."""
+    if action_mode == "ACK":
+        return {name: value[name] for name in ("id", "text", "amend_text")}
+    if action_mode == "RESULT":
+        return {name: item for name, item in value.items() if "fee" not in name and name != "gt_discount"}
+    return value
+
+
+def rest_order(order: OrderState, market: Instrument, account: str, note: OrderNote) -> dict[str, Any]:
     """GET/POST/DELETE /spot/orders: `avg_deal_price` is absent until something filled, `*_time_ms` are integers."""
     coin = fee_currency(order, market)
     return {
         "id": order.order_id,
-        "text": shown_text(order),
-        "amend_text": "-",
+        "text": note.text,
+        "amend_text": order.amend_text,
         "create_time": str(order.create_ms // 1000),
         "update_time": str(order.update_ms // 1000),
         "create_time_ms": order.create_ms,
@@ -75,7 +80,7 @@ def rest_order(order: OrderState, market: Instrument, account: str) -> dict[str,
         **_identity(order, market, account),
         "biz_info": "-",
         "time_in_force": order.tif,
-        "iceberg": "0",
+        "iceberg": plain(note.iceberg),
         "left": plain(order.left),
         "filled_amount": plain(order.filled),
         "fill_price": plain(order.filled_quote),
@@ -94,13 +99,13 @@ def rest_order(order: OrderState, market: Instrument, account: str) -> dict[str,
     }
 
 
-def stream_order(event: OrderEvent, market: Instrument, account: str) -> dict[str, Any]:
+def stream_order(event: OrderEvent, market: Instrument, account: str, note: OrderNote) -> dict[str, Any]:
     """spot.orders: amounts and times are text, `user` and `stp_id` integers, status is absent."""
     order = event.order
     coin = fee_currency(order, market)
     return {
         "id": order.order_id,
-        "text": shown_text(order),
+        "text": note.text,
         "create_time": str(order.create_ms // 1000),
         "update_time": str(order.update_ms // 1000),
         **_identity(order, market, account),
@@ -123,11 +128,11 @@ def stream_order(event: OrderEvent, market: Instrument, account: str) -> dict[st
         "stp_act": "-",
         "finish_as": order.finish_as,
         "biz_info": "-",
-        "amend_text": "-",
+        "amend_text": order.amend_text,
     }
 
 
-def ws_api_order(order: OrderState, market: Instrument, account: str) -> dict[str, Any]:
+def ws_api_order(order: OrderState, market: Instrument, account: str, note: OrderNote) -> dict[str, Any]:
     """Result of spot.order_place and friends: no fee fields, `*_time_ms` integers."""
     return {
         "left": plain(order.left),
@@ -141,10 +146,10 @@ def ws_api_order(order: OrderState, market: Instrument, account: str) -> dict[st
         "type": order.kind,
         "account": account,
         "side": order.side,
-        "amend_text": "-",
-        "text": shown_text(order, "apiv4-ws"),
+        "amend_text": order.amend_text,
+        "text": note.text,
         "status": order.status,
-        "iceberg": "0",
+        "iceberg": plain(note.iceberg),
         **_price_sum(order),
         "filled_amount": plain(order.filled),
         "filled_total": plain(order.filled_quote),
@@ -155,7 +160,7 @@ def ws_api_order(order: OrderState, market: Instrument, account: str) -> dict[st
     }
 
 
-def rest_user_trade(trade: UserTrade, market: Instrument) -> dict[str, str]:
+def rest_user_trade(trade: UserTrade, market: Instrument, text: str) -> dict[str, str]:
     """One row of /spot/my_trades: everything is text."""
     return {
         "id": trade.trade_id,
@@ -170,7 +175,7 @@ def rest_user_trade(trade: UserTrade, market: Instrument) -> dict[str, str]:
         **_trade_fee(trade, market),
         "amend_text": "-",
         "sequence_id": trade.trade_id,
-        "text": shown_text(trade),
+        "text": text,
     }
 
 
@@ -185,7 +190,7 @@ def _trade_fee(trade: UserTrade, market: Instrument) -> dict[str, str]:
     }
 
 
-def stream_user_trade(trade: UserTrade, market: Instrument) -> dict[str, Any]:
+def stream_user_trade(trade: UserTrade, market: Instrument, text: str) -> dict[str, Any]:
     """spot.usertrades: `id`, `user_id`, `create_time` and `id_market` integers, `order_id` and the rest text."""
     return {
         "id": int(trade.trade_id),
@@ -199,7 +204,7 @@ def stream_user_trade(trade: UserTrade, market: Instrument) -> dict[str, Any]:
         "role": trade.role,
         "price": plain(trade.price),
         **_trade_fee(trade, market),
-        "text": shown_text(trade),
+        "text": text,
         "amend_text": "-",
         "biz_info": "-",
         "id_market": int(trade.trade_id),
@@ -276,6 +281,7 @@ def pair(market: Instrument) -> dict[str, Any]:
         "base_name": market.base,
         "quote": market.quote,
         "quote_name": market.quote,
+        "trade_quotes": [],
         "fee": "0.2",
         "min_base_amount": plain(market.quantity_min),
         "min_quote_amount": plain(market.notional_min),
@@ -284,12 +290,17 @@ def pair(market: Instrument) -> dict[str, Any]:
         "amount_precision": market.lot_decimals,
         "precision": market.price_decimals,
         "trade_status": "tradable" if market.tradable else "untradable",
-        "sell_start": 1516378650,
-        "buy_start": 1516378650,
-        "delisting_time": 0,
+        "sell_start": market.listed_s or 1516378650,
+        "buy_start": market.listed_s or 1516378650,
+        "delisting_time": market.delisted_s,
         "type": "normal",
         "trade_url": f"https://www.gate.com/trade/{market.name}",
         "st_tag": False,
+        "up_rate": plain(market.price_band),
+        "down_rate": plain(market.price_band),
+        "slippage": plain(market.market_slip),
+        "market_order_max_stock": plain(market.quantity_max),
+        "market_order_max_money": plain(market.notional_max),
     }
 
 

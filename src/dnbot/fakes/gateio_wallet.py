@@ -22,7 +22,6 @@ from .records import GATE_FUTURES, GATE_SPOT, ZERO, Refusal, Venue
 
 WALLETS: dict[str, Venue] = {"spot": GATE_SPOT, "futures": GATE_FUTURES}
 PAIRS_MAX = 50
-FAR_S = 1 << 40
 
 
 @attrs.define(eq=False)
@@ -39,6 +38,7 @@ class WalletRest:
             route("GET", "/spot/batch_fee", self.batch_fee, PRIVATE),
             route("GET", "/wallet/fee", self.wallet_fee, PRIVATE),
             route("POST", "/wallet/transfers", self.transfer, WALLET_TRANSFER),
+            route("GET", "/wallet/order_status", self.transfer_status, PRIVATE),
             route("GET", "/account/detail", self.detail, PRIVATE),
             route("GET", "/unified/accounts", self.unified_accounts, PRIVATE),
             route("GET", "/unified/unified_mode", self.unified_mode, PRIVATE),
@@ -63,14 +63,15 @@ class WalletRest:
     def account_book(self, call: Call) -> Reply:
         """The ledger of the spot wallet, newest first."""
         currency, kind = call.params.get("currency", ""), call.params.get("type", "")
-        from_s, to_s = call.integer("from", 0, 0, FAR_S), call.integer("to", FAR_S, 0, FAR_S)
+        within, code = call.range_ms(), call.params.get("code", "")
         rows = [
             book_row(row)
             for row in reversed(self.context.exchange.account(call.uid_text).ledger)
             if row.venue == GATE_SPOT
             and currency in ("", row.asset)
             and kind in ("", BOOK_TYPES.get(row.kind, row.kind))
-            and from_s * 1000 <= row.time_ms <= to_s * 1000 + 999
+            and code == ""
+            and row.time_ms in within
         ]
         return numbered_page(rows, call)
 
@@ -149,6 +150,14 @@ class WalletRest:
         if isinstance(moved, Refusal):
             raise refused(moved)
         return Reply({"tx_id": moved})
+
+    def transfer_status(self, call: Call) -> Reply:
+        """Whether a transfer between wallets arrived; here it does at once."""
+        wanted = call.required("tx_id")
+        own = [t.transfer_id for t in self.context.exchange.state.transfers if t.uid == call.uid_text]
+        if wanted not in map(str, own):
+            raise bad_value("tx_id", wanted)
+        return Reply({"tx_id": wanted, "status": "SUCCESS"})
 
     # -- unified
 

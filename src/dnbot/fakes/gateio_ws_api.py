@@ -6,6 +6,7 @@ Source: Gate API v4 spot WS docs and futures WS docs, "Websocket API". A placeme
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,15 +14,16 @@ import attrs
 import msgspec
 
 from .gateio_auth import Credential, api_signing_text, authenticate_text
-from .gateio_errors import GateError, exptime_passed, invalid_argument
+from .gateio_errors import GateError, exptime_passed, invalid_argument, read_only
 from .gateio_http import decode_body
 from .gateio_json import encode, microseconds, milliseconds
-from .gateio_limits import Limit, RateLimiter
+from .gateio_limits import Limit, Quota, RateLimiter
 from .gateio_socket import Session
 from .gateio_ws_frames import EMPTY, ClientFrame
 from .records import Venue
 from .requests import RequestLog
 
+EXPTIME = re.compile(r"[0-9]{1,18}")
 Perform = Callable[[str, Any, bool], Any]
 
 
@@ -41,7 +43,8 @@ class Command:
     """One API channel: `perform(uid, req_param, decimal_sizes)` returns the result or raises GateError.
 
     `acked` sends the echo first; `wrapped` writes errors as "label: X, message: Y"; `trades` are the calls that
-    create, amend or cancel, which a late `x-gate-exptime` refuses.
+    create, amend or cancel, which a late `x-gate-exptime` refuses and a read-only key may not make; `tells_rate` puts
+    the state of the limit into the header of every answer.
     """
 
     perform: Perform
@@ -49,6 +52,7 @@ class Command:
     acked: bool = False
     wrapped: bool = True
     trades: bool = True
+    tells_rate: bool = False
     malformed: str = "request params error"
 
 
@@ -63,6 +67,7 @@ class WsApi:
     exptime_honoured: Callable[[], bool]
     credentials: Callable[[], dict[str, Credential]]
     log: RequestLog | None = None
+    read_only: Callable[[], frozenset[str]] = frozenset
 
     def __call__(self, session: Session, frame: ClientFrame) -> None:
         """Answer one frame, through the session's queue."""
@@ -82,7 +87,7 @@ class WsApi:
             error = GateError(400, "AUTHENTICATION_FAILED", "Not login")
             self._refuse(session, frame, payload.req_id, error, wrapped=False)
         else:
-            self._run(session, frame, payload, command, session.login.account_id)
+            self._run(session, frame, payload, command, session.login)
 
     def _login(self, session: Session, frame: ClientFrame, payload: ApiPayload) -> None:
         timestamp = str(payload.timestamp)
@@ -98,12 +103,19 @@ class WsApi:
         result = {"uid": session.login.account_id, "api_key": payload.api_key}
         self._send(session, frame, payload.req_id, 200, {"result": result})
 
-    def _run(self, session: Session, frame: ClientFrame, payload: ApiPayload, command: Command, uid: str) -> None:
+    def _run(
+        self, session: Session, frame: ClientFrame, payload: ApiPayload, command: Command, login: Credential
+    ) -> None:
+        uid = login.account_id
+        if command.trades and login.key in self.read_only():
+            self._refuse(session, frame, payload.req_id, read_only(), wrapped=False)
+            return
         quota = self.limiter.take(command.limit, uid, session.now_ns)
+        rate = quota if command.tells_rate else None
         if not quota.allowed:
             code = 211 if self.product == "spot" else 311
             error = GateError(429, "TOO_MANY_REQUESTS", f"Request Rate limit Exceeded ({code})")
-            self._refuse(session, frame, payload.req_id, error, wrapped=False)
+            self._refuse(session, frame, payload.req_id, error, wrapped=False, rate=rate)
             return
         try:
             request = decode_body(bytes(payload.req_param) or b"{}")
@@ -114,16 +126,16 @@ class WsApi:
             self._refuse(session, frame, payload.req_id, error, wrapped=False)
             return
         if command.acked:
-            self._ack(session, frame, payload)
+            self._ack(session, frame, payload, rate)
         try:
             self._check_exptime(payload, command, session.now_ns)
             result = command.perform(uid, request, session.subscriber.decimal_sizes)
         except GateError as error:
             self._note(uid, frame.channel, request, error.status)
-            self._refuse(session, frame, payload.req_id, error, wrapped=command.wrapped)
+            self._refuse(session, frame, payload.req_id, error, wrapped=command.wrapped, rate=rate)
             return
         self._note(uid, frame.channel, request, 200)
-        self._send(session, frame, payload.req_id, 200, {"result": result})
+        self._send(session, frame, payload.req_id, 200, {"result": result}, rate=rate)
 
     def _note(self, uid: str, channel: str, request: dict[str, Any] | list[Any], status: int) -> None:
         if self.log is not None:
@@ -138,7 +150,7 @@ class WsApi:
         exptime = str(header.get("x-gate-exptime", "")) if isinstance(header, dict) else ""
         check_exptime(exptime, now_ns)
 
-    def _ack(self, session: Session, frame: ClientFrame, payload: ApiPayload) -> None:
+    def _ack(self, session: Session, frame: ClientFrame, payload: ApiPayload, rate: Quota | None) -> None:
         trace_id = session.trace_id()
         header = payload.req_header if bytes(payload.req_header) else {"trace_id": trace_id}
         echo = {
@@ -150,14 +162,32 @@ class WsApi:
             "req_header": header,
             "req_param": payload.req_param if bytes(payload.req_param) else None,
         }
-        self._send(session, frame, payload.req_id, 200, {"result": echo}, ack=True)
+        self._send(session, frame, payload.req_id, 200, {"result": echo}, ack=True, rate=rate)
 
-    def _refuse(self, session: Session, frame: ClientFrame, req_id: str, error: GateError, *, wrapped: bool) -> None:
+    def _refuse(
+        self,
+        session: Session,
+        frame: ClientFrame,
+        req_id: str,
+        error: GateError,
+        *,
+        wrapped: bool,
+        rate: Quota | None = None,
+    ) -> None:
         text = error.ws_api_message() if wrapped else (error.text or "")
-        self._send(session, frame, req_id, error.status, {"errs": {"label": error.label, "message": text}})
+        errs = {"errs": {"label": error.label, "message": text}}
+        self._send(session, frame, req_id, error.status, errs, rate=rate)
 
     def _send(
-        self, session: Session, frame: ClientFrame, req_id: str, status: int, data: dict[str, Any], ack: bool = False
+        self,
+        session: Session,
+        frame: ClientFrame,
+        req_id: str,
+        status: int,
+        data: dict[str, Any],
+        *,
+        ack: bool = False,
+        rate: Quota | None = None,
     ) -> None:
         now_ns = session.now_ns
         header: dict[str, Any] = {
@@ -172,17 +202,32 @@ class WsApi:
             "conn_trace_id": session.subscriber.conn_id * 2,
             "trace_id": session.trace_id(),
         }
+        header |= {} if rate is None else _rate_fields(rate)
         body: dict[str, Any] = {"header": header, "data": data, "request_id": req_id}
         if ack:
             body["ack"] = True
         session.subscriber.push(encode(body))
 
 
+def _rate_fields(rate: Quota) -> dict[str, int]:
+    """The state of a limit in the header of an answer, times in ms; a number that is 0 is left out.
+
+    The documents spell the last one both ways, in examples and in tables, so it is there twice.
+    """
+    fields = {
+        "x_gate_ratelimit_requests_remain": rate.remain,
+        "x_gate_ratelimit_limit": rate.limit,
+        "x_gate_ratelimit_reset_timestamp": rate.reset_s * 1000,
+        "x_gat_ratelimit_reset_timestamp": rate.reset_s * 1000,
+    }
+    return {name: value for name, value in fields.items() if value}
+
+
 def check_exptime(exptime: str, now_ns: int) -> None:
     """Refuse what arrived after its `x-gate-exptime` (ms); an unreadable value is refused as a bad argument."""
     if not exptime:
         return
-    if not exptime.isascii() or not exptime.isdigit():
+    if EXPTIME.fullmatch(exptime) is None:
         raise invalid_argument("invalid x-gate-exptime")
     if milliseconds(now_ns) > int(exptime):
         raise exptime_passed(milliseconds(now_ns), exptime)

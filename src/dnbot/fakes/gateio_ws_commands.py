@@ -13,15 +13,23 @@ import attrs
 from . import gateio_futures_shapes as futures
 from . import gateio_spot_shapes as spot
 from .gateio_context import GateContext
-from .gateio_errors import GateError, invalid_value, missing_param
+from .gateio_errors import GateError, missing_param
+from .gateio_futures_batches import ORDERS_MAX, FuturesBatches
 from .gateio_futures_orders import FuturesOrders
+from .gateio_http import call_of
 from .gateio_limits import PRIVATE, SPOT_CANCEL, WS_FUTURES_TRADE, WS_SPOT_PLACE
+from .gateio_spot_batches import PAIR_ORDERS_MAX, PAIRS_MAX, check_batch
 from .gateio_spot_orders import SpotOrders
 from .gateio_ws_api import Command
-from .records import GATE_FUTURES, OrderState
+from .records import GATE_FUTURES, GATE_SPOT, OrderState
 
-BATCH_MAX = 10
 CANCEL_IDS_MAX = 20
+
+
+def _action_mode(request: Any, context: GateContext) -> str:
+    """What a request wants back; without a wish, what the switch `ws_api_fees` says."""
+    asked = request.get("action_mode") if isinstance(request, dict) else None
+    return str(asked or ("FULL" if context.settings.ws_api_fees else "RESULT"))
 
 
 def _object(request: Any) -> dict[str, Any]:
@@ -53,33 +61,40 @@ class SpotCommands:
     def table(self) -> dict[str, Command]:
         malformed = "OrderPlace request params error"
         return {
-            "spot.order_place": Command(self.place, WS_SPOT_PLACE, acked=True, malformed=malformed),
+            "spot.order_place": Command(self.place, WS_SPOT_PLACE, acked=True, malformed=malformed, tells_rate=True),
             "spot.order_cancel": Command(self.cancel, SPOT_CANCEL, wrapped=False),
             "spot.order_cancel_ids": Command(self.cancel_ids, SPOT_CANCEL, wrapped=False),
             "spot.order_cancel_cp": Command(self.cancel_cp, SPOT_CANCEL, wrapped=False),
-            "spot.order_amend": Command(self.amend, WS_SPOT_PLACE, wrapped=False),
+            "spot.order_amend": Command(self.amend, WS_SPOT_PLACE, wrapped=False, tells_rate=True),
             "spot.order_status": Command(self.status, PRIVATE, wrapped=False, trades=False),
             "spot.order_list": Command(self.listed, PRIVATE, wrapped=False, trades=False),
         }
 
-    def _shaped(self, order: OrderState) -> dict[str, Any]:
-        return spot.ws_api_order(order, self.context.market_of(order), self.context.spot_account)
+    def _shaped(self, order: OrderState, request: Any = None) -> dict[str, Any]:
+        note = self.context.notes.of(order)
+        value = spot.ws_api_order(order, self.context.market_of(order), self.context.spot_account, note)
+        mode = _action_mode(request, self.context)
+        if mode == "FULL":
+            whole = self.orders.shaped(order)
+            return value | {name: whole[name] for name in whole if "fee" in name or name == "gt_discount"}
+        return spot.by_action_mode(value, mode)
 
     def place(self, uid: str, request: Any, _: bool) -> Any:
         if isinstance(request, dict):
-            return self._shaped(self.orders.place(uid, request))
-        return [self._place_item(uid, item) for item in _items(request, BATCH_MAX)]
+            return self._shaped(self.orders.place(uid, request, over_ws=True), request)
+        items = [_object(item) for item in _items(request, PAIRS_MAX * PAIR_ORDERS_MAX)]
+        check_batch(items)
+        return [self._place_item(uid, item) for item in items]
 
-    def _place_item(self, uid: str, item: Any) -> dict[str, Any]:
-        body = _object(item)
+    def _place_item(self, uid: str, body: dict[str, Any]) -> dict[str, Any]:
         try:
-            return {"succeeded": True} | self._shaped(self.orders.place(uid, body))
+            return {"succeeded": True} | self._shaped(self.orders.place(uid, body, over_ws=True), body)
         except GateError as error:
             return {"text": body.get("text", ""), "label": error.label, "message": error.text or ""}
 
     def cancel(self, uid: str, request: Any, _: bool) -> Any:
         pair = _field(request, "currency_pair")
-        return self._shaped(self.orders.cancel(uid, _field(request, "order_id"), pair))
+        return self._shaped(self.orders.cancel(uid, _field(request, "order_id"), pair), request)
 
     def cancel_ids(self, uid: str, request: Any, _: bool) -> Any:
         return [self._cancel_item(uid, item) for item in _items(request, CANCEL_IDS_MAX)]
@@ -98,17 +113,14 @@ class SpotCommands:
 
     def amend(self, uid: str, request: Any, _: bool) -> Any:
         order_id, pair = _field(request, "order_id"), _field(request, "currency_pair")
-        return self._shaped(self.orders.amend(uid, order_id, pair, _object(request)))
+        return self._shaped(self.orders.amend(uid, order_id, pair, _object(request)), request)
 
     def status(self, uid: str, request: Any, _: bool) -> Any:
         return self._shaped(self.orders.find(uid, _field(request, "order_id"), _field(request, "currency_pair")))
 
     def listed(self, uid: str, request: Any, _: bool) -> Any:
-        pair, status = str(_object(request).get("currency_pair") or ""), _field(request, "status")
-        if status not in ("open", "finished"):
-            raise invalid_value(f"Invalid parameter `status` with value: {status}")
-        found = self.orders.open(uid, pair) if status == "open" else self.orders.finished(uid, pair, "", 0, 1 << 40)
-        return [self._shaped(order) for order in found[:100]]
+        call = call_of(uid, _object(request), self.context.now_ns(GATE_SPOT), False)
+        return [self._shaped(order) for order in self.orders.listed(call).value]
 
 
 @attrs.define(eq=False)
@@ -120,30 +132,33 @@ class FuturesCommands:
 
     def table(self) -> dict[str, Command]:
         return {
-            "futures.order_place": Command(self.place, WS_FUTURES_TRADE, acked=True),
-            "futures.order_batch_place": Command(self.place_batch, WS_FUTURES_TRADE, acked=True),
-            "futures.order_cancel": Command(self.cancel, WS_FUTURES_TRADE),
+            "futures.order_place": Command(self.place, WS_FUTURES_TRADE, acked=True, tells_rate=True),
+            "futures.order_batch_place": Command(self.place_batch, WS_FUTURES_TRADE, acked=True, tells_rate=True),
+            "futures.order_cancel": Command(self.cancel, WS_FUTURES_TRADE, tells_rate=True),
             "futures.order_cancel_ids": Command(self.cancel_ids, WS_FUTURES_TRADE),
-            "futures.order_cancel_cp": Command(self.cancel_cp, WS_FUTURES_TRADE),
-            "futures.order_amend": Command(self.amend, WS_FUTURES_TRADE),
+            "futures.order_cancel_cp": Command(self.cancel_cp, WS_FUTURES_TRADE, tells_rate=True),
+            "futures.order_amend": Command(self.amend, WS_FUTURES_TRADE, tells_rate=True),
             "futures.order_status": Command(self.status, PRIVATE, trades=False),
             "futures.order_list": Command(self.listed, PRIVATE, trades=False),
         }
 
-    def _shaped(self, order: OrderState, decimal_sizes: bool) -> dict[str, Any]:
-        return futures.ws_api_order(order, self.context.market_of(order), decimal_sizes)
+    def _shaped(self, order: OrderState, decimal_sizes: bool, asked_mode: object = None) -> dict[str, Any]:
+        note = self.context.notes.of(order)
+        value = futures.ws_api_order(order, self.context.market_of(order), decimal_sizes, note)
+        mode = asked_mode or ("FULL" if self.context.settings.ws_api_fees else "RESULT")
+        if mode == "FULL":
+            whole = self.orders.shaped(order, decimal_sizes)
+            return value | {name: whole[name] for name in futures.FEE_FIELDS}
+        return futures.by_action_mode(value, mode)
 
     def place(self, uid: str, request: Any, decimal_sizes: bool) -> Any:
-        return self._shaped(self.orders.place(uid, _object(request)), decimal_sizes)
+        body = _object(request)
+        return self._shaped(self.orders.place(uid, body, over_ws=True), decimal_sizes, body.get("action_mode"))
 
     def place_batch(self, uid: str, request: Any, decimal_sizes: bool) -> Any:
-        return [self._place_item(uid, _object(item), decimal_sizes) for item in _items(request, BATCH_MAX)]
-
-    def _place_item(self, uid: str, body: dict[str, Any], decimal_sizes: bool) -> dict[str, Any]:
-        try:
-            return {"succeeded": True} | self._shaped(self.orders.place(uid, body), decimal_sizes)
-        except GateError as error:
-            return {"succeeded": False, "label": error.label, "detail": error.text or ""}
+        items = [_object(item) for item in _items(request, ORDERS_MAX)]
+        batches = FuturesBatches(self.context, self.orders, self._shaped, over_ws=True)
+        return batches.place(uid, items, decimal_sizes, WS_FUTURES_TRADE)
 
     def cancel(self, uid: str, request: Any, decimal_sizes: bool) -> Any:
         order_id = _field(request, "order_id")
@@ -175,17 +190,18 @@ class FuturesCommands:
 
     def cancel_cp(self, uid: str, request: Any, decimal_sizes: bool) -> Any:
         side = str(_object(request).get("side") or "")
-        orders = self.orders.cancel_all(uid, _field(request, "contract"), side)
+        spare = _object(request).get("exclude_reduce_only") is True
+        orders = self.orders.cancel_all(uid, _field(request, "contract"), side, keep_reduce_only=spare)
         return [self._shaped(order, decimal_sizes) for order in orders]
 
     def amend(self, uid: str, request: Any, decimal_sizes: bool) -> Any:
-        order = self.orders.amend(uid, _field(request, "order_id"), _object(request))
-        return self._shaped(order, decimal_sizes)
+        body = _object(request)
+        order = self.orders.amend(uid, _field(request, "order_id"), body)
+        return self._shaped(order, decimal_sizes, body.get("action_mode"))
 
     def status(self, uid: str, request: Any, decimal_sizes: bool) -> Any:
         return self._shaped(self.orders.find(uid, _field(request, "order_id")), decimal_sizes)
 
     def listed(self, uid: str, request: Any, decimal_sizes: bool) -> Any:
-        contract, status = str(_object(request).get("contract") or ""), _field(request, "status")
-        found = self.orders.listed(uid, contract, is_open=status == "open")
-        return [self._shaped(order, decimal_sizes) for order in found[:100]]
+        call = call_of(uid, _object(request), self.context.now_ns(GATE_FUTURES), decimal_sizes)
+        return [self._shaped(order, decimal_sizes) for order in self.orders.page(call).value]

@@ -49,6 +49,11 @@ class StreamError(Exception):
         self.message = message
 
 
+def invalid_payload() -> StreamError:
+    """A payload of another shape than its channel's (recorded 2026-09)."""
+    return StreamError(1, "request payload does not follow json schema")
+
+
 def decode_frame(text: str | bytes) -> ClientFrame:
     """The client's frame; raises StreamError 1 for what is not JSON and 2 for JSON of another shape."""
     try:
@@ -100,14 +105,14 @@ class Envelope:
         )
 
 
-def update(channel: str, time_ns: int, result: Any) -> bytes:
+def update(channel: str, time_ns: int, result: Any, event: str = "update") -> bytes:
     """A pushed frame: no `id`, no `conn_id`."""
     return encode(
         {
             "time": seconds(time_ns),
             "time_ms": milliseconds(time_ns),
             "channel": channel,
-            "event": "update",
+            "event": event,
             "result": result,
         }
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -13,6 +14,14 @@ from .mexc_venue import Call, MexcVenue, Route
 from .records import MEXC_SPOT
 
 __all__ = ["ACCOUNT_ROUTES"]
+
+_ADDRESSES_MAX: Final = 20
+_VALID_FOR_EVER: Final = -999
+_PERMISSION_NAMES: Final = {
+    "read": ("SPOT_ACCOUNT_READ", "SPOT_DEAL_READ"),
+    "trade": ("SPOT_DEAL_WRITE",),
+    "withdraw": ("SPOT_WITHDRAW_WRITE",),
+}
 
 
 def _envelope(data: Any, call: Call) -> dict[str, Any]:
@@ -34,6 +43,7 @@ def account(venue: MexcVenue, call: Call) -> Any:
         "accountType": "SPOT",
         "balances": [
             {"asset": asset, "free": plain(held.available), "locked": plain(held.locked)}
+            | ({"available": plain(held.available)} if venue.settings.replies_of_2026 else {})
             for asset, held in balances.items()
             if held.total
         ],
@@ -55,19 +65,20 @@ def trade_fee(venue: MexcVenue, call: Call) -> Any:
 
 def self_symbols(venue: MexcVenue, call: Call) -> Any:
     """GET selfSymbols: what this key may trade."""
-    return _envelope([i.name for i in venue.instruments() if i.tradable and venue.api_open(i)], call)
+    banned = venue.settings.banned_symbols.get(call.uid, ())
+    names = [i.name for i in venue.instruments() if i.tradable and venue.api_open(i) and i.name not in banned]
+    return _envelope(names, call)
 
 
 def mx_deduct(venue: MexcVenue, call: Call) -> Any:
-    """GET and POST mxDeduct/enable: whether fees are taken in MX. One switch for the whole venue."""
+    """GET and POST mxDeduct/enable: whether this account's fees are taken in MX while it has any."""
+    state = venue.exchange.state
     if call.request.method == "POST":
-        wanted = call.required("mxDeductEnable")
+        wanted = call.required("mxDeductEnable").lower()
         if wanted not in ("true", "false"):
             raise refusals.parameter()
-        policy = venue.exchange.state.fee_policy
-        policy[MEXC_SPOT] = "MX" if wanted == "true" else venue.fees_without_mx
-    enabled = venue.exchange.state.fee_policy[MEXC_SPOT] == "MX"
-    return _envelope({"mxDeductEnable": enabled}, call)
+        state.mx_deduct[call.uid] = wanted == "true"
+    return _envelope({"mxDeductEnable": state.deducts_mx(call.uid)}, call)
 
 
 def kyc_status(venue: MexcVenue, call: Call) -> Any:
@@ -82,18 +93,40 @@ def uid(venue: MexcVenue, call: Call) -> Any:
     return {"uid": call.uid}
 
 
-def capital_config(venue: MexcVenue, call: Call) -> Any:
-    """GET capital/config/getall: every asset of the listed markets, without networks."""
-    del call
-    assets: dict[str, None] = {}
-    for instrument in venue.instruments():
-        assets |= {instrument.base: None, instrument.quote: None}
-    return [{"coin": asset, "name": asset, "networkList": []} for asset in assets]
+def api_key_info(venue: MexcVenue, call: Call) -> Any:
+    """GET apiKeyInfo of the own key: it does not expire while addresses are bound to it, 90 days otherwise."""
+    key = call.required("accessKey")
+    if key != call.key:
+        raise refusals.key_unknown()
+    addresses = venue.settings.ip_whitelist.get(key, ())
+    names = [name for may, names in _PERMISSION_NAMES.items() if venue.settings.permissions.get(may) for name in names]
+    return {
+        "note": venue.key_notes.get(key, ""),
+        "accessKey": key,
+        "createTime": datetime.fromtimestamp(venue.opened_ms / 1_000, UTC).isoformat(timespec="milliseconds"),
+        "permissions": ",".join(names),
+        "remainingValidity": _VALID_FOR_EVER if addresses else 90,
+        "ipWhiteList": ",".join(addresses),
+        "status": "VALID",
+    }
+
+
+def bind_addresses(venue: MexcVenue, call: Call) -> Any:
+    """POST apiKeyInfo: from now on the own key works from these addresses only, at most 20 of them."""
+    key, addresses = call.required("apiKey"), tuple(call.required("ipWhiteList").split(","))
+    if key != call.key:
+        raise refusals.key_unknown()
+    if len(addresses) > _ADDRESSES_MAX:
+        raise refusals.parameter()
+    venue.settings.ip_whitelist[key] = addresses
+    venue.key_notes[key] = call.text("note")
+    return {"note": venue.key_notes[key], "apikey": key, "ipWhiteList": ",".join(addresses)}
 
 
 def create_listen_key(venue: MexcVenue, call: Call) -> Any:
-    """POST userDataStream."""
-    return {"listenKey": venue.keys.create(call.uid, call.now_ms).text}
+    """POST userDataStream: a fresh key, or with the switch the newest that is alive."""
+    alive = venue.keys.newest(call.uid, call.now_ms) if venue.settings.listen_key_reused else None
+    return {"listenKey": (alive or venue.keys.create(call.uid, call.now_ms)).text}
 
 
 def list_listen_keys(venue: MexcVenue, call: Call) -> Any:
@@ -122,7 +155,8 @@ ACCOUNT_ROUTES: Final[dict[tuple[str, str], Route]] = {
     ("POST", "/api/v3/mxDeduct/enable"): Route(mx_deduct, _IP, "trade"),
     ("GET", "/api/v3/kyc/status"): Route(kyc_status, _IP, "read"),
     ("GET", "/api/v3/uid"): Route(uid, _IP, "read"),
-    ("GET", "/api/v3/capital/config/getall"): Route(capital_config, {"ip": 10}, "read"),
+    ("GET", "/api/v3/apiKeyInfo"): Route(api_key_info, _IP, "read"),
+    ("POST", "/api/v3/apiKeyInfo"): Route(bind_addresses, _IP, "trade"),
     ("POST", _STREAM): Route(create_listen_key, _IP, "read"),
     ("GET", _STREAM): Route(list_listen_keys, _IP, "read"),
     ("PUT", _STREAM): Route(renew_listen_key, _IP, "read"),

@@ -1,4 +1,4 @@
-"""MEXC spot v3 as one app: REST under /api/v3 and the stream under /ws."""
+"""MEXC spot v3 as one app: REST under /api/v3, the stream under /ws, and an empty futures API under /api/v1."""
 
 from __future__ import annotations
 
@@ -6,24 +6,31 @@ from typing import Any, Final, Literal
 
 import attrs
 import msgspec
-from trio_websocket import WebSocketConnection
 
 from .exchange import Exchange
 from .mexc_account import ACCOUNT_ROUTES
 from .mexc_auth import MexcRequest, Signed, check_content_type, check_signed, parse_parameters
+from .mexc_contract import PREFIXES, answer_contract
+from .mexc_elsewhere import OTHER_ROUTES
 from .mexc_errors import MexcRefusal, refusals
 from .mexc_faults import HttpFault, MexcFaults
+from .mexc_history import HISTORY_ROUTES
 from .mexc_orders import ORDER_ROUTES
 from .mexc_public import PUBLIC_ROUTES
 from .mexc_venue import Call, MexcReply, MexcSettings, MexcVenue, Route
+from .mexc_wallet import WALLET_ROUTES
 from .mexc_ws import MexcStream
 from .records import MEXC_SPOT, Venue
 from .requests import RequestLog
-from .web import DropConnection, HttpRequest, HttpResponse
+from .web import DropConnection, HttpRequest, HttpResponse, WebSocket
 
 __all__ = ["MexcApp"]
 
-_ROUTES: Final[dict[tuple[str, str], Route]] = PUBLIC_ROUTES | ORDER_ROUTES | ACCOUNT_ROUTES
+_ROUTES: Final[dict[tuple[str, str], Route]] = (
+    PUBLIC_ROUTES | HISTORY_ROUTES | ORDER_ROUTES | ACCOUNT_ROUTES | WALLET_ROUTES | OTHER_ROUTES
+)
+_AUTH_CODES: Final = (10072, 700002)
+"""Unknown key and wrong signature: the refusals whose HTTP status clients expect to be 400 or 401."""
 _JSON: Final = (("content-type", "application/json;charset=utf-8"),)
 
 
@@ -65,9 +72,9 @@ class MexcApp:
         """The stream has one path."""
         return path == "/ws"
 
-    async def handle_websocket(self, request: HttpRequest, ws: WebSocketConnection) -> None:
+    async def handle_websocket(self, request: HttpRequest, ws: WebSocket) -> None:
         """Talk to one stream client; the listen key is a query parameter."""
-        await self.stream.serve(ws, parse_parameters(request.query, "").get("listenKey"))
+        await self.stream.serve(ws, parse_parameters(request.query, "").get("listenKey"), request.remote)
 
     # -- what a drill may do
 
@@ -101,6 +108,8 @@ class MexcApp:
 
     def _answer(self, request: MexcRequest) -> MexcReply:
         parameters = parse_parameters(request.raw_query, request.raw_body)
+        if request.path.startswith(PREFIXES):
+            return answer_contract(self.venue, request)
         try:
             route = _ROUTES.get((request.method, request.path))
             if route is None:
@@ -112,7 +121,8 @@ class MexcApp:
         except MexcRefusal as refusal:
             retry_s = refusal.retry_after_s
             headers = () if retry_s is None else (("retry-after", str(retry_s)),)
-            reply = MexcReply(refusal.status, refusal.body(), headers)
+            status = self.settings.auth_status if refusal.code in _AUTH_CODES else refusal.status
+            reply = MexcReply(status, refusal.body(), headers)
         self._note(request, reply.status)
         return reply
 
@@ -124,7 +134,11 @@ class MexcApp:
         account = self.exchange.account_by_key(key)
         if account is None:
             raise refusals.key_unknown()
+        if request.peer not in self.settings.ip_whitelist.get(key, (request.peer,)):
+            raise refusals.ip_not_allowed()
         check_content_type(request, strict=self.settings.content_type_strict)
+        if self.settings.upper_case_signatures and "signature" in parameters:
+            parameters = parameters | {"signature": parameters["signature"].lower()}
         check_signed(request, parameters, Signed(key, account.secret), self.venue.now_ms)
         if not self.settings.permissions.get(route.permission, False):
             raise refusals.permission()

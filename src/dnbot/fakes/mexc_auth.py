@@ -13,10 +13,19 @@ from typing import Final
 from urllib.parse import unquote_plus
 
 import attrs
+import msgspec
 
 from .mexc_errors import refusals
 
-__all__ = ["MexcRequest", "Signed", "check_content_type", "check_signed", "parse_parameters", "signature_of"]
+__all__ = [
+    "MexcRequest",
+    "Signed",
+    "check_content_type",
+    "check_signed",
+    "json_texts",
+    "parse_parameters",
+    "signature_of",
+]
 
 RECEIVE_WINDOW_MS_DEFAULT: Final = 5_000
 RECEIVE_WINDOW_MS_MAX: Final = 60_000
@@ -48,14 +57,43 @@ class Signed:
 
 
 def parse_parameters(raw_query: str, raw_body: str) -> dict[str, str]:
-    """Decoded parameters of query and body; of a name in both, and of a repeated name, the first wins."""
-    parameters: dict[str, str] = {}
-    for text in (raw_query, raw_body):
-        for pair in text.split("&"):
-            name, _, value = pair.partition("=")
-            if name:
-                parameters.setdefault(unquote_plus(name), unquote_plus(value))
-    return parameters
+    """Decoded parameters of query and body; of a name in both, and of a repeated name, the first wins.
+
+    A body is `name=value` text, as the documents' examples send it, or a JSON object, as their content type says.
+    """
+    parameters = _pairs(raw_query)
+    found = _json_fields(raw_body) if raw_body.startswith("{") else _pairs(raw_body)
+    return found | parameters
+
+
+def _pairs(text: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for pair in text.split("&"):
+        name, _, value = pair.partition("=")
+        if name:
+            found.setdefault(unquote_plus(name), unquote_plus(value))
+    return found
+
+
+def _json_fields(raw_body: str) -> dict[str, str]:
+    """The fields of a JSON object as text; nothing of what is no JSON."""
+    try:
+        return json_texts(msgspec.json.decode(raw_body.encode("latin-1"), type=dict[str, msgspec.Raw]))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return {}
+
+
+def json_texts(fields: Mapping[str, msgspec.Raw]) -> dict[str, str]:
+    """Every field as the text a parameter would be: a string without its quotes, null left out, else as it is written.
+
+    Raises msgspec.DecodeError or UnicodeDecodeError for text that is not UTF-8.
+    """
+    written = {name: bytes(raw) for name, raw in fields.items()}
+    return {
+        name: msgspec.json.decode(text, type=str) if text.startswith(b'"') else text.decode()
+        for name, text in written.items()
+        if text != b"null"
+    }
 
 
 def signature_of(secret: str, signed_text: str) -> str:
@@ -78,8 +116,8 @@ def check_content_type(request: MexcRequest, *, strict: bool) -> None:
     """Refuse (700013) a writing request whose content type is neither JSON nor form; a missing one only if `strict`."""
     if request.method not in _WRITING_METHODS:
         return
-    sent = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if sent in _CONTENT_TYPES or (sent == "" and not strict):
+    sent = request.headers.get("content-type", "").strip().lower()
+    if sent.split(";")[0].strip() in _CONTENT_TYPES or (sent == "" and not strict):
         return
     raise refusals.content_type()
 

@@ -7,7 +7,9 @@ from typing import Final
 
 import attrs
 
-__all__ = ["INTERVALS_S", "PRIVATE_CHANNELS", "Channel", "parse_channel"]
+from .mexc_intervals import STREAM_INTERVALS, ZONES
+
+__all__ = ["PRIVATE_CHANNELS", "Channel", "parse_channel"]
 
 PRIVATE_CHANNELS: Final = {
     "spot@private.account.v3.api.pb": "account",
@@ -15,29 +17,20 @@ PRIVATE_CHANNELS: Final = {
     "spot@private.orders.v3.api.pb": "orders",
 }
 
-INTERVALS_S: Final[dict[str, int]] = {
-    "Min1": 60,
-    "Min5": 300,
-    "Min15": 900,
-    "Min30": 1_800,
-    "Min60": 3_600,
-    "Hour4": 14_400,
-    "Hour8": 28_800,
-    "Day1": 86_400,
-    "Week1": 604_800,
-    "Month1": 2_592_000,
-}
+_SYMBOL: Final = r"(?P<symbol>[A-Z0-9]+)"
+_ZONE: Final = "|".join(re.escape(zone) for zone in ZONES)
 
 # An un-aggregated, unsuffixed or retired name matches nothing, and so do speeds and levels that do not exist.
 _PUBLIC: Final[tuple[tuple[str, str], ...]] = (
-    ("aggre.depth", r"spot@public\.aggre\.depth\.v3\.api\.pb@(?P<option>10|100)ms@(?P<symbol>[A-Z0-9]+)"),
-    ("aggre.bookTicker", r"spot@public\.aggre\.bookTicker\.v3\.api\.pb@(?P<option>10|100)ms@(?P<symbol>[A-Z0-9]+)"),
-    ("aggre.deals", r"spot@public\.aggre\.deals\.v3\.api\.pb@(?P<option>10|100)ms@(?P<symbol>[A-Z0-9]+)"),
-    ("bookTicker.batch", r"spot@public\.bookTicker\.batch\.v3\.api\.pb@(?P<symbol>[A-Z0-9]+)"),
-    ("limit.depth", r"spot@public\.limit\.depth\.v3\.api\.pb@(?P<symbol>[A-Z0-9]+)@(?P<option>5|10|20)"),
-    ("kline", rf"spot@public\.kline\.v3\.api\.pb@(?P<symbol>[A-Z0-9]+)@(?P<option>{'|'.join(INTERVALS_S)})"),
-    ("miniTicker", r"spot@public\.miniTicker\.v3\.api\.pb@(?P<symbol>[A-Z0-9]+)@(?P<option>24H|UTC[+-]\d{1,2})"),
-    ("miniTickers", r"spot@public\.miniTickers\.v3\.api\.pb@(?P<option>24H|UTC[+-]\d{1,2})"),
+    ("aggre.depth", rf"spot@public\.aggre\.depth\.v3\.api\.pb@(?P<option>10|100)ms@{_SYMBOL}"),
+    ("aggre.bookTicker", rf"spot@public\.aggre\.bookTicker\.v3\.api\.pb@(?P<option>10|100)ms@{_SYMBOL}"),
+    ("aggre.deals", rf"spot@public\.aggre\.deals\.v3\.api\.pb@(?P<option>10|100)ms@{_SYMBOL}"),
+    ("bookTicker.batch", rf"spot@public\.bookTicker\.batch\.v3\.api\.pb@{_SYMBOL}"),
+    ("increase.depth.batch", rf"spot@public\.increase\.depth\.batch\.v3\.api\.pb@{_SYMBOL}"),
+    ("limit.depth", rf"spot@public\.limit\.depth\.v3\.api\.pb@{_SYMBOL}@(?P<option>5|10|20)"),
+    ("kline", rf"spot@public\.kline\.v3\.api\.pb@{_SYMBOL}@(?P<option>{'|'.join(STREAM_INTERVALS)})"),
+    ("miniTicker", rf"spot@public\.miniTicker\.v3\.api\.pb@{_SYMBOL}@(?P<option>{_ZONE})"),
+    ("miniTickers", rf"spot@public\.miniTickers\.v3\.api\.pb@(?P<option>{_ZONE})"),
 )
 _PATTERNS: Final = tuple((kind, re.compile(pattern)) for kind, pattern in _PUBLIC)
 
@@ -58,8 +51,8 @@ class Channel:
 
     @property
     def event_type(self) -> str:
-        """The name without its symbol, as frames repeat it in `eventType`."""
-        return self.name.removesuffix(f"@{self.symbol}") if self.symbol else self.name
+        """What frames repeat in `eventType`: the name up to its symbol, as captured (`...pb@100ms`, `...pb`)."""
+        return self.name.partition(f"@{self.symbol}")[0] if self.symbol else self.name
 
 
 def parse_channel(name: str) -> Channel | None:

@@ -47,7 +47,7 @@ class MexcRefusal(Exception):
 
 
 class _Refusals:
-    """Constructors of the documented refusals, one per code."""
+    """Constructors of the documented refusals, one per code; texts of MEXC spot v3 docs, error code, or as recorded."""
 
     NUMBER_RANGE: Final = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
     CLIENT_ID_RANGE: Final = r"^[a-zA-Z0-9-_]{1,32}$"
@@ -77,6 +77,9 @@ class _Refusals:
     def receive_window(self) -> MexcRefusal:
         return MexcRefusal(700005, "recvWindow must less than 60000")
 
+    def ip_not_allowed(self) -> MexcRefusal:
+        return MexcRefusal(700006, "IP non white list")
+
     def permission(self) -> MexcRefusal:
         return MexcRefusal(700007, "No permission to access the endpoint.")
 
@@ -94,6 +97,9 @@ class _Refusals:
     def unknown_symbol(self) -> MexcRefusal:
         return MexcRefusal(-1121, "Invalid symbol.", message_first=True)
 
+    def interval(self) -> MexcRefusal:
+        return MexcRefusal(-1120, "Invalid interval.")
+
     def window_too_long(self) -> MexcRefusal:
         return MexcRefusal(-1127, "More than 1 hours between startTime and endTime.", message_first=True)
 
@@ -107,16 +113,18 @@ class _Refusals:
         return MexcRefusal(10096, "amount decimal places is too long", message_first=True)
 
     def not_positive(self) -> MexcRefusal:
-        return MexcRefusal(10102, "amount cannot be 0 or negative", message_first=True)
+        return MexcRefusal(10102, "amount cannot be zero or negative", message_first=True)
 
     def parameter(self, text: str = "Parameter error") -> MexcRefusal:
         return MexcRefusal(33333, text, message_first=True)
 
     def suspended(self) -> MexcRefusal:
-        return MexcRefusal(30000, "Trade suspended on the symbol", message_first=True)
+        return MexcRefusal(30000, "suspended transaction for the symbol", message_first=True)
 
     def direction(self) -> MexcRefusal:
-        return MexcRefusal(30001, "Current transaction direction not allowed place order", message_first=True)
+        return MexcRefusal(
+            30001, "The current transaction direction is not allowed to place an order", message_first=True
+        )
 
     def too_small(self, minimum: str, asset: str) -> MexcRefusal:
         return MexcRefusal(
@@ -134,20 +142,50 @@ class _Refusals:
     def oversold(self) -> MexcRefusal:
         return MexcRefusal(30005, "Oversold", message_first=True)
 
+    def pair_banned(self) -> MexcRefusal:
+        return MexcRefusal(70011, "Pair user ban trade apikey.")
+
+    def no_record(self) -> MexcRefusal:
+        return MexcRefusal(22222, "record does not exist", message_first=True)
+
+    def wallet_insufficient(self) -> MexcRefusal:
+        return MexcRefusal(10101, "Insufficient balance", message_first=True)
+
+    def not_allowed(self) -> MexcRefusal:
+        return MexcRefusal(26, "operation not allowed", message_first=True)
+
+    def transfer_disabled(self) -> MexcRefusal:
+        return MexcRefusal(10206, "transfer is disabled", message_first=True)
+
+    def unknown_currency(self) -> MexcRefusal:
+        return MexcRefusal(10232, "The currency not exist")
+
+    def transfer(self) -> MexcRefusal:
+        return MexcRefusal(33333, "Not support transfer", message_first=True)
+
+    def too_long_ago(self) -> MexcRefusal:
+        return MexcRefusal(400, "The start time cannot be earlier than 90 days", message_first=True)
+
+    def no_sub_account(self) -> MexcRefusal:
+        return MexcRefusal(140001, "sub account does not exist", message_first=True)
+
+    def sub_account(self) -> MexcRefusal:
+        return MexcRefusal(140002, "sub account is forbidden", message_first=True)
+
     def market_orders_off(self) -> MexcRefusal:
-        return MexcRefusal(30019, "Api market order is disabled", message_first=True)
+        return MexcRefusal(30019, "api market order is disabled", message_first=True)
 
     def no_counter_order(self) -> MexcRefusal:
-        return MexcRefusal(30025, "No counter order", message_first=True)
+        return MexcRefusal(30025, "no exist opponent order", message_first=True)
 
     def too_many_orders(self) -> MexcRefusal:
-        return MexcRefusal(30029, "Exceeded the maximum order limit", message_first=True)
+        return MexcRefusal(30029, "Cannot exceed the maximum order limit", message_first=True)
 
     def order_type(self) -> MexcRefusal:
-        return MexcRefusal(30041, "Current order type can not place order", message_first=True)
+        return MexcRefusal(30041, "current order type can not place order", message_first=True)
 
     def price_band(self) -> MexcRefusal:
-        return MexcRefusal(30087, "Order price exceeds the allowed range", message_first=True)
+        return MexcRefusal(30087, "Order price exceeds allowed range", message_first=True)
 
     def cancel_unknown(self, text: str = "Unknown order sent.") -> MexcRefusal:
         return MexcRefusal(-2011, text)

@@ -14,14 +14,18 @@ import attrs
 from . import mexc_protobuf as pb
 from .instruments import Instrument
 from .matching import Market
-from .mexc_channels import INTERVALS_S, Channel
+from .mexc_channels import Channel
 from .mexc_faults import MexcFaults
 from .mexc_hub import Feed
-from .mexc_numbers import plain
-from .mexc_tape import Tape
-from .records import ZERO, LevelChange, PublicTrade
+from .mexc_intervals import STREAM_INTERVALS, day_start_s
+from .mexc_numbers import opaque_id, plain
+from .mexc_tape import Tape, change_fraction
+from .records import LevelChange, PublicTrade
 
 __all__ = ["MarketSource", "make_feed"]
+
+_BATCH_ITEMS_MAX = 5
+"""Changes in one increase.depth.batch frame, as captured; a batch is sent when it is full or 5 ms old."""
 
 
 @attrs.frozen
@@ -41,27 +45,18 @@ def _levels(levels: Iterable[tuple[Decimal, Decimal]]) -> list[pb.Level]:
 
 @attrs.define(eq=False)
 class SymbolFeed(Feed):
-    """A feed of one symbol; the two hooks say whether a change must be pushed."""
+    """A feed of one symbol."""
 
     source: MarketSource
 
-    def level_changed(self, change: LevelChange) -> bool:
-        """Note a changed level."""
-        del change
-        return False
-
-    def traded(self, trade: PublicTrade) -> bool:
-        """Note a trade."""
-        del trade
-        return False
-
     def wrap(self, body_name: str | None, body: bytes, now_ms: int, *, created: bool = False) -> bytes:
-        """One frame of this channel; `created` frames carry createTime instead of sendTime."""
+        """One frame of this channel; `created` frames carry symbolId and createTime instead of sendTime."""
         return pb.wrapper(
             self.channel.name,
             body_name,
             body,
             symbol=self.source.instrument.name,
+            symbol_id=opaque_id(self.source.instrument.name) if created else None,
             create_time_ms=now_ms if created else None,
             send_time_ms=None if created else now_ms,
         )
@@ -104,6 +99,32 @@ class DepthFeed(SymbolFeed):
         bids = _levels((price, quantity) for (side, price), quantity in changed.items() if side == "buy")
         body = pb.aggre_depth(asks, bids, self.channel.event_type, self._first, self._last)
         yield self.wrap("publicAggreDepths", body, now_ms)
+
+
+@attrs.define(eq=False)
+class DepthBatchFeed(SymbolFeed):
+    """increase.depth.batch: every change by itself, in order; recorded items carry a version and no eventType."""
+
+    _changes: list[LevelChange] = attrs.field(factory=list)
+
+    def level_changed(self, change: LevelChange) -> bool:
+        """Note a changed level."""
+        self._changes.append(change)
+        return True
+
+    def frames(self, now_ms: int) -> Iterable[bytes]:
+        """The changes since the last frame."""
+        changes, self._changes = self._changes, []
+        for at in range(0, len(changes), _BATCH_ITEMS_MAX):
+            items = [_increase(change) for change in changes[at : at + _BATCH_ITEMS_MAX]]
+            body = pb.increase_depth_batch(items, self.channel.event_type)
+            yield self.wrap("publicIncreaseDepthsBatch", body, now_ms)
+
+
+def _increase(change: LevelChange) -> bytes:
+    levels = _levels([(change.price, change.quantity)])
+    asks, bids = (levels, []) if change.side == "sell" else ([], levels)
+    return pb.limit_depth(asks, bids, "", change.book_id)  # PublicIncreaseDepthsV3Api has the same first four fields
 
 
 @attrs.define(eq=False)
@@ -201,23 +222,38 @@ class KlineFeed(SymbolFeed):
 
     def frames(self, now_ms: int) -> Iterable[bytes]:
         """The newest candle, if there is one."""
-        width_s = INTERVALS_S[self.channel.option]
-        for bar in self.source.tape.bars(width_s)[-1:]:
+        interval = STREAM_INTERVALS[self.channel.option]
+        bar = self.source.tape.newest_bar(interval)
+        if bar is not None:
             ohlc = (plain(bar.opened), plain(bar.high), plain(bar.low), plain(bar.closed))
-            end_s = bar.start_s + width_s
+            end_s = interval.end_s(bar.start_s)
             body = pb.kline(self.channel.option, bar.start_s, end_s, ohlc, plain(bar.volume), plain(bar.amount))
             yield self.wrap("publicSpotKline", body, now_ms, created=True)
 
 
-def encode_mini_ticker(source: MarketSource, now_ms: int) -> bytes:
-    """One PublicMiniTickerV3Api; its `volume` is quote and its `quantity` base. The zoned rate equals the plain one."""
-    day = source.tape.day(now_ms // 1_000)
-    rate, zero = plain(day.change_fraction), plain(ZERO)
-    prices = (plain(day.high), plain(day.low))
+def encode_mini_ticker(source: MarketSource, zone: str, now_ms: int) -> bytes:
+    """One PublicMiniTickerV3Api; its `volume` is quote and its `quantity` base, both of 24 hours.
+
+    `rate` counts from midnight of UTC+8, `zonedRate` from that of the channel's zone; the lastClose fields count the
+    price before that midnight in, too (what they are is not documented beyond "previous close").
+    """
+    now_s = now_ms // 1_000
+    day = source.tape.day(now_s)
+    here, zoned = (source.tape.since(day_start_s(name, now_s)) for name in ("UTC+8", zone))
     return pb.mini_ticker(
-        source.instrument.name, plain(day.last), rate, rate, *prices, plain(day.amount), plain(day.volume),
-        zero, zero, *prices,
-    )  # fmt: skip
+        source.instrument.name,
+        plain(day.last),
+        plain(here.change_fraction),
+        plain(zoned.change_fraction),
+        plain(day.high),
+        plain(day.low),
+        plain(day.amount),
+        plain(day.volume),
+        plain(change_fraction(here.last, here.closed_before)),
+        plain(change_fraction(zoned.last, zoned.closed_before)),
+        plain(max(day.high, zoned.closed_before)),
+        plain(min(day.low, zoned.closed_before)),
+    )
 
 
 @attrs.define(eq=False)
@@ -231,7 +267,7 @@ class MiniTickerFeed(SymbolFeed):
 
     def frames(self, now_ms: int) -> Iterable[bytes]:
         """The ticker."""
-        yield self.wrap("publicMiniTicker", encode_mini_ticker(self.source, now_ms), now_ms)
+        yield self.wrap("publicMiniTicker", encode_mini_ticker(self.source, self.channel.option, now_ms), now_ms)
 
 
 @attrs.define(eq=False)
@@ -240,9 +276,14 @@ class MiniTickersFeed(Feed):
 
     sources: list[MarketSource]
 
+    def traded(self, trade: PublicTrade) -> bool:
+        """Note a trade."""
+        del trade
+        return True
+
     def frames(self, now_ms: int) -> Iterable[bytes]:
         """All tickers."""
-        body = pb.mini_tickers([encode_mini_ticker(source, now_ms) for source in self.sources])
+        body = pb.mini_tickers([encode_mini_ticker(source, self.channel.option, now_ms) for source in self.sources])
         yield pb.wrapper(self.channel.name, "publicMiniTickers", body, send_time_ms=now_ms)
 
 
@@ -251,6 +292,7 @@ _SYMBOL_FEEDS: dict[str, Callable[[Channel, MarketSource], SymbolFeed]] = {
     "aggre.bookTicker": TickerFeed,
     "aggre.deals": DealsFeed,
     "bookTicker.batch": TickerBatchFeed,
+    "increase.depth.batch": DepthBatchFeed,
     "limit.depth": LimitDepthFeed,
     "kline": KlineFeed,
     "miniTicker": MiniTickerFeed,

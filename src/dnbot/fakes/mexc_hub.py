@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterable
-from typing import Final
 
 import attrs
 import trio
 
 from .mexc_channels import Channel
 from .mexc_listen_keys import ListenKey
+from .outgoing import Outgoing
+from .records import LevelChange, PublicTrade
+from .websocket import Message, framed
 
 __all__ = ["Beat", "Feed", "Outbox"]
-
-QUEUE_FRAMES_MAX: Final = 1_024
-
-Frame = bytes | str
-"""Binary pushes and text replies."""
 
 
 @attrs.define(eq=False)
@@ -28,24 +25,21 @@ class Outbox:
     channels: dict[str, Channel] = attrs.field(factory=dict)
     last_traffic_s: float = 0.0
     empty_since_s: float = 0.0
-    ended: trio.Event = attrs.field(factory=trio.Event)
-    """Set when the connection must be dropped."""
-    _queue: tuple[trio.MemorySendChannel[Frame], trio.MemoryReceiveChannel[Frame]] = attrs.field(
-        factory=lambda: trio.open_memory_channel[Frame](QUEUE_FRAMES_MAX)
-    )
+    outgoing: Outgoing = attrs.field(factory=Outgoing)
 
     @property
-    def outgoing(self) -> trio.MemoryReceiveChannel[Frame]:
-        """Frames still to be written, oldest first."""
-        return self._queue[1]
+    def ended(self) -> trio.Event:
+        """Set when the connection must be dropped."""
+        return self.outgoing.given_up
 
-    def push(self, frame: Frame, now_s: float) -> None:
-        """Queue one frame."""
+    def push(self, message: Message, now_s: float) -> None:
+        """Queue one binary push or text reply."""
+        self.push_frame(framed(message), now_s)
+
+    def push_frame(self, frame: bytes, now_s: float) -> None:
+        """Queue what is a whole frame already."""
         self.last_traffic_s = now_s
-        try:
-            self._queue[0].send_nowait(frame)
-        except trio.WouldBlock:
-            self.ended.set()
+        self.outgoing.push(frame)
 
 
 @attrs.define(eq=False)
@@ -55,15 +49,26 @@ class Feed(abc.ABC):
     channel: Channel
     listeners: dict[Outbox, None] = attrs.field(factory=dict, kw_only=True)
 
+    def level_changed(self, change: LevelChange) -> bool:
+        """Note a changed level; returns whether something must be pushed."""
+        del change
+        return False
+
+    def traded(self, trade: PublicTrade) -> bool:
+        """Note a trade; returns whether something must be pushed."""
+        del trade
+        return False
+
     @abc.abstractmethod
     def frames(self, now_ms: int) -> Iterable[bytes]:
         """What has to be sent now; nothing when nothing changed."""
 
     def flush(self, now_ms: int, now_s: float) -> None:
         """Push what is due to every listener."""
-        for frame in self.frames(now_ms):
+        for message in self.frames(now_ms):
+            frame = framed(message)
             for outbox in self.listeners:
-                outbox.push(frame, now_s)
+                outbox.push_frame(frame, now_s)
 
 
 @attrs.define(eq=False)

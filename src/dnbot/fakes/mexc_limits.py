@@ -56,10 +56,14 @@ class MexcLimits:
     ignored_max: int = 50
     """Requests sent before Retry-After has passed, after which the address is banned."""
     ban_s: int = 120
+    loud_max: int | None = None
+    """Stream connections of one address cut for too many messages, after which it is banned; the documents say that
+    repeating it bans and not how often, and here all clients may share one address: None never bans for it."""
     _budgets: dict[tuple[str, str], Budget] = attrs.field(factory=dict)
     _retry_at_s: dict[str, float] = attrs.field(factory=dict)
     _ignored: dict[str, int] = attrs.field(factory=dict)
     _banned_until_s: dict[str, float] = attrs.field(factory=dict)
+    _loud: dict[str, int] = attrs.field(factory=dict)
 
     def charge(self, peer: str, pools: dict[str, int], user: str, now_s: float) -> None:
         """Spend the weight from each pool (`ip`, `user`, `orders`, `account`, `batch`) or refuse with 429 or 418."""
@@ -73,6 +77,17 @@ class MexcLimits:
             self._refuse(peer, wait_s, now_s)
         for pool, weight in pools.items():
             self._budget(pool, peer, user).spend(weight, now_s)
+
+    def banned(self, peer: str, now_s: float) -> bool:
+        """Whether this address is banned now."""
+        return self._banned_until_s.get(peer, now_s) > now_s
+
+    def note_loud(self, peer: str, now_s: float) -> None:
+        """Count a connection of this address that was cut for its many messages."""
+        self._loud[peer] = self._loud.get(peer, 0) + 1
+        if self.loud_max is not None and self._loud[peer] > self.loud_max:
+            self._loud[peer] = 0
+            self._banned_until_s[peer] = now_s + self.ban_s
 
     def _budget(self, pool: str, peer: str, user: str) -> Budget:
         sizes = {

@@ -55,6 +55,11 @@ class ListenKeys:
             del self._keys[text]
         return [key for key in self._keys.values() if key.account_id == account_id]
 
+    def newest(self, account_id: str, now_ms: int) -> ListenKey | None:
+        """The newest living key of the account."""
+        alive = self.alive(account_id, now_ms)
+        return alive[-1] if alive else None
+
     def renew(self, account_id: str, text: str, now_ms: int) -> ListenKey:
         """The key with another 60 minutes; refused (730708) when it is unknown, expired or another account's."""
         key = self._own(account_id, text, now_ms)

@@ -1,10 +1,11 @@
-"""Decimal text and rounded times as MEXC prints them."""
+"""Decimal text, rounded times and opaque ids as MEXC prints them."""
 
 from __future__ import annotations
 
+import hashlib
 from decimal import ROUND_DOWN, Context, Decimal
 
-__all__ = ["cut_to_places", "padded", "plain", "whole_second_ms"]
+__all__ = ["cut_to_places", "opaque_id", "padded", "plain", "whole_second_ms"]
 
 # Fees reach 19 decimals and turnovers more; 60 digits never round anything we print.
 _WIDE = Context(prec=60)
@@ -31,3 +32,8 @@ def cut_to_places(value: Decimal, places: int) -> Decimal:
 def whole_second_ms(time_ms: int) -> int:
     """The time rounded to the nearest second, in ms: REST rounds the times of finished orders and of trades."""
     return (time_ms + 500) // 1000 * 1000
+
+
+def opaque_id(name: str) -> str:
+    """32 hex digits that stand for an asset or a market, as `coinId` and `symbolId` do; always the same for a name."""
+    return hashlib.sha256(name.encode()).hexdigest()[:32]

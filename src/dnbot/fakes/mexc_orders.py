@@ -13,6 +13,7 @@ import msgspec
 from . import mexc_shapes as shapes
 from .checks import check
 from .instruments import Instrument
+from .mexc_auth import json_texts
 from .mexc_errors import MexcRefusal, refusals
 from .mexc_numbers import plain, whole_second_ms
 from .mexc_venue import Call, MexcVenue, Route
@@ -22,14 +23,16 @@ __all__ = ["ORDER_ROUTES"]
 
 _DAY_MS: Final = 86_400_000
 _BATCH_MAX: Final = 20
-_TRADES_MAX: Final = 100
+_TRADES_DEFAULT: Final = 100
 _SYMBOLS_MAX: Final = 5
+_STP_MODES: Final = ("", "cancel_maker", "cancel_taker", "cancel_both")
 _TIMES_IN_FORCE: Final[dict[str, TimeInForce]] = {
     "LIMIT": "gtc",
     "LIMIT_MAKER": "poc",
     "IMMEDIATE_OR_CANCEL": "ioc",
     "FILL_OR_KILL": "fok",
 }
+_TYPES: Final = (*_TIMES_IN_FORCE, "MARKET")
 
 _REFUSED: Final[dict[RefusalKind, Callable[[], MexcRefusal]]] = {
     RefusalKind.PRICE_BAND: refusals.price_band,
@@ -66,19 +69,28 @@ def _read_side(venue: MexcVenue, call: Call, instrument: Instrument) -> Side:
     return side
 
 
+def _check_gates(venue: MexcVenue, call: Call, instrument: Instrument) -> None:
+    """Refuse a symbol that is closed to API orders (10007) or to this user (70011), and an unknown `stpMode`."""
+    if not venue.api_open(instrument):
+        raise refusals.bad_symbol()
+    if instrument.name in venue.settings.banned_symbols.get(call.uid, ()):
+        raise refusals.pair_banned()
+    if call.text("stpMode") not in _STP_MODES:
+        raise refusals.illegal("stpMode", "^(cancel_maker|cancel_taker|cancel_both)?$")
+
+
 def _read_request(venue: MexcVenue, call: Call) -> tuple[OrderRequest, Instrument]:
     """The order a create call asks for; raises the refusal of the first thing that is wrong."""
     instrument = venue.tradable(call)
-    if not venue.api_open(instrument):
-        raise refusals.bad_symbol()
+    _check_gates(venue, call, instrument)
     side, kind = _read_side(venue, call, instrument), call.required("type")
+    if kind not in venue.settings.order_types.get(instrument.name, _TYPES):
+        raise refusals.order_type()
     client_id = call.client_id("newClientOrderId")
     quantity, price = call.decimal("quantity"), call.decimal("price")
     if kind == "MARKET":
         request = _market_request(venue, call, instrument, side, quantity)
         return attrs.evolve(request, client_id=client_id), instrument
-    if kind not in _TIMES_IN_FORCE:
-        raise refusals.order_type()
     if quantity is None or price is None:
         raise refusals.missing("quantity" if quantity is None else "price")
     tif = _TIMES_IN_FORCE[kind]
@@ -120,12 +132,16 @@ def _place(venue: MexcVenue, call: Call) -> tuple[OrderState, Instrument]:
     order = venue.exchange.place_order(MEXC_SPOT, call.uid, request)
     if isinstance(order, Refusal):
         raise _refuse(order, request.side)
+    if call.text("stpMode"):
+        venue.stp_modes[order.order_id] = call.text("stpMode")
     return order, instrument
 
 
 def create_order(venue: MexcVenue, call: Call) -> Any:
-    """POST order."""
-    return shapes.created(*_place(venue, call))
+    """POST order. `stpMode` is remembered and shown; it takes effect in a strategy group, of which there are none."""
+    order, instrument = _place(venue, call)
+    stp_mode = call.text("stpMode")
+    return shapes.created(order, instrument, stp_mode if stp_mode or venue.settings.replies_of_2026 else None)
 
 
 def test_order(venue: MexcVenue, call: Call) -> Any:
@@ -138,13 +154,19 @@ def test_order(venue: MexcVenue, call: Call) -> Any:
 
 
 def create_batch(venue: MexcVenue, call: Call) -> Any:
-    """POST batchOrders: at most 20 orders of one symbol; failures are items of a reply that is 200 all the same."""
+    """POST batchOrders: at most 20 orders of one symbol; failures are items of a reply that is 200 all the same.
+
+    Items are texts; the documents' example also has a number (`newClientOrderId`) and the type LIMIT_ORDER.
+    """
     try:
-        items = msgspec.json.decode(unquote_plus(call.required("batchOrders")), type=list[dict[str, str]])
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        rows = msgspec.json.decode(unquote_plus(call.required("batchOrders")), type=list[dict[str, msgspec.Raw]])
+        items = [json_texts(row) for row in rows]
+    except (msgspec.DecodeError, UnicodeError) as error:
         raise refusals.parameter() from error
     if not 0 < len(items) <= _BATCH_MAX or len({item.get("symbol") for item in items}) != 1:
         raise refusals.parameter()
+    for item in items:
+        item["type"] = "LIMIT" if item.get("type") == "LIMIT_ORDER" else item.get("type", "")
     return [_batch_item(venue, attrs.evolve(call, parameters=item)) for item in items]
 
 
@@ -189,17 +211,9 @@ def _cancel(venue: MexcVenue, order: OrderState) -> dict[str, Any]:
     return shapes.cancelled(before, venue.by_symbol(order))
 
 
-def _named_instruments(venue: MexcVenue, call: Call) -> list[Instrument]:
-    """The markets of a comma separated `symbol`, at most five."""
-    names = call.required("symbol").split(",")
-    if len(names) > _SYMBOLS_MAX:
-        raise refusals.parameter()
-    return [venue.tradable(attrs.evolve(call, parameters={"symbol": name})) for name in names]
-
-
 def cancel_open_orders(venue: MexcVenue, call: Call) -> Any:
     """DELETE openOrders: the cancelled orders, newest first, each as it was before."""
-    symbols = [instrument.symbol for instrument in _named_instruments(venue, call)]
+    symbols = [instrument.symbol for instrument in venue.named(call.required("symbol"), _SYMBOLS_MAX)]
     orders = venue.exchange.open_orders(MEXC_SPOT, call.uid)
     return [_cancel(venue, order) for order in reversed(orders) if order.symbol in symbols]
 
@@ -216,22 +230,26 @@ def _visible(venue: MexcVenue, call: Call, orders: Iterable[OrderState]) -> list
     return [order for order in orders if venue.faults.order_unseen_ms == 0 or order.create_ms <= newest_ms]
 
 
+def _shown(venue: MexcVenue, order: OrderState) -> dict[str, Any]:
+    return shapes.order(order, venue.by_symbol(order), venue.stp_modes.get(order.order_id, ""))
+
+
 def query_order(venue: MexcVenue, call: Call) -> Any:
     """GET order."""
     instrument = venue.tradable(call)
     order = _find(venue, call, instrument)
     if order is None or not _visible(venue, call, [order]):
         raise refusals.no_such_order()
-    return shapes.order(order, instrument)
+    return _shown(venue, order)
 
 
 def query_open_orders(venue: MexcVenue, call: Call) -> Any:
     """GET openOrders, newest first; without a symbol those of every market."""
     orders = venue.exchange.open_orders(MEXC_SPOT, call.uid)
     if call.text("symbol"):
-        symbols = [instrument.symbol for instrument in _named_instruments(venue, call)]
+        symbols = [instrument.symbol for instrument in venue.named(call.text("symbol"), _SYMBOLS_MAX)]
         orders = [order for order in orders if order.symbol in symbols]
-    return [shapes.order(order, venue.by_symbol(order)) for order in _visible(venue, call, reversed(orders))]
+    return [_shown(venue, order) for order in _visible(venue, call, reversed(orders))]
 
 
 def query_all_orders(venue: MexcVenue, call: Call) -> Any:
@@ -244,7 +262,7 @@ def query_all_orders(venue: MexcVenue, call: Call) -> Any:
     limit = call.integer("limit", 500, 1000)
     orders = venue.exchange.orders(MEXC_SPOT, call.uid, instrument.symbol)
     chosen = [order for order in reversed(orders) if _inside(order.create_ms, start_ms, end_ms)]
-    return [shapes.order(order, instrument) for order in _visible(venue, call, chosen)[:limit]]
+    return [_shown(venue, order) for order in _visible(venue, call, chosen)[:limit]]
 
 
 def query_trades(venue: MexcVenue, call: Call) -> Any:
@@ -253,7 +271,8 @@ def query_trades(venue: MexcVenue, call: Call) -> Any:
     start_ms, end_ms = call.integer("startTime", 0), call.integer("endTime", call.now_ms)
     if start_ms and start_ms < call.now_ms - 31 * _DAY_MS:
         raise refusals.history_too_old("Only supports querying the data of the last month")
-    limit, seen_ms = call.integer("limit", _TRADES_MAX, _TRADES_MAX), call.now_ms - venue.faults.trades_lag_ms
+    limit = call.integer("limit", _TRADES_DEFAULT, venue.settings.my_trades_max)
+    seen_ms = call.now_ms - venue.faults.trades_lag_ms
     trades = venue.exchange.trades(MEXC_SPOT, call.uid, instrument.symbol, call.text("orderId") or None)
     chosen = [t for t in reversed(trades) if t.time_ms <= seen_ms and _inside(t.time_ms, start_ms, end_ms)]
     return [shapes.user_trade(trade, instrument) for trade in chosen[:limit]]

@@ -6,7 +6,6 @@ frames of one fill are separate; recorded streams send the order frame first.
 
 from __future__ import annotations
 
-import hashlib
 from typing import Final
 
 import attrs
@@ -15,7 +14,7 @@ import trio
 from . import mexc_protobuf as pb
 from .instruments import Instrument
 from .mexc_hub import Outbox
-from .mexc_numbers import plain
+from .mexc_numbers import opaque_id, plain
 from .mexc_shapes import order_status, order_type, original_quantity
 from .mexc_venue import MexcVenue
 from .records import MEXC_SPOT, BalanceChange, OrderEvent, PrivateEvent, UserTrade
@@ -79,14 +78,14 @@ def deal_frame(trade: UserTrade) -> pb.DealFrame:
     )
 
 
-def account_frame(change: BalanceChange) -> pb.AccountFrame:
-    """One asset after one change; a pure release is an unfreezing."""
-    kind = CHANGE_KINDS.get(change.kind, "ENTRUST_UNFROZEN")
+def account_frame(change: BalanceChange, *, cancelled: bool = False) -> pb.AccountFrame:
+    """One asset after one change; a release is that of a cancelled order or an unfreezing after any other end."""
+    kind = CHANGE_KINDS.get(change.kind, "ENTRUST_CANCEL" if cancelled else "ENTRUST_UNFROZEN")
     if change.kind == "dnw" and change.change < 0:
         kind = "WITHDRAW"
     return pb.AccountFrame(
         asset=change.asset,
-        asset_id=hashlib.sha256(change.asset.encode()).hexdigest()[:32],
+        asset_id=opaque_id(change.asset),
         balance_amount=plain(change.available),
         balance_change=plain(change.change - change.locked_change),
         frozen_amount=plain(change.locked),
@@ -176,6 +175,8 @@ class PrivateStream:
         if isinstance(event, UserTrade):
             body, symbol = deal_frame(event).encode(), event.symbol.replace("/", "")
             return pb.wrapper("spot@private.deals.v3.api.pb", "privateDeals", body, symbol=symbol, send_time_ms=now_ms)
-        body = account_frame(event).encode()
+        order = self.venue.exchange.order(MEXC_SPOT, event.uid, event.order_id) if event.order_id else None
+        cancelled = order is not None and order.finish_as == "cancelled"
+        body = account_frame(event, cancelled=cancelled).encode()
         channel = "spot@private.account.v3.api.pb"
         return pb.wrapper(channel, "privateAccount", body, create_time_ms=event.time_ms, send_time_ms=now_ms)

@@ -23,6 +23,7 @@ __all__ = [
     "aggre_depth",
     "book_ticker",
     "book_ticker_batch",
+    "increase_depth_batch",
     "kline",
     "limit_depth",
     "mini_ticker",
@@ -142,7 +143,7 @@ def aggre_depth(
 def limit_depth(
     asks: Iterable[Level], bids: Iterable[Level], event_type: str, version: int, last_order_create_time_ms: int = 0
 ) -> bytes:
-    """PublicLimitDepthsV3Api: the whole top of the book."""
+    """PublicLimitDepthsV3Api: the whole top of the book. PublicIncreaseDepthsV3Api is the same without the time."""
     return (
         _levels(1, asks)
         + _levels(2, bids)
@@ -150,6 +151,11 @@ def limit_depth(
         + _text(4, str(version))
         + _int(5, last_order_create_time_ms)
     )
+
+
+def increase_depth_batch(items: Iterable[bytes], event_type: str) -> bytes:
+    """PublicIncreaseDepthsBatchV3Api of encoded increments."""
+    return b"".join(_message(1, item) for item in items) + _text(2, event_type)
 
 
 def book_ticker(bid: Level, ask: Level) -> bytes:

@@ -1,4 +1,4 @@
-"""Public endpoints of MEXC spot v3: time, symbols, books, trades, candles, tickers."""
+"""Public endpoints of MEXC spot v3: time, symbols, books, tickers."""
 
 from __future__ import annotations
 
@@ -9,13 +9,10 @@ from . import mexc_shapes as shapes
 from .instruments import Instrument
 from .mexc_errors import refusals
 from .mexc_numbers import padded, plain
-from .mexc_tape import REST_INTERVALS_S, Tape
 from .mexc_venue import Call, MexcVenue, Route
-from .records import MEXC_SPOT, ZERO, BookSnapshot, PublicTrade
+from .records import MEXC_SPOT, BookSnapshot
 
 __all__ = ["PUBLIC_ROUTES"]
-
-_HOUR_MS: Final = 3_600_000
 
 
 def ping(venue: MexcVenue, call: Call) -> Any:
@@ -37,9 +34,24 @@ def default_symbols(venue: MexcVenue, call: Call) -> Any:
 
 
 def offline_symbols(venue: MexcVenue, call: Call) -> Any:
-    """GET symbol/offline."""
-    names = [{"symbol": i.name, "state": "3"} for i in venue.instruments() if not i.tradable]
-    return {"data": names, "code": 0, "msg": "success", "timestamp": call.now_ms}
+    """GET symbol/offline: what is suspended, with state 2, and what was delisted, with state 3."""
+    states = {i.name: 3 if i.phase == "delisted" else 2 for i in venue.instruments() if not i.tradable}
+    rows = [{"symbol": name, "state": state} for name, state in states.items()]
+    return {"data": rows, "code": 0, "msg": "success", "timestamp": call.now_ms}
+
+
+def announcements(venue: MexcVenue, call: Call) -> Any:
+    """GET announcements: there are none."""
+    del venue
+    return {"data": [{"details": [], "totalPage": 0}], "code": 0, "msg": "success", "timestamp": call.now_ms}
+
+
+def etf_info(venue: MexcVenue, call: Call) -> Any:
+    """GET etf/info: no leveraged token is listed, so every named one is unknown (-1121)."""
+    del venue
+    if call.text("symbol"):
+        raise refusals.unknown_symbol()
+    return []
 
 
 def _chosen(venue: MexcVenue, call: Call) -> list[Instrument]:
@@ -68,6 +80,7 @@ def exchange_info(venue: MexcVenue, call: Call) -> Any:
                 fees,
                 api_open=venue.api_open(instrument),
                 trade_side=venue.settings.trade_side.get(instrument.name, 1),
+                taken=venue.settings.order_types.get(instrument.name, shapes.LISTED_TYPES),
             )
             for instrument in _chosen(venue, call)
         ],
@@ -86,70 +99,6 @@ def depth(venue: MexcVenue, call: Call) -> Any:
         raise refusals.parameter()
     book = venue.faults.take_stale_book(instrument.symbol) or _book(venue, instrument, limit)
     return shapes.depth(book, instrument, limit)
-
-
-def _newest_trades(tape: Tape, limit: int) -> list[PublicTrade]:
-    return list(tape.trades)[::-1][:limit]
-
-
-def trades(venue: MexcVenue, call: Call) -> Any:
-    """GET trades, newest first."""
-    tape = venue.tape(venue.listed(call))
-    return [shapes.public_trade(trade) for trade in _newest_trades(tape, call.integer("limit", 500, 1000))]
-
-
-def aggregate_trades(venue: MexcVenue, call: Call) -> Any:
-    """GET aggTrades, newest first, in whole seconds; the two times go together and span at most an hour."""
-    tape = venue.tape(venue.listed(call))
-    start_ms, end_ms = call.integer("startTime", 0), call.integer("endTime", 0)
-    if bool(start_ms) != bool(end_ms):
-        raise refusals.parameters_combined()
-    if end_ms - start_ms > _HOUR_MS:
-        raise refusals.window_too_long()
-    rows = [trade for trade in tape.trades if not end_ms or start_ms <= trade.time_ms <= end_ms]
-    return [
-        {
-            "a": None,
-            "f": None,
-            "l": None,
-            "p": plain(trade.price),
-            "q": plain(trade.quantity),
-            "T": trade.time_ms // 1000 * 1000,
-            "m": trade.side == "sell",
-            "M": True,
-        }
-        for trade in rows[::-1][: call.integer("limit", 500, 1000)]
-    ]
-
-
-def klines(venue: MexcVenue, call: Call) -> Any:
-    """GET klines: eight columns, oldest first; candles without a trade are missing."""
-    instrument = venue.listed(call)
-    width_s = REST_INTERVALS_S.get(call.required("interval"))
-    if width_s is None:
-        raise refusals.parameter("Invalid interval.")
-    end_ms = call.integer("endTime", call.now_ms)
-    bars = venue.tape(instrument).bars(width_s, start_s=call.integer("startTime", 0) // 1000, end_s=end_ms // 1000)
-    return [
-        [
-            bar.start_s * 1000,
-            *(padded(price, instrument.price_decimals) for price in (bar.opened, bar.high, bar.low, bar.closed)),
-            plain(bar.volume),
-            (bar.start_s + width_s) * 1000,
-            plain(bar.amount),
-        ]
-        for bar in bars[-call.integer("limit", 500, 1000) :]
-    ]
-
-
-def average_price(venue: MexcVenue, call: Call) -> Any:
-    """GET avgPrice: volume-weighted over the last five minutes, else the last price."""
-    instrument = venue.listed(call)
-    tape = venue.tape(instrument)
-    bars = tape.bars(60, start_s=call.now_ms // 1000 - 300)
-    volume = sum((bar.volume for bar in bars), ZERO)
-    price = sum((bar.amount for bar in bars), ZERO) / volume if volume else tape.last_price
-    return {"mins": 5, "price": padded(price, instrument.price_decimals)}
 
 
 def _one_or_all(make: Callable[[MexcVenue, Instrument, Call], Any]) -> Callable[[MexcVenue, Call], Any]:
@@ -202,12 +151,10 @@ PUBLIC_ROUTES: Final[dict[tuple[str, str], Route]] = {
     ("GET", "/api/v3/time"): Route(time, {"ip": 1}),
     ("GET", "/api/v3/defaultSymbols"): Route(default_symbols, {"ip": 1}),
     ("GET", "/api/v3/symbol/offline"): Route(offline_symbols, {"ip": 10}),
+    ("GET", "/api/v3/announcements"): Route(announcements, {"ip": 8}),
+    ("GET", "/api/v3/etf/info"): Route(etf_info, {"ip": 1}),
     ("GET", "/api/v3/exchangeInfo"): Route(exchange_info, {"ip": 25}),
     ("GET", "/api/v3/depth"): Route(depth, {"ip": 3}),
-    ("GET", "/api/v3/trades"): Route(trades, {"ip": 5}),
-    ("GET", "/api/v3/aggTrades"): Route(aggregate_trades, {"ip": 1}),
-    ("GET", "/api/v3/klines"): Route(klines, {"ip": 1}),
-    ("GET", "/api/v3/avgPrice"): Route(average_price, {"ip": 1}),
     ("GET", "/api/v3/ticker/24hr"): Route(_one_or_all(_day_ticker), {"ip": 25}),
     ("GET", "/api/v3/ticker/price"): Route(_one_or_all(_price_ticker), {"ip": 10}),
     ("GET", "/api/v3/ticker/bookTicker"): Route(_one_or_all(_top_ticker), {"ip": 10}),

@@ -6,6 +6,7 @@ numbers. Key orders are those of recorded replies.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -14,7 +15,9 @@ from .mexc_numbers import cut_to_places, padded, plain, whole_second_ms
 from .records import BookSnapshot, OrderState, PublicTrade, UserTrade
 
 __all__ = [
+    "LISTED_TYPES",
     "TYPE_NAMES",
+    "aggregate_trade",
     "book_ticker",
     "cancelled",
     "created",
@@ -40,6 +43,10 @@ TYPE_NAMES: Final[dict[str, str]] = {
 }
 
 
+LISTED_TYPES: Final = ("LIMIT", "MARKET", "LIMIT_MAKER")
+"""What exchangeInfo lists; IMMEDIATE_OR_CANCEL and FILL_OR_KILL are taken though they are never listed."""
+
+
 def order_type(order: OrderState) -> str:
     """The `type` of an order; the time in force is part of it."""
     return "MARKET" if order.kind == "market" else TYPE_NAMES[order.tif]
@@ -61,8 +68,8 @@ def original_quantity(order: OrderState, lot_places: int) -> Decimal:
     return cut_to_places(order.quote_amount / order.price, lot_places)
 
 
-def created(order: OrderState, instrument: Instrument) -> dict[str, Any]:
-    """Reply of POST order: no status, no client id, no fills."""
+def created(order: OrderState, instrument: Instrument, stp_mode: str | None = None) -> dict[str, Any]:
+    """Reply of POST order: no status, no client id, no fills; `stpMode` only when one is given."""
     return {
         "symbol": instrument.name,
         "orderId": order.order_id,
@@ -71,6 +78,7 @@ def created(order: OrderState, instrument: Instrument) -> dict[str, Any]:
         "origQty": plain(original_quantity(order, instrument.lot_decimals)),
         "type": order_type(order),
         "side": order.side.upper(),
+        **({} if stp_mode is None else {"stpMode": stp_mode}),
         "transactTime": order.create_ms,
     }
 
@@ -90,7 +98,7 @@ def cancelled(before: OrderState, instrument: Instrument) -> dict[str, Any]:
     }
 
 
-def order(state: OrderState, instrument: Instrument) -> dict[str, Any]:
+def order(state: OrderState, instrument: Instrument, stp_mode: str = "") -> dict[str, Any]:
     """Reply of GET order, openOrders and allOrders; the times of a finished order are rounded to a second."""
     quantity = original_quantity(state, instrument.lot_decimals)
     return {
@@ -103,7 +111,7 @@ def order(state: OrderState, instrument: Instrument) -> dict[str, Any]:
         "executedQty": plain(state.filled),
         "cummulativeQuoteQty": plain(state.filled_quote),
         "status": order_status(state),
-        "stpMode": "",
+        "stpMode": stp_mode,
         "timeInForce": None,
         "type": order_type(state),
         "side": state.side.upper(),
@@ -151,6 +159,20 @@ def public_trade(trade: PublicTrade) -> dict[str, Any]:
     }
 
 
+def aggregate_trade(trade: PublicTrade) -> dict[str, Any]:
+    """One row of aggTrades: the ids are null, the time is cut to a second."""
+    return {
+        "a": None,
+        "f": None,
+        "l": None,
+        "p": plain(trade.price),
+        "q": plain(trade.quantity),
+        "T": trade.time_ms // 1000 * 1000,
+        "m": trade.side == "sell",
+        "M": True,
+    }
+
+
 def _level(instrument: Instrument, level: tuple[Decimal, Decimal]) -> list[str]:
     return [padded(level[0], instrument.price_decimals), padded(level[1], QUANTITY_PLACES)]
 
@@ -177,11 +199,13 @@ def market_value_max(instrument: Instrument) -> Decimal:
     return instrument.notional_max / 20
 
 
-def exchange_symbol(instrument: Instrument, fees: FeeRates, *, api_open: bool, trade_side: int) -> dict[str, Any]:
+def exchange_symbol(
+    instrument: Instrument, fees: FeeRates, *, api_open: bool, trade_side: int, taken: Sequence[str]
+) -> dict[str, Any]:
     """One entry of exchangeInfo; `baseSizePrecision` is a minimum quantity, `quoteAmountPrecision` a minimum value."""
     return {
         "symbol": instrument.name,
-        "status": "1" if instrument.tradable else "2",
+        "status": {"prelaunch": "2", "delisted": "3"}.get(instrument.phase, "1"),
         "baseAsset": instrument.base,
         "baseAssetPrecision": instrument.lot_decimals,
         "quoteAsset": instrument.quote,
@@ -189,7 +213,7 @@ def exchange_symbol(instrument: Instrument, fees: FeeRates, *, api_open: bool, t
         "quoteAssetPrecision": instrument.price_decimals,
         "baseCommissionPrecision": instrument.lot_decimals,
         "quoteCommissionPrecision": instrument.price_decimals,
-        "orderTypes": ["LIMIT", "MARKET", "LIMIT_MAKER"],
+        "orderTypes": [kind for kind in LISTED_TYPES if kind in taken],
         "isSpotTradingAllowed": api_open,
         "isMarginTradingAllowed": False,
         "quoteAmountPrecision": plain(instrument.notional_min),

@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
 
 import attrs
 
+from .mexc_intervals import DAY_S, Interval
 from .records import ZERO, PublicTrade
 
-__all__ = ["REST_INTERVALS_S", "Bar", "Tape", "TickerStats"]
+__all__ = ["Bar", "Tape", "TickerStats"]
 
 TRADES_KEPT: Final = 1_000
 BARS_KEPT: Final = 8 * 1_440
-"""Eight days of minutes: what the longest ticker and a test's candles need."""
-
-REST_INTERVALS_S: Final[dict[str, int]] = {
-    "1m": 60,
-    "5m": 300,
-    "15m": 900,
-    "30m": 1_800,
-    "60m": 3_600,
-    "4h": 14_400,
-    "1d": 86_400,
-    "1W": 604_800,
-    "1M": 2_592_000,
-}
+"""Eight days of minutes in which something traded: what the longest ticker and a test's candles need."""
 
 
 @attrs.define
@@ -50,9 +40,14 @@ class Bar:
         self.amount += other.amount
 
 
+def change_fraction(now: Decimal, before: Decimal) -> Decimal:
+    """How far the price went from `before`, as a fraction with four decimals, as recorded tickers show it."""
+    return ((now - before) / before).quantize(Decimal("0.0001")) if before else ZERO
+
+
 @attrs.frozen
 class TickerStats:
-    """The last 24 hours."""
+    """The time since some moment; `closed_before` is the price when it began."""
 
     opened: Decimal
     high: Decimal
@@ -60,6 +55,7 @@ class TickerStats:
     last: Decimal
     volume: Decimal
     amount: Decimal
+    closed_before: Decimal
 
     @property
     def change(self) -> Decimal:
@@ -69,7 +65,7 @@ class TickerStats:
     @property
     def change_fraction(self) -> Decimal:
         """Price change as a fraction of the opening price, four decimals."""
-        return (self.change / self.opened).quantize(Decimal("0.0001")) if self.opened else ZERO
+        return change_fraction(self.last, self.opened)
 
 
 @attrs.define
@@ -96,25 +92,32 @@ class Tape:
         else:
             self._minutes.append(bar)
 
-    def bars(self, interval_s: int, *, start_s: int = 0, end_s: int | None = None) -> list[Bar]:
-        """Candles of that width with an open time in the range, oldest first; empty ones are left out."""
-        merged: dict[int, Bar] = {}
-        for minute in self._minutes:
-            at_s = minute.start_s // interval_s * interval_s
+    def bars(self, interval: Interval, *, start_s: int = 0, end_s: int | None = None) -> list[Bar]:
+        """Candles of that width with an open time in the range, oldest first; those without a trade are left out."""
+        merged: list[Bar] = []
+        for minute in self._minutes_since(interval.start_s(start_s)):
+            at_s = interval.start_s(minute.start_s)
             if at_s < start_s or (end_s is not None and at_s > end_s):
                 continue
-            if at_s in merged:
-                merged[at_s].absorb(minute)
+            if merged and merged[-1].start_s == at_s:
+                merged[-1].absorb(minute)
             else:
-                merged[at_s] = attrs.evolve(minute, start_s=at_s)
-        return list(merged.values())
+                merged.append(attrs.evolve(minute, start_s=at_s))
+        return merged
 
-    def day(self, now_s: int) -> TickerStats:
-        """The 24 hours before now."""
-        minutes = [bar for bar in self._minutes if bar.start_s > now_s - 86_400]
+    def newest_bar(self, interval: Interval) -> Bar | None:
+        """The candle of the newest trade; None before the first."""
+        if not self._minutes:
+            return None
+        return self.bars(interval, start_s=interval.start_s(self._minutes[-1].start_s))[-1]
+
+    def since(self, start_s: int) -> TickerStats:
+        """What happened from the minute of that second on."""
+        minutes = self._minutes_since(start_s // 60 * 60)
+        closed_before = self._minutes[-len(minutes) - 1].closed if len(self._minutes) > len(minutes) else None
         if not minutes:
             last = self.last_price
-            return TickerStats(last, last, last, last, ZERO, ZERO)
+            return TickerStats(last, last, last, last, ZERO, ZERO, last)
         return TickerStats(
             opened=minutes[0].opened,
             high=max(bar.high for bar in minutes),
@@ -122,4 +125,34 @@ class Tape:
             last=minutes[-1].closed,
             volume=sum((bar.volume for bar in minutes), ZERO),
             amount=sum((bar.amount for bar in minutes), ZERO),
+            closed_before=minutes[0].opened if closed_before is None else closed_before,
         )
+
+    def day(self, now_s: int) -> TickerStats:
+        """The 24 hours before now."""
+        return self.since(now_s - DAY_S + 60)
+
+    def aggregated(self) -> Iterator[PublicTrade]:
+        """Trades, newest first; what traded in one moment on one side at one price counts as one."""
+        held: PublicTrade | None = None
+        for trade in reversed(self.trades):
+            same = held is not None and (held.time_ms, held.side, held.price) == (
+                trade.time_ms, trade.side, trade.price,
+            )  # fmt: skip
+            if held is not None and same:
+                held = held._replace(quantity=held.quantity + trade.quantity)
+                continue
+            if held is not None:
+                yield held
+            held = trade
+        if held is not None:
+            yield held
+
+    def _minutes_since(self, start_s: int) -> list[Bar]:
+        """The minutes that began then or later, oldest first."""
+        found: list[Bar] = []
+        for minute in reversed(self._minutes):
+            if minute.start_s < start_s:
+                break
+            found.append(minute)
+        return found[::-1]

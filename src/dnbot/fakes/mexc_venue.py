@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import attrs
 
 from .exchange import Exchange
-from .instruments import FeePolicy, Instrument
+from .instruments import Instrument
 from .mexc_auth import MexcRequest
 from .mexc_errors import refusals
 from .mexc_faults import MexcFaults
@@ -41,7 +41,26 @@ class MexcSettings:
     """Whether book tickers carry the version that the message has had since 2026-06."""
     protection: Decimal = Decimal("0.05")
     """How far through the market the protection price of a MARKET order is, as a fraction."""
-    permissions: dict[str, bool] = attrs.field(factory=lambda: {"read": True, "trade": True})
+    order_types: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
+    """Order types that a symbol takes (30041 for others, and exchangeInfo lists the fewer); all types without it."""
+    banned_symbols: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
+    """Symbols that a user may not trade, by uid: missing in selfSymbols, 70011 on orders."""
+    permissions: dict[str, bool] = attrs.field(factory=lambda: {"read": True, "trade": True, "withdraw": False})
+    """What every key may do: read, trade, withdraw (which covers withdrawing and moving money away)."""
+    ip_whitelist: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
+    """Addresses from which a key works, by key; a key without an entry works from anywhere. Else 700006."""
+    listen_key_reused: bool = False
+    """POST userDataStream hands back a key that is alive instead of a fresh one, as was once reported."""
+    my_trades_max: int = 100
+    """Largest page of myTrades; the documents of 2025 and 2026 say 100, one newer client asks for 1000."""
+    replies_of_2026: bool = False
+    """Keys that the documents of 2026 print and no recording shows: `stpMode` in the create reply, `available`."""
+    upper_case_signatures: bool = False
+    """Accept a signature in upper-case hex; the documents ask for lower case, one client's issue saw both pass."""
+    auth_status: Literal[400, 401] = 400
+    """HTTP status of refused keys and signatures; clients expect either."""
+    quiet_candles: bool = False
+    """Whether klines show flat candles for times without a trade; nothing public says so."""
 
 
 @attrs.frozen
@@ -62,6 +81,11 @@ class Call:
     parameters: dict[str, str]
     now_ms: int
     uid: str = ""
+
+    @property
+    def key(self) -> str:
+        """The API key that was sent."""
+        return self.request.headers.get("x-mexc-apikey", "")
 
     def text(self, name: str) -> str:
         """A parameter, or the empty string."""
@@ -113,11 +137,16 @@ class MexcVenue:
     limits: MexcLimits = attrs.field(factory=MexcLimits)
     keys: ListenKeys = attrs.field(factory=ListenKeys)
     tapes: dict[str, Tape] = attrs.field(factory=dict)
-    fees_without_mx: FeePolicy = "quote"
+    stp_modes: dict[str, str] = attrs.field(factory=dict)
+    """`stpMode` of the orders that were placed with one, by order id."""
+    key_notes: dict[str, str] = attrs.field(factory=dict)
+    withdrawn_to: dict[int, str] = attrs.field(factory=dict)
+    """Addresses of withdrawals, by ledger row."""
+    opened_ms: int = attrs.field(init=False)
+    """When this venue opened, which is when its keys were made."""
 
     def __attrs_post_init__(self) -> None:
-        configured = self.exchange.state.fee_policy[MEXC_SPOT]
-        self.fees_without_mx = "quote" if configured == "MX" else configured
+        self.opened_ms = self.now_ms
         for instrument in self.instruments():
             tape = self.tapes[instrument.name] = Tape()
             self.exchange.subscribe_trades(MEXC_SPOT, instrument.symbol, self._recorder(tape))
@@ -151,6 +180,16 @@ class MexcVenue:
         if instrument is None:
             raise refusals.bad_symbol()
         return instrument
+
+    def named(self, text: str, most: int) -> list[Instrument]:
+        """The markets of a comma separated list of at most that many names; refused with 10007 or 33333."""
+        names = text.split(",")
+        if len(names) > most:
+            raise refusals.parameter()
+        found = [self.instrument(name) for name in names]
+        if None in found:
+            raise refusals.bad_symbol()
+        return [instrument for instrument in found if instrument is not None]
 
     def api_open(self, instrument: Instrument) -> bool:
         """Whether orders may come through the API."""

@@ -8,16 +8,17 @@ from typing import Any, Final
 import attrs
 import msgspec
 import trio
-from trio_websocket import ConnectionClosed, WebSocketConnection
+from trio_websocket import ConnectionClosed
 from wsproto.frame_protocol import CloseReason
 
 from .mexc_channels import Channel, parse_channel
-from .mexc_feeds import MarketSource, SymbolFeed, make_feed
+from .mexc_feeds import MarketSource, make_feed
 from .mexc_hub import Beat, Feed, Outbox
 from .mexc_private import PrivateStream
 from .mexc_venue import MexcVenue
+from .outgoing import Outgoing, Totals
 from .records import MEXC_SPOT, LevelChange, PublicTrade
-from .web import DropConnection
+from .web import DropConnection, WebSocket
 
 __all__ = ["MexcStream"]
 
@@ -28,11 +29,16 @@ LIFE_S: Final = 24 * 3_600.0
 CLIENT_MESSAGES_PER_1_S: Final = 100
 WATCH_EVERY_S: Final = 10.0
 CLOSE_S_MAX: Final = 5.0
+ID_MAX: Final = (1 << 64) - 1
 _NO_STATUS: Final = CloseReason.NO_STATUS_RCVD
 """The venue's own closes carry no status code, as clients report."""
 
-_BEATS_S: Final = {"10": 0.01, "100": 0.1}
-_SLOW_KINDS: Final = ("kline", "miniTicker", "miniTickers")
+# How often a channel is pushed (MEXC spot v3 docs, websocket market streams); those of no fixed speed every 100 ms.
+_KIND_BEATS_S: Final = {"increase.depth.batch": 0.005, "kline": 1.0, "miniTicker": 3.0, "miniTickers": 3.0}
+_SPEED_BEATS_S: Final = {"10": 0.01, "100": 0.1}
+_BEAT_S: Final = 0.1
+_EVENTS_ONLY: Final = ("aggre.depth", "aggre.deals", "increase.depth.batch")
+"""Channels that say nothing to a new listener before something happens."""
 
 
 @attrs.define(eq=False)
@@ -43,8 +49,11 @@ class MexcStream:
     private: PrivateStream = attrs.field(init=False)
     sources: dict[str, MarketSource] = attrs.field(factory=dict)
     connections: dict[Outbox, None] = attrs.field(factory=dict)
+    totals: Totals = attrs.field(factory=Totals)
     _feeds: dict[str, Feed] = attrs.field(factory=dict)
-    _beats: dict[float, Beat] = attrs.field(factory=lambda: {s: Beat(s) for s in (0.01, 0.1, 1.0)})
+    _feeds_of: dict[str, dict[str, Feed]] = attrs.field(factory=dict)
+    """The same feeds by symbol; those of all symbols together under the empty one."""
+    _beats: dict[float, Beat] = attrs.field(factory=lambda: {s: Beat(s) for s in (0.005, 0.01, 0.1, 1.0, 3.0)})
 
     def __attrs_post_init__(self) -> None:
         self.private = PrivateStream(self.venue)
@@ -62,19 +71,19 @@ class MexcStream:
 
     def level_changed(self, name: str, change: LevelChange) -> None:
         """Tell the feeds of one symbol about a changed level."""
-        for feed in self._feeds.values():
-            if isinstance(feed, SymbolFeed) and feed.channel.symbol == name and feed.level_changed(change):
+        for feed in self._feeds_of.get(name, {}).values():
+            if feed.level_changed(change):
                 self._beat(feed.channel).mark(feed)
 
     def traded(self, name: str, trade: PublicTrade) -> None:
-        """Tell the feeds of one symbol about a trade."""
-        for feed in self._feeds.values():
-            of_symbol = isinstance(feed, SymbolFeed) and feed.channel.symbol == name
-            if (isinstance(feed, SymbolFeed) and of_symbol and feed.traded(trade)) or not isinstance(feed, SymbolFeed):
-                self._beat(feed.channel).mark(feed)
+        """Tell the feeds of one symbol, and those of all symbols, about a trade."""
+        for symbol in (name, ""):
+            for feed in self._feeds_of.get(symbol, {}).values():
+                if feed.traded(trade):
+                    self._beat(feed.channel).mark(feed)
 
     def _beat(self, channel: Channel) -> Beat:
-        return self._beats[1.0 if channel.kind in _SLOW_KINDS else _BEATS_S.get(channel.option, 0.1)]
+        return self._beats[_KIND_BEATS_S.get(channel.kind) or _SPEED_BEATS_S.get(channel.option, _BEAT_S)]
 
     async def run(self) -> None:
         """Push public and private frames until cancelled."""
@@ -113,9 +122,9 @@ class MexcStream:
         feed = self._feeds.get(channel.name) or make_feed(channel, self.sources)
         if feed is None:
             return False
-        self._feeds[channel.name] = feed
+        self._feeds[channel.name] = self._feeds_of.setdefault(channel.symbol, {})[channel.name] = feed
         feed.listeners[outbox] = None
-        if channel.kind not in ("aggre.depth", "aggre.deals"):
+        if channel.kind not in _EVENTS_ONLY:
             self._beat(channel).mark(feed)
         return True
 
@@ -131,16 +140,18 @@ class MexcStream:
         feed = self._feeds[name]
         feed.listeners.pop(outbox)
         if not feed.listeners:
-            del self._feeds[name]
+            del self._feeds[name], self._feeds_of[channel.symbol][name]
             self._beat(channel).forget(feed)
 
     # -- one connection
 
-    async def serve(self, ws: WebSocketConnection, listen_key: str | None) -> None:
+    async def serve(self, ws: WebSocket, listen_key: str | None, peer: str = "") -> None:
         """Talk to one client until it leaves or the venue closes.
 
-        Raises DropConnection for a client that is too slow or too loud.
+        Raises DropConnection for a client that is too slow or too loud, and for one from a banned address.
         """
+        if self.venue.limits.banned(peer, self.venue.now_ms / 1_000):
+            raise DropConnection("banned")
         key = None
         if listen_key is not None:
             key = self.venue.keys.find(listen_key, self.venue.now_ms)
@@ -149,10 +160,10 @@ class MexcStream:
                 return
             key.sockets += 1
         now_s = trio.current_time()
-        outbox = Outbox(key, last_traffic_s=now_s, empty_since_s=now_s)
+        outbox = Outbox(key, last_traffic_s=now_s, empty_since_s=now_s, outgoing=Outgoing(self.totals))
         self.connections[outbox] = None
         try:
-            await self._converse(ws, outbox)
+            await self._converse(ws, outbox, peer)
         finally:
             for name in list(outbox.channels):
                 self.unsubscribe(outbox, name)
@@ -160,23 +171,24 @@ class MexcStream:
             if key is not None:
                 key.sockets -= 1
 
-    async def _converse(self, ws: WebSocketConnection, outbox: Outbox) -> None:
+    async def _converse(self, ws: WebSocket, outbox: Outbox, peer: str) -> None:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_write, ws, outbox)
                 nursery.start_soon(self._watch, ws, outbox, nursery.cancel_scope)
                 nursery.start_soon(_drop_when_ended, outbox)
-                await self._read(ws, outbox)
+                await self._read(ws, outbox, peer)
         except* ConnectionClosed:
             pass  # the client left, or the venue closed
 
-    async def _read(self, ws: WebSocketConnection, outbox: Outbox) -> None:
+    async def _read(self, ws: WebSocket, outbox: Outbox, peer: str) -> None:
         recent: deque[float] = deque(maxlen=CLIENT_MESSAGES_PER_1_S)
         while True:
             message = await ws.get_message()
             now_s = trio.current_time()
             outbox.last_traffic_s = now_s
             if len(recent) == CLIENT_MESSAGES_PER_1_S and now_s - recent[0] < 1.0:
+                self.venue.limits.note_loud(peer, self.venue.now_ms / 1_000)
                 raise DropConnection("too many messages")
             recent.append(now_s)
             outbox.push(msgspec.json.encode(self._answer(outbox, message)).decode(), now_s)
@@ -185,12 +197,12 @@ class MexcStream:
         """The reply to one control frame; `code` is 0 even for refused channels."""
         try:
             frame = msgspec.json.decode(message)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return _reply(0, "invalid request")
         if not isinstance(frame, dict):
             return _reply(0, "invalid request")
         number = frame.get("id", 0)
-        number = number if isinstance(number, int) and not isinstance(number, bool) and number >= 0 else 0
+        number = number if type(number) is int and 0 <= number <= ID_MAX else 0
         method, names = frame.get("method"), frame.get("params")
         if isinstance(method, str) and method.upper() == "PING":
             return _reply(0, "PONG")
@@ -210,7 +222,7 @@ class MexcStream:
             return f"Not Subscribed successfully! [{','.join(blocked)}].  Reason： Blocked! "
         return ",".join(names)
 
-    async def _watch(self, ws: WebSocketConnection, outbox: Outbox, scope: trio.CancelScope) -> None:
+    async def _watch(self, ws: WebSocket, outbox: Outbox, scope: trio.CancelScope) -> None:
         """Close idle, silent, expired and day-old connections, without a status code."""
         ends_s = trio.current_time() + LIFE_S
         key_over = outbox.key.over if outbox.key is not None else trio.Event()
@@ -258,9 +270,9 @@ def _reply(number: int, text: str) -> dict[str, Any]:
     return {"id": number, "code": 0, "msg": text}
 
 
-async def _write(ws: WebSocketConnection, outbox: Outbox) -> None:
-    async for frame in outbox.outgoing:
-        await ws.send_message(frame)
+async def _write(ws: WebSocket, outbox: Outbox) -> None:
+    while True:
+        await ws.send_frames(await outbox.outgoing.take())
 
 
 async def _drop_when_ended(outbox: Outbox) -> None:

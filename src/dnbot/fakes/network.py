@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import math
 import random
+from collections import deque
 from collections.abc import Awaitable, Callable
 
 import attrs
@@ -12,6 +13,7 @@ import trio
 
 Listener = Callable[[trio.abc.Stream], Awaitable[None]]
 RECEIVE_BYTES = 65_536
+WINDOW_BYTES = 4 * 1_048_576  # what one direction holds before sending waits, about what two kernels would
 
 
 @attrs.define
@@ -33,7 +35,9 @@ class _Pipe:
         self.open = True
         self.broken = False
         self.changed = trio.Event()
-        self.queue: list[tuple[float, bytes | None]] = []
+        self.drained = trio.Event()
+        self.size = 0
+        self.queue: deque[tuple[float, bytes | None]] = deque()
 
     def wake(self) -> None:
         self.changed.set()
@@ -42,7 +46,19 @@ class _Pipe:
     def push(self, data: bytes | None, due_s: float) -> None:
         last = self.queue[-1][0] if self.queue else due_s
         self.queue.append((max(due_s, last), data))
+        self.size += len(data or b"")
         self.wake()
+
+    def take(self, size: int) -> bytes:
+        taken = bytes(self.buffer[:size])
+        del self.buffer[:size]
+        self.size -= len(taken)
+        self.make_room()
+        return taken
+
+    def make_room(self) -> None:
+        self.drained.set()
+        self.drained = trio.Event()
 
     def settle(self) -> float:
         """Move what is due into the buffer; returns when the next chunk is due (infinity for never)."""
@@ -50,7 +66,7 @@ class _Pipe:
             return math.inf
         now = trio.current_time()
         while self.queue and self.queue[0][0] <= now:
-            _, data = self.queue.pop(0)
+            _, data = self.queue.popleft()
             if data is None:
                 self.open = False
             else:
@@ -77,27 +93,38 @@ class _Link:
         for pipe in self.pipes:
             pipe.broken = True
             pipe.wake()
+            pipe.make_room()
 
 
-class LinkStream(trio.abc.Stream):
+class LinkStream(trio.abc.HalfCloseableStream):
     """One end of a link; behaves like a TCP stream whose peer may vanish."""
 
     def __init__(self, link: _Link, end: int) -> None:
         self._out, self._in, self._link = link.pipes[end], link.pipes[1 - end], link
-        self._closed = False
+        self._closed = self._ended = False
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Hand bytes to the network; a stalled link takes them without complaint, as a real one does."""
-        await trio.lowlevel.checkpoint()
-        self._check()
+        """Hand bytes to the network; a stalled link takes a window full without complaint, as a real one does."""
+        await self.wait_send_all_might_not_block()
+        if self._ended:
+            raise trio.ClosedResourceError("sending was ended")
         if not self._out.open:
             raise trio.BrokenResourceError("the peer is gone")
         self._out.push(bytes(data), self._link.due_s())
 
     async def wait_send_all_might_not_block(self) -> None:
-        """Sending never blocks."""
+        """Sending waits while a whole window of earlier bytes has not been read."""
         await trio.lowlevel.checkpoint()
         self._check()
+        while self._out.size >= WINDOW_BYTES:
+            await self._out.drained.wait()
+            self._check()
+
+    async def send_eof(self) -> None:
+        """Send no more; the peer can still be heard."""
+        await trio.lowlevel.checkpoint()
+        self._check()
+        self._said_end()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Bytes that have arrived; empty at the end."""
@@ -106,10 +133,7 @@ class LinkStream(trio.abc.Stream):
             self._check()
             due_s = self._in.settle()
             if self._in.buffer:
-                size = min(max_bytes or RECEIVE_BYTES, len(self._in.buffer))
-                taken = bytes(self._in.buffer[:size])
-                del self._in.buffer[:size]
-                return taken
+                return self._in.take(min(max_bytes or RECEIVE_BYTES, len(self._in.buffer)))
             if not self._in.open:
                 return b""
             with trio.move_on_at(due_s):
@@ -119,9 +143,15 @@ class LinkStream(trio.abc.Stream):
         """Say goodbye; the peer reads what is under way and then the end."""
         if not self._closed:
             self._closed = True
-            self._out.push(None, self._link.due_s())
+            self._said_end()
             self._in.wake()
+            self._out.make_room()
         await trio.lowlevel.checkpoint()
+
+    def _said_end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._out.push(None, self._link.due_s())
 
     def _check(self) -> None:
         if self._closed:

@@ -1,4 +1,4 @@
-"""Arithmetic of one perpetual position: average entry, realised profit, funding, margin. Linear contracts in quote."""
+"""Arithmetic of one perpetual position: average entry, realised profit, isolated margin, funding. Linear, in quote."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ PNL_STEP = Decimal("1e-12")  # released cost is rounded to this once; the remain
 def fill(position: PositionState, signed: Decimal, price: Decimal, now_ms: int) -> tuple[Decimal, Decimal]:
     """Book a fill of ``signed`` contracts at ``price``; returns (realised profit, contracts that were closed).
 
-    cost + value = released + new cost holds exactly at every fill, so no amount is ever lost to rounding.
+    cost + value = released + new cost holds exactly at every fill, so no amount is ever lost to rounding. An isolated
+    position sets aside entry value / leverage when it grows (Gate help centre, "isolated margin") and gives its margin
+    back in proportion when it shrinks.
     """
     held = position.contracts
     closed = min(abs(held), abs(signed)) if held * signed < 0 else ZERO
@@ -26,6 +28,8 @@ def fill(position: PositionState, signed: Decimal, price: Decimal, now_ms: int) 
         delta = opened if signed > 0 else -opened
         position.contracts += delta
         position.cost += price * delta * position.multiplier
+        if position.isolated:
+            position.margin += (price * opened * position.multiplier / position.leverage).quantize(PNL_STEP)
     return profit, closed
 
 
@@ -33,9 +37,10 @@ def _close(position: PositionState, closed: Decimal, price: Decimal) -> Decimal:
     held = position.contracts
     direction = 1 if held > 0 else -1
     if closed == abs(held):
-        released = position.cost
+        released, position.margin = position.cost, ZERO
     else:
         released = (position.cost * closed / abs(held)).quantize(PNL_STEP, ROUND_HALF_EVEN)
+        position.margin -= (position.margin * closed / abs(held)).quantize(PNL_STEP, ROUND_HALF_EVEN)
     position.cost -= released
     position.contracts -= direction * closed
     profit = price * closed * direction * position.multiplier - released
@@ -54,13 +59,3 @@ def _begin(position: PositionState, now_ms: int) -> None:
 def funding_change(position: PositionState, state: MarkState) -> Decimal:
     """What funding does to the wallet: mark x contracts x multiplier x rate; longs pay when the rate is positive."""
     return -(state.mark * position.contracts * position.multiplier * state.funding_rate)
-
-
-def initial_margin(position: PositionState, mark: Decimal) -> Decimal:
-    """Margin that a position holds at its leverage (the cross leverage when ``leverage`` is 0)."""
-    return abs(position.contracts) * position.multiplier * mark / leverage_of(position)
-
-
-def leverage_of(position: PositionState) -> Decimal:
-    """The leverage in force."""
-    return position.leverage or position.cross_leverage

@@ -21,6 +21,7 @@ from .control import ControlledApp, Controls
 from .faults_conditions import EXCHANGES
 from .faults_edge import VenueFront, serve_with_faults
 from .faults_listen import Listener, serve_behind_door, tls_context
+from .replay_files import ReplayError
 from .running import World
 from .state import StateCorrupt
 from .world import build_world
@@ -29,13 +30,27 @@ STDIN_FD = 0
 
 
 def main(config: FakesConfig) -> int:
-    """Run until SIGTERM, SIGINT or (when asked) the end of standard input; 0 then, 2 when the start was impossible."""
+    """Run until SIGTERM, SIGINT or (when asked) the end of standard input; 0 then, 2 when it cannot be done."""
     try:
         trio.run(run_fakes, config)
     except (ValueError, OSError, StateCorrupt) as problem:
-        sys.stderr.write(f"dnbot fakes: {problem}\n")
-        return 2
+        return _refused(problem)
+    except ExceptionGroup as group:
+        unplayable, others = group.split(ReplayError)
+        if unplayable is None or others is not None:
+            raise
+        return _refused(_first(unplayable))  # a file that turned out to be damaged further on
     return 0
+
+
+def _refused(problem: BaseException) -> int:
+    sys.stderr.write(f"dnbot fakes: {problem}\n")
+    return 2
+
+
+def _first(problem: BaseException) -> BaseException:
+    """One of those that a nursery has wrapped."""
+    return _first(problem.exceptions[0]) if isinstance(problem, BaseExceptionGroup) else problem
 
 
 async def run_fakes(config: FakesConfig) -> None:
@@ -58,6 +73,7 @@ async def run_fakes(config: FakesConfig) -> None:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(world.run)
                     controls = Controls(world)
+                    nursery.start_soon(controls.meter.run)
                     nursery.start_soon(_serve, controls, world.gate_app, gate, context)
                     nursery.start_soon(_serve, controls, world.mexc_app, mexc, context)
                     _announce(world, _port(gate), _port(mexc), ca_file)
@@ -124,12 +140,13 @@ def _announce(world: World, gate: int, mexc: int, ca_file: Path | None) -> None:
     line: dict[str, object] = {
         "gate_rest": f"{http}://{config.host}:{gate}/api/v4",
         "gate_ws_spot": f"{ws}://{config.host}:{gate}/ws/v4/",
-        "gate_ws_futures": f"{ws}://{config.host}:{gate}/v4/ws/usdt",
+        "gate_ws_futures": f"{ws}://{config.host}:{gate}/v4/ws/futures/usdt",  # by it some clients tell the product
         "mexc_rest": f"{http}://{config.host}:{mexc}",
         "mexc_ws": f"{ws}://{config.host}:{mexc}/ws",
         "key": account.key,
         "secret": account.secret,
         "uid": account.uid,
+        "symbols": list(world.models),
         "market": world.params.describe(),
     }
     if ca_file is not None:

@@ -20,6 +20,7 @@ VENUES: tuple[Venue, ...] = (GATE_SPOT, GATE_FUTURES, MEXC_SPOT)
 ZERO = Decimal(0)
 HOUSE = "house"  # receives fees and is the counterparty of realised profit and funding
 EXTERNAL = "external"  # everybody else: owner of all orders that did not come through the API
+INSURANCE = "insurance"  # the fund that takes over what a liquidation could not sell
 
 
 def opposite(side: Side) -> Side:
@@ -50,6 +51,9 @@ class RefusalKind(enum.Enum):
     ORDER_NOT_FOUND = "order_not_found"
     ORDER_FINISHED = "order_finished"
     NO_CHANGE = "no_change"
+    RISK_LIMIT = "risk_limit"
+    LIQUIDATION = "liquidation"
+    CROSS_MARGIN = "cross_margin"
 
 
 @attrs.frozen
@@ -100,7 +104,8 @@ class OrderState:
     create_ms: int
     update_ms: int
     status: Literal["open", "closed", "cancelled"] = "open"
-    finish_as: str = "open"  # open filled cancelled ioc fok poc depth_not_enough reduce_only position_closed liquidated
+    # open filled cancelled ioc fok poc depth_not_enough reduce_only reduce_out liquidated auto_deleveraged
+    finish_as: str = "open"
     filled: Decimal = ZERO
     filled_quote: Decimal = ZERO
     fees: dict[str, Decimal] = attrs.field(factory=dict)  # asset -> sum paid
@@ -214,6 +219,7 @@ class PositionState:
     cost: Decimal = ZERO
     leverage: Decimal = ZERO  # 0 = cross
     cross_leverage: Decimal = Decimal(10)
+    margin: Decimal = ZERO  # isolated only: the part of the wallet that this position can lose
     realised_pnl: Decimal = ZERO  # of the position that is open now, fees and funding included
     pnl_pnl: Decimal = ZERO
     pnl_fund: Decimal = ZERO
@@ -224,6 +230,20 @@ class PositionState:
     update_ms: int = 0
     update_id: int = 0
     multiplier: Decimal = Decimal(1)
+
+    @property
+    def isolated(self) -> bool:
+        """Whether it has a margin of its own; otherwise the whole wallet stands behind it."""
+        return self.leverage > 0
+
+    @property
+    def leverage_in_force(self) -> Decimal:
+        """The leverage that margins are computed with."""
+        return self.leverage or self.cross_leverage
+
+    def value(self, price: Decimal) -> Decimal:
+        """Quote value at a price, positive."""
+        return abs(self.contracts) * self.multiplier * price
 
     @property
     def entry_price(self) -> Decimal:

@@ -11,6 +11,8 @@ from .clock import FakeClock
 from .records import Venue
 
 TAIL_MAX = 20_000
+COUNTERS_MAX = 500  # a client that invents paths is counted together beyond that
+TEXT_MAX = 200
 
 
 @attrs.frozen
@@ -49,12 +51,15 @@ class RequestLog:
         self, uid: str, venue: Venue, method: str, path: str, *, client_id: str = "", status: int = 0
     ) -> RequestNote:
         """Remember one request; ``status`` is what was answered (HTTP status), 0 when not known."""
+        path, client_id = path[:TEXT_MAX], client_id[:TEXT_MAX]
         entry = RequestNote(self.clock.ms(), uid, venue, method, path, client_id, status)
         self.tail.append(entry)
         self.count += 1
         name = (
             f"{venue} {method} {path.rsplit('/', 1)[0] if any(c.isdigit() for c in path.rsplit('/', 1)[-1]) else path}"
         )
+        if name not in self.counters and len(self.counters) >= COUNTERS_MAX:
+            name = "others"
         self.counters[name] = self.counters.get(name, 0) + 1
         changed, self.changed = self.changed, trio.Event()
         changed.set()
@@ -65,9 +70,3 @@ class RequestLog:
         first = self.count - len(self.tail)
         start = max(0, number - first)
         return [(first + at, self.tail[at]) for at in range(start, len(self.tail))]
-
-
-def _without_ids(path: str) -> str:
-    """The path with every segment that looks like an order id or client id replaced, so that counters stay few."""
-    segments = path.split("/")
-    return "/".join(":id" if len(s) > 6 and any(c.isdigit() for c in s) else s for s in segments)

@@ -13,7 +13,6 @@ from .ids import mexc_snowflake
 from .instruments import Instrument
 from .ledger_state import ExchangeState
 from .records import (
-    EXTERNAL,
     GATE_FUTURES,
     HOUSE,
     MEXC_SPOT,
@@ -38,9 +37,20 @@ class Settlement:
     # -- one match
 
     def book_fill(
-        self, order: OrderState, price: Decimal, quantity: Decimal, role: Role, trade: int, *, self_trade: bool = False
+        self,
+        order: OrderState,
+        price: Decimal,
+        quantity: Decimal,
+        role: Role,
+        trade: int,
+        *,
+        self_trade: bool = False,
+        free: bool = False,
     ) -> None:
-        """Book one fill of one API order against the rest of the world (the counterparty is booked on its own)."""
+        """Book one fill of one API order against the rest of the world (the counterparty is booked on its own).
+
+        ``free``: a perpetual's fill that costs no fee.
+        """
         instrument = self.state.instruments[(order.venue, order.symbol)]
         trade_id = self._trade_id(order, trade)
         value = instrument.notional(price, quantity)
@@ -52,11 +62,13 @@ class Settlement:
             order.quantity = order.filled
         order.maker = order.maker or role == "maker"
         if instrument.is_perp:
-            closed, fee = self._book_perp(order, instrument, price, quantity, role, trade_id)
+            rate = ZERO if free else self._rate(order, role)
+            closed, fee = self._book_perp(order, instrument, price, quantity, rate, trade_id)
             fee_asset = instrument.quote
         else:
             closed = ZERO
-            fee, fee_asset = self._book_spot(order, instrument, value, quantity, role, trade_id)
+            rate = self._rate(order, role)
+            fee, fee_asset = self._book_spot(order, instrument, value, quantity, rate, trade_id)
         order.fees[fee_asset] = order.fees.get(fee_asset, ZERO) + fee
         fill = UserTrade(
             trade_id,
@@ -81,20 +93,20 @@ class Settlement:
         self.state.effects.events.append(fill)
         self.note(order, "update" if order.left > 0 else None)
 
-    def book_external(self, instrument: Instrument, side: Side, price: Decimal, quantity: Decimal) -> None:
-        """The outside world's half of a match with an API account; it pays no fees."""
+    def book_outside(self, uid: str, instrument: Instrument, side: Side, price: Decimal, quantity: Decimal) -> None:
+        """The half of a match that the outside world or the insurance fund has; they pay no fees."""
         apply = self.state.accounts.apply
         if instrument.is_perp:
-            position = self.state.accounts.position(EXTERNAL, instrument.symbol, instrument.multiplier)
+            position = self.state.accounts.position(uid, instrument.symbol, instrument.multiplier)
             signed = quantity if side == "buy" else -quantity
             profit, _ = perpetual.fill(position, signed, price, self.state.clock.ms(GATE_FUTURES))
-            self._from_house(EXTERNAL, instrument.venue, instrument.quote, profit, "pnl")
+            self._from_house(uid, instrument.venue, instrument.quote, profit, "pnl")
             self.state.accounts.touch_position(position)
             return
         value = instrument.notional(price, quantity)
         sign = 1 if side == "buy" else -1
-        apply(EXTERNAL, instrument.venue, instrument.base, sign * quantity, kind="order_match")
-        apply(EXTERNAL, instrument.venue, instrument.quote, -sign * value, kind="order_match")
+        apply(uid, instrument.venue, instrument.base, sign * quantity, kind="order_match")
+        apply(uid, instrument.venue, instrument.quote, -sign * value, kind="order_match")
 
     # -- the life of an order
 
@@ -155,8 +167,12 @@ class Settlement:
 
     # -- inside
 
+    def _rate(self, order: OrderState, role: Role) -> Decimal:
+        rates = self.state.fee_rates(order.venue, order.uid)
+        return rates.maker if role == "maker" else rates.taker
+
     def _book_spot(
-        self, order: OrderState, instrument: Instrument, value: Decimal, quantity: Decimal, role: Role, trade_id: str
+        self, order: OrderState, instrument: Instrument, value: Decimal, quantity: Decimal, rate: Decimal, trade_id: str
     ) -> tuple[Decimal, str]:
         apply = self.state.accounts.apply
         released = order.locked - self.still_needed(order)
@@ -187,8 +203,6 @@ class Settlement:
             order_id=order_id,
             trade_id=trade_id,
         )
-        rates = self.state.fee_rates(order.venue, order.uid)
-        rate = rates.maker if role == "maker" else rates.taker
         fee, fee_asset = self._spot_fee(order, value, got, got_asset, instrument.quote, rate)
         self._to_house(order, fee_asset, fee, trade_id)
         return fee, fee_asset
@@ -197,25 +211,23 @@ class Settlement:
         self, order: OrderState, value: Decimal, got: Decimal, got_asset: str, quote: str, rate: Decimal
     ) -> tuple[Decimal, str]:
         """Exact, unrounded products (as recorded on Gate), except that a fee converted to MX is rounded once."""
-        policy = self.state.fee_policy[order.venue]
-        if policy == "received":
-            return got * rate, got_asset
-        if policy == "MX":
+        if order.venue == MEXC_SPOT and self.state.deducts_mx(order.uid):
             fee = (value * rate / self.state.mx_price).quantize(MX_STEP, ROUND_HALF_EVEN)
             if self.state.accounts.available(order.uid, order.venue, "MX") >= fee:
                 return fee, "MX"
+        if self.state.fee_policy[order.venue] == "received":
+            return got * rate, got_asset
         return value * rate, quote
 
     def _book_perp(
-        self, order: OrderState, instrument: Instrument, price: Decimal, quantity: Decimal, role: Role, trade_id: str
+        self, order: OrderState, instrument: Instrument, price: Decimal, quantity: Decimal, rate: Decimal, trade_id: str
     ) -> tuple[Decimal, Decimal]:
         position = self.state.accounts.position(order.uid, order.symbol, instrument.multiplier)
         signed = quantity if order.side == "buy" else -quantity
         profit, closed = perpetual.fill(position, signed, price, self.state.clock.ms(order.venue))
         if closed:
             self._from_house(order.uid, order.venue, instrument.quote, profit, "pnl", order, trade_id)
-        rates = self.state.fee_rates(order.venue, order.uid)
-        fee = instrument.notional(price, quantity) * (rates.maker if role == "maker" else rates.taker)
+        fee = instrument.notional(price, quantity) * rate
         position.pnl_fee -= fee
         position.realised_pnl -= fee
         self._to_house(order, instrument.quote, fee, trade_id)

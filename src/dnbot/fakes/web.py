@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 import attrs
-from trio_websocket import WebSocketConnection
 
 
 @attrs.frozen
@@ -36,6 +36,22 @@ class HttpResponse:
     headers: tuple[tuple[str, str], ...] = (("content-type", "application/json"),)
 
 
+class WebSocket(Protocol):
+    """An open conversation; every method raises trio_websocket's ConnectionClosed once it is over."""
+
+    async def get_message(self) -> str | bytes:
+        """The next message of the client."""
+
+    async def send_message(self, message: str | bytes) -> None:
+        """Send one message."""
+
+    async def send_frames(self, frames: Iterable[bytes]) -> None:
+        """Send frames made by `websocket.framed`, all at once."""
+
+    async def aclose(self, code: int = 1000, reason: str | None = None) -> None:
+        """Say goodbye; 1005 says it without a code."""
+
+
 class DropConnection(Exception):
     """Raised by an app to cut the connection at once: no answer, no close frame."""
 
@@ -52,5 +68,5 @@ class App(Protocol):
     async def run(self) -> None:
         """Whatever the front does by itself (pushing frames, timers); runs as long as the world does."""
 
-    async def handle_websocket(self, request: HttpRequest, ws: WebSocketConnection) -> None:
+    async def handle_websocket(self, request: HttpRequest, ws: WebSocket) -> None:
         """Talk until the client leaves. Returning closes politely; DropConnection closes without a close frame."""

@@ -18,6 +18,7 @@ from dnbot.domain.errors import ConfigError
 from dnbot.lab.drills_faults import KINDS
 from dnbot.lab.drills_orders import Hand
 from dnbot.lab.drills_repetition import Drill, Result
+from dnbot.lab.drills_secrets import secrets_shown
 from dnbot.lab.drills_stage import Stage, stage
 
 EXIT_PASSED, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
@@ -76,6 +77,7 @@ class _Run:
                     await drill.hand.aclose()
             last = self.report.results[-1]
             last.checks["stage_end"] = await _end_of_stage(world)
+            last.checks["secrets"] = await secrets_shown(world)
             folder = world.folder
             self._keep()
         left = [words for _, words in world.processes()]

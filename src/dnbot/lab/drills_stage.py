@@ -246,7 +246,8 @@ async def _fakes(folder: Path, seed: int) -> AsyncGenerator[Path, None]:
     state = folder / "fakes"
     command = [
         sys.executable, "-P", "-m", "dnbot", "fakes", "--tls", "--until-stdin-eof", "--state", str(state), "--seed",
-        str(seed), "--deviation-bps", "60", "--half-life", "4s",  # pays in both directions every few seconds
+        str(seed), "--history", "0",  # judged by all that happened
+        "--deviation-bps", "60", "--half-life", "4s",  # pays in both directions every few seconds
     ]
     process = _spawn(command, address, folder / "fakes.err")
     try:

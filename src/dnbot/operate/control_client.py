@@ -56,7 +56,7 @@ async def ask(home: Path, request: Request, *, within_s: float = ANSWER_S_MAX) -
             async with await trio.open_unix_socket(path) as stream:
                 return await talk(stream, request)
         except OSError as error:
-            raise NoBot(f"no bot runs here: {path}: {error.strerror or error}") from None
+            raise NoBot(f"no bot runs here (`dnbot run` starts one): {path}: {error.strerror or error}") from None
     assert waiting.cancelled_caught
     raise NoBot(f"the bot of {home} did not answer within {within_s:.0f} s")
 

@@ -107,7 +107,7 @@ def _launched(
     before = read_audit(state_dir) if (state_dir / "audit.json").exists() else None
     command = [
         sys.executable, "-m", "dnbot", "fakes", "--tls", "--until-stdin-eof", "--state", str(state_dir), "--seed",
-        str(settings.seed), "--market", settings.market,
+        str(settings.seed), "--market", settings.market, "--history", "0",
     ]
     with (state_dir / "fakes.log").open("ab") as errors:
         process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)

@@ -126,7 +126,9 @@ def secret_from_env(name: str, environment: MutableMapping[str, str] = os.enviro
     """
     text = environment.pop(name, "").strip()
     if not text:
-        raise ConfigError("environment", name, "nothing", "a non-empty value")
+        raise ConfigError(
+            "environment", name, "nothing", f"a non-empty value, or {name}_FILE: a file of mode 0600 with it"
+        )
     return Secret(text)
 
 

@@ -13,6 +13,11 @@ from dnbot.strategy.parameters import StrategyParameters
 MARK_AGE_S_MAX = 60.0
 """Mark and index are a reference, not a price we trade at; a minute without one is no reference any more."""
 
+BAND_SHARE = Decimal("0.8")
+"""How much of a venue's own price band is used: it measures from a price of its own (last trade, mark of that moment)
+that we do not see, and what lies at the very edge is refused every second time.
+"""
+
 Doubt = tuple[str, str]
 """(reason code, text)"""
 
@@ -74,8 +79,8 @@ def worst_price(
 ) -> Decimal:
     """The price on the tick grid that an order of `side` may never go beyond.
 
-    Inside `price_collar_bps` of the book's own mid and of the mark (when known), and inside the venue's own
-    `price_deviation_max` from the mark on the perpetual and from the mid on spot.
+    Inside `price_collar_bps` of the book's own mid and of the mark (when known), and inside BAND_SHARE of the venue's
+    own `price_deviation_max` from the mark on the perpetual and from the mid on spot.
     """
     sign = side.sign
     bounds = [book.mid + sign * of_bps(book.mid, params.price_collar_bps)]
@@ -83,7 +88,7 @@ def worst_price(
         bounds.append(mark.mark + sign * of_bps(mark.mark, params.price_collar_bps))
     if instrument.price_deviation_max is not None:
         anchor = book.mid if instrument.venue.is_spot or mark is None else mark.mark
-        bounds.append(anchor * (1 + sign * instrument.price_deviation_max))
+        bounds.append(anchor * (1 + sign * BAND_SHARE * instrument.price_deviation_max))
     if side is Side.BUY:
         return instrument.price_down(min(bounds))
     return instrument.price_up(max(*bounds, ZERO))

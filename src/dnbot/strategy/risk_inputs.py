@@ -48,7 +48,7 @@ class RiskInputs(msgspec.Struct, frozen=True, kw_only=True):
     liquidation_distance_pct: Decimal | None = None
     """From mark to the liquidation price; not asked for while there is no position."""
     adl_rank: int | None = None
-    """The venue's rank for auto-deleveraging, 5 is first in line; None: it does not say."""
+    """The venue's rank for auto-deleveraging: 1 is first in line, 5 last, 6 holds nothing; None: it does not say."""
     equity_quote: Decimal | None = None
     equity_day_start_quote: Decimal | None = None
     daily_pnl_quote: Decimal | None = None

@@ -18,7 +18,7 @@ CLOCK_OFFSET_MS_MAX = 5_000
 (MEXC refuses a timestamp one second ahead of its own: spot v3 docs, timing security.)"""
 OPEN_ORDERS_MAX = 4
 """A pair has two orders; more than two pairs in flight would mean that one was not settled."""
-ADL_RANK_MAX = 3
+ADL_RANK_MIN = 3
 HUNDRED = Decimal(100)
 
 
@@ -153,8 +153,8 @@ def _distance(inputs: RiskInputs) -> Refused | None:
         return unknown("MARGIN", "distance to the liquidation price")
     if inputs.liquidation_distance_pct < least:
         return refused("MARGIN", inputs.liquidation_distance_pct, least, "percent to liquidation are below")
-    if inputs.adl_rank is not None and inputs.adl_rank > ADL_RANK_MAX:
-        return refused("MARGIN", inputs.adl_rank, ADL_RANK_MAX, "rank for auto-deleveraging")
+    if inputs.adl_rank is not None and inputs.adl_rank < ADL_RANK_MIN:
+        return refused("MARGIN", inputs.adl_rank, ADL_RANK_MIN, "rank for auto-deleveraging")
     return None
 
 

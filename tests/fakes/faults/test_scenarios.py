@@ -271,7 +271,7 @@ async def test_adl_closes_short(autojump_clock: Any, stand: Any) -> None:
         private = await on.client.private("gate_futures")
         heard = await private.listen(31)
         assert (await position(on))["size"] == -5
-        assert any(push["result"][0].get("finish_as") == "auto_deleveraging" for push in heard)
+        assert any(push["result"][0].get("finish_as") == "auto_deleveraged" for push in heard)
         assert next(fill["size"] for fill in await on.client.fills("gate_futures")) == 5
 
 

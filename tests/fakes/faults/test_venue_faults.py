@@ -196,7 +196,7 @@ async def test_the_venue_closes_positions_and_nothing_is_lost(autojump_clock: An
         assert await position(on) == -10
         assert on.world.exchange.state.accounts.totals() == before
         reasons = [order["finish_as"] for order in on.world.audit()["orders"]]
-        assert reasons[1:] == ["auto_deleveraging", "liquidated"]
+        assert reasons[1:] == ["auto_deleveraged", "liquidated"]
 
 
 async def test_what_others_do_with_the_account_is_seen(autojump_clock: Any, stand: Any) -> None:

@@ -45,8 +45,10 @@ async def traffic() -> list[str]:
             response = await app.handle_http(request)
             heard.append(f"{response.headers} {response.body!r}")
         nursery.cancel_scope.cancel()
-    queued = session.subscriber.outgoing.statistics().current_buffer_used
-    return heard + [session.subscriber.outgoing.receive_nowait().decode() for _ in range(queued)]
+    with trio.move_on_after(1):
+        while True:
+            heard += [frame.decode("latin-1") for frame in await session.subscriber.outgoing.take()]
+    return heard
 
 
 def digest() -> tuple[int, str]:

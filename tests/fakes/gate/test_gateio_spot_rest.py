@@ -206,12 +206,11 @@ async def test_late_request_is_refused_before_anything_happens(autojump_clock: A
 async def test_placing_is_limited_to_ten_a_second_per_market(autojump_clock: Any, gate: Any) -> None:
     """The eleventh create within a second is 429; a second later creates pass again."""
     bid, _ = await gate.best("bid")
-    statuses = [
-        (await gate.call("POST", "/spot/orders", body=limit_order(bid - 100, "0.0001"))).status for _ in range(11)
-    ]
+    bodies = [limit_order(bid - 100, "0.0001", text=f"t-{number}") for number in range(12)]
+    statuses = [(await gate.call("POST", "/spot/orders", body=body)).status for body in bodies[:11]]
     assert statuses == [201] * 10 + [429]
     await trio.sleep(1)
-    assert (await gate.call("POST", "/spot/orders", body=limit_order(bid - 100, "0.0001"))).status == 201
+    assert (await gate.call("POST", "/spot/orders", body=bodies[11])).status == 201
 
 
 async def test_countdown_cancels_what_is_not_renewed(autojump_clock: Any, gate: Any) -> None:

@@ -10,7 +10,8 @@ import pytest
 import trio
 import trio_websocket
 
-from dnbot.fakes.gateio_hub import QUEUE_FRAMES_MAX, StreamFault
+from dnbot.fakes.gateio_hub import StreamFault
+from dnbot.fakes.outgoing import FRAMES_MAX
 
 SPOT, FUTURES = "/ws/v4/", "/v4/ws/usdt"
 DECIMAL = {"X-Gate-Size-Decimal": "1"}
@@ -361,7 +362,7 @@ async def test_client_that_does_not_read_is_dropped(autojump_clock: Any, gate: A
         for stream in (slow, quick):
             await stream.subscribe("spot.trades", ["BTC_USDT"])
         victim = next(iter(gate.app.spot.hub._by_topic["spot.trades", "BTC_USDT"]))
-        for _ in range(QUEUE_FRAMES_MAX + 2):  # one is handed to the waiting writer at once
+        for _ in range(FRAMES_MAX + 1):
             victim.push(b"{}")
         await trio.sleep(1)
         assert list(gate.app.spot.hub._by_topic["spot.trades", "BTC_USDT"]) != [victim]

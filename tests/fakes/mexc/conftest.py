@@ -38,6 +38,8 @@ TABLES: dict[str, str] = {
     ),
     "PublicBookTickerV3Api": "1 bidPrice s|2 bidQuantity s|3 askPrice s|4 askQuantity s",
     "PublicBookTickerBatchV3Api": "1 items *PublicBookTickerV3Api|2 version s|3 lastOrderCreateTime l",
+    "PublicIncreaseDepthsV3Api": "1 asks *DepthItem|2 bids *DepthItem|3 eventType s|4 version s",
+    "PublicIncreaseDepthsBatchV3Api": "1 items *PublicIncreaseDepthsV3Api|2 eventType s",
     "DealItem": "1 price s|2 quantity s|3 tradeType i|4 time l|5 tradeId s",
     "PublicAggreDealsV3Api": "1 deals *DealItem|2 eventType s",
     "PublicSpotKlineV3Api": (
@@ -73,6 +75,7 @@ BODIES = {
     309: "publicMiniTicker PublicMiniTickerV3Api",
     310: "publicMiniTickers PublicMiniTickersV3Api",
     311: "publicBookTickerBatch PublicBookTickerBatchV3Api",
+    312: "publicIncreaseDepthsBatch PublicIncreaseDepthsBatchV3Api",
     313: "publicAggreDepths PublicAggreDepthsV3Api",
     314: "publicAggreDeals PublicAggreDealsV3Api",
     315: "publicAggreBookTicker PublicAggreBookTickerV3Api",
