@@ -10,6 +10,8 @@ from typing import Final
 
 import attrs
 
+from .mexc_protobuf import _message, _varint
+
 DEPTH_BODY: Final = 313
 ASKS, BIDS, FROM_VERSION, TO_VERSION = 1, 2, 4, 5
 _VARINT, _LENGTH = 0, 2
@@ -23,10 +25,10 @@ def read_fields(data: bytes) -> list[Field] | None:
     fields: list[Field] = []
     at = 0
     while at < len(data):
-        tag, at = _varint(data, at)
+        tag, at = _read_varint(data, at)
         if tag < 0 or tag & 7 not in (_VARINT, _LENGTH):
             return None
-        value, at = _varint(data, at)
+        value, at = _read_varint(data, at)
         if value < 0 or (tag & 7 == _LENGTH and at + value > len(data)):
             return None
         if tag & 7 == _VARINT:
@@ -41,10 +43,7 @@ def write_fields(fields: list[Field]) -> bytes:
     """The message of these fields, in their order."""
     out = b""
     for number, value in fields:
-        if isinstance(value, int):
-            out += _encoded(number << 3 | _VARINT) + _encoded(value)
-        else:
-            out += _encoded(number << 3 | _LENGTH) + _encoded(len(value)) + value
+        out += _message(number, value) if isinstance(value, bytes) else _varint(number << 3 | _VARINT) + _varint(value)
     return out
 
 
@@ -103,7 +102,7 @@ def read_depth(payload: bytes) -> DepthFrame | None:
     return DepthFrame([field for field in fields if field[0] != DEPTH_BODY], inner)
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
+def _read_varint(data: bytes, at: int) -> tuple[int, int]:
     """A number and where it ends; -1 when it does not."""
     value, shift = 0, 0
     while at < len(data):
@@ -113,12 +112,3 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
         if not byte & 0x80:
             return value, at
     return -1, at
-
-
-def _encoded(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)

@@ -239,10 +239,10 @@ class Socket:
         await self._call("spot.login", {"req_id": "1", "timestamp": stamp, "api_key": KEY, "signature": sign})
         return await self.answer()
 
-    async def order(self, price: str) -> None:
+    async def order(self, price: str, text: str) -> None:
         """Send a create over Gate's WebSocket API; whatever comes back is not read here."""
-        order = {"text": "t-by-socket", "currency_pair": "BTC_USDT", "type": "limit", "account": "spot", "side": "buy"}
-        param = order | {"amount": "0.001", "price": price, "time_in_force": "gtc"}
+        order = {"currency_pair": "BTC_USDT", "type": "limit", "account": "spot", "side": "buy", "time_in_force": "gtc"}
+        param = order | {"amount": "0.001", "price": price} | ({"text": text} if text else {})
         await self._call("spot.order_place", {"req_id": "2", "req_param": param})
 
     async def _call(self, channel: str, payload: dict[str, Any]) -> None:

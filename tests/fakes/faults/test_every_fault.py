@@ -28,6 +28,8 @@ class Tour:
     def __init__(self, on: Any, venue: str) -> None:
         self.on, self.venue, self.client = on, venue, on.client
         self.failures: list[str] = []
+        self.mark = on.world.clock.ms()
+        """What makes the ids of this round its own."""
 
     async def run(self) -> list[str]:
         """Read, subscribe, trade, cancel and read again; returns what went wrong."""
@@ -45,8 +47,10 @@ class Tour:
             self.on.step_market()
             await trio.sleep(0.15)
             good = self.on.good(venue)
-            await self.step("taker", self.ok(client.create(venue, "buy", quantity, good, f"t-{number}", "ioc")))
-        resting = await self.step("maker", self.ok(client.create(venue, "buy", quantity, self.on.far(venue), "m-1")))
+            name = f"t-{number}-{self.mark}"
+            await self.step("taker", self.ok(client.create(venue, "buy", quantity, good, name, "ioc")))
+        far = self.on.far(venue)
+        resting = await self.step("maker", self.ok(client.create(venue, "buy", quantity, far, f"m-{self.mark}")))
         await self.step("batch", self.ok(self.batch(quantity)))
         await self.step("open orders", client.open_ids(venue))
         if resting is not None:
@@ -88,7 +92,7 @@ class Tour:
             return await self.client.mexc("POST", "/batchOrders", batchOrders=json.dumps([one, one]))
         if venue == "gate_spot":
             order = {"currency_pair": "BTC_USDT", "side": "buy", "amount": quantity, "price": far, "account": "spot"}
-            pair = [order | {"text": "t-b1"}, order | {"text": "t-b2"}]
+            pair = [order | {"text": f"t-{name}-{self.mark}"} for name in ("b1", "b2")]
             return await self.client.gate("POST", "/spot/batch_orders", body=pair)
         order = {"contract": "BTC_USDT", "size": int(quantity), "price": far, "tif": "gtc"}
         return await self.client.gate("POST", "/futures/usdt/batch_orders", body=[order, order])
