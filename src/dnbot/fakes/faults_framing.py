@@ -9,6 +9,8 @@ import attrs
 from .records import MEXC_SPOT, Venue
 
 TEXT, BINARY, CLOSE, PING = 1, 2, 8, 9
+FRAME_BYTES_MAX = 1_048_576
+"""A client's frame that claims more is refused by any server before it is whole."""
 
 
 @attrs.frozen
@@ -35,6 +37,12 @@ def frame_size(data: bytes) -> int:
     if len(data) < 2 + more:
         return 0
     return 2 + more + masked + (int.from_bytes(data[2 : 2 + more], "big") if more else short)
+
+
+def is_client_frame(data: bytes) -> bool:
+    """Whether what begins here can be a frame of a client that a server would wait for: masked, and not huge."""
+    masked = len(data) < 2 or bool(data[1] & 0x80)
+    return masked and frame_size(data) <= FRAME_BYTES_MAX
 
 
 def cut_frames(data: bytes) -> tuple[list[WireFrame], bytes]:
