@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-import hypothesis
 import attrs
+import hypothesis
 import pytest
 from book_clients import BookClient, GateObu, MexcDepth, Sequenced
 from book_session import BTC, CHANNELS, Channel, Session, run_session
