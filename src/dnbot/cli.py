@@ -71,6 +71,16 @@ def _duration(_context: click.Context, _parameter: click.Parameter, text: str | 
     return seconds
 
 
+def _listing(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    """Print what there is, and exit."""
+    if wanted:
+        from dnbot.fakes.faults_text import list_faults
+        from dnbot.fakes.scenarios import list_scenarios
+
+        click.echo(list_faults() if parameter.name == "list_faults" else list_scenarios())
+        context.exit()
+
+
 _CONFIG = click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="TOML; default: the demo.")
 
 
@@ -154,10 +164,15 @@ def new_config(mode: str, output: Path | None) -> None:
 @click.option("--until-stdin-eof", is_flag=True, help="End when standard input closes.")
 @click.option("--history", type=click.IntRange(min=0), default=10_000, show_default=True,
               help="Ended orders, fills and ledger rows that are kept; 0 keeps all, and grows.")
+@click.option("--fault", "faults", multiple=True, help="NAME[:key=value,...], as reply_lost:path=creates,on_nth=2.")
+@click.option("--faults", "plan", type=click.Path(path_type=Path, dir_okay=False), help="A fault plan (TOML or JSON).")
+@click.option("--scenario", default="", help="A named scenario: faults, market and account.")
+@click.option("--list-faults", is_flag=True, callback=_listing, expose_value=False, is_eager=True, help="And exit.")
+@click.option("--list-scenarios", is_flag=True, callback=_listing, expose_value=False, is_eager=True, help="And exit.")
 def fakes(
     gate_port: int, mexc_port: int, seed: int, symbols: str, market: str, deviation_bps: float | None,
     half_life: float | None, tls: bool, state: Path | None, no_limits: bool, accounts: tuple[str, ...],
-    until_stdin_eof: bool, history: int, **scripted: Any,
+    until_stdin_eof: bool, history: int, faults: tuple[str, ...], plan: Path | None, scenario: str, **scripted: Any,
 ) -> None:
     """Serve the fake exchanges on loopback; prints one JSON line with their addresses and a key.
 
@@ -179,7 +194,22 @@ def fakes(
         raise click.UsageError(str(problem)) from None
     if accounts:
         config = _with_accounts(config, accounts)
-    sys.exit(serve(config))
+    sys.exit(serve(_with_faults(config, faults, plan, scenario)))
+
+
+def _with_faults(config: FakesConfig, faults: tuple[str, ...], path: Path | None, scenario: str) -> FakesConfig:
+    from attrs import evolve
+
+    from dnbot.fakes.faults import FaultRefused
+    from dnbot.fakes.faults_text import parse_fault, read_plan
+    from dnbot.fakes.scenarios import scenario_of
+
+    try:
+        plan = read_plan(path) if path is not None else config.faults
+        config = evolve(config, faults=plan.extended(map(parse_fault, faults)))
+        return scenario_of(scenario).applied(config) if scenario else config
+    except (FaultRefused, OSError) as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _scripted(

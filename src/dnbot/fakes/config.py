@@ -10,6 +10,7 @@ from typing import Literal
 
 import attrs
 
+from .faults import FaultPlan
 from .records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT, VENUES, Venue
 
 D = Decimal
@@ -70,8 +71,9 @@ class FakesConfig:
     ``mexc_fee_asset`` is quote, base or MX.
     ``funding_first_after_s`` puts the first settlement that long after the start (None: on the venue's usual grid).
     ``history_newest`` bounds what is remembered of the past (`history.History`); None keeps everything.
-    ``enforce_limits`` False answers however often a client asks. ``state_dir`` is where accounts, orders and books
-    survive; without it nothing does. Ports of 0 pick free ones.
+    ``enforce_limits`` False answers however often a client asks. ``faults`` is what goes wrong, ``scenario`` the name
+    under which it was asked for. ``state_dir`` is where accounts, orders and books survive; without it nothing does.
+    Ports of 0 pick free ones.
     """
 
     symbols: tuple[str, ...] | int = ("BTC/USDT",)
@@ -91,6 +93,8 @@ class FakesConfig:
     funding_first_after_s: float | None = 30.0
     funding_interval_s: int = 28800
     enforce_limits: bool = True
+    faults: FaultPlan = attrs.field(factory=FaultPlan)
+    scenario: str = ""
     state_dir: Path | None = None
     host: str = "127.0.0.1"
     gate_port: int = 0

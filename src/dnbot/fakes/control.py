@@ -10,6 +10,8 @@ long for a create among them.
 (``script_words``): all of them now, or each at its time counted from T; when one is refused, none is.
 ``POST /__dnbot__/book?venue=V[&symbol=S][&limit=N]`` answers a book (of the first symbol), best levels first.
 ``POST /__dnbot__/load`` answers how the fakes bear their load; maxima are since the last question.
+``POST /__dnbot__/faults[?since=N]`` answers the plan as it is now, and the strikes after number N.
+``POST /__dnbot__/fault?on=NAME:key=value,...`` switches a fault on and answers its key; ``?off=KEY`` switches it off.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ from urllib.parse import parse_qsl
 import attrs
 import trio
 
+from .faults import FaultRefused
+from .faults_text import parse_fault
 from .load import LoadMeter
 from .outages import Outages
 from .records import VENUES, Venue
@@ -70,7 +74,7 @@ class Controls:
         """One request below the prefix."""
         actions: dict[str, Callable[[dict[str, str]], Awaitable[Any]]] = {
             "audit": self._audit, "requests": self._requests, "cut": self._cut, "rest": self._rest,
-            "clock": self._clock, "load": self._load,
+            "clock": self._clock, "faults": self._faults, "fault": self._fault, "load": self._load,
             "market": partial(self._market, request.body), "book": self._book,
         }  # fmt: skip
         action = actions.get(request.path.removeprefix(PREFIX))
@@ -80,7 +84,7 @@ class Controls:
             return _told(405, "POST only")
         try:
             found = await action(dict(parse_qsl(request.query, keep_blank_values=True)))
-        except ControlRefused as why:
+        except (ControlRefused, FaultRefused) as why:
             return _told(404 if "no such" in str(why) else 400, str(why))
         return HttpResponse(200, json.dumps(found).encode())
 
@@ -128,6 +132,21 @@ class Controls:
         ahead_ms = _number(wanted, "ahead_ms", None, -AHEAD_MS_MAX, AHEAD_MS_MAX)
         self.world.clock.skew_ns[venue] = round(ahead_ms * 1_000_000)
         return {"venue_ms": self.world.clock.ms(venue), "time_ms": self.world.clock.ms()}
+
+    async def _faults(self, wanted: dict[str, str]) -> Any:
+        engine, since = self.world.faults, int(_number(wanted, "since", 0, 0, 10**12))
+        return engine.report() | {"activations": [attrs.asdict(strike) for strike in engine.activations(since)]}
+
+    async def _fault(self, wanted: dict[str, str]) -> Any:
+        match sorted(wanted):
+            case ["on"]:
+                key = self.world.faults.switch_on(parse_fault(wanted["on"]))
+            case ["off"]:
+                key = wanted["off"]
+                self.world.faults.switch_off(key)
+            case other:
+                raise ControlRefused(f"a fault is switched by on or by off, not by {other}")
+        return {"key": key, "time_ms": self.world.clock.ms()}
 
     async def _market(self, body: bytes, wanted: dict[str, str]) -> Any:
         script = self.world.script

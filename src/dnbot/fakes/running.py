@@ -16,6 +16,10 @@ from .audit import audit
 from .clock import FakeClock
 from .config import FakesConfig
 from .exchange import Exchange
+from .faults_catalogue import KINDS, checked
+from .faults_conditions import EXCHANGES
+from .faults_edge import Around, VenueFront, serve_with_faults
+from .faults_engine import FaultEngine
 from .funding import FundingSchedule
 from .gateio_app import GateApp
 from .history import History
@@ -27,9 +31,7 @@ from .mexc_app import MexcApp
 from .network import MemoryNetwork
 from .requests import RequestLog
 from .script_funding import ScriptedFunding
-from .server import serve_connection
 from .state import Journal
-from .web import App
 
 GATE_HOST, MEXC_HOST = "gate.fake", "mexc.fake"
 BEHIND_S_MAX = 1.0  # a market that fell further behind (a suspended machine) skips ahead instead of racing
@@ -53,6 +55,7 @@ class World:
     journal: Journal | None = None
     requests: RequestLog = attrs.field(init=False)
     funding: FundingSchedule = attrs.field(init=False)
+    faults: FaultEngine = attrs.field(init=False)
     script: MarketScript | None = attrs.field(default=None, init=False)
     """What moves the market when nothing else does: there in a scripted market alone."""
     history: History = attrs.field(init=False)
@@ -66,6 +69,7 @@ class World:
         self.requests = RequestLog(self.clock)
         self.listings = ListingSchedule(self.exchange, self.models, (), self.clock.seconds())
         self.funding = FundingSchedule(self.exchange, self.models, self.config.funding_interval_s)
+        self.faults = FaultEngine(self.clock, KINDS, checked)
         if self.params.name == SCRIPTED:
             self.funding = scripted = ScriptedFunding(self.exchange, self.models, self.config.funding_interval_s)
             self.script = MarketScript(self.exchange, scripted)
@@ -88,12 +92,17 @@ class World:
         """The front of MEXC."""
         return self._attached()[1]
 
-    def listen(self, network: MemoryNetwork) -> None:
-        """Serve both fronts on a network in memory, at gate.fake and mexc.fake, ports 80 and 443."""
-        hosts: list[tuple[str, App]] = [(GATE_HOST, self.gate_app), (MEXC_HOST, self.mexc_app)]
-        for host, app in hosts:
+    def listen(self, network: MemoryNetwork, around: Around | None = None) -> None:
+        """Serve both fronts on a network in memory, at gate.fake and mexc.fake, ports 80 and 443.
+
+        ``around`` puts something in front of them that faults do not reach.
+        """
+        hosts: list[tuple[str, VenueFront]] = [(GATE_HOST, self.gate_app), (MEXC_HOST, self.mexc_app)]
+        for host, front in hosts:
+            refuses = partial(self.faults.doors.is_shut, EXCHANGES[front.venue_of("/")])
             for port in (80, 443):
-                network.listen(host, port, partial(serve_connection, app=app))
+                handler = partial(serve_with_faults, front=front, engine=self.faults, around=around)
+                network.listen(host, port, handler, refuses=refuses)
 
     def _attached(self) -> tuple[GateApp, MexcApp]:
         if self._fronts is None:
@@ -110,9 +119,8 @@ class World:
         model = self.models[symbol]
         quotes = model.step()
         exchange, key = self.exchange, (quotes.venue, symbol)
-        for op, order_id, side, price, quantity in (
-            quotes.commands if exchange.state.instruments[key].tradable else ()
-        ):
+        commands = quotes.commands if exchange.state.instruments[key].tradable else []
+        for op, order_id, side, price, quantity in self.faults.bent(*key, commands):
             if op == "place":
                 exchange.external_place(*key, order_id, side, price, quantity)
             elif op == "cancel":
@@ -136,6 +144,7 @@ class World:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._run_markets)
             nursery.start_soon(self._run_ticks)
+            nursery.start_soon(self.faults.run)
             if self.script is not None:
                 nursery.start_soon(self.script.run)
             for app in self._fronts or ():
@@ -161,6 +170,7 @@ class World:
         uid = uid or self.config.accounts[0].uid
         report = audit(self.exchange, self.requests, uid, self.opening_this_start.get(uid, {}))
         report["market"] = self.params.describe()
+        report["faults"] = self.faults.report() | {"scenario": self.config.scenario}
         report["forgotten"] = attrs.asdict(self.history.forgotten)
         return report
 

@@ -50,6 +50,7 @@ def build_world(config: FakesConfig, clock: FakeClock) -> World:
         MexcApp(world.exchange, world.requests),
     )
     world.mexc_app.venue.limits.enabled = config.enforce_limits
+    world.faults.attach(world, config.faults)
     return world
 
 

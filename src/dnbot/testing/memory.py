@@ -14,9 +14,8 @@ import trio_websocket
 
 from dnbot.fakes.clock import NS_PER_S
 from dnbot.fakes.config import FakesConfig
-from dnbot.fakes.control import ControlledApp, Controls, Front
+from dnbot.fakes.control import ControlledApp, Controls
 from dnbot.fakes.running import GATE_HOST, MEXC_HOST
-from dnbot.fakes.server import serve_connection
 from dnbot.lab.world import Stage, stage
 from dnbot.ports.http import StreamTransport
 
@@ -78,11 +77,7 @@ async def fake_exchanges(config: FakesConfig | None = None) -> AsyncIterator[Fak
     """
     async with stage(config) as here:
         controls = Controls(here.world)
-        hosts: list[tuple[str, Front]] = [(GATE_HOST, here.world.gate_app), (MEXC_HOST, here.world.mexc_app)]
-        for host, front in hosts:
-            for port in (80, 443):
-                app = ControlledApp(controls, front)
-                here.network.listen(host, port, partial(serve_connection, app=app))
+        here.world.listen(here.network, partial(ControlledApp, controls))
         yield FakeExchanges(
             gate_rest=f"http://{GATE_HOST}/api/v4",
             gate_ws_spot=f"ws://{GATE_HOST}/ws/v4/",
