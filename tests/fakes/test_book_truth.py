@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import attrs
 import hypothesis
 import pytest
 from book_clients import BookClient, GateObu, MexcDepth, Sequenced
@@ -93,13 +94,12 @@ def test_snapshot_older_than_the_stream_is_refused(channel: Channel) -> None:
 
     def at_update(session: Session, number: int) -> None:
         if number == 0:
-            old = [session.exchange.depth(channel.venue, BTC, channel.depth)] * 2
+            book = session.exchange.depth(channel.venue, BTC, channel.depth)
+            old = [attrs.evolve(book, book_id=book.book_id - 1)] * 2  # one change before any subscription
             if channel.venue == MEXC_SPOT:
                 session.mexc.faults.stale_books[BTC] = old
             else:
                 session.gate.context.stale_books[channel.venue, BTC] = old
-        if number == 3:
-            session.clients[channel.title].waiting.clear()  # type: ignore[attr-defined]  # as if subscribed only now
 
     session = run_session(Session(5, [channel], at_update), 300)
     client = session.clients[channel.title]
