@@ -9,6 +9,9 @@ import attrs
 from .records import MEXC_SPOT, Venue
 
 TEXT, BINARY, CLOSE, PING = 1, 2, 8, 9
+OPCODES = frozenset({0, TEXT, BINARY, CLOSE, PING, 10})
+CLIENT_FRAME_BYTES_MAX = 2 * 1_048_576
+"""More than any message that the servers take: such a frame is refused by its size, before it is there."""
 
 
 @attrs.frozen
@@ -35,6 +38,15 @@ def frame_size(data: bytes) -> int:
     if len(data) < 2 + more:
         return 0
     return 2 + more + masked + (int.from_bytes(data[2 : 2 + more], "big") if more else short)
+
+
+def may_begin_client_frame(data: bytes) -> bool:
+    """Whether these bytes can become a frame that a server takes; what cannot is not waited for, but the server's to
+    refuse.
+    """
+    if data and (data[0] & 0x70 or data[0] & 0xF not in OPCODES):
+        return False
+    return len(data) < 2 or (bool(data[1] & 0x80) and frame_size(data) <= CLIENT_FRAME_BYTES_MAX)
 
 
 def cut_frames(data: bytes) -> tuple[list[WireFrame], bytes]:

@@ -10,7 +10,7 @@ import trio
 
 from .faults_conditions import Condition
 from .faults_engine import FaultEngine
-from .faults_framing import CLOSE, WireFrame, cut_frames, opcode_of, server_frame
+from .faults_framing import CLOSE, WireFrame, cut_frames, may_begin_client_frame, opcode_of, server_frame
 from .faults_kinds import FrameStrike, Happening, Sent
 from .faults_wire import heard_frames, sent_frame
 from .records import MEXC_SPOT, Venue
@@ -40,6 +40,8 @@ class FaultyStream(trio.abc.HalfCloseableStream):
     _own: Condition | None = None
     _held: bytearray = attrs.field(factory=bytearray)
     _heard: bytes = b""
+    _garbled: bool = False
+    """Whether what the client sends is no frames any more, which the server is left to say."""
     _ready: bytearray = attrs.field(factory=bytearray)
     _late: list[tuple[float, int, bytes]] = attrs.field(factory=list)
     _sent: int = 0
@@ -206,12 +208,17 @@ class FaultyStream(trio.abc.HalfCloseableStream):
         return now
 
     async def _hear(self, data: bytes) -> None:
+        if self._garbled:
+            self._ready += data
+            return
         frames, self._heard = cut_frames(self._heard + data)
         for frame in frames:
             for wait_s, raw in self._understood(frame):
                 if wait_s > 0:
                     await trio.sleep(wait_s)
                 self._ready += raw
+        if not may_begin_client_frame(self._heard):
+            self._garbled, self._ready, self._heard = True, self._ready + self._heard, b""
 
     def _understood(self, frame: WireFrame) -> Sequence[Sent]:
         """The frame as the venue hears it: perhaps late, perhaps twice, perhaps not at all."""

@@ -143,7 +143,7 @@ async def test_every_private_push_twice(serve: Serve) -> None:
 
 async def test_the_position_reads_zero(serve: Serve) -> None:
     """gate_position_reads_zero on sockets."""
-    async with serve("--scenario", "gate_position_reads_zero") as on:
+    async with serve("--scenario", "gate_position_reads_zero", "--no-limits") as on:
         price = await on.good("gate_futures", "sell")
         assert (await on.client.create("gate_futures", "sell", "10", price, "a", "ioc")).value["left"] == 0
         row = "/futures/usdt/positions/BTC_USDT"
@@ -171,11 +171,11 @@ async def test_a_door_shuts_and_opens_on_the_same_port(serve: Serve) -> None:
     """A refused host is a refused TCP connection; open sockets live on; after the fault the port listens again."""
     async with serve() as on:
         socket = await on.client.public("gate_spot")
-        await on.ask("fault?on=connect_refused:venue=gate,for=4")
+        await on.ask("fault?on=connect_refused:venue=gate,for=8")
         with pytest.raises(OSError, match=r"all attempts|refused"):
             await on.client.time("gate_spot")
         assert await socket.ping_is_answered()
-        with trio.fail_after(20):
+        with trio.fail_after(40):
             while True:
                 try:
                     assert (await on.client.time("gate_spot")).status == 200
