@@ -224,6 +224,8 @@ def main() -> int:
             temporary.write_text(json.dumps(evidence, indent=1))
             temporary.replace(options.json)
 
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs ignore the first of them
+        signal.signal(number, signal.default_int_handler)
     try:
         measure(options, segment, save)
     except KeyboardInterrupt:
