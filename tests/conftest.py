@@ -18,11 +18,14 @@ from canaries import CanaryWatch, found_in
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+pytest_plugins = ["dnbot.testing.plugin"]  # a checkout has no entry points that would load it
+
 # A skip may say only that something which no checkout can contain is not on this machine.
 ALLOWED_SKIPS = (
     "shared data absent",  # recorded traffic and market data that may not be published
     "no chromium",  # the dashboard is also tested without a browser
     "no container engine",
+    "conformance clients absent",  # they live in an environment of their own, where `./dnbot conformance` runs them
     "no user namespaces",  # embedded PostgreSQL as root needs them; as any other user it does not
 )
 

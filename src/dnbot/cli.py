@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from datetime import UTC, datetime
 from decimal import getcontext
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from dnbot import __version__
 from dnbot.config import Settings, load_settings
 from dnbot.domain.errors import ConfigError, DnbotError, InvariantBroken, OperatingError
 from dnbot.domain.units import PRECISION
-from dnbot.fakes.config import AccountConfig, FakesConfig
+from dnbot.fakes.config import AccountConfig, FakesConfig, Listing, ReplayConfig
 from dnbot.lab.audit_check import check_audit
 from dnbot.operate.database import database_status, migrate_database
 from dnbot.operate.run import RunOptions, run_settings, state_dir
@@ -59,15 +60,25 @@ def commands() -> None:
 def _duration(_context: click.Context, _parameter: click.Parameter, text: str | None) -> float | None:
     if text is None:
         return None
-    units = {"s": 1.0, "m": 60.0, "h": 3600.0}
-    number, unit = (text[:-1], text[-1]) if text[-1:] in units else (text, "s")
+    from dnbot.fakes.config_text import seconds_from
+
     try:
-        seconds = float(number) * units[unit]
+        seconds = seconds_from(text)
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < 10**9:
         raise click.BadParameter(f"{text!r} is not a duration such as 60s, 10m or 2h")
     return seconds
+
+
+def _listing(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    """Print what there is, and exit."""
+    if wanted:
+        from dnbot.fakes.faults_text import list_faults
+        from dnbot.fakes.scenarios import list_scenarios
+
+        click.echo(list_faults() if parameter.name == "list_faults" else list_scenarios())
+        context.exit()
 
 
 _CONFIG = click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="TOML; default: the demo.")
@@ -135,32 +146,81 @@ def new_config(mode: str, output: Path | None) -> None:
 @click.option("--gate-port", type=click.IntRange(0, 65535), default=0, help="0 picks a free one.")
 @click.option("--mexc-port", type=click.IntRange(0, 65535), default=0, help="0 picks a free one.")
 @click.option("--seed", type=int, default=1, help="Of the market.")
-@click.option("--symbols", default="BTC/USDT", help="Separated by commas.")
-@click.option("--market", type=click.Choice(["lively", "calibrated"]), default="lively")
+@click.option("--symbols", default="BTC/USDT", help="BTC/USDT,ETH/USDT names some; 200 makes that many.")
+@click.option("--market", default="lively", help="lively, calibrated, realistic: invented; replay:PATH: recorded.")
 @click.option("--deviation-bps", type=click.FloatRange(0, 500), help="Between the spot venues.")
 @click.option("--half-life", callback=_duration, help="How soon they come together again, such as 5s.")
+@click.option("--list", "listed", multiple=True, help="[VENUE:]SYMBOL@TIME: begins to be traded then.")
+@click.option("--delist", "delisted", multiple=True, help="[VENUE:]SYMBOL@TIME: its end, such as ETH/USDT@2m.")
+@click.option("--replay-speed", type=click.FloatRange(0.001, 100_000), default=1.0, help="Recorded seconds per second.")
+@click.option("--replay-from", type=click.DateTime(), help="Where to begin, UTC; default: where the files do.")
+@click.option("--replay-spot", default="gate_spot", help="The venue of a recorded spot book; the other is modelled.")
+@click.option("--replay-exchange", help="Whose rows, where a file holds several exchanges; default: the first.")
+@click.option("--replay-funding", type=click.Path(path_type=Path, exists=True), help="File or folder of funding rates.")
 @click.option("--tls/--no-tls", default=False, help="TLS with an authority of its own (ca_file in the printed line).")
 @click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="Keep accounts and books here.")
+@click.option("--no-limits", is_flag=True, help="Answer however often a client asks.")
 @click.option("--account", "accounts", multiple=True, help="KEY:SECRET:UID; the first replaces the default.")
 @click.option("--until-stdin-eof", is_flag=True, help="End when standard input closes.")
 @click.option("--history", type=click.IntRange(min=0), default=10_000, show_default=True,
               help="Ended orders, fills and ledger rows that are kept; 0 keeps all, and grows.")
+@click.option("--fault", "faults", multiple=True, help="NAME[:key=value,...], as reply_lost:path=creates,on_nth=2.")
+@click.option("--faults", "plan", type=click.Path(path_type=Path, dir_okay=False), help="A fault plan (TOML or JSON).")
+@click.option("--scenario", default="", help="A named scenario: faults, market and account.")
+@click.option("--list-faults", is_flag=True, callback=_listing, expose_value=False, is_eager=True, help="And exit.")
+@click.option("--list-scenarios", is_flag=True, callback=_listing, expose_value=False, is_eager=True, help="And exit.")
 def fakes(
     gate_port: int, mexc_port: int, seed: int, symbols: str, market: str, deviation_bps: float | None,
-    half_life: float | None, tls: bool, state: Path | None, accounts: tuple[str, ...], until_stdin_eof: bool,
-    history: int,
+    half_life: float | None, tls: bool, state: Path | None, no_limits: bool, accounts: tuple[str, ...],
+    until_stdin_eof: bool, history: int, faults: tuple[str, ...], plan: Path | None, scenario: str, **scripted: Any,
 ) -> None:
-    """Serve the fake exchanges on loopback; prints one JSON line with their addresses and a key."""
+    """Serve the fake exchanges on loopback; prints one JSON line with their addresses and a key.
+
+    A recording (replay:PATH) is a folder with captures in spot/ and usdm/, or bars: a file of several exchanges, or a
+    folder of files of one market each. docs/market-model.md describes the formats and the invented markets.
+    """
+    from dnbot.fakes.config_text import market_from, symbols_from
     from dnbot.fakes.process import main as serve
 
-    config = FakesConfig(
-        seed=seed, symbols=tuple(symbols.split(",")), market=market, state_dir=state, gate_port=gate_port,
-        mexc_port=mexc_port, tls=tls, until_stdin_eof=until_stdin_eof, deviation_bps=deviation_bps,
-        half_life_s=half_life, history_newest=history or None,
-    )
+    try:
+        listings, replay = _scripted(**scripted)
+        config = FakesConfig(
+            seed=seed, symbols=symbols_from(symbols), market=market_from(market), state_dir=state, gate_port=gate_port,
+            mexc_port=mexc_port, tls=tls, until_stdin_eof=until_stdin_eof, deviation_bps=deviation_bps,
+            half_life_s=half_life, listings=listings, replay=replay, history_newest=history or None,
+            enforce_limits=not no_limits,
+        )
+    except ValueError as problem:
+        raise click.UsageError(str(problem)) from None
     if accounts:
         config = _with_accounts(config, accounts)
-    sys.exit(serve(config))
+    sys.exit(serve(_with_faults(config, faults, plan, scenario)))
+
+
+def _with_faults(config: FakesConfig, faults: tuple[str, ...], path: Path | None, scenario: str) -> FakesConfig:
+    from attrs import evolve
+
+    from dnbot.fakes.faults import FaultRefused
+    from dnbot.fakes.faults_text import parse_fault, read_plan
+    from dnbot.fakes.scenarios import scenario_of
+
+    try:
+        plan = read_plan(path) if path is not None else config.faults
+        config = evolve(config, faults=plan.extended(map(parse_fault, faults)))
+        return scenario_of(scenario).applied(config) if scenario else config
+    except (FaultRefused, OSError) as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _scripted(
+    listed: tuple[str, ...], delisted: tuple[str, ...], replay_speed: float, replay_from: datetime | None,
+    replay_spot: str, replay_exchange: str | None, replay_funding: Path | None,
+) -> tuple[tuple[Listing, ...], ReplayConfig]:
+    from dnbot.fakes.config_text import listing_from, venue_from
+
+    listings = (*(listing_from("list", text) for text in listed), *(listing_from("delist", text) for text in delisted))
+    begin = None if replay_from is None else replay_from.replace(tzinfo=UTC)
+    return listings, ReplayConfig(venue_from(replay_spot), replay_speed, begin, replay_exchange, replay_funding)
 
 
 def _with_accounts(config: FakesConfig, accounts: tuple[str, ...]) -> FakesConfig:

@@ -94,8 +94,8 @@ def test_snapshot_older_than_the_stream_is_refused(channel: Channel) -> None:
 
     def at_update(session: Session, number: int) -> None:
         if number == 0:
-            book = session.exchange.depth(channel.venue, BTC, channel.depth)
-            old = [attrs.evolve(book, book_id=book.book_id - 1)] * 2  # one change before any subscription
+            now = session.exchange.depth(channel.venue, BTC, channel.depth)
+            old = [attrs.evolve(now, book_id=now.book_id - 5)] * 2  # no frame reaches back that far
             if channel.venue == MEXC_SPOT:
                 session.mexc.faults.stale_books[BTC] = old
             else:

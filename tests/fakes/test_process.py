@@ -97,6 +97,7 @@ async def test_sigterm_leaves_the_audit_and_exit_code_0(tmp_path: Path, started:
         "key",
         "secret",
         "uid",
+        "symbols",
         "market",
     }
     assert set(fakes.line) == expected
@@ -154,3 +155,31 @@ def test_a_taken_port_is_said_and_exits_2(started: list[Fakes]) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith(b"dnbot fakes: ")
     assert done.stderr.count(b"\n") == 1
+
+
+def test_a_recording_that_is_damaged_further_on_ends_the_process_with_a_sentence(tmp_path: Path) -> None:
+    """What could not be seen at the start is named when it is reached, without a traceback."""
+    folder = tmp_path / "spot"
+    folder.mkdir()
+    start = '1000000000 {"lastUpdateId":1,"bids":[["60000","1"]],"asks":[["60001","1"]]}'
+    good = '{"stream":"btcusdt@depth","data":{"u":2,"b":[],"a":[]}}'
+    (folder / "btcusdt.txt").write_text(f"{start}\n2100000000 {good}\n2200000000 nonsense\n9000000000 {good}\n")
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    arguments = f"market='replay:{tmp_path}'"
+    child = subprocess.run(
+        [sys.executable, "-c", START.format(arguments)], capture_output=True, env=environment, timeout=60
+    )
+    assert child.returncode == 2
+    assert child.stderr.decode().startswith("dnbot fakes: ")
+    assert "btcusdt.txt line 3" in child.stderr.decode()
+    assert child.stderr.count(b"\n") == 1
+
+
+def test_many_symbols_are_announced(started: list[Fakes]) -> None:
+    """The line names every symbol, the typed-in ones first."""
+    fakes = Fakes("symbols=30, market='realistic'")
+    started.append(fakes)
+    assert len(fakes.line["symbols"]) == 30
+    assert fakes.line["symbols"][0] == "BTC/USDT"
+    assert fakes.line["market"]["name"] == "realistic"
+    assert fakes.stop(signal.SIGTERM) == 0

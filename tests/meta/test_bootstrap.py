@@ -16,25 +16,20 @@ SCRIPT = Path(__file__).resolve().parents[2] / "dnbot"
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
-    """Load ./dnbot as a module whose checkout is an empty directory with two locks."""
+    """Load ./dnbot as a module whose checkout is an empty directory with its locks."""
     spec = importlib.util.spec_from_loader("bootstrap", SourceFileLoader("bootstrap", str(SCRIPT)))
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     spec.loader.exec_module(module)
-    venv = tmp_path / ".venv"
-    (venv / "bin").mkdir(parents=True)
-    (venv / "bin" / "python").symlink_to(sys.executable)
-    for name, value in {
-        "ROOT": tmp_path,
-        "VENV": venv,
-        "PYTHON": venv / "bin" / "python",
-        "INSTALLING": venv / "dnbot.installing",
-    }.items():
-        monkeypatch.setattr(module, name, value)
-    (tmp_path / module.RUN_LOCK).write_text("runtime")
-    (tmp_path / module.DEV_LOCK).write_text("development")
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    for name, folder in {"VENV": ".venv", "CLIENTS": ".venv-conformance"}.items():
+        monkeypatch.setattr(module, name, tmp_path / folder)
+        (tmp_path / folder / "bin").mkdir(parents=True)
+        (tmp_path / folder / "bin" / "python").symlink_to(sys.executable)
+    for lock in (module.RUN_LOCK, module.DEV_LOCK, module.CLIENTS_LOCK):
+        (tmp_path / lock).write_text(f"pins of {lock}")
     return module
 
 
@@ -67,15 +62,15 @@ def test_a_complete_installation_is_used_as_it_is(script: ModuleType) -> None:
 def test_a_torn_installation_is_never_used(script: ModuleType) -> None:
     """While packages are being written, or after that was interrupted, .venv counts as absent."""
     installed(script, script.DEV_LOCK)
-    script.INSTALLING.touch()
+    script.installing(script.DEV_LOCK).touch()
     assert not script.is_ready(script.DEV_LOCK)
 
 
 def test_an_interpreter_that_is_gone_is_noticed(script: ModuleType) -> None:
     """A .venv whose Python was removed from the system counts as absent."""
     installed(script, script.DEV_LOCK)
-    script.PYTHON.unlink()
-    script.PYTHON.symlink_to(script.VENV / "gone")
+    script.python_of(script.DEV_LOCK).unlink()
+    script.python_of(script.DEV_LOCK).symlink_to(script.VENV / "gone")
     assert not script.is_ready(script.DEV_LOCK)
 
 
@@ -98,6 +93,14 @@ def test_a_moved_checkout_is_installed_again(
         (moved / lock).write_bytes((tmp_path / lock).read_bytes())
     monkeypatch.setattr(script, "ROOT", moved)
     assert not script.is_ready(script.DEV_LOCK)
+
+
+def test_other_peoples_clients_live_apart(script: ModuleType) -> None:
+    """Their lock has an environment of its own, and neither serves for the other."""
+    installed(script, script.CLIENTS_LOCK)
+    assert script.is_ready(script.CLIENTS_LOCK)
+    assert not script.is_ready(script.RUN_LOCK)
+    assert script.python_of(script.CLIENTS_LOCK) != script.python_of(script.DEV_LOCK)
 
 
 @pytest.mark.parametrize("arguments", [["-n0"], ["-n", "4"], ["-p", "no:xdist"], ["--co"], ["--pdb"], ["--version"]])

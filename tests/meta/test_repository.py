@@ -12,8 +12,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 THIS = Path(__file__).resolve().relative_to(ROOT).as_posix()
-LOCKS = ("requirements.lock", "requirements-dev.lock")
-CACHES = {".git", ".venv", ".dnbot", "dist", "__pycache__", ".mypy_cache", ".ruff_cache", ".import_linter_cache"}
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-conformance.lock")
+CACHES = {
+    ".git", ".venv", ".venv-conformance", ".dnbot", "dist", "__pycache__", ".mypy_cache", ".ruff_cache",
+    ".import_linter_cache",
+}  # fmt: skip
 
 SOURCE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 60

@@ -19,7 +19,8 @@ from dnbot.ports.net import is_loopback
 from dnbot.strategy.costs import losing_thresholds
 
 MODES = ("sim", "paper", "live")
-MARKETS = ("lively", "calibrated")
+MARKETS = ("lively", "calibrated", "realistic")
+REPLAY = "replay:"
 ORDER_PATHS = ("rest", "websocket")
 SETTLE = "USDT"  # the perpetual is margined and settled in it
 BPS_LEAST = Decimal("0.05")  # below it a threshold is noise; a fraction or a percentage written by mistake is
@@ -61,8 +62,8 @@ def _top(settings: Settings) -> Iterator[Found]:
     folder = Path(settings.state_dir)
     if "\0" in settings.state_dir or (folder.exists() and not folder.is_dir()):
         yield "state_dir", settings.state_dir, "a folder, or a path where one can be made"
-    if settings.fakes.market not in MARKETS:
-        yield "fakes.market", settings.fakes.market, " | ".join(MARKETS)
+    if settings.fakes.market not in MARKETS and not settings.fakes.market.startswith(REPLAY):
+        yield "fakes.market", settings.fakes.market, f"{' | '.join(MARKETS)} | {REPLAY}PATH"
     if settings.fakes.seed < 0:
         yield "fakes.seed", settings.fakes.seed, "0 or more"
     if settings.database.retention_days < 1:

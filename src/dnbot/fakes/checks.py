@@ -28,7 +28,7 @@ def check(state: ExchangeState, venue: Venue, uid: str, request: OrderRequest) -
     instrument = state.instruments.get((venue, request.symbol))
     if instrument is None:
         return Refusal(RefusalKind.UNKNOWN_SYMBOL, {"symbol": request.symbol})
-    if not instrument.tradable:
+    if not instrument.tradable or (instrument.phase == "delisting" and not (request.reduce_only or request.close)):
         return Refusal(RefusalKind.SYMBOL_CLOSED, {"symbol": request.symbol})
     if state.client_id_taken(venue, uid, request.client_id):
         return Refusal(RefusalKind.DUPLICATE_CLIENT_ID, {"client_id": request.client_id})

@@ -6,7 +6,12 @@ long for a create among them.
 ``POST /__dnbot__/cut?venue=V&domain=public|private`` cuts that venue's sockets of that domain, without a close frame.
 ``POST /__dnbot__/rest?venue=V&down_s=S[&manner=refuse|silent]`` takes that venue's REST down; its sockets stay up.
 ``POST /__dnbot__/clock?venue=V&ahead_ms=N`` moves that venue's clock (negative: behind).
+``POST /__dnbot__/market[?since_ns=T]`` carries out the commands of a scripted market that the body holds, one a line
+(``script_words``): all of them now, or each at its time counted from T; when one is refused, none is.
+``POST /__dnbot__/book?venue=V[&symbol=S][&limit=N]`` answers a book (of the first symbol), best levels first.
 ``POST /__dnbot__/load`` answers how the fakes bear their load; maxima are since the last question.
+``POST /__dnbot__/faults[?since=N]`` answers the plan as it is now, and the strikes after number N.
+``POST /__dnbot__/fault?on=NAME:key=value,...`` switches a fault on and answers its key; ``?off=KEY`` switches it off.
 """
 
 from __future__ import annotations
@@ -14,16 +19,20 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Literal, Protocol
 from urllib.parse import parse_qsl
 
 import attrs
 import trio
 
+from .faults import FaultRefused
+from .faults_text import parse_fault
 from .load import LoadMeter
 from .outages import Outages
 from .records import VENUES, Venue
 from .running import World
+from .script_words import ScriptRefused, read_commands
 from .web import App, DropConnection, HttpRequest, HttpResponse, WebSocket
 
 PREFIX = "/__dnbot__/"
@@ -65,7 +74,8 @@ class Controls:
         """One request below the prefix."""
         actions: dict[str, Callable[[dict[str, str]], Awaitable[Any]]] = {
             "audit": self._audit, "requests": self._requests, "cut": self._cut, "rest": self._rest,
-            "clock": self._clock, "load": self._load,
+            "clock": self._clock, "faults": self._faults, "fault": self._fault, "load": self._load,
+            "market": partial(self._market, request.body), "book": self._book,
         }  # fmt: skip
         action = actions.get(request.path.removeprefix(PREFIX))
         if action is None:
@@ -74,7 +84,7 @@ class Controls:
             return _told(405, "POST only")
         try:
             found = await action(dict(parse_qsl(request.query, keep_blank_values=True)))
-        except ControlRefused as why:
+        except (ControlRefused, FaultRefused) as why:
             return _told(404 if "no such" in str(why) else 400, str(why))
         return HttpResponse(200, json.dumps(found).encode())
 
@@ -122,6 +132,44 @@ class Controls:
         ahead_ms = _number(wanted, "ahead_ms", None, -AHEAD_MS_MAX, AHEAD_MS_MAX)
         self.world.clock.skew_ns[venue] = round(ahead_ms * 1_000_000)
         return {"venue_ms": self.world.clock.ms(venue), "time_ms": self.world.clock.ms()}
+
+    async def _faults(self, wanted: dict[str, str]) -> Any:
+        engine, since = self.world.faults, int(_number(wanted, "since", 0, 0, 10**12))
+        return engine.report() | {"activations": [attrs.asdict(strike) for strike in engine.activations(since)]}
+
+    async def _fault(self, wanted: dict[str, str]) -> Any:
+        match sorted(wanted):
+            case ["on"]:
+                key = self.world.faults.switch_on(parse_fault(wanted["on"]))
+            case ["off"]:
+                key = wanted["off"]
+                self.world.faults.switch_off(key)
+            case other:
+                raise ControlRefused(f"a fault is switched by on or by off, not by {other}")
+        return {"key": key, "time_ms": self.world.clock.ms()}
+
+    async def _market(self, body: bytes, wanted: dict[str, str]) -> Any:
+        script = self.world.script
+        if script is None:
+            raise ControlRefused("this market has no script: start it with market = scripted")
+        try:
+            commands = [command for _, command in read_commands(body.decode().splitlines())]
+            if "since_ns" in wanted:
+                script.schedule(commands, _whole_ns(wanted["since_ns"]))
+            else:
+                script.apply(*commands)
+        except (ScriptRefused, UnicodeDecodeError) as why:
+            raise ControlRefused(str(why)) from None
+        return {"commands": len(commands), "waiting": script.waiting, "time_ns": self.world.clock.wall_ns()}
+
+    async def _book(self, wanted: dict[str, str]) -> Any:
+        venue, symbol = _venue(wanted), wanted.get("symbol") or next(iter(self.world.models))
+        if self.world.exchange.instrument(venue, symbol) is None:
+            raise ControlRefused(f"no such symbol: {symbol!r}")
+        found = self.world.exchange.depth(venue, symbol, int(_number(wanted, "limit", 100, 1, 10_000)))
+        levels = {"bids": found.bids, "asks": found.asks}
+        shown = {side: [[f"{price:f}", f"{size:f}"] for price, size in rows] for side, rows in levels.items()}
+        return {"book_id": found.book_id, "time_ms": found.time_ms, **shown}
 
     async def _load(self, _: dict[str, str]) -> Any:
         return self.meter.take()
@@ -176,6 +224,13 @@ def _number(wanted: dict[str, str], name: str, default: float | None, low: float
     if not low <= number <= high:
         raise ControlRefused(f"{name} is a number from {low} to {high}, not {text!r}")
     return number
+
+
+def _whole_ns(text: str) -> int:
+    """Exact: a float would lose the last digits of nanoseconds since 1970."""
+    if not (text.isascii() and text.isdecimal()) or len(text) > 20:
+        raise ControlRefused(f"since_ns is a time in nanoseconds since 1970, not {text!r}")
+    return int(text)
 
 
 def _told(status: int, text: str) -> HttpResponse:

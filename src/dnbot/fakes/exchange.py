@@ -9,6 +9,7 @@ import attrs
 from . import perpetual
 from .checks import Checked, check
 from .effects import Transfer
+from .instruments import Instrument
 from .liquidation import LiquidationDesk
 from .matching import RestingOrder
 from .records import (
@@ -249,6 +250,32 @@ class Exchange(LiquidationDesk):
         order = RestingOrder("", EXTERNAL, side, ZERO, quantity)
         placed = self.state.markets[(venue, symbol)].place(order, "ioc", limit=limit)
         self._book(self.state.instruments[(venue, symbol)], side, placed.matches, None)
+
+    def relist(self, instrument: Instrument) -> None:
+        """Show new terms, such as another phase, of a market that exists."""
+        self.state.instruments[(instrument.venue, instrument.symbol)] = instrument
+
+    def close_market(self, venue: Venue, symbol: str) -> None:
+        """The end of a market: orders are cancelled, the book is emptied, perp positions are closed at the mark."""
+        for (where, _), mine in self.state.open_orders.items():
+            for order in [o for o in mine.values() if (where, o.symbol) == (venue, symbol)]:
+                self._cancel(order, "cancelled")
+        market = self.state.markets[(venue, symbol)]
+        for resting in list(market.orders()):
+            market.cancel(resting.order_id)
+        if venue == GATE_FUTURES:
+            for account in list(self.state.accounts.api()):
+                position = account.positions.get(symbol)
+                if position is not None and position.contracts:
+                    self._close_at_mark(position)
+        self.commit()
+
+    def _close_at_mark(self, position: PositionState) -> None:
+        """The venue's own order, filled whole at the mark by the outside world, whatever the book holds."""
+        contracts, mark = abs(position.contracts), self.state.marks[position.symbol].mark
+        order = self._venue_order(position, contracts, mark, "delisting")
+        self._fill_off_book(order, contracts, mark, EXTERNAL, free=False)
+        self._settlement.finish(order, "filled", closed=True)
 
     def set_mark(self, mark: MarkState) -> None:
         """New mark, index and funding of a contract."""

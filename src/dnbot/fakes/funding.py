@@ -49,16 +49,19 @@ class FundingSchedule:
 
     def update_mark(self, symbol: str) -> None:
         """Publish the present mark, index, estimate, and the rate that is shown."""
-        model = self.models[symbol]
+        model, rate = self.models[symbol], self._estimate(symbol)
+        self.publish(symbol, Decimal(repr(model.fair(GATE_FUTURES))), Decimal(repr(model.position.fundamental)), rate)
+
+    def publish(self, symbol: str, mark: Decimal, index: Decimal, rate: Decimal) -> None:
+        """Publish these, prices on the contract's steps; for a while after a settlement the charged rate is shown."""
         tick = self.exchange.state.instruments[(GATE_FUTURES, symbol)].price_tick
         step = min(tick, MARK_STEP)
-        rate = self._estimate(symbol)
         shown, until_s = self.shown.get(symbol, (rate, 0))
         self.exchange.set_mark(
             MarkState(
                 symbol,
-                Decimal(repr(model.fair(GATE_FUTURES))).quantize(step),
-                Decimal(repr(model.position.fundamental)).quantize(step),
+                mark.quantize(step),
+                index.quantize(step),
                 rate,
                 shown if self.exchange.clock.seconds() < until_s else rate,
                 self.interval_s,

@@ -32,7 +32,8 @@ class GateSettings:
     ``candle_limit_with_range``: `limit` together with `from` or `to` (documented as refused; seen to work).
     ``full_frame_share``: how many of the book increments are whole books (`full`), as they may come at any time.
     ``ip_whitelist``: callers of signed requests (empty: everybody). ``read_only_keys`` may look and not trade.
-    ``connections_max``: open sockets per address.
+    ``connections_max``: open sockets per address. ``expired_status``: of REQUEST_EXPIRED, which reports disagree on.
+    ``trigger_time``: the form of a countdown's answer (text in the documents' example, an integer in their schema).
     """
 
     account_mode: Literal["classic", "unified"] = "classic"
@@ -51,6 +52,8 @@ class GateSettings:
     ip_whitelist: tuple[str, ...] = ()
     read_only_keys: frozenset[str] = frozenset()
     connections_max: int = 300
+    expired_status: Literal[403, 401] = 403
+    trigger_time: Literal["text", "integer"] = "text"
 
 
 @attrs.define(eq=False)

@@ -29,8 +29,8 @@ class Countdowns:
     _deadline_s: dict[Scope, float] = attrs.field(factory=dict)
     _changed: trio.Event = attrs.field(factory=trio.Event)
 
-    def arm(self, venue: Venue, uid: str, symbol: str | None, timeout: Any) -> dict[str, str]:
-        """Arm, renew or (0) disarm one countdown; answers the trigger time in ms, as text."""
+    def arm(self, venue: Venue, uid: str, symbol: str | None, timeout: Any) -> dict[str, str | int]:
+        """Arm, renew or (0) disarm one countdown; answers the trigger time in ms, 0 when disarmed."""
         if isinstance(timeout, bool) or not isinstance(timeout, int) or not _allowed(timeout):
             raise errors.invalid_value(f"Invalid parameter `timeout` with value: {timeout}")
         scope = (venue, uid, symbol or "")
@@ -39,8 +39,8 @@ class Countdowns:
         else:
             self._deadline_s.pop(scope, None)
         self._changed.set()
-        trigger_ns = self.context.now_ns(venue) + timeout * NS_PER_SECOND
-        return {"triggerTime": str(trigger_ns // 1_000_000) if timeout else "0"}
+        trigger_ms = (self.context.now_ns(venue) + timeout * NS_PER_SECOND) // 1_000_000 if timeout else 0
+        return {"triggerTime": str(trigger_ms) if self.context.settings.trigger_time == "text" else trigger_ms}
 
     async def run(self) -> None:
         """Cancel when a countdown ends; never returns."""

@@ -70,9 +70,11 @@ class CurrenciesRest:
         return Reply([_withdrawal(name) for name in self._names() if wanted in ("", name)])
 
     def deposit_address(self, call: Call) -> Reply:
-        """No address: Gate too answers so while it makes one."""
+        """No address on the coin's one chain: `obtain_failed` says that none could be had."""
         name = self._known(call.required("currency"))
-        return Reply({"currency": name, "address": "", "multichain_addresses": []})
+        chain = {"chain": CHAINS.get(name, name), "address": "", "payment_id": "", "payment_name": ""}
+        none = chain | {"obtain_failed": 1, "min_confirms": 0}
+        return Reply({"currency": name, "address": "", "multichain_addresses": [none]})
 
     # -- totals
 

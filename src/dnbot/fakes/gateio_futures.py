@@ -43,6 +43,7 @@ class FuturesRest:
         one = f"{base}/orders/{{order_id}}"
         return [
             route("GET", f"{base}/contracts", self.contracts, PUBLIC, private=False),
+            route("GET", f"{base}/contracts_all", self.contracts, PUBLIC, private=False),
             route("GET", f"{base}/contracts/{{contract}}", self.contract, PUBLIC, private=False),
             route("GET", f"{base}/order_book", self.order_book, PUBLIC, private=False, lagging=True),
             route("GET", f"{base}/tickers", self.tickers, PUBLIC, private=False),

@@ -219,7 +219,7 @@ class FuturesAccountRest:
         self._require_wallet(call.uid_text)
         market = self.context.contract(call.args["contract"])
         position = self.context.exchange.position(call.uid_text, market.symbol)
-        return Reply({"lever": plain(position.leverage_in_force)})
+        return Reply({"Lever": plain(position.leverage_in_force)})  # spelled so in the SDK, FuturesLeverage
 
     def _leverage(self, call: Call, leverage: Decimal | None, limit: Decimal | None) -> dict[str, Any]:
         self._require_wallet(call.uid_text)
@@ -321,7 +321,7 @@ class FuturesAccountRest:
     # -- position mode
 
     def dual_mode(self, call: Call) -> Reply:
-        wanted = call.required("dual_mode")
+        wanted = call.required("dual_mode").lower()
         if wanted not in ("true", "false"):
             raise invalid_argument("invalid dual_mode")
         return Reply(self._set_mode(call, "dual" if wanted == "true" else "single"))

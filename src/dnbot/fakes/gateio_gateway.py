@@ -64,11 +64,14 @@ class Gateway:
         except LimitedError as limited:
             status, body, extra, quota = limited.status, limited.body(), [], limited.quota
         except GateError as error:
-            status, body, extra = error.status, error.body(), []
+            status, body, extra = self._status(error), error.body(), []
         if fault is not None and fault.drop_reply:
             raise DropConnection("reply lost")
         headers = common_headers(in_ns, self.context.now_ns(venue), self._trace_id(), quota)
         return HttpResponse(status, body, (*headers, *extra))
+
+    def _status(self, error: GateError) -> int:
+        return self.context.settings.expired_status if error.label == "REQUEST_EXPIRED" else error.status
 
     def _trace_id(self) -> str:
         self._traces += 1

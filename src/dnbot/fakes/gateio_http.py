@@ -78,11 +78,11 @@ class Call:
         return step if step > tick else Decimal(0)
 
     def flag(self, name: str) -> bool:
-        """One boolean query argument, false when absent."""
+        """One boolean query argument, false when absent. The venue's own Python SDK sends `True` for it."""
         text = self.params.get(name, "false")
-        if text not in ("true", "false"):
+        if text.lower() not in ("true", "false"):
             raise errors.invalid_value(f"Invalid parameter `{name}` with value: {text}")
-        return text == "true"
+        return text.lower() == "true"
 
     def json_object(self) -> dict[str, Any]:
         """The body as a JSON object; INVALID_REQUEST_BODY otherwise. Numbers keep their digits as `Decimal`."""

@@ -56,8 +56,10 @@ class PublicStreams:
     trade_shape: Shape
     ticker_shape: Ticker
     _feeds: dict[Topic, Feed] = attrs.field(factory=dict)
+    _by_symbol: dict[str, list[Feed]] = attrs.field(factory=dict)
     _due: dict[int, trio.Event] = attrs.field(factory=dict)
     _whole: set[Topic] = attrs.field(factory=set)
+    _changed: dict[int, dict[Feed, None]] = attrs.field(factory=dict)
 
     @property
     def name(self) -> str:
@@ -67,6 +69,7 @@ class PublicStreams:
         """Begin to listen to every market of the venue."""
         for beat_ms in (BOOK_TICKER_MS, 20, 100, 1000):
             self._due[beat_ms] = trio.Event()
+            self._changed[beat_ms] = {}
         for market in self.context.exchange.instruments(self.venue):
             exchange = self.context.exchange
             exchange.subscribe_levels(self.venue, market.symbol, functools.partial(self._level_changed, market.symbol))
@@ -79,6 +82,7 @@ class PublicStreams:
             book = self.context.exchange.depth(self.venue, market.symbol, depth)
             stream = BookStream.starting_at(book.book_id, book.bids, book.asks, exact=kind == "obu")
             feed = self._feeds[topic] = Feed(topic, kind, market, depth, beat_ms, stream)
+            self._by_symbol.setdefault(market.symbol, []).append(feed)
         return feed
 
     def send_whole(self, symbol: str) -> None:
@@ -128,7 +132,8 @@ class PublicStreams:
             await self._due[beat_ms].wait()
             await trio.sleep_until((trio.current_time() // period_s + 1) * period_s)
             self._due[beat_ms] = trio.Event()
-            for feed in [feed for feed in self._feeds.values() if feed.beat_ms == beat_ms]:
+            changed, self._changed[beat_ms] = self._changed[beat_ms], {}
+            for feed in changed:
                 self._flush(feed)
 
     async def _run_tickers(self) -> None:
@@ -145,10 +150,10 @@ class PublicStreams:
     # -- what happens
 
     def _level_changed(self, symbol: str, change: LevelChange) -> None:
-        for feed in self._feeds.values():
-            if feed.market.symbol == symbol:
-                feed.stream.touch(change.side, change.price, change.quantity)
-                self._due[feed.beat_ms].set()
+        for feed in self._by_symbol.get(symbol, ()):
+            feed.stream.touch(change.side, change.price, change.quantity)
+            self._changed[feed.beat_ms][feed] = None
+            self._due[feed.beat_ms].set()
 
     def _traded(self, market: Instrument, trade: PublicTrade) -> None:
         topic = (f"{self.name}.trades", market.name)
@@ -158,6 +163,7 @@ class PublicStreams:
     def _flush(self, feed: Feed) -> None:
         if not self.hub.listens(feed.topic):
             del self._feeds[feed.topic]
+            self._by_symbol[feed.market.symbol].remove(feed)
             return
         book = self.context.exchange.depth(self.venue, feed.market.symbol, feed.depth)
         increment = feed.stream.flush(book.book_id, book.bids, book.asks)

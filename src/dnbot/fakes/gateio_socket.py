@@ -200,10 +200,10 @@ async def _drop_when_full(session: Session) -> None:
 
 async def _drop_when_idle(session: Session) -> None:
     while True:
-        waited_s = trio.current_time() - session.heard_s
+        ends_s = session.heard_s + IDLE_S_MAX
         if session.subscriber.topics:
             await trio.sleep(IDLE_S_MAX)
-        elif waited_s < IDLE_S_MAX:
-            await trio.sleep(IDLE_S_MAX - waited_s)
+        elif trio.current_time() < ends_s:
+            await trio.sleep_until(ends_s)  # not for a difference, which rounding can make too small to pass
         else:
             raise DropConnection("idle")

@@ -7,7 +7,7 @@ from typing import Literal
 
 import attrs
 
-from .records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT, Venue
+from .records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT, VENUES, Venue
 
 D = Decimal
 
@@ -46,12 +46,19 @@ RULES: dict[Venue, VenueRules] = {
 }
 
 
+# Life of a market (Gate futures contracts, `status`; spot venues have the first, second and last only). In delisting,
+# a contract takes orders that reduce a position and no others (`in_delisting`).
+Phase = Literal["prelaunch", "trading", "delisting", "delisted"]
+
+
 @attrs.frozen
 class Instrument:
     """One market: ``price_tick`` and ``lot`` are exact steps, ``multiplier`` is base units per contract (1 on spot).
 
     ``price_band`` is the largest distance of a limit price from the reference (mark on the perp, last on spot), as a
     fraction; on spot it bounds only the aggressive direction. ``market_slip`` bounds a perp market order.
+    ``listed_s`` and ``delisted_s`` are whole seconds since 1970: begin of trading (0: long ago), and its end once that
+    is announced (0: none).
     """
 
     venue: Venue
@@ -71,7 +78,14 @@ class Instrument:
     leverage_max: Decimal = D(125)
     maintenance_rate: Decimal = D("0.004")
     decimal_sizes: bool = False
-    tradable: bool = True
+    phase: Phase = "trading"
+    listed_s: int = 0
+    delisted_s: int = 0
+
+    @property
+    def tradable(self) -> bool:
+        """Whether it takes orders, if only to reduce."""
+        return self.phase in ("trading", "delisting")
 
     @property
     def price_decimals(self) -> int:
@@ -93,6 +107,23 @@ class Instrument:
         return price * quantity * self.multiplier
 
 
+STEPS_PER_S = 36
+
+
+@attrs.frozen
+class Character:
+    """How one symbol's market differs from the preset: factors, and how many steps its outsiders take in a second.
+
+    ``phase`` is the part of a step by which its first one comes later, so that many symbols do not act at once.
+    """
+
+    steps_per_s: float = STEPS_PER_S
+    phase: float = 0.0
+    volatility: float = 1.0
+    spread: float = 1.0
+    depth: float = 1.0
+
+
 @attrs.frozen
 class SymbolParams:
     """Everything about one symbol that differs from BTC; ``price`` is where its market begins, in quote."""
@@ -107,6 +138,15 @@ class SymbolParams:
     mexc_price_tick: Decimal
     mexc_lot: Decimal
     mexc_price_band: Decimal = D("0.02")
+    spot_quantity_max: Decimal = D(1000000)
+    gate_notional_min: Decimal = D(3)
+    mexc_notional_min: Decimal = D(1)
+    perp_price_band: Decimal = D("0.2")
+    leverage_max: Decimal = D(125)
+    maintenance_rate: Decimal = D("0.004")
+    decimal_sizes: bool = False
+    venues: tuple[Venue, ...] = VENUES
+    character: Character = Character()
 
 
 SYMBOLS: dict[str, SymbolParams] = {
@@ -139,8 +179,12 @@ SYMBOLS: dict[str, SymbolParams] = {
 
 
 def instruments_for(params: SymbolParams, *, decimal_sizes: bool = False) -> tuple[Instrument, Instrument, Instrument]:
-    """Gate spot pair, Gate contract and MEXC pair of one symbol (Gate currency_pairs, contracts; MEXC exchangeInfo)."""
+    """Gate spot pair, Gate contract and MEXC pair of one symbol (Gate currency_pairs, contracts; MEXC exchangeInfo).
+
+    ``decimal_sizes`` gives the contract decimal sizes whatever its own parameter says.
+    """
     base, quote = params.symbol.split("/")
+    decimal_sizes = decimal_sizes or params.decimal_sizes
     gate = Instrument(
         venue=GATE_SPOT,
         symbol=params.symbol,
@@ -150,8 +194,8 @@ def instruments_for(params: SymbolParams, *, decimal_sizes: bool = False) -> tup
         price_tick=params.gate_price_tick,
         lot=params.gate_lot,
         quantity_min=params.gate_quantity_min,
-        quantity_max=D(1000000),
-        notional_min=D(3),
+        quantity_max=params.spot_quantity_max,
+        notional_min=params.gate_notional_min,
         notional_max=D(5000000),
         price_band=D("0.5"),
     )
@@ -168,8 +212,10 @@ def instruments_for(params: SymbolParams, *, decimal_sizes: bool = False) -> tup
         quantity_max=D(1000000),
         notional_min=D(0),
         notional_max=D(10000000),
-        price_band=D("0.2"),
+        price_band=params.perp_price_band,
         market_slip=D("0.015"),
+        leverage_max=params.leverage_max,
+        maintenance_rate=params.maintenance_rate,
         decimal_sizes=decimal_sizes,
     )
     mexc = Instrument(
@@ -181,8 +227,8 @@ def instruments_for(params: SymbolParams, *, decimal_sizes: bool = False) -> tup
         price_tick=params.mexc_price_tick,
         lot=params.mexc_lot,
         quantity_min=params.mexc_lot,
-        quantity_max=D(1000000),
-        notional_min=D(1),
+        quantity_max=params.spot_quantity_max,
+        notional_min=params.mexc_notional_min,
         notional_max=D(2000000),
         price_band=params.mexc_price_band,
     )

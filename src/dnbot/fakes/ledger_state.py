@@ -52,6 +52,7 @@ class ExchangeState:
     effects: Effects = attrs.field(factory=Effects)
     accounts: Accounts = attrs.field(init=False)
     instruments: dict[tuple[Venue, str], Instrument] = attrs.field(factory=dict)
+    symbols: dict[tuple[Venue, str], str] = attrs.field(factory=dict)  # by wire name
     markets: dict[tuple[Venue, str], Market] = attrs.field(factory=dict)
     orders: dict[tuple[Venue, str], OrderState] = attrs.field(factory=dict)
     open_orders: dict[tuple[Venue, str], dict[str, OrderState]] = attrs.field(factory=dict)
@@ -77,6 +78,7 @@ class ExchangeState:
         self.instruments[key] = instrument
         if instrument.is_perp:
             self.tiers[instrument.symbol] = risk_tiers(instrument)
+        self.symbols[(instrument.venue, instrument.name)] = instrument.symbol
         market = self.markets[key] = Market(instrument.venue, instrument.symbol, instrument.price_tick)
         return market
 

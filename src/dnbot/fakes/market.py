@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import NamedTuple, Protocol
 
 import attrs
 
-from .instruments import Instrument
-from .market_params import MarketParams, VenueQuotes
-from .records import GATE_FUTURES, VENUES, ZERO, Side, Venue
+from .instruments import STEPS_PER_S as STEPS_PER_S
+from .instruments import Character, Instrument
+from .market_factor import MarketFactor
+from .market_ladder import Command, Ladder
+from .market_params import MarketParams, Regime
+from .records import GATE_FUTURES, VENUES, Venue
 
-STEPS_PER_S = 36  # one venue acts per step, in turn: each venue is requoted 12 times a second
 SMOOTHING_S = 0.4  # makers follow the venue's fair price with this lag, so quotes drift instead of jumping
-REFRESH = 3  # best levels of each side that are replaced at every turn, so that what was taken comes back
-MAKERS = 3
-PHASE = {venue: number for number, venue in enumerate(VENUES)}
-
-
-class Command(NamedTuple):
-    """What an outsider does: ``place`` and ``cancel`` name an order, ``take`` trades at once."""
-
-    op: Literal["place", "cancel", "take"]
-    order_id: str
-    side: Side
-    price: Decimal
-    quantity: Decimal
+MARK_S = 0.5
+HEAT_S = 30.0  # over which the recent variance is taken
+DEPTH_BETWEEN = (0.2, 1.5)  # what thinning leaves of a level, at least and at most
+FUNDING_MEMORY_S = 4 * 3600.0  # stands for the average over a funding interval
+INTEREST = 0.0001  # per eight hours (Gate futures contracts, `interest_rate` 0.0003 a day)
+CLAMP = 0.0005  # how far interest may pull the rate away from the premium
+FUNDING_MAX = 0.003  # Gate futures contracts, `funding_rate_limit`
+RATE_STEP = Decimal("0.000001")
 
 
 class Quotes(NamedTuple):
@@ -38,6 +36,36 @@ class Quotes(NamedTuple):
     fair: float
 
 
+class Tape(Protocol):
+    """A recorded book that takes the place of a venue's makers and takers."""
+
+    def turn(self, at_s: float) -> list[Command]:
+        """What the outside did until that time, since the last turn."""
+
+    def middle(self) -> float:
+        """The middle of the recorded book at the last turn."""
+
+    def forget(self) -> None:
+        """The book was emptied: the next turn places everything."""
+
+
+class Source(Protocol):
+    """Recorded prices that take the place of the random walk; times are those of the model."""
+
+    @property
+    def tapes(self) -> Mapping[Venue, Tape]:
+        """Venues whose whole book is recorded."""
+
+    def index(self, at_s: float) -> float:
+        """The price on spot."""
+
+    def perp(self, at_s: float) -> float | None:
+        """The price of the perpetual; None when that is not recorded."""
+
+    def funding_rate(self, at_s: float) -> Decimal | None:
+        """The rate that was charged next; None when that is not recorded."""
+
+
 @attrs.define
 class ModelPosition:
     """All that a model needs to go on after a restart; quotes are not part of it, they are made anew."""
@@ -46,30 +74,19 @@ class ModelPosition:
     fundamental: float = 0.0
     drift: dict[Venue, float] = attrs.field(factory=dict)  # bps, before smoothing
     deviation: dict[Venue, float] = attrs.field(factory=dict)  # bps, as quoted
-    premium: float = 0.0  # slow funding premium, in units of its own standard deviation
+    premium: float = 0.0  # slow wave of basis or funding, in units of its own standard deviation
     orders: int = 0
-
-
-@attrs.define
-class _Ladder:
-    """Quotes of one venue on a price grid: level number -> order id, per side."""
-
-    instrument: Instrument
-    quotes: VenueQuotes
-    grid_ticks: int
-    bids: dict[int, str] = attrs.field(factory=dict)
-    asks: dict[int, str] = attrs.field(factory=dict)
-
-    def tick(self, level: int) -> int:
-        """The price of a grid level in ticks: not quite evenly spaced, but always in order."""
-        return level * self.grid_ticks + (level * 40503 % 997) * self.grid_ticks // 1994
+    regime: int = 0
+    heat: float = 1.0  # recent variance over the usual one
+    basis_average: float | None = None  # bps
 
 
 @attrs.define
 class MarketModel:
-    """One symbol on all venues: a random-walk fundamental, mean-reverting venue prices, makers and takers.
+    """One symbol on its venues: a fundamental price, mean-reverting venue prices, makers and takers.
 
-    ``step()`` is deterministic: its results depend on the seed, the parameters and how often it was called.
+    ``step()`` is deterministic: its results depend on the seed, the symbol, the parameters, the recorded source (when
+    there is one) and how often it was called. ``start_s`` is when the first step is due, on the world's time.
     """
 
     seed: int
@@ -77,104 +94,165 @@ class MarketModel:
     instruments: tuple[Instrument, ...]
     start_price: float
     position: ModelPosition = attrs.field(factory=ModelPosition)
+    character: Character = attrs.field(factory=Character)
+    source: Source | None = None
+    start_s: float = 0.0
+    factor: MarketFactor = attrs.field(default=attrs.Factory(lambda self: common_factor(self.seed, self.params), True))
     _rng: random.Random = attrs.field(init=False)
-    _ladders: dict[Venue, _Ladder] = attrs.field(init=False)
+    _ladders: dict[Venue, Ladder] = attrs.field(init=False)
+    _venues: tuple[Venue, ...] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._rng = random.Random(f"{self.seed}:{self.instruments[0].symbol}:{self.position.step}")
-        if not self.position.fundamental:
-            self.position.fundamental = self.start_price
-        self._ladders = {}
-        for instrument in self.instruments:
-            quotes = self.params.venues[instrument.venue]
-            gap = quotes.gap_bps / 1e4 * self.start_price / float(instrument.price_tick)
-            self._ladders[instrument.venue] = _Ladder(instrument, quotes, max(1, round(gap)))
+        symbol, here = self.instruments[0].symbol, self.position
+        self._rng = random.Random(f"{self.seed}:{symbol}:{here.step}")
+        if not here.fundamental:
+            here.fundamental = self.start_price
+            if self.params.carry.spread_bps:
+                here.premium = random.Random(f"{self.seed}:{symbol}:premium").gauss(0, 1)
+        listed = {instrument.venue: instrument for instrument in self.instruments}
+        self._venues = tuple(venue for venue in VENUES if venue in listed)
+        self._ladders = {
+            venue: Ladder(
+                listed[venue], self.params.venues[venue], self.start_price, self._rng, self.character.spread,
+                self.character.depth, here.orders,
+            )
+            for venue in self._venues
+        }  # fmt: skip
 
     @property
     def elapsed_s(self) -> float:
-        """Model time of the next step."""
-        return self.position.step / STEPS_PER_S
+        """When the next step is due, in the world's time."""
+        return self.start_s + (self.position.step + self.character.phase) / self.character.steps_per_s
+
+    @property
+    def mark_due(self) -> bool:
+        """Whether mark and funding should be published now: each half second, or each step of a quiet symbol."""
+        return self.position.step % max(1, round(self.character.steps_per_s * MARK_S)) == 0
+
+    @property
+    def regime(self) -> Regime:
+        """The mood of this symbol."""
+        return self.params.commotion.regimes[self.position.regime]
 
     def step(self) -> Quotes:
         """The next venue's turn: move prices, take stale quotes away, place new ones, perhaps trade."""
-        venue = VENUES[self.position.step % len(VENUES)]
-        self._move_prices()
+        venue = self._venues[self.position.step % len(self._venues)]
+        at_s = self.elapsed_s
+        self._move_prices(at_s)
         self.position.step += 1
-        ladder = self._ladders[venue]
+        if self.source is not None and venue in self.source.tapes:
+            commands = self.source.tapes[venue].turn(at_s)
+            return Quotes(venue, commands, self.fair(venue))
         fair = self.fair(venue)
-        commands = self._requote(ladder, fair)
-        turns_per_s = STEPS_PER_S / len(VENUES)
-        if self._rng.random() < ladder.quotes.takers_per_s / turns_per_s:
-            commands.append(self._taker(ladder))
-        return Quotes(venue, commands, fair)
+        return Quotes(venue, self._act(self._ladders[venue], fair), fair)
 
     def fair(self, venue: Venue) -> float:
-        """What the makers of that venue think the price is."""
-        basis = self.params.basis_bps if venue == GATE_FUTURES else 0.0
+        """What the makers of that venue think the price is; where a book is replayed, its middle."""
+        if self.source is not None and venue in self.source.tapes:
+            return self.source.tapes[venue].middle()
         deviation = self.position.deviation.get(venue, 0.0)
+        recorded = None
+        if self.source is not None and venue == GATE_FUTURES:
+            recorded = self.source.perp(self._last_s)
+        if recorded is not None:
+            return recorded * (1 + deviation / 1e4)
+        basis = self._basis_bps() if venue == GATE_FUTURES else 0.0
         return self.position.fundamental * (1 + (basis + deviation) / 1e4)
 
     def funding_rate(self) -> Decimal:
-        """The present estimate, a slow walk around the preset's rate, on Gate's six decimals."""
-        return (self.params.funding_rate * Decimal(str(round(1 + 0.1 * self.position.premium, 3)))).quantize(
-            Decimal("0.000001")
-        )
+        """The present estimate on Gate's six decimals."""
+        recorded = self.source.funding_rate(self._last_s) if self.source is not None else None
+        if recorded is not None:
+            return recorded.quantize(RATE_STEP)
+        if self.params.carry.follows:
+            premium = (self.position.basis_average or 0.0) / 1e4
+            rate = premium + min(max(INTEREST - premium, -CLAMP), CLAMP)
+            return Decimal(repr(min(max(rate, -FUNDING_MAX), FUNDING_MAX))).quantize(RATE_STEP)
+        return (self.params.funding_rate * Decimal(str(round(1 + 0.1 * self.position.premium, 3)))).quantize(RATE_STEP)
+
+    def forget(self, venue: Venue) -> None:
+        """That venue's book was emptied: its next turn quotes everything anew."""
+        if venue in self._ladders:
+            self._ladders[venue].forget()
+        if self.source is not None and venue in self.source.tapes:
+            self.source.tapes[venue].forget()
 
     # -- inside
 
-    def _move_prices(self) -> None:
-        dt = 1 / STEPS_PER_S
+    @property
+    def _last_s(self) -> float:
+        """The time of the last step."""
+        return max(self.start_s, self.elapsed_s - 1 / self.character.steps_per_s)
+
+    def _basis_bps(self) -> float:
+        return self.params.basis_bps + self.params.carry.spread_bps * self.position.premium
+
+    def _move_prices(self, at_s: float) -> None:
+        dt = 1 / self.character.steps_per_s
         gauss = self._rng.gauss
-        here = self.position
-        here.fundamental *= 1 + gauss(0, 1) * self.params.volatility_bps / 1e4 * math.sqrt(dt)
-        here.premium += -here.premium * dt / 600 + gauss(0, 1) * math.sqrt(2 * dt / 600)
+        here, carry, regime = self.position, self.params.carry, self.regime
+        if self.source is not None:
+            here.fundamental = self.source.index(at_s)
+        else:
+            here.fundamental *= 1 + self._return_bps(at_s, dt) / 1e4
+        here.premium += -here.premium * dt / carry.memory_s + gauss(0, 1) * math.sqrt(2 * dt / carry.memory_s)
         follow = 1 - math.exp(-dt / SMOOTHING_S)
         for venue in VENUES:
             quotes = self.params.venues[venue]
             keep = math.exp(-math.log(2) * dt / quotes.half_life_s)
-            noise = quotes.deviation_bps * math.sqrt(1 - keep * keep)
+            noise = quotes.deviation_bps * regime.deviation * math.sqrt(1 - keep * keep)
             here.drift[venue] = here.drift.get(venue, 0.0) * keep + gauss(0, 1) * noise
             now = here.deviation.get(venue, 0.0)
             here.deviation[venue] = now + (here.drift[venue] - now) * follow
+        if carry.follows:
+            basis = (self.fair(GATE_FUTURES) / here.fundamental - 1) * 1e4
+            before = basis if here.basis_average is None else here.basis_average
+            here.basis_average = before + (basis - before) * dt / FUNDING_MEMORY_S
+        if len(self.params.commotion.regimes) > 1:
+            self._change_mood(dt)
 
-    def _requote(self, ladder: _Ladder, fair: float) -> list[Command]:
-        grid = float(ladder.instrument.price_tick) * ladder.grid_ticks
-        half = ladder.quotes.half_spread_bps / 1e4
-        best_bid = math.floor(fair * (1 - half) / grid)
-        best_ask = max(math.ceil(fair * (1 + half) / grid), best_bid + 1)
-        count = ladder.quotes.levels
-        bids = range(best_bid, best_bid - count, -1)
-        asks = range(best_ask, best_ask + count)
-        commands: list[Command] = []
-        self._cancel_stale(ladder.bids, bids, "buy", commands)
-        self._cancel_stale(ladder.asks, asks, "sell", commands)
-        self._place_missing(ladder, ladder.bids, bids, "buy", commands)
-        self._place_missing(ladder, ladder.asks, asks, "sell", commands)
+    def _return_bps(self, at_s: float, dt: float) -> float:
+        """What the fundamental does in one step: its own way, the market's, and jumps."""
+        moved, here = self.params.commotion, self.position
+        sigma = self.params.volatility_bps * self.character.volatility * self.regime.volatility
+        change = self._rng.gauss(0, 1) * math.sqrt(dt)
+        if moved.common:
+            own = self.factor.loudness(at_s) * math.sqrt(1 - moved.common) * change
+            change = own + math.sqrt(moved.common) * self.factor.change(at_s - dt, at_s)
+        change *= sigma
+        if moved.jumps_per_s and self._rng.random() < moved.jumps_per_s * dt:
+            change += self._rng.gauss(0, 1) * moved.jump_bps * self.character.volatility
+        if moved.thinning:
+            usual = (self.params.volatility_bps * self.character.volatility) ** 2 * dt
+            here.heat += (change * change / usual - here.heat) * min(1.0, dt / HEAT_S)
+        return change
+
+    def _change_mood(self, dt: float) -> None:
+        regimes, here = self.params.commotion.regimes, self.position
+        if self._rng.random() < dt / self.regime.dwell_s:
+            here.regime = (here.regime + self._rng.randrange(1, len(regimes))) % len(regimes)
+
+    def _act(self, ladder: Ladder, fair: float) -> list[Command]:
+        regime, depth = self.regime, self._depth()
+        ladder.orders = self.position.orders
+        commands = ladder.requote(fair, regime.spread, depth)
+        self.position.orders = ladder.orders
+        turns_per_s = STEPS_PER_S / len(self._venues)  # a quiet symbol trades as seldom as it is quoted
+        if self._rng.random() < ladder.quotes.takers_per_s * regime.volatility / turns_per_s:
+            commands.append(ladder.take(depth))
         return commands
 
-    def _cancel_stale(self, held: dict[int, str], wanted: range, side: Side, commands: list[Command]) -> None:
-        fresh = wanted[:REFRESH]
-        stale = [level for level in held if level not in wanted or level in fresh]
-        commands.extend(Command("cancel", held.pop(level), side, ZERO, ZERO) for level in stale)
+    def _depth(self) -> float:
+        thinning = self.params.commotion.thinning
+        if not thinning:
+            return self.regime.depth
+        low, high = DEPTH_BETWEEN
+        thinned = math.exp(-thinning * math.log(max(self.position.heat, 1e-6)))
+        return self.regime.depth * min(max(thinned, low), high)
 
-    def _place_missing(
-        self, ladder: _Ladder, held: dict[int, str], wanted: range, side: Side, commands: list[Command]
-    ) -> None:
-        for level in wanted:
-            if level not in held:
-                self.position.orders += 1
-                order_id = f"m{level % MAKERS}-{self.position.orders}"
-                held[level] = order_id
-                price = ladder.tick(level) * ladder.instrument.price_tick
-                commands.append(Command("place", order_id, side, price, self._quantity(ladder, 1.0)))
 
-    def _taker(self, ladder: _Ladder) -> Command:
-        side: Side = "buy" if self._rng.random() < 0.5 else "sell"
-        return Command("take", "", side, ZERO, self._quantity(ladder, 0.5))
-
-    def _quantity(self, ladder: _Ladder, scale: float) -> Decimal:
-        """A random size around the mean, at least what the venue admits, in whole lots."""
-        instrument = ladder.instrument
-        base = ladder.quotes.base_per_level * scale * self._rng.uniform(0.5, 1.5) * 60000 / self.start_price
-        lots = round(base / float(instrument.multiplier) / float(instrument.lot))
-        return max(1, lots) * instrument.lot
+def common_factor(seed: int, params: MarketParams) -> MarketFactor:
+    """What the symbols of one market share; every model of it makes the same, or is handed one that others use too."""
+    moved = params.commotion
+    unit_bps = params.volatility_bps * math.sqrt(moved.common) or 1.0
+    return MarketFactor(seed, moved.swing, moved.common_jumps_per_h, moved.common_jump_bps / unit_bps)

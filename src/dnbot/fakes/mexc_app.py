@@ -29,6 +29,8 @@ __all__ = ["MexcApp"]
 _ROUTES: Final[dict[tuple[str, str], Route]] = (
     PUBLIC_ROUTES | HISTORY_ROUTES | ORDER_ROUTES | ACCOUNT_ROUTES | WALLET_ROUTES | OTHER_ROUTES
 )
+_AUTH_CODES: Final = (10072, 700002)
+"""Unknown key and wrong signature: the refusals whose HTTP status clients expect to be 400 or 401."""
 _JSON: Final = (("content-type", "application/json;charset=utf-8"),)
 
 
@@ -119,7 +121,8 @@ class MexcApp:
         except MexcRefusal as refusal:
             retry_s = refusal.retry_after_s
             headers = () if retry_s is None else (("retry-after", str(retry_s)),)
-            reply = MexcReply(refusal.status, refusal.body(), headers)
+            status = self.settings.auth_status if refusal.code in _AUTH_CODES else refusal.status
+            reply = MexcReply(status, refusal.body(), headers)
         self._note(request, reply.status)
         return reply
 
@@ -134,6 +137,8 @@ class MexcApp:
         if request.peer not in self.settings.ip_whitelist.get(key, (request.peer,)):
             raise refusals.ip_not_allowed()
         check_content_type(request, strict=self.settings.content_type_strict)
+        if self.settings.upper_case_signatures and "signature" in parameters:
+            parameters = parameters | {"signature": parameters["signature"].lower()}
         check_signed(request, parameters, Signed(key, account.secret), self.venue.now_ms)
         if not self.settings.permissions.get(route.permission, False):
             raise refusals.permission()

@@ -34,8 +34,9 @@ def default_symbols(venue: MexcVenue, call: Call) -> Any:
 
 
 def offline_symbols(venue: MexcVenue, call: Call) -> Any:
-    """GET symbol/offline: what is suspended, with state 2; a delisted market (3) is not known here any more."""
-    rows = [{"symbol": i.name, "state": 2} for i in venue.instruments() if not i.tradable]
+    """GET symbol/offline: what is suspended, with state 2, and what was delisted, with state 3."""
+    states = {i.name: 3 if i.phase == "delisted" else 2 for i in venue.instruments() if not i.tradable}
+    rows = [{"symbol": name, "state": state} for name, state in states.items()]
     return {"data": rows, "code": 0, "msg": "success", "timestamp": call.now_ms}
 
 

@@ -205,7 +205,7 @@ def exchange_symbol(
     """One entry of exchangeInfo; `baseSizePrecision` is a minimum quantity, `quoteAmountPrecision` a minimum value."""
     return {
         "symbol": instrument.name,
-        "status": "1" if instrument.tradable else "2",
+        "status": {"prelaunch": "2", "delisted": "3"}.get(instrument.phase, "1"),
         "baseAsset": instrument.base,
         "baseAssetPrecision": instrument.lot_decimals,
         "quoteAsset": instrument.quote,

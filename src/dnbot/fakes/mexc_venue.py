@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import attrs
 
@@ -55,6 +55,10 @@ class MexcSettings:
     """Largest page of myTrades; the documents of 2025 and 2026 say 100, one newer client asks for 1000."""
     replies_of_2026: bool = False
     """Keys that the documents of 2026 print and no recording shows: `stpMode` in the create reply, `available`."""
+    upper_case_signatures: bool = False
+    """Accept a signature in upper-case hex; the documents ask for lower case, one client's issue saw both pass."""
+    auth_status: Literal[400, 401] = 400
+    """HTTP status of refused keys and signatures; clients expect either."""
     quiet_candles: bool = False
     """Whether klines show flat candles for times without a trade; nothing public says so."""
 

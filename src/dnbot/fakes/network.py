@@ -168,13 +168,15 @@ class MemoryNetwork:
     rng: random.Random
     dial_s: tuple[float, float] = (0.001, 0.005)
     _listeners: dict[tuple[str, int], Listener] = attrs.field(factory=dict)
+    _refuses: dict[tuple[str, int], Callable[[], bool]] = attrs.field(factory=dict)
     _rules: list[LinkRule] = attrs.field(factory=lambda: [LinkRule("*")])
     _links: list[_Link] = attrs.field(factory=list)
     _changed: trio.Event = attrs.field(factory=trio.Event)
 
-    def listen(self, host: str, port: int, handler: Listener) -> None:
-        """Run ``handler`` in the network's nursery for every connection to that host and port."""
+    def listen(self, host: str, port: int, handler: Listener, refuses: Callable[[], bool] = lambda: False) -> None:
+        """Run ``handler`` in the network's nursery for every connection to that address, unless it ``refuses``."""
         self._listeners[(host, port)] = handler
+        self._refuses[(host, port)] = refuses
 
     async def open_stream(self, host: str, port: int) -> trio.abc.Stream:
         """Connect. Raises ConnectionRefusedError for an unknown or refusing host; hangs when the host is stalled."""
@@ -183,7 +185,7 @@ class MemoryNetwork:
         while self._rule(host).stalled:
             await self._changed.wait()
         handler = self._listeners.get((host, port))
-        if handler is None or rule.refuse:
+        if handler is None or rule.refuse or self._refuses[(host, port)]():
             raise ConnectionRefusedError(f"{host}:{port} refuses connections")
         link = _Link(host, self._rule(host), self.rng)
         self._links.append(link)

@@ -9,33 +9,48 @@ import signal
 import ssl
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 import trio
-import trustme
 
 from .clock import FakeClock
 from .config import FakesConfig
 from .control import ControlledApp, Controls
+from .faults_conditions import EXCHANGES
+from .faults_edge import VenueFront, serve_with_faults
+from .faults_listen import Listener, serve_behind_door, tls_context
+from .replay_files import ReplayError
 from .running import World
-from .server import serve_connection
 from .state import StateCorrupt
-from .web import App
 from .world import build_world
 
-Listener = trio.SocketListener | trio.SSLListener[trio.SocketStream]
 STDIN_FD = 0
 
 
 def main(config: FakesConfig) -> int:
-    """Run until SIGTERM, SIGINT or (when asked) the end of standard input; 0 then, 2 when the start was impossible."""
+    """Run until SIGTERM, SIGINT or (when asked) the end of standard input; 0 then, 2 when it cannot be done."""
     try:
         trio.run(run_fakes, config)
     except (ValueError, OSError, StateCorrupt) as problem:
-        sys.stderr.write(f"dnbot fakes: {problem}\n")
-        return 2
+        return _refused(problem)
+    except ExceptionGroup as group:
+        unplayable, others = group.split(ReplayError)
+        if unplayable is None or others is not None:
+            raise
+        return _refused(_first(unplayable))  # a file that turned out to be damaged further on
     return 0
+
+
+def _refused(problem: BaseException) -> int:
+    sys.stderr.write(f"dnbot fakes: {problem}\n")
+    return 2
+
+
+def _first(problem: BaseException) -> BaseException:
+    """One of those that a nursery has wrapped."""
+    return _first(problem.exceptions[0]) if isinstance(problem, BaseExceptionGroup) else problem
 
 
 async def run_fakes(config: FakesConfig) -> None:
@@ -43,19 +58,24 @@ async def run_fakes(config: FakesConfig) -> None:
 
     Raises OSError when a port is taken, ValueError for an impossible config, StateCorrupt for a damaged state.
     """
-    with contextlib.ExitStack() as stack:
-        context, ca_file = _tls(config, stack) if config.tls else (None, None)
+    async with contextlib.AsyncExitStack() as stack:
+        worlds: list[World] = []
+        showing = lambda: worlds[0].faults.certificate if worlds else ""  # noqa: E731
+        context, ca_file = _tls(config, stack, showing) if config.tls else (None, None)
         gate = await _listen(config.host, config.gate_port, context)
         mexc = await _listen(config.host, config.mexc_port, context)
+        for listener in (*gate, *mexc):
+            stack.push_async_callback(listener.aclose)
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             world = build_world(config, FakeClock.real())
+            worlds.append(world)
             try:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(world.run)
                     controls = Controls(world)
                     nursery.start_soon(controls.meter.run)
-                    nursery.start_soon(_serve, ControlledApp(controls, world.gate_app), gate)
-                    nursery.start_soon(_serve, ControlledApp(controls, world.mexc_app), mexc)
+                    nursery.start_soon(_serve, controls, world.gate_app, gate, context)
+                    nursery.start_soon(_serve, controls, world.mexc_app, mexc, context)
                     _announce(world, _port(gate), _port(mexc), ca_file)
                     if config.until_stdin_eof:
                         nursery.start_soon(_until_stdin_eof, nursery.cancel_scope)
@@ -64,17 +84,17 @@ async def run_fakes(config: FakesConfig) -> None:
                 world.close()
 
 
-def _tls(config: FakesConfig, stack: contextlib.ExitStack) -> tuple[ssl.SSLContext, Path]:
+def _tls(
+    config: FakesConfig, stack: contextlib.AsyncExitStack, showing: Callable[[], str]
+) -> tuple[ssl.SSLContext, Path]:
     """A fresh authority, one certificate of it, and the file a client needs to trust both."""
     directory = config.state_dir
     if directory is None:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dnbot-fakes-")))
     directory.mkdir(parents=True, exist_ok=True)
-    authority = trustme.CA()
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("127.0.0.1", "localhost", "::1", config.host).configure_cert(context)
+    context, authority = tls_context(config.host, showing, FakeClock.real())
     path = directory / "ca.pem"
-    authority.cert_pem.write_to_path(str(path))
+    authority.write_to_path(str(path))
     return context, path
 
 
@@ -85,11 +105,16 @@ async def _listen(host: str, port: int, context: ssl.SSLContext | None) -> list[
     return [trio.SSLListener(listener, context, https_compatible=True) for listener in listeners]
 
 
-async def _serve(app: App, listeners: list[Listener]) -> None:
-    async def handler(stream: trio.abc.Stream) -> None:
-        await serve_connection(stream, app, _peer(stream))
+async def _serve(
+    controls: Controls, front: VenueFront, listeners: list[Listener], context: ssl.SSLContext | None
+) -> None:
+    engine, host, port = controls.world.faults, controls.world.config.host, _port(listeners)
 
-    await trio.serve_listeners(handler, listeners)
+    async def handler(stream: trio.abc.Stream) -> None:
+        await serve_with_faults(stream, front, engine, _peer(stream), partial(ControlledApp, controls))
+
+    listen_again = partial(_listen, host, port, context)
+    await serve_behind_door(engine.doors, EXCHANGES[front.venue_of("/")], listeners, listen_again, handler)
 
 
 def _peer(stream: trio.abc.Stream) -> str:
@@ -115,12 +140,13 @@ def _announce(world: World, gate: int, mexc: int, ca_file: Path | None) -> None:
     line: dict[str, object] = {
         "gate_rest": f"{http}://{config.host}:{gate}/api/v4",
         "gate_ws_spot": f"{ws}://{config.host}:{gate}/ws/v4/",
-        "gate_ws_futures": f"{ws}://{config.host}:{gate}/v4/ws/usdt",
+        "gate_ws_futures": f"{ws}://{config.host}:{gate}/v4/ws/futures/usdt",  # by it some clients tell the product
         "mexc_rest": f"{http}://{config.host}:{mexc}",
         "mexc_ws": f"{ws}://{config.host}:{mexc}/ws",
         "key": account.key,
         "secret": account.secret,
         "uid": account.uid,
+        "symbols": list(world.models),
         "market": world.params.describe(),
     }
     if ca_file is not None:

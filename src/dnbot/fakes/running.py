@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 from functools import partial
 from pathlib import Path
@@ -15,23 +16,28 @@ from .audit import audit
 from .clock import FakeClock
 from .config import FakesConfig
 from .exchange import Exchange
+from .faults_catalogue import KINDS, checked
+from .faults_conditions import EXCHANGES
+from .faults_edge import Around, VenueFront, serve_with_faults
+from .faults_engine import FaultEngine
 from .funding import FundingSchedule
 from .gateio_app import GateApp
 from .history import History
+from .listings import ListingSchedule
 from .market import MarketModel, Quotes
-from .market_params import MarketParams
+from .market_params import SCRIPTED, MarketParams
+from .market_script import MarketScript
 from .mexc_app import MexcApp
 from .network import MemoryNetwork
 from .requests import RequestLog
-from .server import serve_connection
+from .script_funding import ScriptedFunding
 from .state import Journal
-from .web import App
 
 GATE_HOST, MEXC_HOST = "gate.fake", "mexc.fake"
 BEHIND_S_MAX = 1.0  # a market that fell further behind (a suspended machine) skips ahead instead of racing
-NOTE_S = 1.0
+TICK_S = 1.0
+MODELS_PER_NOTE = 10  # with more symbols than this, what is noted of them is noted less often
 SNAPSHOT_LINES_MAX = 50_000
-MARK_EVERY_STEPS = 18
 
 
 @attrs.define(eq=False)
@@ -49,15 +55,24 @@ class World:
     journal: Journal | None = None
     requests: RequestLog = attrs.field(init=False)
     funding: FundingSchedule = attrs.field(init=False)
+    faults: FaultEngine = attrs.field(init=False)
+    script: MarketScript | None = attrs.field(default=None, init=False)
+    """What moves the market when nothing else does: there in a scripted market alone."""
     history: History = attrs.field(init=False)
     _fronts: tuple[GateApp, MexcApp] | None = attrs.field(default=None, init=False)
     opening_this_start: dict[str, dict[str, Any]] = attrs.field(factory=dict)
     behind_s_max: float = 0.0
     """How late a step of the market came at most, since somebody last set this to 0."""
+    listings: ListingSchedule = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.requests = RequestLog(self.clock)
+        self.listings = ListingSchedule(self.exchange, self.models, (), self.clock.seconds())
         self.funding = FundingSchedule(self.exchange, self.models, self.config.funding_interval_s)
+        self.faults = FaultEngine(self.clock, KINDS, checked)
+        if self.params.name == SCRIPTED:
+            self.funding = scripted = ScriptedFunding(self.exchange, self.models, self.config.funding_interval_s)
+            self.script = MarketScript(self.exchange, scripted)
         self.history = History(self.exchange.state, self.config.history_newest)
 
     # -- fronts
@@ -78,12 +93,17 @@ class World:
         """The front of MEXC."""
         return self._attached()[1]
 
-    def listen(self, network: MemoryNetwork) -> None:
-        """Serve both fronts on a network in memory, at gate.fake and mexc.fake, ports 80 and 443."""
-        hosts: list[tuple[str, App]] = [(GATE_HOST, self.gate_app), (MEXC_HOST, self.mexc_app)]
-        for host, app in hosts:
+    def listen(self, network: MemoryNetwork, around: Around | None = None) -> None:
+        """Serve both fronts on a network in memory, at gate.fake and mexc.fake, ports 80 and 443.
+
+        ``around`` puts something in front of them that faults do not reach.
+        """
+        hosts: list[tuple[str, VenueFront]] = [(GATE_HOST, self.gate_app), (MEXC_HOST, self.mexc_app)]
+        for host, front in hosts:
+            refuses = partial(self.faults.doors.is_shut, EXCHANGES[front.venue_of("/")])
             for port in (80, 443):
-                network.listen(host, port, partial(serve_connection, app=app))
+                handler = partial(serve_with_faults, front=front, engine=self.faults, around=around)
+                network.listen(host, port, handler, refuses=refuses)
 
     def _attached(self) -> tuple[GateApp, MexcApp]:
         if self._fronts is None:
@@ -93,24 +113,29 @@ class World:
     # -- time
 
     def step_market(self, symbol: str) -> Quotes:
-        """Let the next venue's outsiders act once; what they did to API accounts is committed."""
+        """Let the next venue's outsiders act once; what they did to API accounts is committed.
+
+        What they would do in a market that is not open is not done.
+        """
         model = self.models[symbol]
         quotes = model.step()
-        exchange = self.exchange
-        for op, order_id, side, price, quantity in quotes.commands:
+        exchange, key = self.exchange, (quotes.venue, symbol)
+        commands = quotes.commands if exchange.state.instruments[key].tradable else []
+        for op, order_id, side, price, quantity in self.faults.bent(*key, commands):
             if op == "place":
-                exchange.external_place(quotes.venue, symbol, order_id, side, price, quantity)
+                exchange.external_place(*key, order_id, side, price, quantity)
             elif op == "cancel":
-                exchange.external_cancel(quotes.venue, symbol, order_id)
+                exchange.external_cancel(*key, order_id)
             else:
-                exchange.external_take(quotes.venue, symbol, side, quantity)
-        if model.position.step % MARK_EVERY_STEPS == 0 or symbol not in exchange.state.marks:
+                exchange.external_take(*key, side, quantity, price or None)
+        if model.mark_due and symbol in exchange.state.marks:
             self.funding.update_mark(symbol)
         exchange.commit()
         return quotes
 
     def tick(self) -> None:
-        """What happens by the clock: funding that is due, liquidations."""
+        """What happens by the clock: listings, funding that is due, liquidations."""
+        self.listings.apply_due()
         self.funding.settle_due()
         for account in list(self.exchange.state.accounts.api()):
             self.exchange.liquidate_if_needed(account.uid)
@@ -118,9 +143,11 @@ class World:
     async def run(self) -> None:
         """Market, funding, persistence and the fronts, until cancelled."""
         async with trio.open_nursery() as nursery:
-            for symbol in self.config.symbols:
-                nursery.start_soon(self._run_market, symbol)
+            nursery.start_soon(self._run_markets)
             nursery.start_soon(self._run_ticks)
+            nursery.start_soon(self.faults.run)
+            if self.script is not None:
+                nursery.start_soon(self.script.run)
             for app in self._fronts or ():
                 nursery.start_soon(app.run)
 
@@ -132,6 +159,7 @@ class World:
             "models": {symbol: msgspec.to_builtins(model.position) for symbol, model in self.models.items()},
             "books": {f"{v} {s}": market.book_id for (v, s), market in self.exchange.state.markets.items()},
             "funding_next_s": dict(self.funding.next_s),
+            "begin_s": self.listings.begin_s,
             "opening": {
                 account.uid: [[v, a, str(amount)] for (v, a), amount in account.opening.items()]
                 for account in self.exchange.state.accounts.api()
@@ -143,6 +171,7 @@ class World:
         uid = uid or self.config.accounts[0].uid
         report = audit(self.exchange, self.requests, uid, self.opening_this_start.get(uid, {}))
         report["market"] = self.params.describe()
+        report["faults"] = self.faults.report() | {"scenario": self.config.scenario}
         report["forgotten"] = attrs.asdict(self.history.forgotten)
         return report
 
@@ -167,24 +196,31 @@ class World:
 
     # -- inside
 
-    async def _run_market(self, symbol: str) -> None:
-        model = self.models[symbol]
-        origin_s = trio.current_time() - model.elapsed_s
+    async def _run_markets(self) -> None:
+        """Step whichever symbol is due next, on one time line for all of them."""
+        due = [(model.elapsed_s, number, symbol) for number, (symbol, model) in enumerate(self.models.items())]
+        heapq.heapify(due)
+        origin_s = trio.current_time() - due[0][0]
         while True:
-            await trio.sleep_until(origin_s + model.elapsed_s)
-            behind_s = trio.current_time() - origin_s - model.elapsed_s
-            self.behind_s_max = max(self.behind_s_max, behind_s)
-            if behind_s > BEHIND_S_MAX:
-                origin_s = trio.current_time() - model.elapsed_s
+            due_s, number, symbol = due[0]
+            await trio.sleep_until(origin_s + due_s)
+            late_s = trio.current_time() - origin_s - due_s
+            self.behind_s_max = max(self.behind_s_max, late_s)
+            if late_s > BEHIND_S_MAX:
+                origin_s += late_s
             self.step_market(symbol)
+            heapq.heapreplace(due, (self.models[symbol].elapsed_s, number, symbol))
 
     async def _run_ticks(self) -> None:
+        ticks_per_note, tick = 1 + len(self.models) // MODELS_PER_NOTE, 0
         while True:
-            await trio.sleep(NOTE_S)
+            await trio.sleep(TICK_S)
             self.tick()
             self.history.trim()
-            if self.journal is not None:
-                if self.journal.lines > SNAPSHOT_LINES_MAX:
-                    self.journal.snapshot(self.position())
-                else:
-                    self.journal.note(self.position())
+            tick += 1
+            if self.journal is None:
+                continue
+            if self.journal.lines > SNAPSHOT_LINES_MAX:
+                self.journal.snapshot(self.position())
+            elif tick % ticks_per_note == 0:
+                self.journal.note(self.position())

@@ -76,7 +76,8 @@ class ExchangeViews:
 
     def instrument_by_name(self, venue: Venue, name: str) -> Instrument | None:
         """The instrument with that wire name (BTC_USDT, BTCUSDT)."""
-        return next((i for i in self.instruments(venue) if i.name == name), None)
+        symbol = self.state.symbols.get((venue, name))
+        return None if symbol is None else self.state.instruments[(venue, symbol)]
 
     def instruments(self, venue: Venue) -> list[Instrument]:
         """All instruments of one venue."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
+import attrs
 import msgspec
 import trio
 
@@ -17,18 +19,23 @@ from .clock import FakeClock
 from .config import AccountConfig, FakesConfig
 from .exchange import Exchange
 from .gateio_app import GateApp
-from .instruments import SYMBOLS, FeePolicy, FeeRates, instruments_for
-from .market import MarketModel, ModelPosition
-from .market_params import market_params
+from .gateio_context import GateSettings
+from .instruments import Character, FeePolicy, FeeRates, Instrument, SymbolParams, instruments_for
+from .listings import ListingSchedule
+from .market import MarketModel, ModelPosition, common_factor
+from .market_params import Commotion, MarketParams, market_params
 from .matching import RestingOrder
 from .mexc_app import MexcApp
 from .records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT
+from .replay import PREFIX, Recording, recording
 from .running import World
 from .state import Journal
+from .universe import symbol_names, symbol_params
 
 SIMULATION_EPOCH_NS = 1_800_000_000_000_000_000
 BOOK_ID_STRIDE = 1_000_000  # what a restart adds to the book ids, which are not journaled change by change
 PRIMING_STEPS = 3  # one turn of every venue: all books are full before anybody can look
+REPLAY_STEPS_PER_S = 60.0  # each venue follows its recording 20 times a second
 FEE_POLICIES: dict[str, FeePolicy] = {"quote": "quote", "base": "received", "MX": "MX"}
 
 __all__ = ["SIMULATION_EPOCH_NS", "World", "build_core", "build_world", "running_world"]
@@ -37,32 +44,41 @@ __all__ = ["SIMULATION_EPOCH_NS", "World", "build_core", "build_world", "running
 def build_world(config: FakesConfig, clock: FakeClock) -> World:
     """A world ready to serve, with its fronts. Raises as ``build_core`` does."""
     world = build_core(config, clock)
+    gate = GateSettings(enforce_limits=config.enforce_limits)
     world.attach_fronts(
-        GateApp(world.exchange, world.requests, rng=random.Random(f"{config.seed}:gate")),
+        GateApp(world.exchange, world.requests, gate, rng=random.Random(f"{config.seed}:gate")),
         MexcApp(world.exchange, world.requests),
     )
+    world.mexc_app.venue.limits.enabled = config.enforce_limits
+    world.faults.attach(world, config.faults)
     return world
 
 
 def build_core(config: FakesConfig, clock: FakeClock) -> World:
     """A world without fronts: books are full, accounts exist, state was read back when the directory holds any.
 
-    Raises ValueError for an unknown market, symbol or fee asset, StateCorrupt for a damaged state directory.
+    Raises ValueError for an unknown market, symbol, listing or fee asset and for a recording that cannot be played,
+    StateCorrupt for a damaged state directory, OSError for a file that cannot be read.
     """
-    params = market_params(config.market, config.deviation_bps, config.half_life_s)
+    names = symbol_names(config.symbols)
+    played = recording(config.market, config.replay) if config.market.startswith(PREFIX) else None
+    if played is not None:
+        played.begin(names)
+    symbols = [symbol_params(name, config.seed, played.price(name) if played is not None else None) for name in names]
     exchange = Exchange(clock)
     clock.skew_ns.update({venue: ms * 1_000_000 for venue, ms in config.skew_ms.items()})
     _configure_fees(exchange, config)
-    for symbol in config.symbols:
-        if symbol not in SYMBOLS:
-            raise ValueError(f"symbol {symbol!r} is unknown; known: {', '.join(SYMBOLS)}")
-        for instrument in instruments_for(SYMBOLS[symbol], decimal_sizes=config.decimal_sizes):
-            exchange.state.add_instrument(instrument)
-    world = World(config, clock, exchange, params)
+    for symbol in symbols:
+        for instrument in instruments_for(symbol, decimal_sizes=config.decimal_sizes):
+            if instrument.venue in symbol.venues:
+                exchange.state.add_instrument(instrument)
+    world = World(config, clock, exchange, _market_params(config, played))
     kept = _restore(world)
     for account in config.accounts:
         _admit_account(world, account, kept)
-    _start_markets(world, kept)
+    _start_markets(world, symbols, played, kept)
+    if world.script is not None:
+        world.script.begin()
     if world.journal is not None:
         world.journal.snapshot(world.position())
         exchange.journal = world.journal
@@ -111,21 +127,60 @@ def _restore(world: World) -> dict[str, Any] | None:
     return kept
 
 
-def _start_markets(world: World, kept: dict[str, Any] | None) -> None:
-    for symbol in world.config.symbols:
-        position = ModelPosition()
-        if kept is not None and symbol in kept["models"]:
-            position = msgspec.convert(kept["models"][symbol], ModelPosition)
-        instruments = tuple(i for i in world.exchange.state.instruments.values() if i.symbol == symbol)
-        price = float(SYMBOLS[symbol].price)
-        world.models[symbol] = MarketModel(world.config.seed, world.params, instruments, price, position)
+def _market_params(config: FakesConfig, played: Recording | None) -> MarketParams:
+    """The preset; around recorded prices, quotes like the realistic preset's, without moods or jumps of their own."""
+    if played is None:
+        return market_params(config.market, config.deviation_bps, config.half_life_s)
+    quotes = market_params("realistic", config.deviation_bps, config.half_life_s)
+    return attrs.evolve(quotes, name="replay", commotion=Commotion(), note=played.describe())
+
+
+def _start_markets(
+    world: World, symbols: list[SymbolParams], played: Recording | None, kept: dict[str, Any] | None
+) -> None:
+    models = {} if kept is None else kept["models"]
+    positions = {symbol: msgspec.convert(model, ModelPosition) for symbol, model in models.items()}
+    factor = common_factor(world.config.seed, world.params)
+    begun = [_model(world, symbol, played, positions.get(symbol.symbol)) for symbol in symbols]
+    now_s = max((model.elapsed_s for model in begun), default=0.0)
+    for params, model in zip(symbols, begun, strict=True):
+        symbol = params.symbol
+        model.factor = factor
+        if symbol not in positions:  # a symbol that is new in an old world begins now
+            model.position.step += math.floor(max(0.0, now_s - model.elapsed_s) * model.character.steps_per_s)
+        world.models[symbol] = model
+        if GATE_FUTURES not in params.venues:
+            continue
         if kept is not None and symbol in kept["funding_next_s"]:
             world.funding.next_s[symbol] = int(kept["funding_next_s"][symbol])
         else:
             world.funding.start(symbol, world.config.funding_first_after_s)
         world.funding.update_mark(symbol)
+    begin_s = world.clock.seconds() if kept is None else int(kept.get("begin_s", world.clock.seconds()))
+    world.listings = ListingSchedule(world.exchange, world.models, world.config.listings, begin_s)
+    world.listings.announce()
+    for symbol in world.models:
         for _ in range(PRIMING_STEPS):
             world.step_market(symbol)
+
+
+def _model(
+    world: World, params: SymbolParams, played: Recording | None, position: ModelPosition | None
+) -> MarketModel:
+    """One symbol's market where it was, or at its beginning: priming takes it to the world's second 0."""
+    config, character = world.config, params.character
+    instruments: tuple[Instrument, ...] = tuple(
+        world.exchange.state.instruments[venue, params.symbol] for venue in params.venues
+    )
+    source, price = None, float(params.price)
+    if played is not None:
+        character = Character(steps_per_s=REPLAY_STEPS_PER_S)
+        source = played.source(params.symbol, instruments, config.seed)
+        price = source.index(0.0)
+    return MarketModel(
+        config.seed, world.params, instruments, price, position or ModelPosition(), character, source,
+        start_s=-PRIMING_STEPS / character.steps_per_s,
+    )  # fmt: skip
 
 
 def _admit_account(world: World, wanted: AccountConfig, kept: dict[str, Any] | None) -> None:

@@ -142,7 +142,10 @@ DATABASE: dict[str, Words] = {
     "retention_days": Words("days", "Time series older than this are dropped; orders, fills and the ledger are kept."),
 }
 FAKES: dict[str, Words] = {
-    "market": Words("lively | calibrated", "Two invented markets: one that pays often, one that rarely pays."),
+    "market": Words(
+        "lively | calibrated | realistic | replay:PATH",
+        "Invented markets: one that pays often, two that rarely pay; or recorded prices.",
+    ),
     "seed": Words("number", "Of the invented market."),
     "address_file": Words(
         "path", "The line that a running `dnbot fakes` printed; empty: the run starts fakes of its own."

@@ -185,7 +185,7 @@ def test_suspended_symbol_is_offline(fake: Any) -> None:
     state = fake.exchange.state
     for key, instrument in list(state.instruments.items()):
         if instrument.name == "BTCUSDT":
-            state.instruments[key] = attrs.evolve(instrument, tradable=False)
+            state.instruments[key] = attrs.evolve(instrument, phase="prelaunch")
     assert fake.public("symbol/offline")["data"] == [{"symbol": "BTCUSDT", "state": 2}]
     assert fake.public("defaultSymbols")["data"] == ["ETHUSDT"]
     assert fake.public("exchangeInfo", "symbol=BTCUSDT")["symbols"][0]["status"] == "2"

@@ -1,0 +1,106 @@
+"""The quotes of outside makers on one venue: a ladder on a price grid, most of which stays where it is."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Literal, NamedTuple
+
+import attrs
+
+from .instruments import Instrument
+from .market_params import VenueQuotes
+from .records import ZERO, Side
+
+REFRESH = 3  # best levels of each side that are replaced at every turn, so that what was taken comes back
+MAKERS = 3
+DEEP_PRICE = 60000  # quotes' base quantities are meant at this price; at another the value in quote is the same
+
+
+class Command(NamedTuple):
+    """What an outsider does: ``place`` and ``cancel`` name an order, ``take`` trades at once.
+
+    A ``take`` with a price goes no further than that; 0 is no limit.
+    """
+
+    op: Literal["place", "cancel", "take"]
+    order_id: str
+    side: Side
+    price: Decimal
+    quantity: Decimal
+
+
+@attrs.define
+class Ladder:
+    """Quotes of one venue on a price grid: level number -> order id, per side. ``orders`` counts what was placed."""
+
+    instrument: Instrument
+    quotes: VenueQuotes
+    start_price: float
+    rng: random.Random
+    spread: float = 1.0
+    depth: float = 1.0
+    orders: int = 0
+    grid_ticks: int = attrs.field(init=False)
+    bids: dict[int, str] = attrs.field(factory=dict)
+    asks: dict[int, str] = attrs.field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        gap = self.quotes.gap_bps * self.spread / 1e4 * self.start_price / float(self.instrument.price_tick)
+        self.grid_ticks = max(1, round(gap))
+
+    def requote(self, fair: float, spread: float, depth: float) -> list[Command]:
+        """Take stale quotes away and place new ones around a fair price; the factors are the mood of the moment."""
+        grid = float(self.instrument.price_tick) * self.grid_ticks
+        half = self.quotes.half_spread_bps * self.spread * spread / 1e4
+        best_bid = math.floor(fair * (1 - half) / grid)
+        best_ask = max(math.ceil(fair * (1 + half) / grid), best_bid + 1)
+        count = self.quotes.levels
+        bids = range(best_bid, max(best_bid - count, 0), -1)  # nothing is offered for nothing
+        asks = range(best_ask, best_ask + count)
+        commands: list[Command] = []
+        _cancel_stale(self.bids, bids, "buy", commands)
+        _cancel_stale(self.asks, asks, "sell", commands)
+        self._place_missing(self.bids, bids, "buy", depth, commands)
+        self._place_missing(self.asks, asks, "sell", depth, commands)
+        return commands
+
+    def take(self, depth: float) -> Command:
+        """Somebody trades about half a level."""
+        side: Side = "buy" if self.rng.random() < 0.5 else "sell"
+        return Command("take", "", side, ZERO, self._quantity(0.5 * depth))
+
+    def forget(self) -> None:
+        """The book was emptied: everything has to be placed again."""
+        self.bids.clear()
+        self.asks.clear()
+
+    def _tick(self, level: int) -> int:
+        """The price of a grid level in ticks: not quite evenly spaced, but always in order."""
+        return level * self.grid_ticks + (level * 40503 % 997) * self.grid_ticks // 1994
+
+    def _place_missing(
+        self, held: dict[int, str], wanted: Iterable[int], side: Side, depth: float, commands: list[Command]
+    ) -> None:
+        for level in wanted:
+            if level not in held:
+                self.orders += 1
+                order_id = f"m{level % MAKERS}-{self.orders}"
+                held[level] = order_id
+                price = self._tick(level) * self.instrument.price_tick
+                commands.append(Command("place", order_id, side, price, self._quantity(depth)))
+
+    def _quantity(self, scale: float) -> Decimal:
+        """A random size around the mean, at least one lot, in whole lots."""
+        instrument = self.instrument
+        base = self.quotes.base_per_level * self.depth * scale * self.rng.uniform(0.5, 1.5) * DEEP_PRICE
+        lots = round(base / self.start_price / float(instrument.multiplier) / float(instrument.lot))
+        return max(1, lots) * instrument.lot
+
+
+def _cancel_stale(held: dict[int, str], wanted: range, side: Side, commands: list[Command]) -> None:
+    fresh = wanted[:REFRESH]
+    stale = [level for level in held if level not in wanted or level in fresh]
+    commands.extend(Command("cancel", held.pop(level), side, ZERO, ZERO) for level in stale)

@@ -1,0 +1,250 @@
+"""A recorded book played into a fake one: the tape of one venue.
+
+What the tape does depends on its file alone. Every level of the recording is one outside order in the fake book, with
+prices rounded outwards to the venue's tick and quantities down to its lot. When the file mentions a level, its order
+is replaced: so what accounts took of it comes back with the file's next update of that level, and an account's order
+there moves to the front of the queue. Recorded trades take liquidity, at their price or better: before the book of
+their beat is shown when they could have happened in the book before it, else after.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from pathlib import Path
+
+import attrs
+
+from .instruments import Instrument
+from .market_ladder import Command
+from .records import ZERO, Side
+from .replay_files import Depth, Event, Rows, Top, Trade, events
+
+LEVELS = 100  # of each side that are shown
+
+
+@attrs.define
+class _Side:
+    """One side of the recorded book: quantities by price, and the prices in ascending order."""
+
+    levels: dict[Decimal, Decimal] = attrs.field(factory=dict)
+    prices: list[Decimal] = attrs.field(factory=list)
+
+    def put(self, price: Decimal, quantity: Decimal) -> None:
+        if quantity:
+            if price not in self.levels:
+                insort(self.prices, price)
+            self.levels[price] = quantity
+        elif self.levels.pop(price, None) is not None:
+            del self.prices[bisect_left(self.prices, price)]
+
+    def clear(self) -> None:
+        self.levels.clear()
+        self.prices.clear()
+
+
+@attrs.define
+class RecordedBook:
+    """The book of a capture, folded from its events; ``touched`` are the levels mentioned since it was last cleared.
+
+    A book ticker is newer than a depth update with a smaller id, so the best prices follow it.
+    """
+
+    bids: _Side = attrs.field(factory=_Side)
+    asks: _Side = attrs.field(factory=_Side)
+    touched: dict[Side, set[Decimal]] = attrs.field(factory=lambda: {"buy": set(), "sell": set()})
+    _snapshot_id: int = 0
+    _top: Top | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Whether both sides are known."""
+        return bool(self.bids.prices and self.asks.prices)
+
+    @property
+    def best_bid(self) -> Decimal:
+        """The highest price somebody would buy at; only of a usable book."""
+        return self.bids.prices[-1]
+
+    @property
+    def best_ask(self) -> Decimal:
+        """The lowest price somebody would sell at; only of a usable book."""
+        return self.asks.prices[0]
+
+    def apply(self, event: Depth | Top) -> None:
+        """Fold one event."""
+        if isinstance(event, Top):
+            self._top = event
+            self._follow(event)
+            return
+        if event.whole:
+            self.bids.clear()
+            self.asks.clear()
+            self._snapshot_id = event.last_id
+        elif event.last_id <= self._snapshot_id:
+            return
+        self._put("buy", event.bids)
+        self._put("sell", event.asks)
+        if self._top is not None and self._top.update_id > event.last_id:
+            self._follow(self._top)
+        self._uncross(event)
+
+    def _put(self, side: Side, rows: Rows) -> None:
+        levels, touched = (self.bids if side == "buy" else self.asks), self.touched[side]
+        for price, quantity in rows:
+            levels.put(price, quantity)
+            touched.add(price)
+
+    def _follow(self, top: Top) -> None:
+        """Nothing is better than the best, on either side."""
+        while self.bids.prices and self.bids.prices[-1] > top.bid[0]:
+            self._put("buy", ((self.bids.prices[-1], ZERO),))
+        while self.asks.prices and self.asks.prices[0] < top.ask[0]:
+            self._put("sell", ((self.asks.prices[0], ZERO),))
+        self._put("buy", (top.bid,))
+        self._put("sell", (top.ask,))
+
+    def _uncross(self, event: Depth) -> None:
+        """Where a lost message left the sides crossed, the side that was not mentioned is the old one."""
+        bought = {price for price, _ in event.bids}
+        while self.usable and self.best_bid >= self.best_ask:
+            if self.best_bid in bought:
+                self._put("sell", ((self.best_ask, ZERO),))
+            else:
+                self._put("buy", ((self.best_bid, ZERO),))
+
+
+@attrs.define(eq=False)
+class BookTape:
+    """One capture for one venue. ``begin_ns`` to ``end_ns`` of the files is played again and again, ``speed`` times as
+    fast as it was recorded; from one round to the next the book jumps.
+
+    Raises ReplayError and OSError as the files do.
+    """
+
+    paths: tuple[Path, ...]
+    instrument: Instrument
+    begin_ns: int
+    end_ns: int
+    speed: float = 1.0
+    book: RecordedBook = attrs.field(factory=RecordedBook)
+    _events: Iterator[tuple[int, Event]] = attrs.field(init=False)
+    _next: tuple[int, Event] | None = None
+    _round: int = -1
+    _shown: dict[tuple[Side, int], tuple[str, Decimal]] = attrs.field(factory=dict)
+    _spent: set[tuple[Side, int]] = attrs.field(factory=set)
+    _dust: dict[Side, Decimal] = attrs.field(factory=lambda: {"buy": ZERO, "sell": ZERO})
+    _orders: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        self._read_until(0.0)
+
+    def turn(self, at_s: float) -> list[Command]:
+        """What the outside did since the last turn: takes, cancels, places, and the takes that came later."""
+        before: list[Command] = []
+        after: list[Command] = []
+        bid, ask = self.book.best_bid, self.book.best_ask
+        for trade in self._read_until(at_s):
+            possible = trade.price <= bid if trade.taker_sold else trade.price >= ask
+            before.extend(self._take(trade)) if possible else after.extend(self._take(trade))
+        for command in before:
+            self._spend(command)
+        commands = before + self._show()
+        for command in after:
+            self._spend(command)
+        return commands + after
+
+    def middle(self) -> float:
+        """The middle of the recorded book."""
+        return float(self.book.best_bid + self.book.best_ask) / 2
+
+    def forget(self) -> None:
+        """The fake book was emptied."""
+        self._shown.clear()
+        self._spent.clear()
+
+    # -- reading
+
+    def _read_until(self, at_s: float) -> list[Trade]:
+        """Fold the events up to that time; the trades among them."""
+        length_ns = self.end_ns - self.begin_ns
+        played_ns = round(max(at_s, 0.0) * self.speed * 1e9)
+        number, inside_ns = divmod(played_ns, length_ns)
+        if number != self._round:
+            self._round = number
+            self._events = events(self.paths)
+            self._next = next(self._events, None)
+            self.book = RecordedBook()
+            self._read(self.begin_ns)
+        return self._read(self.begin_ns + inside_ns)
+
+    def _read(self, until_ns: int) -> list[Trade]:
+        trades: list[Trade] = []
+        while self._next is not None and (self._next[0] <= until_ns or not self.book.usable):
+            event = self._next[1]
+            if isinstance(event, Trade):
+                trades.append(event)
+            else:
+                self.book.apply(event)
+            self._next = next(self._events, None)
+        return trades
+
+    # -- showing
+
+    def _show(self) -> list[Command]:
+        wanted = self._wanted("buy") | self._wanted("sell")
+        touched = self._spent | {
+            (side, self._ticks(side, price)) for side, prices in self.book.touched.items() for price in prices
+        }
+        for prices in self.book.touched.values():
+            prices.clear()
+        self._spent = set()
+        stale = [
+            key for key, (_, quantity) in self._shown.items() if key in touched or wanted.get(key) != quantity
+        ]  # fmt: skip
+        commands = [Command("cancel", self._shown.pop(key)[0], key[0], ZERO, ZERO) for key in stale]
+        for key, quantity in wanted.items():
+            if key not in self._shown:
+                self._orders += 1
+                order_id = f"r{self._orders}"
+                self._shown[key] = (order_id, quantity)
+                price = key[1] * self.instrument.price_tick
+                commands.append(Command("place", order_id, key[0], price, quantity))
+        return commands
+
+    def _wanted(self, side: Side) -> dict[tuple[Side, int], Decimal]:
+        """The best levels on the venue's grid, with quantities in whole lots."""
+        levels = self.book.bids if side == "buy" else self.book.asks
+        sums: dict[tuple[Side, int], Decimal] = {}
+        for price in reversed(levels.prices) if side == "buy" else levels.prices:
+            key = (side, self._ticks(side, price))
+            if key not in sums and len(sums) == LEVELS:
+                break
+            sums[key] = sums.get(key, ZERO) + levels.levels[price]
+        whole = {key: self._lots(quantity) for key, quantity in sums.items() if key[1] > 0}
+        return {key: quantity for key, quantity in whole.items() if quantity}
+
+    def _take(self, trade: Trade) -> list[Command]:
+        side: Side = "sell" if trade.taker_sold else "buy"
+        wanted = trade.quantity + self._dust[side]
+        quantity = self._lots(wanted)
+        self._dust[side] = wanted - quantity * self.instrument.multiplier
+        maker: Side = "buy" if trade.taker_sold else "sell"
+        price = self._ticks(maker, trade.price) * self.instrument.price_tick
+        return [Command("take", "", side, price, quantity)] if quantity else []
+
+    def _spend(self, command: Command) -> None:
+        """Levels that this take may have reached are shown anew at the next showing."""
+        limit = int(command.price / self.instrument.price_tick)
+        for side, ticks in self._shown:
+            if side != command.side and (ticks >= limit if side == "buy" else ticks <= limit):
+                self._spent.add((side, ticks))
+
+    def _ticks(self, side: Side, price: Decimal) -> int:
+        rounding = ROUND_FLOOR if side == "buy" else ROUND_CEILING
+        return int((price / self.instrument.price_tick).to_integral_value(rounding))
+
+    def _lots(self, base: Decimal) -> Decimal:
+        lots = (base / self.instrument.multiplier / self.instrument.lot).to_integral_value(ROUND_FLOOR)
+        return lots * self.instrument.lot

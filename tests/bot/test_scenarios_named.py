@@ -1,0 +1,176 @@
+"""The whole bot on the fakes' named scenarios: the outcome that each of them asks for, by the venues' own audit."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import pytest
+import trio
+
+from dnbot.fakes.config import FakesConfig
+from dnbot.fakes.faults import FaultPlan
+from dnbot.fakes.faults_text import parse_fault
+from dnbot.fakes.scenarios import scenario_of
+from dnbot.strategy.states import TradingMode
+
+SYMBOL_CONTRACT = "BTC_USDT"
+
+
+def on_scenario(name: str, *more: str, sooner_s: float = 0.0) -> FakesConfig:
+    """The scenario's configuration, with more faults; those that begin by the clock do so `sooner_s` earlier."""
+    config = scenario_of(name).applied(FakesConfig(seed=1))
+    faults = [attrs.evolve(f, at_s=max(0.0, f.at_s - sooner_s)) for f in config.faults.faults]
+    return attrs.evolve(config, faults=FaultPlan((*faults, *map(parse_fault, more))))
+
+
+def struck(trial: Any, name: str) -> list[Any]:
+    """The strikes of one fault."""
+    return [a for a in trial.stage.world.faults.activations() if a.name == name]
+
+
+def contracts(trial: Any) -> Decimal:
+    """The perpetual position as the venue knows it."""
+    positions = trial.stage.audit()["positions"]
+    return Decimal(positions[SYMBOL_CONTRACT]["size"]) if positions else Decimal(0)
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("one_leg_rejected", "order_rejected"), ("partial_below_minimum", "partial_fill"),
+        ("both_sides_same_leg", "request_duplicated"), ("hedge_at_gapped_book", "liquidity_gone"),
+    ],
+)  # fmt: skip
+async def test_a_pair_that_goes_wrong_ends_neutral(autojump_clock: Any, lab: Any, name: str, fault: str) -> None:
+    """One leg is refused, partly filled, doubled or gapped: delta comes back in time, and every ledger closes."""
+    async with lab.stage(on_scenario(name)) as on, lab.on(on) as trial:
+        await trial.until(lambda: struck(trial, fault), f"{fault} strikes")
+        await trial.until_trades(2, s_max=60)
+        assert await trial.end() == 0
+        await trial.assert_clean()
+
+
+async def test_gate_position_reads_zero(autojump_clock: Any, lab: Any) -> None:
+    """The position reads 0 while the bot asks for it: nothing is hedged twice, nothing adjusted."""
+    config = on_scenario("gate_position_reads_zero", "position_reads_zero:lag_s=20")
+    async with lab.stage(config) as on, lab.on(on) as trial:
+        await trial.until(lambda: struck(trial, "position_reads_zero"), "a wrong zero is read", s_max=120)
+        await trial.until_trades(2, s_max=60)
+        assert await trial.end() == 0
+        await trial.assert_clean()
+
+
+async def test_balance_stale_2min(autojump_clock: Any, lab: Any) -> None:
+    """Balances trail by up to two minutes: the bot trades on by its own ledger, and no funds are lost or found."""
+    async with lab.stage(on_scenario("balance_stale_2min")) as on, lab.on(on) as trial:
+        await trial.until(lambda: struck(trial, "balances_lag"), "an old balance is read", s_max=120)
+        await trial.until_trades(2, s_max=60)
+        assert await trial.end() == 0
+        await trial.assert_clean()
+
+
+async def test_restart_with_position(autojump_clock: Any, lab: Any) -> None:
+    """Inventory and short are there already: they are adopted, and no second position is built."""
+    async with lab.stage(on_scenario("restart_with_position")) as on, lab.on(on) as trial:
+        assert contracts(trial) == -600
+        await trial.until_trades(1, s_max=60)
+        first = trial.creates()[:2]
+        assert len({note.venue for note in trial.notes() if note.client_id in first}) == 2, "a pair, not a build-up"
+        assert abs(contracts(trial)) <= 1_200
+        assert await trial.end() == 0
+        assert abs(trial.true_delta()) <= trial.bot.context.tolerance
+
+
+@pytest.mark.slow
+async def test_funding_interval_8h_to_4h(autojump_clock: Any, lab: Any) -> None:
+    """The rate turns and is charged out of turn: it is booked from the account book with its sign, and once."""
+    async with lab.stage(on_scenario("funding_interval_8h_to_4h")) as on, lab.on(on) as trial:
+        await trial.until(lambda: struck(trial, "funding_settles"), "funding is charged", s_max=60)
+        await trio.sleep(40)
+        assert await trial.end() == 0
+        (row,) = trial.stage.audit()["funding"]
+        assert Decimal(row["change"]) < 0, "a short pays a negative rate"
+        await trial.assert_clean()
+
+
+async def test_adl_closes_short(autojump_clock: Any, lab: Any) -> None:
+    """Half of the short is closed by the venue: delta is back within its tolerance, and the ledgers close."""
+    async with lab.stage(on_scenario("adl_closes_short", sooner_s=10)) as on, lab.on(on) as trial:
+        await trial.until(lambda: struck(trial, "position_deleveraged"), "the venue closes half", s_max=60)
+        assert abs(trial.true_delta()) > trial.bot.context.tolerance
+        began_s = trio.current_time()
+        await trial.until(lambda: abs(trial.true_delta()) <= trial.bot.context.tolerance, "delta is back")
+        assert trio.current_time() - began_s <= 10
+        await trio.sleep(5)
+        assert await trial.end() == 0
+        await trial.assert_clean()
+
+
+@pytest.mark.slow
+async def test_same_ticker_other_coin(autojump_clock: Any, lab: Any) -> None:
+    """A coin of the same name at twelve times the price is not traded against, however big the difference."""
+    async with lab.stage(on_scenario("same_ticker_other_coin")) as on, lab.on(on) as trial:
+        await trio.sleep(20)
+        assert trial.trades() == 0
+        assert trial.creates() == []
+        assert await trial.end() == 0
+        assert trial.true_delta() == 0
+
+
+@pytest.mark.slow
+async def test_api_order_type_disabled(autojump_clock: Any, lab: Any) -> None:
+    """When the symbols close to the API, a few refusals lower the trading mode, and no more orders go there."""
+    async with lab.stage(on_scenario("api_order_type_disabled", sooner_s=40)) as on, lab.on(on) as trial:
+        await trial.until_trades(1)
+        await trial.until(lambda: struck(trial, "symbols_closed_to_api"), "the symbols close", s_max=60)
+        await trio.sleep(10)
+        creates = [note for note in trial.notes() if note.venue == "mexc_spot" and note.method == "POST"]
+        refused_ms = [note.time_ms for note in creates if note.status >= 400]
+        assert refused_ms
+        assert refused_ms[-1] - refused_ms[0] < 2_000
+        assert len(refused_ms) <= 12
+        assert trial.bot.context.mode is TradingMode.REDUCING
+        assert abs(trial.true_delta()) <= trial.bot.context.tolerance
+        assert await trial.end() == 0
+        await trial.assert_clean()
+
+
+@pytest.mark.slow
+async def test_inventory_one_sided(autojump_clock: Any, lab: Any) -> None:
+    """A spread that persists is traded until inventory runs out on one side; then trading stops, neutral and whole."""
+    async with lab.stage(on_scenario("inventory_one_sided")) as on, lab.on(on) as trial:
+        await trial.until(lambda: struck(trial, "price_offset"), "the spread opens")
+        await trio.sleep(15)
+        assert trial.trades() > 0
+        assert await trial.end() == 0
+        await trial.assert_clean()
+
+
+@pytest.mark.slow
+async def test_spoofed_edge(autojump_clock: Any, lab: Any) -> None:
+    """While one lot is offered 1 % too high, nothing is sold into it but what its size admits."""
+    async with lab.stage(on_scenario("spoofed_edge")) as on, lab.on(on) as trial:
+        await trial.until(lambda: struck(trial, "edge_spoofed"), "the spoof stands")
+        since = len(trial.stage.audit()["fills"])
+        await trio.sleep(5)
+        spoofed = [f for f in trial.stage.audit()["fills"][since:] if f["venue"] == "mexc_spot" and f["side"] == "sell"]
+        assert sum(Decimal(f["quantity"]) for f in spoofed) <= Decimal("0.000001")
+        await trial.until_trades(2, s_max=60)
+        assert await trial.end() == 0
+        await trial.assert_clean()
+
+
+@pytest.mark.slow
+async def test_fee_in_third_coin(autojump_clock: Any, lab: Any) -> None:
+    """Fees in MX, and in the quote coin when there is none left, are booked in the coin they were taken in."""
+    async with lab.stage(on_scenario("fee_in_third_coin")) as on, lab.on(on) as trial:
+        await trial.until(lambda: trial.true_delta() == 0 or len(trial.stage.audit()["fills"]) >= 4, "it builds", 60)
+        await trio.sleep(10)
+        assert "MX" in {fill["fee_asset"] for fill in trial.stage.audit()["fills"]}
+        assert await trial.end() == 0
+        verdict = await trial.verdict()
+        assert verdict["ledger_residual"]["MEXC_SPOT"] == {"BTC": "0", "MX": "0", "USDT": "0"}
+        assert verdict["adjustments"] == 0
+        assert abs(trial.true_delta()) <= trial.bot.context.tolerance
