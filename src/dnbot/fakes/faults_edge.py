@@ -153,6 +153,6 @@ def client_id_of(request: HttpRequest) -> str:
     if batch:
         try:
             named |= json.loads(batch)[0]
-        except (ValueError, LookupError, TypeError):
+        except (ValueError, LookupError, TypeError, RecursionError):
             return ""
     return str(named.get("newClientOrderId") or named.get("origClientOrderId") or "")

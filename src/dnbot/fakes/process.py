@@ -60,7 +60,10 @@ async def run_fakes(config: FakesConfig) -> None:
     """
     async with contextlib.AsyncExitStack() as stack:
         worlds: list[World] = []
-        showing = lambda: worlds[0].faults.certificate if worlds else ""  # noqa: E731
+
+        def showing() -> str:
+            return worlds[0].faults.certificate if worlds else ""
+
         context, ca_file = _tls(config, stack, showing) if config.tls else (None, None)
         gate = await _listen(config.host, config.gate_port, context)
         mexc = await _listen(config.host, config.mexc_port, context)
