@@ -95,6 +95,7 @@ def measure(options: argparse.Namespace, segment: dict[str, Any], save: Any) -> 
     """One segment: fill its `seconds` until the time is over or somebody interrupts."""
     arguments = ["-m", "dnbot", "fakes", "--until-stdin-eof", "--symbols", options.symbols]
     arguments += ["--state", str(options.state)] if options.state else []
+    arguments += ["--history", str(options.history)] if options.history is not None else []
     server = Process(arguments)
     clients = None
     try:
@@ -207,6 +208,7 @@ def main() -> int:
     parser.add_argument("--readers", type=int, default=6, help="sockets per venue, each on every book channel")
     parser.add_argument("--symbols", default=SYMBOLS)
     parser.add_argument("--state", type=Path, help="have the fakes keep their state there, journal included")
+    parser.add_argument("--history", type=int, help="of the fakes: a smaller one is full sooner; default: theirs")
     parser.add_argument("--judge-seconds", type=float, default=0.0, help="the verdict asks for so many seconds in all")
     options = parser.parse_args()
     evidence: dict[str, Any] = {"segments": []}
@@ -224,6 +226,8 @@ def main() -> int:
             temporary.write_text(json.dumps(evidence, indent=1))
             temporary.replace(options.json)
 
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs ignore the first of them
+        signal.signal(number, signal.default_int_handler)
     try:
         measure(options, segment, save)
     except KeyboardInterrupt:

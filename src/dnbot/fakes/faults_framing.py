@@ -9,9 +9,8 @@ import attrs
 from .records import MEXC_SPOT, Venue
 
 TEXT, BINARY, CLOSE, PING = 1, 2, 8, 9
-OPCODES = frozenset({0, TEXT, BINARY, CLOSE, PING, 10})
-CLIENT_FRAME_BYTES_MAX = 2 * 1_048_576
-"""More than any message that the servers take: such a frame is refused by its size, before it is there."""
+HEAD_BYTES_MAX = 14
+CLIENT_FRAME_BYTES_MAX = 1_048_576  # the server's own limit of a message
 
 
 @attrs.frozen
@@ -40,24 +39,18 @@ def frame_size(data: bytes) -> int:
     return 2 + more + masked + (int.from_bytes(data[2 : 2 + more], "big") if more else short)
 
 
-def may_begin_client_frame(data: bytes) -> bool:
-    """Whether these bytes can become a frame that a server takes; what cannot is not waited for, but the server's to
-    refuse.
-    """
-    if data and (data[0] & 0x70 or data[0] & 0xF not in OPCODES):
-        return False
-    return len(data) < 2 or (bool(data[1] & 0x80) and frame_size(data) <= CLIENT_FRAME_BYTES_MAX)
-
-
 def cut_frames(data: bytes) -> tuple[list[WireFrame], bytes]:
     """The whole frames in these bytes, and what is left of them."""
-    frames = []
-    while size := frame_size(data):
-        if len(data) < size:
-            break
-        frames.append(_frame(data[:size]))
-        data = data[size:]
-    return frames, data
+    frames, at = [], 0
+    while (size := frame_size(data[at : at + HEAD_BYTES_MAX])) and len(data) - at >= size:
+        frames.append(_frame(data[at : at + size]))
+        at += size
+    return frames, data[at:]
+
+
+def is_refused(data: bytes) -> bool:
+    """Whether no server reads on: a client's frame that is not masked, or longer than any that is accepted."""
+    return len(data) > 1 and (not data[1] & 0x80 or frame_size(data) > CLIENT_FRAME_BYTES_MAX)
 
 
 def _frame(raw: bytes) -> WireFrame:
