@@ -167,14 +167,19 @@ async def test_market_data_stops_and_pings_are_answered(serve: Serve) -> None:
         assert await socket.listen(1)
 
 
+async def _knock(on: Served) -> None:
+    """Ask until nobody answers: a door shuts a moment after it was told to."""
+    while True:
+        await on.client.time("gate_spot")
+
+
 async def test_a_door_shuts_and_opens_on_the_same_port(serve: Serve) -> None:
     """A refused host is a refused TCP connection; open sockets live on; after the fault the port listens again."""
     async with serve() as on:
         socket = await on.client.public("gate_spot")
         await on.ask("fault?on=connect_refused:venue=gate,for=8")
         with trio.fail_after(7), pytest.raises(OSError, match=r"all attempts|refused"):
-            while True:  # the door shuts a moment after it was told to
-                await on.client.time("gate_spot")
+            await _knock(on)
         assert await socket.ping_is_answered()
         with trio.fail_after(40):
             while True:
