@@ -14,7 +14,7 @@ import attrs
 import trio
 
 from dnbot import __version__
-from dnbot.domain.errors import ConfigError, VenueThrottled
+from dnbot.domain.errors import ConfigError
 from dnbot.domain.instrument import VENUES, Instrument, Venue
 from dnbot.domain.messages import Command, InboxEvent, OrderAnswered, PlaceOrder
 from dnbot.domain.order import OrderIntent, Purpose, Side, TimeInForce, client_order_id, is_ours
@@ -28,7 +28,7 @@ from dnbot.tasks.gatekeeper import Gatekeeper
 from dnbot.tasks.link import Line
 from dnbot.tasks.resolver import Resolver
 from dnbot.venues.factory import private_codec, public_codec
-from dnbot.venues.wire import RequestClass
+from dnbot.venues.wire import AskedTooOften, RequestClass
 
 LEG = "drill"
 """The last part of the client ids that the drill makes: no sequence number of the bot's can meet them."""
@@ -124,7 +124,7 @@ class Hand:
             trouble, found = codec.trouble(reply), reply.body[:200]
             if trouble is None:
                 return name
-            if not isinstance(trouble, VenueThrottled):
+            if not isinstance(trouble, AskedTooOften):
                 break
             await trio.sleep(RATE_PAUSE_S)  # the bot trades on the same account, and has spent the second's creates
         raise ConfigError("drill", f"foreign order at {venue.value}", found, "an accepted order")
