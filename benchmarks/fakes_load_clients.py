@@ -37,9 +37,10 @@ def quantiles(values: list[float]) -> dict[str, float]:
 async def read_gate(url: str, product: str, names: list[str], frames: Frames) -> None:
     """One Gate socket on every book channel of every market."""
     ws = await WsClient.open(url)
-    for name in names:
-        wanted: list[tuple[str, list[str]]] = [("order_book_update", [name, "100ms"]), ("obu", [f"ob.{name}.50"])]
-        wanted += [("order_book_update", [name, "20ms"]), ("obu", [f"ob.{name}.400"]), ("book_ticker", [name])]
+    for number, name in enumerate(names):
+        level = ("50", "400")[number % 2]  # one order book v2 of a market is all that a connection may have
+        wanted: list[tuple[str, list[str]]] = [("order_book_update", [name, "100ms"]), ("obu", [f"ob.{name}.{level}"])]
+        wanted += [("order_book_update", [name, "20ms"]), ("book_ticker", [name])]
         if product == "futures":
             wanted[0] = ("order_book_update", [name, "100ms", "100"])
         for channel, payload in wanted:

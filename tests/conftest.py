@@ -1,4 +1,4 @@
-"""What every test shares: one hypothesis profile, canary secrets, and the rule that no skip goes unnoticed.
+"""What every test shares: one hypothesis profile, one schedule, canary secrets, and that no skip goes unnoticed.
 
 Environment:
     DNBOT_CI=1           a skip whose reason is not in ALLOWED_SKIPS fails
@@ -8,12 +8,15 @@ Environment:
 from __future__ import annotations
 
 import os
+import zlib
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
 from canaries import CanaryWatch, found_in
+
+from dnbot.lab.world import deterministic
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -37,6 +40,12 @@ hypothesis.settings.register_profile(
     database=None,
 )
 hypothesis.settings.load_profile("dnbot")
+
+
+@pytest.fixture(autouse=True)
+def one_schedule(request: pytest.FixtureRequest) -> None:
+    """Every test has its own order in which ready tasks run, and the same one each time."""
+    deterministic(zlib.crc32(request.node.nodeid.encode()))
 
 
 @pytest.fixture(autouse=True)

@@ -58,6 +58,26 @@ def test_what_is_open_or_reused_stays() -> None:
     assert world.exchange.cancel_order(GATE_SPOT, UID, resting.order_id) is resting
 
 
+def test_fronts_forget_with_it() -> None:
+    """What Gate's front keeps of orders and of ended positions is bounded too, and the last end can still change."""
+    world = made(2)
+    notes, ended = world.gate_app.context.notes, world.gate_app.context.history
+    market = world.exchange.state.markets[GATE_FUTURES, "BTC/USDT"]
+    for number in range(8):
+        side: Side = "sell" if number % 2 else "buy"
+        best = market.best("sell" if side == "buy" else "buy")
+        assert best is not None
+        request = OrderRequest("BTC/USDT", side, tif="ioc", quantity=D(1), price=best[0])
+        with notes.placing(GATE_FUTURES, over_ws=True, iceberg=D(0)):
+            assert isinstance(world.exchange.place_order(GATE_FUTURES, UID, request), OrderState)
+    assert len(ended.closes) == 4
+    world.history.trim()
+    kept = [order.order_id for order in world.exchange.orders(GATE_FUTURES, UID)]
+    assert [order_id for _, order_id in notes._notes] == kept
+    assert len(ended.closes) == 2
+    assert ended._last == {(UID, "BTC/USDT"): 1}
+
+
 def test_money_and_sums_do_not_notice() -> None:
     """Balances and Gate's running sums over the ledger are those of a world that forgets nothing."""
     worlds = [made(2), made(None)]

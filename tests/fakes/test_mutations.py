@@ -140,7 +140,7 @@ def clock_units(patch: pytest.MonkeyPatch) -> None:
 
 def money() -> None:
     """A short run of the conservation suite; no shrinking, the first failure is enough."""
-    run_machine(40, 40, Phase.generate)
+    run_machine(150, 40, Phase.generate)
 
 
 def books() -> None:

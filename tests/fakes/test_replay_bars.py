@@ -260,12 +260,12 @@ def test_a_symbol_that_is_not_typed_in_gets_steps_for_its_price(tmp_path: Path) 
     ],
 )
 def test_real_bars_are_played(path: str, symbols: tuple[str, ...], replay: dict[str, Any]) -> None:
-    """A day in fifteen seconds: every venue's book is whole and near the recorded price."""
+    """A day in five seconds: every venue's book is whole and near the recorded price."""
     if "funding" in replay:
         replay = replay | {"funding": SHARED / "funding"}
-    made = world(SHARED / path, symbols, speed=5760.0, **replay)
+    made = world(SHARED / path, symbols, speed=17280.0, **replay)
     for symbol in symbols:
-        play(made, 15.0, symbol)
+        play(made, 5.0, symbol)
         mark = made.exchange.mark(symbol)
         assert abs(mark.funding_rate) < D("0.001")
         for venue in VENUES:

@@ -347,6 +347,7 @@ def test_captures_of_several_days_follow_each_other(tmp_path: Path) -> None:
         ((START,), {}, "no time in common"),
         ((START, END), {"begin": datetime(2030, 1, 1, tzinfo=UTC)}, "no time in common"),
         ((START, END), {"speed": 0.0}, "not above 0"),
+        ((START, END), {"spot_venue": GATE_FUTURES}, "for gate_spot or mexc_spot"),
         ((depth(0.0, 1, [("5", "1")]), depth(9.0, 2, [("5", "2")])), {}, "no book in it"),
         ((), {}, "must begin with a time"),
     ],

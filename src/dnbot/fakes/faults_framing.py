@@ -9,8 +9,8 @@ import attrs
 from .records import MEXC_SPOT, Venue
 
 TEXT, BINARY, CLOSE, PING = 1, 2, 8, 9
-FRAME_BYTES_MAX = 1_048_576
-"""A client's frame that claims more is refused by any server before it is whole."""
+HEAD_BYTES_MAX = 14
+CLIENT_FRAME_BYTES_MAX = 1_048_576  # the server's own limit of a message
 
 
 @attrs.frozen
@@ -39,21 +39,18 @@ def frame_size(data: bytes) -> int:
     return 2 + more + masked + (int.from_bytes(data[2 : 2 + more], "big") if more else short)
 
 
-def is_client_frame(data: bytes) -> bool:
-    """Whether what begins here can be a frame of a client that a server would wait for: masked, and not huge."""
-    masked = len(data) < 2 or bool(data[1] & 0x80)
-    return masked and frame_size(data) <= FRAME_BYTES_MAX
-
-
 def cut_frames(data: bytes) -> tuple[list[WireFrame], bytes]:
     """The whole frames in these bytes, and what is left of them."""
-    frames = []
-    while size := frame_size(data):
-        if len(data) < size:
-            break
-        frames.append(_frame(data[:size]))
-        data = data[size:]
-    return frames, data
+    frames, at = [], 0
+    while (size := frame_size(data[at : at + HEAD_BYTES_MAX])) and len(data) - at >= size:
+        frames.append(_frame(data[at : at + size]))
+        at += size
+    return frames, data[at:]
+
+
+def is_refused(data: bytes) -> bool:
+    """Whether no server reads on: a client's frame that is not masked, or longer than any that is accepted."""
+    return len(data) > 1 and (not data[1] & 0x80 or frame_size(data) > CLIENT_FRAME_BYTES_MAX)
 
 
 def _frame(raw: bytes) -> WireFrame:

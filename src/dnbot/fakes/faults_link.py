@@ -10,7 +10,16 @@ import trio
 
 from .faults_conditions import Condition
 from .faults_engine import FaultEngine
-from .faults_framing import CLOSE, WireFrame, cut_frames, is_client_frame, opcode_of, server_frame
+from .faults_framing import (
+    CLOSE,
+    HEAD_BYTES_MAX,
+    WireFrame,
+    cut_frames,
+    frame_size,
+    is_refused,
+    opcode_of,
+    server_frame,
+)
 from .faults_kinds import FrameStrike, Happening, Sent
 from .faults_wire import heard_frames, sent_frame
 from .records import MEXC_SPOT, Venue
@@ -39,9 +48,9 @@ class FaultyStream(trio.abc.HalfCloseableStream):
     """Channels that were acknowledged and will say nothing on this connection."""
     _own: Condition | None = None
     _held: bytearray = attrs.field(factory=bytearray)
-    _heard: bytes = b""
-    _broken: bool = False
-    """Whether what is heard is no row of frames any more."""
+    _heard: bytearray = attrs.field(factory=bytearray)
+    _refused: bool = False
+    """The client broke the protocol: what it says is the server's to refuse, and passes as it is."""
     _ready: bytearray = attrs.field(factory=bytearray)
     _late: list[tuple[float, int, bytes]] = attrs.field(factory=list)
     _sent: int = 0
@@ -208,18 +217,19 @@ class FaultyStream(trio.abc.HalfCloseableStream):
         return now
 
     async def _hear(self, data: bytes) -> None:
-        frames, self._heard = cut_frames(self._heard + data)
-        if self._broken or not is_client_frame(self._heard):
-            self._broken = True  # whatever it is, the venue has to judge it
-            self._heard, data = b"", self._heard
-        else:
-            data = b""
-        for frame in frames:
-            for wait_s, raw in self._understood(frame):
-                if wait_s > 0:
-                    await trio.sleep(wait_s)
-                self._ready += raw
-        self._ready += data
+        self._heard += data
+        if frame_size(bytes(self._heard[:HEAD_BYTES_MAX])) <= len(self._heard) and not self._refused:
+            frames, rest = cut_frames(bytes(self._heard))
+            self._heard = bytearray(rest)
+            for frame in frames:
+                for wait_s, raw in self._understood(frame):
+                    if wait_s > 0:
+                        await trio.sleep(wait_s)
+                    self._ready += raw
+        self._refused = self._refused or is_refused(bytes(self._heard[:HEAD_BYTES_MAX]))
+        if self._refused:
+            self._ready += self._heard
+            self._heard.clear()
 
     def _understood(self, frame: WireFrame) -> Sequence[Sent]:
         """The frame as the venue hears it: perhaps late, perhaps twice, perhaps not at all."""

@@ -82,7 +82,7 @@ def read_create(strike: RequestStrike) -> tuple[Instrument, Side, Decimal, Decim
         price = Decimal(str(fields.get("price")))
     except InvalidOperation:
         return None
-    if instrument is None or price <= 0 or not size:
+    if instrument is None or not (price.is_finite() and size.is_finite()) or price <= 0 or not size:
         return None
     side = str(fields.get("side", "buy" if size > 0 else "sell")).lower()
     return instrument, "sell" if side == "sell" else "buy", abs(size), price
@@ -94,7 +94,7 @@ def _fields(strike: RequestStrike) -> dict[str, Any]:
         return dict(parse_qsl(strike.request.query)) | dict(parse_qsl(body))
     try:
         fields = msgspec.json.decode(strike.request.body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     return fields if isinstance(fields, dict) else {}
 

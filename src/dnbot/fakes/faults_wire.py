@@ -26,9 +26,7 @@ def sent_frame(venue: Venue, frame: WireFrame) -> Happening:
     """What the venue sends: PUSH, REPLY (of an order call), ACK or PONG, and the channel."""
     method, channel = _mexc_sent(frame) if venue == MEXC_SPOT else _gate_sent(frame.payload)
     client_id = _CLIENT_ID.search(frame.payload)
-    return Happening(
-        venue, domain_of(channel), method, channel, client_id[1].decode() if client_id else "", frame.payload
-    )
+    return Happening(venue, domain_of(channel), method, channel, _text(client_id), frame.payload)
 
 
 def heard_frames(venue: Venue, frame: WireFrame) -> Iterator[Happening]:
@@ -45,9 +43,12 @@ def heard_frames(venue: Venue, frame: WireFrame) -> Iterator[Happening]:
     client_id = _CLIENT_ID.search(payload)
     for channel in channels:
         name = channel.decode("ascii", "replace")
-        yield Happening(
-            venue, domain_of(name), event.decode(), name, client_id[1].decode() if client_id else "", payload
-        )
+        yield Happening(venue, domain_of(name), event.decode(), name, _text(client_id), payload)
+
+
+def _text(found: re.Match[bytes] | None) -> str:
+    """What a client wrote there; it need not be UTF-8."""
+    return "" if found is None else found[1].decode("utf-8", "replace")
 
 
 def domain_of(channel: str) -> str:

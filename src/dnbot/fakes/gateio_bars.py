@@ -21,7 +21,7 @@ INTERVALS_S = {
     "8h": 28800, "12h": 43200, "1d": DAY_S, "7d": 7 * DAY_S, "1w": 7 * DAY_S, "30d": 30 * DAY_S,
 }  # fmt: skip
 MONDAY_S = 4 * DAY_S  # 1970-01-05 was a Monday
-TRADE_RESOLUTIONS: Mapping[int, int] = {1: 600, 10: 1080, 60: 1500, 3600: 2000}
+TRADE_RESOLUTIONS: Mapping[int, int] = {1: 300, 10: 1080, 60: 1500, 3600: 2000}
 VALUE_RESOLUTIONS: Mapping[int, int] = {10: 360, 60: 1500, 3600: 2000}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from typing import Literal
 
 import attrs
@@ -75,6 +76,11 @@ class GateContext:
         self.ledger = LedgerSums(self.exchange)
         self.marks = MarkHistories(self.exchange)
         self.history = PositionHistory(self.exchange)
+
+    def forget(self, orders: Iterable[tuple[Venue, str]], newest: int) -> None:
+        """These orders are gone; of ended positions keep the newest."""
+        self.notes.forget(orders)
+        self.history.forget(newest)
 
     def now_ns(self, venue: Venue = GATE_SPOT) -> int:
         return self.exchange.clock.wall_ns(venue)

@@ -7,7 +7,7 @@ The books of the fakes show every order whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 
@@ -38,6 +38,11 @@ class OrderNotes:
         """The note of an order, or of the order that a fill belongs to."""
         note = self._notes.get((item.venue, item.order_id)) or OrderNote(REST_TEXT[item.venue])
         return attrs.evolve(note, text=item.client_id) if item.client_id else note
+
+    def forget(self, orders: Iterable[tuple[Venue, str]]) -> None:
+        """These orders are gone."""
+        for key in orders:
+            self._notes.pop(key, None)
 
     @contextmanager
     def placing(self, venue: Venue, *, over_ws: bool, iceberg: Decimal) -> Iterator[None]:

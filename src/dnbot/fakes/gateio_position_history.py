@@ -101,6 +101,14 @@ class PositionHistory:
                 run.trade(position.entry_price, abs(position.contracts), ZERO)
         self.exchange.subscribe_private(self._hear)
 
+    def forget(self, newest: int) -> None:
+        """Keep that many ends of each kind."""
+        gone = max(0, len(self.closes) - newest)
+        del self.closes[:gone]
+        self._last = {key: at - gone for key, at in self._last.items() if at >= gone}
+        for ended in (self.liquidations, self.deleverages):
+            del ended[: max(0, len(ended) - newest)]
+
     def _hear(self, event: PrivateEvent) -> None:
         match event:
             case PositionState():

@@ -8,12 +8,14 @@ are missing from it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import attrs
 
 from .ledger_state import ExchangeState
 from .records import Venue
+
+OrderKey = tuple[Venue, str]
 
 
 @attrs.define
@@ -29,12 +31,14 @@ class Forgotten:
 class History:
     """Keeps `newest` ended orders in all, and as many fills and ledger rows of each account; None keeps everything.
 
-    `before` are called before rows go, so that running sums can read them once.
+    `before` are called before rows go, so that running sums can read them once; `after` with the orders that are gone
+    and the bound, for whoever keeps something of his own about them.
     """
 
     state: ExchangeState
     newest: int | None
     before: list[Callable[[], None]] = attrs.field(factory=list)
+    after: list[Callable[[Sequence[OrderKey], int], None]] = attrs.field(factory=list)
     forgotten: Forgotten = attrs.field(factory=Forgotten)
 
     def trim(self) -> None:
@@ -43,7 +47,7 @@ class History:
             return
         for read in self.before:
             read()
-        self._trim_orders(self.newest)
+        gone = self._trim_orders(self.newest)
         for account in self.state.accounts.by_uid.values():
             fills, rows = len(account.trades) - self.newest, len(account.ledger) - self.newest
             if fills > 0:
@@ -53,11 +57,13 @@ class History:
                 del account.ledger[:rows]
                 account.rows_forgotten += rows
                 self.forgotten.ledger_rows += rows
+        for told in self.after:
+            told(gone, self.newest)
 
-    def _trim_orders(self, newest: int) -> None:
+    def _trim_orders(self, newest: int) -> list[OrderKey]:
         orders, ids = self.state.orders, self.state.client_ids
         ended = len(orders) - sum(map(len, self.state.open_orders.values()))
-        old: list[tuple[Venue, str]] = []
+        old: list[OrderKey] = []
         for key, order in orders.items():
             if ended - len(old) <= newest:
                 break
@@ -69,3 +75,4 @@ class History:
             if ids.get(by_client) == order.order_id:
                 del ids[by_client]
         self.forgotten.orders += len(old)
+        return old

@@ -19,6 +19,7 @@ import attrs
 from .config import ReplayConfig
 from .instruments import Instrument
 from .market import Source
+from .records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT
 from .replay_bars import Bar, Rates, read_bars, read_exchange_bars, read_rates
 from .replay_files import ReplayError, opened, span_ns
 from .replay_sources import bar_source, capture_source, first_middle
@@ -117,6 +118,8 @@ def recording(text: str, config: ReplayConfig) -> Recording:
         raise ReplayError(f"{path}: no such file or folder; a market is replay:PATH")
     if config.speed <= 0:
         raise ReplayError(f"replay speed {config.speed:g} is not above 0")
+    if config.spot_venue == GATE_FUTURES:
+        raise ReplayError(f"a recorded spot book is for {GATE_SPOT} or {MEXC_SPOT}, not for {GATE_FUTURES}")
     found = Recording(path, config)
     if path.is_file():
         _add_exchange_file(found, path)

@@ -81,6 +81,7 @@ class World:
         """Let these answer for the venues; ``run`` runs them too."""
         self._fronts = (gate, mexc)
         self.history.before.append(gate.context.ledger.read_all)
+        self.history.after.append(gate.context.forget)
 
     @property
     def gate_app(self) -> GateApp:

@@ -28,7 +28,7 @@ from dnbot.tasks.gatekeeper import Gatekeeper
 from dnbot.tasks.link import Line
 from dnbot.tasks.resolver import Resolver
 from dnbot.venues.factory import private_codec, public_codec
-from dnbot.venues.wire import RequestClass
+from dnbot.venues.wire import AskedTooOften, RequestClass
 
 LEG = "drill"
 """The last part of the client ids that the drill makes: no sequence number of the bot's can meet them."""
@@ -109,16 +109,25 @@ class Hand:
     async def place_foreign(self) -> None:
         """One order per venue without our prefix and without an intent, by a signed request past every desk."""
         for venue, counter in self._counters.items():
+            self.foreign[await self._place_foreign(venue, counter)] = venue
+
+    async def _place_foreign(self, venue: Venue, counter: _Counter) -> str:
+        await self._measure(counter)
+        line, codec = counter.desk.line, counter.desk.codec
+        found = b""
+        for _ in range(RATE_TRIES):
             self._numbers += 1
             name = f"{FOREIGN}-{self._numbers}"
-            await self._measure(counter)
-            line, codec = counter.desk.line, counter.desk.codec
-            intent = self._intent(counter, venue, 0, name)
             now_ms = line.venue_now_ms()
-            reply = await line.ask(codec.place_request(intent, now_ms, now_ms + LIFE_MS), deadline_s=5.0)
-            if codec.trouble(reply) is not None:
-                raise ConfigError("drill", f"foreign order at {venue.value}", reply.body[:200], "an accepted order")
-            self.foreign[name] = venue
+            request = codec.place_request(self._intent(counter, venue, 0, name), now_ms, now_ms + LIFE_MS)
+            reply = await line.ask(request, deadline_s=5.0)
+            trouble, found = codec.trouble(reply), reply.body[:200]
+            if trouble is None:
+                return name
+            if not isinstance(trouble, AskedTooOften):
+                break
+            await trio.sleep(RATE_PAUSE_S)  # the bot trades on the same account, and has spent the second's creates
+        raise ConfigError("drill", f"foreign order at {venue.value}", found, "an accepted order")
 
     async def aclose(self) -> None:
         for counter in self._counters.values():

@@ -78,6 +78,7 @@ CASES = [
     *(Case(f"no-json-{name}", "spot", NO_JSON, text) for name, text in NOT_JSON),
     *(Case(f"shape-{name}", "spot", ARGUMENT, value) for name, value in WRONG_SHAPE),
     Case("binary-bad-utf8", "spot", NO_JSON, b'{"channel":"\xff\xfe"}', binary=True),
+    Case("binary-bad-utf8-as-a-client-id", "spot", ARGUMENT, b'{"channel":"spot.trades","text":"t-\xff"}', binary=True),
     Case("binary-gzip", "futures", NO_JSON, b"\x1f\x8b\x08\x00\x00\x00", binary=True),
     Case("binary-protobuf", "futures", NO_JSON, b"\x0a\x05hello\x10\x01", binary=True),
     stream("channel-unknown", ARGUMENT, "spot.nope", ["BTC_USDT"]),
