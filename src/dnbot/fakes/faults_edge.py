@@ -87,10 +87,11 @@ class FaultyFront:
 
     async def handle_http(self, request: HttpRequest) -> HttpResponse:
         """What the venue answers, or what faults make of it."""
-        happening = Happening(
-            self.front.venue_of(request.path), "rest", request.method, request.path, client_id_of(request)
-        )
-        self.link.become(happening.venue, "rest")
+        venue = self.front.venue_of(request.path)
+        self.link.become(venue, "rest")
+        if not self.engine.armed:
+            return await self.front.handle_http(request)
+        happening = Happening(venue, "rest", request.method, request.path, client_id_of(request))
         self.engine.begin_awaited(happening)
         proceed: Callable[[], Awaitable[HttpResponse]] = functools.partial(self.front.handle_http, request)
         for armed in reversed(self.engine.struck_by(happening, "on_request")):
