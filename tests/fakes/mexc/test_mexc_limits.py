@@ -52,9 +52,13 @@ def test_ignoring_retry_after_is_a_ban() -> None:
 
 
 def test_disabled_limits_let_all_pass() -> None:
-    """Nothing is counted when the limits are off."""
+    """Nothing is counted when the limits are off: what is refused with them passes, and they start unspent."""
     limits = MexcLimits(enabled=False)
     for _ in range(1000):
+        limits.charge("ip", {"ip": 300}, "u", 0.0)
+    limits.enabled = True
+    limits.charge("ip", {"ip": 300}, "u", 0.0)
+    with pytest.raises(MexcRefusal):
         limits.charge("ip", {"ip": 300}, "u", 0.0)
 
 
