@@ -79,7 +79,9 @@ STRATEGY: dict[str, Words] = {
         "base", "Delta too small to hedge that may pile up; beyond it no new risk is taken.", "two contract lots"
     ),
     "hedge_quantity_per_minute_max": Words(
-        "base", "Hedges and unwinds of a minute, counted from our own orders.", "base_position_size"
+        "base",
+        "Hedges and unwinds of a minute, counted from our own orders; no leg is larger than what is left of it.",
+        "base_position_size",
     ),
     # building the position
     "establish_slice_base": Words("base", "One step when the position is built.", "10 % of base_position_size"),
