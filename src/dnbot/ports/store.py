@@ -79,6 +79,13 @@ class Store(Protocol):
         """
         ...
 
+    async def halt(self, symbol: Symbol, *, who: str, why: str, at_ns: int) -> None:
+        """Latch HALTED from outside: `load` says so until a later record raises the mode out of HALTED.
+
+        It needs no `begin_run`, fences nobody off, and may be repeated.
+        """
+        ...
+
     async def ledger_totals(self, symbol: Symbol) -> tuple[LedgerTotal, ...]:
         """All-time sums per venue and asset."""
         ...
