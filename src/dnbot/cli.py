@@ -334,6 +334,43 @@ def stop(config: Path | None, why: str, now: bool) -> None:
     _tell(config, Leave(why, hurry=now))
 
 
+_KILL = (
+    click.option("--flatten", is_flag=True, help="Then sell the inventory and buy the short back, in capped slices."),
+    click.option("--end-hung", is_flag=True, help="SIGKILL the bot of this state folder if it does not answer."),
+    click.option("--json", "as_json", is_flag=True, help="The report, as JSON."),
+)
+
+
+def _kill_options(command: Any) -> Any:
+    for option in reversed((_CONFIG, _WHY, *_KILL)):
+        command = option(command)
+    return command
+
+
+@commands.command("kill")
+@_kill_options
+def kill_command(config: Path | None, why: str, flatten: bool, end_hung: bool, as_json: bool) -> None:
+    """Halt, cancel every order of ours at every venue, prove it. Works without the bot when it hangs or is gone."""
+    _kill(config, as_json, reason=why, flatten=flatten, end_hung=end_hung)
+
+
+@commands.command("sweep")
+@_kill_options
+def sweep_command(config: Path | None, why: str, flatten: bool, end_hung: bool, as_json: bool) -> None:
+    """As kill, from keys and configuration alone: no bot is asked."""
+    _kill(config, as_json, reason=why, flatten=flatten, end_hung=end_hung, ask_bot=False)
+
+
+def _kill(config: Path | None, as_json: bool, **wanted: Any) -> None:
+    from dnbot.operate.kill import KillOptions, kill
+    from dnbot.operate.kill_text import text_of
+
+    found = trio.run(kill, _settings(config), KillOptions(**wanted))
+    text = msgspec.json.format(msgspec.json.encode(found), indent=2).decode() if as_json else text_of(found)
+    click.echo(text, err=not as_json and found.exit_code != 0)
+    sys.exit(found.exit_code)
+
+
 def _tell(config: Path | None, request: Any) -> None:
     """Send a request to the running bot; print its answer and end with the exit code that says the same."""
     from dnbot.operate.control_client import command
