@@ -118,7 +118,7 @@ class Scene:
 
     async def assert_only_foreign_left(self) -> None:
         audit = await self.world.controls.ask("audit")
-        assert own_open(audit) == {}
+        assert not own_open(audit)
         assert {VENUE_OF[o["venue"]] for o in audit["orders"] if o["status"] == "open"} == set(VENUES)
         assert set(self.hand.foreign) <= set(foreign_open(audit))
 
