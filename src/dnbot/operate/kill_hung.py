@@ -31,11 +31,13 @@ class Holder:
 
 
 def holder_of(home: Path) -> Holder | None:
-    """Who holds the lock now, or None when nobody does."""
+    """Who holds the lock now, or None when nobody does. What cannot be looked at may be held."""
     try:
-        descriptor = os.open(home / LOCK_NAME, os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(home / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
+    except OSError:
+        return Holder(home, None)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
