@@ -20,6 +20,7 @@ from dnbot.domain.units import PRECISION
 from dnbot.fakes.config import AccountConfig, FakesConfig, Listing, ReplayConfig
 from dnbot.lab.audit_check import check_audit
 from dnbot.operate.database import database_status, migrate_database
+from dnbot.operate.kill_command import kill_command, sweep_command
 from dnbot.operate.run import RunOptions, run_settings, state_dir
 from dnbot.resources import config_dir
 
@@ -51,7 +52,9 @@ def _only_ours(error: BaseException) -> DnbotError | None:
     return error if isinstance(error, DnbotError) and not isinstance(error, InvariantBroken) else None
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Commands, commands=(kill_command, sweep_command), context_settings={"help_option_names": ["-h", "--help"]}
+)
 def commands() -> None:
     """dnbot: delta-neutral arbitrage over Gate spot, Gate perpetual futures and MEXC spot."""
     getcontext().prec = PRECISION
@@ -332,43 +335,6 @@ def stop(config: Path | None, why: str, now: bool) -> None:
     from dnbot.operate.control_words import Leave
 
     _tell(config, Leave(why, hurry=now))
-
-
-_KILL = (
-    click.option("--flatten", is_flag=True, help="Then sell the inventory and buy the short back, in capped slices."),
-    click.option("--end-hung", is_flag=True, help="SIGKILL the bot of this state folder if it does not answer."),
-    click.option("--json", "as_json", is_flag=True, help="The report, as JSON."),
-)
-
-
-def _kill_options(command: Any) -> Any:
-    for option in reversed((_CONFIG, _WHY, *_KILL)):
-        command = option(command)
-    return command
-
-
-@commands.command("kill")
-@_kill_options
-def kill_command(config: Path | None, why: str, flatten: bool, end_hung: bool, as_json: bool) -> None:
-    """Halt, cancel every order of ours at every venue, prove it. Works without the bot when it hangs or is gone."""
-    _kill(config, as_json, reason=why, flatten=flatten, end_hung=end_hung)
-
-
-@commands.command("sweep")
-@_kill_options
-def sweep_command(config: Path | None, why: str, flatten: bool, end_hung: bool, as_json: bool) -> None:
-    """As kill, from keys and configuration alone: no bot is asked."""
-    _kill(config, as_json, reason=why, flatten=flatten, end_hung=end_hung, ask_bot=False)
-
-
-def _kill(config: Path | None, as_json: bool, **wanted: Any) -> None:
-    from dnbot.operate.kill import KillOptions, kill
-    from dnbot.operate.kill_text import text_of
-
-    found = trio.run(kill, _settings(config), KillOptions(**wanted))
-    text = msgspec.json.format(msgspec.json.encode(found), indent=2).decode() if as_json else text_of(found)
-    click.echo(text, err=not as_json and found.exit_code != 0)
-    sys.exit(found.exit_code)
 
 
 def _tell(config: Path | None, request: Any) -> None:

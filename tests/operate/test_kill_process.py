@@ -25,7 +25,7 @@ from dnbot.operate.control_socket import LOCK_NAME, only_bot_of
 from dnbot.operate.kill import EXIT_CONFIG, EXIT_NOT_FLAT, EXIT_NOT_PROVEN, KillOptions, KillReport, kill
 from dnbot.operate.kill_hung import Holder, end_holder, holder_of
 from dnbot.operate.kill_text import text_of
-from dnbot.ports.latch import FileLatch
+from dnbot.ports.latch import FileLatch, Halt
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.tasks.sweeping import Swept
 
@@ -187,7 +187,7 @@ def test_the_exit_code_says_the_worst(changes: dict[str, Any], code: int) -> Non
 
 def test_the_latch_is_ours_alone(tmp_path: Path) -> None:
     """Mode 0600 whatever the umask leaves."""
-    kill_module._latched(tmp_path, kill_module.Halt(who="me", reason="r", at_ns=1))
+    kill_module._latched(tmp_path, Halt(who="me", reason="r", at_ns=1))
     assert stat.S_IMODE((tmp_path / "halt.latch").stat().st_mode) == 0o600
 
 

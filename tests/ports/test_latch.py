@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from dnbot.domain.errors import ConfigError
-from dnbot.ports import latch as module
 from dnbot.ports.latch import CLEARED_NAME, UNREADABLE, FileLatch, Halt, MemoryLatch
 
 FIRST = Halt(who="ann", reason="first", at_ns=1_800_000_000_000_000_000)
@@ -43,7 +42,7 @@ def test_it_is_synced_with_its_folder_before_it_counts(latch: FileLatch, monkeyp
         synced.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
         real(descriptor)
 
-    monkeypatch.setattr(module.os, "fsync", fsync)
+    monkeypatch.setattr(os, "fsync", fsync)
     latch.set(FIRST)
     assert synced == ["halt.latch", "home"]
 
@@ -117,6 +116,6 @@ def test_a_halt_written_to_a_file_that_lost_its_name_is_written_again(
         latch.path.unlink()
         real(descriptor)
 
-    monkeypatch.setattr(module.os, "fsync", fsync)
+    monkeypatch.setattr(os, "fsync", fsync)
     latch.set(SECOND)
     assert latch.newest() == SECOND

@@ -157,7 +157,7 @@ class MemoryStore:
             self._numbers.written(left)
 
     async def halt(self, symbol: Symbol, *, who: str, why: str, at_ns: int) -> None:
-        """See `Store`."""
+        """See `Halts`."""
         await self._arrive()
         book = self.database.books.setdefault(symbol, MemoryBook(symbol))
         book.halts.append((len(book.modes), why))

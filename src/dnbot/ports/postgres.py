@@ -212,7 +212,7 @@ class PostgresStore(Reports):
         return self._numbers.without_known(records, row[0])
 
     async def halt(self, symbol: Symbol, *, who: str, why: str, at_ns: int) -> None:
-        """See `Store`."""
+        """See `Halts`."""
         await self._call(queries.HALT, symbol.base, symbol.quote, who, why, rows.instant(at_ns), at_ns)
 
     async def load(self, symbol: Symbol) -> StoredState:
