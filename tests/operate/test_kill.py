@@ -18,6 +18,7 @@ from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.network import LinkRule
 from dnbot.fakes.running import GATE_HOST, MEXC_HOST
 from dnbot.lab.world import Stage, stage
+from dnbot.operate import run as run_module
 from dnbot.operate.control_words import Done, Kill, Killed, Refused, Resume
 from dnbot.operate.places import Surroundings
 from dnbot.operate.sweep import sweep_venues
@@ -136,8 +137,7 @@ async def test_a_venue_that_comes_back_is_swept(autojump_clock: Any) -> None:
 
 
 # --- through the bot --------------------------------------------------------------------------------------------------
-@pytest.mark.slow
-async def test_a_bot_that_answers_halts_sweeps_and_goes_on(manned: Any) -> None:
+async def test_a_bot_that_answers_halts_sweeps_and_goes_on(autojump_clock: Any, manned: Any) -> None:
     """HALTED is recorded with who and why, ours are gone, foreign ones stay, nothing that takes risk is sent."""
     async with manned() as bot:
         await bot.until(MONITORING)
@@ -156,7 +156,7 @@ async def test_a_bot_that_answers_halts_sweeps_and_goes_on(manned: Any) -> None:
         assert [(m.to_mode, m.by, m.why.endswith(": enough")) for m in bot.modes()] == [("HALTED", "ann", True)]
 
 
-async def test_without_a_latch_the_mode_is_set_as_by_hand(manned: Any) -> None:
+async def test_without_a_latch_the_mode_is_set_as_by_hand(autojump_clock: Any, manned: Any) -> None:
     """A state folder that cannot be written halts nobody less."""
     async with manned() as bot:
         await bot.until(MONITORING)
@@ -165,20 +165,21 @@ async def test_without_a_latch_the_mode_is_set_as_by_hand(manned: Any) -> None:
         assert [(m.to_mode, m.by, m.why) for m in bot.modes()] == [("HALTED", "tester", "killed by tester: no disk")]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("state", [StrategyState.INITIALIZING, StrategyState.ERROR_RECOVERY])
-async def test_twice_and_while_it_reconciles(manned: Any, state: StrategyState) -> None:
+async def test_twice_and_while_it_reconciles(autojump_clock: Any, manned: Any, state: StrategyState) -> None:
     """Each kill is a record of its own; what they do is done once; a person lifts both at once."""
     async with manned() as bot:
         if state is StrategyState.ERROR_RECOVERY:
             await bot.until(MONITORING)
             bot.stage.network.cut("*")
         await bot.until(state)
+        await rest(bot.stage)
         for number in (1, 2):
             bot.bot.parts.latch.halts.append(Halt(who="ann", reason=f"{number}", at_ns=bot.stage.clock.now_ns()))
             killed = await bot.ask(Kill(f"{number}"))
             assert isinstance(killed, Killed), killed
             assert [swept.is_empty for swept in killed.venues] == [True] * 3
+            assert resting(bot.stage) == ["by-hand-1"] * 3
         await trio.sleep(1)
         assert [(m.from_mode, m.to_mode, m.why[-3:]) for m in bot.modes()] == [
             ("ACTIVE", "HALTED", ": 1"), ("HALTED", "HALTED", ": 2"),
@@ -189,7 +190,7 @@ async def test_twice_and_while_it_reconciles(manned: Any, state: StrategyState) 
         assert bot.bot.context.mode is TradingMode.ACTIVE
 
 
-async def test_a_kill_is_lifted_without_force_and_another_halt_is_not(manned: Any) -> None:
+async def test_a_kill_is_lifted_without_force_and_another_halt_is_not(autojump_clock: Any, manned: Any) -> None:
     """A halt that a limit ordered keeps its reason under a kill, and asks for --force as before."""
     async with manned() as bot:
         await bot.until(MONITORING)
@@ -206,7 +207,9 @@ async def test_a_kill_is_lifted_without_force_and_another_halt_is_not(manned: An
         assert not bot.bot.parts.latch.is_set()
 
 
-async def test_a_halt_that_nobody_has_seen_is_not_lifted(manned: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_halt_that_nobody_has_seen_is_not_lifted(
+    autojump_clock: Any, manned: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It arrives while a person lifts the one before."""
     async with manned() as bot:
         await bot.until(MONITORING)
@@ -215,7 +218,7 @@ async def test_a_halt_that_nobody_has_seen_is_not_lifted(manned: Any, monkeypatc
         await bot.ask(Kill("first"))
         real = MemoryLatch.clear
 
-        def clear(it: MemoryLatch, seen: Halt | None) -> bool:
+        def clear(it: MemoryLatch, seen: Halt | None) -> str:
             it.halts.append(Halt(who="bob", reason="second", at_ns=2))
             return real(it, seen)
 
@@ -226,7 +229,7 @@ async def test_a_halt_that_nobody_has_seen_is_not_lifted(manned: Any, monkeypatc
         assert bot.bot.context.mode is TradingMode.HALTED
 
 
-async def test_a_bot_that_starts_under_a_latch_builds_nothing(manned: Any) -> None:
+async def test_a_bot_that_starts_under_a_latch_builds_nothing(autojump_clock: Any, manned: Any) -> None:
     """Also on a database that knows nothing of it: HALTED comes before the first order, and is recorded."""
     async with manned() as bot:
         bot.bot.parts.latch.halts.append(Halt(who="ann", reason="before the start", at_ns=1))
@@ -234,3 +237,19 @@ async def test_a_bot_that_starts_under_a_latch_builds_nothing(manned: Any) -> No
         assert bot.bot.context.mode is TradingMode.HALTED
         assert [name for desk in bot.bot.desks.values() for name in desk.sent_ids] == []
         assert [m.why.endswith(": before the start") for m in bot.modes()] == [True]
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_run_that_only_flattens_waits_for_the_accounts(autojump_clock: Any, manned: Any, known: bool) -> None:
+    """It sells nothing that was not read: without the accounts it ends, holds, and says that it did not begin."""
+    async with manned() as bot:
+        if not known:
+            bot.stage.network.set_rule(LinkRule("*", refuse=True))
+            bot.stage.network.cut("*")
+        why: list[str] = []
+        await run_module._flatten(bot.bot, "away", why)
+        assert why == ([run_module.FLATTENING] if known else [])
+        await trio.sleep(0.2)
+        assert bot.bot.context.leaving.policy == ("flatten" if known else "hold")
+        if known:
+            assert bot.bot.context.accounts[Venue.GATE_FUTURES].opened

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dnbot.domain.errors import ConfigError
-from dnbot.ports.latch import CLEARED_NAME, UNREADABLE, FileLatch, Halt, MemoryLatch
+from dnbot.ports.latch import CLEARED_NAME, NEWER, UNREADABLE, FileLatch, Halt, MemoryLatch
 
 FIRST = Halt(who="ann", reason="first", at_ns=1_800_000_000_000_000_000)
 SECOND = Halt(who="bob", reason="second\nline", at_ns=1_800_000_001_000_000_000)
@@ -55,7 +55,7 @@ def test_what_cannot_be_read_halts_all_the_same(latch: FileLatch, content: bytes
     assert (latch.is_set(), latch.newest()) == (True, UNREADABLE)
     latch.set(FIRST)
     assert latch.newest() == FIRST, "behind a torn line begins a line of its own"
-    assert latch.clear(FIRST)
+    assert latch.clear(FIRST) == ""
 
 
 def test_a_file_that_may_not_be_looked_at_halts(tmp_path: Path) -> None:
@@ -78,11 +78,11 @@ def test_only_what_was_seen_is_lifted(latch: FileLatch, kind: str) -> None:
 
     halt(FIRST)
     halt(SECOND)
-    assert not it.clear(FIRST)
+    assert it.clear(FIRST) == NEWER
     assert it.newest() == SECOND
-    assert it.clear(SECOND)
+    assert it.clear(SECOND) == ""
     assert (it.is_set(), it.newest()) == (False, None)
-    assert it.clear(None)
+    assert it.clear(None) == ""
     if kind == "file":
         assert FileLatch(latch.path.with_name(CLEARED_NAME)).newest() == SECOND
 
@@ -100,7 +100,7 @@ def test_a_halt_that_arrives_while_another_is_lifted_is_put_back(
         return real(path, target)
 
     monkeypatch.setattr(Path, "replace", replace)
-    assert not latch.clear(FIRST)
+    assert latch.clear(FIRST) == NEWER
     assert latch.newest() == SECOND
 
 
@@ -119,3 +119,15 @@ def test_a_halt_written_to_a_file_that_lost_its_name_is_written_again(
     monkeypatch.setattr(os, "fsync", fsync)
     latch.set(SECOND)
     assert latch.newest() == SECOND
+
+
+def test_a_file_that_cannot_be_taken_away_stays(latch: FileLatch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The halt stands, and the answer says why; whoever asked goes on running."""
+    latch.set(FIRST)
+
+    def replace(path: Path, target: Path) -> Path:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "replace", replace)
+    assert "Permission denied" in latch.clear(FIRST)
+    assert latch.is_set()

@@ -99,8 +99,8 @@ class Commander:
             return self._done("nothing to do: ACTIVE already")
         if mode is TradingMode.HALTED and not request.force and not why.startswith(KILLED_BY):
             return Refused(text=f"the mode is HALTED ({why}); after looking into it: resume --force --why TEXT")
-        if not latch.clear(halt):
-            return Refused(text="another halt arrived while this one was being lifted: look again")
+        if stays := latch.clear(halt):
+            return Refused(text=stays)
         reply = await self._set_mode(TradingMode.ACTIVE, request.why, who)
         if not isinstance(reply, Done):
             return reply

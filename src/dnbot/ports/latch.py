@@ -21,6 +21,7 @@ LATCH_NAME = "halt.latch"
 CLEARED_NAME = "halt.cleared"
 KILLED_BY = "killed by "
 """How the reason of a mode begins that comes from here."""
+NEWER = "another halt arrived while this one was being lifted: look again"
 BYTES_MAX = 256 * 1024
 MODE = 0o600
 
@@ -54,8 +55,8 @@ class Latch(Protocol):
         """The newest halt that stands, None without one."""
         ...
 
-    def clear(self, seen: Halt | None) -> bool:
-        """Take the halt away that a person has seen; False, and nothing is done, when a newer one stands."""
+    def clear(self, seen: Halt | None) -> str:
+        """Take the halt away that a person has seen; empty when none is left, otherwise why it stays."""
         ...
 
 
@@ -73,12 +74,12 @@ class MemoryLatch:
         """See `Latch`."""
         return self.halts[-1] if self.halts else None
 
-    def clear(self, seen: Halt | None) -> bool:
+    def clear(self, seen: Halt | None) -> str:
         """See `Latch`."""
         if self.newest() != seen:
-            return False
+            return NEWER
         self.halts.clear()
-        return True
+        return ""
 
 
 @attrs.define
@@ -145,22 +146,23 @@ class FileLatch:
         finally:
             os.close(descriptor)
 
-    def clear(self, seen: Halt | None) -> bool:
+    def clear(self, seen: Halt | None) -> str:
         """See `Latch`. The content is kept beside it, for a person; a halt that arrives meanwhile is put back."""
         if self.newest() != seen:
-            return False
+            return NEWER
         aside = self.path.with_name(CLEARED_NAME)
         try:
             self.path.replace(aside)
-        except FileNotFoundError:
-            return True
-        if FileLatch(aside).newest() != seen:
-            with suppress(FileExistsError):
-                os.link(aside, self.path)
+            newer = FileLatch(aside).newest() != seen
+            if newer:
+                with suppress(FileExistsError):
+                    os.link(aside, self.path)
             self._sync_folder()
-            return False
-        self._sync_folder()
-        return True
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            return f"{self.path} cannot be taken away: {error.strerror}"
+        return NEWER if newer else ""
 
     def _sync_folder(self) -> None:
         folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
