@@ -77,7 +77,7 @@ class Tap:
 def _plain(value: object) -> object:
     if isinstance(value, Said):
         return (value.verb, value.target, value.body)
-    raise NotImplementedError(f"not a value that a trace holds: {type(value).__name__}")
+    raise TypeError(f"not a value that a trace holds: {type(value).__name__}")
 
 
 class TappedStream(trio.abc.HalfCloseableStream):

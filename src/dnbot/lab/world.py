@@ -121,7 +121,7 @@ def deterministic(seed: int) -> None:
     trio._core._run._r.seed(seed)
     random.seed(seed)  # noqa: TID251 (trio-websocket's pings take from this one)
     for module in (wsproto.frame_protocol, wsproto.utilities):
-        module.os = _SeededOs(seed)  # type: ignore[attr-defined]
+        module.os = _SeededOs(seed)  # type: ignore[attr-defined]  # its own name for the module
 
 
 @asynccontextmanager
