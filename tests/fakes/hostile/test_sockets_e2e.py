@@ -177,7 +177,7 @@ async def test_hundreds_of_connections_at_once(served: Served) -> None:
     """Half of them say nothing, half start and stop; the good client is answered while they are there."""
     streams = [await served.dial(("gate_rest", "mexc_rest")[n % 2]) for n in range(300)]
     for stream in streams[::2]:
-        await utter(stream, TIME[:20])
+        await stream.send_all(TIME[:20])
     other = await served.open()
     await other.send_all(TIME)
     with trio.fail_after(ANSWER_S_MAX):
