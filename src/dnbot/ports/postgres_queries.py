@@ -26,6 +26,13 @@ ENTRIES_AFTER = """
 select * from ledger_entries where symbol = $1 and sequence > $2 and trade_id is null order by sequence, entry_id
 """
 MODE = "select to_mode, why from trading_modes where symbol = $1 order by sequence desc limit 1"
+CRASHES = """
+select count(*) as crashes from runs r, (select * from runs where symbol = $1 order by epoch desc limit 1) newest
+where r.symbol = $1 and r.epoch < newest.epoch and r.started_at_ns >= newest.started_at_ns - $2::bigint
+    and not exists (
+        select from state_transitions t where t.symbol = $1 and t.epoch = r.epoch and t.to_state = 'SHUTDOWN'
+    )
+"""
 UNSETTLED = """
 select * from orders join order_intents using (client_order_id)
 where not settled and symbol = $1 order by created_at_ns, client_order_id

@@ -38,6 +38,7 @@ from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.machine import step
 from dnbot.strategy.states import StrategyState
 from dnbot.tasks.gatekeeper import Gatekeeper
+from dnbot.tasks.pausing import PauseWatch
 
 TICK_S = 0.1
 VIEW_S = 0.25
@@ -60,6 +61,7 @@ class Strategist:
     finished: trio.Event = attrs.field(factory=trio.Event)
     held: deque[Record] = attrs.field(factory=deque, init=False)
     """Records that did not fit into their channel yet: none may be lost, but for samples."""
+    _pauses: PauseWatch = attrs.field(factory=PauseWatch, init=False)
     _ticked_s: float = attrs.field(default=float("-inf"), init=False)
     _shown_s: float = attrs.field(default=float("-inf"), init=False)
 
@@ -84,8 +86,11 @@ class Strategist:
         return self._now()
 
     def _now(self) -> Tick:
-        self._ticked_s = trio.current_time()
-        return Tick(self.clock.now_ns(), self._ticked_s)
+        self._ticked_s, now_ns = trio.current_time(), self.clock.now_ns()
+        paused = self._pauses.look(now_ns, self._ticked_s)
+        if paused is not None:
+            self._take(paused)
+        return Tick(now_ns, self._ticked_s)
 
     def _take(self, event: InboxEvent) -> None:
         before = self.context.current_state
