@@ -376,9 +376,12 @@ def test_orders_in_doubt_are_never_forgotten() -> None:
 def test_the_table_of_orders_is_bounded() -> None:
     """More than 500 settled orders in two minutes: the oldest go first, the running execution's stay."""
     bench = Bench(api_error_limit_per_minute=10_000, identical_orders_per_minute_max=10_000).boot()
-    for _ in range(ORDERS_KEPT_MAX // 2 + 10):
+    for n in range(ORDERS_KEPT_MAX // 2 + 10):
         bench.signal(ms=60_200, after_ms=110)
         bench.aborted()
+        if n % 40 == 0:
+            bench.read_all()
+    bench.wait(0.2)
     running = bench.executing().intents
     bench.wait(1.5)
     assert len(bench.context.orders) == ORDERS_KEPT_MAX

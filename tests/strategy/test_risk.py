@@ -89,8 +89,8 @@ def test_a_missing_figure_refuses_a_new_carry(make: Any, field: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "field", ["instruments", "fees", "streams_live", "balance_ages_ms", "clock_offset_ms", "clock_error_ms", "spot_base",
-              "quote", "equity_share"]
+    "field", ["instruments", "fees", "streams_live", "balance_ages_ms", "clock_offset_ms", "clock_error_ms",
+              "spot_base", "quote", "equity_share"]
 )
 @pytest.mark.parametrize("venue", VENUES)
 def test_a_missing_venue_refuses(make: Any, field: str, venue: Venue) -> None:

@@ -18,6 +18,7 @@ from dnbot.domain.messages import (
     Alert,
     ExecutePair,
     MetricSampled,
+    Paused,
     PlaceOrder,
     ReadAccount,
     ResolveOrder,
@@ -176,3 +177,18 @@ async def test_the_end_is_told(autojump_clock: Any, kit: Any, bench: Any) -> Non
     assert it.strategist.finished.is_set()
     assert [e for e in it.events if isinstance(e, StoreLost)] == [StoreLost("a")]
     assert kit.drain(it.channels.records.receive) == [alert(1)]
+
+
+async def test_a_pause_is_told_before_the_tick_that_ends_it(
+    autojump_clock: Any, kit: Any, bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wall clock leaps by a minute: the machine hears of it first, and once."""
+    it = bench()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(it.run, 2.0)
+        await trio.sleep(0.5)
+        assert not any(isinstance(event, Paused) for event in it.events)
+        kit.clock.skew_ns += 60 * 10**9
+    found = [n for n, event in enumerate(it.events) if isinstance(event, Paused)]
+    assert len(found) == 1
+    assert isinstance(it.events[found[0] + 1], Tick)
