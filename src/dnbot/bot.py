@@ -266,6 +266,7 @@ def first_context(
         now_ns=clock.now_ns(),
         portfolio=stored.portfolio or Portfolio(symbol=params.symbol),
         orders=orders,
+        crashes=stored.crashes,
         venue_order_ids={
             f"{u.intent.venue.value}:{u.venue_order_id}": u.intent.client_order_id
             for u in stored.unresolved

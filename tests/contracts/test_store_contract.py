@@ -11,7 +11,14 @@ import pytest
 
 from dnbot.domain.errors import InvariantBroken
 from dnbot.domain.instrument import Symbol, Venue
-from dnbot.domain.messages import ModeChanged, OpportunityTaken, OrderChanged, PortfolioSaved, RowBooked
+from dnbot.domain.messages import (
+    ModeChanged,
+    OpportunityTaken,
+    OrderChanged,
+    PortfolioSaved,
+    RowBooked,
+    StateChanged,
+)
 from dnbot.domain.order import Order, OrderStatus, Side
 from dnbot.domain.position import EdgeLot, EntryKind, Portfolio, book_fill, post
 
@@ -366,3 +373,31 @@ async def test_tidying_touches_no_money(open_store: Any, words: Any) -> None:
         await store.keep_tidy(now_ns=words.start_ns + 400 * 86_400 * 10**9, retention_days=1)
         assert (await store.load(words.symbol), await store.ledger_totals(words.symbol)) == before
         assert len(await store.fills_of(words.symbol)) == 1
+
+
+async def test_runs_that_ended_without_a_shutdown_are_counted(open_store: Any, words: Any) -> None:
+    """Of this symbol, within ten minutes before the newest start, without the newest itself."""
+    minute_ns = 60 * 10**9
+
+    async def run(at_min: int, *, clean: bool, symbol: Symbol | None = None) -> int:
+        async with open_store() as store:
+            await store.begin_run(
+                symbol or words.symbol, version="1", settings="", started_at_ns=words.start_ns + at_min * minute_ns
+            )
+            crashes: int = (await store.load(symbol or words.symbol)).crashes
+            if clean:
+                await store.append([
+                    StateChanged(
+                        sequence=1, from_state="INITIALIZING", to_state="SHUTDOWN", trigger="STOP", why="",
+                        at_ns=words.start_ns + at_min * minute_ns + 1,
+                    )
+                ])
+            return crashes
+
+    assert await run(0, clean=False) == 0
+    assert await run(5, clean=True) == 1
+    assert await run(6, clean=False, symbol=Symbol("ETH", "USDT")) == 0
+    assert await run(8, clean=False) == 1
+    assert await run(10, clean=False) == 2
+    assert await run(11, clean=False) == 2, "the first start is eleven minutes ago"
+    assert await run(30, clean=False) == 0

@@ -130,16 +130,18 @@ class Make:
         fields: dict[str, Any] = {
             "params": self.params(), "state": StrategyState.PREPARING_ARBITRAGE, "mode": TradingMode.ACTIVE,
             "now_s": NOW_S, "market": self.market(), "instruments": {venue: self.instrument(venue) for venue in VENUES},
-            "fees": self.fees(), "orders": (), "ambiguous_pending": 0, "reconciled": True,
+            "fees": self.fees(), "orders": (), "recent": (), "ambiguous_pending": 0, "reconciled": True,
             "streams_live": dict.fromkeys(VENUES, True), "balance_ages_ms": dict.fromkeys(VENUES, 100),
-            "clock_offset_ms": dict.fromkeys(VENUES, 3.0), "store_available": True, "delta_worst": Decimal(0),
+            "clock_offset_ms": dict.fromkeys(VENUES, 3.0), "clock_error_ms": dict.fromkeys(VENUES, 11.0),
+            "store_available": True, "delta_worst": Decimal(0),
             "spot_base": {GS: Decimal("0.5"), MS: Decimal("0.5")},
             "quote": {GS: Decimal(100_000), MS: Decimal(100_000)}, "perp_base": Decimal(-1),
             "margin_free_quote": Decimal(100_000), "margin_ratio_pct": Decimal(60),
             "liquidation_distance_pct": Decimal(50), "adl_rank": 5, "equity_quote": Decimal(300_000),
             "equity_day_start_quote": Decimal(300_000), "daily_pnl_quote": Decimal(0),
             "equity_share": dict.fromkeys(VENUES, Decimal("0.5")), "losses_in_a_row": 0, "round_trips_last_minute": 0,
-            "api_errors_last_minute": 0, "hedge_quantity_last_minute": Decimal(0),
+            "api_errors_last_minute": 0, "identical_pairs_last_minute": 1,
+            "hedge_quantity_last_minute": Decimal(0),
         }
         return RiskInputs(**{**fields, **changes})
 

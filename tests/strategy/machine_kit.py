@@ -197,7 +197,7 @@ class Bench:
             "position": None if venue.is_spot else self.position(),
             "open_orders": tuple(truth.open_orders), "fills": tuple(truth.fills), "rows": tuple(truth.rows),
             "began_s": self.now_s if began_s is None else began_s, "ended_s": self.now_s, "clock_offset_ms": 3.0,
-            "why": "test",
+            "clock_error_ms": 11.0, "why": "test",
         }
         return AccountRead(**{**fields, **changes})
 

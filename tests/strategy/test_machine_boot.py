@@ -369,7 +369,7 @@ def test_a_foreign_open_order_is_told_and_left_alone() -> None:
     bench.truth[MS].open_orders = [report]
     bench.read_all()
     assert not bench.all(CancelAll)
-    assert any(alert.key == "foreign_order:MEXC_SPOT" and alert.level == "info" for alert in bench.all(Alert))
+    assert any(alert.key == "foreign_order:MEXC_SPOT" and alert.level == "warning" for alert in bench.all(Alert))
 
 
 def test_an_orphan_of_ours_is_cancelled() -> None:

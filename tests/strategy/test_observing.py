@@ -137,13 +137,13 @@ def test_equity_is_quote_inventory_and_perpetual() -> None:
 def test_the_day_starts_at_midnight_utc() -> None:
     """The first equity of a UTC day is what the day's profit is measured from."""
     bench = Bench(max_drawdown_pct=90).boot()
-    start = bench.context.risk.equity_day_start
+    start = bench.context.portfolio.day_equity
     bench.mark = Decimal(60_100)
     bench.quiet(2)
-    assert bench.context.risk.equity_day_start == start
+    assert bench.context.portfolio.day_equity == start
     assert bench.context.risk.equity_quote == start - 100
     bench.give(Tick(bench.now_ns + 86_400 * 10**9, bench.now_s + 1))
-    assert bench.context.risk.equity_day_start == start - 100
+    assert bench.context.portfolio.day_equity == start - 100
 
 
 # --- latches ----------------------------------------------------------------------------------------------------------
@@ -375,10 +375,13 @@ def test_orders_in_doubt_are_never_forgotten() -> None:
 
 def test_the_table_of_orders_is_bounded() -> None:
     """More than 500 settled orders in two minutes: the oldest go first, the running execution's stay."""
-    bench = Bench(api_error_limit_per_minute=10_000).boot()
-    for _ in range(ORDERS_KEPT_MAX // 2 + 10):
-        bench.signal(ms=60_200, after_ms=20)
+    bench = Bench(api_error_limit_per_minute=10_000, identical_orders_per_minute_max=10_000).boot()
+    for n in range(ORDERS_KEPT_MAX // 2 + 10):
+        bench.signal(ms=60_200, after_ms=110)
         bench.aborted()
+        if n % 40 == 0:
+            bench.read_all()
+    bench.wait(0.2)
     running = bench.executing().intents
     bench.wait(1.5)
     assert len(bench.context.orders) == ORDERS_KEPT_MAX

@@ -288,6 +288,7 @@ CASES: dict[str, tuple[Callable[..., Any], Any, Any]] = {
     "balance_age_ms_max": (read_count, 30_000, 3_000),
     "consecutive_loss_limit": (lambda **c: losing_trades(2, **c), 5, 2),
     "round_trips_per_minute_max": (two_round_trips, 30, 2),
+    "identical_orders_per_minute_max": (two_round_trips, 20, 2),
     "api_error_limit_per_minute": (many_refusals, 10, 2),
     "recovery_attempts_max": (attempts, 5, 1),
     "shutdown_policy": (stops_with, "hold", "flatten"),

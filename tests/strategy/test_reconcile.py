@@ -36,7 +36,7 @@ def read(venue: Venue = GS, **changes: Any) -> AccountRead:
     """A read of an empty account."""
     fields: dict[str, Any] = {
         "venue": venue, "balances": (), "position": None, "open_orders": (), "fills": (), "rows": (), "began_s": 1.0,
-        "ended_s": 1.1, "clock_offset_ms": 0.0, "why": "schedule",
+        "ended_s": 1.1, "clock_offset_ms": 0.0, "clock_error_ms": 1.0, "why": "schedule",
     }
     return AccountRead(**{**fields, **changes})
 

@@ -83,14 +83,14 @@ def test_orders_are_checked_together_only_for_one_purpose(make: Any) -> None:
 
 @pytest.mark.parametrize("field", [f.name for f in msgspec.structs.fields(RiskInputs) if f.default is None])
 def test_a_missing_figure_refuses_a_new_carry(make: Any, field: str) -> None:
-    """Unknown is never good enough, but for a rank that a venue does not give."""
-    verdict = check(carry(make), make.inputs(**{field: None}))
-    assert isinstance(verdict, Approved if field == "adl_rank" else Refused)
+    """Unknown is never good enough."""
+    if field != "identical_pairs_last_minute":  # of the latches alone
+        assert isinstance(check(carry(make), make.inputs(**{field: None})), Refused)
 
 
 @pytest.mark.parametrize(
-    "field", ["instruments", "fees", "streams_live", "balance_ages_ms", "clock_offset_ms", "spot_base", "quote",
-              "equity_share"]
+    "field", ["instruments", "fees", "streams_live", "balance_ages_ms", "clock_offset_ms", "clock_error_ms",
+              "spot_base", "quote", "equity_share"]
 )
 @pytest.mark.parametrize("venue", VENUES)
 def test_a_missing_venue_refuses(make: Any, field: str, venue: Venue) -> None:
@@ -112,6 +112,7 @@ REFUSALS: list[tuple[str, dict[str, Any]]] = [
     ("AMBIGUOUS_PENDING", {"ambiguous_pending": 1}),
     ("DB_UNAVAILABLE", {"store_available": False}),
     ("CLOCK", {"clock_offset_ms": {GS: 0.0, GF: 0.0, MS: -5001.0}}),
+    ("CLOCK", {"clock_error_ms": {GS: 0.0, GF: 0.0, MS: 500.1}}),
     ("DATA_STALE", {"now_s": 1001.5}),
     ("DATA_STALE", {"balance_ages_ms": {GS: 30_001, MS: 0, GF: 0}}),
     ("NET", {"delta_worst": Decimal("0.06")}),
@@ -298,6 +299,24 @@ def test_few_orders_are_in_flight_and_none_twice(make: Any) -> None:
     assert code_of(check(hedge, make.inputs(state=S.REBALANCING_DELTA, orders=None))) == "DUPLICATE"
 
 
+def test_the_same_order_is_not_decided_again_within_a_moment(make: Any) -> None:
+    """A twin that has ended already refuses a pair; it does not keep a repair from being tried again."""
+    twin = (make.changed(pair(make)[0], client_order_id="dnb-1-twin"),)
+    assert code_of(check(pair(make), make.inputs(recent=twin))) == "DUPLICATE"
+    assert check(pair(make), make.inputs(recent=pair(make))) == Approved()
+    again = (make.changed(one(make, P.HEDGE)[0], client_order_id="dnb-1-first"),)
+    assert check(one(make, P.HEDGE), make.inputs(state=S.REBALANCING_DELTA, recent=again)) == Approved()
+
+
+def test_no_setting_lifts_the_cap_in_the_code(make: Any) -> None:
+    """250,000 quote units, however large the configured limit is."""
+    free = make.params(max_order_notional_quote=10**9, depth_share_max=1)
+    for quantity, code in ((4, ""), ("4.2", "MAX_NOTIONAL")):
+        hedge = make.intent(GF, Side.SELL, quantity, "59999.5", P.HEDGE)
+        params = make.changed(free, hedge_quantity_per_minute_max=Decimal(100))
+        assert code_of(check((hedge,), make.inputs(state=S.REBALANCING_DELTA, params=params))) == code
+
+
 def test_we_do_not_trade_with_ourselves(make: Any) -> None:
     """An order that would meet one of ours on the same book is refused; one that would not is not."""
     resting = make.intent(GS, Side.SELL, "0.5", 60_000, P.HEDGE, client_order_id="dnb-1-rest")
@@ -416,6 +435,7 @@ def test_nothing_latches_while_all_is_well(make: Any) -> None:
         ("DAILY_LOSS", M.HALTED, {"daily_pnl_quote": Decimal(-500)}),
         ("CONSECUTIVE_LOSSES", M.REDUCING, {"losses_in_a_row": 5}),
         ("ROUND_TRIPS", M.REDUCING, {"round_trips_last_minute": 30}),
+        ("REPEATED_ORDERS", M.REDUCING, {"identical_pairs_last_minute": 20}),
         ("API_ERRORS", M.REDUCING, {"api_errors_last_minute": 10}),
     ],
 )

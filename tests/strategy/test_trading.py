@@ -65,7 +65,18 @@ def test_a_book_that_may_show_what_we_took_is_not_traded_again() -> None:
     bench.round_trip()
     bench.signal(gs=None, ms=None, after_ms=10)
     assert bench.state is S.MONITORING_SPREADS
+    bench.signal(ms=60_200, after_ms=110)
+    assert bench.state is S.PREPARING_ARBITRAGE
+
+
+def test_the_same_pair_is_not_decided_twice_in_a_moment() -> None:
+    """Right after a pair the same edge is refused as a duplicate; a moment later it is traded."""
+    bench = Bench().boot()
+    bench.round_trip()
     bench.signal(ms=60_200, after_ms=10)
+    assert bench.state is S.MONITORING_SPREADS
+    assert bench.context.counters.declined["DUPLICATE"] == 1
+    bench.signal(ms=60_200, after_ms=110)
     assert bench.state is S.PREPARING_ARBITRAGE
 
 

@@ -18,6 +18,7 @@ from dnbot.domain.messages import (
     Alert,
     ExecutePair,
     MetricSampled,
+    Paused,
     PlaceOrder,
     ReadAccount,
     ResolveOrder,
@@ -213,3 +214,18 @@ async def test_a_machine_that_is_halted_keeps_its_own_reason(
     await again.run(0.3)
     assert again.events
     assert not any(isinstance(event, SetMode) for event in again.events)
+
+
+async def test_a_pause_is_told_before_the_tick_that_ends_it(
+    autojump_clock: Any, kit: Any, bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wall clock leaps by a minute: the machine hears of it first, and once."""
+    it = bench()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(it.run, 2.0)
+        await trio.sleep(0.5)
+        assert not any(isinstance(event, Paused) for event in it.events)
+        kit.clock.skew_ns += 60 * 10**9
+    found = [n for n, event in enumerate(it.events) if isinstance(event, Paused)]
+    assert len(found) == 1
+    assert isinstance(it.events[found[0] + 1], Tick)

@@ -90,6 +90,8 @@ class AccountRead(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     ended_s: float
     clock_offset_ms: float
     """The venue's clock less ours, as measured."""
+    clock_error_ms: float | None
+    """How far that may be wrong; None: unknown."""
     why: str
     """`connect`, `recovery`, `schedule`, `prepare`, `final`."""
 
@@ -171,6 +173,13 @@ class Tick(msgspec.Struct, frozen=True, tag=True):
     now_s: float
 
 
+class Paused(msgspec.Struct, frozen=True, tag=True):
+    """The process stood still, or the wall clock and the monotonic one went apart: nothing from before is fresh."""
+
+    what: str
+    at_s: float
+
+
 class Stop(msgspec.Struct, frozen=True, tag=True):
     """Leave: settle, cancel, hold or flatten, persist, exit."""
 
@@ -204,7 +213,7 @@ AccountEvent = (
     SessionUp | SessionDown | AccountRead | BalanceChanged | PositionChanged | OrderReported | FillReported | OrderSent
     | OrderAnswered | PairCommitted | PairAborted
 )
-InboxEvent = Signal | AccountEvent | Fault | Control | Tick | StoreLost | StoreFound
+InboxEvent = Signal | AccountEvent | Fault | Control | Tick | Paused | StoreLost | StoreFound
 
 
 # --- orders: machine -> execution and desks ---------------------------------------------------------------------------

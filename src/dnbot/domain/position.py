@@ -110,6 +110,11 @@ class Portfolio(msgspec.Struct, frozen=True, kw_only=True):
     fills: int = 0
     turnover_quote: Decimal = ZERO
     adjustments: int = 0
+    day: int = 0
+    """Days since the epoch, UTC, of `day_equity`."""
+    day_equity: Decimal | None = None
+    """The day's first equity, quote units, moved by what came from outside or left: the profit of the day counts from
+    here, over restarts too. What is gone and unexplained does not move it: that is a loss until somebody looks."""
 
     def balance(self, venue: Venue, asset: str) -> Decimal:
         """What the ledger says that we hold there, native units."""
@@ -185,6 +190,7 @@ def post(portfolio: Portfolio, entries: tuple[LedgerEntry, ...]) -> Portfolio:
         return portfolio
     balances = dict(portfolio.balances)
     funding, adjustments, carries = portfolio.funding_quote, portfolio.adjustments, portfolio.carry_lots
+    outside = ZERO
     for entry in entries:
         key = f"{entry.venue.value}:{entry.asset}"
         balances[key] = balances.get(key, ZERO) + entry.amount
@@ -193,9 +199,23 @@ def post(portfolio: Portfolio, entries: tuple[LedgerEntry, ...]) -> Portfolio:
             carries = _with_funding(carries, entry.amount, portfolio.perp_base)
         elif entry.kind is EntryKind.ADJUSTMENT:
             adjustments += 1
+        if entry.asset == portfolio.symbol.quote and _from_outside(entry):
+            outside += entry.amount
     return msgspec.structs.replace(
-        portfolio, balances=balances, funding_quote=funding, adjustments=adjustments, carry_lots=carries
+        with_outside(portfolio, outside), balances=balances, funding_quote=funding, adjustments=adjustments,
+        carry_lots=carries,
     )
+
+
+def _from_outside(entry: LedgerEntry) -> bool:
+    return entry.kind is EntryKind.TRANSFER or (entry.kind is EntryKind.ADJUSTMENT and entry.amount > 0)
+
+
+def with_outside(portfolio: Portfolio, value_quote: Decimal) -> Portfolio:
+    """The portfolio after money from outside (negative: to outside): no profit of this day."""
+    if portfolio.day_equity is None or value_quote == 0:
+        return portfolio
+    return msgspec.structs.replace(portfolio, day_equity=portfolio.day_equity + value_quote)
 
 
 def _with_funding(lots: tuple[EdgeLot, ...], amount: Decimal, perp_base: Decimal) -> tuple[EdgeLot, ...]:

@@ -93,6 +93,9 @@ STRATEGY: dict[str, Words] = {
     "max_drawdown_pct": Words("percent", "Loss of equity since 00:00 UTC that halts trading."),
     "consecutive_loss_limit": Words("count", "Losing round trips in a row after which no new risk is taken."),
     "round_trips_per_minute_max": Words("count", "Executions in a minute after which no new risk is taken."),
+    "identical_orders_per_minute_max": Words(
+        "count", "The same order of a pair so often in a minute: REDUCING, until a person resumes."
+    ),
     "api_error_limit_per_minute": Words("count", "Definitive refusals in a minute after which no new risk is taken."),
     "recovery_attempts_max": Words("count", "Attempts to recover from a fault before the bot halts."),
     "shutdown_policy": Words(

@@ -182,6 +182,11 @@ class VenueClock:
         await self._doubts.setdefault(venue, trio.Event()).wait()
         self._doubts[venue] = trio.Event()
 
+    def error_ms(self, venue: str) -> float | None:
+        """The estimate of that venue's offset is wrong by at most this; None while unknown."""
+        uncertainty_ns = self.offset(venue).uncertainty_ns
+        return None if uncertainty_ns is None else uncertainty_ns / NS_PER_MS
+
     def bound_ms(self, venue: str) -> float | None:
         """The absolute offset from that venue is certainly at most this; None while unknown."""
         bound_ns = self.offset(venue).bound_ns

@@ -36,6 +36,8 @@ from dnbot.domain.units import ZERO
 from dnbot.ports.record_numbers import RecordNumbers
 from dnbot.ports.store import LedgerTotal, StoredState, UnresolvedIntent
 from dnbot.ports.store_rebuild import PORTFOLIOS_KEPT, SEEN_MAX, is_row, rebuilt, says_something
+from dnbot.strategy.context import CRASH_WINDOW_S
+from dnbot.strategy.states import StrategyState
 
 SAMPLES_MAX = 100_000
 HALTED = "HALTED"
@@ -166,7 +168,7 @@ class MemoryStore:
         """See `Store`."""
         await self._arrive()
         book = self.database.books.get(symbol)
-        return StoredState() if book is None else _state(book)
+        return StoredState() if book is None else _state(book, self.database.runs)
 
     async def ledger_totals(self, symbol: Symbol) -> tuple[LedgerTotal, ...]:
         """See `Store`."""
@@ -288,7 +290,7 @@ def _write(book: MemoryBook, record: Record) -> None:
             book.samples.append(record)
 
 
-def _state(book: MemoryBook) -> StoredState:
+def _state(book: MemoryBook, runs: Sequence[tuple[int, Symbol, str, str, int]]) -> StoredState:
     after, saved = book.portfolios[-1] if book.portfolios else (0, None)
     items: list[tuple[int, str, Fill | LedgerEntry]] = [
         (number, "", fill) for number, fill in book.fills.values() if number > after
@@ -305,6 +307,7 @@ def _state(book: MemoryBook) -> StoredState:
         seen=_seen(book),
         fill_ms=_newest({}, ((fill.venue, fill.traded_at_ns) for _, fill in book.fills.values())),
         row_ms=_newest({}, ((entry.venue, entry.at_ns) for entry in rows if is_row(entry.entry_id))),
+        crashes=_crashes(book, runs),
         opened=tuple(venue for venue in sorted(Venue, key=lambda v: v.value) if _is_open(rows, venue)),
         **_mode(book),
     )
@@ -317,6 +320,16 @@ def _mode(book: MemoryBook) -> dict[str, str]:
             if not any(m.from_mode == HALTED != m.to_mode for m in book.modes[count:]):
                 return {"mode": HALTED, "mode_why": why}
     return {} if newest is None else {"mode": newest.to_mode, "mode_why": newest.why}
+
+
+def _crashes(book: MemoryBook, runs: Sequence[tuple[int, Symbol, str, str, int]]) -> int:
+    starts = [at_ns for _, symbol, _, _, at_ns in runs if symbol == book.symbol]
+    shutdowns = [change.at_ns for change in book.transitions if change.to_state == StrategyState.SHUTDOWN.name]
+    ends = starts[1:]
+    return sum(
+        start >= starts[-1] - CRASH_WINDOW_S * 10**9 and not any(start <= at_ns < end for at_ns in shutdowns)
+        for start, end in zip(starts, ends, strict=False)
+    )
 
 
 def _seen(book: MemoryBook) -> tuple[str, ...]:

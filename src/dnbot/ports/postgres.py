@@ -30,6 +30,7 @@ from dnbot.ports.record_numbers import RecordNumbers
 from dnbot.ports.store import StoredState
 from dnbot.ports.store_rebuild import PORTFOLIOS_KEPT, SEEN_MAX
 from dnbot.resources import db_dir
+from dnbot.strategy.context import CRASH_WINDOW_S
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -229,6 +230,7 @@ class PostgresStore(Reports):
                 mode=await fetch(queries.MODE, book),
                 unsettled=await fetch(queries.UNSETTLED, book),
                 seen=await fetch(queries.SEEN, book, SEEN_MAX),
+                crashes=await fetch(queries.CRASHES, book, CRASH_WINDOW_S * 10**9),
                 newest=await fetch(queries.NEWEST, book),
             )
         return rows.state_of(symbol, found)

@@ -36,6 +36,13 @@ select to_mode, why from (
     ) order by id desc limit 1)
 ) as known order by to_mode = 'HALTED' desc, place limit 1
 """
+CRASHES = """
+select count(*) as crashes from runs r, (select * from runs where symbol = $1 order by epoch desc limit 1) newest
+where r.symbol = $1 and r.epoch < newest.epoch and r.started_at_ns >= newest.started_at_ns - $2::bigint
+    and not exists (
+        select from state_transitions t where t.symbol = $1 and t.epoch = r.epoch and t.to_state = 'SHUTDOWN'
+    )
+"""
 UNSETTLED = """
 select * from orders join order_intents using (client_order_id)
 where not settled and symbol = $1 order by created_at_ns, client_order_id

@@ -54,6 +54,7 @@ class StoredRows(msgspec.Struct, frozen=True, kw_only=True):
     mode: Sequence[DatabaseRow]
     unsettled: Sequence[DatabaseRow]
     seen: Sequence[DatabaseRow]
+    crashes: Sequence[DatabaseRow]
     newest: Sequence[DatabaseRow]
 
 
@@ -348,6 +349,7 @@ def state_of(symbol: Symbol, found: StoredRows) -> StoredState:
         seen=tuple(row["key"] for row in reversed(found.seen)),
         fill_ms={Venue(row["venue"]): row["fill_ms"] for row in found.newest if row["fill_ms"] is not None},
         row_ms={Venue(row["venue"]): row["row_ms"] for row in found.newest if row["row_ms"] is not None},
+        crashes=found.crashes[0]["crashes"],
         opened=tuple(Venue(row["venue"]) for row in found.newest if row["opened"]),
         **mode,
     )

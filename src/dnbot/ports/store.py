@@ -38,6 +38,8 @@ class StoredState(msgspec.Struct, frozen=True, kw_only=True):
     """Keys of the newest booked fills and account rows, `VENUE:trade` and `VENUE:row:id`, oldest first."""
     fill_ms: dict[Venue, int] = {}
     row_ms: dict[Venue, int] = {}
+    crashes: int = 0
+    """Starts within `CRASH_WINDOW_S` before the newest one whose run never reached SHUTDOWN."""
     opened: tuple[Venue, ...] = ()
     """Venues with opening entries (or an opening record of nothing)."""
 

@@ -16,6 +16,8 @@ from dnbot.domain.units import ZERO
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.states import StrategyState, TradingMode
 
+CRASH_WINDOW_S = 600
+"""Starts younger than this that ended without SHUTDOWN are counted at the next start."""
 SEEN_CHUNK = 512
 """Ids per chunk: adding one copies at most this many."""
 SEEN_CHUNKS_MAX = 64
@@ -68,6 +70,7 @@ class VenueAccount(msgspec.Struct, frozen=True, kw_only=True):
     read_s: float = 0.0
     """When the last complete read began (monotonic); 0 before the first."""
     clock_offset_ms: float | None = None
+    clock_error_ms: float | None = None
     must_read_after_s: float = 0.0
     """A read counts only if it began after this: the last gap, fault or unknown."""
     asked_s: float = 0.0
@@ -176,9 +179,6 @@ class RiskLedger(msgspec.Struct, frozen=True, kw_only=True):
     equity_quote: Decimal | None = None
     equity_s: float | None = None
     """When it was last computed; before the first time, when that was first tried."""
-    day: int = 0
-    """Days since the epoch, UTC, of `equity_day_start`."""
-    equity_day_start: Decimal | None = None
     losses_in_a_row: int = 0
     execution_times_s: tuple[float, ...] = ()
     api_error_times_s: tuple[float, ...] = ()
@@ -231,6 +231,8 @@ class StrategyContext(msgspec.Struct, frozen=True, kw_only=True):
     accounts: dict[Venue, VenueAccount] = msgspec.field(default_factory=lambda: {v: VenueAccount() for v in VENUES})
     seen: SeenIds = SeenIds()
     market: MarketView = MarketView()
+    market_since_s: float = float("-inf")
+    """Books that arrived before the end of the last pause of the process are not believed."""
     edges: tuple[PairEdge, ...] = ()
     signal_fresh: bool = False
     """The event being handled brought a new market."""
@@ -258,6 +260,8 @@ class StrategyContext(msgspec.Struct, frozen=True, kw_only=True):
     sampled_s: float = 0.0
     alerted: dict[str, float] = {}
     """Alert key -> when it was last raised: repeats are quiet for a minute."""
+    crashes: int = 0
+    """Starts of the last minutes that ended without SHUTDOWN, until they were judged."""
     exit_code: int | None = None
     """Set when everything is done; the strategist then ends."""
 

@@ -48,6 +48,8 @@ def establishing(turn: Turn) -> None:
             hedge(turn, Purpose.HEDGE)
         return
     turn.change(repair=None)
+    margin_became_low(turn)
+    context = turn.context
     if context.mode is not TradingMode.ACTIVE:
         turn.fire(Trigger.HEDGED, f"delta is neutral; mode {context.mode.name} builds no position")
         return

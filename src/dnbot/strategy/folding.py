@@ -251,7 +251,10 @@ def fold_balance(turn: Turn, event: BalanceChanged) -> None:
 
 def fold_position(turn: Turn, event: PositionChanged) -> None:
     """A stream's position: margin, liquidation price and ranking; the size is compared only by reads."""
-    turn.change_account(event.position.venue, position=event.position)
+    position, known = event.position, turn.context.accounts[event.position.venue].position
+    if position.adl_rank is None and known is not None:  # pushes leave it out where reads tell it
+        position = msgspec.structs.replace(position, adl_rank=known.adl_rank)
+    turn.change_account(position.venue, position=position)
 
 
 def fold_instruments(turn: Turn, instruments: dict[Venue, Instrument]) -> None:

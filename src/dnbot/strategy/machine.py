@@ -23,6 +23,7 @@ from dnbot.domain.messages import (
     OrderSent,
     PairAborted,
     PairCommitted,
+    Paused,
     PositionChanged,
     Record,
     SessionDown,
@@ -40,7 +41,8 @@ from dnbot.strategy.asking import ask_for_read, chase_unsettled, record_taken
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.deciding import HANDLERS
 from dnbot.strategy.leaving import hurry, leave
-from dnbot.strategy.observing import sample, watch_delta
+from dnbot.strategy.observing import judge_crashes, sample, watch_delta
+from dnbot.strategy.pausing import believed, fold_pause
 from dnbot.strategy.reading import DIFFERENCE_CONFIRM_S, fold_read
 from dnbot.strategy.recovering import enter_recovery, fault_again, leave_limbo
 from dnbot.strategy.states import StrategyState, TradingMode, Trigger
@@ -87,11 +89,14 @@ def _fold(turn: Turn, event: InboxEvent) -> None:
         case Signal():
             folding.fold_instruments(turn, event.market.instruments)
             turn.change(
-                market=event.market, edges=event.edges, signal_fresh=True, now_s=max(turn.context.now_s, event.at_s)
+                market=believed(event.market, turn.context.market_since_s), edges=event.edges, signal_fresh=True,
+                now_s=max(turn.context.now_s, event.at_s),
             )
         case Tick(now_ns=now_ns, now_s=now_s):
             turn.change(now_ns=now_ns, now_s=max(turn.context.now_s, now_s))
             _on_time(turn)
+        case Paused():
+            fold_pause(turn, event)
         case OrderReported(report=report):
             folding.fold_report(turn, report)
         case FillReported(fill=fill):
@@ -130,6 +135,7 @@ def _fold(turn: Turn, event: InboxEvent) -> None:
 def _on_time(turn: Turn) -> None:
     """What time alone brings: parked fills, slow orders, scheduled reads, samples."""
     context = turn.context
+    judge_crashes(turn)
     folding.release_parked(turn)
     chase_unsettled(turn)
     leave_limbo(turn)

@@ -8,15 +8,17 @@ from dnbot.domain.instrument import SPOT_VENUES, VENUES, Venue
 from dnbot.domain.messages import BookTopSampled, FundingSampled, PortfolioSaved, PositionSampled
 from dnbot.domain.order import OrderStatus
 from dnbot.strategy.asking import DECLINE_RECORD_S
-from dnbot.strategy.context import Naked
+from dnbot.strategy.context import CRASH_WINDOW_S, Naked
 from dnbot.strategy.repairing import needs_hedge
 from dnbot.strategy.risk import latches
-from dnbot.strategy.standing import PNL_UNKNOWN_S, risk_inputs
+from dnbot.strategy.standing import PNL_UNKNOWN_S, identical_pairs_last_minute, risk_inputs
 from dnbot.strategy.states import StrategyState, TradingMode
 from dnbot.strategy.turn import ALERT_QUIET_S, Turn
 from dnbot.strategy.undo import carry_age_bps, overdue_shift
 
 SAMPLE_EVERY_S = 1.0
+CRASHES_MAX = 3
+"""So many unclean ends within `CRASH_WINDOW_S` build and enter nothing more until a person has looked."""
 FORGET_AFTER_S = 120.0
 """Settled orders are kept so long: late reports and overlapping reads still find them."""
 ORDERS_KEPT_MAX = 500
@@ -91,23 +93,29 @@ def _value(turn: Turn) -> None:
         return
     equity = context.portfolio.equity(mids, mark.mark)
     day = context.now_ns // NS_PER_DAY
-    risk = context.risk
-    new_day = risk.equity_day_start is None or day != risk.day
-    turn.change(
-        risk=msgspec.structs.replace(
-            risk,
-            equity_quote=equity,
-            equity_s=context.now_s,
-            day=day,
-            equity_day_start=equity if new_day else risk.equity_day_start,
-        )
-    )
+    turn.change(risk=msgspec.structs.replace(context.risk, equity_quote=equity, equity_s=context.now_s))
+    if context.portfolio.day_equity is None or day != context.portfolio.day:
+        turn.change(portfolio=msgspec.structs.replace(context.portfolio, day=day, day_equity=equity))
+
+
+def judge_crashes(turn: Turn) -> None:
+    """Once, at the first tick: a bot that keeps falling over builds and enters nothing until a person has looked."""
+    count = turn.context.crashes
+    if not count:
+        return
+    turn.change(crashes=0)
+    if count >= CRASHES_MAX:
+        why = f"CRASH_LOOP: {count} starts of the last {CRASH_WINDOW_S // 60} minutes ended without a shutdown"
+        turn.lower_mode(TradingMode.REDUCING, why)
 
 
 def _latch(turn: Turn) -> None:
     if turn.state in {StrategyState.INITIALIZING, StrategyState.SHUTDOWN}:
         return
-    for latch in latches(risk_inputs(turn.context)):
+    inputs = msgspec.structs.replace(
+        risk_inputs(turn.context), identical_pairs_last_minute=identical_pairs_last_minute(turn.context)
+    )
+    for latch in latches(inputs):
         if latch.code != "PNL_UNKNOWN" or _should_know(turn):
             turn.lower_mode(latch.mode, f"{latch.code}: {latch.text}")
 

@@ -56,6 +56,7 @@ class StrategyParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     balance_age_ms_max: int = 30_000
     consecutive_loss_limit: int = 5
     round_trips_per_minute_max: int = 30
+    identical_orders_per_minute_max: int = 20
     api_error_limit_per_minute: int = 10
     recovery_attempts_max: int = 5
     shutdown_policy: str = "hold"

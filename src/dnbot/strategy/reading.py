@@ -43,6 +43,7 @@ def fold_read(turn: Turn, read: AccountRead) -> None:
         position=read.position or account.position,
         read_s=read.began_s,
         clock_offset_ms=read.clock_offset_ms,
+        clock_error_ms=read.clock_error_ms,
         asked_s=0.0,
         opened=True,
     )
@@ -99,7 +100,7 @@ def _compare(turn: Turn, read: AccountRead) -> None:
         turn.commands.append(CancelAll(read.venue))
     for finding in findings:
         if finding.kind is FindingKind.FOREIGN_ORDER:
-            turn.alert("info", f"foreign_order:{read.venue.value}", finding.text)
+            turn.alert("warning", f"foreign_order:{read.venue.value}", finding.text)
     _judge_differences(turn, read, tuple(f for f in findings if f.is_difference and not _is_late(turn, f)))
     for balance in read.balances:
         ledger = context.portfolio.balance(read.venue, balance.asset)

@@ -14,7 +14,7 @@ import msgspec
 from dnbot.domain.instrument import Venue
 from dnbot.domain.messages import AccountRead
 from dnbot.domain.order import Order, OrderReport, Side, is_ours
-from dnbot.domain.position import EntryKind, LedgerEntry, Leg, Portfolio, with_leg
+from dnbot.domain.position import EntryKind, LedgerEntry, Leg, Portfolio, with_leg, with_outside
 from dnbot.domain.units import ZERO, divide, plain
 
 
@@ -190,6 +190,8 @@ def with_position(
             portfolio = msgspec.structs.replace(
                 portfolio, perp_base=finding.theirs, perp_cost=cost, adjustments=portfolio.adjustments + 1
             )
+        if finding.kind is FindingKind.BALANCE_DIFFERS and finding.asset == portfolio.symbol.base and price is not None:
+            portfolio = with_outside(portfolio, max(ZERO, moved) * price)
         if finding.is_difference and finding.asset == portfolio.symbol.base:
             portfolio = _with_base(portfolio, finding.venue, moved, price, at_ns)
     return portfolio

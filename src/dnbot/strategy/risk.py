@@ -3,7 +3,8 @@
 `CONTROLS` is the whole list, in the order in which a refusal explains most. Pairs and slices pass nearly all of it.
 HEDGE, UNWIND and FLATTEN pass what keeps an order sane (instrument, book, collar, grid, notional, budget, duplicates)
 and nothing that would keep us naked: database, balances, streams, losses and throttles do not stop a repair, and what
-our own figures of a balance say is left to the venue. The lease and rate budgets are controls of the desk.
+our own figures of a balance say is left to the venue. A figure that is no finite number is not known. Rate budgets are
+controls of the desk and of execution. docs/risk-controls.md lists everything, with the test of each.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from dnbot.domain.order import OrderIntent, Purpose
 from dnbot.strategy import risk_orders as orders
 from dnbot.strategy import risk_standing as standing
-from dnbot.strategy.risk_inputs import Approved, Latch, Refused, RiskInputs
+from dnbot.strategy.risk_inputs import Approved, Latch, Refused, RiskInputs, known
 from dnbot.strategy.states import TradingMode
 
 __all__ = ["CONTROLS", "Approved", "Latch", "Refused", "RiskInputs", "check", "latches"]
@@ -28,6 +29,7 @@ REPAIR = frozenset({_P.HEDGE, _P.UNWIND, _P.FLATTEN})
 ALL = BUILD | REPAIR
 
 CONTROLS: tuple[tuple[Control, frozenset[Purpose]], ...] = (
+    (orders.numbers, ALL),
     (standing.gate, ALL),
     (standing.reconciled, BUILD),
     (standing.nothing_ambiguous, BUILD),
@@ -55,6 +57,7 @@ CONTROLS: tuple[tuple[Control, frozenset[Purpose]], ...] = (
     (standing.counterparty, frozenset({_P.ENTRY})),
     (standing.open_orders, BUILD),
     (orders.not_twice, ALL),
+    (orders.not_again, BUILD),
     (orders.no_self_cross, ALL),
     (standing.hedge_budget, frozenset({_P.HEDGE, _P.UNWIND})),
     (standing.repairable, BUILD | {_P.FLATTEN}),
@@ -74,6 +77,7 @@ def check(intents: tuple[OrderIntent, ...], inputs: RiskInputs) -> Approved | Re
     if len(purposes) != 1:
         raise ValueError(f"orders that are checked together have one purpose: {sorted(p.value for p in purposes)}")
     purpose = purposes.pop()
+    inputs = known(inputs)
     for control, applies_to in CONTROLS:
         if purpose in applies_to:
             refusal = control(intents, inputs)
@@ -89,6 +93,7 @@ def latches(inputs: RiskInputs) -> tuple[Latch, ...]:
     gives the last equity that was known as long as that is acceptable.
     """
     found: list[Latch] = []
+    inputs = known(inputs)
     if standing.profit_known((), inputs) is not None:
         found.append(_latch("PNL_UNKNOWN", TradingMode.HALTED, "equity or the profit of the day cannot be computed"))
     params = inputs.params
@@ -103,6 +108,10 @@ def latches(inputs: RiskInputs) -> tuple[Latch, ...]:
     counts = (
         ("CONSECUTIVE_LOSSES", inputs.losses_in_a_row, params.consecutive_loss_limit, "losses in a row"),
         ("ROUND_TRIPS", inputs.round_trips_last_minute, params.round_trips_per_minute_max, "round trips in a minute"),
+        (
+            "REPEATED_ORDERS", inputs.identical_pairs_last_minute, params.identical_orders_per_minute_max,
+            "orders of pairs in a minute that were the same order",
+        ),
         ("API_ERRORS", inputs.api_errors_last_minute, params.api_error_limit_per_minute, "refusals in a minute"),
     )
     for code, count, limit, what in counts:

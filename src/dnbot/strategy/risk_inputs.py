@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 
 import msgspec
 
 from dnbot.domain.instrument import FeeSchedule, Instrument, Venue
 from dnbot.domain.market import MarketView
-from dnbot.domain.order import Order
+from dnbot.domain.order import Order, OrderIntent
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.states import StrategyState, TradingMode
 
@@ -25,6 +26,8 @@ class RiskInputs(msgspec.Struct, frozen=True, kw_only=True):
     fees: dict[Venue, FeeSchedule] = {}
     orders: tuple[Order, ...] | None = None
     """Open or in flight, on any venue; the orders under check may be among them."""
+    recent: tuple[OrderIntent, ...] | None = None
+    """Orders decided within the last `DUPLICATE_MS`, whatever became of them; those under check may be among them."""
     ambiguous_pending: int | None = None
     """Orders whose outcome is unknown."""
     reconciled: bool | None = None
@@ -33,6 +36,8 @@ class RiskInputs(msgspec.Struct, frozen=True, kw_only=True):
     balance_ages_ms: dict[Venue, int] = {}
     clock_offset_ms: dict[Venue, float] = {}
     """Our clock against the venue's, where measured."""
+    clock_error_ms: dict[Venue, float] = {}
+    """How far the measured offset may be wrong: half of the shortest round trip, and the venue's resolution."""
     store_available: bool | None = None
     delta_worst: Decimal | None = None
     """|delta| in base units with every unknown outcome counted the worst way."""
@@ -57,6 +62,8 @@ class RiskInputs(msgspec.Struct, frozen=True, kw_only=True):
     losses_in_a_row: int | None = None
     round_trips_last_minute: int | None = None
     api_errors_last_minute: int | None = None
+    identical_pairs_last_minute: int | None = None
+    """How often the most repeated order of a pair was decided: same venue, side, quantity and price."""
     hedge_quantity_last_minute: Decimal | None = None
     """Base units of hedges and unwinds sent in the last minute, from our own orders."""
 
@@ -90,3 +97,47 @@ def refused(code: str, was: object, allowed: object, what: str) -> Refused:
 def unknown(code: str, what: str) -> Refused:
     """A refusal because an input is missing."""
     return refused(code, "unknown", "known", what)
+
+
+def known(inputs: RiskInputs) -> RiskInputs:
+    """The same standing without figures that are no finite number: such a figure is not known.
+
+    Of the market, a book with an empty side or such a number is no book, and such a mark no mark. Without a time, all
+    books are gone, because none has an age.
+    """
+    changes: dict[str, object] = {"market": _believable(inputs)}
+    for name in _FIGURES:
+        value = getattr(inputs, name)
+        if isinstance(value, dict):
+            changes[name] = {key: part for key, part in value.items() if is_finite(part)}
+        elif not is_finite(value):
+            changes[name] = None
+    return msgspec.structs.replace(inputs, **changes)
+
+
+def is_finite(value: object) -> bool:
+    """Whether every number in a figure, a struct or a collection of them is finite."""
+    if isinstance(value, Decimal):
+        return value.is_finite()
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, tuple):
+        return all(is_finite(part) for part in value)
+    if isinstance(value, msgspec.Struct):
+        return all(is_finite(getattr(value, name)) for name in value.__struct_fields__)
+    return True
+
+
+def _believable(inputs: RiskInputs) -> MarketView:
+    market = inputs.market
+    timed = math.isfinite(inputs.now_s)
+    books = {
+        venue: book for venue, book in market.books.items() if timed and book.bids and book.asks and is_finite(book)
+    }
+    mark = market.mark if is_finite(market.mark) and math.isfinite(market.mark_received_s) else None
+    return msgspec.structs.replace(market, books=books, mark=mark)
+
+
+_FIGURES = tuple(
+    name for name in RiskInputs.__struct_fields__ if name not in {"params", "state", "mode", "now_s", "market"}
+)

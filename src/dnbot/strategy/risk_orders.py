@@ -11,15 +11,31 @@ from dnbot.domain.order import OrderIntent, Purpose, Side
 from dnbot.domain.units import ZERO, bps
 from dnbot.strategy.ladder import moved
 from dnbot.strategy.reference import age_ms, crossed, different_coin, off_reference, stale, worst_price
-from dnbot.strategy.risk_inputs import Refused, RiskInputs, refused, unknown
+from dnbot.strategy.risk_inputs import Refused, RiskInputs, is_finite, refused, unknown
 
 Intents = tuple[OrderIntent, ...]
 
 HEDGE_AGE_MS_MAX = 5_000
 """A repair may act on a book that an entry may not: being naked costs more than a cap that is seconds old, and a quiet
 market sends no updates. Beyond this the book is no ground for any price."""
+ORDER_NOTIONAL_QUOTE_MAX = Decimal(250_000)
+"""No order is worth more, whatever the settings say: a mistyped limit is still a limit."""
+DUPLICATE_MS = 100
+"""The same order again within this is a loop, not a decision: books of the venues come every 20 to 100 ms."""
 _DOUBT_CODES = {"STALE": "DATA_STALE", "SKEW": "DATA_STALE", "CROSSED": "BOOK_IMPLAUSIBLE",
                 "IDENTITY": "BOOK_IMPLAUSIBLE", "COLLAR": "PRICE_COLLAR"}
+
+
+def numbers(intents: Intents, inputs: RiskInputs) -> Refused | None:
+    """Limits, quantities and prices are finite numbers: no comparison with anything else says a thing."""
+    if not is_finite(inputs.params):
+        return unknown("CONFIG_UNAPPROVED", "a limit of the settings that is a number")
+    for intent in intents:
+        if not is_finite(intent.quantity):
+            return unknown("LOT", f"quantity on {intent.venue.value}")
+        if not is_finite(intent.price):
+            return unknown("TICK", f"price on {intent.venue.value}")
+    return None
 
 
 def eligible(intents: Intents, inputs: RiskInputs) -> Refused | None:
@@ -108,8 +124,8 @@ def grid(intents: Intents, inputs: RiskInputs) -> Refused | None:
 
 
 def notional(intents: Intents, inputs: RiskInputs) -> Refused | None:
-    """No order is worth more than `max_order_notional_quote` at its limit price."""
-    most = inputs.params.max_order_notional_quote
+    """No order is worth more than `max_order_notional_quote` at its limit price, nor more than the cap in this file."""
+    most = min(inputs.params.max_order_notional_quote, ORDER_NOTIONAL_QUOTE_MAX)
     for intent in intents:
         worth = intent.quantity * intent.price
         if worth > most:
@@ -167,9 +183,23 @@ def not_twice(intents: Intents, inputs: RiskInputs) -> Refused | None:
     return None
 
 
+def not_again(intents: Intents, inputs: RiskInputs) -> Refused | None:
+    """The same order was not decided a moment ago under another id, whatever became of that one."""
+    if inputs.recent is None:
+        return unknown("DUPLICATE", "orders of the last moment")
+    for intent in intents:
+        for other in inputs.recent:
+            if other.client_order_id != intent.client_order_id and _key(other) == _key(intent):
+                name = other.client_order_id
+                return refused("DUPLICATE", intent.client_order_id, f"not within {DUPLICATE_MS} ms", f"again as {name}")
+    return None
+
+
 def no_self_cross(intents: Intents, inputs: RiskInputs) -> Refused | None:
     """No order meets one of ours on the other side of the same book."""
-    others = tuple(order.intent for order in inputs.orders or ())
+    if inputs.orders is None:
+        return unknown("SELF_CROSS", "orders in flight")
+    others = tuple(order.intent for order in inputs.orders)
     for intent in intents:
         for other in (*others, *intents):
             if other.venue is intent.venue and other.side is not intent.side and _reach(intent, other):

@@ -16,6 +16,8 @@ Intents = tuple[OrderIntent, ...]
 CLOCK_OFFSET_MS_MAX = 5_000
 """Requests are stamped with the measured venue time, so an offset is harmless; beyond this it is not to be believed.
 (MEXC refuses a timestamp one second ahead of its own: spot v3 docs, timing security.)"""
+CLOCK_ERROR_MS_MAX = 500
+"""A time that may be further off is a guess: MEXC refuses what is 1,000 ms ahead, and an order's expiry is shorter."""
 OPEN_ORDERS_MAX = 4
 """A pair has two orders; more than two pairs in flight would mean that one was not settled."""
 ADL_RANK_MIN = 3
@@ -60,13 +62,18 @@ def store(_intents: Intents, inputs: RiskInputs) -> Refused | None:
 
 
 def clock(intents: Intents, inputs: RiskInputs) -> Refused | None:
-    """The offset to each venue's clock is measured and small."""
+    """The offset to each venue's clock is measured, small, and certain to within `CLOCK_ERROR_MS_MAX`."""
     for venue in _venues(intents):
         offset = inputs.clock_offset_ms.get(venue)
         if offset is None:
             return unknown("CLOCK", f"clock offset to {venue.value}")
         if abs(offset) > CLOCK_OFFSET_MS_MAX:
             return refused("CLOCK", f"{offset:.0f} ms", f"{CLOCK_OFFSET_MS_MAX} ms", f"clock offset to {venue.value}")
+        error = inputs.clock_error_ms.get(venue)
+        if error is None:
+            return unknown("CLOCK", f"error of the clock offset to {venue.value}")
+        if error > CLOCK_ERROR_MS_MAX:
+            return refused("CLOCK", f"{error:.0f} ms", f"{CLOCK_ERROR_MS_MAX} ms", f"error of {venue.value}'s clock")
     return None
 
 
@@ -153,7 +160,9 @@ def _distance(inputs: RiskInputs) -> Refused | None:
         return unknown("MARGIN", "distance to the liquidation price")
     if inputs.liquidation_distance_pct < least:
         return refused("MARGIN", inputs.liquidation_distance_pct, least, "percent to liquidation are below")
-    if inputs.adl_rank is not None and inputs.adl_rank < ADL_RANK_MIN:
+    if inputs.adl_rank is None:
+        return unknown("MARGIN", "rank for auto-deleveraging")
+    if inputs.adl_rank < ADL_RANK_MIN:
         return refused("MARGIN", inputs.adl_rank, ADL_RANK_MIN, "rank for auto-deleveraging")
     return None
 

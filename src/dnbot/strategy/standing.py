@@ -5,17 +5,19 @@ from __future__ import annotations
 from decimal import Decimal
 
 from dnbot.domain.instrument import SPOT_VENUES, VENUES, Venue
-from dnbot.domain.order import OrderStatus, Purpose
+from dnbot.domain.order import OrderIntent, OrderStatus, Purpose
 from dnbot.domain.units import ZERO, divide
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.inventory import Inventory
 from dnbot.strategy.risk_inputs import RiskInputs
+from dnbot.strategy.risk_orders import DUPLICATE_MS
 
 HUNDRED = Decimal(100)
 MINUTE_S = 60.0
 PNL_UNKNOWN_S = 60.0
 """So long profit may be unknown: then nothing new is entered, and trading halts if prices are there all the same."""
 _REPAIRS = frozenset({Purpose.HEDGE, Purpose.UNWIND})
+_PAIRS = frozenset({Purpose.ENTRY, Purpose.EXIT})
 GATE_VENUES = (Venue.GATE_SPOT, Venue.GATE_FUTURES)
 
 
@@ -109,6 +111,26 @@ def hedged_last_minute(context: StrategyContext) -> Decimal:
     return sum((order.filled if order.is_settled else order.intent.quantity for order in repairs), ZERO)
 
 
+def _decided_within(context: StrategyContext, seconds: float) -> tuple[OrderIntent, ...]:
+    """Intents younger than this, the newest first; orders are stored in the order in which they were first decided."""
+    found: list[OrderIntent] = []
+    for name, order in reversed(context.orders.items()):
+        if context.now_s - context.age(name).created_s > seconds:
+            break
+        found.append(order.intent)
+    return tuple(found)
+
+
+def identical_pairs_last_minute(context: StrategyContext) -> int:
+    """How often the most repeated order of the last minute's pairs was decided."""
+    counts: dict[tuple[object, ...], int] = {}
+    for intent in _decided_within(context, MINUTE_S):
+        if intent.purpose in _PAIRS:
+            key = (intent.venue, intent.side, intent.quantity, intent.price)
+            counts[key] = counts.get(key, 0) + 1
+    return max(counts.values(), default=0)
+
+
 def hedge_room(context: StrategyContext) -> Decimal:
     """Base units that the hedge budget of this minute still allows."""
     return max(ZERO, context.params.hedge_budget_base - hedged_last_minute(context))
@@ -135,7 +157,7 @@ def _equity(context: StrategyContext) -> Decimal | None:
 
 
 def _pnl_today(context: StrategyContext) -> Decimal | None:
-    equity, start = _equity(context), context.risk.equity_day_start
+    equity, start = _equity(context), context.portfolio.day_equity
     return None if equity is None or start is None else equity - start
 
 
@@ -152,6 +174,7 @@ def risk_inputs(context: StrategyContext) -> RiskInputs:
         instruments=context.instruments,
         fees=context.fees,
         orders=context.unsettled,
+        recent=_decided_within(context, DUPLICATE_MS / 1000),
         ambiguous_pending=sum(order.status is OrderStatus.AMBIGUOUS for order in context.unsettled),
         reconciled=all(context.account_ready(venue) for venue in VENUES),
         streams_live={venue: accounts[venue].stream_up for venue in VENUES},
@@ -159,6 +182,7 @@ def risk_inputs(context: StrategyContext) -> RiskInputs:
         clock_offset_ms={
             v: offset for v in VENUES if (offset := accounts[v].clock_offset_ms) is not None
         },
+        clock_error_ms={v: error for v in VENUES if (error := accounts[v].clock_error_ms) is not None},
         store_available=context.store_up,
         delta_worst=context.delta_worst_case,
         spot_base=inventory.spot_base,
@@ -169,7 +193,7 @@ def risk_inputs(context: StrategyContext) -> RiskInputs:
         liquidation_distance_pct=liquidation_distance_pct(context),
         adl_rank=position.adl_rank if position else None,
         equity_quote=_equity(context),
-        equity_day_start_quote=risk.equity_day_start,
+        equity_day_start_quote=context.portfolio.day_equity,
         daily_pnl_quote=_pnl_today(context),
         equity_share=equity_shares(context),
         losses_in_a_row=risk.losses_in_a_row,

@@ -99,7 +99,7 @@ def view_of(context: StrategyContext) -> View:
         fees_quote=portfolio.fees_quote,
         funding_quote=portfolio.funding_quote,
         equity_quote=risk.equity_quote,
-        equity_day_quote=_today(risk.equity_quote, risk.equity_day_start),
+        equity_day_quote=_today(risk.equity_quote, portfolio.day_equity),
         executions=counters.executions,
         orders_sent=counters.orders_sent,
         fills=counters.fills,

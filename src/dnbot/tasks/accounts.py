@@ -41,7 +41,8 @@ async def read_account(codec: PrivateCodec, line: Line, account: VenueAccount | 
     return AccountRead(
         venue=line.venue, balances=balances, position=position, open_orders=open_orders, fills=fills, rows=rows,
         began_s=began_s, ended_s=trio.current_time(),
-        clock_offset_ms=line.venue_now_ms() - line.clock.clock.now_ns() / 1_000_000, why=why,
+        clock_offset_ms=line.venue_now_ms() - line.clock.clock.now_ns() / 1_000_000,
+        clock_error_ms=line.clock.error_ms(line.venue.value), why=why,
     )
 
 

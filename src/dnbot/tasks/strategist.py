@@ -40,6 +40,7 @@ from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.machine import step
 from dnbot.strategy.states import StrategyState, TradingMode
 from dnbot.tasks.gatekeeper import Gatekeeper
+from dnbot.tasks.pausing import PauseWatch
 
 TICK_S = 0.1
 VIEW_S = 0.25
@@ -64,6 +65,7 @@ class Strategist:
     """Records that did not fit into their channel yet: none may be lost, but for samples."""
     _heeded: Halt | None = attrs.field(default=None, init=False)
     """The newest halt from outside that the machine was told of."""
+    _pauses: PauseWatch = attrs.field(factory=PauseWatch, init=False)
     _ticked_s: float = attrs.field(default=float("-inf"), init=False)
     _shown_s: float = attrs.field(default=float("-inf"), init=False)
 
@@ -109,8 +111,11 @@ class Strategist:
         self._take(SetMode(mode=TradingMode.HALTED.name, why=why, by=halt.who))
 
     def _now(self) -> Tick:
-        self._ticked_s = trio.current_time()
-        return Tick(self.clock.now_ns(), self._ticked_s)
+        self._ticked_s, now_ns = trio.current_time(), self.clock.now_ns()
+        paused = self._pauses.look(now_ns, self._ticked_s)
+        if paused is not None:
+            self._take(paused)
+        return Tick(now_ns, self._ticked_s)
 
     def _take(self, event: InboxEvent) -> None:
         before = self.context.current_state

@@ -152,7 +152,7 @@ async def test_the_position_reads_zero(serve: Serve) -> None:
         assert (await on.client.create("gate_futures", "sell", "10", price, "a", "ioc")).value["left"] == 0
         row = "/futures/usdt/positions/BTC_USDT"
         assert (await on.client.gate("GET", row)).value["size"] == 0
-        with trio.fail_after(WAIT_S_MAX):  # asking without rest meets the limit of 200 in 10 s, which answers without a size
+        with trio.fail_after(WAIT_S_MAX):  # the limit of 200 in 10 s answers without a size
             while (await on.client.gate("GET", row)).value.get("size", 0) == 0:
                 await on.client.time("gate_futures")
 
