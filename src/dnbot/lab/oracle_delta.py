@@ -130,7 +130,7 @@ class DeltaJudge:
         elapsed_ns, bound_ns = now_ns - window.opened_ns, self._bound_ns(window)
         if window.is_judged or bound_ns is None:
             return
-        if elapsed_ns > bound_ns:
+        if now_ns - self._clear_since_ns(window) > bound_ns:
             window.is_judged = True
             self.scene.findings.check(
                 "I6", False, f"delta {plain(self.scene.delta())} for {elapsed_ns / NS_PER_S:.3f} s, "
@@ -148,6 +148,10 @@ class DeltaJudge:
         if window.is_foreign:
             return "foreign"
         return "ambiguous" if self.scene.was_ambiguous(early_ns) else "definite"
+
+    def _clear_since_ns(self, window: Window) -> int:
+        """From when the bound counts: the opening, or the last answer since then that a fault may have eaten."""
+        return max(window.opened_ns, self.scene.ambiguous_until_ns(window.opened_ns) or window.opened_ns)
 
     def _bound_ns(self, window: Window) -> int | None:
         params, kind = self.scene.params, self._kind(window)
@@ -168,7 +172,8 @@ class DeltaJudge:
         if window.calm_since_ns is None:
             window.calm_since_ns = now_ns
         bound_ns = self._bound_ns(window)
-        holds = bound_ns is None or now_ns - window.calm_since_ns <= bound_ns
+        since_ns = max(window.calm_since_ns, self._clear_since_ns(window))
+        holds = bound_ns is None or now_ns - since_ns <= bound_ns
         if not window.calm_is_judged:
             window.calm_is_judged = not self.scene.findings.check(
                 "I25", holds, f"delta {plain(self.scene.delta())} for so long in {life.state.name}"

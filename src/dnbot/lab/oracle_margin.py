@@ -23,6 +23,7 @@ class MarginJudge:
 
     scene: Scene
     below_since_ns: int | None = None
+    _is_judged: bool = False
 
     def marked(self, now_ns: int) -> None:
         """The mark moved."""
@@ -34,12 +35,14 @@ class MarginJudge:
         equity = margin.total + margin.unrealised
         free_pct = margin.available / equity * 100 if equity > 0 else ZERO
         if free_pct >= scene.params.margin_floor_pct - SLACK_PCT:
-            self.below_since_ns = None
+            self.below_since_ns, self._is_judged = None, False
         elif self.below_since_ns is None:
             self.below_since_ns = now_ns
-        late = self._is_late(now_ns)
+        if self._is_judged:
+            return
         calm = life is None or life.state is StrategyState.SHUTDOWN or life.mode is not TradingMode.ACTIVE
-        scene.findings.check("I27", calm or not late, f"free margin {free_pct:.1f} %, and the mode is still ACTIVE")
+        text = f"free margin {free_pct:.1f} %, and the mode is still ACTIVE"
+        self._is_judged = not scene.findings.check("I27", calm or not self._is_late(now_ns), text)
 
     def create(self, intent: OrderIntent, now_ns: int) -> None:
         """An order that needs margin leaves."""

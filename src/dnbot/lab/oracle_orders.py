@@ -19,6 +19,8 @@ from dnbot.strategy.states import TradingMode, allows
 
 ORDERS_IN_FLIGHT_MAX = 4
 """As in `strategy/risk_standing.py`; a test compares them."""
+FAR = Decimal("0.96")
+"""A buy below this share of the best bid cannot trade: no market here moves so far while an order is on its way."""
 MINUTE_NS = 60 * NS_PER_S
 FINAL = frozenset(status.value for status in FINAL_STATUSES)
 TERMS_S_MAX = 600
@@ -94,11 +96,16 @@ class OrderJudge:
         return "" if epoch_of(create.client_id) == intent.epoch else f"committed by epoch {intent.epoch}"
 
     def _is_probe(self, create: Create) -> bool:
-        """Whether its own expiry is over already: the venue refuses it, which is what it asks."""
-        now_ms = self.scene.world.clock.ms(FAKE_OF[create.venue])
-        return create.venue is not Venue.MEXC_SPOT and create.expires_ms is not None and (
-            create.expires_ms < now_ms - SKEW_MS
-        )
+        """Whether a create on a socket asks what the venue does with an expired order, made so that it cannot trade.
+
+        It is known by that: its expiry is over, or (when the venue lied about its time) its price is far from the book.
+        """
+        if create.venue is Venue.MEXC_SPOT or create.expires_ms is None:
+            return False
+        if create.expires_ms < self.scene.world.clock.ms(FAKE_OF[create.venue]) - SKEW_MS:
+            return True
+        best = self.scene.exchange.depth(FAKE_OF[create.venue], self.scene.symbol, 1).bids
+        return create.side == "buy" and create.tif == "ioc" and bool(best) and create.price < best[0][0] * FAR
 
     def _one_writer(self, life: Life, intent: OrderIntent) -> None:
         newest = self.grants[-1][0] if self.grants else 0

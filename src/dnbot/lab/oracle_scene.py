@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from decimal import Decimal
 
@@ -154,15 +155,27 @@ class Scene:
 
     def was_ambiguous(self, since_ns: int) -> bool:
         """Whether a fault may have lost or held back an answer or a word to us since then, or may do so now."""
+        return self.ambiguous_until_ns(since_ns) is not None
+
+    def ambiguous_until_ns(self, since_ns: int) -> int | None:
+        """When, since then, a fault last may have lost or held back an answer or a word to us; None for never.
+
+        A fault that has struck and has a window may do so until its window ends.
+        """
+        now_ns, until_ns = since_start_ns(), since_ns - 1
+        for armed in self.world.faults.armed.values():
+            if armed.kind.scope == "market" or armed.domain == "public":
+                continue
+            if armed.undo is not None:
+                return now_ns
+            if armed.struck and math.isfinite(armed.ends_s):
+                until_ns = max(until_ns, min(now_ns, round(armed.ends_s * NS_PER_S)))
         for at_ns, strike in reversed(self.strikes):
-            if at_ns < since_ns:
+            if at_ns <= until_ns:
                 break
             if strike.domain != "public" and KINDS[strike.name].scope != "market":
-                return True
-        return any(
-            armed.undo is not None and armed.kind.scope != "market" and armed.domain != "public"
-            for armed in self.world.faults.armed.values()
-        )
+                return at_ns
+        return None if until_ns < since_ns else until_ns
 
     def in_flight_ns(self) -> int:
         """How long after the gate's yes an order may still leave: until its connection stands, at worst its expiry."""
