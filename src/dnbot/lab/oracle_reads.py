@@ -9,7 +9,7 @@ import attrs
 from dnbot.domain.instrument import Venue
 from dnbot.domain.order import OrderIntent
 from dnbot.lab.oracle_scene import Scene
-from dnbot.lab.oracle_words import FAKE_OF, NS_PER_S, TAKES_RISK, VENUE_OF, Life
+from dnbot.lab.oracle_words import FAKE_OF, NS_PER_S, TAKES_RISK, Life
 from dnbot.lab.wire_reader import Said
 
 READS: dict[Venue, tuple[str, ...]] = {
@@ -74,7 +74,7 @@ class ReadJudge:
 
     def _isolated(self, venue: Venue, before_ns: int, now_ns: int) -> None:
         """A private stream that begins again has a reason of its own, not the end of a public one."""
-        strikes = [s for at_ns, s in self.scene.strikes if before_ns < at_ns and VENUE_OF.get(s.venue) is venue]
+        strikes = [s for at_ns, s in self.scene.strikes if before_ns < at_ns and s.venue == FAKE_OF[venue]]
         public = [s for s in strikes if s.domain == "public"]
         excused = len(public) < len(strikes) or self.scene.was_unreachable(before_ns) or not public
         excused = excused or self.scene.was_ambiguous(before_ns)

@@ -1,4 +1,4 @@
-"""The judge watches a whole bot: sound ones pass under faults and crashes, and a defect in the code is found by name."""
+"""The judge watches whole bots: sound ones pass under faults and crashes; a defect in the code is found by name."""
 
 from __future__ import annotations
 
