@@ -96,8 +96,8 @@ SOUND: dict[str, dict[str, Any]] = {
     "a killed process": {"crash_at_s": 4.0, "power_cut": False, "seed": 5},
 }
 FAULTS: dict[str, tuple[str, ...]] = {
-    "answers are lost": ("reply_lost:path=orders,at=3,for=3,probability=0.5",),
-    "requests come late": ("request_delayed:path=orders,at=3,for=3,probability=0.5",),
+    "answers are lost": ("reply_lost:path=creates,at=3,for=3,probability=0.5",),
+    "requests come late": ("request_delayed:path=creates,at=3,for=3,probability=0.5",),
     "one leg is refused": ("order_rejected:at=3,for=3,probability=0.3",),
     "one leg is filled in part": ("partial_fill:at=3,for=3,probability=0.5",),
     "private words come late and twice": ("fills_late:at=3,for=3", "private_duplicated:at=3,for=3"),
@@ -124,8 +124,11 @@ async def test_a_sound_bot_breaks_nothing(autojump_clock: Any, what: str) -> Non
 @pytest.mark.slow
 @pytest.mark.parametrize("what", FAULTS)
 async def test_a_sound_bot_breaks_nothing_under_faults(autojump_clock: Any, what: str) -> None:
-    """Faults alone are no violation: the bounds allow for what they cost."""
+    """Faults alone are no violation: the bounds allow for what they cost. Each of them did strike."""
     oracle = await watched(*FAULTS[what], s=20.0)
+    armed = oracle.scene.world.faults.armed.values()
+    assert [a.fault.name for a in armed if not a.struck and a.kind.in_world is None] == []
+    assert len(armed) == len(FAULTS[what])
     assert oracle.violations == []
 
 
