@@ -10,20 +10,12 @@ import trio
 
 from dnbot.bot import Bot
 from dnbot.domain.messages import Record
+from dnbot.lab.disk import Disk as Disk
 from dnbot.lab.tap import Tap, TappedOpener
 from dnbot.lab.tapped_store import TappedStore
 from dnbot.lab.world import Stage
-from dnbot.ports.memory_store import MemoryStore
-from dnbot.ports.spill import MemoryMedium, open_spill
+from dnbot.ports.spill import open_spill
 from dnbot.strategy.parameters import StrategyParameters
-
-
-@attrs.define
-class Disk:
-    """What outlives a process: the database and the spill file. Hand the same one to the next incarnation."""
-
-    store: MemoryStore = attrs.field(factory=MemoryStore)
-    spill: MemoryMedium = attrs.field(factory=MemoryMedium)
 
 
 @attrs.define(repr=False, eq=False)  # everything hangs on it

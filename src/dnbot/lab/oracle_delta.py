@@ -1,0 +1,240 @@
+"""Naked time, exposure and equity, from the venues' truth: I6, I25, I24, caps on inventory, I28."""
+
+from __future__ import annotations
+
+from collections import deque
+from decimal import Decimal
+from typing import Any
+
+import attrs
+
+from dnbot.domain.order import Purpose
+from dnbot.domain.units import plain
+from dnbot.fakes.records import GATE_FUTURES, VENUES, ZERO, UserTrade
+from dnbot.lab.oracle_scene import ROUND_TRIP_MS, Scene
+from dnbot.lab.oracle_words import NS_PER_MS, NS_PER_S, TAKES_RISK
+from dnbot.strategy.states import StrategyState
+
+CALM = (StrategyState.DELTA_NEUTRAL_ACTIVE, StrategyState.MONITORING_SPREADS)
+STALE_S_MAX = 2.0
+"""How old a figure in a sample of the position may be."""
+CLASSES = ("definite", "ambiguous", "unreachable", "down", "foreign")
+
+
+@attrs.define
+class Window:
+    """A time during which delta was outside its tolerance."""
+
+    opened_ns: int
+    is_foreign: bool
+    was_down: bool
+    worst_base: Decimal
+    is_judged: bool = False
+    calm_is_judged: bool = False
+    calm_since_ns: int | None = None
+
+
+@attrs.define(eq=False)
+class DeltaJudge:
+    """Told of every change at the venues, of states, and asked now and then whether a window is open for too long."""
+
+    scene: Scene
+    window: Window | None = None
+    naked_s_worst: dict[str, float] = attrs.field(factory=lambda: dict.fromkeys(CLASSES, 0.0))
+    naked_notional_worst: Decimal = ZERO
+    equity_peak: Decimal | None = None
+    loss_worst: Decimal = ZERO
+    fills: int = 0
+    executions: set[str] = attrs.field(factory=set)
+    foreign_base: bool = False
+    """Whether somebody else ever moved the base that we hold."""
+    _foreign_ns: int = -1 << 62
+    _moved: Decimal = ZERO
+    _position: Decimal = ZERO
+    _history: deque[tuple[int, tuple[Decimal, Decimal, Decimal]]] = attrs.field(factory=deque)
+
+    def begin(self, now_ns: int) -> None:
+        """Take the account as it is found."""
+        self._position = self.scene.contracts()
+        self._history.append((now_ns, self._held()))
+
+    # -- what happens at the venues
+
+    def filled(self, name: str, trade: UserTrade, now_ns: int) -> None:
+        """A fill of the account: ours by `name`, or somebody else's."""
+        if name:
+            self._own_fill(name, trade)
+        else:
+            self._foreign_ns, self.foreign_base = now_ns, True
+        self._position = self.scene.contracts()
+        self._remember(now_ns)
+        self._look(now_ns, is_foreign=not name)
+        self.value()
+
+    def money_moved(self, asset: str, change: Decimal, now_ns: int) -> None:
+        """A deposit, withdrawal or transfer."""
+        self._foreign_ns = now_ns
+        if asset == self.scene.params.symbol.quote:
+            self._moved += change
+        elif asset == self.scene.params.symbol.base:
+            self.foreign_base = True
+            self._moved += change * self.scene.mark()
+            self._look(now_ns, is_foreign=True)
+        self._remember(now_ns)
+
+    def _own_fill(self, name: str, trade: UserTrade) -> None:
+        self.fills += 1
+        intent = self.scene.intents.get(name)
+        if intent is None:
+            return
+        if intent.purpose in (Purpose.ENTRY, Purpose.EXIT):
+            self.executions.add(intent.execution_id)
+        if intent.reduce_only and trade.venue == GATE_FUTURES:
+            before, after = self._position, self.scene.contracts()
+            holds = before * after >= 0 and abs(after) <= abs(before)
+            self.scene.findings.check("I24", holds, f"{name}, reduce-only, took the position from {before} to {after}")
+
+    # -- windows
+
+    def _look(self, now_ns: int, *, is_foreign: bool) -> None:
+        delta = abs(self.scene.delta())
+        if delta <= self.scene.tolerance():
+            self.close(now_ns)
+            self._inventory()
+            return
+        life = self.scene.alive
+        if self.window is None:
+            self.window = Window(now_ns, is_foreign, life is None, delta)
+        self.window.is_foreign = self.window.is_foreign or is_foreign
+        self.window.worst_base = max(self.window.worst_base, delta)
+        self.naked_notional_worst = max(self.naked_notional_worst, delta * self.scene.mark())
+
+    def close(self, now_ns: int) -> None:
+        """Delta is back, or the bot has decided and said so."""
+        if self.window is not None:
+            self.judge(now_ns)
+            kind = self._kind(self.window)
+            seconds = (now_ns - self.window.opened_ns) / NS_PER_S
+            self.naked_s_worst[kind] = max(self.naked_s_worst[kind], seconds)
+            self.window = None
+
+    def judge(self, now_ns: int) -> None:
+        """Whether the open window is longer than its bound; cheap when none is open."""
+        window = self.window
+        if window is None:
+            return
+        life = self.scene.alive
+        if life is None or life.reconciled_ns is None or life.reconciled_ns > window.opened_ns:
+            window.was_down = True
+        self._calm(window, now_ns)
+        elapsed_ns, bound_ns = now_ns - window.opened_ns, self._bound_ns(window)
+        if window.is_judged or bound_ns is None:
+            return
+        if now_ns - self._clear_since_ns(window) > bound_ns:
+            window.is_judged = True
+            self.scene.findings.check(
+                "I6", False, f"delta {plain(self.scene.delta())} for {elapsed_ns / NS_PER_S:.3f} s, "
+                f"{self._kind(window)}, since {window.opened_ns / NS_PER_S:.3f}; bound {bound_ns / NS_PER_S:.3f} s",
+            )  # fmt: skip
+        else:
+            self.scene.findings.checks["I6"] += 1
+
+    def _kind(self, window: Window) -> str:
+        early_ns = window.opened_ns - self.scene.params.order_expiry_ms * NS_PER_MS
+        if window.was_down:
+            return "down"
+        if self.scene.was_unreachable(early_ns):
+            return "unreachable"
+        if window.is_foreign:
+            return "foreign"
+        return "ambiguous" if self.scene.was_ambiguous(early_ns) else "definite"
+
+    def _clear_since_ns(self, window: Window) -> int:
+        """From when the bound counts: the opening, or the last answer since then that a fault may have eaten."""
+        return max(window.opened_ns, self.scene.ambiguous_until_ns(window.opened_ns) or window.opened_ns)
+
+    def _bound_ns(self, window: Window) -> int | None:
+        params, kind = self.scene.params, self._kind(window)
+        if kind == "definite":
+            return (params.hedge_deadline_ms + ROUND_TRIP_MS) * NS_PER_MS
+        if kind == "ambiguous":
+            return self.scene.slow_ns()
+        if kind == "foreign":
+            return params.balance_age_ms_max * NS_PER_MS + self.scene.slow_ns()
+        return None
+
+    def _calm(self, window: Window, now_ns: int) -> None:
+        """In a state that says hedged, delta may be outside no longer than news of it takes."""
+        life = self.scene.alive
+        if life is None or life.state not in CALM:
+            window.calm_since_ns = None
+            return
+        if window.calm_since_ns is None:
+            window.calm_since_ns = now_ns
+        bound_ns = self._bound_ns(window)
+        since_ns = max(window.calm_since_ns, self._clear_since_ns(window))
+        holds = bound_ns is None or now_ns - since_ns <= bound_ns
+        if not window.calm_is_judged:
+            window.calm_is_judged = not self.scene.findings.check(
+                "I25", holds, f"delta {plain(self.scene.delta())} for so long in {life.state.name}"
+            )
+
+    def left_behind(self, purpose: Purpose, name: str, now_ns: int) -> None:
+        """An order that takes risk leaves: delta was not above its hard limit for longer than news takes."""
+        if self.window is None or purpose not in TAKES_RISK or purpose is Purpose.ESTABLISH:
+            return
+        limit = max(self.scene.params.hard_limit_base, self.scene.tolerance())
+        is_news = now_ns - self.window.opened_ns <= 2 * ROUND_TRIP_MS * NS_PER_MS
+        holds = is_news or self._bound_ns(self.window) is None or abs(self.scene.delta()) <= limit
+        self.scene.findings.check("I6", holds, f"{name} left with delta {plain(self.scene.delta())} above {limit}")
+
+    def _inventory(self) -> None:
+        params, scene = self.scene.params, self.scene
+        held, opening = sum(scene.spot(), ZERO), self._history[0][1]
+        most = max(params.base_position_size * params.max_position_multiplier, opening[0] + opening[1])
+        most += scene.perp_lot() + scene.tolerance()
+        scene.findings.check("I9", self.foreign_base or held <= most, f"{plain(held)} base held, at most {most}")
+
+    # -- equity
+
+    def equity(self) -> Decimal:
+        """Quote balances, inventory at the mark and the perpetual's profit, less what came from outside."""
+        scene, symbol, mark = self.scene, self.scene.params.symbol, self.scene.mark()
+        held = scene.exchange.account(scene.uid).balances
+        quote = sum((held[(v, symbol.quote)].total for v in VENUES if (v, symbol.quote) in held), ZERO)
+        position = scene.exchange.account(scene.uid).positions.get(scene.symbol)
+        profit = position.unrealised_pnl(mark) if position is not None else ZERO
+        return quote + sum(scene.spot(), ZERO) * mark + profit - self._moved
+
+    def value(self) -> None:
+        """Look at the equity: its worst fall from its peak is the worst loss."""
+        equity = self.equity()
+        if self.equity_peak is None or equity > self.equity_peak:
+            self.equity_peak = equity
+        self.loss_worst = max(self.loss_worst, self.equity_peak - equity)
+
+    # -- samples
+
+    def _held(self) -> tuple[Decimal, Decimal, Decimal]:
+        return (*self.scene.spot(), self.scene.perp())
+
+    def _remember(self, now_ns: int) -> None:
+        self._history.append((now_ns, self._held()))
+        while len(self._history) > 1 and now_ns - self._history[1][0] > STALE_S_MAX * NS_PER_S:
+            self._history.popleft()
+
+    def sampled(self, fields: dict[str, Any], now_ns: int) -> None:
+        """The bot's own figures are those of the venues, now or a moment ago."""
+        life, recent_ns = self.scene.alive, now_ns - self.scene.params.balance_age_ms_max * NS_PER_MS
+        if life is None or life.state not in CALM or self._foreign_ns > recent_ns:
+            return
+        early_ns = now_ns - self.scene.slow_ns()
+        if self.scene.was_unreachable(early_ns) or self.scene.was_ambiguous(early_ns):
+            return
+        oldest_ns = now_ns - STALE_S_MAX * NS_PER_S
+        states = [held for (at_ns, held), (end_ns, _) in zip(self._history, [*list(self._history)[1:], (now_ns, ())],
+                  strict=True) if end_ns >= oldest_ns and at_ns <= now_ns]
+        told = tuple(Decimal(fields[name]) for name in ("spot_gate", "spot_mexc", "perp_base"))
+        holds = all(any(held[at] == told[at] for held in states) for at in range(3))
+        holds = holds and Decimal(fields["delta_base"]) == sum(told, ZERO)
+        self.scene.findings.check("I28", holds, lambda: f"told {told}, the venues have {self._held()}")

@@ -1,0 +1,58 @@
+"""The perpetual's free margin, from the venue: below its floor, no new risk and a stricter mode follow soon. I27."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import attrs
+
+from dnbot.domain.instrument import Venue
+from dnbot.domain.order import OrderIntent, Purpose
+from dnbot.fakes.records import ZERO
+from dnbot.lab.oracle_scene import Scene
+from dnbot.lab.oracle_words import NS_PER_MS
+from dnbot.strategy.states import StrategyState, TradingMode
+
+SLACK_PCT = Decimal(2)
+"""Marks and wallets of one moment differ: the floor that is judged is lower by this."""
+
+
+@attrs.define(eq=False)
+class MarginJudge:
+    """Asked at every mark price and at every create."""
+
+    scene: Scene
+    below_since_ns: int | None = None
+    _is_judged: bool = False
+
+    def marked(self, now_ns: int) -> None:
+        """The mark moved."""
+        scene, life = self.scene, self.scene.alive
+        if not scene.contracts():
+            self.below_since_ns = None
+            return
+        margin = scene.exchange.margin(scene.uid)
+        equity = margin.total + margin.unrealised
+        free_pct = margin.available / equity * 100 if equity > 0 else ZERO
+        if free_pct >= scene.params.margin_floor_pct - SLACK_PCT:
+            self.below_since_ns, self._is_judged = None, False
+        elif self.below_since_ns is None:
+            self.below_since_ns = now_ns
+        if self._is_judged:
+            return
+        calm = life is None or life.state is StrategyState.SHUTDOWN or life.mode is not TradingMode.ACTIVE
+        text = f"free margin {free_pct:.1f} %, and the mode is still ACTIVE"
+        self._is_judged = not scene.findings.check("I27", calm or not self._is_late(now_ns), text)
+
+    def create(self, intent: OrderIntent, now_ns: int) -> None:
+        """An order that needs margin leaves."""
+        needs = intent.venue is Venue.GATE_FUTURES and not intent.reduce_only
+        if needs and intent.purpose in (Purpose.ENTRY, Purpose.ESTABLISH):
+            text = f"{intent.client_order_id} needs margin while there is too little"
+            self.scene.findings.check("I27", not self._is_late(now_ns), text)
+
+    def _is_late(self, now_ns: int) -> bool:
+        since_ns = self.below_since_ns
+        if since_ns is None or self.scene.was_unreachable(since_ns) or self.scene.was_ambiguous(since_ns):
+            return False
+        return now_ns - since_ns > self.scene.params.balance_age_ms_max * NS_PER_MS + self.scene.slow_ns()
