@@ -103,14 +103,12 @@ def postgres_server() -> Generator[Server, None, None]:
         )
     try:
         ready = [found.path("pg_isready"), "-q", "-h", str(folder)]
-        for _ in range(600):
-            if subprocess.run(ready, env=binaries.clean_environment()).returncode == 0:
-                break
+        while subprocess.run(ready, env=binaries.clean_environment()).returncode:
             assert process.poll() is None, (folder / "log").read_text()
         yield Server(folder, found.path("createdb"), process)
     finally:
         process.send_signal(signal.SIGQUIT)
-        process.wait(20)
+        process.wait(60)
         shutil.rmtree(folder, ignore_errors=True)
 
 

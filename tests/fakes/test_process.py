@@ -19,6 +19,7 @@ import trio
 SOURCE = Path(__file__).parents[2] / "src"
 START = "import sys; from pathlib import Path; from dnbot.fakes.config import FakesConfig; "
 START += "from dnbot.fakes.process import main; sys.exit(main(FakesConfig({})))"
+WAIT_S_MAX = 60.0
 pytestmark = pytest.mark.e2e
 
 
@@ -39,13 +40,13 @@ class Fakes:
     def stop(self, how: int) -> int:
         """Signal the child and wait for its end."""
         self.child.send_signal(how)
-        return self.child.wait(20)
+        return self.child.wait(WAIT_S_MAX)
 
     def close(self) -> None:
         """Leave nothing behind."""
         if self.child.poll() is None:
             self.child.kill()
-            self.child.wait(20)
+            self.child.wait(WAIT_S_MAX)
         for pipe in (self.child.stdin, self.child.stdout):
             assert pipe is not None
             pipe.close()
@@ -126,7 +127,7 @@ def test_end_of_stdin_is_a_clean_stop_when_asked_for(tmp_path: Path, started: li
     started.append(fakes)
     assert fakes.child.stdin is not None
     fakes.child.stdin.close()
-    assert fakes.child.wait(20) == 0
+    assert fakes.child.wait(WAIT_S_MAX) == 0
     assert (tmp_path / "audit.json").exists()
 
 
@@ -149,7 +150,7 @@ def test_a_taken_port_is_said_and_exits_2(started: list[Fakes]) -> None:
         [sys.executable, "-c", START.format(f"mexc_port={port}")],
         env={**os.environ, "PYTHONPATH": str(SOURCE)},
         capture_output=True,
-        timeout=20,
+        timeout=WAIT_S_MAX,
         check=False,
     )
     assert done.returncode == 2
@@ -167,7 +168,7 @@ def test_a_recording_that_is_damaged_further_on_ends_the_process_with_a_sentence
     environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
     arguments = f"market='replay:{tmp_path}'"
     child = subprocess.run(
-        [sys.executable, "-c", START.format(arguments)], capture_output=True, env=environment, timeout=60
+        [sys.executable, "-c", START.format(arguments)], capture_output=True, env=environment, timeout=WAIT_S_MAX
     )
     assert child.returncode == 2
     assert child.stderr.decode().startswith("dnbot fakes: ")

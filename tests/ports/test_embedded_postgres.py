@@ -79,7 +79,7 @@ def servers_on(state_dir: Path) -> list[int]:
 
 async def until_gone(state_dir: Path) -> None:
     """Waits until no server runs on the folder."""
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         while servers_on(state_dir):  # noqa: ASYNC110 (processes set no event)
             await trio.sleep(0.02)
 
@@ -108,14 +108,22 @@ def folder_without_setpriv(place: Path) -> str:
     return str(place)
 
 
-def leave_a_server(server: EmbeddedServer) -> subprocess.Popen[bytes]:
-    """Starts a server on the same data that does not die with anybody."""
+def leave_a_server(server: EmbeddedServer, sockets: str) -> subprocess.Popen[bytes]:
+    """Starts a server on the same data that does not die with anybody; its socket is in that folder."""
     binary, data = server.binaries.path("postgres"), str(server.state_dir / "postgres")
     return subprocess.Popen(
-        [*run_as_allowed_user(), binary, "-D", data, "-k", "/tmp", "-p", "54329", "-c", "listen_addresses="],
+        [*run_as_allowed_user(), binary, "-D", data, "-k", sockets, "-c", "listen_addresses="],
         env=postgres_binaries.clean_environment(),
         stderr=subprocess.DEVNULL,
     )
+
+
+async def until_ready(data: Path) -> None:
+    """Waits until the server on the folder says that it takes connections."""
+    note = data / "postmaster.pid"
+    with trio.fail_after(60):
+        while not is_there(note) or "ready" not in note.read_text():  # noqa: ASYNC110 (files set no event)
+            await trio.sleep(0.02)
 
 
 def is_there(path: str | Path) -> bool:
@@ -190,13 +198,12 @@ async def test_left_over_server_is_ended_and_foreign_pid_is_ignored(
     events = EventLog(SystemClock(), [memory])
     async with embedded_postgres(tmp_path, log()) as server:
         await server.stop()
-    left_over = leave_a_server(server)
-    with trio.fail_after(10):
-        while not is_there(tmp_path / "postgres" / "postmaster.pid"):  # noqa: ASYNC110 (files set no event)
-            await trio.sleep(0.02)
-    async with embedded_postgres(tmp_path, events) as server:
-        assert left_over.wait(0) == 0
-        assert await query(server, "select 1") == "1"
+    with TemporaryDirectory(prefix="dnbot-test-", dir="/tmp") as sockets:
+        left_over = leave_a_server(server, sockets)
+        await until_ready(tmp_path / "postgres")
+        async with embedded_postgres(tmp_path, events) as server:
+            assert left_over.wait(60) == 0
+            assert await query(server, "select 1") == "1"
     events.flush_now()
     assert [line["signal"] for line in memory.named("postgres_left_over")] == ["none", "SIGINT"]
     (tmp_path / "postgres" / "postmaster.pid").write_text(f"{os.getpid()}\n{tmp_path}\n")

@@ -90,7 +90,7 @@ async def test_what_does_not_exist_is_refused(fake_exchanges: FakeExchanges, fau
 @pytest.mark.e2e
 async def test_the_same_on_sockets(fake_exchange_servers: FakeExchangeServers, faults: Faults) -> None:
     """The same names and words, in another process."""
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=60) as http:
         key = faults.on("rest_down", venue="perp")
         assert [await reaches(fake_exchange_servers, http, venue) for venue in TIMES] == [True, False, True]
         faults.off(key)

@@ -112,7 +112,7 @@ async def test_the_story_on_sockets(
     assert fakes.gate_rest.startswith("https://127.0.0.1:")
     assert (fakes.key, fakes.secret, fakes.uid) == ("fake-key", "fake-secret", "10001")
     trust = ssl.create_default_context(cafile=fakes.ca_file)
-    async with httpx.AsyncClient(verify=trust) as http:
+    async with httpx.AsyncClient(verify=trust, timeout=60) as http:
         mine, theirs = (signed_requests(fakes, http.send, fakes.wall_s, one) for one in TWO)
         await story(fakes, market_script, mine, theirs)
 

@@ -136,7 +136,7 @@ def test_a_long_file_is_played_on_sockets(
     rows = [row.format(60100 + n, 1 + n % 5) for n in range(4500)]
     path.write_text('{"op": "book", "venue": "mexc_spot"}\n' + "".join(rows))
     assert market_script.replay(path) == 0.0
-    deadline = fake_exchange_servers.wall_s() + 20
+    deadline = fake_exchange_servers.wall_s() + 60
     while len(fake_exchange_servers.book("mexc", levels=5000).asks) < 4500:
         assert fake_exchange_servers.wall_s() < deadline
     asks = fake_exchange_servers.book("mexc", levels=5000).asks

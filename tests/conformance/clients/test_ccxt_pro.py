@@ -11,7 +11,7 @@ import pytest
 from ccxt_client import SPOT, SWAP, options, pointed
 from fakes_server import Fakes
 
-WAIT_S = 15
+WAIT_S = 60
 FRAMES = 10
 
 
