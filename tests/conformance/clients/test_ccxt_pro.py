@@ -57,11 +57,15 @@ async def until(watch: Any, wanted: Any, *arguments: Any) -> Any:
 async def asked(exchange: Any) -> None:
     """Wait until subscriptions have left on an open socket; the library does not tell when they are acknowledged."""
     async with asyncio.timeout(WAIT_S):
-        while not (asking := [client for client in exchange.clients.values() if client.subscriptions]) or not all(
-            client.connected.done() for client in asking
-        ):  # noqa: ASYNC110 (the library sets no event)
+        while not has_asked(exchange):  # noqa: ASYNC110 (the library sets no event)
             await asyncio.sleep(0.02)
     await asyncio.sleep(0.5)
+
+
+def has_asked(exchange: Any) -> bool:
+    """Whether there are subscriptions, and each on a socket that is open."""
+    asking = [client for client in exchange.clients.values() if client.subscriptions]
+    return bool(asking) and all(client.connected.done() for client in asking)
 
 
 def small(symbol: str) -> float:
