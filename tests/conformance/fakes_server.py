@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 ROOT = Path(__file__).resolve().parents[2]
-STOP_S_MAX = 20
-ASK_S_MAX = 20
+STOP_S_MAX = 60
+ASK_S_MAX = 60
 ACCOUNTS = {"trader": "20001", "maker": "20002"}
 """uid of each account; key and secret are `<name>-key` and `<name>-secret`."""
 

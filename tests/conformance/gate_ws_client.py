@@ -12,7 +12,7 @@ from fakes_server import Fakes
 from gate_ws import Configuration, Connection
 from gate_ws.client import WebSocketResponse
 
-WAIT_S = 10
+WAIT_S = 60
 
 
 class Heard:

@@ -11,7 +11,7 @@ import pytest
 from ccxt_client import SPOT, SWAP, options, pointed
 from fakes_server import Fakes
 
-WAIT_S = 15
+WAIT_S = 60
 FRAMES = 10
 
 
@@ -52,6 +52,20 @@ async def until(watch: Any, wanted: Any, *arguments: Any) -> Any:
             found = await watch(*arguments)
             if wanted(found):
                 return found
+
+
+async def asked(exchange: Any) -> None:
+    """Wait until subscriptions have left on an open socket; the library does not tell when they are acknowledged."""
+    async with asyncio.timeout(WAIT_S):
+        while not has_asked(exchange):  # noqa: ASYNC110 (the library sets no event)
+            await asyncio.sleep(0.02)
+    await asyncio.sleep(0.5)
+
+
+def has_asked(exchange: Any) -> bool:
+    """Whether there are subscriptions, and each on a socket that is open."""
+    asking = [client for client in exchange.clients.values() if client.subscriptions]
+    return bool(asking) and all(client.connected.done() for client in asking)
 
 
 def small(symbol: str) -> float:
@@ -95,7 +109,7 @@ async def test_trades(venue: Any, symbol: str) -> None:
     watching = asyncio.create_task(
         until(venue.watch_trades, lambda rows: any(row["side"] == "buy" for row in rows), symbol)
     )
-    await asyncio.sleep(0.5)
+    await asked(venue)
     await buy(venue, symbol)
     assert all(row["price"] > 0 for row in await watching)
     await sell(venue, symbol)
@@ -105,7 +119,7 @@ async def test_trades(venue: Any, symbol: str) -> None:
 async def test_candles(venue: Any, symbol: str) -> None:
     """Candles of the present minute."""
     watching = asyncio.create_task(until(venue.watch_ohlcv, bool, symbol, "1m"))
-    await asyncio.sleep(0.5)
+    await asked(venue)
     await buy(venue, symbol)
     _, opened, high, low, close, _ = (await watching)[-1]
     await sell(venue, symbol)
@@ -126,7 +140,7 @@ async def test_own_orders_and_trades(venue: Any, symbol: str) -> None:
         until(venue.watch_orders, lambda rows: any(row["status"] == "closed" for row in rows), symbol)
     )
     trades = asyncio.create_task(until(venue.watch_my_trades, bool, symbol))
-    await asyncio.sleep(0.5)
+    await asked(venue)
     order = await buy(venue, symbol)
     [told] = [row for row in await orders if row["status"] == "closed"][-1:]
     assert told["id"] == order["id"]
@@ -151,7 +165,7 @@ async def test_a_resting_order_and_its_cancel(venue: Any, symbol: str) -> None:
     """Open, then canceled."""
     price = (await venue.fetch_order_book(symbol))["bids"][0][0] * 0.97
     opened = asyncio.create_task(until(venue.watch_orders, lambda rows: rows[-1]["status"] == "open", symbol))
-    await asyncio.sleep(0.5)
+    await asked(venue)
     order = await venue.create_order(symbol, "limit", "buy", small(symbol), price)
     assert (await opened)[-1]["id"] == order["id"]
     ended = asyncio.create_task(until(venue.watch_orders, lambda rows: rows[-1]["status"] == "canceled", symbol))
@@ -166,7 +180,7 @@ async def test_balance(venue: Any, kind: str) -> None:
     symbol = SWAP if kind == "swap" else SPOT
     coin = "USDT" if kind == "swap" else "BTC"
     watching = asyncio.create_task(until(venue.watch_balance, lambda held: coin in held, {"type": kind}))
-    await asyncio.sleep(0.5)
+    await asked(venue)
     await buy(venue, symbol)
     told = (await watching)[coin]
     await sell(venue, symbol)
@@ -179,7 +193,7 @@ async def test_positions(gate: Any) -> None:
     watching = asyncio.create_task(
         until(gate.watch_positions, lambda rows: any(row["contracts"] for row in rows), [SWAP])
     )
-    await asyncio.sleep(0.5)
+    await asked(gate)
     await gate.create_order(SWAP, "market", "sell", 3)
     held = [row for row in await watching if row["contracts"]][-1]
     assert (held["symbol"], held["side"]) == (SWAP, "short")

@@ -20,7 +20,7 @@ from pymexc.proto import PushDataV3ApiWrapper as GoogleWrapper
 from typed_mexc.spot.streams.core.proto import PushDataV3ApiWrapper as BetterWrapper
 
 SYMBOL = "BTCUSDT"
-WAIT_S = 15
+WAIT_S = 60
 FRAMES = 8
 PUBLIC = (
     "spot@public.aggre.depth.v3.api.pb@100ms@BTCUSDT",

@@ -18,7 +18,7 @@ from pymexc.base import MexcAPIError
 
 D = Decimal
 SYMBOL = "BTCUSDT"
-WAIT_S = 10
+WAIT_S = 60
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from typed_mexc import MEXC
 
 D = Decimal
 SYMBOL = "BTCUSDT"
-WAIT_S = 10
+WAIT_S = 60
 FRAMES = 15
 
 
