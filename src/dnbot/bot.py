@@ -316,7 +316,7 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
         )
         desks[venue] = Desk(
             codec, line, channels.orders[venue].receive, channels.inbox.send, gate, committer, clock, log, resolver,
-            _order_socket(parts, codec, line, channels, boards, gate),
+            sessions[venue].prove, _order_socket(parts, codec, line, channels, boards, gate),
         )
     return Bot(
         parts=parts,

@@ -94,6 +94,13 @@ class AccountRead(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """`connect`, `recovery`, `schedule`, `prepare`, `final`."""
 
 
+class StreamProven(msgspec.Struct, frozen=True, tag=True):
+    """A private stream answered a ping: what it said before has arrived. `asked_s`: when the ping left, monotonic."""
+
+    venue: Venue
+    asked_s: float
+
+
 class BalanceChanged(msgspec.Struct, frozen=True, tag=True):
     """A private stream's word on a balance."""
 
@@ -201,8 +208,8 @@ class StoreFound(msgspec.Struct, frozen=True, tag=True):
 
 Control = Stop | SetMode
 AccountEvent = (
-    SessionUp | SessionDown | AccountRead | BalanceChanged | PositionChanged | OrderReported | FillReported | OrderSent
-    | OrderAnswered | PairCommitted | PairAborted
+    SessionUp | SessionDown | StreamProven | AccountRead | BalanceChanged | PositionChanged | OrderReported
+    | FillReported | OrderSent | OrderAnswered | PairCommitted | PairAborted
 )
 InboxEvent = Signal | AccountEvent | Fault | Control | Tick | StoreLost | StoreFound
 
@@ -245,6 +252,12 @@ class ResolveOrder(msgspec.Struct, frozen=True, tag=True):
     venue_order_id: str = ""
 
 
+class ProveStream(msgspec.Struct, frozen=True, tag=True):
+    """Ping the private stream of one venue now."""
+
+    venue: Venue
+
+
 class ReadAccount(msgspec.Struct, frozen=True, tag=True):
     """Read the whole account of one venue over REST."""
 
@@ -252,4 +265,4 @@ class ReadAccount(msgspec.Struct, frozen=True, tag=True):
     why: str
 
 
-Command = ExecutePair | PlaceOrder | CancelOrder | CancelAll | ResolveOrder | ReadAccount
+Command = ExecutePair | PlaceOrder | CancelOrder | CancelAll | ResolveOrder | ProveStream | ReadAccount

@@ -60,6 +60,12 @@ class VenueAccount(msgspec.Struct, frozen=True, kw_only=True):
     """What one venue's private side last told us, with its age. The only owner of reported balances and positions."""
 
     stream_up: bool = False
+    stream_since_s: float = 0.0
+    """When the private stream last came up."""
+    heard_s: float = 0.0
+    """When the newest ping left that the stream answered: what it said before that has arrived."""
+    proving_s: float = 0.0
+    """When such a ping was last asked for."""
     facts: AccountFacts | None = None
     fees: FeeSchedule | None = None
     balances: dict[str, Balance] = {}

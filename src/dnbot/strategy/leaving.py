@@ -10,6 +10,7 @@ from dnbot.domain.order import Purpose
 from dnbot.strategy.asking import ask_for_read, tally_decline
 from dnbot.strategy.closing import close_execution
 from dnbot.strategy.context import Leaving
+from dnbot.strategy.doubting import awaited
 from dnbot.strategy.establish import EstablishPlan, flatten_step
 from dnbot.strategy.plans import send_plan
 from dnbot.strategy.repairing import hedge, needs_hedge, repair_is_spent, repair_s_max
@@ -58,11 +59,13 @@ def shutting_down(turn: Turn) -> None:
         return
     if context.now_s >= leaving.deadline_s:
         _end(turn, leaving)
-    elif context.unsettled:
+    elif awaited(context):
         return
     elif needs_hedge(turn) and not repair_is_spent(turn):
         turn.change(leaving=msgspec.structs.replace(leaving, phase="settle", verified=0, asked_s=None))
         hedge(turn, Purpose.HEDGE)
+    elif context.unsettled:
+        return
     elif leaving.phase == "settle":
         _settle(turn, leaving)
     else:

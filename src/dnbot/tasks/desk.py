@@ -5,6 +5,8 @@ A create is sent at most once per client id, whatever happens. Cancels and reads
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 import trio
 
@@ -19,6 +21,7 @@ from dnbot.domain.messages import (
     OrderReported,
     OrderSent,
     PlaceOrder,
+    ProveStream,
     ReadAccount,
     ResolveOrder,
 )
@@ -53,6 +56,8 @@ class Desk:
     clock: Clock
     log: EventLog
     resolver: Resolver
+    prove_stream: Callable[[], None]
+    """Have the private stream pinged now."""
     socket: OrderSocket | None = None
     """Where creates leave while it is proven; otherwise, and without one, they leave by REST."""
     sent_ids: dict[str, None] = attrs.field(factory=dict)
@@ -84,6 +89,8 @@ class Desk:
                     await cancel_until_gone(self.codec, self.line, venue_order_id, self._tell_report)
                 case CancelAll():
                     await self._cancel_all()
+                case ProveStream():
+                    self.prove_stream()
                 case ReadAccount(why=why):
                     await self._read(why)
                 case _:
