@@ -91,7 +91,7 @@ class AccountRead(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     clock_offset_ms: float
     """The venue's clock less ours, as measured."""
     why: str
-    """`connect`, `recovery`, `schedule`, `prepare`, `final`."""
+    """`connect`, `recovery`, `schedule`, `prepare`, `doubt`, `final`."""
 
 
 class StreamProven(msgspec.Struct, frozen=True, tag=True):

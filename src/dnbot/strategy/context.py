@@ -78,6 +78,8 @@ class VenueAccount(msgspec.Struct, frozen=True, kw_only=True):
     """A read counts only if it began after this: the last gap, fault or unknown."""
     asked_s: float = 0.0
     """When a read was last asked for and not yet answered; 0 when none is."""
+    unanswered_since_s: float = 0.0
+    """When the oldest read was asked for of those since the last answer; 0 when none is outstanding."""
     order_s: float = 0.0
     """Last time an order of ours changed here."""
     fill_ms: int = 0

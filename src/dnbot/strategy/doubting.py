@@ -118,7 +118,11 @@ def delta_to_hedge(context: StrategyContext) -> Decimal:
 
 
 def out_of_reach(context: StrategyContext, venue: Venue) -> bool:
-    """Whether our newest order there met silence or a shut door, and no account read began and succeeded since."""
+    """Whether a repair would be lost there: our newest order met silence or a shut door, and no account read began and
+    succeeded since; or, while an order is in doubt, reads are not answered.
+    """
+    if context.unsettled and _does_not_answer(context, venue):
+        return True
     there = [o for o in context.orders.values() if o.intent.venue is venue and o.status is not OrderStatus.PENDING]
     if not there:
         return False
@@ -128,6 +132,11 @@ def out_of_reach(context: StrategyContext, venue: Venue) -> bool:
         return newest.reason.startswith("UNREACHABLE") and account.read_s <= age.changed_s
     silent = newest.status in {OrderStatus.SENT, OrderStatus.AMBIGUOUS}
     return silent and belief(context, newest) is not Belief.AWAITED and account.read_s <= age.created_s
+
+
+def _does_not_answer(context: StrategyContext, venue: Venue) -> bool:
+    since_s = context.accounts[venue].unanswered_since_s
+    return since_s > 0 and (context.now_s - since_s) * 1000 >= context.params.hedge_deadline_ms / GRACE_SHARE
 
 
 def watch_doubt(turn: Turn) -> None:

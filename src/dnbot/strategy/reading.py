@@ -44,6 +44,7 @@ def fold_read(turn: Turn, read: AccountRead) -> None:
         read_s=read.began_s,
         clock_offset_ms=read.clock_offset_ms,
         asked_s=0.0,
+        unanswered_since_s=0.0,
         opened=True,
     )
     _compare(turn, read)
