@@ -18,7 +18,8 @@ from dnbot.strategy.doubting import bound_ms
 from dnbot.strategy.states import TradingMode
 
 NAMES = {Venue.GATE_SPOT: "gate_spot", Venue.GATE_FUTURES: "gate_futures", Venue.MEXC_SPOT: "mexc_spot"}
-POLL_S = 0.01
+POLL_S = 0.02
+OUTAGE_S = 20.0
 
 
 def true_delta(on: Any) -> Decimal:
@@ -54,15 +55,17 @@ async def nakedness(trial: Any, on: Any, watched_s: float) -> Nakedness:
 
 async def strike(trial: Any, on: Any, venue: Venue, *, handled: bool, manner: str, sockets: bool = False) -> Order:
     """The next create of this venue takes effect unanswered, or does not arrive; its exchange's REST is down from then
-    on for 30 s (Gate's two venues together), and with `sockets` its private streams are too. Returns the order.
+    on for `OUTAGE_S` (Gate's two venues together), and with `sockets` its private streams are too. Returns the order.
     """
     engine, where = on.world.faults, "mexc_spot" if venue is Venue.MEXC_SPOT else "gate"
     lost = Fault("reply_lost" if handled else "request_lost", venue=NAMES[venue], path="creates", count=1)
     engine.switch_on(lost)
-    await trial.until(lambda: engine.activations(), "an order is lost", 60.0, poll_s=0.001)
-    engine.switch_on(Fault("rest_down", venue=where, for_s=30.0, options={"manner": manner}))
     if sockets:
-        engine.switch_on(Fault("private_sockets_down", venue=where, for_s=30.0))
+        engine.switch_on(Fault("private_lost", venue=where, path="pushes", for_s=40.0))
+    await trial.until(engine.activations, "an order is lost", 60.0, poll_s=0.001)
+    engine.switch_on(Fault("rest_down", venue=where, for_s=OUTAGE_S, options={"manner": manner}))
+    if sockets:
+        engine.switch_on(Fault("private_sockets_down", venue=where, for_s=OUTAGE_S))
     name = engine.activations()[0].client_id.removeprefix("t-")
     order: Order = trial.bot.context.orders[name]
     return order
@@ -88,9 +91,11 @@ async def test_rest_down_with_an_order_lost(
     async with lab.stage(FakesConfig(seed=1)) as on, lab.on(on) as trial:
         await trading(trial, venue)
         order = await strike(trial, on, venue, handled=handled, manner=manner)
+        over_s = trio.current_time() + OUTAGE_S
         naked = await nakedness(trial, on, 8.0)
         assert naked.longest_s * 1000 <= bound_ms(trial.bot.context.params), trial.last_lines()
         assert naked.most_base <= order.intent.quantity * Decimal("1.01"), "the exposure is never doubled"
+        await trio.sleep_until(over_s)
         await trial.until(lambda: not trial.bot.context.unsettled, "every order is resolved", 60.0)
         await trial.until(lambda: abs(true_delta(on)) <= trial.bot.context.tolerance, "delta is neutral")
         assert await trial.end() == 0
@@ -108,12 +113,14 @@ async def test_a_whole_exchange_down_with_an_order_lost(
     async with lab.stage(FakesConfig(seed=1)) as on, lab.on(on) as trial:
         await trading(trial, venue)
         order = await strike(trial, on, venue, handled=handled, manner="refuse", sockets=True)
+        over_s = trio.current_time() + OUTAGE_S
         await trio.sleep(bound_ms(trial.bot.context.params) / 1000)
         lot = trial.bot.context.perp_lot
         assert abs(true_delta(on)) <= order.intent.quantity / 2 + lot, trial.last_lines()
         assert trial.bot.context.mode is TradingMode.ACTIVE, "half of it is below the hard limit"
-        naked = await nakedness(trial, on, 20.0)
+        naked = await nakedness(trial, on, 12.0)
         assert naked.most_base <= order.intent.quantity / 2 + lot
+        await trio.sleep_until(over_s)
         await trial.until(lambda: not trial.bot.context.unsettled, "every order is resolved", 60.0)
         await trial.until(lambda: abs(true_delta(on)) <= trial.bot.context.tolerance, "delta is neutral")
         assert await trial.end() == 0
@@ -124,7 +131,7 @@ async def test_blind_above_the_hard_limit_halts_within_the_bound(autojump_clock:
     """What may stay unhedged is more than the hard limit: HALTED, with the order and the shortfall in its reason."""
     async with lab.stage(FakesConfig(seed=1)) as on, lab.on(on, delta_hard_limit_base=Decimal("0.0002")) as trial:
         await trading(trial, Venue.MEXC_SPOT)
-        order = await strike(trial, on, Venue.MEXC_SPOT, handled=True, manner="refuse", sockets=True)
+        order = await strike(trial, on, Venue.MEXC_SPOT, handled=False, manner="refuse", sockets=True)
         await trio.sleep(bound_ms(trial.bot.context.params) / 1000)
         assert trial.bot.context.mode is TradingMode.HALTED
         assert order.intent.client_order_id in trial.bot.context.mode_why

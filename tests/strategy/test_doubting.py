@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from machine_kit import GF, GS, MS, Bench, S, in_state
 
-from dnbot.domain.instrument import Venue
+from dnbot.domain.instrument import VENUES, Venue
 from dnbot.domain.messages import Alert, ExecutionClosed, FillReported, PlaceOrder, ProveStream
 from dnbot.domain.order import Order, OrderIntent, OrderStatus, Purpose, Side
 from dnbot.domain.units import Quantity
@@ -126,12 +126,16 @@ def lost(proven: bool = True) -> tuple[Bench, OrderIntent, OrderIntent]:
 
 
 def silence(bench: Bench, ms: float, venue: Venue | None = MS) -> None:
-    """Time passes with fresh books; streams that are asked for a sign of life give it."""
+    """Time passes with fresh books: the venue's stream gives a sign of life when asked, and the others answer reads."""
     for _ in range(round(ms / 100)):
         asked = len(bench.all(ProveStream))
         bench.signal()
         if venue is not None and len(bench.all(ProveStream)) > asked:
             bench.proven(venue)
+        for other in VENUES:
+            account = bench.context.accounts[other]
+            if other is not (venue or MS) and account.asked_s and account.stream_up:
+                bench.give(bench.read(other))
 
 
 def hedges(bench: Bench) -> list[OrderIntent]:
