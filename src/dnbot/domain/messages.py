@@ -135,6 +135,10 @@ class OrderSent(msgspec.Struct, frozen=True, tag=True):
     at_s: float
 
 
+SYMBOL_CLOSED = "SYMBOL_CLOSED"
+"""The code of a refused order that says that the venue takes no orders of this symbol now."""
+
+
 class OrderAnswered(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """What came of a create. `outcome`: accepted, refused, not_sent, ambiguous, no_effect."""
 

@@ -16,6 +16,9 @@ from dnbot.domain.units import ZERO
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.states import StrategyState, TradingMode
 
+CLOSED_S = 60.0
+"""So long a venue that refused an order because the symbol takes none is not asked again: instruments are read as often."""
+SYMBOL_REFUSED = "the venue refused an order because the symbol takes none"
 SEEN_CHUNK = 512
 """Ids per chunk: adding one copies at most this many."""
 SEEN_CHUNKS_MAX = 64
@@ -90,6 +93,8 @@ class VenueAccount(msgspec.Struct, frozen=True, kw_only=True):
     differences: dict[str, Decimal] = {}
     """Asset -> reported minus ledger, at the last undisturbed read."""
     differences_s: float = 0.0
+    closed_s: float = 0.0
+    """When the venue last refused an order because the symbol takes none; 0 when it never did."""
     own_open: int = 0
     """Open orders of ours in the last complete read."""
     recent: tuple[RecentMove, ...] = ()
@@ -272,8 +277,18 @@ class StrategyContext(msgspec.Struct, frozen=True, kw_only=True):
     # --- derived, never stored ---------------------------------------------------------------------------------------
     @property
     def instruments(self) -> dict[Venue, Instrument]:
-        """Instruments as the feeds read them."""
-        return self.market.instruments
+        """Instruments as the feeds read them; one whose venue just refused all orders is not tradable."""
+        closed = {
+            venue: msgspec.structs.replace(instrument, tradable=False, not_tradable_because=SYMBOL_REFUSED)
+            for venue, instrument in self.market.instruments.items()
+            if self.takes_no_orders(venue)
+        }
+        return {**self.market.instruments, **closed} if closed else self.market.instruments
+
+    def takes_no_orders(self, venue: Venue) -> bool:
+        """Whether the venue lately refused an order because the symbol takes none, whatever its lists say."""
+        closed_s = self.accounts[venue].closed_s
+        return closed_s > 0 and self.now_s - closed_s < CLOSED_S
 
     @property
     def fees(self) -> dict[Venue, FeeSchedule]:

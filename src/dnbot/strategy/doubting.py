@@ -118,9 +118,11 @@ def delta_to_hedge(context: StrategyContext) -> Decimal:
 
 
 def out_of_reach(context: StrategyContext, venue: Venue) -> bool:
-    """Whether a repair would be lost there: our newest order met silence or a shut door, and no account read began and
+    """Whether a repair would be lost there: the symbol takes no orders; or our newest order met silence or a shut door, and no account read began and
     succeeded since; or, while an order is in doubt, reads are not answered.
     """
+    if context.takes_no_orders(venue):
+        return True
     if context.unsettled and _does_not_answer(context, venue):
         return True
     there = [o for o in context.orders.values() if o.intent.venue is venue and o.status is not OrderStatus.PENDING]

@@ -13,6 +13,7 @@ import trio
 from dnbot.domain.errors import OperatingError, StoreUnreachable, VenueError, VenueUnreachable
 from dnbot.domain.instrument import Venue
 from dnbot.domain.messages import (
+    SYMBOL_CLOSED,
     CancelAll,
     CancelOrder,
     Command,
@@ -58,6 +59,8 @@ class Desk:
     resolver: Resolver
     prove_stream: Callable[[], None]
     """Have the private stream pinged now."""
+    read_instrument: Callable[[], None]
+    """Have the instrument read now."""
     socket: OrderSocket | None = None
     """Where creates leave while it is proven; otherwise, and without one, they leave by REST."""
     sent_ids: dict[str, None] = attrs.field(factory=dict)
@@ -133,6 +136,8 @@ class Desk:
         try:
             outcome, code, text, report = await self._exchange(intent, now_ms, expires_at_ms)
         finally:
+            if code == SYMBOL_CLOSED:
+                self.read_instrument()
             with trio.move_on_after(RECORD_S_MAX, shield=True):
                 if report is not None:
                     await self._tell_report(report)
