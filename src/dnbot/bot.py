@@ -1,7 +1,7 @@
 """The root: four named supervised child nurseries (public, private, analytics, machine) and a shielded farewell.
 
 They share nothing but channels, boards and the gate. A child that fails becomes a `Fault`; a bug cancels the root, and
-the farewell then cancels our open orders within its deadline.
+the farewell then cancels our open orders within its deadline, and halts the next start if anything is left naked.
 """
 
 from __future__ import annotations
@@ -29,9 +29,11 @@ from dnbot.ports.net import Endpoint, StreamOpener
 from dnbot.ports.spill import MemoryMedium, Spill, open_spill
 from dnbot.ports.store import Store, StoredState, UnresolvedIntent
 from dnbot.strategy.context import SEEN_CHUNK, Counters, SeenIds, StrategyContext, VenueAccount
+from dnbot.strategy.leaving import abandon
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.spread import SpreadAnalyzer
 from dnbot.strategy.states import StrategyState, TradingMode
+from dnbot.strategy.turn import Turn
 from dnbot.tasks.analytics import Analyst
 from dnbot.tasks.committing import Committer
 from dnbot.tasks.desk import Desk
@@ -177,16 +179,26 @@ class Bot:
                     for desk in self.desks.values():
                         nursery.start_soon(desk.perform, CancelAll(desk.venue))
                 ears.cancel_scope.cancel()
+            self._abandon()
         try:
             await self.journal.flush(self.strategist.held)
         except OperatingError as error:
             self.parts.log.error("journal_not_written", what=str(error))
         await self._clients.aclose()
 
+    def _abandon(self) -> None:
+        """Halt the next start when this end, which the machine did not decide, leaves something naked or in doubt."""
+        turn = Turn(self.strategist.context)
+        left = abandon(turn)
+        if left:
+            self.strategist.context = turn.context
+            self.strategist.held.extend(turn.records)
+            self.parts.log.error("abandoned", what=left)
+
     async def _discard_inbox(self) -> None:
         """Nobody folds events any more, and a full inbox must not stop a cancel; the next start reads the accounts."""
         async for _ in self.channels.inbox.receive:
-            pass
+            self._abandon()
 
 
 async def build_bot(parts: BotParts) -> Bot:
@@ -321,7 +333,7 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
         )
         desks[venue] = Desk(
             codec, line, channels.orders[venue].receive, channels.inbox.send, gate, committer, clock, log, resolver,
-            _order_socket(parts, codec, line, channels, boards, gate),
+            sessions[venue].prove, feeds[venue].read_instrument, _order_socket(parts, codec, line, channels, boards, gate),
         )
     return Bot(
         parts=parts,

@@ -30,7 +30,7 @@ async def kill(trial: Any, lab: Any, name: str) -> None:
     assert path().index(FAULT) < min(path().index(step) for step in RECOVERED if step in path())
     await trial.until_trades(1)
     assert child.restarts == restarts + 1
-    assert child.running
+    await trial.until(lambda: child.running, "it runs again", 1.0)
     assert trial.bot.context.counters.faults == faults + 1
     lab.assert_reads_before_creates(trial)
 

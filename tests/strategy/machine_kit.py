@@ -48,6 +48,7 @@ from dnbot.domain.messages import (
     Signal,
     StateChanged,
     Stop,
+    StreamProven,
     Tick,
 )
 from dnbot.domain.order import Fill, OrderIntent, OrderReport, OrderStatus
@@ -187,6 +188,10 @@ class Bench:
     def down(self, venue: Venue) -> Step:
         """A private stream is gone."""
         return self.give(SessionDown(venue=venue, why="test"))
+
+    def proven(self, venue: Venue) -> Step:
+        """The private stream answers a ping that left now."""
+        return self.give(StreamProven(venue, self.now_s))
 
     def read(self, venue: Venue, *, began_s: float | None = None, **changes: Any) -> AccountRead:
         """A complete read of the truth, begun now; given fields replace what it says."""

@@ -277,7 +277,7 @@ def test_a_read_that_does_not_come_is_asked_for_again() -> None:
 
 
 # --- limbo ------------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("state", [S.EXECUTING_ARBITRAGE, S.REBALANCING_DELTA, S.ESTABLISHING_DELTA_NEUTRAL])
+@pytest.mark.parametrize("state", [S.EXECUTING_ARBITRAGE, S.ESTABLISHING_DELTA_NEUTRAL])
 def test_an_order_in_limbo_leads_to_recovery(state: StrategyState) -> None:
     """Past execution, expiry and resolve deadlines no order may keep a state waiting: critical, ERROR_RECOVERY."""
     bench = in_state(state)

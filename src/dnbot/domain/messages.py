@@ -93,7 +93,14 @@ class AccountRead(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     clock_error_ms: float | None
     """How far that may be wrong; None: unknown."""
     why: str
-    """`connect`, `recovery`, `schedule`, `prepare`, `final`."""
+    """`connect`, `recovery`, `schedule`, `prepare`, `doubt`, `final`."""
+
+
+class StreamProven(msgspec.Struct, frozen=True, tag=True):
+    """A private stream answered a ping: what it said before has arrived. `asked_s`: when the ping left, monotonic."""
+
+    venue: Venue
+    asked_s: float
 
 
 class BalanceChanged(msgspec.Struct, frozen=True, tag=True):
@@ -128,6 +135,10 @@ class OrderSent(msgspec.Struct, frozen=True, tag=True):
     client_order_id: str
     at_ns: int
     at_s: float
+
+
+SYMBOL_CLOSED = "SYMBOL_CLOSED"
+"""The code of a refused order that says that the venue takes no orders of this symbol now."""
 
 
 class OrderAnswered(msgspec.Struct, frozen=True, tag=True, kw_only=True):
@@ -210,8 +221,8 @@ class StoreFound(msgspec.Struct, frozen=True, tag=True):
 
 Control = Stop | SetMode
 AccountEvent = (
-    SessionUp | SessionDown | AccountRead | BalanceChanged | PositionChanged | OrderReported | FillReported | OrderSent
-    | OrderAnswered | PairCommitted | PairAborted
+    SessionUp | SessionDown | StreamProven | AccountRead | BalanceChanged | PositionChanged | OrderReported
+    | FillReported | OrderSent | OrderAnswered | PairCommitted | PairAborted
 )
 InboxEvent = Signal | AccountEvent | Fault | Control | Tick | Paused | StoreLost | StoreFound
 
@@ -254,6 +265,12 @@ class ResolveOrder(msgspec.Struct, frozen=True, tag=True):
     venue_order_id: str = ""
 
 
+class ProveStream(msgspec.Struct, frozen=True, tag=True):
+    """Ping the private stream of one venue now."""
+
+    venue: Venue
+
+
 class ReadAccount(msgspec.Struct, frozen=True, tag=True):
     """Read the whole account of one venue over REST."""
 
@@ -261,4 +278,4 @@ class ReadAccount(msgspec.Struct, frozen=True, tag=True):
     why: str
 
 
-Command = ExecutePair | PlaceOrder | CancelOrder | CancelAll | ResolveOrder | ReadAccount
+Command = ExecutePair | PlaceOrder | CancelOrder | CancelAll | ResolveOrder | ProveStream | ReadAccount

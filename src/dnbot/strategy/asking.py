@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from dnbot.domain.instrument import Venue
+from dnbot.domain.instrument import VENUES, Venue
 from dnbot.domain.messages import OpportunityDeclined, OpportunityTaken, ReadAccount, ResolveOrder
 from dnbot.domain.order import Order, OrderStatus
 from dnbot.domain.pair import Declined
@@ -27,7 +27,8 @@ def ask_for_read(turn: Turn, venue: Venue, why: str, *, force: bool = False) -> 
     outstanding = account.asked_s and turn.context.now_s - account.asked_s < READ_PATIENCE_S
     if outstanding and not force:
         return
-    turn.change_account(venue, asked_s=turn.context.now_s)
+    now_s = turn.context.now_s
+    turn.change_account(venue, asked_s=now_s, unanswered_since_s=account.unanswered_since_s or now_s)
     turn.commands.append(ReadAccount(venue, why))
 
 
@@ -50,6 +51,9 @@ def _chase(turn: Turn, order: Order) -> None:
     last_s = context.chased_s.get(name)
     if last_s is not None and context.now_s - last_s < RESOLVE_EVERY_S:
         return
+    if last_s is None:  # what may have to be repaired, and where: which venues answer?
+        for venue in VENUES:
+            ask_for_read(turn, venue, "doubt")
     turn.change(chased_s={**context.chased_s, name: context.now_s})
     turn.commands.append(ResolveOrder(order.intent, order.venue_order_id))
 

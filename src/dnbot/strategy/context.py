@@ -18,6 +18,9 @@ from dnbot.strategy.states import StrategyState, TradingMode
 
 CRASH_WINDOW_S = 600
 """Starts younger than this that ended without SHUTDOWN are counted at the next start."""
+CLOSED_S = 60.0
+"""So long a venue that refused an order because the symbol takes none is not asked again: instruments are read as often."""
+SYMBOL_REFUSED = "the venue refused an order because the symbol takes none"
 SEEN_CHUNK = 512
 """Ids per chunk: adding one copies at most this many."""
 SEEN_CHUNKS_MAX = 64
@@ -62,6 +65,12 @@ class VenueAccount(msgspec.Struct, frozen=True, kw_only=True):
     """What one venue's private side last told us, with its age. The only owner of reported balances and positions."""
 
     stream_up: bool = False
+    stream_since_s: float = 0.0
+    """When the private stream last came up."""
+    heard_s: float = 0.0
+    """When the newest ping left that the stream answered: what it said before that has arrived."""
+    proving_s: float = 0.0
+    """When such a ping was last asked for."""
     facts: AccountFacts | None = None
     fees: FeeSchedule | None = None
     balances: dict[str, Balance] = {}
@@ -75,6 +84,8 @@ class VenueAccount(msgspec.Struct, frozen=True, kw_only=True):
     """A read counts only if it began after this: the last gap, fault or unknown."""
     asked_s: float = 0.0
     """When a read was last asked for and not yet answered; 0 when none is."""
+    unanswered_since_s: float = 0.0
+    """When the oldest read was asked for of those since the last answer; 0 when none is outstanding."""
     order_s: float = 0.0
     """Last time an order of ours changed here."""
     fill_ms: int = 0
@@ -85,6 +96,8 @@ class VenueAccount(msgspec.Struct, frozen=True, kw_only=True):
     differences: dict[str, Decimal] = {}
     """Asset -> reported minus ledger, at the last undisturbed read."""
     differences_s: float = 0.0
+    closed_s: float = 0.0
+    """When the venue last refused an order because the symbol takes none; 0 when it never did."""
     own_open: int = 0
     """Open orders of ours in the last complete read."""
     recent: tuple[RecentMove, ...] = ()
@@ -268,8 +281,18 @@ class StrategyContext(msgspec.Struct, frozen=True, kw_only=True):
     # --- derived, never stored ---------------------------------------------------------------------------------------
     @property
     def instruments(self) -> dict[Venue, Instrument]:
-        """Instruments as the feeds read them."""
-        return self.market.instruments
+        """Instruments as the feeds read them; one whose venue just refused all orders is not tradable."""
+        closed = {
+            venue: msgspec.structs.replace(instrument, tradable=False, not_tradable_because=SYMBOL_REFUSED)
+            for venue, instrument in self.market.instruments.items()
+            if self.takes_no_orders(venue)
+        }
+        return {**self.market.instruments, **closed} if closed else self.market.instruments
+
+    def takes_no_orders(self, venue: Venue) -> bool:
+        """Whether the venue lately refused an order because the symbol takes none, whatever its lists say."""
+        closed_s = self.accounts[venue].closed_s
+        return closed_s > 0 and self.now_s - closed_s < CLOSED_S
 
     @property
     def fees(self) -> dict[Venue, FeeSchedule]:

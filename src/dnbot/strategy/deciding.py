@@ -13,6 +13,7 @@ from dnbot.domain.pair import Declined
 from dnbot.strategy.admitting import refused
 from dnbot.strategy.asking import tally_decline
 from dnbot.strategy.closing import close_execution
+from dnbot.strategy.doubting import awaited
 from dnbot.strategy.drifting import drifted, margin_became_low
 from dnbot.strategy.establish import establish_step
 from dnbot.strategy.leaving import shutting_down
@@ -37,9 +38,9 @@ def initializing(turn: Turn) -> None:
 def establishing(turn: Turn) -> None:
     """Bring inventory into its band in slices, spot and perpetual together; hedge first whatever is naked."""
     context = turn.context
-    if context.unsettled:
+    if awaited(context):
         return
-    if context.execution is not None:
+    if context.execution is not None and not context.unsettled:
         close_execution(turn)
     if needs_hedge(turn):
         if repair_is_spent(turn):
@@ -50,6 +51,8 @@ def establishing(turn: Turn) -> None:
     turn.change(repair=None)
     margin_became_low(turn)
     context = turn.context
+    if context.unsettled:
+        return  # neutral as far as anybody knows, and nothing is built on that
     if context.mode is not TradingMode.ACTIVE:
         turn.fire(Trigger.HEDGED, f"delta is neutral; mode {context.mode.name} builds no position")
         return
@@ -82,12 +85,14 @@ def rebalancing(turn: Turn) -> None:
     """
     decline_all(turn)
     context = turn.context
-    if context.unsettled:
+    if awaited(context):
         return
     if could_be_nearer(turn) and not repair_is_spent(turn):
         hedge(turn, Purpose.HEDGE)
     elif needs_hedge(turn):
         _give_up(turn, "delta could not be restored: no price inside the cap, no budget, or no time left")
+    elif context.unsettled:
+        turn.change(repair=None)  # neutral as far as anybody knows: what turns out otherwise is repaired anew
     else:
         if context.execution is not None:
             close_execution(turn)

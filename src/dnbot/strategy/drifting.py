@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dnbot.domain.instrument import VENUES
 from dnbot.strategy.asking import ask_for_read
+from dnbot.strategy.doubting import awaited, delta_to_hedge
 from dnbot.strategy.repairing import could_be_nearer, needs_hedge
 from dnbot.strategy.standing import low_margin
 from dnbot.strategy.states import TradingMode, Trigger
@@ -13,9 +14,9 @@ from dnbot.strategy.turn import Turn
 def drifted(turn: Turn) -> bool:
     """Take the edge to REBALANCING when delta is above its tolerance, or the unconditional check finds work."""
     context = turn.context
-    if context.unsettled:
+    if awaited(context):
         return False
-    delta = context.portfolio.delta
+    delta = delta_to_hedge(context)
     if not needs_hedge(turn):
         return _checked(turn)
     if _half_told(turn):

@@ -11,6 +11,7 @@ import msgspec
 
 from dnbot.domain.instrument import Instrument, Venue
 from dnbot.domain.messages import (
+    SYMBOL_CLOSED,
     BalanceChanged,
     FillBooked,
     InstrumentChanged,
@@ -233,6 +234,10 @@ def fold_answer(turn: Turn, event: OrderAnswered) -> None:
         execution = turn.context.execution
         if execution is not None and event.client_order_id in execution.order_ids:
             turn.change(execution=msgspec.structs.replace(execution, ambiguous=True))
+    if event.outcome == "refused" and event.code == SYMBOL_CLOSED:
+        turn.change_account(order.intent.venue, closed_s=turn.context.now_s)
+        text = f"{order.intent.venue.value} takes no orders of {order.intent.symbol}: {event.text}"
+        turn.alert("critical", f"closed:{order.intent.venue.value}", text)
     if event.outcome == "refused":
         risk = turn.context.risk
         times = (*risk.api_error_times_s, turn.context.now_s)[-1000:]
@@ -259,7 +264,7 @@ def fold_position(turn: Turn, event: PositionChanged) -> None:
 
 def fold_instruments(turn: Turn, instruments: dict[Venue, Instrument]) -> None:
     """Record instruments as they are read; a contract that changes its size makes every figure in base doubtful."""
-    known = turn.context.instruments
+    known = turn.context.market.instruments
     for venue, instrument in instruments.items():
         before = known.get(venue)
         if before == instrument:

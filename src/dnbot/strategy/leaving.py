@@ -10,6 +10,7 @@ from dnbot.domain.order import Purpose
 from dnbot.strategy.asking import ask_for_read, tally_decline
 from dnbot.strategy.closing import close_execution
 from dnbot.strategy.context import Leaving
+from dnbot.strategy.doubting import awaited, doubt
 from dnbot.strategy.establish import EstablishPlan, flatten_step
 from dnbot.strategy.plans import send_plan
 from dnbot.strategy.repairing import hedge, needs_hedge, repair_is_spent, repair_s_max
@@ -58,11 +59,13 @@ def shutting_down(turn: Turn) -> None:
         return
     if context.now_s >= leaving.deadline_s:
         _end(turn, leaving)
-    elif context.unsettled:
+    elif awaited(context):
         return
     elif needs_hedge(turn) and not repair_is_spent(turn):
         turn.change(leaving=msgspec.structs.replace(leaving, phase="settle", verified=0, asked_s=None))
         hedge(turn, Purpose.HEDGE)
+    elif context.unsettled:
+        return
     elif leaving.phase == "settle":
         _settle(turn, leaving)
     else:
@@ -132,6 +135,25 @@ def _verify(turn: Turn, leaving: Leaving) -> None:
 def _known_venues(turn: Turn) -> tuple[Venue, ...]:
     """Venues that ever answered: one that never did holds nothing of this run."""
     return tuple(v for v in VENUES if turn.context.accounts[v].facts is not None)
+
+
+def abandon(turn: Turn) -> str:
+    """A bug ends the bot now, and nobody repairs any more: what is naked or in doubt halts the next start.
+
+    Returns what was left behind, for a person to read; empty when delta is neutral and every order is known.
+    """
+    context = turn.context
+    open_ids = [order.intent.client_order_id for order in context.unsettled]
+    if not open_ids and not needs_hedge(turn):
+        return ""
+    found = doubt(context)
+    text = (
+        f"a bug ended the bot in {context.current_state.name} with delta {context.portfolio.delta}, unresolved "
+        f"{open_ids}, at worst {context.delta_worst_case} unhedged (believed {found.low} to {found.high})"
+    )
+    turn.lower_mode(TradingMode.HALTED, text)
+    turn.alert("critical", "abandoned", text)
+    return text
 
 
 def _end(turn: Turn, leaving: Leaving) -> None:

@@ -33,6 +33,7 @@ from dnbot.domain.messages import (
     Stop,
     StoreFound,
     StoreLost,
+    StreamProven,
     Tick,
 )
 from dnbot.domain.order import OrderStatus, with_status
@@ -40,6 +41,7 @@ from dnbot.strategy import folding
 from dnbot.strategy.asking import ask_for_read, chase_unsettled, record_taken
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.deciding import HANDLERS
+from dnbot.strategy.doubting import watch_doubt
 from dnbot.strategy.leaving import hurry, leave
 from dnbot.strategy.observing import judge_crashes, sample, watch_delta
 from dnbot.strategy.pausing import believed, fold_pause
@@ -108,6 +110,8 @@ def _fold(turn: Turn, event: InboxEvent) -> None:
             chase_unsettled(turn)
         case AccountRead():
             fold_read(turn, event)
+        case StreamProven(venue=venue, asked_s=asked_s):
+            turn.change_account(venue, heard_s=max(asked_s, turn.context.accounts[venue].heard_s))
         case BalanceChanged():
             folding.fold_balance(turn, event)
         case PositionChanged():
@@ -138,6 +142,7 @@ def _on_time(turn: Turn) -> None:
     judge_crashes(turn)
     folding.release_parked(turn)
     chase_unsettled(turn)
+    watch_doubt(turn)
     leave_limbo(turn)
     if context.current_state is not StrategyState.SHUTDOWN:
         _keep_reading(turn)
@@ -185,7 +190,7 @@ def _fold_session(turn: Turn, event: SessionUp | SessionDown) -> None:
         turn.change_account(event.venue, stream_up=False, must_read_after_s=now_s)
         return
     turn.change_account(
-        event.venue, stream_up=True, facts=event.facts, fees=event.fees, must_read_after_s=now_s
+        event.venue, stream_up=True, stream_since_s=now_s, facts=event.facts, fees=event.fees, must_read_after_s=now_s
     )
     ask_for_read(turn, event.venue, "connect", force=True)
     if event.facts.problem is not None:

@@ -45,6 +45,7 @@ def fold_read(turn: Turn, read: AccountRead) -> None:
         clock_offset_ms=read.clock_offset_ms,
         clock_error_ms=read.clock_error_ms,
         asked_s=0.0,
+        unanswered_since_s=0.0,
         opened=True,
     )
     _compare(turn, read)

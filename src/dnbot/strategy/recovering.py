@@ -9,6 +9,7 @@ from dnbot.strategy.admitting import refused
 from dnbot.strategy.asking import ask_for_read
 from dnbot.strategy.closing import close_execution
 from dnbot.strategy.context import Recovery
+from dnbot.strategy.doubting import awaited
 from dnbot.strategy.leaving import EXIT_UNAVAILABLE, begin_leaving
 from dnbot.strategy.repairing import hedge, needs_hedge, repair_is_spent
 from dnbot.strategy.standing import inventory_of
@@ -95,7 +96,7 @@ def recovering(turn: Turn) -> None:
     assert recovery is not None  # every edge into this state comes with `begin_recovery`
     if context.checked_s is None and refused(turn):
         return
-    if _attempt_is_over(turn, recovery) or context.unsettled:
+    if _attempt_is_over(turn, recovery) or awaited(context):
         return
     behind = [venue for venue in VENUES if not _reported(turn, venue)]
     still_open = [venue for venue in VENUES if context.accounts[venue].own_open]
@@ -107,7 +108,7 @@ def recovering(turn: Turn) -> None:
         if known or _waited_for_reads(turn, recovery):
             _hedge_inside(turn)
         return
-    if not known or still_open or not knows_instruments(turn):
+    if not known or still_open or context.unsettled or not knows_instruments(turn):
         return
     if context.execution is not None:
         close_execution(turn)
@@ -130,13 +131,15 @@ def _read_a_while_ago(turn: Turn, venue: Venue) -> bool:
 
 
 def _waited_for_reads(turn: Turn, recovery: Recovery) -> bool:
-    """Every order is settled, so our own fills tell delta: a venue that cannot be read must not keep us naked.
+    """No order is awaited, so our own fills tell delta: a venue that cannot be read must not keep us naked.
 
-    One that was read and differs is another matter: what it says is confirmed or not by its next read.
+    One that was read and differs is another matter: what it says is confirmed or not by its next read. While an order's
+    end is unknown, most of the time that there was is spent already.
     """
-    waited_ms = (turn.context.now_s - recovery.attempt_since_s) * 1000
-    differs = any(account.differences for account in turn.context.accounts.values())
-    return not differs and waited_ms > turn.context.params.hedge_deadline_ms / 2
+    context = turn.context
+    waited_ms = (context.now_s - recovery.attempt_since_s) * 1000
+    differs = any(account.differences for account in context.accounts.values())
+    return not differs and waited_ms > context.params.hedge_deadline_ms / (4 if context.unsettled else 2)
 
 
 def _hedge_inside(turn: Turn) -> None:

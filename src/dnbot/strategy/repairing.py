@@ -10,6 +10,7 @@ from dnbot.domain.instrument import SPOT_VENUES, VENUES, Venue
 from dnbot.domain.order import OrderIntent, Purpose, Side
 from dnbot.domain.units import ZERO, divide, floor_to
 from dnbot.strategy.context import Repair, StrategyContext
+from dnbot.strategy.doubting import delta_to_hedge, out_of_reach
 from dnbot.strategy.hedging import HedgePlan, hedge_order
 from dnbot.strategy.ladder import nearest
 from dnbot.strategy.parameters import StrategyParameters
@@ -28,7 +29,7 @@ _NEEDS_PERP_BOOK = frozenset({StrategyState.ESTABLISHING_DELTA_NEUTRAL, Strategy
 
 
 def needs_hedge(turn: Turn) -> bool:
-    """Whether booked delta is outside its tolerance and an order could change that."""
+    """Whether delta is outside its tolerance and an order could change that."""
     tolerance = turn.context.tolerance
     return tolerance is not None and _beyond(turn.context, tolerance)
 
@@ -42,13 +43,13 @@ def could_be_nearer(turn: Turn) -> bool:
 def _beyond(context: StrategyContext, limit: Decimal) -> bool:
     """Delta is only known once every venue's ledger is open."""
     known = all(context.accounts[venue].opened for venue in VENUES)
-    return known and abs(context.portfolio.delta) > limit and not is_dust(context)
+    return known and abs(delta_to_hedge(context)) > limit and not is_dust(context)
 
 
 def is_dust(context: StrategyContext) -> bool:
     """Whether delta, to the nearest lot, is less than the smallest order of the perpetual, which must be known."""
     instrument, price = context.instruments[Venue.GATE_FUTURES], context.reference_price
-    quantity = nearest(abs(context.portfolio.delta), instrument.lot_size)
+    quantity = nearest(abs(delta_to_hedge(context)), instrument.lot_size)
     return quantity < instrument.min_quantity or (price is not None and quantity * price < instrument.min_notional)
 
 
@@ -87,11 +88,14 @@ def hedge(turn: Turn, purpose: Purpose) -> None:
 
 
 def _spot_has_its_turn(context: StrategyContext, elapsed_ms: float) -> bool:
-    """Spot unwinds what the perpetual did not take in time. On the way to nothing it is the other way around: a
-    surplus of spot is to be sold anyway, and is hedged anew, still in time, only when that fails.
+    """Spot unwinds what the perpetual did not take in time, and at once while the perpetual cannot be reached. On the
+    way to nothing it is the other way around: a surplus of spot is to be sold anyway, and is hedged anew, still in
+    time, only when that fails.
     """
     deadline_ms, leaving = context.params.hedge_deadline_ms, context.leaving
-    if leaving is not None and leaving.policy == "flatten" and context.portfolio.delta > 0:
+    if out_of_reach(context, Venue.GATE_FUTURES):
+        return True
+    if leaving is not None and leaving.policy == "flatten" and delta_to_hedge(context) > 0:
         return elapsed_ms * 2 <= deadline_ms
     return elapsed_ms > deadline_ms
 
@@ -108,7 +112,7 @@ def _sent(turn: Turn, intent: OrderIntent) -> bool:
 def _on_perpetual(turn: Turn, repair: Repair, purpose: Purpose) -> OrderIntent | None:
     """No more than the budget still allows: the rest follows when the minute has passed."""
     context = turn.context
-    delta = context.portfolio.delta
+    delta = delta_to_hedge(context)
     most = floor_to(hedge_room(context), context.perp_lot) if context.perp_lot else ZERO
     plan = hedge_order(
         max(-most, min(most, delta)), context.market, context.instruments, context.params, widen_steps=repair.steps,
@@ -125,8 +129,9 @@ def _on_perpetual(turn: Turn, repair: Repair, purpose: Purpose) -> OrderIntent |
 def _on_spot(turn: Turn) -> OrderIntent | None:
     """Sell the surplus where we hold most, or buy the shortage where the price is best, inside the collar."""
     context = turn.context
-    side = Side.SELL if context.portfolio.delta > 0 else Side.BUY
+    side = Side.SELL if delta_to_hedge(context) > 0 else Side.BUY
     venues = [venue for venue in SPOT_VENUES if context.book(venue) is not None and venue in context.instruments]
+    venues = [venue for venue in venues if not out_of_reach(context, venue)] or venues
     if not venues:
         return None
     if side is Side.SELL:
@@ -145,7 +150,7 @@ def _on_spot(turn: Turn) -> OrderIntent | None:
 def _unwindable(context: StrategyContext, venue: Venue, side: Side, price: Decimal) -> Decimal:
     """What one order may take back: the delta, inside the budget, the size of an order, and what is there to sell."""
     most = min(
-        abs(context.portfolio.delta), hedge_room(context), divide(context.params.max_order_notional_quote, price)
+        abs(delta_to_hedge(context)), hedge_room(context), divide(context.params.max_order_notional_quote, price)
     )
     return min(most, max(ZERO, _base_on(context, venue))) if side is Side.SELL else most
 

@@ -12,6 +12,7 @@ from dnbot.domain.pair import Declined, Opportunity, Pair, PairEdge
 from dnbot.strategy.asking import ask_for_read, tally_decline
 from dnbot.strategy.closing import close_execution
 from dnbot.strategy.context import Repair, StrategyContext
+from dnbot.strategy.doubting import awaited, delta_to_hedge
 from dnbot.strategy.drifting import drifted, margin_became_low
 from dnbot.strategy.repairing import needs_hedge
 from dnbot.strategy.risk import check
@@ -182,11 +183,13 @@ def executing(turn: Turn) -> None:
     context = turn.context
     execution = context.execution
     assert execution is not None  # COMMITTED brought it, and every way out takes it away or repairs it
-    if any(order.intent.execution_id == execution.execution_id for order in context.unsettled):
+    if any(order.intent.execution_id == execution.execution_id for order in awaited(context)):
         return
     if needs_hedge(turn):
         turn.change(repair=Repair(since_s=context.now_s, execution_id=execution.execution_id))
-        turn.fire(Trigger.RESIDUAL_LEFT, f"delta {context.portfolio.delta}")
+        turn.fire(Trigger.RESIDUAL_LEFT, f"delta {delta_to_hedge(context)}")
         return
+    if any(order.intent.execution_id == execution.execution_id for order in context.unsettled):
+        return  # neutral as far as anybody knows, and not over
     close_execution(turn)
     turn.fire(Trigger.LEGS_DONE, execution.execution_id)

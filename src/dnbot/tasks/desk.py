@@ -5,12 +5,15 @@ A create is sent at most once per client id, whatever happens. Cancels and reads
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 import trio
 
 from dnbot.domain.errors import OperatingError, StoreUnreachable, VenueError, VenueUnreachable
 from dnbot.domain.instrument import Venue
 from dnbot.domain.messages import (
+    SYMBOL_CLOSED,
     CancelAll,
     CancelOrder,
     Command,
@@ -19,6 +22,7 @@ from dnbot.domain.messages import (
     OrderReported,
     OrderSent,
     PlaceOrder,
+    ProveStream,
     ReadAccount,
     ResolveOrder,
 )
@@ -54,6 +58,10 @@ class Desk:
     clock: Clock
     log: EventLog
     resolver: Resolver
+    prove_stream: Callable[[], None]
+    """Have the private stream pinged now."""
+    read_instrument: Callable[[], None]
+    """Have the instrument read now."""
     socket: OrderSocket | None = None
     """Where creates leave while it is proven; otherwise, and without one, they leave by REST."""
     sent_ids: dict[str, None] = attrs.field(factory=dict)
@@ -85,6 +93,8 @@ class Desk:
                     await cancel_until_gone(self.codec, self.line, venue_order_id, self._tell_report)
                 case CancelAll():
                     await self._cancel_all()
+                case ProveStream():
+                    self.prove_stream()
                 case ReadAccount(why=why):
                     await self._read(why)
                 case _:
@@ -127,6 +137,8 @@ class Desk:
         try:
             outcome, code, text, report = await self._exchange(intent, now_ms, expires_at_ms)
         finally:
+            if code == SYMBOL_CLOSED:
+                self.read_instrument()
             with trio.move_on_after(RECORD_S_MAX, shield=True):
                 if report is not None:
                     await self._tell_report(report)

@@ -48,6 +48,7 @@ class Feed:
     _pending: list[BookDelta] = attrs.field(factory=list, init=False)
     _syncing: bool = attrs.field(default=False, init=False)
     _disagrees: int = attrs.field(default=0, init=False)
+    _asked: trio.Event = attrs.field(factory=trio.Event, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._book = OrderBook(self.codec.venue)
@@ -56,6 +57,10 @@ class Feed:
     def venue(self) -> Venue:
         """Whose market this is."""
         return self.codec.venue
+
+    def read_instrument(self) -> None:
+        """Have the instrument read now, and not only at the next poll."""
+        self._asked.set()
 
     async def run(self) -> None:
         """Never returns while healthy.
@@ -219,5 +224,7 @@ class Feed:
 
     async def _poll_instrument(self) -> None:
         while True:
-            await trio.sleep(INSTRUMENT_POLL_S)
+            with trio.move_on_after(INSTRUMENT_POLL_S):
+                await self._asked.wait()
+            self._asked = trio.Event()
             await self._read_instrument()

@@ -13,7 +13,7 @@ import trio
 
 from dnbot.domain.errors import RequestNotSent, VenueError, VenueUnreachable
 from dnbot.domain.instrument import Instrument, Venue
-from dnbot.domain.messages import InboxEvent, OrderReported
+from dnbot.domain.messages import SYMBOL_CLOSED, InboxEvent, OrderReported
 from dnbot.domain.order import OrderIntent, OrderReport
 from dnbot.ports.channels import Cell
 from dnbot.ports.limiter import Priority
@@ -250,6 +250,8 @@ def outcome_of(trouble: Trouble) -> Outcome:
     """How a codec's verdict on a create is told."""
     if isinstance(trouble, AskedTooOften):
         return "refused", "RATE", trouble.text, None
+    if isinstance(trouble, Refused) and trouble.symbol_closed:
+        return "refused", SYMBOL_CLOSED, f"{trouble.code} {trouble.text}", None
     if isinstance(trouble, Refused):
         return "refused", trouble.code, trouble.text, None
     return "ambiguous", "UNCLEAR", trouble.text, None

@@ -16,11 +16,11 @@ from dnbot.domain.messages import FillReported, InboxEvent, OrderAnswered, Order
 from dnbot.domain.order import Fill, OrderIntent, OrderReport, OrderStatus
 from dnbot.ports.clock import Clock
 from dnbot.ports.log import EventLog
+from dnbot.strategy.doubting import CLOCK_SKEW_MS
 from dnbot.tasks.accounts import OVERLAP_MS, read_trades
 from dnbot.tasks.link import Line
 from dnbot.venues.wire import PrivateCodec
 
-CLOCK_SKEW_MS = 100  # what the measured offset may be wrong by
 PASSES = 2
 TRY_PAUSE_S = 0.3
 

@@ -5,6 +5,8 @@ Nothing is replayed by a venue after a gap: each connection ends in `SessionUp`,
 
 from __future__ import annotations
 
+from collections import deque
+
 import attrs
 import trio
 
@@ -19,6 +21,7 @@ from dnbot.domain.messages import (
     PositionChanged,
     SessionDown,
     SessionUp,
+    StreamProven,
 )
 from dnbot.ports.channels import Cell
 from dnbot.ports.log import EventLog
@@ -29,6 +32,7 @@ from dnbot.venues.wire import (
     Capability,
     FillNews,
     OrderNews,
+    Pong,
     PrivateCodec,
     PrivateMessage,
     PublicCodec,
@@ -64,11 +68,18 @@ class Session:
     margin_mode: str
     unknown: int = 0
     connects: int = 0
+    _pings_s: deque[float] = attrs.field(factory=deque, init=False)
+    """When the pings left that are not answered yet, oldest first: a stream answers them in order."""
+    _asked: trio.Event = attrs.field(factory=trio.Event, init=False)
 
     @property
     def venue(self) -> Venue:
         """Whose account this is."""
         return self.codec.venue
+
+    def prove(self) -> None:
+        """Have the stream pinged now; its answer is told as `StreamProven`."""
+        self._asked.set()
 
     async def run(self) -> None:
         """Never returns while healthy.
@@ -97,6 +108,7 @@ class Session:
         ) as socket, trio.open_nursery() as nursery:
             await self._subscribe(socket, facts.user_id)
             self.connects += 1
+            self._pings_s.clear()
             await self.inbox.send(SessionUp(venue=self.venue, facts=facts, fees=fees))
             nursery.start_soon(self._ping, socket, name=f"ping:{self.venue.value}")
             nursery.start_soon(self._watch_clock, name=f"clock:{self.venue.value}")
@@ -131,6 +143,8 @@ class Session:
                     await self.inbox.send(BalanceChanged(message, trio.current_time()))
                 case PositionReport():
                     await self.inbox.send(PositionChanged(message, trio.current_time()))
+                case Pong() if self._pings_s:
+                    await self.inbox.send(StreamProven(self.venue, self._pings_s.popleft()))
                 case SubscriptionRefused(channel=channel, text=text):
                     raise VenueRefused(self.venue.value, channel, text)
                 case UpgradeAhead(text=text):
@@ -180,7 +194,10 @@ class Session:
     # --- while it lives -----------------------------------------------------------------------------------------------
     async def _ping(self, socket: WebSocket) -> None:
         while True:
-            await trio.sleep(self.codec.ping_interval_s)
+            with trio.move_on_after(self.codec.ping_interval_s):
+                await self._asked.wait()
+            self._asked = trio.Event()
+            self._pings_s.append(trio.current_time())
             await socket.send(self.codec.ping_frame(self.line.venue_now_ms() // 1000))
 
     async def _renew(self, listen_key: str) -> None:

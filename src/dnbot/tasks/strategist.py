@@ -26,6 +26,7 @@ from dnbot.domain.messages import (
     OpportunityDeclined,
     PlaceOrder,
     PositionSampled,
+    ProveStream,
     ReadAccount,
     Record,
     ResolveOrder,
@@ -162,7 +163,7 @@ def _venue_of(command: Command) -> Venue:
     match command:
         case PlaceOrder(intent=intent) | ResolveOrder(intent=intent):
             return intent.venue
-        case CancelOrder(venue=venue) | CancelAll(venue=venue) | ReadAccount(venue=venue):
+        case CancelOrder(venue=venue) | CancelAll(venue=venue) | ReadAccount(venue=venue) | ProveStream(venue=venue):
             return venue
         case ExecutePair():
             raise InvariantBroken("a pair goes to execution, not to a desk")

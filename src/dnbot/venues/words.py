@@ -71,6 +71,8 @@ class Refused(msgspec.Struct, frozen=True):
     """The request's time was refused: measure the offset again."""
     unknown_order: bool = False
     """The order named is not (or no longer) known: re-read, do not infer."""
+    symbol_closed: bool = False
+    """The symbol takes no orders now, whatever the order: another try is refused too."""
 
 
 class Unclear(msgspec.Struct, frozen=True):

@@ -41,25 +41,28 @@ UNKNOWN_ORDER_CODES: Final = frozenset({
     "-2013",  # order to query: also for a moment after a good create
 })
 
-REFUSED_CODES: Final = frozenset({
-    "-1121",  # symbol not valid
-    "-1127", "-1128",  # time window too long, combination of parameters
+SYMBOL_CLOSED_CODES: Final = frozenset({
+    "-1121", "30014", "30021",  # symbol not valid
     "10007",  # symbol does not support the API
+    "30000", "30016", "30020",  # symbol suspended, disabled, without permission
+    "70011",  # pair banned for this key
+})
+"""The symbol takes no orders of ours at all."""
+
+REFUSED_CODES: Final = frozenset({
+    "-1127", "-1128",  # time window too long, combination of parameters
     "10095", "10096", "10097", "10102",  # amount: missing, too many decimals, wrong, not positive
     "10101",  # insufficient balance
-    "30000", "30016", "30020",  # symbol suspended, disabled, without permission
     "30001",  # this direction is not allowed now
     "30002", "30003",  # order value below the minimum, above the maximum
     "30004", "30005",  # insufficient position, oversold
     "30010", "30087",  # no valid price, outside the allowed band
-    "30014", "30021",  # symbol not valid
     "30018", "30019", "30041", "30051",  # market orders or this order type are off
     "30025",  # no counter order
     "30026",  # order ids
     "30027", "30028",  # position cap stops buys, risk control stops sells
     "30029", "30032",  # too many orders, largest position
     "33333", "44444",  # parameter wrong, missing
-    "70011",  # pair banned for this key
     "700004", "700005", "700008", "700013",  # ids missing, recvWindow, illegal character, content type
     "730001", "730002", "730003", "730100",  # user, parameter, unsupported, status
     "730705", "730706", "730707", "730708",  # key quota, key, listen key
@@ -111,6 +114,8 @@ def _classified(code: str, reply: Reply) -> Trouble:
         return Refused(code, text, clock=True)
     if code in UNKNOWN_ORDER_CODES:
         return Refused(code, text, unknown_order=True)
+    if code in SYMBOL_CLOSED_CODES:
+        return Refused(code, text, symbol_closed=True)
     if code in REFUSED_CODES:
         return Refused(code, text)
     return Unclear(text)  # 500, 503, 504, 20001, 20002, 22222, 730000 and every code that nobody documented
