@@ -333,7 +333,8 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
         )
         desks[venue] = Desk(
             codec, line, channels.orders[venue].receive, channels.inbox.send, gate, committer, clock, log, resolver,
-            sessions[venue].prove, feeds[venue].read_instrument, _order_socket(parts, codec, line, channels, boards, gate),
+            sessions[venue].prove, feeds[venue].read_instrument,
+            _order_socket(parts, codec, line, channels, boards, gate),
         )
     return Bot(
         parts=parts,

@@ -19,7 +19,9 @@ from dnbot.strategy.states import StrategyState, TradingMode
 CRASH_WINDOW_S = 600
 """Starts younger than this that ended without SHUTDOWN are counted at the next start."""
 CLOSED_S = 60.0
-"""So long a venue that refused an order because the symbol takes none is not asked again: instruments are read as often."""
+"""A venue that refused an order because the symbol takes none is not asked again for so long: instruments are read as
+often.
+"""
 SYMBOL_REFUSED = "the venue refused an order because the symbol takes none"
 SEEN_CHUNK = 512
 """Ids per chunk: adding one copies at most this many."""

@@ -118,8 +118,10 @@ def delta_to_hedge(context: StrategyContext) -> Decimal:
 
 
 def out_of_reach(context: StrategyContext, venue: Venue) -> bool:
-    """Whether a repair would be lost there: the symbol takes no orders; or our newest order met silence or a shut door, and no account read began and
-    succeeded since; or, while an order is in doubt, reads are not answered.
+    """Whether a repair would be lost there.
+
+    The symbol takes no orders; or our newest order met silence or a shut door, and no account read began and succeeded
+    since; or, while an order is in doubt, reads are not answered.
     """
     if context.takes_no_orders(venue):
         return True
