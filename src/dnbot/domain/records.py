@@ -12,6 +12,9 @@ from dnbot.domain.order import Fill, Order
 from dnbot.domain.pair import Declined, Opportunity
 from dnbot.domain.position import LedgerEntry, Portfolio
 
+CRASH_WINDOW_S = 600
+"""Starts younger than this that ended without SHUTDOWN are counted at the next start."""
+
 
 class InstrumentChanged(msgspec.Struct, frozen=True, tag=True):
     """The instrument as read now: at start, and whenever a poll finds it different."""

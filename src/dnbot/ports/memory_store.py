@@ -32,15 +32,15 @@ from dnbot.domain.messages import (
 from dnbot.domain.order import Fill, Order, OrderIntent
 from dnbot.domain.pair import Opportunity
 from dnbot.domain.position import EntryKind, LedgerEntry, Portfolio
+from dnbot.domain.records import CRASH_WINDOW_S
 from dnbot.domain.units import ZERO
 from dnbot.ports.record_numbers import RecordNumbers
 from dnbot.ports.store import LedgerTotal, StoredState, UnresolvedIntent
 from dnbot.ports.store_rebuild import PORTFOLIOS_KEPT, SEEN_MAX, is_row, rebuilt, says_something
-from dnbot.strategy.context import CRASH_WINDOW_S
-from dnbot.strategy.states import StrategyState
 
 SAMPLES_MAX = 100_000
 HALTED = "HALTED"
+SHUTDOWN = "SHUTDOWN"
 ANSWER_S_MAX = 1.0
 """A delay above this is a database that does not answer."""
 _NS_PER_DAY = 86_400 * 1_000_000_000
@@ -324,7 +324,7 @@ def _mode(book: MemoryBook) -> dict[str, str]:
 
 def _crashes(book: MemoryBook, runs: Sequence[tuple[int, Symbol, str, str, int]]) -> int:
     starts = [at_ns for _, symbol, _, _, at_ns in runs if symbol == book.symbol]
-    shutdowns = [change.at_ns for change in book.transitions if change.to_state == StrategyState.SHUTDOWN.name]
+    shutdowns = [change.at_ns for change in book.transitions if change.to_state == SHUTDOWN]
     ends = starts[1:]
     return sum(
         start >= starts[-1] - CRASH_WINDOW_S * 10**9 and not any(start <= at_ns < end for at_ns in shutdowns)

@@ -21,6 +21,7 @@ from dnbot.domain.instrument import Symbol
 from dnbot.domain.messages import Record
 from dnbot.domain.order import OrderIntent
 from dnbot.domain.pair import Opportunity
+from dnbot.domain.records import CRASH_WINDOW_S
 from dnbot.ports import migrations
 from dnbot.ports import postgres_queries as queries
 from dnbot.ports import postgres_rows as rows
@@ -30,7 +31,6 @@ from dnbot.ports.record_numbers import RecordNumbers
 from dnbot.ports.store import StoredState
 from dnbot.ports.store_rebuild import PORTFOLIOS_KEPT, SEEN_MAX
 from dnbot.resources import db_dir
-from dnbot.strategy.context import CRASH_WINDOW_S
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy

@@ -16,8 +16,6 @@ from dnbot.domain.units import ZERO
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.states import StrategyState, TradingMode
 
-CRASH_WINDOW_S = 600
-"""Starts younger than this that ended without SHUTDOWN are counted at the next start."""
 CLOSED_S = 60.0
 """A venue that refused an order because the symbol takes none is not asked again for so long: instruments are read as
 often.

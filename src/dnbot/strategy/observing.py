@@ -7,8 +7,9 @@ import msgspec
 from dnbot.domain.instrument import SPOT_VENUES, VENUES, Venue
 from dnbot.domain.messages import BookTopSampled, FundingSampled, PortfolioSaved, PositionSampled
 from dnbot.domain.order import OrderStatus
+from dnbot.domain.records import CRASH_WINDOW_S
 from dnbot.strategy.asking import DECLINE_RECORD_S
-from dnbot.strategy.context import CRASH_WINDOW_S, Naked
+from dnbot.strategy.context import Naked
 from dnbot.strategy.repairing import needs_hedge
 from dnbot.strategy.risk import latches
 from dnbot.strategy.standing import PNL_UNKNOWN_S, identical_pairs_last_minute, risk_inputs
