@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dnbot.bot import first_context
+from dnbot.tasks.first_context import first_context
 from dnbot.domain.instrument import Symbol, Venue
 from dnbot.domain.order import Fill, OrderIntent, OrderReport, OrderStatus, Purpose, Side, with_report
 from dnbot.domain.units import Price, Quantity
