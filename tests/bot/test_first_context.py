@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from dnbot.tasks.first_context import first_context
 from dnbot.domain.instrument import Symbol, Venue
 from dnbot.domain.order import Fill, OrderIntent, OrderReport, OrderStatus, Purpose, Side, with_report
 from dnbot.domain.units import Price, Quantity
 from dnbot.ports.clock import VirtualClock
 from dnbot.ports.store import StoredState, UnresolvedIntent
+from dnbot.tasks.first_context import first_context
 
 BTC = Symbol("BTC", "USDT")
 
