@@ -18,6 +18,7 @@ from dnbot.strategy.states import StrategyState
 CALM = (StrategyState.DELTA_NEUTRAL_ACTIVE, StrategyState.MONITORING_SPREADS)
 STALE_S_MAX = 2.0
 """How old a figure in a sample of the position may be."""
+WINDOWS_KEPT = 20_000
 CLASSES = ("definite", "ambiguous", "unreachable", "down", "foreign")
 
 
@@ -34,6 +35,16 @@ class Window:
     calm_since_ns: int | None = None
 
 
+@attrs.frozen
+class Naked:
+    """A window that is over: from when to when, its class, and the most that was naked, quote units."""
+
+    opened_ns: int
+    closed_ns: int
+    kind: str
+    notional: Decimal
+
+
 @attrs.define(eq=False)
 class DeltaJudge:
     """Told of every change at the venues, of states, and asked now and then whether a window is open for too long."""
@@ -42,6 +53,8 @@ class DeltaJudge:
     window: Window | None = None
     naked_s_worst: dict[str, float] = attrs.field(factory=lambda: dict.fromkeys(CLASSES, 0.0))
     naked_notional_worst: Decimal = ZERO
+    windows: deque[Naked] = attrs.field(factory=lambda: deque(maxlen=WINDOWS_KEPT))
+    """The newest that are over."""
     equity_peak: Decimal | None = None
     loss_worst: Decimal = ZERO
     fills: int = 0
@@ -116,6 +129,8 @@ class DeltaJudge:
             kind = self._kind(self.window)
             seconds = (now_ns - self.window.opened_ns) / NS_PER_S
             self.naked_s_worst[kind] = max(self.naked_s_worst[kind], seconds)
+            notional = self.window.worst_base * self.scene.mark()
+            self.windows.append(Naked(self.window.opened_ns, now_ns, kind, notional))
             self.window = None
 
     def judge(self, now_ns: int) -> None:
