@@ -19,7 +19,7 @@ CALM = (StrategyState.DELTA_NEUTRAL_ACTIVE, StrategyState.MONITORING_SPREADS)
 STALE_S_MAX = 2.0
 """How old a figure in a sample of the position may be."""
 WINDOWS_KEPT = 20_000
-CLASSES = ("definite", "ambiguous", "unreachable", "down", "foreign")
+CLASSES = ("definite", "ambiguous", "unreachable", "down", "foreign", "decided")
 
 
 @attrs.define
@@ -61,6 +61,8 @@ class DeltaJudge:
     executions: set[str] = attrs.field(factory=set)
     foreign_base: bool = False
     """Whether somebody else ever moved the base that we hold."""
+    _decided: tuple[int, Decimal] | None = None
+    """When the bot said that it cannot bring back delta now, and what delta was then: no more than that is its choice."""
     _foreign_ns: int = -1 << 62
     _moved: Decimal = ZERO
     _position: Decimal = ZERO
@@ -113,8 +115,12 @@ class DeltaJudge:
         delta = abs(self.scene.delta())
         if delta <= self.scene.tolerance():
             self.close(now_ns)
+            self._end_decided(now_ns)
             self._inventory()
             return
+        if self._decided is not None and delta <= self._decided[1] and not is_foreign:
+            return
+        self._end_decided(now_ns)
         life = self.scene.alive
         if self.window is None:
             self.window = Window(now_ns, is_foreign, life is None, delta)
@@ -122,8 +128,22 @@ class DeltaJudge:
         self.window.worst_base = max(self.window.worst_base, delta)
         self.naked_notional_worst = max(self.naked_notional_worst, delta * self.scene.mark())
 
+    def decide(self, now_ns: int) -> None:
+        """The bot says that it cannot bring delta back now; until delta is back or larger, that is its choice."""
+        self.close(now_ns)
+        delta = abs(self.scene.delta())
+        if delta > self.scene.tolerance() and (self._decided is None or delta > self._decided[1]):
+            self._end_decided(now_ns)
+            self._decided = (now_ns, delta)
+
+    def _end_decided(self, now_ns: int) -> None:
+        if self._decided is not None:
+            seconds = (now_ns - self._decided[0]) / NS_PER_S
+            self.naked_s_worst["decided"] = max(self.naked_s_worst["decided"], seconds)
+            self._decided = None
+
     def close(self, now_ns: int) -> None:
-        """Delta is back, or the bot has decided and said so."""
+        """Delta is back, or the run is over."""
         if self.window is not None:
             self.judge(now_ns)
             kind = self._kind(self.window)

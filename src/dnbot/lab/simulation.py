@@ -176,8 +176,6 @@ class Simulation:
             began_s = trio.current_time()
             await bot.live(self.params, order_path=self.schedule.order_path)
             self.watch.life_ended(bot)
-            if self.ending:
-                break
             lasted_s = trio.current_time() - began_s
             wait_s = START_AGAIN_S if lasted_s > START_AGAIN_S_MAX else min(2 * wait_s, START_AGAIN_S_MAX)
             await trio.sleep(self.mishaps.start_again_s(bot, wait_s))

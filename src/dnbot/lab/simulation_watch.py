@@ -127,6 +127,8 @@ class Watch:
                 self.sometimes[f"alert {fields['key'].split(':')[0]}"] += 1
             case "OrderChanged":
                 self._order_changed(fields["order"])
+            case _:
+                pass
 
     def _order_changed(self, order: dict[str, Any]) -> None:
         name, status = order["intent"]["client_order_id"], str(order["status"]).upper()

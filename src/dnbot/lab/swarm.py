@@ -111,7 +111,7 @@ def draw(seed: int, wanted: str, run_s: float) -> Schedule:
         own = random.Random(f"{seed}:{key}")  # what one is like does not hang on the ones before it
         left_s = heal_s - at_s
         if kind in MISHAPS:
-            mishaps.append(_mishap(own, key, kind, at_s, left_s))  # type: ignore[arg-type]  # it is one of MISHAPS
+            mishaps.append(_mishap(own, key, kind, at_s, left_s))
         else:
             faults.append(_fault(own, key, FAULTS[kind], at_s, left_s).as_data())
     order_path = "websocket" if rng.random() < 0.5 else "rest"
