@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from dnbot.domain.order import Purpose
-from dnbot.domain.units import plain
+from dnbot.domain.units import divide, plain
 from dnbot.fakes.records import GATE_FUTURES, VENUES, ZERO, UserTrade
 from dnbot.lab.oracle_scene import ROUND_TRIP_MS, Scene
 from dnbot.lab.oracle_words import NS_PER_MS, NS_PER_S, TAKES_RISK
@@ -62,7 +62,7 @@ class DeltaJudge:
     foreign_base: bool = False
     """Whether somebody else ever moved the base that we hold."""
     _decided: tuple[int, Decimal] | None = None
-    """When the bot said that it cannot bring back delta now, and what delta was then: no more than that is its choice."""
+    """When the bot said that it cannot bring delta back now, and what it was then: no more than that is its choice."""
     _foreign_ns: int = -1 << 62
     _moved: Decimal = ZERO
     _position: Decimal = ZERO
@@ -228,6 +228,7 @@ class DeltaJudge:
         held, opening = sum(scene.spot(), ZERO), self._history[0][1]
         most = max(params.base_position_size * params.max_position_multiplier, opening[0] + opening[1])
         most += scene.perp_lot() + scene.tolerance()
+        most += divide(params.max_order_notional_quote, scene.mark())  # a leg whose counterpart failed, hedged
         scene.findings.check("I9", self.foreign_base or held <= most, f"{plain(held)} base held, at most {most}")
 
     # -- equity

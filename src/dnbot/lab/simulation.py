@@ -31,6 +31,8 @@ from dnbot.lab.world import Stage, deterministic, stage
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.states import TradingMode
 
+MARKET = FakesConfig(deviation_bps=14.0)
+"""Opportunities come every few seconds, so that a run has time for what happens between them as well."""
 EXECUTIONS_MIN = 20
 STRUCK_MIN = 5
 START_AGAIN_S = 2.0
@@ -92,7 +94,7 @@ def simulate(
     """
     began_s = time.process_time()
     deterministic(schedule.seed)
-    world = attrs.evolve(config or FakesConfig(), seed=schedule.seed, faults=schedule.plan())
+    world = attrs.evolve(config or MARKET, seed=schedule.seed, faults=schedule.plan())
     gc.disable()
     try:
         simulation = Simulation(schedule, params, run_s, world)
