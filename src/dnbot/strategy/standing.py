@@ -114,8 +114,8 @@ def hedged_last_minute(context: StrategyContext) -> Decimal:
 def _decided_within(context: StrategyContext, seconds: float) -> tuple[OrderIntent, ...]:
     """Intents younger than this, the newest first; orders are stored in the order in which they were first decided."""
     found: list[OrderIntent] = []
-    for name, order in reversed(context.orders.items()):
-        if context.now_s - context.age(name).created_s > seconds:
+    for order in context.orders.newest_first():
+        if context.now_s - context.age(order.intent.client_order_id).created_s > seconds:
             break
         found.append(order.intent)
     return tuple(found)
