@@ -31,8 +31,6 @@ from dnbot.lab.world import Stage, deterministic, stage
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.states import TradingMode
 
-MARKET = FakesConfig(deviation_bps=14.0)
-"""Opportunities come every few seconds, so that a run has time for what happens between them as well."""
 EXECUTIONS_MIN = 20
 STRUCK_MIN = 5
 START_AGAIN_S = 2.0
@@ -94,7 +92,9 @@ def simulate(
     """
     began_s = time.process_time()
     deterministic(schedule.seed)
-    world = attrs.evolve(config or MARKET, seed=schedule.seed, faults=schedule.plan())
+    world = attrs.evolve(
+        config or FakesConfig(deviation_bps=schedule.deviation_bps), seed=schedule.seed, faults=schedule.plan()
+    )
     gc.disable()
     try:
         simulation = Simulation(schedule, params, run_s, world)

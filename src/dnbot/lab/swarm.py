@@ -34,8 +34,12 @@ LIVE_S = 100.0
 """After the last fault: it has to come back."""
 SHARES = (0.08, 0.15, 0.3)
 """Which part of all kinds a seed takes; one of these."""
-EVERY_S = (10.0, 30.0)
+EVERY_S = (5.0, 20.0)
 """Mean time between two of them; drawn between these."""
+OFTEN = {"crash": 6, "reply_lost": 3, "request_lost": 3, "partial_fill": 3, "order_rejected": 3, "database_down": 3}
+"""Kinds that seeds take so many times as often as others."""
+DEVIATIONS_BPS = (14.0, 16.0, 22.0)
+"""How far the spot venues drift apart: opportunities every few seconds, or several a second."""
 
 
 class Mishap(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +64,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     heal_s: float
     order_path: str
+    deviation_bps: float = DEVIATIONS_BPS[0]
     faults: tuple[dict[str, Value], ...] = ()
     mishaps: tuple[Mishap, ...] = ()
 
@@ -102,7 +107,8 @@ def draw(seed: int, wanted: str, run_s: float) -> Schedule:
     kinds = kinds_of(wanted)
     if wanted == "swarm":
         share = rng.choice(SHARES)
-        kinds = tuple(kind for kind in kinds if rng.random() < share) or tuple(rng.sample(kinds, 5))
+        taken = (kind for kind in kinds if rng.random() < share * OFTEN.get(kind, 1))
+        kinds = tuple(taken) or tuple(rng.sample(kinds, 5))
     heal_s = max(run_s - LIVE_S, run_s / 2)
     faults: list[dict[str, Value]] = []
     mishaps: list[Mishap] = []
@@ -115,7 +121,10 @@ def draw(seed: int, wanted: str, run_s: float) -> Schedule:
         else:
             faults.append(_fault(own, key, FAULTS[kind], at_s, left_s).as_data())
     order_path = "websocket" if rng.random() < 0.5 else "rest"
-    return Schedule(seed=seed, heal_s=heal_s, order_path=order_path, faults=tuple(faults), mishaps=tuple(mishaps))
+    return Schedule(
+        seed=seed, heal_s=heal_s, order_path=order_path, deviation_bps=rng.choice(DEVIATIONS_BPS),
+        faults=tuple(faults), mishaps=tuple(mishaps),
+    )  # fmt: skip
 
 
 def _moments(rng: random.Random, kinds: Sequence[str], wanted: str, heal_s: float) -> list[tuple[float, str]]:
