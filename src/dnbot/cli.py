@@ -407,11 +407,12 @@ def _seeds(_context: click.Context, _option: click.Parameter, text: str) -> tupl
 @click.option("--keep", default="", metavar="KEY,...", help="Of a seed's schedule these alone; see --shrink.")
 @click.option("--shrink", is_flag=True, help="Find the smallest part of each schedule that still fails.")
 @click.option("--jobs", type=click.IntRange(1, 256), help="Processes at a time; default: one per core.")
+@click.option("--within", callback=_duration, help="Begin no seed after so long, of real time, such as 4m.")
 @click.option("--json", "as_json", type=click.Path(path_type=Path, dir_okay=False), help="Write the evidence here.")
 @click.option("--resume", is_flag=True, help="Leave out the seeds that are in the --json file.")
 def simulate(
     config: Path | None, seeds: tuple[int, ...], minutes: float, hours: float | None, faults: str, keep: str,
-    shrink: bool, jobs: int | None, as_json: Path | None, resume: bool,
+    shrink: bool, jobs: int | None, within: float | None, as_json: Path | None, resume: bool,
 ) -> None:
     """Run the whole bot on fake exchanges in virtual time, with everything going wrong, and judge what it does."""
     from dnbot.lab.campaign import CampaignOptions, run_campaign
@@ -421,7 +422,7 @@ def simulate(
     options = CampaignOptions(
         seeds=seeds, run_s=hours * 3600 if hours else minutes * 60, params=_settings(config).strategy, faults=faults,
         keep=tuple(key for key in keep.split(",") if key), jobs=jobs or len(os.sched_getaffinity(0)), json=as_json,
-        resume=resume, shrink=shrink, command=" ".join(again),
+        resume=resume, shrink=shrink, within_s=within, command=" ".join(again),
     )  # fmt: skip
     sys.exit(run_campaign(options, click.echo))
 

@@ -80,6 +80,13 @@ def test_a_process_that_hangs_is_ended(quick: None, monkeypatch: pytest.MonkeyPa
     assert "it hung and was ended" in "\n".join(said)
 
 
+def test_time_that_is_over_begins_no_seed(quick: None) -> None:
+    """What was begun ends; the rest is left for another time."""
+    code, said = campaign(1, 2, 3, within_s=-1.0)
+    assert code == 0
+    assert said[-1].startswith("0 runs")
+
+
 def test_a_campaign_goes_on_where_it_stopped(quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is in the file is not run again, and counts."""
     file = tmp_path / "evidence.json"

@@ -40,6 +40,8 @@ class CampaignOptions:
     faults: str = "swarm"
     keep: tuple[str, ...] = ()
     jobs: int = 1
+    within_s: float | None = None
+    """No seed is begun after so many real seconds."""
     json: Path | None = None
     resume: bool = False
     shrink: bool = False
@@ -114,9 +116,11 @@ class _Worker:
 def _results(options: CampaignOptions, seeds: Sequence[int]) -> Iterator[Run]:
     """Runs as they end. Each seed has a fresh process, forked from this one before anything has run in it."""
     context = multiprocessing.get_context("fork")
-    waiting, workers = list(reversed(seeds)), list[_Worker]()
+    waiting, workers, began_s = list(reversed(seeds)), list[_Worker](), _clock_s()
     try:
         while waiting or workers:
+            if options.within_s is not None and _clock_s() - began_s > options.within_s:
+                waiting.clear()
             while waiting and len(workers) < options.jobs:
                 seed = waiting.pop()
                 mine, theirs = context.Pipe(duplex=False)
