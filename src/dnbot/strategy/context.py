@@ -303,7 +303,7 @@ class StrategyContext(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def perp_lot(self) -> Decimal | None:
         """One contract step in base units, once known."""
-        instrument = self.instruments.get(Venue.GATE_FUTURES)
+        instrument = self.market.instruments.get(Venue.GATE_FUTURES)
         return instrument.lot_size if instrument else None
 
     @property

@@ -48,7 +48,7 @@ def _beyond(context: StrategyContext, limit: Decimal) -> bool:
 
 def is_dust(context: StrategyContext) -> bool:
     """Whether delta, to the nearest lot, is less than the smallest order of the perpetual, which must be known."""
-    instrument, price = context.instruments[Venue.GATE_FUTURES], context.reference_price
+    instrument, price = context.market.instruments[Venue.GATE_FUTURES], context.reference_price
     quantity = nearest(abs(delta_to_hedge(context)), instrument.lot_size)
     return quantity < instrument.min_quantity or (price is not None and quantity * price < instrument.min_notional)
 
