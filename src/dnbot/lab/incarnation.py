@@ -9,12 +9,14 @@ import msgspec
 import trio
 
 from dnbot.bot import Bot
+from dnbot.domain.errors import OperatingError
 from dnbot.domain.messages import Record
 from dnbot.lab.disk import Disk as Disk
 from dnbot.lab.tap import Tap, TappedOpener
 from dnbot.lab.tapped_store import TappedStore
 from dnbot.lab.world import Stage
 from dnbot.ports.spill import open_spill
+from dnbot.strategy.leaving import EXIT_UNAVAILABLE
 from dnbot.strategy.parameters import StrategyParameters
 
 
@@ -60,6 +62,9 @@ class Incarnation:
                 self.code = await self.bot.run()
         except trio.Cancelled:
             raise
+        except OperatingError as error:  # the command ends so too: it could not begin
+            self.code = EXIT_UNAVAILABLE
+            self.stage.log.error("could_not_begin", what=str(error))
         except BaseException as error:  # noqa: BLE001 (kept, for the judge)
             self.error = None if self.dead else error
         finally:

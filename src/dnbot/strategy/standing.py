@@ -7,6 +7,7 @@ from itertools import takewhile
 
 from dnbot.domain.instrument import SPOT_VENUES, VENUES, Venue
 from dnbot.domain.order import Order, OrderIntent, OrderStatus, Purpose
+from dnbot.domain.records import REPAIR_WINDOW_S
 from dnbot.domain.units import ZERO, divide
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.inventory import Inventory
@@ -14,10 +15,10 @@ from dnbot.strategy.risk_inputs import RiskInputs
 from dnbot.strategy.risk_orders import DUPLICATE_MS
 
 HUNDRED = Decimal(100)
-MINUTE_S = 60.0
+MINUTE_S = float(REPAIR_WINDOW_S)
 PNL_UNKNOWN_S = 60.0
 """So long profit may be unknown: then nothing new is entered, and trading halts if prices are there all the same."""
-_REPAIRS = (Purpose.HEDGE, Purpose.UNWIND)
+REPAIRS = (Purpose.HEDGE, Purpose.UNWIND)
 _PAIRS = (Purpose.ENTRY, Purpose.EXIT)
 GATE_VENUES = (Venue.GATE_SPOT, Venue.GATE_FUTURES)
 
@@ -108,7 +109,7 @@ def hedged_last_minute(context: StrategyContext) -> Decimal:
 
     Orders stand in the order in which they were decided.
     """
-    repairs = (order for order in context.orders.newest_first() if order.intent.purpose in _REPAIRS)
+    repairs = (order for order in context.orders.newest_first() if order.intent.purpose in REPAIRS)
     young = takewhile(lambda order: _age_s(context, order) < MINUTE_S, repairs)
     return sum((order.filled if order.is_settled else order.intent.quantity for order in young), ZERO)
 

@@ -10,9 +10,10 @@ from dnbot.domain.position import Portfolio
 from dnbot.domain.units import ZERO, Quantity
 from dnbot.ports.clock import Clock
 from dnbot.ports.store import StoredState, UnresolvedIntent
-from dnbot.strategy.context import SEEN_CHUNK, Counters, SeenIds, StrategyContext, VenueAccount
+from dnbot.strategy.context import SEEN_CHUNK, Counters, OrderAge, SeenIds, StrategyContext, VenueAccount
 from dnbot.strategy.orders import Orders
 from dnbot.strategy.parameters import StrategyParameters
+from dnbot.strategy.standing import REPAIRS
 from dnbot.strategy.states import StrategyState, TradingMode
 
 
@@ -21,20 +22,29 @@ def first_context(
 ) -> StrategyContext:
     """Where a new incarnation begins: yesterday's ledger, unresolved orders as ambiguous, nothing believed yet.
 
-    `fills` are those already booked: an order that was filled in part must not wait for them a second time.
+    `fills` are those already booked: an order that was filled in part must not wait for them a second time, and one
+    that the venue called filled waits for those that are not booked. Repairs of the last minute are remembered with
+    their age, because they count against the hedge budget; by the wall clock, and never as younger than now.
     """
-    orders = Orders.of(
+    unresolved = [
         Order(
             intent=u.intent,
             status=u.status if u.status.is_final else OrderStatus.AMBIGUOUS,
             venue_order_id=u.venue_order_id,
             filled=booked,
-            reported_filled=booked,
+            reported_filled=max(booked, u.reported_filled),
             changed_at_ns=clock.now_ns(),
         )
         for u in stored.unresolved
         for booked in (_booked(u, fills),)
-    )
+    ]
+    now_s, now_ns = clock.monotonic_s(), clock.now_ns()
+    orders = sorted((*unresolved, *stored.repairs), key=lambda order: order.intent.created_at_ns)
+    ages = {
+        order.intent.client_order_id: OrderAge(now_s - max(0, now_ns - order.intent.created_at_ns) / 1e9, 0.0)
+        for order in orders
+        if order.intent.purpose in REPAIRS
+    }
     accounts = {
         venue: VenueAccount(
             opened=venue in stored.opened,
@@ -49,10 +59,11 @@ def first_context(
         epoch=epoch,
         mode=TradingMode[stored.mode],
         mode_why=stored.mode_why,
-        now_s=clock.monotonic_s(),
-        now_ns=clock.now_ns(),
+        now_s=now_s,
+        now_ns=now_ns,
         portfolio=stored.portfolio or Portfolio(symbol=params.symbol),
-        orders=orders,
+        orders=Orders.of(orders),
+        ages=ages,
         crashes=stored.crashes,
         venue_order_ids={
             f"{u.intent.venue.value}:{u.venue_order_id}": u.intent.client_order_id
