@@ -82,10 +82,8 @@ def test_fronts_forget_with_it() -> None:
 def test_a_page_of_closes_is_kept() -> None:
     """However much history is kept, ended positions are one page: they must be full before memory is level."""
     ended = made(10_000).gate_app.context.history
-    zeros = [D(0)] * 3
-    closes = [
-        PositionClosed(UID, "BTC/USDT", "long", n, *zeros, "api", *zeros[:2], 0, *zeros[:2]) for n in range(CLOSES_MAX + 5)
-    ]
+    z = D(0)
+    closes = [PositionClosed(UID, "BTC/USDT", "long", n, z, z, z, "", z, z, 0, z, z) for n in range(CLOSES_MAX + 5)]
     ended.closes.extend(closes)
     ended._last[UID, "BTC/USDT"] = len(closes) - 1
     ended.forget(10_000)
