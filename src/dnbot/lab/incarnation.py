@@ -55,7 +55,7 @@ class Incarnation:
             with self._scope:
                 self.bot = await self.stage.bot(
                     params, self.store, opener=self.wire, witness=self._note, spill=open_spill(self.disk.spill),
-                    order_path=order_path,
+                    latch=self.disk.latch, order_path=order_path,
                 )
                 self.code = await self.bot.run()
         except trio.Cancelled:

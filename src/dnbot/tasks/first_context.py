@@ -11,6 +11,7 @@ from dnbot.domain.units import ZERO, Quantity
 from dnbot.ports.clock import Clock
 from dnbot.ports.store import StoredState, UnresolvedIntent
 from dnbot.strategy.context import SEEN_CHUNK, Counters, SeenIds, StrategyContext, VenueAccount
+from dnbot.strategy.orders import Orders
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.states import StrategyState, TradingMode
 
@@ -22,8 +23,8 @@ def first_context(
 
     `fills` are those already booked: an order that was filled in part must not wait for them a second time.
     """
-    orders = {
-        u.intent.client_order_id: Order(
+    orders = Orders.of(
+        Order(
             intent=u.intent,
             status=u.status if u.status.is_final else OrderStatus.AMBIGUOUS,
             venue_order_id=u.venue_order_id,
@@ -33,7 +34,7 @@ def first_context(
         )
         for u in stored.unresolved
         for booked in (_booked(u, fills),)
-    }
+    )
     accounts = {
         venue: VenueAccount(
             opened=venue in stored.opened,
