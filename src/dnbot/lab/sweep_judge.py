@@ -20,6 +20,9 @@ from dnbot.ports.memory_store import MemoryBook, MemoryStore
 from dnbot.ports.spill import open_spill
 from dnbot.ports.store_rebuild import rebuilt
 
+VENUES_OWN = {"auto_deleveraging"}
+"""Names of orders that a venue places in an account by itself."""
+
 
 @attrs.define
 class WireWitness:
@@ -116,8 +119,10 @@ async def check_end(life: Incarnation, wire: WireWitness) -> list[str]:
 def _unknown_orders(audit: dict[str, object], book: MemoryBook) -> list[str]:
     orders = msgspec.convert(audit["orders"], list[dict[str, object]])
     names = Counter(str(order["client_id"]).removeprefix("t-") for order in orders)
-    wrong = [f"{name!r} is at a venue and was never committed" for name in names if name not in book.committed]
-    return wrong + [f"{name!r} is {count} orders at the venues" for name, count in names.items() if count > 1]
+    known = book.committed | VENUES_OWN
+    wrong = [f"{name!r} is at a venue and was never committed" for name in names if name not in known]
+    return wrong + [f"{name!r} is {count} orders at the venues" for name, count in names.items()
+                    if count > 1 and name not in VENUES_OWN]
 
 
 def _wrong_fills(audit: dict[str, object], book: MemoryBook) -> list[str]:

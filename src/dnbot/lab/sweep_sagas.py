@@ -10,7 +10,7 @@ import trio
 
 from dnbot.bot import Bot
 from dnbot.domain.instrument import Symbol
-from dnbot.domain.pair import Pair
+from dnbot.domain.pair import Pair, PairKind
 from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.faults_forced import part_of
 from dnbot.fakes.records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT, VENUES, Venue
@@ -31,8 +31,8 @@ REDUCED = Decimal("0.2")
 """The part of the short that the venue closes by itself."""
 WAIT_S_MAX = 60.0
 POLL_S = 0.001
-HISTORY_S = 4.0
-"""So long a quiet market is watched before a carry may be judged: 30 samples of it, at a pulse of 0.1 s."""
+HISTORY_S = 40.0
+"""So long a quiet market is watched before a carry: it is judged on 30 samples of its exit, which are a second apart."""
 
 PARAMS = StrategyParameters(
     symbol=SYMBOL,
@@ -131,12 +131,12 @@ async def _nothing(_scene: Scene) -> None:
 
 
 async def _watching(scene: Scene) -> None:
-    await scene.until(lambda: scene.first.bot is not None and scene.at_rest(), "the bot is established")
-    await trio.sleep(HISTORY_S)
-
-
-async def _establishes(scene: Scene) -> None:
     await scene.until(scene.at_rest, "the bot is established")
+
+
+async def _with_history(scene: Scene) -> None:
+    await _watching(scene)
+    await trio.sleep(HISTORY_S)
 
 
 def _trades(pair: Pair) -> Act:
@@ -146,13 +146,20 @@ def _trades(pair: Pair) -> Act:
     return act
 
 
-def _after(pair: Pair) -> Act:
-    async def act(scene: Scene) -> None:
-        await _watching(scene)
-        await scene.trade(pair)
-        await trio.sleep(HISTORY_S)
+async def _establishes(scene: Scene) -> None:
+    await _watching(scene)
 
-    return act
+
+def _before(pair: Pair) -> Act:
+    """A carry can only be closed after it was opened."""
+
+    async def act(scene: Scene) -> None:
+        await _with_history(scene)
+        await scene.trade(pair.reverse)
+
+    if pair.kind is PairKind.CARRY_CLOSE:
+        return act
+    return _with_history if pair.kind is PairKind.CARRY_OPEN else _watching
 
 
 async def _drifts(scene: Scene) -> None:
@@ -195,8 +202,7 @@ SAGAS: dict[str, Saga] = {
     for saga in (
         Saga("establish", _nothing, _establishes),
         *(
-            Saga(pair.name.lower(), _after(pair.reverse) if pair.name.startswith("CLOSE") else _watching, _trades(pair))
-            for pair in Pair
+            Saga(pair.name.lower(), _before(pair), _trades(pair)) for pair in Pair
         ),
         Saga("rebalance", _watching, _drifts),
         Saga("recovery", _watching, _recovers),
