@@ -1,7 +1,8 @@
 """A sweep at the price of one prefix: at each step the process forks, and the copy's bot dies there.
 
 The parent plays the saga as if nothing happened. A copy is the same world at the same step, to the last byte, so it
-needs no run up to there; it ends with its verdict in a pipe. On Linux and macOS only, in a process with one thread.
+needs no run up to there; it ends with its verdict in a pipe, inside `trio.run`, whose end would change the registrations
+of the selector that all copies share. Where there is `os.fork`, in a process with one thread.
 """
 
 from __future__ import annotations
@@ -50,6 +51,13 @@ class Forks:
         self.inside = theirs
         play.crash(step, power_cut=power_cut)
 
+    def say(self, crash: Crash) -> None:
+        """End this copy with its verdict; nothing else of the process that it came from may happen in it."""
+        assert self.inside is not None
+        with os.fdopen(self.inside, "wb") as out:
+            out.write(msgspec.json.encode(crash))
+        os._exit(0)
+
     def drain(self) -> None:
         """Wait for every copy."""
         while self._running:
@@ -93,36 +101,23 @@ def sweep(
             if forks.inside is None:
                 forks.fork(play, step, power_cut=power_cut)
 
-    play = Play(saga, seed, make_life, at)
+    play = Play(saga, seed, make_life, at, forks.say)
     gc.collect()
     gc.freeze()
     try:
         result = play.run()
     except BaseException:
         if forks.inside is not None:
-            _say(forks.inside, _unfinished(*_place(play), traceback.format_exc()[-2000:]))
+            traceback.print_exc()
+            os._exit(1)
         forks.kill()
         raise
     finally:
         gc.unfreeze()
-    if forks.inside is not None:
-        assert isinstance(result, Crash)
-        _say(forks.inside, result)
-    forks.drain()
     assert isinstance(result, Played)  # in the parent nothing dies
+    forks.drain()
     return result
-
-
-def _place(play: Play) -> tuple[int, bool]:
-    return (play.died.step, play.died.power_cut) if play.died else (play.steps.steps, True)
 
 
 def _unfinished(step: int, power_cut: bool, why: str) -> Crash:
     return Crash(step=step, power_cut=power_cut, task="", at_s=0.0, prefix="", wrong=(why,))
-
-
-def _say(pipe: int, crash: Crash) -> None:
-    """End this copy with its verdict; nothing else of the process that it came from may happen in it."""
-    with os.fdopen(pipe, "wb") as out:
-        out.write(msgspec.json.encode(crash))
-    os._exit(0)

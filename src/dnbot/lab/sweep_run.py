@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 
 import attrs
@@ -56,12 +57,16 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
 
 @attrs.define(eq=False)
 class Play:
-    """One run of a saga. `at_step` is asked before each step and may call `crash`."""
+    """One run of a saga. `at_step` is asked before each step and may call `crash`; `judged` gets what came of that.
+
+    `judged` is called while the world still stands: a copy of a process ends there.
+    """
 
     saga: Saga
     seed: int
     make_life: MakeLife = a_life
     at_step: Callable[[Play, int], None] = lambda _play, _step: None
+    judged: Callable[[Crash], None] = lambda _crash: None
     tap: Tap = attrs.field(factory=Tap)
     disk: Disk = attrs.field(factory=Disk)
     died: Crash | None = None
@@ -109,7 +114,12 @@ class Play:
             with self._acting:
                 await self.saga.act(scene)
             self.steps.counting = False
-            result = await self._ended(first, wire) if self.died is None else await self._second_life(on, wire)
+            result: Played | Crash
+            if self.died is None:
+                result = await self._ended(first, wire)
+            else:
+                result = await self._judged_life(on, wire, self.died)
+                self.judged(result)
             nursery.cancel_scope.cancel()
         return result
 
@@ -118,8 +128,14 @@ class Play:
         wrong = await _to_the_end(first, wire)
         return Played(steps=self.steps.steps, hash=self.tap.hexdigest(), wrong=tuple(wrong))
 
-    async def _second_life(self, on: Stage, wire: WireWitness) -> Crash:
-        assert self.died is not None
+    async def _judged_life(self, on: Stage, wire: WireWitness, died: Crash) -> Crash:
+        """A second life and its verdict; one that the judge cannot even judge is wrong too."""
+        try:
+            return await self._second_life(on, wire, died)
+        except Exception:  # noqa: BLE001 (kept, as the verdict)
+            return msgspec.structs.replace(died, wrong=(traceback.format_exc()[-2000:],))
+
+    async def _second_life(self, on: Stage, wire: WireWitness, died: Crash) -> Crash:
         crashed_s = trio.current_time()
         wrong = await check_log(self.disk)
         offer_on(on, None)
@@ -138,7 +154,7 @@ class Play:
                 wrong.append(f"not at rest within {REST_S_MAX} s of the crash: {state}")
             wrong += await _to_the_end(life, wire)
             nursery.cancel_scope.cancel()
-        return msgspec.structs.replace(self.died, wrong=tuple(wrong), rest_s=rest_s)
+        return msgspec.structs.replace(died, wrong=tuple(wrong), rest_s=rest_s)
 
 
 async def _to_the_end(life: Incarnation, wire: WireWitness) -> list[str]:
