@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
+import random
 import signal
 import threading
 import traceback
@@ -17,6 +18,7 @@ from collections.abc import Callable
 
 import attrs
 import msgspec
+from trio._core._run import GLOBAL_RUN_CONTEXT
 
 from dnbot.lab.sweep_run import Crash, MakeLife, Play, Played, a_life
 from dnbot.lab.sweep_sagas import Saga, SagaStuck
@@ -40,11 +42,15 @@ class Forks:
         while len(self._running) >= self.at_once:
             self._await_oldest()
         ours, theirs = os.pipe()
+        running, chance = dict(GLOBAL_RUN_CONTEXT.__dict__), random.getstate()  # noqa: TID251 (see `deterministic`)
         pid = os.fork()
         if pid:
             os.close(theirs)
             self._running.append((pid, ours, step, power_cut))
             return
+        # A copy is to go on with the run: trio-asyncio makes it forget that, and Python gives it chance of its own.
+        GLOBAL_RUN_CONTEXT.__dict__.update(running)
+        random.setstate(chance)  # noqa: TID251
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.alarm(CHILD_S_MAX)
         os.close(ours)
