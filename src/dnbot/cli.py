@@ -366,7 +366,7 @@ def report(config: Path | None, since: str, html: Path | None, csv: Path | None,
 
 @commands.group()
 def drill() -> None:
-    """Hurt a bot on fake exchanges, with real processes and sockets, and judge what is left."""
+    """Hurt a bot on fake exchanges and judge what is left."""
 
 
 @drill.command("faults")
@@ -383,6 +383,24 @@ def drill_faults(only: str, repeat: int, seed: int, as_json: Path | None, resume
     names = [name for name in only.split(",") if name]
     options = DrillOptions(only=names, repeat=repeat, seed=seed, json=as_json, resume=resume, keep=keep)
     sys.exit(trio.run(run_drills, options, click.echo))
+
+
+@drill.command("crashes")
+@click.option("--saga", "sagas", metavar="NAME", multiple=True, help="This saga alone; may be given more than once.")
+@click.option("--manner", type=click.Choice(["power-cut", "kill", "both"]), default="both", show_default=True,
+              help="A power cut loses bytes under way; of a killed process they arrive.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the schedule and the network.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=2, show_default=True, help="Copies at the same time.")
+@click.option("--at", type=click.IntRange(min=0), help="One step of one saga, without any copy of the process.")
+@click.option("--json", "as_json", type=click.Path(path_type=Path, dir_okay=False), help="Write the evidence here.")
+def drill_crashes(
+    sagas: tuple[str, ...], manner: str, seed: int, jobs: int, at: int | None, as_json: Path | None
+) -> None:
+    """Crash a bot in memory at every await of a saga, restart it, and judge; about 40 minutes for all."""
+    from dnbot.lab.sweep import SweepOptions, run_sweep
+
+    options = SweepOptions(sagas=sagas, manner=manner, seed=seed, at_once=jobs, at=at, json=as_json)
+    sys.exit(run_sweep(options, click.echo))
 
 
 @commands.command()
