@@ -22,6 +22,9 @@ from dnbot.ports.store_rebuild import rebuilt
 
 VENUES_OWN = {"auto_deleveraging"}
 """Names of orders that a venue places in an account by itself."""
+NOT_FOLDED = {"shift_lots", "carry_lots", "day", "day_equity"}
+"""Fields of a portfolio that fills and rows do not imply: edges that were aimed at, and the day's first equity, which
+prices of that moment made."""
 
 
 @attrs.define
@@ -72,11 +75,10 @@ def folded(book: MemoryBook) -> Portfolio | None:
 
 
 def differences(what: str, one: Portfolio | None, fold: Portfolio | None) -> list[str]:
-    """Fields that differ. Lots of edges are left out: they hold decisions beside fills, and no money."""
+    """Fields that differ; those that hold more than fills and rows are left out."""
     if one is None or fold is None:
         return [] if one is fold or _is_empty(one or fold) else [f"{what}: {'none' if one is None else 'not none'}"]
-    left_out = {"shift_lots", "carry_lots"}
-    names = [name for name in Portfolio.__struct_fields__ if name not in left_out]
+    names = [name for name in Portfolio.__struct_fields__ if name not in NOT_FOLDED]
     return [
         f"{what}: {name} is {getattr(one, name)}, the committed log says {getattr(fold, name)}"
         for name in names
@@ -111,15 +113,15 @@ async def check_end(life: Incarnation, wire: WireWitness) -> list[str]:
         wrong.append(f"no final state is stored of {unsettled}")
     if pending := open_spill(disk.spill).pending:
         wrong.append(f"the spill file still holds {[intent.client_order_id for intent in pending]}")
-    wrong += _unknown_orders(audit, book) + _wrong_fills(audit, book)
+    wrong += _unknown_orders(audit, disk) + _wrong_fills(audit, book)
     wrong += differences("the bot's portfolio", bot.context.portfolio, folded(book))
     return wrong + await check_log(disk)
 
 
-def _unknown_orders(audit: dict[str, object], book: MemoryBook) -> list[str]:
+def _unknown_orders(audit: dict[str, object], disk: Disk) -> list[str]:
     orders = msgspec.convert(audit["orders"], list[dict[str, object]])
     names = Counter(str(order["client_id"]).removeprefix("t-") for order in orders)
-    known = book.committed | VENUES_OWN
+    known = committed(disk) | VENUES_OWN
     wrong = [f"{name!r} is at a venue and was never committed" for name in names if name not in known]
     return wrong + [f"{name!r} is {count} orders at the venues" for name, count in names.items()
                     if count > 1 and name not in VENUES_OWN]

@@ -13,12 +13,12 @@ import trio.testing
 from dnbot.lab.incarnation import Disk, Incarnation
 from dnbot.lab.sweep_judge import WireWitness, check_end, check_log
 from dnbot.lab.sweep_sagas import PARAMS, Saga, SagaStuck, Scene, at_rest, config, quiet
-from dnbot.lab.sweep_sagas import offer as offer_on
 from dnbot.lab.sweep_steps import StepCounter, place_of
 from dnbot.lab.tap import Tap
 from dnbot.lab.world import Stage, deterministic, stage
 
 ROOT_TASK = "a bot's life"
+HASH_DIGITS = 16
 REST_S_MAX = 60.0
 END_S_MAX = 30.0
 HELD_S = 0.5
@@ -45,14 +45,22 @@ class Crash(msgspec.Struct, frozen=True, kw_only=True):
     wrong: tuple[str, ...] = ()
     rest_s: float | None = None
     """Virtual seconds from the crash until the second life was at rest."""
+    end: str = ""
+    """The tap's hash at the end of the second life: a copy of a process and a run from the beginning have the same."""
 
 
 class Played(msgspec.Struct, frozen=True, kw_only=True):
     """A saga to its end, without a crash in this process."""
 
-    steps: int
+    prefixes: tuple[str, ...]
+    """The tap's hash before each step, the first digits."""
     hash: str
     wrong: tuple[str, ...]
+
+    @property
+    def steps(self) -> int:
+        """How many steps of the bot's tasks there were."""
+        return len(self.prefixes)
 
 
 @attrs.define(eq=False)
@@ -73,6 +81,7 @@ class Play:
     steps: StepCounter = attrs.field(init=False)
     _first: Incarnation | None = None
     _task: trio.lowlevel.Task | None = None
+    _prefixes: list[str] = attrs.field(factory=list)
     _acting: trio.CancelScope = attrs.field(factory=trio.CancelScope)
 
     def __attrs_post_init__(self) -> None:
@@ -82,7 +91,10 @@ class Play:
         """Play it on virtual time. Raises SagaStuck when it does not come to its end."""
         deterministic(self.seed)
         clock = trio.testing.MockClock(autojump_threshold=0)
-        return trio.run(self._main, clock=clock, instruments=[self.steps])
+        result = trio.run(self._main, clock=clock, instruments=[self.steps])
+        if self.steps.error is not None:
+            raise self.steps.error
+        return result
 
     def crash(self, step: int, *, power_cut: bool) -> None:
         """Let the bot die here and now; the run then goes on with its second life."""
@@ -90,7 +102,7 @@ class Play:
         assert self._task is not None
         self.died = Crash(
             step=step, power_cut=power_cut, task=place_of(self._task), at_s=round(trio.current_time(), 6),
-            prefix=self.tap.hexdigest(),
+            prefix=self._prefixes[-1],
         )
         self.steps.counting = False
         self._first.crash(power_cut=power_cut)
@@ -98,6 +110,7 @@ class Play:
 
     def _at(self, step: int, task: trio.lowlevel.Task) -> None:
         self._task = task
+        self._prefixes.append(self.tap.hexdigest()[:HASH_DIGITS])
         self.at_step(self, step)
         self._task = None
 
@@ -126,7 +139,7 @@ class Play:
     async def _ended(self, first: Incarnation, wire: WireWitness) -> Played:
         """Nothing crashed: the first life ends, and the same must hold."""
         wrong = await _to_the_end(first, wire)
-        return Played(steps=self.steps.steps, hash=self.tap.hexdigest(), wrong=tuple(wrong))
+        return Played(prefixes=tuple(self._prefixes), hash=self.tap.hexdigest(), wrong=tuple(wrong))
 
     async def _judged_life(self, on: Stage, wire: WireWitness, died: Crash) -> Crash:
         """A second life and its verdict; one that the judge cannot even judge is wrong too."""
@@ -138,7 +151,8 @@ class Play:
     async def _second_life(self, on: Stage, wire: WireWitness, died: Crash) -> Crash:
         crashed_s = trio.current_time()
         wrong = await check_log(self.disk)
-        offer_on(on, None)
+        quiet(on)
+        self.disk.store.down = False
         rest_s = None
         async with trio.open_nursery() as nursery:
             life = self.make_life(on, self.disk, 2, self.tap)
@@ -154,7 +168,7 @@ class Play:
                 wrong.append(f"not at rest within {REST_S_MAX} s of the crash: {state}")
             wrong += await _to_the_end(life, wire)
             nursery.cancel_scope.cancel()
-        return msgspec.structs.replace(died, wrong=tuple(wrong), rest_s=rest_s)
+        return msgspec.structs.replace(died, wrong=tuple(wrong), rest_s=rest_s, end=self.tap.hexdigest())
 
 
 async def _to_the_end(life: Incarnation, wire: WireWitness) -> list[str]:

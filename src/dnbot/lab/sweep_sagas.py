@@ -13,6 +13,7 @@ from dnbot.domain.instrument import Symbol
 from dnbot.domain.pair import Pair, PairKind
 from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.faults_forced import part_of
+from dnbot.fakes.market_script import MarketScript
 from dnbot.fakes.records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT, VENUES, Venue
 from dnbot.fakes.script_words import SetOffset, SetPulse, SetSpread
 from dnbot.lab.incarnation import Incarnation
@@ -25,14 +26,22 @@ FEE = Decimal("0.0002")
 """Taker fee of every venue here: with equal fees a market can be set so that one pair pays and no other."""
 GAP_BPS = Decimal(8)
 """The cheap venue lies so far below the middle and the dear one so far above: less 4 bps of fees and 1 of spread, a
-pair of both earns 11 bps, and one with the third venue 3, below what an entry needs."""
+pair of both earns 11 bps."""
+ASIDE_BPS = Decimal(40)
+"""The third venue's spread meanwhile: no pair with it pays, whichever book comes first."""
 PULSE_S = 0.1
+ASIDE_S = 3 * PULSE_S
+"""After so long every book shows what was set."""
 REDUCED = Decimal("0.2")
 """The part of the short that the venue closes by itself."""
+ALONE_S = 0.5
+"""So long the database stays away after the first hedge without it."""
 WAIT_S_MAX = 60.0
 POLL_S = 0.001
 HISTORY_S = 40.0
 """So long a quiet market is watched before a carry: it is judged on 30 samples of its exit, which are a second apart."""
+
+NAMES: Mapping[str, Venue] = {"GATEIO_SPOT": GATE_SPOT, "GATEIO_FUTURES": GATE_FUTURES, "MEXC_SPOT": MEXC_SPOT}
 
 PARAMS = StrategyParameters(
     symbol=SYMBOL,
@@ -77,6 +86,11 @@ class Scene:
         """Set the market so that this pair alone pays, or none."""
         offer(self.on, pair)
 
+    def aside(self, pair: Pair) -> None:
+        """Let no pair pay that needs the third venue, the one that this pair does not trade on."""
+        third = [venue for name, venue in NAMES.items() if name not in {pair.buy_venue.value, pair.sell_venue.value}]
+        script(self.on).apply(*(SetSpread(venue=venue, bps=ASIDE_BPS) for venue in third))
+
     async def trade(self, pair: Pair) -> None:
         """Offer a pair until it was taken and closed, then take the offer away and wait until all is at rest."""
         closed = len(self._closed(pair))
@@ -115,12 +129,16 @@ def at_rest(life: Incarnation) -> bool:
 
 def offer(on: Stage, pair: Pair | None) -> None:
     """Set a market so that this pair alone pays, or none."""
-    names: Mapping[str, Venue] = {"GATEIO_SPOT": GATE_SPOT, "GATEIO_FUTURES": GATE_FUTURES, "MEXC_SPOT": MEXC_SPOT}
     wanted = {venue: Decimal(0) for venue in VENUES}
     if pair is not None:
-        wanted |= {names[pair.buy_venue.value]: -GAP_BPS, names[pair.sell_venue.value]: GAP_BPS}
-    assert on.world.script is not None  # every saga is played on a scripted market
-    on.world.script.apply(*(SetOffset(venue=venue, bps=bps) for venue, bps in wanted.items()))
+        wanted |= {NAMES[pair.buy_venue.value]: -GAP_BPS, NAMES[pair.sell_venue.value]: GAP_BPS}
+    script(on).apply(*(SetOffset(venue=venue, bps=bps) for venue, bps in wanted.items()))
+
+
+def script(on: Stage) -> MarketScript:
+    """The market's hand: every saga is played on a scripted one."""
+    assert on.world.script is not None
+    return on.world.script
 
 
 Act = Callable[[Scene], Awaitable[None]]
@@ -132,11 +150,6 @@ async def _nothing(_scene: Scene) -> None:
 
 async def _watching(scene: Scene) -> None:
     await scene.until(scene.at_rest, "the bot is established")
-
-
-async def _with_history(scene: Scene) -> None:
-    await _watching(scene)
-    await trio.sleep(HISTORY_S)
 
 
 def _trades(pair: Pair) -> Act:
@@ -151,24 +164,41 @@ async def _establishes(scene: Scene) -> None:
 
 
 def _before(pair: Pair) -> Act:
-    """A carry can only be closed after it was opened."""
+    """A carry needs a history, and can only be closed after it was opened."""
 
     async def act(scene: Scene) -> None:
-        await _with_history(scene)
-        await scene.trade(pair.reverse)
+        await _watching(scene)
+        scene.aside(pair)
+        await trio.sleep(ASIDE_S if pair.kind is PairKind.SPOT_SPOT else HISTORY_S)
+        if pair.kind is PairKind.CARRY_CLOSE:
+            await scene.trade(pair.reverse)
+            await trio.sleep(ASIDE_S)
 
-    if pair.kind is PairKind.CARRY_CLOSE:
-        return act
-    return _with_history if pair.kind is PairKind.CARRY_OPEN else _watching
+    return act
 
 
 async def _drifts(scene: Scene) -> None:
     """The venue reduces our short by itself (ADL), and the bot hedges again."""
+    _deleverage(scene)
+    await scene.until(lambda: not scene.at_rest(), "the drift is seen")
+    await scene.until(scene.at_rest, "the delta is restored")
+
+
+async def _drifts_alone(scene: Scene) -> None:
+    """The same without the database: the hedges are committed to the spill file, and loaded once it is back."""
+    disk = scene.first.disk
+    disk.store.down = True
+    _deleverage(scene)
+    await scene.until(lambda: bool(disk.spill.content), "a hedge is committed to the file")
+    await trio.sleep(ALONE_S)
+    disk.store.down = False
+    await scene.until(lambda: not disk.spill.content and scene.at_rest(), "the database has it all")
+
+
+def _deleverage(scene: Scene) -> None:
     exchange, uid = scene.on.world.exchange, scene.on.world.config.accounts[0].uid
     (position,) = exchange.account(uid).positions.values()
     exchange.deleverage(uid, position.symbol, part_of(exchange, position, REDUCED))
-    await scene.until(lambda: not scene.at_rest(), "the drift is seen")
-    await scene.until(scene.at_rest, "the delta is restored")
 
 
 async def _recovers(scene: Scene) -> None:
@@ -201,10 +231,9 @@ SAGAS: dict[str, Saga] = {
     saga.name: saga
     for saga in (
         Saga("establish", _nothing, _establishes),
-        *(
-            Saga(pair.name.lower(), _before(pair), _trades(pair)) for pair in Pair
-        ),
+        *(Saga(pair.name.lower(), _before(pair), _trades(pair)) for pair in Pair),
         Saga("rebalance", _watching, _drifts),
+        Saga("rebalance_alone", _watching, _drifts_alone),
         Saga("recovery", _watching, _recovers),
         Saga("shutdown_hold", _watching, _ends("hold")),
         Saga("shutdown_flatten", _watching, _ends("flatten")),
@@ -220,5 +249,5 @@ def config(seed: int) -> FakesConfig:
 
 def quiet(on: Stage) -> None:
     """A market that shows signs of life and in which nothing can be earned."""
-    assert on.world.script is not None
-    on.world.script.apply(SetPulse(every_s=PULSE_S), *(SetSpread(venue=venue, bps=Decimal(1)) for venue in VENUES))
+    offer(on, None)
+    script(on).apply(SetPulse(every_s=PULSE_S), *(SetSpread(venue=venue, bps=Decimal(1)) for venue in VENUES))
