@@ -390,16 +390,18 @@ def drill_faults(only: str, repeat: int, seed: int, as_json: Path | None, resume
 @click.option("--manner", type=click.Choice(["power-cut", "kill", "both"]), default="both", show_default=True,
               help="A power cut loses bytes under way; of a killed process they arrive.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the schedule and the network.")
-@click.option("--jobs", type=click.IntRange(1, 64), default=2, show_default=True, help="Copies at the same time.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Copies at the same time.")
 @click.option("--at", type=click.IntRange(min=0), help="One step of one saga, without any copy of the process.")
 @click.option("--json", "as_json", type=click.Path(path_type=Path, dir_okay=False), help="Write the evidence here.")
+@click.option("--resume", is_flag=True, help="Go on where the --json file of the same code ends.")
 def drill_crashes(
-    sagas: tuple[str, ...], manner: str, seed: int, jobs: int, at: int | None, as_json: Path | None
+    sagas: tuple[str, ...], manner: str, seed: int, jobs: int, at: int | None, as_json: Path | None,
+    resume: bool,
 ) -> None:
-    """Crash a bot in memory at every await of a saga, restart it, and judge; about 40 minutes for all."""
+    """Crash a bot in memory at every await of a saga, restart it, and judge; hours for all."""
     from dnbot.lab.sweep import SweepOptions, run_sweep
 
-    options = SweepOptions(sagas=sagas, manner=manner, seed=seed, at_once=jobs, at=at, json=as_json)
+    options = SweepOptions(sagas=sagas, manner=manner, seed=seed, at_once=jobs, at=at, json=as_json, resume=resume)
     sys.exit(run_sweep(options, click.echo))
 
 

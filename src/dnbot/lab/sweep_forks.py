@@ -59,7 +59,7 @@ class Forks:
         while len(self._running) >= self.at_once:
             self._await_oldest()
         ours, theirs = os.pipe()
-        go_on, chance = go_on_as_a_copy(), random.getstate()  # noqa: TID251 (see `deterministic`)
+        go_on, chance = go_on_as_a_copy(), random.getstate()
         began_s = time.monotonic()  # noqa: TID251 (the copy's limit is one of the machine)
         pid = os.fork()
         if pid:
@@ -70,7 +70,7 @@ class Forks:
         try:
             os.close(ours)
             go_on()
-            random.setstate(chance)  # noqa: TID251
+            random.setstate(chance)
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             signal.signal(signal.SIGXCPU, copy.spins)
             resource.setrlimit(resource.RLIMIT_CPU, (self.cpu_s_max, self.cpu_s_max + 5))

@@ -8,8 +8,9 @@ from decimal import Decimal
 import attrs
 import msgspec
 
-from dnbot.domain.position import LedgerEntry, Portfolio
 from dnbot.domain.order import Fill
+from dnbot.domain.position import LedgerEntry, Portfolio
+from dnbot.domain.units import ZERO
 from dnbot.lab.audit_check import check_audit
 from dnbot.lab.incarnation import Disk, Incarnation
 from dnbot.lab.ledger_check import venue_name
@@ -22,6 +23,8 @@ from dnbot.ports.store_rebuild import rebuilt
 
 VENUES_OWN = {"auto_deleveraging"}
 """Names of orders that a venue places in an account by itself."""
+TOLERANCE_BASE = Decimal("0.0001")
+"""One contract: what no hedge can improve."""
 NOT_FOLDED = {"shift_lots", "carry_lots", "day", "day_equity"}
 """Fields of a portfolio that fills and rows do not imply: edges that were aimed at, and the day's first equity, which
 prices of that moment made."""
@@ -105,10 +108,10 @@ async def check_end(life: Incarnation, wire: WireWitness) -> list[str]:
         wrong.append(f"{verdict['adjustments']} adjustments")
     if verdict["open_orders_final"]:
         wrong.append(f"{verdict['open_orders_final']} orders are open")
-    spot = sum(Decimal(a.get(SYMBOL.base, "0")) for v, a in audit["balances"].items() if v != "gate_futures")
-    delta = spot + sum(Decimal(p["size"]) * Decimal(p["multiplier"]) for p in audit["positions"].values())
-    if bot.context.tolerance is None or abs(delta) > bot.context.tolerance:
-        wrong.append(f"delta is {delta} as the venues know it, tolerance {bot.context.tolerance}")
+    held = [Decimal(a.get(SYMBOL.base, "0")) for v, a in audit["balances"].items() if v != "gate_futures"]
+    held += [Decimal(p["size"]) * Decimal(p["multiplier"]) for p in audit["positions"].values()]
+    if abs(delta := sum(held, ZERO)) > TOLERANCE_BASE:
+        wrong.append(f"delta is {delta} as the venues know it")
     if unsettled := [name for name, order in book.orders.items() if not order.is_settled]:
         wrong.append(f"no final state is stored of {unsettled}")
     if pending := open_spill(disk.spill).pending:
@@ -131,6 +134,6 @@ def _wrong_fills(audit: dict[str, object], book: MemoryBook) -> list[str]:
     fills = msgspec.convert(audit["fills"], list[dict[str, object]])
     theirs = Counter((venue_name(str(fill["venue"])), str(fill["trade_id"])) for fill in fills)
     ours = Counter((venue.value, trade_id) for venue, trade_id in book.fills)
-    return [f"fills that were never booked: {sorted((theirs - ours))}"[:300]] if theirs - ours else (
-        [f"fills that no venue knows: {sorted((ours - theirs))}"[:300]] if ours - theirs else []
+    return [f"fills that were never booked: {sorted(theirs - ours)}"[:300]] if theirs - ours else (
+        [f"fills that no venue knows: {sorted(ours - theirs)}"[:300]] if ours - theirs else []
     )

@@ -158,7 +158,7 @@ class Play:
             life = self.make_life(on, self.disk, 2, self.tap)
             nursery.start_soon(life.live, PARAMS)
             with trio.move_on_after(REST_S_MAX):
-                while not (at_rest(life) or life.ended.is_set()):
+                while not (at_rest(life) or life.ended.is_set()):  # noqa: ASYNC110 (nothing tells of rest)
                     await trio.sleep(0.01)
             if at_rest(life):
                 rest_s = round(trio.current_time() - crashed_s, 3)

@@ -39,7 +39,7 @@ ALONE_S = 0.5
 WAIT_S_MAX = 60.0
 POLL_S = 0.001
 HISTORY_S = 40.0
-"""So long a quiet market is watched before a carry: it is judged on 30 samples of its exit, which are a second apart."""
+"""So long a quiet market is watched before a carry: it is judged on 30 samples of its exit, a second apart."""
 
 NAMES: Mapping[str, Venue] = {"GATEIO_SPOT": GATE_SPOT, "GATEIO_FUTURES": GATE_FUTURES, "MEXC_SPOT": MEXC_SPOT}
 
@@ -73,7 +73,7 @@ class Scene:
     async def until(self, holds: Callable[[], bool], what: str) -> None:
         """Wait until something holds, looking every virtual millisecond. Raises SagaStuck after a minute."""
         with trio.move_on_after(WAIT_S_MAX):
-            while not holds():
+            while not holds():  # noqa: ASYNC110 (whatever it is, nothing tells of it)
                 await trio.sleep(POLL_S)
             return
         raise SagaStuck(f"not within {WAIT_S_MAX} s: {what}")
