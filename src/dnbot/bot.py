@@ -1,12 +1,13 @@
 """The root: four named supervised child nurseries (public, private, analytics, machine) and a shielded farewell.
 
 They share nothing but channels, boards and the gate. A child that fails becomes a `Fault`; a bug cancels the root, and
-the farewell then cancels our open orders within its deadline, and halts the next start if anything is left naked.
+the farewell then halts the next start if anything is left naked or in doubt, and cancels our open orders within its
+deadline.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -16,9 +17,6 @@ import trio
 from dnbot.domain.errors import ConfigError, OperatingError
 from dnbot.domain.instrument import VENUES, Venue
 from dnbot.domain.messages import CancelAll, InboxEvent, Record, Stop
-from dnbot.domain.order import Fill, Order, OrderStatus
-from dnbot.domain.position import Portfolio
-from dnbot.domain.units import ZERO, Quantity
 from dnbot.ports.channels import Boards, Channels
 from dnbot.ports.clock import Clock, VenueClock
 from dnbot.ports.http import HttpClient
@@ -27,18 +25,18 @@ from dnbot.ports.limiter import RateLimiter
 from dnbot.ports.log import EventLog
 from dnbot.ports.net import Endpoint, StreamOpener
 from dnbot.ports.spill import MemoryMedium, Spill, open_spill
-from dnbot.ports.store import Store, StoredState, UnresolvedIntent
-from dnbot.strategy.context import SEEN_CHUNK, Counters, SeenIds, StrategyContext, VenueAccount
+from dnbot.ports.store import Store
+from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.leaving import abandon
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.spread import SpreadAnalyzer
-from dnbot.strategy.states import StrategyState, TradingMode
 from dnbot.strategy.turn import Turn
 from dnbot.tasks.analytics import Analyst
 from dnbot.tasks.committing import Committer
 from dnbot.tasks.desk import Desk
 from dnbot.tasks.execution import Executor
 from dnbot.tasks.feed import Feed
+from dnbot.tasks.first_context import first_context
 from dnbot.tasks.gatekeeper import Gatekeeper
 from dnbot.tasks.journal import Journal, unknown_order
 from dnbot.tasks.link import Line
@@ -126,15 +124,20 @@ class Bot:
 
         Error handling: anything but an operating error ends the run after the farewell and is raised.
         """
+        is_bug = True
         try:
             async with trio.open_nursery() as root:
                 for name, group in self._groups().items():
                     root.start_soon(self.supervisor.supervise, name, group, name=name)
                 await self.strategist.finished.wait()
                 root.cancel_scope.cancel()
+            is_bug = False
+        except BaseException as error:
+            is_bug = not _is_cancellation(error)
+            raise
         finally:
             with trio.move_on_after(FAREWELL_S, shield=True):
-                await self._farewell()
+                await self._farewell(is_bug=is_bug)
         return self.strategist.context.exit_code or 0
 
     def stop(self, why: str, policy: str = "") -> None:
@@ -170,16 +173,17 @@ class Bot:
             for name, run in children.items():
                 nursery.start_soon(self.supervisor.supervise, name, run, name=name)
 
-    async def _farewell(self) -> None:
+    async def _farewell(self, *, is_bug: bool) -> None:
         """Cancel our open orders if the machine did not get to it, write what is queued, let go of connections."""
         if self.strategist.context.exit_code is None:
+            if is_bug:
+                self._abandon()
             async with trio.open_nursery() as ears:
                 ears.start_soon(self._discard_inbox)
                 async with trio.open_nursery() as nursery:
                     for desk in self.desks.values():
                         nursery.start_soon(desk.perform, CancelAll(desk.venue))
                 ears.cancel_scope.cancel()
-            self._abandon()
         try:
             await self.journal.flush(self.strategist.held)
         except OperatingError as error:
@@ -187,7 +191,7 @@ class Bot:
         await self._clients.aclose()
 
     def _abandon(self) -> None:
-        """Halt the next start when this end, which the machine did not decide, leaves something naked or in doubt."""
+        """Halt the next start when a bug, after which nobody repairs any more, leaves something naked or in doubt."""
         turn = Turn(self.strategist.context)
         left = abandon(turn)
         if left:
@@ -198,7 +202,14 @@ class Bot:
     async def _discard_inbox(self) -> None:
         """Nobody folds events any more, and a full inbox must not stop a cancel; the next start reads the accounts."""
         async for _ in self.channels.inbox.receive:
-            self._abandon()
+            pass
+
+
+def _is_cancellation(error: BaseException) -> bool:
+    """Whether it only says that somebody outside ended us."""
+    if isinstance(error, BaseExceptionGroup):
+        return error.split(trio.Cancelled)[1] is None
+    return isinstance(error, trio.Cancelled)
 
 
 async def build_bot(parts: BotParts) -> Bot:
@@ -239,70 +250,6 @@ async def _load_spilled(parts: BotParts) -> None:
         await parts.store.append([unknown_order(intent, now_ns) for intent in spill.pending])
         spill.forget(names)
     parts.log.warning("spill_loaded", intents=len(names), left=0)
-
-
-def first_context(
-    params: StrategyParameters, stored: StoredState, fills: Sequence[Fill], epoch: int, clock: Clock
-) -> StrategyContext:
-    """Where a new incarnation begins: yesterday's ledger, unresolved orders as ambiguous, nothing believed yet.
-
-    `fills` are those already booked: an order that was filled in part must not wait for them a second time.
-    """
-    orders = {
-        u.intent.client_order_id: Order(
-            intent=u.intent,
-            status=u.status if u.status.is_final else OrderStatus.AMBIGUOUS,
-            venue_order_id=u.venue_order_id,
-            filled=booked,
-            reported_filled=booked,
-            changed_at_ns=clock.now_ns(),
-        )
-        for u in stored.unresolved
-        for booked in (_booked(u, fills),)
-    }
-    accounts = {
-        venue: VenueAccount(
-            opened=venue in stored.opened,
-            fill_ms=stored.fill_ms.get(venue, 0),
-            row_ms=stored.row_ms.get(venue, 0),
-        )
-        for venue in VENUES
-    }
-    chunks = [frozenset(stored.seen[i : i + SEEN_CHUNK]) for i in range(0, len(stored.seen), SEEN_CHUNK)]
-    return StrategyContext(
-        params=params,
-        epoch=epoch,
-        mode=TradingMode[stored.mode],
-        mode_why=stored.mode_why,
-        now_s=clock.monotonic_s(),
-        now_ns=clock.now_ns(),
-        portfolio=stored.portfolio or Portfolio(symbol=params.symbol),
-        orders=orders,
-        crashes=stored.crashes,
-        venue_order_ids={
-            f"{u.intent.venue.value}:{u.venue_order_id}": u.intent.client_order_id
-            for u in stored.unresolved
-            if u.venue_order_id
-        },
-        accounts=accounts,
-        seen=SeenIds(tuple(chunks)),
-        counters=Counters(states=(StrategyState.INITIALIZING.name,)),
-    )
-
-
-def _booked(unresolved: UnresolvedIntent, fills: Sequence[Fill]) -> Quantity:
-    """Σ of an order's fills in the ledger, base units."""
-    intent, venue_order_id = unresolved.intent, unresolved.venue_order_id
-    mine = (
-        fill.quantity
-        for fill in fills
-        if fill.venue is intent.venue
-        and (
-            fill.client_order_id == intent.client_order_id
-            or (venue_order_id and fill.venue_order_id == venue_order_id)
-        )
-    )
-    return Quantity(sum(mine, ZERO))
 
 
 def _wire(parts: BotParts, context: StrategyContext) -> Bot:

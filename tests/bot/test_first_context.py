@@ -5,14 +5,16 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
-from dnbot.bot import first_context
 from dnbot.domain.instrument import Symbol, Venue
-from dnbot.domain.order import Fill, OrderIntent, OrderReport, OrderStatus, Purpose, Side, with_report
+from dnbot.domain.order import Fill, Order, OrderIntent, OrderReport, OrderStatus, Purpose, Side, with_report
 from dnbot.domain.units import Price, Quantity
 from dnbot.ports.clock import VirtualClock
 from dnbot.ports.store import StoredState, UnresolvedIntent
+from dnbot.strategy.standing import hedged_last_minute
+from dnbot.tasks.first_context import first_context
 
 BTC = Symbol("BTC", "USDT")
 
@@ -43,6 +45,36 @@ async def test_an_unresolved_order_is_ambiguous(autojump_clock: Any, lab: Any) -
     for status in OrderStatus:
         order = begin(lab, UnresolvedIntent(intent=intent(), status=status, venue_order_id=""))
         assert order.status is (status if status.is_final else OrderStatus.AMBIGUOUS)
+
+
+async def test_what_the_venue_called_filled_is_awaited_until_it_is_booked(autojump_clock: Any, lab: Any) -> None:
+    """The last word before a crash was "filled", and its fills were not written: the order is not over."""
+    unresolved = UnresolvedIntent(
+        intent=intent(), status=OrderStatus.FILLED, venue_order_id="v1", reported_filled=Quantity(Decimal("0.01"))
+    )
+    assert not begin(lab, unresolved).is_settled
+    assert not begin(lab, unresolved, fill("0.004", "dnb-1-1")).is_settled
+    assert begin(lab, unresolved, fill("0.01", "dnb-1-1")).is_settled
+
+
+async def test_repairs_of_the_last_minute_count_after_a_restart(autojump_clock: Any, lab: Any) -> None:
+    """By their age on the wall clock; one from a clock that was ahead is as old as the start, and not younger."""
+    second_ns = 10**9
+    clock = VirtualClock(100 * second_ns)
+
+    def hedge(at_s: int, filled: str) -> Order:
+        it = msgspec.structs.replace(
+            intent(), client_order_id=f"dnb-1-{at_s}", purpose=Purpose.HEDGE, created_at_ns=at_s * second_ns
+        )
+        done = Quantity(Decimal(filled))
+        return Order(intent=it, status=OrderStatus.FILLED, filled=done, reported_filled=done)
+
+    stored = StoredState(repairs=(hedge(30, "0.1"), hedge(70, "0.02"), hedge(99, "0.003"), hedge(5000, "0.0004")))
+    context = first_context(lab.params, stored, (), 2, clock)
+    assert hedged_last_minute(context) == Decimal("0.0234")
+    later = msgspec.structs.replace(context, now_s=context.now_s + 40)
+    assert hedged_last_minute(later) == Decimal("0.0034")
+    assert hedged_last_minute(msgspec.structs.replace(context, now_s=context.now_s + 61)) == 0
 
 
 @pytest.mark.parametrize("client_id", ["dnb-1-1", ""])

@@ -19,7 +19,7 @@ from dnbot.domain.messages import (
     RowBooked,
     StateChanged,
 )
-from dnbot.domain.order import Order, OrderStatus, Side
+from dnbot.domain.order import Order, OrderStatus, Purpose, Side
 from dnbot.domain.position import EdgeLot, EntryKind, Portfolio, book_fill, post
 
 
@@ -373,6 +373,34 @@ async def test_tidying_touches_no_money(open_store: Any, words: Any) -> None:
         await store.keep_tidy(now_ns=words.start_ns + 400 * 86_400 * 10**9, retention_days=1)
         assert (await store.load(words.symbol), await store.ledger_totals(words.symbol)) == before
         assert len(await store.fills_of(words.symbol)) == 1
+
+
+async def test_repairs_of_the_last_minute_are_known_at_the_next_start(open_store: Any, words: Any) -> None:
+    """Settled hedges and unwinds of this symbol alone, oldest first; one that is not settled comes as unresolved."""
+    second_ns = 10**9
+    orders = [(1, Purpose.HEDGE, 0), (2, Purpose.HEDGE, 70), (3, Purpose.UNWIND, 90), (4, Purpose.ENTRY, 95)]
+    async with open_store() as store:
+        epoch = await begin(store, words)
+        for number, purpose, at_s in orders:
+            intent = words.intent(epoch, number, purpose=purpose, created_at_ns=words.start_ns + at_s * second_ns)
+            await store.commit_intents([intent], execution_id="x1-1", opportunity=None)
+            order = Order(intent=intent, status=OrderStatus.FILLED, filled=intent.quantity)
+            order = msgspec.structs.replace(order, reported_filled=intent.quantity)
+            await store.append([OrderChanged(order, 1)])
+        told = words.intent(epoch, 5, purpose=Purpose.HEDGE, created_at_ns=words.start_ns + 99 * second_ns)
+        await store.commit_intents([told], execution_id="x1-1", opportunity=None)
+        claimed = Order(intent=told, status=OrderStatus.FILLED, reported_filled=told.quantity, venue_order_id="v5")
+        await store.append([OrderChanged(claimed, 1)])
+    async with open_store() as store:
+        later_ns = words.start_ns + 120 * second_ns
+        await store.begin_run(words.symbol, version="1.0", settings="", started_at_ns=later_ns)
+        state = await store.load(words.symbol)
+    assert [order.intent.client_order_id for order in state.repairs] == [
+        words.intent(epoch, number).client_order_id for number in (2, 3)
+    ]
+    assert [(u.intent, u.status, u.reported_filled) for u in state.unresolved] == [
+        (told, OrderStatus.FILLED, told.quantity)
+    ]
 
 
 async def test_runs_that_ended_without_a_shutdown_are_counted(open_store: Any, words: Any) -> None:

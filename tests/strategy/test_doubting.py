@@ -34,7 +34,7 @@ def with_order(
     order = Order(intent=intent, status=status, reported_filled=Quantity(told))
     created_s = context.now_s - age_s
     return msgspec.structs.replace(
-        context, orders={**context.orders, name: order}, ages={**context.ages, name: OrderAge(created_s, created_s)}
+        context, orders=context.orders.with_order(order), ages={**context.ages, name: OrderAge(created_s, created_s)}
     )
 
 

@@ -12,6 +12,7 @@ from dnbot.domain.instrument import VENUES
 from dnbot.domain.messages import CancelAll, Fault, OrderReported, ReadAccount
 from dnbot.domain.order import Order, OrderIntent, OrderReport, OrderStatus, Purpose, Side, TimeInForce
 from dnbot.domain.units import Price, Quantity
+from dnbot.strategy.orders import Orders
 
 OLD = "dnb-0-7-s"
 
@@ -38,7 +39,7 @@ def stored(client_id: str) -> Order:
 
 def test_a_restart_cancels_what_its_predecessor_left_resting_and_then_goes_on() -> None:
     """An unresolved intent that turns out to be open is cancelled; only an account without it ends INITIALIZING."""
-    bench = Bench(context={"orders": {OLD: stored(OLD)}})
+    bench = Bench(context={"orders": Orders.of([stored(OLD)])})
     bench.truth[MS].open_orders.append(resting(OLD))
     bench.tick()
     bench.signal()

@@ -28,6 +28,7 @@ from dnbot.domain.order import Order, OrderIntent, OrderStatus, Purpose, Side
 from dnbot.domain.position import EntryKind
 from dnbot.domain.units import Price, Quantity
 from dnbot.strategy.context import VenueAccount
+from dnbot.strategy.orders import Orders
 from dnbot.strategy.states import TradingMode
 
 
@@ -170,7 +171,7 @@ def test_half_a_lot_is_enough() -> None:
 def test_unresolved_orders_hold_back_reconciliation() -> None:
     """`restart_with_position`: an order of unknown fate is asked after every second, and only its end reconciles."""
     order = stored_order()
-    bench = Bench(context={"orders": {order.intent.client_order_id: order}}).boot()
+    bench = Bench(context={"orders": Orders.of([order])}).boot()
     assert bench.state is S.INITIALIZING
     asked = [c for c in bench.all(ResolveOrder) if c.intent == order.intent]
     assert asked
@@ -185,9 +186,8 @@ def test_unresolved_orders_hold_back_reconciliation() -> None:
 def test_an_unresolved_order_that_traded_is_booked_at_boot() -> None:
     """Its fill, found by the resolver, is ours: booked, counted in delta, and hedged before anything else."""
     order = stored_order()
-    name = order.intent.client_order_id
     accounts = {venue: VenueAccount(opened=True) for venue in VENUES}
-    bench = Bench(context={"orders": {name: order}, "accounts": accounts}, max_order_notional_quote=60_000)
+    bench = Bench(context={"orders": Orders.of([order]), "accounts": accounts}, max_order_notional_quote=60_000)
     bench.start = bench.context = msgspec.structs.replace(
         bench.context, portfolio=msgspec.structs.replace(
             bench.context.portfolio, perp_base=Decimal(-1), perp_cost=Decimal(-60_000),
@@ -211,7 +211,7 @@ def test_an_unresolved_order_that_traded_is_booked_at_boot() -> None:
 def test_final_stored_orders_do_not_wait() -> None:
     """What the last incarnation knew to be over holds nothing back."""
     order = stored_order(OrderStatus.CANCELLED)
-    assert Bench(context={"orders": {order.intent.client_order_id: order}}).boot().state is S.MONITORING_SPREADS
+    assert Bench(context={"orders": Orders.of([order])}).boot().state is S.MONITORING_SPREADS
 
 
 # --- ESTABLISHING -----------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from dnbot.ports.limiter import RateLimiter
 from dnbot.ports.log import EventLog
 from dnbot.ports.log_sinks import MemorySink
 from dnbot.strategy.context import StrategyContext, VenueAccount
+from dnbot.strategy.orders import Orders
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.states import StrategyState, TradingMode
 from dnbot.tasks.gatekeeper import Gatekeeper
@@ -379,7 +380,7 @@ class Kit:
             "params": StrategyParameters(symbol=BTC, base_position_size=D(1), max_order_notional_quote=D(1000)),
             "epoch": 1, "current_state": StrategyState.EXECUTING_ARBITRAGE, "mode": TradingMode.ACTIVE,
             "portfolio": Portfolio(symbol=BTC), "accounts": {venue: VenueAccount(opened=True) for venue in VENUES},
-            "orders": {intent.client_order_id: Order(intent=intent) for intent in intents},
+            "orders": Orders.of(Order(intent=intent) for intent in intents),
             "market": MarketView(books={venue: self.book(venue) for venue in VENUES}),
             "now_s": trio.current_time(), "now_ns": self.clock.now_ns(),
         }

@@ -10,6 +10,7 @@ import trio
 from dnbot.domain.instrument import Venue
 from dnbot.domain.order import Order, OrderStatus, Purpose
 from dnbot.ports.latch import Halt, MemoryLatch
+from dnbot.strategy.orders import Orders
 from dnbot.strategy.states import StrategyState, TradingMode, allows
 from dnbot.tasks.gatekeeper import Gatekeeper
 
@@ -59,7 +60,7 @@ async def test_an_expired_intent_stays(autojump_clock: Any, kit: Any) -> None:
 async def test_what_nobody_waits_for_stays(autojump_clock: Any, kit: Any, status: OrderStatus | None) -> None:
     """An order that the machine does not know, or that is over, is not sent."""
     intent = kit.intent()
-    orders = {} if status is None else {intent.client_order_id: Order(intent=intent, status=status)}
+    orders = Orders.of([] if status is None else [Order(intent=intent, status=status)])
     assert kit.gate(intent, orders=orders).denial(intent).startswith("DUPLICATE")
 
 

@@ -47,7 +47,7 @@ def test_any_2xx_is_no_trouble(status: int) -> None:
         ),
         (403, '{"label":"REQUEST_EXPIRED","message":"gap"}', Refused("REQUEST_EXPIRED", "gap", clock=True)),
         (401, '{"label":"REQUEST_EXPIRED","message":"gap"}', Refused("REQUEST_EXPIRED", "gap", clock=True)),
-        (400, '{"label":"CONTRACT_NOT_FOUND"}', Refused("CONTRACT_NOT_FOUND", "")),
+        (400, '{"label":"CONTRACT_NOT_FOUND"}', Refused("CONTRACT_NOT_FOUND", "", symbol_closed=True)),
         (
             400,
             '{"label":"ORDER_POC_IMMEDIATE","detail":"order price 1700 while counter price 1793.55"}',

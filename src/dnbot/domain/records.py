@@ -12,6 +12,8 @@ from dnbot.domain.order import Fill, Order
 from dnbot.domain.pair import Declined, Opportunity
 from dnbot.domain.position import LedgerEntry, Portfolio
 
+REPAIR_WINDOW_S = 60
+"""Hedges and unwinds younger than this count against the hedge budget, those before a restart too."""
 CRASH_WINDOW_S = 600
 """Starts younger than this that ended without SHUTDOWN are counted at the next start."""
 

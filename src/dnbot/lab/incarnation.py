@@ -9,6 +9,7 @@ import msgspec
 import trio
 
 from dnbot.bot import Bot
+from dnbot.domain.errors import OperatingError
 from dnbot.domain.messages import Record
 from dnbot.lab.disk import Disk as Disk
 from dnbot.lab.disk import HeldMedium
@@ -16,6 +17,7 @@ from dnbot.lab.tap import Tap, TappedOpener
 from dnbot.lab.tapped_store import TappedStore
 from dnbot.lab.world import Stage
 from dnbot.ports.spill import open_spill
+from dnbot.strategy.leaving import EXIT_UNAVAILABLE
 from dnbot.strategy.parameters import StrategyParameters
 
 
@@ -57,11 +59,14 @@ class Incarnation:
             with self._scope:
                 self.bot = await self.stage.bot(
                     params, self.store, opener=self.wire, witness=self._note, spill=open_spill(self.spill),
-                    order_path=order_path,
+                    latch=self.disk.latch, order_path=order_path,
                 )
                 self.code = await self.bot.run()
         except trio.Cancelled:
             raise
+        except OperatingError as error:  # the command ends so too: it could not begin
+            self.code = EXIT_UNAVAILABLE
+            self.stage.log.error("could_not_begin", what=str(error))
         except BaseException as error:  # noqa: BLE001 (kept, for the judge)
             self.error = None if self.dead else error
         finally:

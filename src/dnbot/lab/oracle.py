@@ -36,6 +36,8 @@ LIVE_S_MAX = 60.0
 """The bot is at work again so long after the last fault, or has halted."""
 BOT_PREFIX = "bot."
 _DECISIONS = frozenset({"REPAIR_FAILED", "RECOVERY_SPENT"})
+BLIND = "blind:"
+"""The key of the alert that says that nobody tells of an order: its middle is hedged, and half of it stays in doubt."""
 _AT_WORK = frozenset({
     StrategyState.MONITORING_SPREADS, StrategyState.PREPARING_ARBITRAGE, StrategyState.EXECUTING_ARBITRAGE,
 })
@@ -290,12 +292,12 @@ class Oracle:
         elif kind == "StateChanged":
             self.lifecycle.state_changed(life, fields, now_ns)
             if fields["trigger"] in _DECISIONS:
-                self.delta.close(now_ns)
+                self.delta.decide(now_ns)
             self._live(now_ns)
         elif kind == "ModeChanged":
             self.lifecycle.mode_changed(life, fields, now_ns)
             if life.mode is TradingMode.HALTED:
-                self.delta.close(now_ns)
+                self.delta.decide(now_ns)
         elif kind == "OpportunityTaken":
             self.orders.taken(now_ns)
             self.lifecycle.opportunity_taken(life, fields, now_ns)
@@ -303,3 +305,5 @@ class Oracle:
             self.delta.sampled(fields, now_ns)
         elif kind == "Alert":
             self.secrets.written("an alert", fields)
+            if str(fields["key"]).startswith(BLIND):
+                self.delta.decide(now_ns)

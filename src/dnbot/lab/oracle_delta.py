@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from dnbot.domain.order import Purpose
-from dnbot.domain.units import plain
+from dnbot.domain.units import divide, plain
 from dnbot.fakes.records import GATE_FUTURES, VENUES, ZERO, UserTrade
 from dnbot.lab.oracle_scene import ROUND_TRIP_MS, Scene
 from dnbot.lab.oracle_words import NS_PER_MS, NS_PER_S, TAKES_RISK
@@ -18,7 +18,8 @@ from dnbot.strategy.states import StrategyState
 CALM = (StrategyState.DELTA_NEUTRAL_ACTIVE, StrategyState.MONITORING_SPREADS)
 STALE_S_MAX = 2.0
 """How old a figure in a sample of the position may be."""
-CLASSES = ("definite", "ambiguous", "unreachable", "down", "foreign")
+WINDOWS_KEPT = 20_000
+CLASSES = ("definite", "ambiguous", "unreachable", "down", "foreign", "decided")
 
 
 @attrs.define
@@ -34,6 +35,16 @@ class Window:
     calm_since_ns: int | None = None
 
 
+@attrs.frozen
+class Naked:
+    """A window that is over: from when to when, its class, and the most that was naked, quote units."""
+
+    opened_ns: int
+    closed_ns: int
+    kind: str
+    notional: Decimal
+
+
 @attrs.define(eq=False)
 class DeltaJudge:
     """Told of every change at the venues, of states, and asked now and then whether a window is open for too long."""
@@ -42,12 +53,16 @@ class DeltaJudge:
     window: Window | None = None
     naked_s_worst: dict[str, float] = attrs.field(factory=lambda: dict.fromkeys(CLASSES, 0.0))
     naked_notional_worst: Decimal = ZERO
+    windows: deque[Naked] = attrs.field(factory=lambda: deque(maxlen=WINDOWS_KEPT))
+    """The newest that are over."""
     equity_peak: Decimal | None = None
     loss_worst: Decimal = ZERO
     fills: int = 0
     executions: set[str] = attrs.field(factory=set)
     foreign_base: bool = False
     """Whether somebody else ever moved the base that we hold."""
+    _decided: tuple[int, Decimal] | None = None
+    """When the bot said that it cannot bring delta back now, and what it was then: no more than that is its choice."""
     _foreign_ns: int = -1 << 62
     _moved: Decimal = ZERO
     _position: Decimal = ZERO
@@ -100,8 +115,12 @@ class DeltaJudge:
         delta = abs(self.scene.delta())
         if delta <= self.scene.tolerance():
             self.close(now_ns)
+            self._end_decided(now_ns)
             self._inventory()
             return
+        if self._decided is not None and delta <= self._decided[1] and not is_foreign:
+            return
+        self._end_decided(now_ns)
         life = self.scene.alive
         if self.window is None:
             self.window = Window(now_ns, is_foreign, life is None, delta)
@@ -109,13 +128,29 @@ class DeltaJudge:
         self.window.worst_base = max(self.window.worst_base, delta)
         self.naked_notional_worst = max(self.naked_notional_worst, delta * self.scene.mark())
 
+    def decide(self, now_ns: int) -> None:
+        """The bot says that it cannot bring delta back now; until delta is back or larger, that is its choice."""
+        self.close(now_ns)
+        delta = abs(self.scene.delta())
+        if delta > self.scene.tolerance() and (self._decided is None or delta > self._decided[1]):
+            self._end_decided(now_ns)
+            self._decided = (now_ns, delta)
+
+    def _end_decided(self, now_ns: int) -> None:
+        if self._decided is not None:
+            seconds = (now_ns - self._decided[0]) / NS_PER_S
+            self.naked_s_worst["decided"] = max(self.naked_s_worst["decided"], seconds)
+            self._decided = None
+
     def close(self, now_ns: int) -> None:
-        """Delta is back, or the bot has decided and said so."""
+        """Delta is back, or the run is over."""
         if self.window is not None:
             self.judge(now_ns)
             kind = self._kind(self.window)
             seconds = (now_ns - self.window.opened_ns) / NS_PER_S
             self.naked_s_worst[kind] = max(self.naked_s_worst[kind], seconds)
+            notional = self.window.worst_base * self.scene.mark()
+            self.windows.append(Naked(self.window.opened_ns, now_ns, kind, notional))
             self.window = None
 
     def judge(self, now_ns: int) -> None:
@@ -193,6 +228,7 @@ class DeltaJudge:
         held, opening = sum(scene.spot(), ZERO), self._history[0][1]
         most = max(params.base_position_size * params.max_position_multiplier, opening[0] + opening[1])
         most += scene.perp_lot() + scene.tolerance()
+        most += divide(params.max_order_notional_quote, scene.mark())  # a leg whose counterpart failed, hedged
         scene.findings.check("I9", self.foreign_base or held <= most, f"{plain(held)} base held, at most {most}")
 
     # -- equity

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal, localcontext
+from functools import partial
 from typing import Any
 
 import attrs
@@ -169,7 +170,10 @@ class LedgerJudge:
                 elif isinstance(record, PortfolioSaved) and _is_stored(book.portfolios, record.portfolio):
                     told = record.portfolio.balances
                     same = _same(told, self._durable)
-                    self.scene.findings.check("I20", same, lambda told=told: f"stored {_apart(told, self._durable)}")  # type: ignore[misc]
+                    self.scene.findings.check("I20", same, partial(self._stored_otherwise, told))
+
+    def _stored_otherwise(self, told: Balances) -> str:
+        return f"stored {_apart(told, self._durable)}"
 
     def _store(self, entries: Iterable[LedgerEntry]) -> None:
         for entry in entries:

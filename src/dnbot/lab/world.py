@@ -27,6 +27,7 @@ from dnbot.fakes.running import GATE_HOST, MEXC_HOST, World
 from dnbot.fakes.world import SIMULATION_EPOCH_NS, build_world
 from dnbot.ports.clock import VirtualClock
 from dnbot.ports.credentials import Credentials, Secret
+from dnbot.ports.latch import Latch, MemoryLatch
 from dnbot.ports.log import EventLog
 from dnbot.ports.log_sinks import MemorySink
 from dnbot.ports.net import Endpoint, StreamOpener
@@ -57,6 +58,7 @@ class Stage:
         opener: StreamOpener | None = None,
         witness: Callable[[Record], None] | None = None,
         spill: Spill | None = None,
+        latch: Latch | None = None,
         order_path: str = "rest",
     ) -> Bot:
         """A new incarnation on this world, not yet running. `opener` replaces the network's own."""
@@ -78,6 +80,7 @@ class Stage:
                 version="simulated",
                 settings="{}",
                 spill=spill or open_spill(MemoryMedium()),
+                latch=latch or MemoryLatch(),
                 order_path=order_path,
             )
         )

@@ -29,10 +29,10 @@ from dnbot.domain.messages import (
     RowBooked,
     StateChanged,
 )
-from dnbot.domain.order import Fill, Order, OrderIntent
+from dnbot.domain.order import Fill, Order, OrderIntent, Purpose
 from dnbot.domain.pair import Opportunity
 from dnbot.domain.position import EntryKind, LedgerEntry, Portfolio
-from dnbot.domain.records import CRASH_WINDOW_S
+from dnbot.domain.records import CRASH_WINDOW_S, REPAIR_WINDOW_S
 from dnbot.domain.units import ZERO
 from dnbot.ports.record_numbers import RecordNumbers
 from dnbot.ports.store import LedgerTotal, StoredState, UnresolvedIntent
@@ -300,13 +300,17 @@ def _state(book: MemoryBook, runs: Sequence[tuple[int, Symbol, str, str, int]]) 
     return StoredState(
         portfolio=rebuilt(book.symbol, saved, [item for *_, item in sorted(items, key=lambda item: item[:2])]),
         unresolved=tuple(
-            UnresolvedIntent(intent=order.intent, status=order.status, venue_order_id=order.venue_order_id)
+            UnresolvedIntent(
+                intent=order.intent, status=order.status, venue_order_id=order.venue_order_id,
+                reported_filled=order.reported_filled,
+            )
             for order in _oldest_first(book.orders.values())
             if not order.is_settled
         ),
         seen=_seen(book),
         fill_ms=_newest({}, ((fill.venue, fill.traded_at_ns) for _, fill in book.fills.values())),
         row_ms=_newest({}, ((entry.venue, entry.at_ns) for entry in rows if is_row(entry.entry_id))),
+        repairs=_repairs(book, runs),
         crashes=_crashes(book, runs),
         opened=tuple(venue for venue in sorted(Venue, key=lambda v: v.value) if _is_open(rows, venue)),
         **_mode(book),
@@ -320,6 +324,15 @@ def _mode(book: MemoryBook) -> dict[str, str]:
             if not any(m.from_mode == HALTED != m.to_mode for m in book.modes[count:]):
                 return {"mode": HALTED, "mode_why": why}
     return {} if newest is None else {"mode": newest.to_mode, "mode_why": newest.why}
+
+
+def _repairs(book: MemoryBook, runs: Sequence[tuple[int, Symbol, str, str, int]]) -> tuple[Order, ...]:
+    newest_ns = next((at_ns for _, symbol, _, _, at_ns in reversed(runs) if symbol == book.symbol), 0)
+    return tuple(
+        order for order in _oldest_first(book.orders.values())
+        if order.is_settled and order.intent.purpose in (Purpose.HEDGE, Purpose.UNWIND)
+        and order.intent.created_at_ns >= newest_ns - REPAIR_WINDOW_S * 10**9
+    )  # fmt: skip
 
 
 def _crashes(book: MemoryBook, runs: Sequence[tuple[int, Symbol, str, str, int]]) -> int:

@@ -21,7 +21,7 @@ from dnbot.domain.instrument import Symbol
 from dnbot.domain.messages import Record
 from dnbot.domain.order import OrderIntent
 from dnbot.domain.pair import Opportunity
-from dnbot.domain.records import CRASH_WINDOW_S
+from dnbot.domain.records import CRASH_WINDOW_S, REPAIR_WINDOW_S
 from dnbot.ports import migrations
 from dnbot.ports import postgres_queries as queries
 from dnbot.ports import postgres_rows as rows
@@ -230,6 +230,7 @@ class PostgresStore(Reports):
                 mode=await fetch(queries.MODE, book),
                 unsettled=await fetch(queries.UNSETTLED, book),
                 seen=await fetch(queries.SEEN, book, SEEN_MAX),
+                repairs=await fetch(queries.REPAIRS, book, REPAIR_WINDOW_S * 10**9),
                 crashes=await fetch(queries.CRASHES, book, CRASH_WINDOW_S * 10**9),
                 newest=await fetch(queries.NEWEST, book),
             )

@@ -43,6 +43,13 @@ where r.symbol = $1 and r.epoch < newest.epoch and r.started_at_ns >= newest.sta
         select from state_transitions t where t.symbol = $1 and t.epoch = r.epoch and t.to_state = 'SHUTDOWN'
     )
 """
+REPAIRS = """
+select * from orders join order_intents using (client_order_id)
+where settled and symbol = $1 and purpose in ('hedge', 'unwind') and created_at >= to_timestamp(
+    ((select started_at_ns from runs where symbol = $1 order by epoch desc limit 1) - $2::bigint) / 1e9
+)
+order by created_at_ns, client_order_id
+"""
 UNSETTLED = """
 select * from orders join order_intents using (client_order_id)
 where not settled and symbol = $1 order by created_at_ns, client_order_id

@@ -54,6 +54,7 @@ class StoredRows(msgspec.Struct, frozen=True, kw_only=True):
     mode: Sequence[DatabaseRow]
     unsettled: Sequence[DatabaseRow]
     seen: Sequence[DatabaseRow]
+    repairs: Sequence[DatabaseRow]
     crashes: Sequence[DatabaseRow]
     newest: Sequence[DatabaseRow]
 
@@ -343,12 +344,16 @@ def state_of(symbol: Symbol, found: StoredRows) -> StoredState:
     return StoredState(
         portfolio=_portfolio(symbol, found),
         unresolved=tuple(
-            UnresolvedIntent(intent=order.intent, status=order.status, venue_order_id=order.venue_order_id)
+            UnresolvedIntent(
+                intent=order.intent, status=order.status, venue_order_id=order.venue_order_id,
+                reported_filled=order.reported_filled,
+            )
             for order in orders
         ),
         seen=tuple(row["key"] for row in reversed(found.seen)),
         fill_ms={Venue(row["venue"]): row["fill_ms"] for row in found.newest if row["fill_ms"] is not None},
         row_ms={Venue(row["venue"]): row["row_ms"] for row in found.newest if row["row_ms"] is not None},
+        repairs=tuple(order_of(row) for row in found.repairs),
         crashes=found.crashes[0]["crashes"],
         opened=tuple(Venue(row["venue"]) for row in found.newest if row["opened"]),
         **mode,

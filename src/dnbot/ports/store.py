@@ -13,9 +13,10 @@ import msgspec
 
 from dnbot.domain.instrument import Symbol, Venue
 from dnbot.domain.messages import Record
-from dnbot.domain.order import Fill, OrderIntent, OrderStatus
+from dnbot.domain.order import Fill, Order, OrderIntent, OrderStatus
 from dnbot.domain.pair import Opportunity
 from dnbot.domain.position import Portfolio
+from dnbot.domain.units import ZERO, Quantity
 
 
 class UnresolvedIntent(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +25,8 @@ class UnresolvedIntent(msgspec.Struct, frozen=True, kw_only=True):
     intent: OrderIntent
     status: OrderStatus
     venue_order_id: str
+    reported_filled: Quantity = Quantity(ZERO)
+    """What the venue last claimed as filled, base units: fills up to that are to come, if they are not booked."""
 
 
 class StoredState(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +41,8 @@ class StoredState(msgspec.Struct, frozen=True, kw_only=True):
     """Keys of the newest booked fills and account rows, `VENUE:trade` and `VENUE:row:id`, oldest first."""
     fill_ms: dict[Venue, int] = {}
     row_ms: dict[Venue, int] = {}
+    repairs: tuple[Order, ...] = ()
+    """Settled hedges and unwinds that were decided within `REPAIR_WINDOW_S` before the newest start, oldest first."""
     crashes: int = 0
     """Starts within `CRASH_WINDOW_S` before the newest one whose run never reached SHUTDOWN."""
     opened: tuple[Venue, ...] = ()

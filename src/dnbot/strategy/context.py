@@ -13,6 +13,7 @@ from dnbot.domain.order import Fill, Order
 from dnbot.domain.pair import Opportunity, PairEdge
 from dnbot.domain.position import Portfolio
 from dnbot.domain.units import ZERO
+from dnbot.strategy.orders import Orders
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.states import StrategyState, TradingMode
 
@@ -236,7 +237,7 @@ class StrategyContext(msgspec.Struct, frozen=True, kw_only=True):
     order_sequence: int = 0
     execution_sequence: int = 0
     portfolio: Portfolio
-    orders: dict[str, Order] = {}
+    orders: Orders = msgspec.field(default_factory=Orders.of)
     ages: dict[str, OrderAge] = {}
     venue_order_ids: dict[str, str] = {}
     """`VENUE:venue order id` -> our client id, for reports that leave ours out."""
@@ -302,7 +303,7 @@ class StrategyContext(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def perp_lot(self) -> Decimal | None:
         """One contract step in base units, once known."""
-        instrument = self.instruments.get(Venue.GATE_FUTURES)
+        instrument = self.market.instruments.get(Venue.GATE_FUTURES)
         return instrument.lot_size if instrument else None
 
     @property
@@ -322,7 +323,7 @@ class StrategyContext(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def unsettled(self) -> tuple[Order, ...]:
         """Orders whose effect is not fully booked yet."""
-        return tuple(order for order in self.orders.values() if not order.is_settled)
+        return self.orders.unsettled
 
     @property
     def delta_worst_case(self) -> Decimal:

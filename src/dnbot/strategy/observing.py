@@ -200,7 +200,7 @@ def _forget(turn: Turn) -> None:
     if settled:
         gone = dict.fromkeys(settled)
         turn.change(
-            orders={n: o for n, o in context.orders.items() if n not in gone},
+            orders=context.orders.without(gone),
             ages={n: age for n, age in context.ages.items() if n not in gone},
             venue_order_ids={k: n for k, n in context.venue_order_ids.items() if n not in gone},
         )

@@ -6,6 +6,7 @@ booked. That is the caller's to know; nothing here looks at a clock.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from enum import Enum
 
@@ -48,7 +49,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def reconcile(
-    portfolio: Portfolio, orders: dict[str, Order], read: AccountRead, *, perp_lot: Decimal
+    portfolio: Portfolio, orders: Mapping[str, Order], read: AccountRead, *, perp_lot: Decimal
 ) -> tuple[Finding, ...]:
     """Everything that one venue's read contradicts, in a fixed order: balances, position, orders, trades.
 
@@ -96,7 +97,7 @@ def _position(portfolio: Portfolio, read: AccountRead, perp_lot: Decimal) -> lis
     ]
 
 
-def _orders(orders: dict[str, Order], read: AccountRead) -> list[Finding]:
+def _orders(orders: Mapping[str, Order], read: AccountRead) -> list[Finding]:
     """Listed and not ours; listed and over; ours, open, and not listed."""
     known = _by_any_id(orders, read.venue)
     found: list[Finding] = []
@@ -119,7 +120,7 @@ def _orders(orders: dict[str, Order], read: AccountRead) -> list[Finding]:
     return found
 
 
-def _by_any_id(orders: dict[str, Order], venue: Venue) -> dict[str, Order]:
+def _by_any_id(orders: Mapping[str, Order], venue: Venue) -> dict[str, Order]:
     """Orders of one venue by our id and by the venue's."""
     here = [order for order in orders.values() if order.intent.venue is venue]
     by_venue_id = {order.venue_order_id: order for order in here if order.venue_order_id}
@@ -142,7 +143,7 @@ def _stray(report: OrderReport, order: Order | None) -> Finding:
     )
 
 
-def _trades(orders: dict[str, Order], read: AccountRead) -> list[Finding]:
+def _trades(orders: Mapping[str, Order], read: AccountRead) -> list[Finding]:
     """Trades on the account that none of our orders made. A trade with our prefix is ours, whatever its epoch."""
     known = _by_any_id(orders, read.venue)
     return [

@@ -11,7 +11,7 @@ from dnbot.strategy.closing import close_execution
 from dnbot.strategy.context import Recovery
 from dnbot.strategy.doubting import awaited
 from dnbot.strategy.leaving import EXIT_UNAVAILABLE, begin_leaving
-from dnbot.strategy.repairing import hedge, needs_hedge, repair_is_spent
+from dnbot.strategy.repairing import has_too_much, hedge, needs_hedge, repair_is_spent
 from dnbot.strategy.standing import inventory_of
 from dnbot.strategy.states import StrategyState, TradingMode, Trigger
 from dnbot.strategy.turn import Turn
@@ -177,6 +177,4 @@ def _outside_band(turn: Turn) -> bool:
     lot = context.perp_lot
     if context.mode is not TradingMode.ACTIVE or lot is None:
         return False
-    total = inventory_of(context).total_base
-    most = params.base_position_size * params.max_position_multiplier
-    return total < params.base_position_size - lot or total > most + lot
+    return inventory_of(context).total_base < params.base_position_size - lot or has_too_much(context)

@@ -17,7 +17,7 @@ from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.reference import worst_price
 from dnbot.strategy.risk import check
 from dnbot.strategy.risk_inputs import Refused
-from dnbot.strategy.standing import hedge_room, risk_inputs
+from dnbot.strategy.standing import hedge_room, inventory_of, risk_inputs
 from dnbot.strategy.states import StrategyState
 from dnbot.strategy.turn import Turn
 
@@ -48,7 +48,7 @@ def _beyond(context: StrategyContext, limit: Decimal) -> bool:
 
 def is_dust(context: StrategyContext) -> bool:
     """Whether delta, to the nearest lot, is less than the smallest order of the perpetual, which must be known."""
-    instrument, price = context.instruments[Venue.GATE_FUTURES], context.reference_price
+    instrument, price = context.market.instruments[Venue.GATE_FUTURES], context.reference_price
     quantity = nearest(abs(delta_to_hedge(context)), instrument.lot_size)
     return quantity < instrument.min_quantity or (price is not None and quantity * price < instrument.min_notional)
 
@@ -89,15 +89,25 @@ def hedge(turn: Turn, purpose: Purpose) -> None:
 
 def _spot_has_its_turn(context: StrategyContext, elapsed_ms: float) -> bool:
     """Spot unwinds what the perpetual did not take in time, and at once while the perpetual cannot be reached. On the
-    way to nothing it is the other way around: a surplus of spot is to be sold anyway, and is hedged anew, still in
-    time, only when that fails.
+    way to nothing, and with more inventory than there may be, it is the other way around: a surplus of spot is to be
+    sold anyway, and is hedged anew, still in time, only when that fails.
     """
-    deadline_ms, leaving = context.params.hedge_deadline_ms, context.leaving
+    deadline_ms = context.params.hedge_deadline_ms
     if out_of_reach(context, Venue.GATE_FUTURES):
         return True
-    if leaving is not None and leaving.policy == "flatten" and delta_to_hedge(context) > 0:
+    if delta_to_hedge(context) > 0 and (_is_flattening(context) or has_too_much(context)):
         return elapsed_ms * 2 <= deadline_ms
     return elapsed_ms > deadline_ms
+
+
+def _is_flattening(context: StrategyContext) -> bool:
+    return context.leaving is not None and context.leaving.policy == "flatten"
+
+
+def has_too_much(context: StrategyContext) -> bool:
+    """Whether more base is held on spot than `max_position_multiplier` allows, by more than a lot."""
+    most = context.params.base_position_size * context.params.max_position_multiplier
+    return context.perp_lot is not None and inventory_of(context).total_base > most + context.perp_lot
 
 
 def _sent(turn: Turn, intent: OrderIntent) -> bool:

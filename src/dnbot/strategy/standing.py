@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import takewhile
 
 from dnbot.domain.instrument import SPOT_VENUES, VENUES, Venue
-from dnbot.domain.order import OrderIntent, OrderStatus, Purpose
+from dnbot.domain.order import Order, OrderIntent, OrderStatus, Purpose
+from dnbot.domain.records import REPAIR_WINDOW_S
 from dnbot.domain.units import ZERO, divide
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.inventory import Inventory
@@ -13,11 +15,11 @@ from dnbot.strategy.risk_inputs import RiskInputs
 from dnbot.strategy.risk_orders import DUPLICATE_MS
 
 HUNDRED = Decimal(100)
-MINUTE_S = 60.0
+MINUTE_S = float(REPAIR_WINDOW_S)
 PNL_UNKNOWN_S = 60.0
 """So long profit may be unknown: then nothing new is entered, and trading halts if prices are there all the same."""
-_REPAIRS = frozenset({Purpose.HEDGE, Purpose.UNWIND})
-_PAIRS = frozenset({Purpose.ENTRY, Purpose.EXIT})
+REPAIRS = (Purpose.HEDGE, Purpose.UNWIND)
+_PAIRS = (Purpose.ENTRY, Purpose.EXIT)
 GATE_VENUES = (Venue.GATE_SPOT, Venue.GATE_FUTURES)
 
 
@@ -69,7 +71,7 @@ def liquidation_distance_pct(context: StrategyContext) -> Decimal | None:
         return None
     if base == 0:
         return HUNDRED
-    instrument = context.instruments.get(Venue.GATE_FUTURES)
+    instrument = context.market.instruments.get(Venue.GATE_FUTURES)
     maintenance = instrument.maintenance_rate if instrument else ZERO
     value = abs(base) * mark.mark
     own = divide((equity - value * maintenance) * HUNDRED, value)
@@ -103,22 +105,23 @@ def within_last_minute(context: StrategyContext, times_s: tuple[float, ...]) -> 
 
 
 def hedged_last_minute(context: StrategyContext) -> Decimal:
-    """Base units of hedges and unwinds of the last minute, from our own orders: what traded, and what still may."""
-    repairs = (
-        order for name, order in context.orders.items()
-        if order.intent.purpose in _REPAIRS and context.now_s - context.age(name).created_s < MINUTE_S
-    )
-    return sum((order.filled if order.is_settled else order.intent.quantity for order in repairs), ZERO)
+    """Base units of hedges and unwinds of the last minute, from our own orders: what traded, and what still may.
+
+    Orders stand in the order in which they were decided.
+    """
+    repairs = (order for order in context.orders.newest_first() if order.intent.purpose in REPAIRS)
+    young = takewhile(lambda order: _age_s(context, order) < MINUTE_S, repairs)
+    return sum((order.filled if order.is_settled else order.intent.quantity for order in young), ZERO)
+
+
+def _age_s(context: StrategyContext, order: Order) -> float:
+    return context.now_s - context.age(order.intent.client_order_id).created_s
 
 
 def _decided_within(context: StrategyContext, seconds: float) -> tuple[OrderIntent, ...]:
-    """Intents younger than this, the newest first; orders are stored in the order in which they were first decided."""
-    found: list[OrderIntent] = []
-    for name, order in reversed(context.orders.items()):
-        if context.now_s - context.age(name).created_s > seconds:
-            break
-        found.append(order.intent)
-    return tuple(found)
+    """Intents no older than this, the newest first."""
+    young = takewhile(lambda order: _age_s(context, order) <= seconds, context.orders.newest_first())
+    return tuple(order.intent for order in young)
 
 
 def identical_pairs_last_minute(context: StrategyContext) -> int:

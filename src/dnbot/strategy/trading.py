@@ -14,6 +14,7 @@ from dnbot.strategy.closing import close_execution
 from dnbot.strategy.context import Repair, StrategyContext
 from dnbot.strategy.doubting import awaited, delta_to_hedge
 from dnbot.strategy.drifting import drifted, margin_became_low
+from dnbot.strategy.inventory import Inventory
 from dnbot.strategy.repairing import needs_hedge
 from dnbot.strategy.risk import check
 from dnbot.strategy.risk_inputs import Refused
@@ -62,9 +63,9 @@ def _new_findings(turn: Turn) -> Iterator[Opportunity | Declined]:
     if not context.signal_fresh or not all(context.accounts[v].fees for v in VENUES):
         return
     turn.change(signal_fresh=False)
-    by_name = {edge.pair_name: edge for edge in context.edges}
+    by_name, inventory = {edge.pair_name: edge for edge in context.edges}, inventory_of(context)
     for edge in sorted(context.edges, key=lambda e: (-e.edge_bps, e.pair_name)):
-        found = _look_at(turn, edge.pair, by_name)
+        found = _look_at(turn.context, edge.pair, by_name, inventory)
         if found is not None:
             counters = turn.context.counters
             turn.change(
@@ -73,12 +74,13 @@ def _new_findings(turn: Turn) -> Iterator[Opportunity | Declined]:
             yield found
 
 
-def _look_at(turn: Turn, pair: Pair, edges: dict[str, PairEdge]) -> Opportunity | Declined | None:
-    context = turn.context
+def _look_at(
+    context: StrategyContext, pair: Pair, edges: dict[str, PairEdge], inventory: Inventory
+) -> Opportunity | Declined | None:
     if pair.name not in edges or _already_taken(context, pair):
         return None
     return find_opportunity(
-        pair, context.market, context.fees, inventory_of(context), context.params, edges[pair.name],
+        pair, context.market, context.fees, inventory, context.params, edges[pair.name],
         edges.get(pair.reverse.name), opportunity_id=f"o{context.epoch}-{context.events}",
         now_s=context.now_s, now_ns=context.now_ns,
         carry_age_bps=carry_age_bps(context.portfolio.carry_lots, context.params, context.now_ns),
@@ -108,7 +110,8 @@ def preparing(turn: Turn) -> None:
         if context.now_s - context.state_since_s > PREPARE_PATIENCE_S:
             _refuse(turn, chosen, "BALANCE_STALE", "balances are older than allowed, and a read did not come in time")
         return
-    again = _look_at(turn, chosen.pair, {edge.pair_name: edge for edge in context.edges})
+    by_name = {edge.pair_name: edge for edge in turn.context.edges}
+    again = _look_at(turn.context, chosen.pair, by_name, inventory_of(turn.context))
     if not isinstance(again, Opportunity):
         reason = again.reason if isinstance(again, Declined) else "GONE"
         _refuse(turn, chosen, reason, "the edge went before it could be taken")

@@ -93,7 +93,7 @@ class Turn:
         name, now_s = intent.client_order_id, self.context.now_s
         known = self.context.ages.get(name)
         age = OrderAge(known.created_s if known else now_s, now_s)
-        self.change(orders={**self.context.orders, name: order}, ages={**self.context.ages, name: age})
+        self.change(orders=self.context.orders.with_order(order), ages={**self.context.ages, name: age})
         if order.venue_order_id:
             key = f"{intent.venue.value}:{order.venue_order_id}"
             if key not in self.context.venue_order_ids:

@@ -280,9 +280,9 @@ async def above_the_budget(bench: Bench, broken: bool) -> None:
 async def above_the_inventory(bench: Bench, broken: bool) -> None:
     await bench.start()
     bench.prepare()
-    size = "0.021" if broken else "0.019"
-    await bench.trade(bench.intent(Venue.GATE_FUTURES, Side.SELL, size))
-    await bench.trade(bench.intent(quantity=size))
+    for size in ("0.022", "0.024" if broken else "0.022"):
+        await bench.trade(bench.intent(Venue.GATE_FUTURES, Side.SELL, size))
+        await bench.trade(bench.intent(quantity=size))
 
 
 @play("I10", "old books")
@@ -646,7 +646,7 @@ async def test_a_planted_defect_is_found_and_its_twin_is_not(autojump_clock: Any
 
 
 SMALL = msgspec.structs.replace(PARAMS, max_position_multiplier=Decimal("0.3333"))
-"""A cap of 0.02 base on the inventory: one order of the bench is enough to break it."""
+"""A cap of 0.02 base on the inventory: two pairs of orders of the bench break it."""
 
 
 def test_the_first_of_each_kind_is_kept() -> None:

@@ -1,0 +1,292 @@
+"""Many seeds, each in a process of its own; what they came to is kept as evidence that a later run can go on from."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import platform
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import attrs
+import msgspec
+
+from dnbot import __version__
+from dnbot.domain.errors import ConfigError
+from dnbot.lab.shrink import shrunk
+from dnbot.lab.simulation import Run, simulate
+from dnbot.lab.sometimes import never_hit
+from dnbot.lab.swarm import Schedule, draw, kinds_of
+from dnbot.strategy.parameters import StrategyParameters
+
+SECONDS_PER_VIRTUAL = 2.0
+"""A process that needs more real seconds per virtual one than this hangs, and is ended."""
+HANG_S_MIN = 120.0
+SOMETIMES_SEEDS_MIN = 200
+"""A campaign of the swarm over so many seeds has to have seen everything that can happen."""
+
+
+@attrs.frozen
+class CampaignOptions:
+    """What to simulate. `faults` as on the command line, `keep` keys of the schedule (empty: all of it)."""
+
+    seeds: tuple[int, ...]
+    run_s: float
+    params: StrategyParameters
+    faults: str = "swarm"
+    keep: tuple[str, ...] = ()
+    jobs: int = 1
+    within_s: float | None = None
+    """No seed is begun after so many real seconds."""
+    json: Path | None = None
+    resume: bool = False
+    shrink: bool = False
+    command: str = "dnbot simulate"
+    """How a user would type this for one seed, but for `--seeds`."""
+
+
+class Evidence(msgspec.Struct, kw_only=True):
+    """The file: what was asked for, the runs by seed, and what they add up to."""
+
+    version: str
+    python: str
+    run_s: float
+    faults: str
+    params: dict[str, Any]
+    runs: list[Run] = []
+    summary: dict[str, Any] = {}
+    shrunk: dict[str, list[str]] = {}
+    """By seed: the keys of the schedule that are needed for the failure."""
+
+
+def run_campaign(options: CampaignOptions, say: Callable[[str], None]) -> int:
+    """Simulate, print a line per seed and the figures; 0 when nothing failed.
+
+    Raises:
+        ConfigError: options that cannot be, or a file of another campaign.
+    """
+    kinds_of(options.faults)
+    evidence = _begin(options)
+    done = {run.seed for run in evidence.runs}
+    todo = [seed for seed in options.seeds if seed not in done]
+    if done:
+        say(f"{len(done)} seeds are in {options.json} already")
+    for run in _results(options, todo):
+        evidence.runs.append(run)
+        say(_line(run))
+        if run.violations:
+            say(_failure(options, run))
+        _write(options, evidence)
+    failed = [run for run in evidence.runs if run.failed]
+    if options.shrink:
+        for run in failed:
+            keys = shrunk(_schedule(options, run.seed), options.params, options.run_s, run)
+            evidence.shrunk[str(run.seed)] = list(keys)
+            say(f"seed {run.seed} needs: {options.command} --seeds {run.seed} --keep {','.join(keys) or 'nothing'}")
+    evidence.summary = summarised(evidence.runs, swarm=options.faults == "swarm")
+    _write(options, evidence)
+    say(told(evidence.summary))
+    never = evidence.summary["never"] if len(evidence.runs) >= SOMETIMES_SEEDS_MIN else []
+    return 1 if failed or never else 0
+
+
+def _schedule(options: CampaignOptions, seed: int) -> Schedule:
+    schedule = draw(seed, options.faults, options.run_s)
+    if not options.keep:
+        return schedule
+    unknown = [key for key in options.keep if key not in schedule.keys]
+    if unknown:
+        raise ConfigError("--keep", unknown[0], f"not in the schedule of seed {seed}", ", ".join(schedule.keys))
+    return schedule.only(options.keep)
+
+
+# --- processes --------------------------------------------------------------------------------------------------------
+@attrs.define
+class _Worker:
+    seed: int
+    process: BaseProcess
+    answer: Connection
+    ends_s: float
+
+
+def _results(options: CampaignOptions, seeds: Sequence[int]) -> Iterator[Run]:
+    """Runs as they end. Each seed has a fresh process, forked from this one before anything has run in it."""
+    context = multiprocessing.get_context("fork")
+    waiting, workers, began_s = list(reversed(seeds)), list[_Worker](), _clock_s()
+    try:
+        while waiting or workers:
+            if options.within_s is not None and _clock_s() - began_s > options.within_s:
+                waiting.clear()
+            while waiting and len(workers) < options.jobs:
+                seed = waiting.pop()
+                mine, theirs = context.Pipe(duplex=False)
+                process = context.Process(target=_work, args=(theirs, _schedule(options, seed), options), daemon=True)
+                process.start()
+                theirs.close()
+                workers.append(_Worker(seed, process, mine, _clock_s() + _hang_s(options)))
+            ready = wait([worker.answer for worker in workers], timeout=1.0)
+            for worker in list(workers):
+                if worker.answer in ready or _clock_s() > worker.ends_s:
+                    workers.remove(worker)
+                    yield _ended(worker)
+    finally:
+        for worker in workers:
+            worker.process.kill()
+            worker.process.join()
+
+
+def _work(answer: Connection, schedule: Schedule, options: CampaignOptions) -> None:
+    answer.send_bytes(msgspec.json.encode(simulate(schedule, options.params, options.run_s)))
+    answer.close()
+
+
+def _ended(worker: _Worker) -> Run:
+    """The run of a worker, or one that says that there was none."""
+    try:
+        if not worker.answer.poll():
+            raise EOFError("it hung and was ended")
+        return msgspec.json.decode(worker.answer.recv_bytes(), type=Run)
+    except EOFError as error:
+        worker.process.kill()
+        worker.process.join()
+        return lost(worker.seed, f"{error}" or f"its process ended with {worker.process.exitcode}")
+    finally:
+        worker.process.join(timeout=5)
+        worker.answer.close()
+
+
+def lost(seed: int, why: str) -> Run:
+    """A run whose process gave no answer: that is a failure."""
+    return Run(
+        seed=seed, trace_hash="", events=0, chunks=0, virtual_s=0.0, cpu_s=0.0, executions=0, fills=0, creates=0,
+        lives=0, naked_seconds_worst=0.0, naked={}, naked_notional_worst_quote="0", loss_worst_quote="0",
+        violations=[{"invariant": "I17", "at_s": 0.0, "text": why}], idle="", struck={}, planned=0, by_fault={},
+        checks={}, sometimes={}, book_frames_per_s={}, ended=why,
+    )  # fmt: skip
+
+
+def _clock_s() -> float:
+    return os.times().elapsed
+
+
+def _hang_s(options: CampaignOptions) -> float:
+    return max(HANG_S_MIN, options.run_s * SECONDS_PER_VIRTUAL)
+
+
+# --- evidence ---------------------------------------------------------------------------------------------------------
+def _begin(options: CampaignOptions) -> Evidence:
+    wanted = Evidence(
+        version=__version__, python=platform.python_version(), run_s=options.run_s, faults=options.faults,
+        params=msgspec.to_builtins(options.params, str_keys=True),
+    )
+    if not options.resume:
+        return wanted
+    if options.json is None:
+        raise ConfigError("--resume", "--json", "missing", "the file to go on from")
+    if not options.json.exists():
+        return wanted
+    try:
+        found = msgspec.json.decode(options.json.read_bytes(), type=Evidence)
+    except msgspec.MsgspecError as error:
+        raise ConfigError(str(options.json), "file", str(error), "evidence of an earlier campaign") from None
+    for name in ("version", "python", "run_s", "faults", "params"):
+        if getattr(found, name) != getattr(wanted, name):
+            raise ConfigError(str(options.json), name, getattr(found, name), f"{getattr(wanted, name)}, to go on")
+    return found
+
+
+def _write(options: CampaignOptions, evidence: Evidence) -> None:
+    if options.json is None:
+        return
+    evidence.runs.sort(key=lambda run: run.seed)
+    beside = options.json.with_name(options.json.name + ".new")
+    beside.write_bytes(msgspec.json.encode(evidence))
+    beside.replace(options.json)
+
+
+def summarised(runs: Sequence[Run], *, swarm: bool = True) -> dict[str, Any]:
+    """What the runs add up to."""
+    sometimes, checks, struck = Counter[str](), Counter[str](), Counter[str]()
+    by_fault: dict[str, dict[str, Any]] = {}
+    for run in runs:
+        sometimes.update(run.sometimes)
+        checks.update(run.checks)
+        struck.update(run.struck)
+        for name, cost in run.by_fault.items():
+            worst = by_fault.setdefault(name, {"runs": 0})
+            worst["runs"] += 1
+            for figure, value in cost.items():
+                if value >= worst.get(figure, (0.0, 0))[0]:
+                    worst[figure] = (value, run.seed)
+    cpu_s, virtual_s = sum(run.cpu_s for run in runs), sum(run.virtual_s for run in runs)
+    classes = sorted({name for run in runs for name in run.naked})
+    return {
+        "runs": len(runs),
+        "failed": [run.seed for run in runs if run.violations],
+        "idle": [run.seed for run in runs if run.idle],
+        "distinct_hashes": len({run.trace_hash for run in runs}),
+        "events": sum(run.events for run in runs),
+        "virtual_s": round(virtual_s, 1),
+        "cpu_s": round(cpu_s, 1),
+        "virtual_per_cpu": round(virtual_s / cpu_s, 1) if cpu_s else 0.0,
+        "executions": sum(run.executions for run in runs),
+        "fills": sum(run.fills for run in runs),
+        "lives": sum(run.lives for run in runs),
+        "naked_worst": {name: _worst(runs, name) for name in classes},
+        "naked_notional_worst": max(((float(r.naked_notional_worst_quote), r.seed) for r in runs), default=(0.0, 0)),
+        "loss_worst": max(((float(r.loss_worst_quote), r.seed) for r in runs), default=(0.0, 0)),
+        "struck": dict(sorted(struck.items())),
+        "checks": dict(sorted(checks.items())),
+        "by_fault": dict(sorted(by_fault.items())),
+        "sometimes": dict(sorted(sometimes.items())),
+        "never": never_hit(sometimes) if swarm else [],
+    }
+
+
+def _worst(runs: Sequence[Run], name: str) -> tuple[float, int]:
+    return max((run.naked.get(name, 0.0), run.seed) for run in runs)
+
+
+def _line(run: Run) -> str:
+    verdict = "idle" if run.idle else "ok"
+    if run.violations:
+        verdict = "FAILED " + " ".join(sorted({str(v["invariant"]) for v in run.violations}))
+    naked = run.naked.get("definite", 0.0), run.naked.get("ambiguous", 0.0)
+    return (
+        f"seed {run.seed:>5}  {verdict:<12} {run.executions:>5} executions  {sum(run.struck.values()):>5} strikes of "
+        f"{len(run.struck):>2} kinds  {run.lives} lives  naked {naked[0]:.3f} / {naked[1]:.3f} s  "
+        f"loss {float(run.loss_worst_quote):.2f}  {run.trace_hash[:12]}  {run.cpu_s:.0f} s of CPU"
+    )
+
+
+def _failure(options: CampaignOptions, run: Run) -> str:
+    lines = [f"    {v['at_s']:.6f} s  {v['invariant']}  {v['text']}" for v in run.violations[:5]]
+    lines += ["    the newest events before the first:", *(f"      {event[:200]}" for event in run.last_events)]
+    return "\n".join([*lines, f"    again: {options.command} --seeds {run.seed}"])
+
+
+def told(summary: dict[str, Any]) -> str:
+    """The figures for a person."""
+    hours, checks = summary["virtual_s"] / 3600, summary["checks"]
+    naked = (f"{name} {value:.3f} (seed {seed})" for name, (value, seed) in summary["naked_worst"].items())
+    lines = [
+        f"{summary['runs']} runs, {hours:.2f} virtual hours at {summary['virtual_per_cpu']} times real time",
+        f"{summary['events']} events, {sum(checks.values())} checks of {len(checks)} invariants",
+        f"distinct traces: {summary['distinct_hashes']}",
+        f"failed: {summary['failed'] or 'none'}; idle: {summary['idle'] or 'none'}",
+        f"worst naked seconds: {', '.join(naked)}",
+        f"worst loss: {summary['loss_worst'][0]:.2f} (seed {summary['loss_worst'][1]})",
+    ]
+    if summary["by_fault"]:
+        lines.append(f"{'fault':<24} {'runs':>5}  worst naked s (seed)  naked notional (seed)   loss (seed)")
+    for name, worst in summary["by_fault"].items():
+        figures = (worst[figure] for figure in ("naked_s", "naked_notional", "loss"))
+        shown = [f"{value:>12.3f} ({seed})" for value, seed in figures]
+        lines.append(f"{name:<24} {worst['runs']:>5}  {'  '.join(shown)}")
+    if summary["never"]:
+        lines.append("never seen: " + ", ".join(summary["never"]))
+    return "\n".join(lines)

@@ -1,0 +1,179 @@
+"""What happens to the bot's own side in a simulation: its process, database and clock, and the people around it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import attrs
+import trio
+
+from dnbot.domain.messages import SetMode
+from dnbot.lab.swarm import Mishap
+from dnbot.lab.tap import Tapped
+from dnbot.lab.world import Stage
+from dnbot.ports.latch import Halt
+from dnbot.strategy.states import TradingMode
+
+if TYPE_CHECKING:
+    from dnbot.lab.incarnation import Incarnation
+    from dnbot.lab.simulation import Simulation
+
+WAITED_S_MAX = 20.0
+"""A crash that waits for an order comes without one after so long."""
+STOP_S_MAX = 60.0
+NS_PER_MS = 1_000_000
+
+
+@attrs.define(eq=False)
+class Mishaps:
+    """Lets the mishaps of a schedule happen, each in its own time."""
+
+    simulation: Simulation
+    on: Stage
+    happened: list[tuple[str, float, float]] = attrs.field(factory=list)
+    """Kind, begin and end, seconds of the run, of each that did something."""
+    _start_s: dict[str, float] = attrs.field(factory=dict)
+    _downs: int = 0
+    _slow: list[float] = attrs.field(factory=list)
+    _healed: bool = False
+
+    async def run(self, mishaps: Sequence[Mishap]) -> None:
+        """Until the last has ended."""
+        async with trio.open_nursery() as nursery:
+            for mishap in mishaps:
+                nursery.start_soon(self._at, mishap, name=f"mishap:{mishap.key}")
+
+    def heal(self) -> None:
+        """Whatever still holds ends now, and nothing begins any more."""
+        self._healed = True
+        self._downs, self._slow = 0, []
+        self._settle_database()
+        self.on.clock.skew_ns = 0
+        self.simulation.disk.latch.halts.clear()
+
+    def start_again_s(self, bot: Incarnation, otherwise_s: float) -> float:
+        """How long after the end of a bot the next one starts."""
+        return self._start_s.pop(bot.name, otherwise_s)
+
+    async def _at(self, mishap: Mishap) -> None:
+        await trio.sleep_until(mishap.at_s)
+        if self._healed:
+            return
+        acts: dict[str, Callable[[Mishap], Awaitable[bool]]] = {
+            "crash": self._crash,
+            "restart": self._restart,
+            "database_down": self._database_down,
+            "database_slow": self._database_slow,
+            "database_answers_lost": self._answers_lost,
+            "wall_clock_steps": self._clock_steps,
+            "operator_halts": partial(self._mode, TradingMode.HALTED),
+            "operator_reduces": partial(self._mode, TradingMode.REDUCING),
+            "killed_from_outside": self._killed,
+        }
+        self.simulation.tap.tell("lab", "mishap", mishap.kind, mishap.key)
+        begun_s = trio.current_time()
+        if await acts[mishap.kind](mishap):
+            self.happened.append((mishap.kind, begun_s, trio.current_time()))
+
+    @property
+    def _alive(self) -> Incarnation | None:
+        bot = self.simulation.alive
+        return bot if bot is not None and not bot.dead and not bot.ended.is_set() else None
+
+    # -- the process
+
+    async def _crash(self, mishap: Mishap) -> bool:
+        how, when = mishap.how.split()
+        if when != "now":
+            await self._next(when)
+        bot = self._alive
+        if bot is None or self._healed:
+            return False
+        self._start_s[bot.name] = mishap.for_s
+        bot.crash(power_cut=how == "power")
+        return True
+
+    async def _next(self, what: str) -> None:
+        """Wait for the next intents, create or fill; the crash falls between that and what would follow."""
+        seen = trio.Event()
+
+        def hear(event: Tapped) -> None:
+            asked = event.what == "done" and event.data[:1] == ("commit_intents",)
+            said = event.port == "wire" and event.what == "said" and bool(getattr(event.data[1], "created_id", ""))
+            booked = event.port == "record" and event.what == "FillBooked"
+            if {"intents": asked, "create": said, "fill": booked}[what]:
+                seen.set()
+
+        observers = self.simulation.tap.observers
+        observers.append(hear)
+        with trio.move_on_after(WAITED_S_MAX):
+            await seen.wait()
+        observers.remove(hear)
+
+    async def _restart(self, mishap: Mishap) -> bool:
+        bot = self._alive
+        if bot is None or bot.bot is None:
+            return False
+        self._start_s[bot.name] = min(mishap.for_s, 5.0)
+        bot.bot.stop("a new version")
+        with trio.move_on_after(STOP_S_MAX):
+            await bot.ended.wait()
+        return True
+
+    # -- the database
+
+    async def _database_down(self, mishap: Mishap) -> bool:
+        self._downs += 1
+        self._settle_database()
+        await trio.sleep(mishap.for_s)
+        self._downs = max(0, self._downs - 1)
+        self._settle_database()
+        return True
+
+    async def _database_slow(self, mishap: Mishap) -> bool:
+        self._slow.append(mishap.amount)
+        self._settle_database()
+        await trio.sleep(mishap.for_s)
+        if mishap.amount in self._slow:
+            self._slow.remove(mishap.amount)
+        self._settle_database()
+        return True
+
+    async def _answers_lost(self, mishap: Mishap) -> bool:
+        self.simulation.disk.store.lose_next_answers(int(mishap.amount))
+        await trio.lowlevel.checkpoint()
+        return True
+
+    def _settle_database(self) -> None:
+        store = self.simulation.disk.store
+        store.down, store.delay_s = self._downs > 0, max(self._slow, default=0.0)
+
+    # -- the clock and the people
+
+    async def _clock_steps(self, mishap: Mishap) -> bool:
+        step_ns = round(mishap.amount) * NS_PER_MS
+        self.on.clock.skew_ns += step_ns
+        await trio.sleep(mishap.for_s)
+        if not self._healed:
+            self.on.clock.skew_ns -= step_ns
+        return True
+
+    async def _mode(self, mode: TradingMode, mishap: Mishap) -> bool:
+        bot = self._alive
+        if bot is None or bot.bot is None:
+            return False
+        bot.bot.tell(SetMode(mode.name, "somebody wants to look", by="a person"))
+        await trio.sleep(mishap.for_s)
+        later = self._alive
+        if later is not None and later.bot is not None:
+            later.bot.tell(SetMode(TradingMode.ACTIVE.name, "looked at it", by="a person", seen=mode.name))
+        return True
+
+    async def _killed(self, mishap: Mishap) -> bool:
+        latch = self.simulation.disk.latch
+        latch.halts.append(Halt(who="a person", reason=mishap.key, at_ns=self.on.clock.now_ns()))
+        await trio.sleep(mishap.for_s)
+        latch.clear(latch.newest())
+        return True

@@ -1,0 +1,175 @@
+"""What goes wrong in one simulated run: a schedule that follows from its seed, plain data that is logged and shrunk.
+
+A schedule has faults of the exchanges (`dnbot.fakes.faults`) and mishaps of the bot's own side: its process, its
+database, its clock and the people around it. Each seed draws a few kinds and leaves out the others, because a run that
+mixes everything never shows what two things do together (swarm testing: Groce et al., ISSTA 2012).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Sequence
+from typing import Literal, Self
+
+import msgspec
+
+from dnbot.domain.errors import ConfigError
+from dnbot.fakes.faults import Fault, FaultPlan, Value
+from dnbot.fakes.faults_catalogue import KINDS
+from dnbot.lab.swarm_table import ALONE, FAULTS, FaultHabit
+
+Kind = Literal[
+    "crash", "restart", "database_down", "database_slow", "database_answers_lost", "wall_clock_steps", "paused",
+    "operator_halts", "operator_reduces", "killed_from_outside",
+]
+MISHAPS: dict[Kind, str] = {
+    "crash": "C01", "restart": "C02", "database_down": "S05", "database_slow": "S04", "database_answers_lost": "S01",
+    "wall_clock_steps": "T01", "operator_halts": "O05", "operator_reduces": "O05", "killed_from_outside": "O05",
+}
+"""Mishaps of our side, and their numbers in the fault catalogue."""
+WAYS_TO_CRASH = ("now", "intents", "create", "fill")
+QUIET_S = 15.0
+"""Before the first fault: the bot has started and trades."""
+LIVE_S = 100.0
+"""After the last fault: it has to come back."""
+SHARES = (0.08, 0.15, 0.3)
+"""Which part of all kinds a seed takes; one of these."""
+EVERY_S = (5.0, 20.0)
+"""Mean time between two of them; drawn between these."""
+OFTEN = {"crash": 6, "reply_lost": 3, "request_lost": 3, "partial_fill": 3, "order_rejected": 3, "database_down": 3}
+"""Kinds that seeds take so many times as often as others."""
+DEVIATIONS_BPS = (14.0, 16.0, 22.0)
+"""How far the spot venues drift apart: opportunities every few seconds, or several a second."""
+
+
+class Mishap(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that happens to our side at `at_s`, for `for_s`, seconds of the run. `how` and `amount` by kind.
+
+    *crash*: `how` is power or kill, and at once or upon the next intents, create or fill; a new start `for_s` later.
+    *restart*: a person stops it, and starts it again. *database_slow*: a call takes `amount` s.
+    *database_answers_lost*: so many. *wall_clock_steps*: by so many ms, and back.
+    """
+
+    key: str
+    kind: Kind
+    at_s: float
+    for_s: float = 0.0
+    amount: float = 0.0
+    how: str = ""
+
+
+class Schedule(msgspec.Struct, frozen=True, kw_only=True):
+    """All that goes wrong in one run, and until when, seconds of the run. `faults` are as `Fault.as_data` has them."""
+
+    seed: int
+    heal_s: float
+    order_path: str
+    deviation_bps: float = DEVIATIONS_BPS[0]
+    faults: tuple[dict[str, Value], ...] = ()
+    mishaps: tuple[Mishap, ...] = ()
+
+    def plan(self) -> FaultPlan:
+        """The exchanges' part."""
+        return FaultPlan(tuple(Fault.from_data(data) for data in self.faults), self.seed)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The names of everything in it; leaving one out moves nothing else."""
+        return (*(str(fault["key"]) for fault in self.faults), *(mishap.key for mishap in self.mishaps))
+
+    def only(self, keys: Collection[str]) -> Self:
+        """The schedule with these alone."""
+        return msgspec.structs.replace(
+            self,
+            faults=tuple(fault for fault in self.faults if fault["key"] in keys),
+            mishaps=tuple(mishap for mishap in self.mishaps if mishap.key in keys),
+        )
+
+
+def kinds_of(wanted: str) -> tuple[str, ...]:
+    """``swarm``, ``all``, ``none``, or names of faults and mishaps. Raises ConfigError."""
+    known = (*FAULTS, *MISHAPS)
+    if wanted in ("swarm", "all"):
+        return tuple(name for name in known if name not in ALONE)
+    if wanted == "none":
+        return ()
+    names = tuple(name for name in wanted.split(",") if name)
+    for name in names:
+        if name not in known:
+            allowed = "swarm, all, none, or of " + ", ".join(known)
+            raise ConfigError("--faults", name, ALONE.get(name, "unknown"), allowed)
+    return names
+
+
+def draw(seed: int, wanted: str, run_s: float) -> Schedule:
+    """The schedule of a seed for a run of so many seconds. Raises ConfigError for names that are not known."""
+    rng = random.Random(f"{seed}:swarm")
+    kinds = kinds_of(wanted)
+    if wanted == "swarm":
+        share = rng.choice(SHARES)
+        taken = (kind for kind in kinds if rng.random() < share * OFTEN.get(kind, 1))
+        kinds = tuple(taken) or tuple(rng.sample(kinds, 5))
+    heal_s = max(run_s - LIVE_S, run_s / 2)
+    faults: list[dict[str, Value]] = []
+    mishaps: list[Mishap] = []
+    for number, (at_s, kind) in enumerate(_moments(rng, kinds, wanted, heal_s), 1):
+        key = f"{kind}.{number}"
+        own = random.Random(f"{seed}:{key}")  # what one is like does not hang on the ones before it
+        left_s = heal_s - at_s
+        if kind in MISHAPS:
+            mishaps.append(_mishap(own, key, kind, at_s, left_s))
+        else:
+            faults.append(_fault(own, key, FAULTS[kind], at_s, left_s).as_data())
+    order_path = "websocket" if rng.random() < 0.5 else "rest"
+    return Schedule(
+        seed=seed, heal_s=heal_s, order_path=order_path, deviation_bps=rng.choice(DEVIATIONS_BPS),
+        faults=tuple(faults), mishaps=tuple(mishaps),
+    )  # fmt: skip
+
+
+def _moments(rng: random.Random, kinds: Sequence[str], wanted: str, heal_s: float) -> list[tuple[float, str]]:
+    """When what begins. With `swarm` at random, otherwise each kind at least once, as far as the time allows."""
+    if not kinds:
+        return []
+    found: list[tuple[float, str]] = []
+    begin_s, end_s = min(QUIET_S, heal_s / 4), heal_s - 2.0
+    if wanted != "swarm":
+        order = list(kinds)
+        rng.shuffle(order)
+        found = [(rng.uniform(begin_s, end_s), kind) for kind in order]
+    every_s = rng.uniform(*EVERY_S)
+    at_s = begin_s + rng.expovariate(1 / every_s)
+    while wanted == "swarm" and at_s < end_s:
+        found.append((at_s, rng.choice(kinds)))
+        at_s += rng.expovariate(1 / every_s)
+    return sorted((round(at_s, 3), kind) for at_s, kind in found)
+
+
+def _fault(rng: random.Random, key: str, habit: FaultHabit, at_s: float, left_s: float) -> Fault:
+    kind = KINDS[habit.name]
+    for_s = round(min(rng.uniform(*habit.for_s), left_s), 3)
+    options = {name: rng.choice(values) for name, values in habit.options.items()}
+    return Fault(
+        name=habit.name, key=key, at_s=at_s, for_s=for_s, venue=rng.choice(kind.venues),
+        path=rng.choice(habit.paths) if habit.paths else "",
+        probability=rng.choice(habit.probabilities), options=options,
+        count=rng.randint(1, habit.count) if habit.count else None,
+    )
+
+def _mishap(rng: random.Random, key: str, kind: Kind, at_s: float, left_s: float) -> Mishap:
+    def lasting(least_s: float, most_s: float) -> float:
+        return round(min(rng.uniform(least_s, most_s), left_s), 3)
+
+    match kind:
+        case "crash":
+            how = f"{rng.choice(('power', 'kill'))} {rng.choice(WAYS_TO_CRASH)}"
+            return Mishap(key=key, kind=kind, at_s=at_s, for_s=lasting(0.2, 8.0), how=how)
+        case "database_slow":
+            return Mishap(key=key, kind=kind, at_s=at_s, for_s=lasting(1.0, 10.0), amount=rng.choice((0.05, 0.3, 2.0)))
+        case "database_answers_lost":
+            return Mishap(key=key, kind=kind, at_s=at_s, amount=rng.randint(1, 3))
+        case "wall_clock_steps":
+            step_ms = rng.choice((-3_600_000, -5_000, -400, 400, 5_000, 3_600_000))
+            return Mishap(key=key, kind=kind, at_s=at_s, for_s=lasting(5.0, 60.0), amount=step_ms)
+        case _:
+            return Mishap(key=key, kind=kind, at_s=at_s, for_s=lasting(1.0, 20.0))

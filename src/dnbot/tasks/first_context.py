@@ -1,0 +1,91 @@
+"""Where a new incarnation begins: what the store has, as the machine's first context."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dnbot.domain.instrument import VENUES
+from dnbot.domain.order import Fill, Order, OrderStatus
+from dnbot.domain.position import Portfolio
+from dnbot.domain.units import ZERO, Quantity
+from dnbot.ports.clock import Clock
+from dnbot.ports.store import StoredState, UnresolvedIntent
+from dnbot.strategy.context import SEEN_CHUNK, Counters, OrderAge, SeenIds, StrategyContext, VenueAccount
+from dnbot.strategy.orders import Orders
+from dnbot.strategy.parameters import StrategyParameters
+from dnbot.strategy.standing import REPAIRS
+from dnbot.strategy.states import StrategyState, TradingMode
+
+
+def first_context(
+    params: StrategyParameters, stored: StoredState, fills: Sequence[Fill], epoch: int, clock: Clock
+) -> StrategyContext:
+    """Where a new incarnation begins: yesterday's ledger, unresolved orders as ambiguous, nothing believed yet.
+
+    `fills` are those already booked: an order that was filled in part must not wait for them a second time, and one
+    that the venue called filled waits for those that are not booked. Repairs of the last minute are remembered with
+    their age, because they count against the hedge budget; by the wall clock, and never as younger than now.
+    """
+    unresolved = [
+        Order(
+            intent=u.intent,
+            status=u.status if u.status.is_final else OrderStatus.AMBIGUOUS,
+            venue_order_id=u.venue_order_id,
+            filled=booked,
+            reported_filled=max(booked, u.reported_filled),
+            changed_at_ns=clock.now_ns(),
+        )
+        for u in stored.unresolved
+        for booked in (_booked(u, fills),)
+    ]
+    now_s, now_ns = clock.monotonic_s(), clock.now_ns()
+    orders = sorted((*unresolved, *stored.repairs), key=lambda order: order.intent.created_at_ns)
+    ages = {
+        order.intent.client_order_id: OrderAge(now_s - max(0, now_ns - order.intent.created_at_ns) / 1e9, 0.0)
+        for order in orders
+        if order.intent.purpose in REPAIRS
+    }
+    accounts = {
+        venue: VenueAccount(
+            opened=venue in stored.opened,
+            fill_ms=stored.fill_ms.get(venue, 0),
+            row_ms=stored.row_ms.get(venue, 0),
+        )
+        for venue in VENUES
+    }
+    chunks = [frozenset(stored.seen[i : i + SEEN_CHUNK]) for i in range(0, len(stored.seen), SEEN_CHUNK)]
+    return StrategyContext(
+        params=params,
+        epoch=epoch,
+        mode=TradingMode[stored.mode],
+        mode_why=stored.mode_why,
+        now_s=now_s,
+        now_ns=now_ns,
+        portfolio=stored.portfolio or Portfolio(symbol=params.symbol),
+        orders=Orders.of(orders),
+        ages=ages,
+        crashes=stored.crashes,
+        venue_order_ids={
+            f"{u.intent.venue.value}:{u.venue_order_id}": u.intent.client_order_id
+            for u in stored.unresolved
+            if u.venue_order_id
+        },
+        accounts=accounts,
+        seen=SeenIds(tuple(chunks)),
+        counters=Counters(states=(StrategyState.INITIALIZING.name,)),
+    )
+
+
+def _booked(unresolved: UnresolvedIntent, fills: Sequence[Fill]) -> Quantity:
+    """Σ of an order's fills in the ledger, base units."""
+    intent, venue_order_id = unresolved.intent, unresolved.venue_order_id
+    mine = (
+        fill.quantity
+        for fill in fills
+        if fill.venue is intent.venue
+        and (
+            fill.client_order_id == intent.client_order_id
+            or (venue_order_id and fill.venue_order_id == venue_order_id)
+        )
+    )
+    return Quantity(sum(mine, ZERO))

@@ -1,0 +1,127 @@
+"""One seed, one trace, in any process; a defect is found and told; a run in which nothing happens proves nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from dnbot.config.reading import load_settings
+from dnbot.fakes.config import FakesConfig
+from dnbot.lab.simulation import Run, simulate
+from dnbot.lab.swarm import Mishap, Schedule, draw
+from dnbot.ports.memory_store import MemoryStore
+from dnbot.resources import config_dir
+
+PARAMS = load_settings(config_dir() / "demo.toml").strategy
+LIVELY = FakesConfig()
+RUN_S = 40.0
+ONE_SEED = """
+import json, sys
+from dnbot.config.reading import load_settings
+from dnbot.fakes.config import FakesConfig
+from dnbot.lab.simulation import simulate
+from dnbot.lab.swarm import draw
+from dnbot.resources import config_dir
+heap = [object() for _ in range(int(sys.argv[1]))]
+params, schedule = load_settings(config_dir() / "demo.toml").strategy, draw(5, "crash,reply_lost,private_lost", 40.0)
+run = simulate(schedule, params, 40.0, config=FakesConfig())
+print(json.dumps([run.trace_hash, run.events, run.struck]))
+"""
+
+
+def in_a_process(hash_seed: str, heap: int) -> list[object]:
+    """A seed in a process with its own hash seed and another heap."""
+    done = subprocess.run(
+        [sys.executable, "-c", ONE_SEED, str(heap)], capture_output=True, text=True, check=True, timeout=120,
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+    )  # fmt: skip
+    found: list[object] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.slow
+def test_a_seed_gives_one_trace_in_any_process() -> None:
+    """With crashes, lost answers and two lives; another hash seed and another heap change nothing."""
+    one, other = in_a_process("1", 10), in_a_process("4242", 100_000)
+    assert one == other
+    assert one[2]
+
+
+@pytest.mark.slow
+def test_one_changed_default_changes_the_trace() -> None:
+    """So the hash does cover what the bot does."""
+    schedule = draw(1, "none", 15.0)
+    hashes = {
+        simulate(schedule, params, 15.0, config=LIVELY).trace_hash
+        for params in (PARAMS, PARAMS, msgspec.structs.replace(PARAMS, slippage_reserve_bps=Decimal("2.5")))
+    }
+    assert len(hashes) == 2
+
+
+def crash_at(at_s: float, how: str) -> Schedule:
+    """One crash and nothing else."""
+    crash = Mishap(key="crash.1", kind="crash", at_s=at_s, for_s=1.0, how=how)
+    return Schedule(seed=3, heal_s=20.0, order_path="rest", mishaps=(crash,))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["power create", "kill intents", "power fill", "kill now"])
+def test_a_crash_breaks_nothing(how: str) -> None:
+    """Two lives, both judged, a clean end, and figures of both."""
+    run = simulate(crash_at(8.0, how), PARAMS, RUN_S, config=LIVELY)
+    assert run.violations == []
+    assert (run.lives, run.struck) == (2, {"crash": 1})
+    assert run.sometimes["life crashed"] == 1
+    assert run.by_fault["crash"]["naked_s"] >= 0
+    assert run.checks["I23"] > 0
+    assert msgspec.json.decode(msgspec.json.encode(run), type=Run) == run
+
+
+@pytest.mark.slow
+def test_a_store_that_forgets_is_found_with_the_events_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A planted defect: intents are not committed."""
+
+    async def nothing(*_: object, **__: object) -> None:
+        return None
+
+    monkeypatch.setattr(MemoryStore, "commit_intents", nothing)
+    run = simulate(draw(1, "none", 10.0), PARAMS, 10.0, config=LIVELY)
+    assert "I1" in {v["invariant"] for v in run.violations}
+    assert run.last_events
+    assert "bot.1" in run.last_events[-1]
+    assert run.failed
+
+
+@pytest.mark.slow
+def test_a_run_in_which_too_little_happens_is_idle() -> None:
+    """Too few executions, or a schedule that struck nothing."""
+    run = simulate(crash_at(9.0, "power now"), PARAMS, 22.0)
+    assert run.executions < 20
+    assert "executions, at least 20 are wanted" in run.idle
+    assert run.failed
+
+
+@pytest.mark.slow
+def test_people_and_the_database() -> None:
+    """A halt, a kill from outside, a slow and an absent database, a clock that steps: the bot is at work afterwards."""
+    mishaps = (
+        Mishap(key="a", kind="operator_halts", at_s=6.0, for_s=2.0),
+        Mishap(key="b", kind="killed_from_outside", at_s=10.0, for_s=1.0),
+        Mishap(key="c", kind="database_down", at_s=14.0, for_s=2.0),
+        Mishap(key="d", kind="database_slow", at_s=17.0, for_s=2.0, amount=0.3),
+        Mishap(key="e", kind="database_answers_lost", at_s=20.0, amount=2),
+        Mishap(key="f", kind="wall_clock_steps", at_s=21.0, for_s=3.0, amount=5000),
+        Mishap(key="g", kind="operator_reduces", at_s=25.0, for_s=2.0),
+        Mishap(key="h", kind="restart", at_s=28.0, for_s=1.0),
+    )
+    run = simulate(Schedule(seed=2, heal_s=40.0, order_path="rest", mishaps=mishaps), PARAMS, 90.0, config=LIVELY)
+    assert run.violations == []
+    assert run.struck == {mishap.kind: 1 for mishap in mishaps}
+    assert "MONITORING_SPREADS" in run.ended
+    assert {"mode HALTED otherwise", "mode REDUCING otherwise", "life exit 0"} <= set(run.sometimes)
