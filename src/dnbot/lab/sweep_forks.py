@@ -75,7 +75,7 @@ class Forks:
             signal.signal(signal.SIGXCPU, copy.spins)
             resource.setrlimit(resource.RLIMIT_CPU, (self.cpu_s_max, self.cpu_s_max + 5))
             play.crash(step, power_cut=power_cut)
-        except BaseException:  # noqa: BLE001 (a copy ends with a verdict, whatever happens)
+        except BaseException:  # noqa: BLE001 (every copy ends with a verdict)
             copy.fail(traceback.format_exc())
 
     def judged(self, crash: Crash) -> None:
@@ -153,7 +153,7 @@ def _read_all(pipe: int, until_s: float) -> bytes | None:
     """What a copy said before it ended; None when it has not ended by then."""
     said, poll = b"", select.poll()
     poll.register(pipe, select.POLLIN)
-    while (left_s := until_s - time.monotonic()) > 0:  # noqa: TID251
+    while (left_s := until_s - time.monotonic()) > 0:  # noqa: TID251 (see `began_s`)
         if poll.poll(left_s * 1000):
             chunk = os.read(pipe, CHUNK)
             if not chunk:

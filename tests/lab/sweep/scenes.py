@@ -19,7 +19,7 @@ from dnbot.domain.order import OrderIntent
 from dnbot.domain.pair import Opportunity
 from dnbot.lab.incarnation import Disk, Incarnation
 from dnbot.lab.sweep import MANNERS, Sweep
-from dnbot.lab.sweep_forks import sweep
+from dnbot.lab.sweep_forks import WAIT_S_MAX, sweep
 from dnbot.lab.sweep_report import SagaReport
 from dnbot.lab.sweep_run import Crash, MakeLife, a_life, crash_at
 from dnbot.lab.sweep_sagas import SAGAS
@@ -102,7 +102,7 @@ def resumed() -> Any:
     }
 
 
-def unfinished(second: Callable[[], None]) -> Any:
+def unfinished(second: Callable[[], None], wait_s_max: float = WAIT_S_MAX) -> Any:
     """What is told of one copy in which a second life does this."""
     crashes: list[Crash] = []
 
@@ -112,8 +112,8 @@ def unfinished(second: Callable[[], None]) -> Any:
         return a_life(on, disk, number, tap)
 
     sweep(
-        SAGA, SEED, power_cuts=(False,), at_once=1, told=crashes.append, make_life=make, cpu_s_max=1, wait_s_max=4.0,
-        chosen=lambda step, _cut: step == 30,
+        SAGA, SEED, power_cuts=(False,), at_once=1, told=crashes.append, make_life=make, cpu_s_max=1,
+        wait_s_max=wait_s_max, chosen=lambda step, _cut: step == 30,
     )
     return crashes
 
@@ -131,7 +131,7 @@ def copies_that_fail() -> Any:
     """Each way in which a copy can come to no verdict."""
     return {
         "spins": unfinished(_spins),
-        "sleeps": unfinished(_sleeps),
+        "sleeps": unfinished(_sleeps, 1.5),
         "is killed": unfinished(lambda: os.kill(os.getpid(), signal.SIGKILL)),
         "says nothing": unfinished(lambda: os._exit(0)),
     }

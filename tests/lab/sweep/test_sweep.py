@@ -73,6 +73,6 @@ def test_a_copy_that_comes_to_no_verdict_has_failed() -> None:
     found = {name: crash["wrong"][0] for name, (crash,) in played("copies_that_fail").items()}
     assert "used up its CPU time at 2.113 virtual seconds" in found["spins"]
     assert "_spins" in found["spins"]
-    assert found["sleeps"] == "its process was killed after 4.0 s"
+    assert found["sleeps"] == "its process was killed after 1.5 s"
     assert found["is killed"] == "its process ended with -9 and no verdict"
     assert found["says nothing"] == "its process ended with 0 and no verdict"
