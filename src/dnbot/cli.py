@@ -20,6 +20,7 @@ from dnbot.domain.errors import ConfigError, DnbotError, InvariantBroken, Operat
 from dnbot.domain.units import PRECISION
 from dnbot.fakes.config import AccountConfig, FakesConfig, Listing, ReplayConfig
 from dnbot.lab.audit_check import check_audit
+from dnbot.lab.drill_command import drill
 from dnbot.operate.database import database_status, migrate_database
 from dnbot.operate.kill_command import kill_command, sweep_command
 from dnbot.operate.run import RunOptions, run_settings, state_dir
@@ -54,7 +55,8 @@ def _only_ours(error: BaseException) -> DnbotError | None:
 
 
 @click.group(
-    cls=_Commands, commands=(kill_command, sweep_command), context_settings={"help_option_names": ["-h", "--help"]}
+    cls=_Commands, commands=(drill, kill_command, sweep_command),
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 def commands() -> None:
     """dnbot: delta-neutral arbitrage over Gate spot, Gate perpetual futures and MEXC spot."""
@@ -363,27 +365,6 @@ def report(config: Path | None, since: str, html: Path | None, csv: Path | None,
         raise click.BadParameter(str(error), param_hint="--since") from None
     options = ReportOptions(since=length, html=html, csv=csv, json=as_json)
     click.echo(trio.run(report_on, _settings(config), options))
-
-
-@commands.group()
-def drill() -> None:
-    """Hurt a bot on fake exchanges, with real processes and sockets, and judge what is left."""
-
-
-@drill.command("faults")
-@click.option("--only", metavar="NAME,...", default="", help="These faults alone.")
-@click.option("--repeat", type=click.IntRange(1, 1000), default=10, show_default=True, help="Repetitions per fault.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the instants, venues and markets.")
-@click.option("--json", "as_json", type=click.Path(path_type=Path, dir_okay=False), help="Write the evidence here.")
-@click.option("--resume", is_flag=True, help="Leave out what has passed in the --json file.")
-@click.option("--keep", is_flag=True, help="Keep the folders under the temporary folder, for a person to look at.")
-def drill_faults(only: str, repeat: int, seed: int, as_json: Path | None, resume: bool, keep: bool) -> None:
-    """Cut sockets, kill processes, take REST and the database away, move clocks; minutes per repetition of all."""
-    from dnbot.lab.drills import DrillOptions, run_drills
-
-    names = [name for name in only.split(",") if name]
-    options = DrillOptions(only=names, repeat=repeat, seed=seed, json=as_json, resume=resume, keep=keep)
-    sys.exit(trio.run(run_drills, options, click.echo))
 
 
 def _seeds(_context: click.Context, _option: click.Parameter, text: str) -> tuple[int, ...]:

@@ -16,3 +16,39 @@ class Disk:
     store: MemoryStore = attrs.field(factory=MemoryStore)
     spill: MemoryMedium = attrs.field(factory=MemoryMedium)
     latch: MemoryLatch = attrs.field(factory=MemoryLatch)
+
+
+@attrs.define
+class HeldMedium:
+    """The spill file as one process holds it: revoked, it is a dead process's, and every call fails.
+
+    What returned before the death is on the disk, in a power cut too: `Medium` promises that it was synced. No call is
+    ever half done, for none of them awaits.
+    """
+
+    inner: MemoryMedium
+    revoked: bool = False
+
+    def read(self) -> bytes:
+        """See `dnbot.ports.spill.Medium`, here and below."""
+        return self._held().read()
+
+    def append(self, data: bytes) -> None:
+        """Add bytes."""
+        self._held().append(data)
+
+    def replace(self, data: bytes) -> None:
+        """Put these bytes in place of all others."""
+        self._held().replace(data)
+
+    def set_aside(self, data: bytes) -> str:
+        """Keep a copy of damaged content."""
+        return self._held().set_aside(data)
+
+    def close(self) -> None:
+        """Let go; nothing is lost by it."""
+
+    def _held(self) -> MemoryMedium:
+        if self.revoked:
+            raise OSError(5, "this process is dead")
+        return self.inner

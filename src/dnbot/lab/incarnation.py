@@ -12,6 +12,7 @@ from dnbot.bot import Bot
 from dnbot.domain.errors import OperatingError
 from dnbot.domain.messages import Record
 from dnbot.lab.disk import Disk as Disk
+from dnbot.lab.disk import HeldMedium
 from dnbot.lab.tap import Tap, TappedOpener
 from dnbot.lab.tapped_store import TappedStore
 from dnbot.lab.world import Stage
@@ -22,13 +23,14 @@ from dnbot.strategy.parameters import StrategyParameters
 
 @attrs.define(repr=False, eq=False)  # everything hangs on it
 class Incarnation:
-    """A bot between two ports that a power cut can take away. `live` runs it."""
+    """A bot between its ports, which its death takes away. `live` runs it."""
 
     name: str
     stage: Stage
     disk: Disk
     wire: TappedOpener
     store: TappedStore
+    spill: HeldMedium
     witness: Callable[[Record], None]
     bot: Bot | None = None
     code: int | None = None
@@ -47,7 +49,7 @@ class Incarnation:
         """One that is not yet alive; `number` names it in the tap: ``bot.1``."""
         tap, name = tap or Tap(), f"bot.{number}"
         wire = TappedOpener(tap, name, stage.network.open_stream)
-        return cls(name, stage, disk, wire, TappedStore(tap, name, disk.store), witness)
+        return cls(name, stage, disk, wire, TappedStore(tap, name, disk.store), HeldMedium(disk.spill), witness)
 
     async def live(self, params: StrategyParameters, *, order_path: str = "rest") -> None:
         """Start, trade, end; how it ended is kept, never raised."""
@@ -56,7 +58,7 @@ class Incarnation:
         try:
             with self._scope:
                 self.bot = await self.stage.bot(
-                    params, self.store, opener=self.wire, witness=self._note, spill=open_spill(self.disk.spill),
+                    params, self.store, opener=self.wire, witness=self._note, spill=open_spill(self.spill),
                     latch=self.disk.latch, order_path=order_path,
                 )
                 self.code = await self.bot.run()
@@ -74,7 +76,7 @@ class Incarnation:
             self.ended.set()
 
     def crash(self, *, power_cut: bool = True) -> None:
-        """Die: no byte and no row leaves any more, and only then everything is cancelled.
+        """Die: no byte and no row leaves any more, no file is written, and only then everything is cancelled.
 
         With a power cut what was on its way is lost too; otherwise (SIGKILL) the kernel delivers it and says goodbye.
         What is left of the process goes on dying beside its successor, and can do nothing.
@@ -82,7 +84,7 @@ class Incarnation:
         self.dead = True
         self.wire.tap.tell(self.name, "life", "crashed", power_cut)
         self.wire.revoke(cut=power_cut)
-        self.store.revoked = True
+        self.store.revoked = self.spill.revoked = True
         self._scope.cancel()
 
     def _note(self, record: Record) -> None:

@@ -1,0 +1,50 @@
+"""`dnbot drill`: what the command line offers of the drills; each imports its judges when it runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+import trio
+
+
+@click.group()
+def drill() -> None:
+    """Hurt a bot on fake exchanges and judge what is left."""
+
+
+@drill.command("faults")
+@click.option("--only", metavar="NAME,...", default="", help="These faults alone.")
+@click.option("--repeat", type=click.IntRange(1, 1000), default=10, show_default=True, help="Repetitions per fault.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the instants, venues and markets.")
+@click.option("--json", "as_json", type=click.Path(path_type=Path, dir_okay=False), help="Write the evidence here.")
+@click.option("--resume", is_flag=True, help="Leave out what has passed in the --json file.")
+@click.option("--keep", is_flag=True, help="Keep the folders under the temporary folder, for a person to look at.")
+def drill_faults(only: str, repeat: int, seed: int, as_json: Path | None, resume: bool, keep: bool) -> None:
+    """Cut sockets, kill processes, take REST and the database away, move clocks; minutes per repetition of all."""
+    from dnbot.lab.drills import DrillOptions, run_drills
+
+    names = [name for name in only.split(",") if name]
+    options = DrillOptions(only=names, repeat=repeat, seed=seed, json=as_json, resume=resume, keep=keep)
+    sys.exit(trio.run(run_drills, options, click.echo))
+
+
+@drill.command("crashes")
+@click.option("--saga", "sagas", metavar="NAME", multiple=True, help="This saga alone; may be given more than once.")
+@click.option("--manner", type=click.Choice(["power-cut", "kill", "both"]), default="both", show_default=True,
+              help="A power cut loses bytes under way; of a killed process they arrive.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the schedule and the network.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Copies at the same time.")
+@click.option("--at", type=click.IntRange(min=0), help="One step of one saga, without any copy of the process.")
+@click.option("--json", "as_json", type=click.Path(path_type=Path, dir_okay=False), help="Write the evidence here.")
+@click.option("--resume", is_flag=True, help="Go on where the --json file of the same code ends.")
+def drill_crashes(
+    sagas: tuple[str, ...], manner: str, seed: int, jobs: int, at: int | None, as_json: Path | None,
+    resume: bool,
+) -> None:
+    """Crash a bot in memory at every await of a saga, restart it, and judge; hours for all."""
+    from dnbot.lab.sweep import SweepOptions, run_sweep
+
+    options = SweepOptions(sagas=sagas, manner=manner, seed=seed, at_once=jobs, at=at, json=as_json, resume=resume)
+    sys.exit(run_sweep(options, click.echo))
