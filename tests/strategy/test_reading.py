@@ -159,7 +159,7 @@ def test_an_order_that_is_over_here_and_open_there_is_cancelled() -> None:
 
 
 def test_an_account_that_reads_as_empty_is_no_answer() -> None:
-    """It became one of another kind: nothing is written off, a person is told, and nothing new is entered until then."""
+    """It became one of another kind: nothing is written off, a person is told, and nothing new is entered meanwhile."""
     bench = Bench().boot()
     kept = dict(bench.truth[GS].balances)
     bench.truth[GS].balances.update(dict.fromkeys(kept, Decimal(0)))
