@@ -12,6 +12,7 @@ from types import ModuleType
 import pytest
 
 from dnbot import cli
+from dnbot.fakes import control
 from dnbot.operate import control_client
 from dnbot.ports import channels
 from dnbot.strategy import leaving
@@ -77,6 +78,15 @@ def test_the_commands_that_documents_name_exist() -> None:
     assert named - known == {"test", "conformance"}  # what the starter in the checkout's root does itself
     readme = page("README.md")
     assert [name for name in known - {"db", "version"} if not re.search(rf"`{name}`|dnbot {name}", readme)] == []
+
+
+def test_the_fakes_as_a_process_are_told() -> None:
+    """docs/testing.md has every option of `dnbot fakes` and every control path, and no other."""
+    section = page("docs/testing.md").partition("## The fakes as a process")[2].partition("\n## ")[0]
+    rows = " ".join(re.findall(r"^\| (`--.*?) \|", section, re.MULTILINE))
+    assert set(re.findall(r"--[a-z-]+", rows)) == {option.opts[0] for option in cli.commands.commands["fakes"].params}
+    paths = set(re.findall(r"/__dnbot__/([a-z]+)", section))
+    assert paths == set(re.findall(r"/__dnbot__/([a-z]+)", control.__doc__ or ""))
 
 
 def test_every_alert_has_its_line() -> None:

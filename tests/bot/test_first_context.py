@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import trio
 
 from dnbot.domain.instrument import Symbol, Venue
 from dnbot.domain.order import Fill, Order, OrderIntent, OrderReport, OrderStatus, Purpose, Side, with_report
@@ -59,8 +60,9 @@ async def test_what_the_venue_called_filled_is_awaited_until_it_is_booked(autoju
 
 async def test_repairs_of_the_last_minute_count_after_a_restart(autojump_clock: Any, lab: Any) -> None:
     """By their age on the wall clock; one from a clock that was ahead is as old as the start, and not younger."""
+    await trio.sleep(1000)  # longer than settled orders are kept
     second_ns = 10**9
-    clock = VirtualClock(100 * second_ns)
+    clock = VirtualClock(-900 * second_ns)
 
     def hedge(at_s: int, filled: str) -> Order:
         it = msgspec.structs.replace(
@@ -72,6 +74,7 @@ async def test_repairs_of_the_last_minute_count_after_a_restart(autojump_clock: 
     stored = StoredState(repairs=(hedge(30, "0.1"), hedge(70, "0.02"), hedge(99, "0.003"), hedge(5000, "0.0004")))
     context = first_context(lab.params, stored, (), 2, clock)
     assert hedged_last_minute(context) == Decimal("0.0234")
+    assert all(context.age(name).changed_s == context.now_s for name in context.orders)
     later = msgspec.structs.replace(context, now_s=context.now_s + 40)
     assert hedged_last_minute(later) == Decimal("0.0034")
     assert hedged_last_minute(msgspec.structs.replace(context, now_s=context.now_s + 61)) == 0

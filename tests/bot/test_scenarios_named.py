@@ -13,6 +13,7 @@ from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.faults import FaultPlan
 from dnbot.fakes.faults_text import parse_fault
 from dnbot.fakes.scenarios import scenario_of
+from dnbot.strategy.states import TradingMode
 
 SYMBOL_CONTRACT = "BTC_USDT"
 
@@ -173,3 +174,36 @@ async def test_fee_in_third_coin(autojump_clock: Any, lab: Any) -> None:
         assert verdict["ledger_residual"]["MEXC_SPOT"] == {"BTC": "0", "MX": "0", "USDT": "0"}
         assert verdict["adjustments"] == 0
         assert abs(trial.true_delta()) <= trial.bot.context.tolerance
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("budget", "neutral"), [("1.2", True), ("0.3", False)])
+async def test_contract_multiplier(autojump_clock: Any, lab: Any, budget: str, neutral: bool) -> None:
+    """A contract becomes ten times as large under the short: told, halted by name, and hedged in the new unit.
+
+    By whole lots of the new unit, as far as the hedge budget of a minute goes; nothing is bought or sold beyond that.
+    """
+    config = attrs.evolve(on_scenario("contract_multiplier", sooner_s=54), symbols=("BTC/USDT",))
+    async with lab.stage(config) as on, lab.on(on, hedge_quantity_per_minute_max=Decimal(budget)) as trial:
+        await trial.until(lambda: struck(trial, "instruments_change"), "the contract changes")
+        resized = trial.true_delta()
+        assert resized < -trial.bot.context.hard_limit
+        await trial.until(lambda: trial.bot.context.mode is TradingMode.HALTED, "it is noticed", s_max=11)
+        assert trial.bot.context.mode_why.startswith("CONTRACT_CHANGED: GATEIO_FUTURES"), trial.bot.context.mode_why
+        await trial.until(lambda: trial.state.name == "ERROR_RECOVERY", "nothing is trusted", s_max=1)
+        trades = trial.trades()
+        if neutral:
+            await trial.until(lambda: trial.state.name == "MONITORING_SPREADS", "delta is neutral", s_max=10)
+            assert abs(trial.true_delta()) <= trial.bot.context.tolerance
+            assert await trial.end() == 0
+        else:
+            await trio.sleep(6)
+            assert trial.state.name == "ERROR_RECOVERY"
+            hedged = trial.true_delta() - resized
+            assert 0 < hedged <= Decimal(budget) + trial.bot.context.tolerance
+        assert trial.trades() == trades, "no new risk"
+        assert trial.bot.context.perp_lot == Decimal("0.001")
+        assert trial.bot.context.portfolio.delta == trial.true_delta(), "counted as the venue counts"
+        residual = (await trial.verdict())["ledger_residual"]
+        money = {left for assets in residual.values() for asset, left in assets.items() if "contracts" not in asset}
+        assert money == {"0"}, residual

@@ -7,6 +7,7 @@ from typing import Any
 
 from dnbot.fakes.clock import FakeClock
 from dnbot.fakes.config import FakesConfig
+from dnbot.fakes.gateio_position_history import CLOSES_MAX, PositionClosed
 from dnbot.fakes.records import GATE_FUTURES, GATE_SPOT, OrderRequest, OrderState, Side
 from dnbot.fakes.running import World
 from dnbot.fakes.world import SIMULATION_EPOCH_NS, build_world
@@ -76,6 +77,18 @@ def test_fronts_forget_with_it() -> None:
     assert [order_id for _, order_id in notes._notes] == kept
     assert len(ended.closes) == 2
     assert ended._last == {(UID, "BTC/USDT"): 1}
+
+
+def test_a_page_of_closes_is_kept() -> None:
+    """However much history is kept, ended positions are one page: they must be full before memory is level."""
+    ended = made(10_000).gate_app.context.history
+    z = D(0)
+    closes = [PositionClosed(UID, "BTC/USDT", "long", n, z, z, z, "", z, z, 0, z, z) for n in range(CLOSES_MAX + 5)]
+    ended.closes.extend(closes)
+    ended._last[UID, "BTC/USDT"] = len(closes) - 1
+    ended.forget(10_000)
+    assert ended.closes == closes[5:]
+    assert ended._last == {(UID, "BTC/USDT"): CLOSES_MAX - 1}
 
 
 def test_money_and_sums_do_not_notice() -> None:

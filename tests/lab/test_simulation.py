@@ -125,3 +125,16 @@ def test_people_and_the_database() -> None:
     assert run.struck == {mishap.kind: 1 for mishap in mishaps}
     assert "MONITORING_SPREADS" in run.ended
     assert {"mode HALTED otherwise", "mode REDUCING otherwise", "life exit 0"} <= set(run.sometimes)
+
+
+@pytest.mark.slow
+def test_the_hedge_budget_outlives_a_crash() -> None:
+    """Most of the short is taken away, the bot hedges up to its budget and is killed: its successor buys no more."""
+    crash = Mishap(key="crash.1", kind="crash", at_s=11.5, for_s=0.5, how="kill now")
+    taken = {"name": "position_deleveraged", "key": "taken", "at": 9.0, "for": 1.0, "fraction": 1.0}
+    schedule = Schedule(seed=3, heal_s=20.0, order_path="rest", faults=(taken,), mishaps=(crash,))
+    params = msgspec.structs.replace(PARAMS, hedge_quantity_per_minute_max=Decimal("0.02"))
+    run = simulate(schedule, params, 45.0, config=LIVELY)
+    assert run.violations == []
+    assert run.lives == 2
+    assert run.sometimes["alert hedge_budget"] >= 2

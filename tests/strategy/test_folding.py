@@ -31,6 +31,7 @@ from dnbot.domain.order import Fill, OrderIntent, OrderStatus, Side
 from dnbot.domain.position import EntryKind
 from dnbot.domain.units import Price, Quantity
 from dnbot.strategy.folding import PARK_S
+from dnbot.strategy.states import TradingMode
 
 
 def fills(bench: Bench) -> list[str]:
@@ -340,13 +341,15 @@ def test_an_ambiguous_order_distrusts_its_account() -> None:
 
 # --- instruments ------------------------------------------------------------------------------------------------------
 def test_a_contract_that_changes_its_size_is_told() -> None:
-    """`contract_multiplier`: critical, and the account must be read again before it counts."""
+    """`contract_multiplier`: critical, halted by name, and the account must be read again before it counts."""
     bench = Bench().boot()
     changed = msgspec.structs.replace(bench.instruments[GF], multiplier=Decimal("0.01"), lot_size=Decimal("0.01"))
     bench.instruments[GF] = changed
     bench.signal()
     assert ("critical", "multiplier:GATEIO_FUTURES") in [(a.level, a.key) for a in bench.all(Alert)]
     assert not bench.context.account_ready(GF)
+    assert bench.context.mode is TradingMode.HALTED
+    assert bench.context.mode_why.startswith("CONTRACT_CHANGED: GATEIO_FUTURES"), bench.context.mode_why
     bench.instruments[GS] = msgspec.structs.replace(bench.instruments[GS], tick_size=Decimal("0.01"))
     bench.signal()
     assert bench.context.account_ready(GS), "a finer tick is recorded and changes no figure"

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import attrs
+import msgspec
 import pytest
 import trio
 
@@ -15,7 +16,7 @@ from dnbot.domain.instrument import Venue
 from dnbot.domain.market import BookTop, BookView, PublicTrade
 from dnbot.domain.messages import FeedDown, FeedUp, InstrumentChanged
 from dnbot.tasks import feed as feed_module
-from dnbot.tasks.feed import DATA_SILENCE_S_MAX, SNAPSHOT_TRIES_MAX, TOP_DISAGREES_MAX, Feed
+from dnbot.tasks.feed import DATA_SILENCE_S_MAX, PERPETUAL_POLL_S, SNAPSHOT_TRIES_MAX, TOP_DISAGREES_MAX, Feed
 from dnbot.venues.wire import Subscribed, SubscriptionRefused, UnknownFrame, UpgradeAhead
 
 GS = Venue.GATE_SPOT
@@ -278,6 +279,22 @@ async def test_a_changed_instrument_is_told_once(autojump_clock: Any, kit: Any, 
 
     told = [event.instrument for event in await it.run(story) if isinstance(event, InstrumentChanged)]
     assert told == [kit.instrument(), kit.instrument(lot="0.001")]
+
+
+async def test_a_contract_of_another_unit_ends_the_feed(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """A perpetual's unit is looked at every ten seconds; when it is another one, the kept book is worth nothing."""
+    kit.codec.venue = Venue.GATE_FUTURES
+    it = bench(10)
+    resized = msgspec.structs.replace(kit.instrument(), multiplier=Decimal(10))
+
+    async def story() -> None:
+        kit.script.answers["GET /instrument"] = [resized]
+        await trio.sleep(PERPETUAL_POLL_S + 0.1)
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await it.run(story)
+    assert caught.group_contains(VenueUnreachable, match="a contract was 1 base units and is 10")
+    assert kinds(it.all()) == ["InstrumentChanged", "InstrumentChanged", "FeedDown"]
 
 
 async def test_a_restart_begins_with_an_empty_book(autojump_clock: Any, kit: Any, bench: Any) -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import attrs
+import msgspec
 import pytest
 import trio
 
@@ -282,6 +283,26 @@ async def test_changed_fees_are_published(autojump_clock: Any, kit: Any, bench: 
     await it.run(story)
     kit.log.flush_now()
     assert [line["event"] for line in kit.lines.lines] == ["fees_changed"]
+
+
+async def test_a_contract_of_another_unit_ends_the_session(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """A new tick is learned in passing; of a new unit is counted from then on, and everything is read again."""
+    it, finer = bench(), msgspec.structs.replace(kit.instrument(), tick_size=Decimal("0.01"))
+    resized = msgspec.structs.replace(finer, multiplier=Decimal(10))
+
+    async def story() -> None:
+        kit.instrument_cell.put(finer)
+        await wait()
+        assert kit.codec.instruments == [kit.instrument(), finer]
+        assert [type(event).__name__ for event in it.all()] == ["SessionUp"]
+        kit.instrument_cell.put(resized)
+        await wait()
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await it.run(story)
+    assert caught.group_contains(VenueUnreachable, match="a contract was 1 base units and is 10")
+    assert kit.codec.instruments[-1] == resized
+    assert [type(event).__name__ for event in it.all()] == ["SessionUp", "SessionDown"]
 
 
 async def test_leverage_is_set_where_there_is_a_position(autojump_clock: Any, kit: Any, bench: Any) -> None:

@@ -93,9 +93,9 @@ def test_a_fraction_is_no_whole_number(text: str) -> None:
         whole_of(literal(text))
 
 
-@pytest.mark.parametrize("text", ["1.5", "-1", "true", "[1]"])
-def test_an_unquoted_id_is_digits(text: str) -> None:
-    """Only digits or a string name something."""
+@pytest.mark.parametrize("text", ["1.5", "-1", "true", "[1]", '"1e400"', '"NaN"', '"12 "', '"\u0661"', '""'])
+def test_an_id_is_digits(text: str) -> None:
+    """A spoiled one would be booked as another trade."""
     with pytest.raises(ValueError, match="not an id"):
         id_of(literal(text))
 

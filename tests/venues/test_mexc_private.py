@@ -16,6 +16,7 @@ from dnbot.domain.errors import FrameUnreadable, VenueError, VenueThrottled
 from dnbot.domain.instrument import FeeSchedule, Instrument, Symbol, Venue
 from dnbot.domain.order import Fill, OrderIntent, OrderReport, OrderStatus, Purpose, Side, TimeInForce
 from dnbot.domain.units import Price, Quantity
+from dnbot.venues.mexc.shapes import identity
 from dnbot.venues.mexc.spot_private import MexcSpotPrivate
 from dnbot.venues.wire import (
     Balance,
@@ -316,6 +317,21 @@ def test_a_fee_needs_its_coin(coin: bytes) -> None:
         codec("FUSD").trades(reply(body))
     (fill,) = codec("FUSD").trades(reply(body.replace(b"0.0015", b"0")))
     assert (fill.fee, fill.fee_asset) == (Decimal(0), "USDT")
+
+
+@pytest.mark.parametrize("text", ["1e400", "1E5", "NaN", "Infinity", "", "1.5", "-1", "a b", "1" * 65, "\u0661"])
+def test_a_spoiled_id_is_unreadable(text: str) -> None:
+    """It would be booked as another trade."""
+    with pytest.raises(FrameUnreadable, match="is no id"):
+        identity(text, "id", b"")
+
+
+@pytest.mark.parametrize(
+    "text", [7, "565809460614950913X1", "C02__565809460614950913036", "698165549569396736X0_698165549569396737X0"]
+)
+def test_ids_of_the_venue_are_read(text: int | str) -> None:
+    """As documents and recordings have them."""
+    assert identity(text, "id", b"") == str(text)
 
 
 def test_trades_are_read_page_by_page() -> None:

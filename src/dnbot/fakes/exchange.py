@@ -255,6 +255,23 @@ class Exchange(LiquidationDesk):
         """Show new terms, such as another phase, of a market that exists."""
         self.state.instruments[(instrument.venue, instrument.symbol)] = instrument
 
+    def resize_contract(self, instrument: Instrument) -> None:
+        """Show a contract with another multiplier. Positions and open orders keep contracts and prices.
+
+        What a venue does to positions then is documented nowhere; this is the hardest case for who holds one.
+        """
+        self.relist(instrument)
+        for account in self.state.accounts.by_uid.values():
+            position = account.positions.get(instrument.symbol)
+            if position is not None:
+                perpetual.resize(position, instrument.multiplier)
+                self.state.accounts.touch_position(position)
+            for order in self.state.open_of(GATE_FUTURES, account.uid, instrument.symbol):
+                order.filled_quote = order.filled_quote * instrument.multiplier / order.multiplier
+                order.multiplier = instrument.multiplier
+                self._settlement.note(order, None)
+        self.commit()
+
     def close_market(self, venue: Venue, symbol: str) -> None:
         """The end of a market: orders are cancelled, the book is emptied, perp positions are closed at the mark."""
         for (where, _), mine in self.state.open_orders.items():

@@ -87,11 +87,14 @@ def suspend(strike: WorldStrike) -> Undo:
 
 
 def _evolve_instruments(strike: WorldStrike, change: Callable[[Instrument], Instrument]) -> None:
-    instruments = strike.exchange.state.instruments
     for venue in strike.armed.venues:
         for market in strike.exchange.instruments(venue):
             if strike.text("symbol") in ("", market.symbol):
-                instruments[venue, market.symbol] = change(market)
+                changed = change(market)
+                if changed.multiplier != market.multiplier:
+                    strike.exchange.resize_contract(changed)
+                else:
+                    strike.exchange.relist(changed)
 
 
 def switch_market_orders_off(strike: WorldStrike) -> Undo:
@@ -274,7 +277,7 @@ KINDS = (
     ),
     FaultKind(
         "instruments_change", "X09",
-        "ticks, lots, minima, bands or the multiplier (X25) change while in use; the multiplier only while flat",
+        "ticks, lots, minima, bands or the multiplier (X25) change while in use; positions keep their contracts",
         "market", VENUES, options=dict.fromkeys(("symbol", *CHANGEABLE), ""), in_world=change_instruments,
     ),
     FaultKind(

@@ -16,6 +16,7 @@ from .exchange import Exchange
 from .records import ZERO, OrderEvent, OrderState, PositionState, PrivateEvent, UserTrade
 
 PRICE_STEP = Decimal("1e-12")
+CLOSES_MAX = 1000  # once history is bounded at all: as many as one page may hold
 
 
 @attrs.frozen
@@ -102,8 +103,8 @@ class PositionHistory:
         self.exchange.subscribe_private(self._hear)
 
     def forget(self, newest: int) -> None:
-        """Keep that many ends of each kind."""
-        gone = max(0, len(self.closes) - newest)
+        """Keep that many ends of each kind, of closes no more than `CLOSES_MAX`: every other trade may be one."""
+        gone = max(0, len(self.closes) - min(newest, CLOSES_MAX))
         del self.closes[:gone]
         self._last = {key: at - gone for key, at in self._last.items() if at >= gone}
         for ended in (self.liquidations, self.deleverages):

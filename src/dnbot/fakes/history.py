@@ -3,7 +3,8 @@
 Open orders, balances and positions are never forgotten, and Gate's sums over its ledger (`history` of the futures
 account, `update_id`) go on counting until a restart. A venue keeps ended orders for months (Gate six, MEXC's listing
 seven days); a client that asks for one that was forgotten here is told that it does not exist. The audit says how many
-are missing from it.
+are missing from it. Limits are chosen so that memory is level after minutes under a load that the documented request
+limits allow, not after hours.
 """
 
 from __future__ import annotations

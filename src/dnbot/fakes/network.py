@@ -35,6 +35,7 @@ class _Pipe:
         self.open = True
         self.broken = False
         self.changed = trio.Event()
+        self.waiting = trio.CancelScope()  # the reader's, while it waits; its deadline is the next arrival
         self.drained = trio.Event()
         self.size = 0
         self.queue: deque[tuple[float, bytes | None]] = deque()
@@ -44,10 +45,12 @@ class _Pipe:
         self.changed = trio.Event()
 
     def push(self, data: bytes | None, due_s: float) -> None:
-        last = self.queue[-1][0] if self.queue else due_s
-        self.queue.append((max(due_s, last), data))
+        if self.queue:
+            due_s = max(due_s, self.queue[-1][0])
+        else:
+            self.waiting.deadline = due_s
+        self.queue.append((due_s, data))
         self.size += len(data or b"")
-        self.wake()
 
     def take(self, size: int) -> bytes:
         taken = bytes(self.buffer[:size])
@@ -55,6 +58,11 @@ class _Pipe:
         self.size -= len(taken)
         self.make_room()
         return taken
+
+    async def until_due(self, due_s: float) -> None:
+        """Returns at `due_s`, earlier when something is pushed that arrives earlier, at once when the link changes."""
+        with trio.CancelScope(deadline=due_s) as self.waiting:
+            await self.changed.wait()
 
     def make_room(self) -> None:
         self.drained.set()
@@ -128,16 +136,19 @@ class LinkStream(trio.abc.HalfCloseableStream):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Bytes that have arrived; empty at the end."""
-        await trio.lowlevel.checkpoint()
+        await trio.lowlevel.checkpoint_if_cancelled()
+        waited = False
         while True:
             self._check()
             due_s = self._in.settle()
-            if self._in.buffer:
-                return self._in.take(min(max_bytes or RECEIVE_BYTES, len(self._in.buffer)))
-            if not self._in.open:
-                return b""
-            with trio.move_on_at(due_s):
-                await self._in.changed.wait()
+            if self._in.buffer or not self._in.open:
+                break
+            await self._in.until_due(due_s)
+            waited = True
+        data = self._in.take(min(max_bytes or RECEIVE_BYTES, len(self._in.buffer)))
+        if not waited:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+        return data
 
     async def aclose(self) -> None:
         """Say goodbye; the peer reads what is under way and then the end."""

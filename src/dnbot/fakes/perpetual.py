@@ -59,3 +59,9 @@ def _begin(position: PositionState, now_ms: int) -> None:
 def funding_change(position: PositionState, state: MarkState) -> Decimal:
     """What funding does to the wallet: mark x contracts x multiplier x rate; longs pay when the rate is positive."""
     return -(state.mark * position.contracts * position.multiplier * state.funding_rate)
+
+
+def resize(position: PositionState, multiplier: Decimal) -> None:
+    """A contract is another number of base units: as many contracts at the same entry price are other money."""
+    position.cost = position.cost * multiplier / position.multiplier
+    position.multiplier = multiplier

@@ -12,6 +12,7 @@ from typing import Any
 
 from dnbot.domain.instrument import Venue
 from dnbot.domain.messages import Record
+from dnbot.domain.order import OrderStatus
 from dnbot.domain.units import plain
 from dnbot.fakes.records import BalanceChange, MarkState, OrderEvent, PrivateEvent, UserTrade
 from dnbot.fakes.running import GATE_HOST, World
@@ -283,6 +284,8 @@ class Oracle:
         kind, now_ns = event.what, event.time_ns
         if kind == "OrderChanged":
             self.lifecycle.order_changed(life, fields, now_ns)
+            if OrderStatus(fields["order"]["status"]).is_final:
+                self.delta.out_of_doubt(fields["order"]["intent"]["client_order_id"], now_ns)
         elif kind == "FillBooked":
             self.ledger.fill_booked(life, fields)
         elif kind == "RowBooked":
@@ -305,5 +308,6 @@ class Oracle:
             self.delta.sampled(fields, now_ns)
         elif kind == "Alert":
             self.secrets.written("an alert", fields)
-            if str(fields["key"]).startswith(BLIND):
-                self.delta.decide(now_ns)
+            intent = self.scene.intents.get(str(fields["key"]).removeprefix(BLIND))
+            if intent is not None:
+                self.delta.in_doubt(intent.client_order_id, intent.quantity, now_ns)

@@ -63,6 +63,8 @@ class DeltaJudge:
     """Whether somebody else ever moved the base that we hold."""
     _decided: tuple[int, Decimal] | None = None
     """When the bot said that it cannot bring delta back now, and what it was then: no more than that is its choice."""
+    blind: dict[str, Decimal] = attrs.field(factory=dict)
+    """Orders of which the bot said that nobody tells, and their quantities, base units."""
     _foreign_ns: int = -1 << 62
     _moved: Decimal = ZERO
     _position: Decimal = ZERO
@@ -113,7 +115,7 @@ class DeltaJudge:
 
     def _look(self, now_ns: int, *, is_foreign: bool) -> None:
         delta = abs(self.scene.delta())
-        if delta <= self.scene.tolerance():
+        if delta <= self._allowed():
             self.close(now_ns)
             self._end_decided(now_ns)
             self._inventory()
@@ -127,6 +129,22 @@ class DeltaJudge:
         self.window.is_foreign = self.window.is_foreign or is_foreign
         self.window.worst_base = max(self.window.worst_base, delta)
         self.naked_notional_worst = max(self.naked_notional_worst, delta * self.scene.mark())
+
+    def _allowed(self) -> Decimal:
+        """The tolerance, and while orders are in doubt what their middle, hedged to the next lot, may leave."""
+        if not self.blind:
+            return self.scene.tolerance()
+        return self.scene.tolerance() + sum(self.blind.values(), self.scene.perp_lot()) / 2
+
+    def in_doubt(self, name: str, quantity: Decimal, now_ns: int) -> None:
+        """The bot says that nobody tells of an order of its own."""
+        self.blind[name] = quantity
+        self.decide(now_ns)
+
+    def out_of_doubt(self, name: str, now_ns: int) -> None:
+        """The end of an order is known."""
+        if self.blind.pop(name, None) is not None:
+            self._look(now_ns, is_foreign=False)
 
     def decide(self, now_ns: int) -> None:
         """The bot says that it cannot bring delta back now; until delta is back or larger, that is its choice."""
@@ -266,6 +284,8 @@ class DeltaJudge:
             return
         early_ns = now_ns - self.scene.slow_ns()
         if self.scene.was_unreachable(early_ns) or self.scene.was_ambiguous(early_ns):
+            return
+        if self.scene.account_was_struck(recent_ns):
             return
         oldest_ns = now_ns - STALE_S_MAX * NS_PER_S
         states = [held for (at_ns, held), (end_ns, _) in zip(self._history, [*list(self._history)[1:], (now_ns, ())],

@@ -177,6 +177,19 @@ class Scene:
                 return at_ns
         return None if until_ns < since_ns else until_ns
 
+    def account_was_struck(self, since_ns: int) -> bool:
+        """Whether a fault has changed an account itself since then, or what the venue says of it: that is told by the
+        next reading at the latest.
+        """
+        if any(armed.undo is not None and armed.kind.scope == "account" for armed in self.world.faults.armed.values()):
+            return True
+        return any(at_ns + self._lasts_ns(strike) >= since_ns for at_ns, strike in self.strikes
+                   if KINDS[strike.name].scope == "account")
+
+    def _lasts_ns(self, strike: Activation) -> int:
+        armed = self.world.faults.armed.get(strike.key)
+        return 0 if armed is None or armed.fault.for_s is None else round(armed.fault.for_s * NS_PER_S)
+
     def in_flight_ns(self) -> int:
         """How long after the gate's yes an order may still leave: until its connection stands, at worst its expiry."""
         slow = self.was_unreachable(since_start_ns() - NS_PER_S) or self.was_ambiguous(since_start_ns() - NS_PER_S)

@@ -32,11 +32,18 @@ class Cell(Generic[T]):
     def put(self, value: T) -> None:
         """Replace the value."""
         self.value = value
-        self._filled.set()
+        filled, self._filled = self._filled, trio.Event()
+        filled.set()
 
     async def first(self) -> T:
         """The value, waiting until there is one."""
         while self.value is None:
+            await self._filled.wait()
+        return self.value
+
+    async def after(self, known: T) -> T:
+        """The value, waiting until it is another one than `known`."""
+        while self.value is None or self.value == known:
             await self._filled.wait()
         return self.value
 

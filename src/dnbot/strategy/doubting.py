@@ -153,7 +153,8 @@ def watch_doubt(turn: Turn) -> None:
         return
     found = doubt(context)
     text = f"no stream and no list tells of {', '.join(blind)}: delta is between {found.low} and {found.high}"
-    turn.alert("critical", f"blind:{blind[0]}", text)
+    for name in blind:
+        turn.alert("critical", f"blind:{name}", text)
     if found.left > context.hard_limit:
         turn.lower_mode(TradingMode.HALTED, f"{text}; {found.left} may stay unhedged")
 

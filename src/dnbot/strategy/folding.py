@@ -263,7 +263,10 @@ def fold_position(turn: Turn, event: PositionChanged) -> None:
 
 
 def fold_instruments(turn: Turn, instruments: dict[Venue, Instrument]) -> None:
-    """Record instruments as they are read; a contract that changes its size makes every figure in base doubtful."""
+    """Record instruments as they are read; a contract that changes its size makes every figure in base doubtful.
+
+    Then only what hedges is sent, until a person has seen what the venue made of the position.
+    """
     known = turn.context.market.instruments
     for venue, instrument in instruments.items():
         before = known.get(venue)
@@ -273,4 +276,5 @@ def fold_instruments(turn: Turn, instruments: dict[Venue, Instrument]) -> None:
         if before is not None and before.multiplier != instrument.multiplier:
             text = f"{venue.value} changed its contract from {before.multiplier} to {instrument.multiplier} base units"
             turn.alert("critical", f"multiplier:{venue.value}", text)
+            turn.lower_mode(TradingMode.HALTED, f"CONTRACT_CHANGED: {text}")
             turn.change_account(venue, must_read_after_s=turn.context.now_s)

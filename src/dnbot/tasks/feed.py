@@ -26,6 +26,7 @@ SNAPSHOT_TRIES_MAX = 6
 SNAPSHOT_PAUSE_S = 0.3
 BUFFER_MAX = 2_000  # increments kept while a snapshot is fetched; more means that it never comes
 INSTRUMENT_POLL_S = 60.0
+PERPETUAL_POLL_S = 10.0  # until a new unit of the contract is read, orders are counted in the old one
 TOP_DISAGREES_MAX = 50  # consecutive tickers that contradict the kept book before it is rebuilt
 
 
@@ -216,15 +217,26 @@ class Feed:
             await socket.send(self.codec.ping_frame(self._wall_s()))
 
     async def _read_instrument(self) -> None:
+        """Read it, and tell of it when it is another one.
+
+        Raises:
+            VenueUnreachable: the contract's unit changed, and the kept book still counts in the old one.
+        """
+        before = self.instrument.value
         replies = [await self.line.read(self.codec, request) for request in self.codec.instrument_requests()]
         instrument = self.codec.instrument(replies)
-        if instrument != self.instrument.value:
-            self.instrument.put(instrument)
-            await self.market.send(InstrumentChanged(instrument))
+        if instrument == before:
+            return
+        self.instrument.put(instrument)
+        await self.market.send(InstrumentChanged(instrument))
+        if before is not None and before.multiplier != instrument.multiplier:
+            text = f"a contract was {before.multiplier} base units and is {instrument.multiplier}"
+            raise VenueUnreachable(self.venue.value, text)
 
     async def _poll_instrument(self) -> None:
+        every_s = INSTRUMENT_POLL_S if self.venue.is_spot else PERPETUAL_POLL_S
         while True:
-            with trio.move_on_after(INSTRUMENT_POLL_S):
+            with trio.move_on_after(every_s):
                 await self._asked.wait()
             self._asked = trio.Event()
             await self._read_instrument()

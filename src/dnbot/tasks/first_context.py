@@ -41,9 +41,10 @@ def first_context(
     now_s, now_ns = clock.monotonic_s(), clock.now_ns()
     orders = sorted((*unresolved, *stored.repairs), key=lambda order: order.intent.created_at_ns)
     ages = {
-        order.intent.client_order_id: OrderAge(now_s - max(0, now_ns - order.intent.created_at_ns) / 1e9, 0.0)
+        order.intent.client_order_id: OrderAge(decided_s, now_s if order.is_settled else 0.0)
         for order in orders
         if order.intent.purpose in REPAIRS
+        for decided_s in (now_s - max(0, now_ns - order.intent.created_at_ns) / 1e9,)
     }
     accounts = {
         venue: VenueAccount(

@@ -87,20 +87,21 @@ class Session:
         Raises:
             VenueUnreachable, VenueRefused, AuthenticationFailed, FrameUnreadable: the session must be opened anew.
         """
-        self.codec.learn_instrument(await self.instrument.first())
+        instrument = await self.instrument.first()
+        self.codec.learn_instrument(instrument)
         for _ in range(CLOCK_SAMPLES_FIRST):
             await self.line.measure_clock(self.clock_codec)
         facts = await self._facts()
         fees = await self._read_fees()
         listen_key = await self._listen_key()
         try:
-            await self._stream(facts, fees, listen_key)
+            await self._stream(facts, fees, listen_key, instrument)
         finally:
             with trio.move_on_after(FAREWELL_S, shield=True):
                 await self.inbox.send(SessionDown(venue=self.venue, why="the private stream ended"))
                 await self._drop_listen_key(listen_key)
 
-    async def _stream(self, facts: AccountFacts, fees: FeeSchedule, listen_key: str) -> None:
+    async def _stream(self, facts: AccountFacts, fees: FeeSchedule, listen_key: str, instrument: Instrument) -> None:
         url = self.stream_url + self.codec.stream_target(listen_key)
         async with open_websocket(
             self.opener, url, venue=self.venue.value, silence_s_max=SILENCE_S_MAX,
@@ -113,6 +114,7 @@ class Session:
             nursery.start_soon(self._ping, socket, name=f"ping:{self.venue.value}")
             nursery.start_soon(self._watch_clock, name=f"clock:{self.venue.value}")
             nursery.start_soon(self._watch_fees, name=f"fees:{self.venue.value}")
+            nursery.start_soon(self._watch_instrument, instrument, name=f"unit:{self.venue.value}")
             if listen_key:
                 nursery.start_soon(self._renew, listen_key, name=f"listen-key:{self.venue.value}")
             while True:
@@ -220,3 +222,17 @@ class Session:
             after = await self._read_fees()
             if before != after:
                 self.log.info("fees_changed", venue=self.venue.value, maker=str(after.maker), taker=str(after.taker))
+
+    async def _watch_instrument(self, known: Instrument) -> None:
+        """Count in a contract's new unit from the moment on at which it is read.
+
+        Raises:
+            VenueUnreachable: what this session told so far was in another unit; everything must be read again.
+        """
+        while True:
+            instrument = await self.instrument.after(known)
+            self.codec.learn_instrument(instrument)
+            if instrument.multiplier != known.multiplier:
+                text = f"a contract was {known.multiplier} base units and is {instrument.multiplier}"
+                raise VenueUnreachable(self.venue.value, text)
+            known = instrument

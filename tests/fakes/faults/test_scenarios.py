@@ -78,6 +78,29 @@ async def test_contract_multiplier(autojump_clock: Any, stand: Any) -> None:
         assert D(row["value"]) == pytest.approx(D(row["mark_price"]) * D("0.002"))
 
 
+async def test_a_contract_is_resized_under_a_position(autojump_clock: Any, stand: Any) -> None:
+    """Contracts and entry price stay, so value and profit are ten times as much; what rests rests; funds add up."""
+    async with stand(scenario="contract_multiplier") as on:
+        await sell(on)
+        resting = await on.client.create("gate_futures", "sell", "3", on.far("gate_futures", "sell"), "r")
+        before, socket = await position(on), await on.client.socket("gate_futures")
+        await socket.subscribe("futures.positions", private=True)
+        total = on.world.exchange.state.accounts.totals()["USDT"]
+        await on.wait(61)
+        after, held = await position(on), on.world.exchange.account("10001").positions["BTC/USDT"]
+        assert (after["size"], after["entry_price"]) == (-10, before["entry_price"])
+        assert D(after["value"]) == D(after["mark_price"]) * 10 * D("0.001")
+        profit = (D(after["entry_price"]) - D(after["mark_price"])) * 10 * D("0.001")
+        assert D(after["unrealised_pnl"]) == pytest.approx(profit)
+        assert any(push["result"][0]["size"] == -10 for push in await socket.listen(0.1)), "the owner is told"
+        (order,) = on.world.exchange.open_orders("gate_futures", "10001")
+        assert (order.order_id, order.multiplier) == (str(resting.value["id"]), D("0.001"))
+        price = on.good("gate_futures")
+        await on.client.create("gate_futures", "buy", "10", price, "c", "ioc")
+        assert (held.contracts, held.cost, held.multiplier) == (0, 0, D("0.001"))
+        assert on.world.exchange.state.accounts.totals()["USDT"] == total
+
+
 async def test_gate_market_buy_is_quote(autojump_clock: Any, stand: Any) -> None:
     """An amount of 30 buys for 30 USDT, about half a thousandth of a coin."""
     async with stand(scenario="gate_market_buy_is_quote") as on:

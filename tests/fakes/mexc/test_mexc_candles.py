@@ -97,6 +97,21 @@ def test_candle_windows_and_limits(fake: Any) -> None:
     assert (hour[5], hour[7]) == ("0.05", "3000.05")
 
 
+def test_the_day_forgets_what_is_older(fake: Any) -> None:
+    """Volume and range of the ticker are those of the last 24 hours by the venue's clock, whatever is remembered."""
+    fake.quote("buy", "60001", "0.01", "a")
+    fake.now_s[0] = 23 * 3600.0
+    fake.quote("buy", "60002", "0.03", "b")
+    day = fake.public("ticker/24hr", "symbol=BTCUSDT")
+    assert (day["volume"], day["openPrice"]) == ("0.04", "60001.00")
+    fake.now_s[0] = 24 * 3600.0 + 60
+    day = fake.public("ticker/24hr", "symbol=BTCUSDT")
+    assert (day["volume"], day["quoteVolume"], day["openPrice"]) == ("0.03", "1800.03", "60001.00")
+    fake.now_s[0] = 48 * 3600.0
+    day = fake.public("ticker/24hr", "symbol=BTCUSDT")
+    assert (Decimal(day["volume"]), day["lastPrice"]) == (0, "60001.00")
+
+
 def test_quiet_candles(fake: Any) -> None:
     """With the switch, windows without a trade are flat candles up to now; without it they are missing."""
     fake.quote("buy", "60001", "0.01", "x")

@@ -84,9 +84,11 @@ def whole_or(raw: Literal, default: int) -> int:
 
 
 def id_of(raw: Literal) -> str:
-    """An id as text, whether it came as a number or as a string."""
+    """An id as text, whether it came as a number or as a string: digits alone, or else it is a spoiled one, which would
+    be booked as another order or trade (`1e400`).
+    """
     text = text_of(raw)
-    if not text or (not bytes(raw).startswith(b'"') and not text.isdecimal()):
+    if not (text.isascii() and text.isdecimal()):
         raise ValueError(f"not an id: {text!r}")
     return text
 

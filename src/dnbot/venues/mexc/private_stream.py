@@ -13,7 +13,17 @@ from dnbot.domain.instrument import Symbol
 from dnbot.domain.order import Fill, OrderReport, OrderStatus, Side
 from dnbot.domain.units import ZERO, Price, Quantity
 from dnbot.venues.mexc.protobuf import Account, PrivateDeal, PrivateOrder, Push
-from dnbot.venues.mexc.shapes import NS_PER_MS, VENUE, amount, exact_sum, fee_asset, number, symbol_name, unreadable
+from dnbot.venues.mexc.shapes import (
+    NS_PER_MS,
+    VENUE,
+    amount,
+    exact_sum,
+    fee_asset,
+    identity,
+    number,
+    symbol_name,
+    unreadable,
+)
 from dnbot.venues.wire import Balance, FillNews, OrderNews, PrivateMessage, UnknownFrame
 
 CHANNELS: Final = (
@@ -89,8 +99,8 @@ def _fill(deal: PrivateDeal, symbol: Symbol, frame: bytes) -> Fill:
     return Fill(
         venue=VENUE,
         symbol=symbol,
-        trade_id=_named(deal.trade_id, "tradeId", frame),
-        venue_order_id=_named(deal.order_id, "orderId", frame),
+        trade_id=identity(deal.trade_id, "tradeId", frame),
+        venue_order_id=identity(deal.order_id, "orderId", frame),
         client_order_id=deal.client_order_id,
         side=_side(deal.trade_type, frame),
         price=Price(amount(deal.price, "price", frame)),
@@ -109,7 +119,7 @@ def _report(order: PrivateOrder, at_ms: int, frame: bytes) -> OrderReport:
     value = order.cumulative_amount
     return OrderReport(
         venue=VENUE,
-        venue_order_id=_named(order.order_id, "id", frame),
+        venue_order_id=identity(order.order_id, "id", frame),
         client_order_id=order.client_id,
         side=_side(order.trade_type, frame),
         price=Price(amount(order.price, "price", frame)),

@@ -6,6 +6,7 @@ Source: MEXC spot v3 docs, Market Data, Spot Account and Trade, Wallet (trade fe
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal, localcontext
 from typing import Final, TypeVar
 
@@ -20,6 +21,7 @@ from dnbot.venues.wire import Balance
 
 VENUE: Final = Venue.MEXC_SPOT
 NS_PER_MS: Final = 1_000_000
+_IDENTITY: Final = re.compile(r"(?![0-9]*[eE][0-9]+$)(?=.*[0-9])[0-9A-Za-z_]{1,64}")
 SUM_DIGITS: Final = 400
 """More than the sum of any two numbers that `parse_decimal` accepts."""
 
@@ -263,7 +265,7 @@ def order_report(state: OrderState, symbol: Symbol, raw: bytes) -> OrderReport:
     value = state.cummulative_quote_qty
     return OrderReport(
         venue=VENUE,
-        venue_order_id=str(state.order_id),
+        venue_order_id=identity(state.order_id, "orderId", raw),
         client_order_id=state.client_order_id or "",
         side=side_of(state.side, raw),
         price=Price(amount(state.price, "price", raw)),
@@ -276,6 +278,20 @@ def order_report(state: OrderState, symbol: Symbol, raw: bytes) -> OrderReport:
     )
 
 
+def identity(value: int | str, name: str, raw: bytes) -> str:
+    """An order's or a trade's id as text, of letters, digits and underscores.
+
+    A spoiled one is refused (`1e400`, `NaN`): taken for an id, it would be booked as another trade.
+
+    Raises:
+        FrameUnreadable: it is none.
+    """
+    text = str(value)
+    if not _IDENTITY.fullmatch(text):
+        raise unreadable(f"{name} is no id: {text[:40]!r}", raw)
+    return text
+
+
 def fill(trade: Trade, symbol: Symbol, raw: bytes) -> Fill:
     """One trade of ours. Raises FrameUnreadable."""
     own_symbol(trade.symbol, symbol, raw)
@@ -283,8 +299,8 @@ def fill(trade: Trade, symbol: Symbol, raw: bytes) -> Fill:
     return Fill(
         venue=VENUE,
         symbol=symbol,
-        trade_id=str(trade.id),
-        venue_order_id=str(trade.order_id),
+        trade_id=identity(trade.id, "id", raw),
+        venue_order_id=identity(trade.order_id, "orderId", raw),
         client_order_id=trade.client_order_id or "",
         side=Side.BUY if trade.is_buyer else Side.SELL,
         price=Price(amount(trade.price, "price", raw)),

@@ -189,11 +189,11 @@ class MexcSpotPrivate(WithoutPosition, WithoutOrderSocket):
         order = read(reply.body, shapes.PlacedOrder)
         shapes.own_symbol(order.symbol, self.symbol, reply.body)
         side = side_of(order.side, reply.body)
-        if side is not intent.side or not str(order.order_id):
+        if side is not intent.side:
             raise unreadable(f"not the answer to {intent.client_order_id}", reply.body)
         return OrderReport(
             venue=VENUE,
-            venue_order_id=str(order.order_id),
+            venue_order_id=shapes.identity(order.order_id, "orderId", reply.body),
             client_order_id=intent.client_order_id,
             side=side,
             price=Price(amount(order.price, "price", reply.body)),
