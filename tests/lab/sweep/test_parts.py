@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from dnbot.cli import commands
 from dnbot.domain.errors import ConfigError
 from dnbot.domain.pair import Pair
 from dnbot.lab.disk import Disk, HeldMedium
 from dnbot.lab.incarnation import Incarnation
-from dnbot.lab.sweep import SweepOptions, run_sweep
+from dnbot.lab.sweep import Sweep, SweepOptions, run_sweep
 from dnbot.lab.sweep_report import Report, SagaReport, line_of, read_report, write_report
-from dnbot.lab.sweep_run import Crash
-from dnbot.lab.sweep_sagas import SAGAS
+from dnbot.lab.sweep_run import Crash, Play, Played
+from dnbot.lab.sweep_sagas import SAGAS, Saga
 from dnbot.lab.world import stage
 from dnbot.ports.spill import MemoryMedium, open_spill
 
@@ -92,3 +95,40 @@ def test_what_cannot_be_swept_is_refused(options: SweepOptions, allowed: str) ->
     """An unknown saga, nothing to resume, a step of everything."""
     with pytest.raises(ConfigError, match=allowed):
         run_sweep(options, lambda _line: None)
+
+
+def test_the_command_refuses_in_one_sentence() -> None:
+    """Exit code 2, with what is allowed."""
+    result = CliRunner().invoke(commands, ["drill", "crashes", "--saga", "tea"])
+    assert result.exit_code == 2
+    assert "tea" in result.output
+    assert "shutdown_flatten" in result.output
+
+
+@pytest.mark.slow
+def test_one_crash_is_played_from_the_beginning() -> None:
+    """`--at` needs no copy and says what came of it; a step that the saga has not is refused."""
+    said: list[str] = []
+    options = SweepOptions(sagas=["rebalance"], manner="kill", at=45)
+    assert run_sweep(options, said.append) == 0
+    assert said[0].startswith("rebalance step 45 at 2.112")
+    assert "all held" in said[0]
+    with pytest.raises(ConfigError, match="98 steps"):
+        run_sweep(SweepOptions(sagas=["rebalance"], manner="kill", at=98), said.append)
+
+
+@pytest.mark.slow
+def test_a_sweep_that_is_not_the_saga_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A verdict that is missing, a run that differs, and a crash of which the beginning differs, are all told."""
+
+    def other(saga: Saga, seed: int, *, told: Callable[[Crash], None], **_rest: object) -> Played:
+        told(CRASH)
+        played = Play(saga, seed).run()
+        assert isinstance(played, Played)
+        return Played(prefixes=played.prefixes, hash="another", wrong=())
+
+    monkeypatch.setattr("dnbot.lab.sweep.sweep", other)
+    report = Sweep(SAGAS["rebalance"], 1, "kill", every=49).run()
+    assert [problem.partition(":")[0] for problem in report.problems] == ["two runs", "1 crashes at 2 places"]
+    assert report.failures[0].crash.wrong == ("what was before it is not what the saga does",)
+    assert not report.passed
