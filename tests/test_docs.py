@@ -28,9 +28,9 @@ def page(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-def evidence_maker() -> ModuleType:
-    """docs/evidence/make.py as a module."""
-    spec = importlib.util.spec_from_file_location("evidence_make", ROOT / "docs" / "evidence" / "make.py")
+def evidence_maker(name: str = "make") -> ModuleType:
+    """A script of docs/evidence as a module."""
+    spec = importlib.util.spec_from_file_location(f"evidence_{name}", ROOT / "docs" / "evidence" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -43,6 +43,18 @@ def test_the_excerpts_in_the_readme_are_those_of_the_evidence() -> None:
     text = page("README.md")
     assert text.count("<!-- evidence: ") == 3
     assert evidence_maker().with_excerpts(text) == text
+
+
+def test_the_tables_of_the_simulation_are_those_of_its_evidence() -> None:
+    """Page and picture follow from the JSON, and the JSON is of runs that broke nothing, each with its own trace."""
+    maker, evidence = evidence_maker("make_simulation"), json.loads(page("docs/evidence/simulation.json"))
+    text = page("docs/simulation.md")
+    assert text.count("<!-- evidence: ") == 3
+    assert maker.with_tables(text, evidence) == text
+    assert maker.picture(evidence["summary"]["by_fault"]) == page("docs/evidence/simulation.svg")
+    summary = evidence["summary"]
+    assert summary["failed"] == []
+    assert summary["runs"] == summary["distinct_hashes"] == len(evidence["runs"])
 
 
 def test_the_evidence_is_of_a_clean_run_whose_ledger_closes() -> None:

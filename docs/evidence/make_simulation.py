@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,17 @@ WIDTH, ROW, LEFT, RIGHT = 1000, 17, 230, 90
 def main() -> None:
     """Take the evidence in, or (without a file) renew page and picture from what is kept."""
     if len(sys.argv) > 1:
-        KEPT.write_text(json.dumps(kept(json.loads(Path(sys.argv[1]).read_text())), indent=1) + "\n")
+        evidence = {"commit": commit(), **kept(json.loads(Path(sys.argv[1]).read_text()))}
+        KEPT.write_text(json.dumps(evidence, indent=1) + "\n")
     evidence = json.loads(KEPT.read_text())
     PICTURE.write_text(picture(evidence["summary"]["by_fault"]))
     PAGE.write_text(with_tables(PAGE.read_text(), evidence))
+
+
+def commit() -> str:
+    """The commit that is checked out: run this where the campaign was run."""
+    words = ["git", "-C", str(HERE), "rev-parse", "--short=12", "HEAD"]
+    return subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()  # noqa: S603
 
 
 def kept(evidence: dict[str, Any]) -> dict[str, Any]:
@@ -55,6 +63,7 @@ def figures(evidence: dict[str, Any]) -> list[str]:
     rows = {
         "command": f"`dnbot simulate --seeds {min(seeds)}:{max(seeds)} --minutes {evidence['run_s'] / 60:g} "
         f"--faults {evidence['faults']}`",
+        "commit": evidence["commit"],
         "runs": summary["runs"],
         "runs that broke an invariant": len(summary["failed"]),
         "runs in which too little happened": len(summary["idle"]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from datetime import UTC, datetime
@@ -15,16 +14,16 @@ import msgspec
 import trio
 
 from dnbot import __version__
-from dnbot.config import Settings, load_settings
 from dnbot.domain.errors import ConfigError, DnbotError, InvariantBroken, OperatingError
 from dnbot.domain.units import PRECISION
 from dnbot.fakes.config import AccountConfig, FakesConfig, Listing, ReplayConfig
 from dnbot.lab.audit_check import check_audit
+from dnbot.lab.command_options import CONFIG, duration_option, settings_of
 from dnbot.lab.drill_command import drill
+from dnbot.lab.simulate_command import simulate
 from dnbot.operate.database import database_status, migrate_database
 from dnbot.operate.kill_command import kill_command, sweep_command
 from dnbot.operate.run import RunOptions, run_settings, state_dir
-from dnbot.resources import config_dir
 
 EXIT_CONFIG = 2
 EXIT_INTERNAL = 70
@@ -55,26 +54,12 @@ def _only_ours(error: BaseException) -> DnbotError | None:
 
 
 @click.group(
-    cls=_Commands, commands=(drill, kill_command, sweep_command),
+    cls=_Commands, commands=(drill, kill_command, simulate, sweep_command),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 def commands() -> None:
     """dnbot: delta-neutral arbitrage over Gate spot, Gate perpetual futures and MEXC spot."""
     getcontext().prec = PRECISION
-
-
-def _duration(_context: click.Context, _parameter: click.Parameter, text: str | None) -> float | None:
-    if text is None:
-        return None
-    from dnbot.fakes.config_text import seconds_from
-
-    try:
-        seconds = seconds_from(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < 10**9:
-        raise click.BadParameter(f"{text!r} is not a duration such as 60s, 10m or 2h")
-    return seconds
 
 
 def _listing(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
@@ -87,13 +72,6 @@ def _listing(context: click.Context, parameter: click.Parameter, wanted: bool) -
         context.exit()
 
 
-_CONFIG = click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="TOML; default: the demo.")
-
-
-def _settings(config: Path | None) -> Settings:
-    return load_settings(config or config_dir() / "demo.toml")
-
-
 def _need_folder(path: Path, key: str) -> None:
     """Make a folder now: at the end of a run it is too late to find that nothing can be written there."""
     try:
@@ -103,13 +81,13 @@ def _need_folder(path: Path, key: str) -> None:
 
 
 @commands.command()
-@_CONFIG
-@click.option("--duration", callback=_duration, help="Stop cleanly after this long, such as 60s.")
+@CONFIG
+@click.option("--duration", callback=duration_option, help="Stop cleanly after this long, such as 60s.")
 @click.option("--summary", type=click.Path(path_type=Path, dir_okay=False), help="Write the run's figures as JSON.")
 @click.option("--plain", is_flag=True, help="A status line a second instead of the picture that redraws itself.")
 def run(config: Path | None, duration: float | None, summary: Path | None, plain: bool) -> None:
     """Trade until Ctrl-C. Without --config: fake exchanges on loopback and an embedded database."""
-    settings = _settings(config)
+    settings = settings_of(config)
     if settings.mode == "paper":
         raise ConfigError(str(config), "mode", "paper", "sim | live (paper trading is not built yet)")
     _need_folder(state_dir(settings), "state_dir or $DNBOT_HOME")
@@ -120,10 +98,10 @@ def run(config: Path | None, duration: float | None, summary: Path | None, plain
 
 
 @commands.command()
-@_CONFIG
+@CONFIG
 def check(config: Path | None) -> None:
     """Validate the configuration and print what must be earned per pair. Sends nothing that changes anything."""
-    settings = _settings(config)
+    settings = settings_of(config)
     from dnbot.operate.check import check_report
 
     click.echo(trio.run(check_report, settings))
@@ -155,7 +133,7 @@ def new_config(mode: str, output: Path | None) -> None:
 @click.option("--symbols", default="BTC/USDT", help="BTC/USDT,ETH/USDT names some; 200 makes that many.")
 @click.option("--market", default="lively", help="lively, calibrated, realistic: invented; replay:PATH: recorded.")
 @click.option("--deviation-bps", type=click.FloatRange(0, 500), help="Between the spot venues.")
-@click.option("--half-life", callback=_duration, help="How soon they come together again, such as 5s.")
+@click.option("--half-life", callback=duration_option, help="How soon they come together again, such as 5s.")
 @click.option("--list", "listed", multiple=True, help="[VENUE:]SYMBOL@TIME: begins to be traded then.")
 @click.option("--delist", "delisted", multiple=True, help="[VENUE:]SYMBOL@TIME: its end, such as ETH/USDT@2m.")
 @click.option("--replay-speed", type=click.FloatRange(0.001, 100_000), default=1.0, help="Recorded seconds per second.")
@@ -247,21 +225,21 @@ def db() -> None:
 
 
 @db.command()
-@_CONFIG
+@CONFIG
 def migrate(config: Path | None) -> None:
     """Apply the migrations that are missing; `run` does the same."""
-    click.echo(trio.run(migrate_database, _settings(config)))
+    click.echo(trio.run(migrate_database, settings_of(config)))
 
 
 @db.command("status")
-@_CONFIG
+@CONFIG
 def db_status(config: Path | None) -> None:
     """List the migrations that are applied and pending."""
-    click.echo(trio.run(database_status, _settings(config)))
+    click.echo(trio.run(database_status, settings_of(config)))
 
 
 @commands.command()
-@_CONFIG
+@CONFIG
 @click.option("--tree", is_flag=True, help="The live task tree.")
 @click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
 @click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), help="Write the picture to a file.")
@@ -271,7 +249,7 @@ def status(config: Path | None, tree: bool, as_json: bool, svg: Path | None) -> 
     from dnbot.operate.terminal import print_status, render_svg
 
     try:
-        found = trio.run(ask_status, state_dir(_settings(config)), tree or as_json)
+        found = trio.run(ask_status, state_dir(settings_of(config)), tree or as_json)
     except NoBot as error:
         click.echo(f"dnbot: {error}", err=True)
         sys.exit(EXIT_NO_BOT)
@@ -289,7 +267,7 @@ _WHY = click.option("--why", "--reason", "why", required=True, help="The reason;
 
 
 @commands.command()
-@_CONFIG
+@CONFIG
 @_WHY
 def pause(config: Path | None, why: str) -> None:
     """Take no new risk (ACTIVE to REDUCING); what is open may still be undone and is kept hedged."""
@@ -299,7 +277,7 @@ def pause(config: Path | None, why: str) -> None:
 
 
 @commands.command()
-@_CONFIG
+@CONFIG
 @_WHY
 @click.option("--force", is_flag=True, help="Also out of HALTED.")
 def resume(config: Path | None, why: str, force: bool) -> None:
@@ -310,7 +288,7 @@ def resume(config: Path | None, why: str, force: bool) -> None:
 
 
 @commands.command()
-@_CONFIG
+@CONFIG
 def reduce(config: Path | None) -> None:
     """Pause without a reason, when there is no time for one."""
     from dnbot.operate.control_words import Reduce
@@ -319,7 +297,7 @@ def reduce(config: Path | None) -> None:
 
 
 @commands.command()
-@_CONFIG
+@CONFIG
 @click.option("--why", "--reason", "why", default="flatten", help="The reason; it is recorded with your name.")
 @click.option("--now", is_flag=True, help="Shorten the deadline of a shutdown that is under way.")
 def flatten(config: Path | None, why: str, now: bool) -> None:
@@ -330,7 +308,7 @@ def flatten(config: Path | None, why: str, now: bool) -> None:
 
 
 @commands.command()
-@_CONFIG
+@CONFIG
 @click.option("--why", "--reason", "why", default="stop", help="The reason; it is recorded with your name.")
 @click.option("--now", is_flag=True, help="Shorten the deadline of a shutdown that is under way.")
 def stop(config: Path | None, why: str, now: bool) -> None:
@@ -344,13 +322,13 @@ def _tell(config: Path | None, request: Any) -> None:
     """Send a request to the running bot; print its answer and end with the exit code that says the same."""
     from dnbot.operate.control_client import command
 
-    outcome = trio.run(command, state_dir(_settings(config)), request)
+    outcome = trio.run(command, state_dir(settings_of(config)), request)
     click.echo(outcome.text, err=outcome.exit_code != 0)
     sys.exit(outcome.exit_code)
 
 
 @commands.command()
-@_CONFIG
+@CONFIG
 @click.option("--since", default="24h", show_default=True, help="A stretch of time up to now: 30m, 24h, 7d, or all.")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write one self-contained page.")
 @click.option("--csv", type=click.Path(path_type=Path, file_okay=False), help="Write a CSV file per table here.")
@@ -364,48 +342,7 @@ def report(config: Path | None, since: str, html: Path | None, csv: Path | None,
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--since") from None
     options = ReportOptions(since=length, html=html, csv=csv, json=as_json)
-    click.echo(trio.run(report_on, _settings(config), options))
-
-
-def _seeds(_context: click.Context, _option: click.Parameter, text: str) -> tuple[int, ...]:
-    found: list[int] = []
-    for part in text.split(","):
-        first, colon, last = part.partition(":")
-        if not first.isdecimal() or (colon and not last.isdecimal()):
-            raise click.BadParameter(f"{text!r}; allowed: 7, 1:200 (both ends are in), or several with commas")
-        found.extend(range(int(first), int(last or first) + 1))
-    if not found:
-        raise click.BadParameter(f"{text!r} names no seed")
-    return tuple(dict.fromkeys(found))
-
-
-@commands.command()
-@_CONFIG
-@click.option("--seeds", callback=_seeds, default="1:20", show_default=True, help="1:200, 7, or several with commas.")
-@click.option("--minutes", type=click.FloatRange(0.5, 1440), default=10.0, show_default=True, help="Virtual, per seed.")
-@click.option("--hours", type=click.FloatRange(0.01, 240), help="The same in hours.")
-@click.option("--faults", default="swarm", show_default=True, help="swarm: a few kinds per seed; all, none, NAME,...")
-@click.option("--keep", default="", metavar="KEY,...", help="Of a seed's schedule these alone; see --shrink.")
-@click.option("--shrink", is_flag=True, help="Find the smallest part of each schedule that still fails.")
-@click.option("--jobs", type=click.IntRange(1, 256), help="Processes at a time; default: one per core.")
-@click.option("--within", callback=_duration, help="Begin no seed after so long, of real time, such as 4m.")
-@click.option("--json", "as_json", type=click.Path(path_type=Path, dir_okay=False), help="Write the evidence here.")
-@click.option("--resume", is_flag=True, help="Leave out the seeds that are in the --json file.")
-def simulate(
-    config: Path | None, seeds: tuple[int, ...], minutes: float, hours: float | None, faults: str, keep: str,
-    shrink: bool, jobs: int | None, within: float | None, as_json: Path | None, resume: bool,
-) -> None:
-    """Run the whole bot on fake exchanges in virtual time, with everything going wrong, and judge what it does."""
-    from dnbot.lab.campaign import CampaignOptions, run_campaign
-
-    again = ["dnbot simulate", *(["--config", str(config)] if config else [])]
-    again += [f"--hours {hours:g}" if hours else f"--minutes {minutes:g}", f"--faults {faults}"]
-    options = CampaignOptions(
-        seeds=seeds, run_s=hours * 3600 if hours else minutes * 60, params=_settings(config).strategy, faults=faults,
-        keep=tuple(key for key in keep.split(",") if key), jobs=jobs or len(os.sched_getaffinity(0)), json=as_json,
-        resume=resume, shrink=shrink, within_s=within, command=" ".join(again),
-    )  # fmt: skip
-    sys.exit(run_campaign(options, click.echo))
+    click.echo(trio.run(report_on, settings_of(config), options))
 
 
 @commands.command()

@@ -20,7 +20,7 @@ def expected() -> list[str]:
     lines = ["bot", "  analytics", "    analyst", "  machine", "    journal", "      tidy", "    strategist"]
     lines += ["  private", "    commits", *(f"    desk:{venue}" for venue in VENUES), "    execution"]
     for venue in VENUES:
-        own = [f"clock:{venue}", SOCKET, f"fees:{venue}", f"ping:{venue}"]
+        own = [f"clock:{venue}", SOCKET, f"fees:{venue}", f"ping:{venue}", f"unit:{venue}"]
         own += [f"listen-key:{venue}"] if venue == "MEXC_SPOT" else []
         lines += [f"    session:{venue}", *indented(own)]
     lines += ["  public"]
