@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, getcontext, localcontext
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, getcontext, localcontext
 from typing import NewType
 
 Price = NewType("Price", Decimal)
@@ -27,6 +27,7 @@ DIGITS_MAX = 60
 """No venue sends more digits; a longer number is an attack or a bug."""
 PRECISION = 60
 """Digits kept by divisions; sums and products of venue numbers stay exact far below it."""
+_OWN = Context(prec=PRECISION)
 getcontext().prec = PRECISION  # sums of 20-decimal balances need more than the usual 28 digits; tasks inherit this
 
 _PLAIN = re.compile(r"-?(?:\d+(?:\.\d*)?|\.\d+)\Z", re.ASCII)
@@ -69,9 +70,7 @@ def is_multiple(value: Decimal, step: Decimal) -> bool:
 
 def divide(numerator: Decimal, denominator: Decimal) -> Decimal:
     """A quotient with `PRECISION` digits, whatever the ambient context says."""
-    with localcontext() as context:
-        context.prec = PRECISION
-        return numerator / denominator
+    return _OWN.divide(numerator, denominator)
 
 
 def bps(part: Decimal, whole: Decimal) -> BasisPoints:
@@ -107,7 +106,5 @@ def _places(value: Decimal) -> int:
 def _snap(value: Decimal, step: Decimal, rounding: str) -> Decimal:
     if step <= 0:
         raise ValueError(f"step must be positive: {step}")
-    with localcontext() as context:
-        context.prec = PRECISION
-        units = (value / step).to_integral_value(rounding=rounding)
-        return units * step
+    units = divide(value, step).to_integral_value(rounding=rounding)
+    return _OWN.multiply(units, step)

@@ -37,7 +37,8 @@ def watch_delta(turn: Turn) -> None:
         turn.change(counters=msgspec.structs.replace(context.counters, delta_worst=size))
     before = context.naked
     naked = _naked(before, needs_hedge(turn), _ambiguous(turn), context.now_s)
-    turn.change(naked=naked)
+    if naked is not before:
+        turn.change(naked=naked)
     execution = turn.context.execution
     if execution is not None and before.since_s is not None:
         elapsed_ms = _elapsed_ms(before, context.now_s)
