@@ -62,6 +62,7 @@ class Oracle:
         self._asked: dict[tuple[str, str], Sequence[Any]] = {}
         self._at_work_ns: int | None = None
         self._live_is_judged = False
+        self._at_its_budget_ns: int | None = None
 
     # -- what the engine wants to know
 
@@ -216,7 +217,9 @@ class Oracle:
         if self._at_work_ns is not None or is_over:
             self._live_is_judged = True
             where = "no bot" if life is None else f"{life.state.name}, {life.mode.name}"
-            self.findings.check("I23", self._at_work_ns is not None, f"{where} {LIVE_S_MAX} s after the last fault")
+            at_budget = self._at_its_budget_ns is not None and now_ns - self._at_its_budget_ns <= LIVE_S_MAX * NS_PER_S
+            holds = self._at_work_ns is not None or at_budget
+            self.findings.check("I23", holds, f"{where} {LIVE_S_MAX} s after the last fault")
         elif at_end:
             self._live_is_judged = True
 
@@ -308,6 +311,8 @@ class Oracle:
             self.delta.sampled(fields, now_ns)
         elif kind == "Alert":
             self.secrets.written("an alert", fields)
+            if fields["key"] == "hedge_budget":
+                self._at_its_budget_ns = now_ns
             intent = self.scene.intents.get(str(fields["key"]).removeprefix(BLIND))
             if intent is not None:
                 self.delta.in_doubt(intent.client_order_id, intent.quantity, now_ns)
