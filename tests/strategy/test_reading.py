@@ -156,3 +156,31 @@ def test_an_order_that_is_over_here_and_open_there_is_cancelled() -> None:
     bench.give(bench.read(GS))
     assert [command.venue for command in bench.all(CancelAll)] == [GS]
     assert bench.context.orders[buy.client_order_id].status is OrderStatus.FILLED
+
+
+def test_an_account_that_reads_as_empty_is_no_answer() -> None:
+    """It became one of another kind: nothing is written off, a person is told, and nothing new is entered meanwhile."""
+    bench = Bench().boot()
+    kept = dict(bench.truth[GS].balances)
+    bench.truth[GS].balances.update(dict.fromkeys(kept, Decimal(0)))
+    for _ in range(3):
+        bench.tick(DIFFERENCE_CONFIRM_S * 1000 + 500)
+        bench.read_all()
+    assert bench.context.portfolio.balance(GS, "USDT") == 100_000
+    assert bench.context.portfolio.adjustments == 0
+    assert not bench.context.account_ready(GS)
+    assert ("critical", "account:GATEIO_SPOT") in [(a.level, a.key) for a in bench.all(Alert)]
+    bench.truth[GS].balances.update(kept)
+    bench.read_all()
+    assert bench.context.account_ready(GS)
+
+
+def test_one_coin_may_go_to_nothing() -> None:
+    """That is a withdrawal, and booked as any difference."""
+    bench = Bench().boot()
+    bench.truth[GS].balances["BTC"] = Decimal("0.5")
+    bench.truth[GS].balances["USDT"] = Decimal(0)
+    for _ in range(3):
+        bench.tick(DIFFERENCE_CONFIRM_S * 1000 + 500)
+        bench.read_all()
+    assert bench.context.portfolio.balance(GS, "USDT") == 0

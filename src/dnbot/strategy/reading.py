@@ -15,9 +15,10 @@ from dnbot.domain.messages import AccountRead, BalancesSampled, CancelAll, Portf
 from dnbot.domain.order import OrderReport, is_ours
 from dnbot.domain.position import EntryKind, LedgerEntry
 from dnbot.domain.units import ZERO
-from dnbot.strategy.context import VenueAccount
+from dnbot.strategy.context import StrategyContext, VenueAccount
 from dnbot.strategy.folding import LATE_S, before_key, find_order, fold_fill, fold_report, fold_row, post_entries
 from dnbot.strategy.reconcile import Finding, FindingKind, adjustments, opened, openings, reconcile, with_position
+from dnbot.strategy.states import StrategyState
 from dnbot.strategy.turn import Turn
 
 DIFFERENCE_CONFIRM_S = 1.0
@@ -27,6 +28,9 @@ DIFFERENCE_CONFIRM_S = 1.0
 def fold_read(turn: Turn, read: AccountRead) -> None:
     """A complete read: book what the stream missed, then compare, to the last digit."""
     account = turn.context.accounts[read.venue]
+    if _is_emptied(turn, read):
+        _refuse(turn, read.venue)
+        return
     if account.opened:
         for fill in read.fills:
             fold_fill(turn, fill)
@@ -50,6 +54,31 @@ def fold_read(turn: Turn, read: AccountRead) -> None:
     )
     _compare(turn, read)
     turn.records.append(PortfolioSaved(turn.context.portfolio, turn.context.now_ns))
+
+
+def _is_emptied(turn: Turn, read: AccountRead) -> bool:
+    """Whether an account of which we hold figures reads as empty in every asset, while the bot runs.
+
+    That is how an account looks that became one of another kind (a unified one) under us, and booking it would write
+    everything off. At a start the kind of the account has just been looked at: then an empty one is believed.
+    """
+    context = turn.context
+    if not context.accounts[read.venue].opened or context.current_state is StrategyState.INITIALIZING:
+        return False
+    ours = [context.portfolio.balance(read.venue, asset) for asset in _assets(context, read.venue)]
+    return any(amount > 0 for amount in ours) and all(balance.total == 0 for balance in read.balances)
+
+
+def _assets(context: StrategyContext, venue: Venue) -> tuple[str, ...]:
+    symbol = context.params.symbol
+    return (symbol.base, symbol.quote) if venue.is_spot else (symbol.quote,)
+
+
+def _refuse(turn: Turn, venue: Venue) -> None:
+    """The read is no answer: nothing is booked, and no new risk is taken until one is."""
+    turn.change_account(venue, asked_s=0.0, must_read_after_s=turn.context.now_s)
+    text = f"{venue.value}: every balance reads as zero; an account of another kind? Nothing is booked or entered"
+    turn.alert("critical", f"account:{venue.value}", text)
 
 
 def _open(turn: Turn, read: AccountRead) -> None:
