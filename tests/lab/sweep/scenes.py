@@ -93,7 +93,7 @@ def sound() -> Any:
 
 def resumed() -> Any:
     """A sweep; the same when another had come to its last place; and when that was one of other code."""
-    every = 98
+    every = 1000
     whole = swept(every=every, manner="both")
     half = msgspec.structs.replace(whole, crashes=1, done=False, rest_s_max=77.0)
     other = msgspec.structs.replace(half, code="another")
@@ -141,9 +141,9 @@ def copies_that_fail() -> Any:
 def defects() -> Any:
     """Sweeps of bots that are not sound."""
     return {
-        "sends first": swept(with_store(SendsFirst), every=98),
-        "forgets": swept(with_store(Forgets), every=42),
-        "books again": swept(with_store(BooksAgain), every=98),
+        "sends first": swept(with_store(SendsFirst), every=1000),
+        "forgets": swept(with_store(Forgets), every=30),
+        "books again": swept(with_store(BooksAgain), every=1000),
     }
 
 
