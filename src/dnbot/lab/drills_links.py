@@ -58,7 +58,7 @@ class Links:
 
 @asynccontextmanager
 async def links(folder: Path, address: FakesAddress) -> AsyncGenerator[Links, None]:
-    """A proxy in front of every address of the fakes; on leaving it has ended. It ends with us, too, when we are killed.
+    """A proxy in front of every address of the fakes; on leaving it has ended; it ends with us, too.
 
     Raises:
         ConfigError: it did not come up.
@@ -87,5 +87,5 @@ async def links(folder: Path, address: FakesAddress) -> AsyncGenerator[Links, No
 async def _line_of(path: Path, number: int, limit_s: float) -> bytes:
     with trio.move_on_after(limit_s):
         await until(lambda: path.read_bytes().count(b"\n") > number)
-        return path.read_bytes().split(b"\n")[number]
-    raise ConfigError(str(path), "proxy", f"{path.read_bytes()[-200:]!r}", f"an answer within {limit_s:.0f} s")
+        return (await trio.Path(path).read_bytes()).split(b"\n")[number]
+    raise ConfigError(str(path), "proxy", "no answer", f"an answer within {limit_s:.0f} s")
