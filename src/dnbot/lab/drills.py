@@ -187,7 +187,8 @@ def _report(options: DrillOptions) -> Report:
     path = options.json
     if path is None or not options.resume or not path.exists():
         if options.resume and path is None:
-            raise ConfigError(f"drill {options.lane.name}", "--resume", "no --json", "the file of the run to go on with")
+            lane = options.lane.name
+            raise ConfigError(f"drill {lane}", "--resume", "no --json", "the file of the run to go on with")
         return Report(options.seed)
     try:
         return msgspec.json.decode(path.read_bytes(), type=Report)

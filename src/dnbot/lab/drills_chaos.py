@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import trio
 
@@ -12,8 +13,16 @@ from dnbot.domain.errors import ConfigError, StoreUnreachable
 from dnbot.lab import drills_verdicts as verdicts
 from dnbot.lab.drills_disk import SmallDisk
 from dnbot.lab.drills_evidence import Evidence
-from dnbot.lab.drills_faults import DB_AWAY_S, FaultKind, Skipped, Strike, sigkill, sigterm_executing
-from dnbot.lab.drills_faults import spill_watched, wait_for_create
+from dnbot.lab.drills_faults import (
+    DB_AWAY_S,
+    FaultKind,
+    Skipped,
+    Strike,
+    sigkill,
+    sigterm_executing,
+    spill_watched,
+    wait_for_create,
+)
 from dnbot.lab.drills_links import LINES, Links
 
 STOPPED_S = 30.0
@@ -82,7 +91,7 @@ async def database_disk_full(strike: Strike) -> None:
         strike.detail |= {"bytes_used": disk.fill(), "bytes_free": disk.bytes_free()}
         async with spill_watched(strike):
             with trio.move_on_after(FULL_S_MAX):
-                while log.read_bytes().count(NO_SPACE) == said:  # noqa: ASYNC110 (a file sets no event)
+                while log.read_bytes().count(NO_SPACE) == said:
                     disk.fill()  # a checkpoint may have given some back
                     await trio.sleep(0.5)
             strike.detail |= {"noticed_s": round((stage.clock.now_ns() - strike.fault_ns) / 1e9, 1)}
@@ -127,29 +136,38 @@ async def _while(strike: Strike, line: str, manner: str, for_s: float) -> None:
     links = _links(strike)
     strike.struck()
     strike.detail |= {"line": line}
+    before = await links.tell(line, "flow")
     try:
         await links.tell(line, manner)
         await trio.sleep(for_s)
     finally:
-        with trio.CancelScope(shield=True, deadline=trio.current_time() + 5):
-            strike.detail |= {"proxy": await links.tell(line, "flow")}
-        strike.healed()
+        await _flow(strike, line, before)
 
 
 async def _cut_within(strike: Strike, line: str, manner: str) -> None:
     links = _links(strike)
     strike.struck()
-    before = (await links.tell(line, manner))["struck"]
     strike.detail |= {"line": line}
+    before = await links.tell(line, manner)
+
+    async def cut() -> bool:
+        return bool((await links.tell(line, manner))["struck"] > before["struck"])
+
     try:
         await trio.sleep(ARMED_S_MIN)
-        with trio.move_on_after(ARMED_S_MAX - ARMED_S_MIN):
-            while (await links.tell(line, manner))["struck"] == before:
-                await trio.sleep(0.1)
+        await strike.stage.until(cut, ARMED_S_MAX - ARMED_S_MIN)
     finally:
-        with trio.CancelScope(shield=True, deadline=trio.current_time() + 5):
-            strike.detail |= {"cut": (await links.tell(line, "flow"))["struck"] - before}
-        strike.healed()
+        await _flow(strike, line, before)
+
+
+async def _flow(strike: Strike, line: str, before: Mapping[str, Any]) -> None:
+    """Heal a line, whatever happens around us, and note what was done to it."""
+    with trio.move_on_after(5, shield=True):
+        report = await _links(strike).tell(line, "flow")
+        strike.detail |= {
+            "cut": report["struck"] - before["struck"], "delayed": report["delayed"] - before["delayed"],
+        }
+    strike.healed()
 
 
 async def _database_again(strike: Strike) -> None:
@@ -194,14 +212,6 @@ def _fakes_back(evidence: Evidence, strike: Strike, names: list[str]) -> dict[st
     return {"reads_after_return": verdicts.reads_after(evidence, strike.healed_ns // 1_000_000, names)}
 
 
-def _was_cut(evidence: Evidence, strike: Strike, names: list[str]) -> dict[str, str]:
-    return {"was_cut": "" if strike.detail.get("cut") else "nothing was cut"}
-
-
-def _was_full(evidence: Evidence, strike: Strike, names: list[str]) -> dict[str, str]:
-    return {"was_full": "" if strike.detail.get("errors") else "the database never noticed that its disk was full"}
-
-
 def _kind(
     name: str, follows: str, strike: Callable[[Strike], Awaitable[None]], lasts_s: float, **more: object
 ) -> FaultKind:
@@ -214,12 +224,12 @@ CHAOS: dict[str, FaultKind] = {
         _kind("sigkill", "restart", sigkill, 0.0),
         _kind("sigterm_in_execution", "stop", sigterm_executing, 0.0, starts_again=True),
         _kind("sigstop_30s", "healed", sigstop_30s, STOPPED_S, judge=_stopped),
-        _kind("proxy_stall", "healed", proxy_stall, STALLED_S),
-        _kind("proxy_cut", "healed", proxy_cut, REFUSED_S),
-        _kind("proxy_cut_in_request", "healed", proxy_cut_in_request, ARMED_S_MAX, judge=_was_cut),
-        _kind("proxy_cut_in_answer", "healed", proxy_cut_in_answer, ARMED_S_MAX, judge=_was_cut),
+        _kind("proxy_stall", "healed", proxy_stall, STALLED_S, proof="delayed"),
+        _kind("proxy_cut", "healed", proxy_cut, REFUSED_S, proof="cut"),
+        _kind("proxy_cut_in_request", "healed", proxy_cut_in_request, ARMED_S_MAX, proof="cut"),
+        _kind("proxy_cut_in_answer", "healed", proxy_cut_in_answer, ARMED_S_MAX, proof="cut"),
         _kind("database_killed", "store", database_killed, DB_AWAY_S[1]),
-        _kind("database_disk_full", "store", database_disk_full, FULL_S_MAX + FULL_HOLD_S, judge=_was_full),
+        _kind("database_disk_full", "store", database_disk_full, FULL_S_MAX + FULL_HOLD_S, proof="errors"),
         _kind("fakes_server_killed", "healed", fakes_server_killed, FAKES_AWAY_S, judge=_fakes_back),
     )
 }

@@ -66,6 +66,8 @@ class FaultKind:
     bound_s: float
     judge: Judge | None = None
     """What this one is judged by beside the common checks."""
+    proof: str = ""
+    """Which word of the strike's detail shows, when it is not nought, that anything was hurt."""
     naked_s_max: float = 0.0
     """How long delta may have been beyond one lot; 0 leaves it unjudged."""
     starts_again: bool = False

@@ -280,11 +280,12 @@ class Drill:
 
     async def _gather_between_pairs(self, strike: Strike) -> Evidence:
         """The bot trades on: an audit that shows one leg of a pair and not yet the other is taken again."""
+        evidence = await self._gather(strike)
         for _ in range(GATHER_TRIES):
-            evidence = await self._gather(strike)
             if not verdicts.delta_neutral(evidence):
                 break
             await trio.sleep(GATHER_PAUSE_S)
+            evidence = await self._gather(strike)
         return evidence
 
     def _common(self, evidence: Evidence, names: list[str], fault_ms: int, result: Result) -> None:
@@ -307,6 +308,8 @@ class Drill:
         result.checks["spill_arrived"] = verdicts.spill_arrived(evidence)
         result.checks["delta"] = verdicts.delta_neutral(evidence)
         result.checks["mode"] = verdicts.mode_sound(evidence, "ACTIVE")
+        if kind.proof:
+            result.checks["struck"] = verdicts.struck(strike.detail, kind.proof)
         if kind.judge is not None:
             result.checks |= kind.judge(evidence, strike, names)
 

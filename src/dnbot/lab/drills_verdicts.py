@@ -79,3 +79,8 @@ def mode_sound(evidence: Evidence, expected: str) -> str:
     if mode != expected:
         return f"mode {mode}, expected {expected}: {why}"
     return "" if mode == "ACTIVE" or why else f"mode {mode} without a reason"
+
+
+def struck(detail: Mapping[str, object], proof: str) -> str:
+    """What was meant to be hurt was hurt: nothing follows from a fault that missed."""
+    return "" if detail.get(proof) else f"nothing was hurt: {proof} is {detail.get(proof, 'unknown')}"
