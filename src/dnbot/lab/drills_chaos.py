@@ -16,6 +16,8 @@ from dnbot.lab.drills_evidence import Evidence
 from dnbot.lab.drills_faults import (
     DB_AWAY_S,
     FaultKind,
+    Follows,
+    Judge,
     Skipped,
     Strike,
     sigkill,
@@ -24,23 +26,29 @@ from dnbot.lab.drills_faults import (
     wait_for_create,
 )
 from dnbot.lab.drills_links import LINES, Links
+from dnbot.lab.drills_stage import SYMBOL
 
 STOPPED_S = 30.0
 STALLED_S = 10.0
 REFUSED_S = 5.0
-ARMED_S_MAX = 15.0
-"""So long a line waits for something to cut in its middle."""
-ARMED_S_MIN = 3.0
-"""And so long it goes on: one of many requests then is likely to be a create."""
+ARMED_S = 2.5
+"""So long a line is cut in the middle of whatever comes."""
+FATE_S_MAX = 6.0
+"""And so long it is left in peace to see whether an order was among it."""
+ARMED_TIMES = 5
+UNKNOWN_FATES = """
+select count(*) as n from trade_executions where symbol = $1 and ambiguous and started_at_ns >= $2
+"""
 FAKES_AWAY_S = 3.0
 NO_SPACE = b"No space left on device"
 FULL_S_MAX = 30.0
 FULL_HOLD_S = 8.0
 AGAIN_TRIES = 20
 AGAIN_PAUSE_S = 0.5
-REQUEST_LINES = ("gate_ws_spot", "gate_ws_futures", "mexc_rest")
+CREATE_LINES = ("gate_rest", "mexc_rest")
 """Where the bot's creates leave."""
-ANSWER_LINES = ("gate_rest", "mexc_rest")
+AGAIN_S = 45.0
+"""Within this time after the world is whole, it trades."""
 NAKED_S = 10.0
 """What recovery and repair may take when the world is whole again."""
 
@@ -73,12 +81,12 @@ async def proxy_cut(strike: Strike) -> None:
 
 async def proxy_cut_in_request(strike: Strike) -> None:
     """On a line that creates leave by, whatever is asked is cut in its middle for a while: it never arrives."""
-    await _cut_within(strike, strike.rng.choice(REQUEST_LINES), "request")
+    await _cut_within(strike, strike.rng.choice(CREATE_LINES), "request")
 
 
 async def proxy_cut_in_answer(strike: Strike) -> None:
     """On one REST line, whatever is answered is cut in its middle for a while: the venue has done it."""
-    await _cut_within(strike, strike.rng.choice(ANSWER_LINES), "response")
+    await _cut_within(strike, strike.rng.choice(CREATE_LINES), "response")
 
 
 async def database_disk_full(strike: Strike) -> None:
@@ -145,17 +153,24 @@ async def _while(strike: Strike, line: str, manner: str, for_s: float) -> None:
 
 
 async def _cut_within(strike: Strike, line: str, manner: str) -> None:
-    links = _links(strike)
+    """Cut in the middle until an order's fate was unknown to the bot: the proxy cannot tell a create from a reading."""
+    links, stage = _links(strike), strike.stage
     strike.struck()
     strike.detail |= {"line": line}
-    before = await links.tell(line, manner)
+    before = await links.tell(line, "flow")
 
-    async def cut() -> bool:
-        return bool((await links.tell(line, manner))["struck"] > before["struck"])
+    async def unknown() -> bool:
+        found = await stage.read(UNKNOWN_FATES, str(SYMBOL), strike.fault_ns)
+        strike.detail |= {"unknown_fates": found[0]["n"]}
+        return bool(found[0]["n"])
 
     try:
-        await trio.sleep(ARMED_S_MIN)
-        await strike.stage.until(cut, ARMED_S_MAX - ARMED_S_MIN)
+        for _ in range(ARMED_TIMES):
+            await links.tell(line, manner)
+            await trio.sleep(ARMED_S)
+            await links.tell(line, "flow")
+            if await stage.until(unknown, FATE_S_MAX):
+                break
     finally:
         await _flow(strike, line, before)
 
@@ -213,21 +228,24 @@ def _fakes_back(evidence: Evidence, strike: Strike, names: list[str]) -> dict[st
 
 
 def _kind(
-    name: str, follows: str, strike: Callable[[Strike], Awaitable[None]], lasts_s: float, **more: object
+    name: str, follows: Follows, strike: Callable[[Strike], Awaitable[None]], lasts_s: float, proof: str = "",
+    judge: Judge | None = None,
 ) -> FaultKind:
-    return FaultKind(name, follows, strike, lasts_s + 40.0, naked_s_max=lasts_s + NAKED_S, **more)  # type: ignore[arg-type]
+    return FaultKind(
+        name, follows, strike, AGAIN_S, judge, proof, naked_s_max=lasts_s + NAKED_S, starts_again=follows == "stop"
+    )
 
 
 CHAOS: dict[str, FaultKind] = {
     kind.name: kind
     for kind in (
         _kind("sigkill", "restart", sigkill, 0.0),
-        _kind("sigterm_in_execution", "stop", sigterm_executing, 0.0, starts_again=True),
+        _kind("sigterm_in_execution", "stop", sigterm_executing, 0.0),
         _kind("sigstop_30s", "healed", sigstop_30s, STOPPED_S, judge=_stopped),
         _kind("proxy_stall", "healed", proxy_stall, STALLED_S, proof="delayed"),
         _kind("proxy_cut", "healed", proxy_cut, REFUSED_S, proof="cut"),
-        _kind("proxy_cut_in_request", "healed", proxy_cut_in_request, ARMED_S_MAX, proof="cut"),
-        _kind("proxy_cut_in_answer", "healed", proxy_cut_in_answer, ARMED_S_MAX, proof="cut"),
+        _kind("proxy_cut_in_request", "healed", proxy_cut_in_request, ARMED_S, proof="unknown_fates"),
+        _kind("proxy_cut_in_answer", "healed", proxy_cut_in_answer, ARMED_S, proof="unknown_fates"),
         _kind("database_killed", "store", database_killed, DB_AWAY_S[1]),
         _kind("database_disk_full", "store", database_disk_full, FULL_S_MAX + FULL_HOLD_S, proof="errors"),
         _kind("fakes_server_killed", "healed", fakes_server_killed, FAKES_AWAY_S, judge=_fakes_back),
