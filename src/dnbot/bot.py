@@ -22,6 +22,7 @@ from dnbot.domain.units import ZERO, Quantity
 from dnbot.ports.channels import Boards, Channels
 from dnbot.ports.clock import Clock, VenueClock
 from dnbot.ports.http import HttpClient
+from dnbot.ports.latch import Latch, MemoryLatch
 from dnbot.ports.limiter import RateLimiter
 from dnbot.ports.log import EventLog
 from dnbot.ports.net import Endpoint, StreamOpener
@@ -94,6 +95,8 @@ class BotParts:
     witness: Callable[[Record], None] = _no_witness
     spill: Spill = attrs.field(factory=lambda: open_spill(MemoryMedium()))
     """Where ways out are committed while the database is away. The default is forgotten with the process."""
+    latch: Latch = attrs.field(factory=MemoryLatch)
+    """Where a halt from outside is seen. The default is forgotten with the process."""
     order_path: str = "rest"
     """`websocket`: creates leave over an order socket at venues that have one, once it is proven there."""
 
@@ -293,7 +296,7 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
     channels, boards, stack = Channels.open(), Boards(), AsyncExitStack()
     clock, log, params = parts.clock, parts.log, parts.params
     supervisor = Supervisor(channels.inbox.send, log)
-    gate = Gatekeeper(clock)
+    gate = Gatekeeper(clock, latch=parts.latch)
     committer = Committer(parts.store, parts.spill, channels.inbox.send, clock, log)
     venue_clock = VenueClock(clock)
     feeds: dict[Venue, Feed] = {}
@@ -302,11 +305,12 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
     for venue in VENUES:
         place = parts.places[venue]
         feeds[venue] = Feed(
-            public_codec(venue, params.symbol), _line(parts, venue, venue_clock, stack, private=False), parts.opener,
+            public_codec(venue, params.symbol),
+            line_of(parts.opener, place.rest, venue, venue_clock, stack, private=False), parts.opener,
             place.stream_url, channels.market.send, boards.instruments[venue], log,
         )
         codec = private_codec(venue, params.symbol, parts.signers[venue])
-        line = _line(parts, venue, venue_clock, stack, private=True)
+        line = line_of(parts.opener, place.rest, venue, venue_clock, stack, private=True)
         sessions[venue] = Session(
             codec, public_codec(venue, params.symbol), line, parts.opener, place.stream_url, channels.inbox.send,
             boards.instruments[venue], boards.fees[venue], log, params.leverage, params.margin_mode,
@@ -360,12 +364,17 @@ def _order_socket(
     )
 
 
-def _line(parts: BotParts, venue: Venue, clock: VenueClock, stack: AsyncExitStack, *, private: bool) -> Line:
-    """A venue's line: one client in public, one per class in private, so that nothing queues behind reads."""
+def line_of(
+    opener: StreamOpener, rest: Endpoint, venue: Venue, venue_clock: VenueClock, stack: AsyncExitStack, *, private: bool
+) -> Line:
+    """A venue's line: one client in public, one per class in private, so that nothing queues behind reads.
+
+    Its connections end with `stack`.
+    """
     classes = (RequestClass.READ, RequestClass.CREATE, RequestClass.CANCEL) if private else (RequestClass.PUBLIC,)
     clients: dict[RequestClass, HttpClient] = {}
     for budget in classes:
-        client = HttpClient(parts.opener, parts.places[venue].rest, clock=parts.clock, venue=venue.value)
+        client = HttpClient(opener, rest, clock=venue_clock.clock, venue=venue.value)
         stack.push_async_callback(client.aclose)
         clients[budget] = client
     clients.setdefault(RequestClass.PUBLIC, clients[classes[0]])  # a session measures the clock with its read client
@@ -374,4 +383,4 @@ def _line(parts: BotParts, venue: Venue, clock: VenueClock, stack: AsyncExitStac
         budgets[RequestClass.CANCEL] = budgets[RequestClass.CREATE]  # one shared budget there
     else:
         budgets[RequestClass.CANCEL] = RateLimiter(*_CANCELS[venue])
-    return Line(venue, clients, budgets, clock)
+    return Line(venue, clients, budgets, venue_clock)

@@ -20,6 +20,7 @@ from dnbot.domain.units import PRECISION
 from dnbot.fakes.config import AccountConfig, FakesConfig, Listing, ReplayConfig
 from dnbot.lab.audit_check import check_audit
 from dnbot.operate.database import database_status, migrate_database
+from dnbot.operate.kill_command import kill_command, sweep_command
 from dnbot.operate.run import RunOptions, run_settings, state_dir
 from dnbot.resources import config_dir
 
@@ -51,7 +52,9 @@ def _only_ours(error: BaseException) -> DnbotError | None:
     return error if isinstance(error, DnbotError) and not isinstance(error, InvariantBroken) else None
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Commands, commands=(kill_command, sweep_command), context_settings={"help_option_names": ["-h", "--help"]}
+)
 def commands() -> None:
     """dnbot: delta-neutral arbitrage over Gate spot, Gate perpetual futures and MEXC spot."""
     getcontext().prec = PRECISION

@@ -288,6 +288,32 @@ async def test_every_kind_of_record_can_be_stored(open_store: Any, words: Any) -
         assert (await store.load(words.symbol)).mode == "ACTIVE"
 
 
+async def test_a_halt_from_outside_stands_until_the_mode_is_raised(open_store: Any, words: Any) -> None:
+    """It needs no incarnation and disturbs none; only a record that raises the mode out of HALTED lifts it."""
+    async with open_store() as outside:
+        await outside.halt(words.symbol, who="me", why="before the first run", at_ns=words.start_ns)
+        state = await outside.load(words.symbol)
+        assert (state.mode, state.mode_why) == ("HALTED", "before the first run")
+        assert (await outside.load(Symbol("ETH", "USDT"))).mode == "ACTIVE"
+    async with open_store() as store, open_store() as outside:
+        await begin(store, words)
+        taken = ModeChanged(from_mode="ACTIVE", to_mode="HALTED", why="as told", by="me", at_ns=1)
+        raised = ModeChanged(from_mode="HALTED", to_mode="ACTIVE", why="looked at it", by="me", at_ns=1)
+        await store.append([taken])
+        assert (await store.load(words.symbol)).mode_why == "as told"
+        await store.append([raised])
+        assert (await store.load(words.symbol)).mode == "ACTIVE"
+        await outside.halt(words.symbol, who="me", why="first", at_ns=1)
+        await outside.halt(words.symbol, who="me", why="again", at_ns=1)
+        lowered = ModeChanged(from_mode="ACTIVE", to_mode="REDUCING", why="losses", by="latch", at_ns=1)
+        up = ModeChanged(from_mode="REDUCING", to_mode="ACTIVE", why="it was not seen", by="me", at_ns=1)
+        await store.append([lowered, up])
+        state = await store.load(words.symbol)
+        assert (state.mode, state.mode_why) == ("HALTED", "again")
+        await store.append([taken, raised])
+        assert (await store.load(words.symbol)).mode == "ACTIVE"
+
+
 async def test_symbols_do_not_see_each_other(open_store: Any, words: Any) -> None:
     """Two bots on one database keep apart: ledgers, orders, keys, modes; the same entry id may stand in both."""
     ether = Symbol("ETH", "USDT")

@@ -25,7 +25,7 @@ def unreachable(bot: Any) -> None:
     bot.stage.network.cut("*")
 
 
-async def test_status_tells_view_children_queues_and_on_demand_the_tree(manned: Any) -> None:
+async def test_status_tells_view_children_queues_and_on_demand_the_tree(autojump_clock: Any, manned: Any) -> None:
     """The picture of a running bot has its state, every supervised child, traffic per venue, and the task tree."""
     async with manned() as bot:
         await bot.until(MONITORING)
@@ -41,7 +41,7 @@ async def test_status_tells_view_children_queues_and_on_demand_the_tree(manned: 
         assert (await bot.ask(AskStatus())).status.tree == ()
 
 
-async def test_pause_takes_new_risk_away_and_resume_gives_it_back(manned: Any) -> None:
+async def test_pause_takes_new_risk_away_and_resume_gives_it_back(autojump_clock: Any, manned: Any) -> None:
     """ACTIVE to REDUCING and back, each recorded with the person and the reason."""
     async with manned() as bot:
         await bot.until(MONITORING)
@@ -61,7 +61,7 @@ async def test_pause_takes_new_risk_away_and_resume_gives_it_back(manned: Any) -
         assert status.mode_age_s is not None
 
 
-async def test_what_is_so_already_is_not_recorded_again(manned: Any) -> None:
+async def test_what_is_so_already_is_not_recorded_again(autojump_clock: Any, manned: Any) -> None:
     """A second pause, a reduce after it, and a resume of an ACTIVE bot are done at once and change nothing."""
     async with manned() as bot:
         await bot.until(MONITORING)
@@ -73,7 +73,7 @@ async def test_what_is_so_already_is_not_recorded_again(manned: Any) -> None:
         assert [mode.to_mode for mode in bot.modes()] == ["REDUCING"]
 
 
-async def test_halted_is_raised_by_force_alone(manned: Any) -> None:
+async def test_halted_is_raised_by_force_alone(autojump_clock: Any, manned: Any) -> None:
     """resume and pause are refused while HALTED, reduce is content, and resume --force leads to ACTIVE."""
     async with manned() as bot:
         await bot.until(MONITORING)
@@ -89,7 +89,7 @@ async def test_halted_is_raised_by_force_alone(manned: Any) -> None:
         assert bot.bot.context.mode is TradingMode.ACTIVE
 
 
-async def test_a_mode_that_a_latch_lowers_at_once_is_no_success(manned: Any) -> None:
+async def test_a_mode_that_a_latch_lowers_at_once_is_no_success(autojump_clock: Any, manned: Any) -> None:
     """resume is refused in the end when the bot lowers its mode again within a moment."""
     async with manned() as bot:
         await bot.until(MONITORING)
@@ -108,7 +108,7 @@ async def test_a_mode_that_a_latch_lowers_at_once_is_no_success(manned: Any) -> 
         assert "DRAWDOWN" in refused.text
 
 
-async def test_a_pause_never_raises_a_mode_that_fell_meanwhile(manned: Any) -> None:
+async def test_a_pause_never_raises_a_mode_that_fell_meanwhile(autojump_clock: Any, manned: Any) -> None:
     """A latch that comes between a person's look and the machine's turn wins: HALTED stays HALTED."""
     async with manned() as bot:
         await bot.until(MONITORING)
@@ -119,7 +119,7 @@ async def test_a_pause_never_raises_a_mode_that_fell_meanwhile(manned: Any) -> N
         assert bot.bot.context.mode is TradingMode.HALTED
 
 
-async def test_stop_waits_for_a_clean_end(manned: Any) -> None:
+async def test_stop_waits_for_a_clean_end(autojump_clock: Any, manned: Any) -> None:
     """stop answers when everything is cancelled and verified; the position is held, delta neutral."""
     async with manned() as bot:
         await bot.until(MONITORING)
@@ -133,7 +133,7 @@ async def test_stop_waits_for_a_clean_end(manned: Any) -> None:
         assert abs(bot.bot.context.portfolio.spot_base - held) < Decimal("0.001")
 
 
-async def test_flatten_leaves_no_more_than_dust(manned: Any) -> None:
+async def test_flatten_leaves_no_more_than_dust(autojump_clock: Any, manned: Any) -> None:
     """flatten sells the inventory and buys the short back before the end, and tells what is left."""
     async with manned() as bot:
         await bot.until(MONITORING)
@@ -145,7 +145,9 @@ async def test_flatten_leaves_no_more_than_dust(manned: Any) -> None:
         assert "spot 0" in done.text
 
 
-async def test_during_a_shutdown_modes_and_another_policy_are_refused_and_stop_waits(manned: Any) -> None:
+async def test_during_a_shutdown_modes_and_another_policy_are_refused_and_stop_waits(
+    autojump_clock: Any, manned: Any
+) -> None:
     """Only waiting or hurrying is possible then; a plain second stop does not shorten the deadline."""
     async with manned() as bot:
         await bot.until(MONITORING)
@@ -163,7 +165,9 @@ async def test_during_a_shutdown_modes_and_another_policy_are_refused_and_stop_w
         assert "ended" in after.text
 
 
-async def test_a_flatten_that_could_not_is_no_success_and_hurry_shortens_the_wait(manned: Any) -> None:
+async def test_a_flatten_that_could_not_is_no_success_and_hurry_shortens_the_wait(
+    autojump_clock: Any, manned: Any
+) -> None:
     """With the venues out of reach the answer names the exit code and what is still held; --now ends it sooner."""
     async with manned() as bot:
         await bot.until(MONITORING)
@@ -188,7 +192,7 @@ async def test_a_flatten_that_could_not_is_no_success_and_hurry_shortens_the_wai
         assert len(replies) == 2
 
 
-async def test_a_machine_that_does_not_move_is_told_as_late(manned: Any) -> None:
+async def test_a_machine_that_does_not_move_is_told_as_late(autojump_clock: Any, manned: Any) -> None:
     """An effect that is not seen within its deadline is neither a success nor a refusal."""
     async with manned(runs=False) as bot:
         began_s = trio.current_time()
@@ -197,7 +201,7 @@ async def test_a_machine_that_does_not_move_is_told_as_late(manned: Any) -> None
         assert trio.current_time() - began_s == pytest.approx(MODE_S_MAX, abs=0.1)
 
 
-async def test_a_status_fits_into_one_reply_and_comes_back_equal(manned: Any) -> None:
+async def test_a_status_fits_into_one_reply_and_comes_back_equal(autojump_clock: Any, manned: Any) -> None:
     """What is sent as JSON is what was seen, to the last digit."""
     async with manned() as bot:
         await bot.until(MONITORING)

@@ -88,7 +88,7 @@ async def test_warnings_of_the_log_are_remembered_redacted_and_short(autojump_cl
     assert all(len(line) <= WARNING_CHARACTERS_MAX for line in watch.warnings)
 
 
-async def test_an_alert_is_remembered_though_the_database_is_away(manned: Any) -> None:
+async def test_an_alert_is_remembered_though_the_database_is_away(autojump_clock: Any, manned: Any) -> None:
     """What tells of a lost store is seen by people even when it cannot be stored."""
     async with manned() as bot:
         bot.store.down = True
@@ -99,7 +99,7 @@ async def test_an_alert_is_remembered_though_the_database_is_away(manned: Any) -
         bot.store.down = False
 
 
-async def test_this_run_is_told_apart_from_the_ledger(manned: Any) -> None:
+async def test_this_run_is_told_apart_from_the_ledger(autojump_clock: Any, manned: Any) -> None:
     """Profit of this run is what came since its start, in each part."""
     async with manned(runs=False) as bot:
         assert bot.report().this_run.realised_quote == 0

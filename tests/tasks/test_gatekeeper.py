@@ -9,7 +9,8 @@ import trio
 
 from dnbot.domain.instrument import Venue
 from dnbot.domain.order import Order, OrderStatus, Purpose
-from dnbot.strategy.states import StrategyState, TradingMode
+from dnbot.ports.latch import Halt, MemoryLatch
+from dnbot.strategy.states import StrategyState, TradingMode, allows
 from dnbot.tasks.gatekeeper import Gatekeeper
 
 
@@ -80,3 +81,17 @@ async def test_old_books_do_not_stop_a_way_out(autojump_clock: Any, kit: Any) ->
     gate = kit.gate(intent, current_state=StrategyState.REBALANCING_DELTA)
     gate.context = kit.changed(gate.context, market=kit.changed(gate.context.market, books={}))
     assert gate.denial(intent) is None
+
+
+@pytest.mark.parametrize("purpose", list(Purpose))
+async def test_a_halt_from_outside_counts_before_the_machine_knows(
+    autojump_clock: Any, kit: Any, purpose: Purpose
+) -> None:
+    """With the latch set, an ACTIVE machine may send what a HALTED one may, in every state, and nothing else."""
+    intent = kit.intent(purpose=purpose)
+    for state in StrategyState:
+        gate = kit.gate(intent, current_state=state)
+        gate.latch = MemoryLatch([Halt(who="ann", reason="now", at_ns=1)])
+        denial = gate.denial(intent)
+        halted = allows(state, TradingMode.HALTED, purpose)
+        assert denial == (None if halted else f"STATE_NOT_TRADING: {purpose.name} in {state.name}/HALTED")

@@ -19,6 +19,7 @@ from dnbot.domain.position import Portfolio
 from dnbot.domain.units import Price, Quantity
 from dnbot.ports.channels import Cell
 from dnbot.ports.clock import VenueClock, VirtualClock
+from dnbot.ports.latch import Halt, MemoryLatch
 from dnbot.ports.limiter import RateLimiter
 from dnbot.ports.log import EventLog
 from dnbot.ports.log_sinks import MemorySink
@@ -248,6 +249,16 @@ async def test_a_probe_waits_for_a_quiet_moment(autojump_clock: Any, bench: Benc
         await bench.prove(lambda _: EXPIRED)
     assert bench.asked == []
     bench.be(**before)
+    assert await bench.prove(lambda _: EXPIRED)
+
+
+async def test_a_probe_does_not_leave_under_a_halt_from_outside(autojump_clock: Any, bench: Bench) -> None:
+    """Also before the machine has heard of it; when the halt is lifted, it leaves."""
+    latch = bench.gate.latch = MemoryLatch([Halt(who="ann", reason="now", at_ns=1)])
+    with trio.move_on_after(0.5):
+        await bench.prove(lambda _: EXPIRED)
+    assert bench.asked == []
+    latch.clear(latch.newest())
     assert await bench.prove(lambda _: EXPIRED)
 
 

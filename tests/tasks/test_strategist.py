@@ -21,11 +21,14 @@ from dnbot.domain.messages import (
     PlaceOrder,
     ReadAccount,
     ResolveOrder,
+    SetMode,
     StoreLost,
     Tick,
 )
 from dnbot.ports.channels import Channels, pipe
+from dnbot.ports.latch import UNREADABLE, Halt, MemoryLatch
 from dnbot.strategy.machine import Step
+from dnbot.strategy.states import TradingMode
 from dnbot.tasks import strategist as strategist_module
 from dnbot.tasks.gatekeeper import Gatekeeper
 from dnbot.tasks.strategist import TICK_S, Strategist
@@ -176,3 +179,37 @@ async def test_the_end_is_told(autojump_clock: Any, kit: Any, bench: Any) -> Non
     assert it.strategist.finished.is_set()
     assert [e for e in it.events if isinstance(e, StoreLost)] == [StoreLost("a")]
     assert kit.drain(it.channels.records.receive) == [alert(1)]
+
+
+async def test_a_halt_from_outside_comes_before_any_event(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """Told once each, and again when another arrives; an unreadable one too."""
+    it = bench()
+    latch = it.strategist.gate.latch = MemoryLatch([Halt(who="ann", reason="first", at_ns=1)])
+    it.tell(StoreLost("waited"))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(it.run, 1.0)
+        await trio.sleep(0.5)
+        latch.halts.append(UNREADABLE)
+    assert [type(event) for event in it.events][:2] == [SetMode, Tick]
+    told = [(event.mode, event.by, event.why) for event in it.events if isinstance(event, SetMode)]
+    assert told == [("HALTED", "ann", latch.halts[0].why), ("HALTED", "unknown", UNREADABLE.why)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("the daily loss", "the daily loss; {why}"), ("killed by bob: earlier", "{why}")]
+)
+async def test_a_machine_that_is_halted_keeps_its_own_reason(
+    autojump_clock: Any, kit: Any, bench: Any, before: str, after: str
+) -> None:
+    """Whoever lifts the halt has both to look at; a restart with the same halt records nothing again."""
+    it, halt = bench(), Halt(who="ann", reason="first", at_ns=1)
+    it.strategist.gate.latch = MemoryLatch([halt])
+    it.strategist.context = kit.context(mode=TradingMode.HALTED, mode_why=before)
+    await it.run(0.3)
+    assert [event.why for event in it.events if isinstance(event, SetMode)] == [after.format(why=halt.why)]
+    again = bench()
+    again.strategist.gate.latch = MemoryLatch([halt])
+    again.strategist.context = kit.context(mode=TradingMode.HALTED, mode_why=after.format(why=halt.why))
+    await again.run(0.3)
+    assert again.events
+    assert not any(isinstance(event, SetMode) for event in again.events)

@@ -141,12 +141,20 @@ class LinkStream(trio.abc.HalfCloseableStream):
 
     async def aclose(self) -> None:
         """Say goodbye; the peer reads what is under way and then the end."""
+        self.end()
+        await trio.lowlevel.checkpoint()
+
+    def end(self) -> None:
+        """`aclose` at once, which is what a kernel does for a process that was killed."""
         if not self._closed:
             self._closed = True
             self._said_end()
             self._in.wake()
             self._out.make_room()
-        await trio.lowlevel.checkpoint()
+
+    def cut(self) -> None:
+        """Break the link: what is under way is lost in both directions, as in a power cut."""
+        self._link.cut()
 
     def _said_end(self) -> None:
         if not self._ended:
@@ -178,7 +186,7 @@ class MemoryNetwork:
         self._listeners[(host, port)] = handler
         self._refuses[(host, port)] = refuses
 
-    async def open_stream(self, host: str, port: int) -> trio.abc.Stream:
+    async def open_stream(self, host: str, port: int) -> LinkStream:
         """Connect. Raises ConnectionRefusedError for an unknown or refusing host; hangs when the host is stalled."""
         rule = self._rule(host)
         await trio.sleep(self.rng.uniform(*self.dial_s))

@@ -6,6 +6,7 @@ supervision are the real ones.
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,6 +14,8 @@ from typing import Any
 
 import attrs
 import trio
+import wsproto.frame_protocol
+import wsproto.utilities
 
 from dnbot.bot import Bot, BotParts, Place, build_bot
 from dnbot.domain.instrument import Venue
@@ -28,6 +31,7 @@ from dnbot.ports.log import EventLog
 from dnbot.ports.log_sinks import MemorySink
 from dnbot.ports.net import Endpoint, StreamOpener
 from dnbot.ports.signer import CredentialSigner
+from dnbot.ports.spill import MemoryMedium, Spill, open_spill
 from dnbot.ports.store import Store
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.parameters import StrategyParameters
@@ -52,6 +56,8 @@ class Stage:
         *,
         opener: StreamOpener | None = None,
         witness: Callable[[Record], None] | None = None,
+        spill: Spill | None = None,
+        order_path: str = "rest",
     ) -> Bot:
         """A new incarnation on this world, not yet running. `opener` replaces the network's own."""
         account = self.world.config.accounts[0]
@@ -71,6 +77,8 @@ class Stage:
                 witness=witness or _nobody_listens,
                 version="simulated",
                 settings="{}",
+                spill=spill or open_spill(MemoryMedium()),
+                order_path=order_path,
             )
         )
 
@@ -87,15 +95,33 @@ def _nobody_listens(_record: Record) -> None:
     """Records that only the journal takes."""
 
 
-def deterministic(seed: int) -> None:
-    """From now on the order in which trio runs ready tasks follows from `seed` alone; call it before `trio.run`.
+class _SeededOs:
+    """The `os` that wsproto sees: masks and nonces come from the seed, all else from the real one."""
 
-    Both settings are needed: without the flag trio turns batches around by a coin that the seed does not decide, and
-    without the seed each process has its own. They are trio's private ones, and nothing else in this package touches
-    them; `tests/bot/test_determinism.py` runs one seed twice.
+    def __init__(self, seed: int) -> None:
+        self._rng = random.Random(f"{seed}:wsproto")
+
+    def urandom(self, size: int) -> bytes:
+        """`size` bytes that follow from the seed."""
+        return self._rng.randbytes(size)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
+
+
+def deterministic(seed: int) -> None:
+    """From now on this process's runs follow from `seed` alone, to the last byte on the wire; call before `trio.run`.
+
+    Trio needs two of its private settings: without the flag it turns batches of ready tasks around by a coin that the
+    seed does not decide, and without the seed each process has its own. wsproto takes masks from `os.urandom`, and
+    trio-websocket its pings from `random`. Nothing else in this package touches these; `tests/bot/test_determinism.py`
+    runs one seed twice.
     """
     trio._core._run._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[misc]  # trio declares it Final
     trio._core._run._r.seed(seed)
+    random.seed(seed)  # noqa: TID251 (trio-websocket's pings take from this one)
+    for module in (wsproto.frame_protocol, wsproto.utilities):
+        module.os = _SeededOs(seed)  # type: ignore[attr-defined]
 
 
 @asynccontextmanager

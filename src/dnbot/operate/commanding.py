@@ -13,6 +13,8 @@ from dnbot.domain.units import plain
 from dnbot.operate.control_words import (
     AskStatus,
     Done,
+    Kill,
+    Killed,
     Late,
     Leave,
     Pause,
@@ -25,10 +27,13 @@ from dnbot.operate.control_words import (
 )
 from dnbot.operate.status import Reporter
 from dnbot.operate.watch import Watch
+from dnbot.ports.latch import KILLED_BY
 from dnbot.ports.log import EventLog
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.states import StrategyState, TradingMode
 from dnbot.strategy.view import is_flat
+from dnbot.tasks.desk import Desk
+from dnbot.tasks.sweeping import Swept
 
 MODE_S_MAX = 5.0
 """The machine takes an event within milliseconds; longer means that it is stuck."""
@@ -36,13 +41,15 @@ END_S_MAX = 60.0
 """Above the machine's own shutdown deadline with its farewell."""
 STANDS_S = 1.5
 """A latch is judged once a second: what still holds after this was not lowered at once."""
+SWEEP_S_MAX = 10.0
+"""How long one venue is tried; one that answers takes well under a second."""
 
 Reached = Callable[[StrategyContext], bool]
 
 
 @attrs.frozen
 class Commander:
-    """Carries requests out. Reads the context and sends `Stop` and `SetMode`, nothing else."""
+    """Carries requests out. Reads the context, sends `Stop` and `SetMode`, and has desks sweep; nothing else."""
 
     bot: Bot
     watch: Watch
@@ -58,10 +65,14 @@ class Commander:
         self.log.info("control_answered", who=who, reply=type(reply).__name__, text=reply.text)
         return reply
 
-    async def _act(self, request: Pause | Reduce | Resume | Leave, who: str) -> Done | Late | Refused:
+    async def _act(
+        self, request: Pause | Reduce | Resume | Leave | Kill, who: str
+    ) -> Done | Late | Refused | Killed:
         context = self.bot.context
         if context.exit_code is not None:
             return Refused(text=f"the bot has ended with exit code {context.exit_code}")
+        if isinstance(request, Kill):
+            return await self._kill(request, who)
         if isinstance(request, Leave):
             return await self._leave(request, who)
         if context.current_state is StrategyState.SHUTDOWN:
@@ -80,11 +91,16 @@ class Commander:
         return Refused(text=f"the mode is {mode.name}, which is stricter than a pause ({self.bot.context.mode_why})")
 
     async def _resume(self, request: Resume, who: str) -> Done | Late | Refused:
+        latch = self.bot.gate.latch
+        if (halt := latch.newest()) is not None:
+            await self._seen(None, _halted, MODE_S_MAX)
         mode, why = self.bot.context.mode, self.bot.context.mode_why
         if mode is TradingMode.ACTIVE:
             return self._done("nothing to do: ACTIVE already")
-        if mode is TradingMode.HALTED and not request.force:
+        if mode is TradingMode.HALTED and not request.force and not why.startswith(KILLED_BY):
             return Refused(text=f"the mode is HALTED ({why}); after looking into it: resume --force --why TEXT")
+        if stays := latch.clear(halt):
+            return Refused(text=stays)
         reply = await self._set_mode(TradingMode.ACTIVE, request.why, who)
         if not isinstance(reply, Done):
             return reply
@@ -104,6 +120,31 @@ class Commander:
         if now is not mode:
             return Refused(text=f"the mode changed meanwhile: it is {now.name} ({self.bot.context.mode_why})")
         return self._done(f"{before.name} -> {mode.name}")
+
+    # --- the kill -----------------------------------------------------------------------------------------------------
+    async def _kill(self, request: Kill, who: str) -> Killed | Late:
+        """Whoever asks has set the latch before; without one the mode is set as by hand."""
+        event = None
+        if not self.bot.gate.latch.is_set():
+            event = SetMode(mode=TradingMode.HALTED.name, why=f"{KILLED_BY}{who}: {request.why}", by=who)
+        if not await self._seen(event, _halted, MODE_S_MAX):
+            return self._late(f"no HALTED within {MODE_S_MAX:.0f} s")
+        match_lag_s = self.bot.context.params.match_lag_ms / 1000
+        found: list[Swept] = []
+
+        async def sweep(desk: Desk) -> None:
+            found.append(await desk.sweep(match_lag_s, SWEEP_S_MAX))
+
+        async with trio.open_nursery() as nursery:
+            for desk in self.bot.desks.values():
+                nursery.start_soon(sweep, desk)
+        context = self.bot.context
+        empty = all(swept.is_empty for swept in found)
+        return Killed(
+            text="every venue is empty of our orders" if empty else "not every venue could be proven empty",
+            state=context.current_state.name, mode=context.mode.name,
+            venues=tuple(sorted(found, key=lambda swept: swept.venue.value)),
+        )
 
     # --- the way out --------------------------------------------------------------------------------------------------
     async def _leave(self, request: Leave, who: str) -> Done | Late | Refused:
@@ -148,3 +189,7 @@ class Commander:
 
     def _late(self, text: str) -> Late:
         return Late(text=text, state=self.bot.context.current_state.name, mode=self.bot.context.mode.name)
+
+
+def _halted(context: StrategyContext) -> bool:
+    return context.mode is TradingMode.HALTED

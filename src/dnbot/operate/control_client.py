@@ -13,6 +13,7 @@ from dnbot.operate.control_words import (
     REPLY_BYTES_MAX,
     AskStatus,
     Done,
+    Killed,
     Late,
     LineReader,
     LineTooLong,
@@ -98,5 +99,5 @@ async def command(home: Path, request: Request, *, within_s: float = ANSWER_S_MA
         return Outcome(f"{reply.text}; state {reply.state}, mode {reply.mode}", 0)
     if isinstance(reply, Late):
         return Outcome(f"not seen in time: {reply.text}; state {reply.state}, mode {reply.mode}", EXIT_LATE)
-    assert not isinstance(reply, StatusTold)
+    assert not isinstance(reply, StatusTold | Killed)
     return Outcome(f"refused: {reply.text}", EXIT_REFUSED)

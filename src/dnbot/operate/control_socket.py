@@ -18,6 +18,7 @@ import trio
 from dnbot.domain.errors import ConfigError
 
 SOCKET_NAME = "bot.sock"
+LOCK_NAME = "lock"
 PATH_BYTES_MAX = 100
 """A socket's address holds 108 bytes on Linux and 104 on macOS, its closing zero included (unix(7))."""
 BACKLOG = 16
@@ -41,12 +42,14 @@ def only_bot_of(home: Path) -> Iterator[None]:
         ConfigError: one does.
     """
     home.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(home / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ConfigError(str(home), "state_dir", "a bot that runs there already", "one bot per folder") from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)  # for whoever has to end a bot that hangs
         yield
     finally:
         os.close(descriptor)

@@ -6,6 +6,7 @@ import msgspec
 import trio
 
 from dnbot.operate.status import Status
+from dnbot.tasks.sweeping import Swept
 
 REQUEST_BYTES_MAX = 4096
 REPLY_BYTES_MAX = 1024 * 1024
@@ -46,7 +47,13 @@ class Leave(msgspec.Struct, frozen=True, tag="stop", forbid_unknown_fields=True)
     hurry: bool = False
 
 
-Request = AskStatus | Pause | Reduce | Resume | Leave
+class Kill(msgspec.Struct, frozen=True, tag="kill", forbid_unknown_fields=True):
+    """HALTED, every order of ours cancelled at every venue, and proof that none is left; the bot goes on running."""
+
+    why: str
+
+
+Request = AskStatus | Pause | Reduce | Resume | Leave | Kill
 
 
 class StatusTold(msgspec.Struct, frozen=True, tag="status", kw_only=True):
@@ -77,7 +84,16 @@ class Refused(msgspec.Struct, frozen=True, tag="refused", kw_only=True):
     text: str
 
 
-Reply = StatusTold | Done | Late | Refused
+class Killed(msgspec.Struct, frozen=True, tag="killed", kw_only=True):
+    """The answer to `Kill`: what came of each venue."""
+
+    text: str
+    state: str
+    mode: str
+    venues: tuple[Swept, ...]
+
+
+Reply = StatusTold | Done | Late | Refused | Killed
 
 
 class LineTooLong(Exception):

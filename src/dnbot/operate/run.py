@@ -32,6 +32,7 @@ from dnbot.operate.watch import Watch
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.embedded_postgres import embedded_postgres
+from dnbot.ports.latch import FileLatch
 from dnbot.ports.log import EventLog, stdlib_logging
 from dnbot.ports.log_sinks import FileSink, Sink, TerminalSink
 from dnbot.ports.postgres import migrate, open_postgres_store
@@ -39,9 +40,17 @@ from dnbot.ports.redaction import Redactor
 from dnbot.ports.spill import Spill, spill_file
 from dnbot.ports.store import Store
 from dnbot.strategy.context import StrategyContext
+from dnbot.strategy.leaving import EXIT_UNAVAILABLE
+from dnbot.strategy.states import StrategyState
 
+KNOWN_S_MAX = 30.0
+"""How long a run that only flattens waits until every account is read and reconciled."""
 ANSWERS_S_MAX = 1.0
 """How long a run that ended waits until those who asked for it have read so."""
+
+LOOK_S = 0.1
+FLATTENING = "flatten"
+_NOT_KNOWN = frozenset({StrategyState.INITIALIZING, StrategyState.ERROR_RECOVERY})
 
 AuditCheck = Callable[[dict[str, Any], Store, StrategyContext, dict[str, Any] | None], Awaitable[dict[str, Any]]]
 
@@ -54,6 +63,8 @@ class RunOptions:
     summary: Path | None = None
     plain: bool = False
     """A status line a second, even where a picture could be drawn."""
+    flatten: str = ""
+    """Why this run does nothing but close the position, as soon as the accounts are known; it tells so on stderr."""
     check_audit: AuditCheck | None = None
     """Judges our ledger by the fakes' audit; given by the command, which may see the lab."""
 
@@ -144,6 +155,7 @@ async def _trade(
             publish=watch.show,
             witness=watch.take,
             spill=spill,
+            latch=FileLatch.of(home),
             order_path=settings.gate.order_path,
             version=__version__,
             settings=msgspec.json.encode(settings).decode(),
@@ -154,7 +166,7 @@ async def _trade(
     market: dict[str, object] = dict(fakes.address.market) if fakes else {"name": "live"}
     facts = facts_of(settings.mode, market, home, __version__, bot.parts.clock)
     report = Reporter(bot, watch, bot.parts.clock, log, facts)
-    face: Face = face_for(sys.stdout, plain=options.plain)
+    face: Face = face_for(sys.stderr if options.flatten else sys.stdout, plain=options.plain)
     face.say(_banner(settings, home, market))
     with listening(socket_path(home)) as listener:
         control = ControlServer(Commander(bot, watch, report, log).answer, log)
@@ -170,7 +182,7 @@ async def _trade(
     )
     if fakes is not None and options.check_audit is not None:
         summary |= await options.check_audit(await fakes.stop(), store, bot.context, fakes.audit_before)
-    _tell(summary, options.summary)
+    _tell(summary, options.summary, face if options.flatten else None)
     return code
 
 
@@ -183,12 +195,27 @@ async def _until_it_ends(
         nursery.start_soon(partial(_signals, bot, why, face), name="signals")
         if options.duration_s is not None:
             nursery.start_soon(_after, options.duration_s, bot, why, name="duration")
+        if options.flatten:
+            nursery.start_soon(_flatten, bot, options.flatten, why, name="flatten")
         nursery.start_soon(face.run, report, name="status")
         nursery.start_soon(control.serve, listener, name="control")
         code = await bot.run()
         await control.finish(ANSWERS_S_MAX)
         nursery.cancel_scope.cancel()
+    if options.flatten and FLATTENING not in why:
+        code = code or EXIT_UNAVAILABLE
     return code, why
+
+
+async def _flatten(bot: Bot, reason: str, why: list[str]) -> None:
+    """Before the accounts are read and reconciled nothing is known that could be sold rightly."""
+    with trio.move_on_after(KNOWN_S_MAX):
+        while bot.context.current_state in _NOT_KNOWN:  # noqa: ASYNC110 (the machine sets no event for a state)
+            await trio.sleep(LOOK_S)
+        why.append(FLATTENING)
+        bot.stop(reason, "flatten")
+        return
+    bot.stop(f"{reason}: the accounts could not be reconciled within {KNOWN_S_MAX:.0f} s", "hold")
 
 
 def _profit(context: StrategyContext) -> tuple[Any, ...]:
@@ -223,7 +250,7 @@ def _banner(settings: Settings, home: Path, market: dict[str, object]) -> str:
     return "\n".join([*lines, simulated] if simulated else lines)
 
 
-def _tell(summary: dict[str, Any], path: Path | None) -> None:
+def _tell(summary: dict[str, Any], path: Path | None, face: Face | None) -> None:
     text = msgspec.json.format(msgspec.json.encode(summary), indent=2).decode()
     if path is not None:
         path.write_text(text + "\n", encoding="utf-8")
@@ -232,7 +259,10 @@ def _tell(summary: dict[str, Any], path: Path | None) -> None:
         f"{summary['round_trips']} round trips, realised {summary['realised_pnl_quote']} quote, "
         f"delta {summary['delta_base_final']}, residual {summary['ledger_residual']}"
     )
-    _say(short)
+    if face is None:
+        _say(short)
+    else:
+        face.say(short)
 
 
 def _say(text: str) -> None:

@@ -35,6 +35,8 @@ from dnbot.ports.postgres_binaries import (
 USER = "dnbot"
 DATABASE = "postgres"
 SOCKET_NAME = ".s.PGSQL.5432"
+SOCKET_NOTE = "postgres.socket"
+"""Names the folder of the socket while a server runs."""
 SOCKET_FOLDER_PREFIX = "dnbot-pg-"
 START_S_MAX = 60.0  # a replay of the write-ahead log after a crash may take long
 INITDB_S_MAX = 120.0
@@ -75,7 +77,7 @@ class EmbeddedServer:
     @property
     def dsn(self) -> str:
         """The same as a URI."""
-        return f"postgresql://{self.user}@/{self.database}?host={quote(self.host, safe='')}"
+        return _dsn_of(self.user, self.database, self.host)
 
     @property
     def is_running(self) -> bool:
@@ -271,7 +273,7 @@ async def _create_data(binaries: PostgresBinaries, state_dir: Path, log: EventLo
 def _socket_folder(state_dir: Path) -> Iterator[str]:
     """A short path (a socket's may have 107 bytes), noted so that the next start can remove what a crash left."""
     folder = Path(tempfile.mkdtemp(prefix=SOCKET_FOLDER_PREFIX, dir="/tmp"))
-    note = state_dir / "postgres.socket"
+    note = state_dir / SOCKET_NOTE
     note.write_text(str(folder))
     try:
         yield str(folder)
@@ -283,7 +285,7 @@ def _socket_folder(state_dir: Path) -> Iterator[str]:
 def _remove_left_over_folders(state_dir: Path) -> None:
     for folder in state_dir.glob(".initdb-*"):
         shutil.rmtree(folder, ignore_errors=True)
-    note = state_dir / "postgres.socket"
+    note = state_dir / SOCKET_NOTE
     if note.exists():
         folder = Path(note.read_text())
         if folder.name.startswith(SOCKET_FOLDER_PREFIX) and folder.is_dir() and folder.stat().st_uid == os.geteuid():
@@ -335,6 +337,19 @@ def _pid_file_lines(data: Path) -> list[str]:
         return (data / "postmaster.pid").read_text().split("\n")
     except FileNotFoundError:
         return []
+
+
+def _dsn_of(user: str, database: str, host: str) -> str:
+    return f"postgresql://{user}@/{database}?host={quote(host, safe='')}"
+
+
+def running_dsn(state_dir: Path) -> str | None:
+    """How to reach the server that somebody else runs on a state folder now; None when none seems to run."""
+    try:
+        host = (state_dir / SOCKET_NOTE).read_text()
+    except OSError:
+        return None
+    return _dsn_of(USER, DATABASE, host) if (Path(host) / SOCKET_NAME).exists() else None
 
 
 async def _until_ended(process: subprocess.Popen[bytes]) -> int:

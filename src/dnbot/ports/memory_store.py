@@ -38,6 +38,7 @@ from dnbot.ports.store import LedgerTotal, StoredState, UnresolvedIntent
 from dnbot.ports.store_rebuild import PORTFOLIOS_KEPT, SEEN_MAX, is_row, rebuilt, says_something
 
 SAMPLES_MAX = 100_000
+HALTED = "HALTED"
 ANSWER_S_MAX = 1.0
 """A delay above this is a database that does not answer."""
 _NS_PER_DAY = 86_400 * 1_000_000_000
@@ -62,6 +63,8 @@ class MemoryBook:
     portfolios: deque[tuple[int, Portfolio]] = attrs.field(factory=lambda: deque(maxlen=PORTFOLIOS_KEPT))
     transitions: list[StateChanged] = attrs.field(factory=list)
     modes: list[ModeChanged] = attrs.field(factory=list)
+    halts: list[tuple[int, str]] = attrs.field(factory=list)
+    """How many changes of the mode there were, and why it was halted from outside."""
     alerts: list[Alert] = attrs.field(factory=list)
     opportunities: dict[str, tuple[str, Opportunity]] = attrs.field(factory=dict)
     """By opportunity id: `committed` or `taken`, and the opportunity."""
@@ -152,6 +155,12 @@ class MemoryStore:
                 self._numbers.unanswered(left)
                 raise StoreUnreachable("the answer was lost")
             self._numbers.written(left)
+
+    async def halt(self, symbol: Symbol, *, who: str, why: str, at_ns: int) -> None:
+        """See `Halts`."""
+        await self._arrive()
+        book = self.database.books.setdefault(symbol, MemoryBook(symbol))
+        book.halts.append((len(book.modes), why))
 
     async def load(self, symbol: Symbol) -> StoredState:
         """See `Store`."""
@@ -286,7 +295,6 @@ def _state(book: MemoryBook) -> StoredState:
     ]
     items += [(n, entry.entry_id, entry) for n, entry, of_fill in book.entries.values() if n > after and not of_fill]
     rows = [entry for _, entry, of_fill in book.entries.values() if not of_fill]
-    mode = {"mode": book.modes[-1].to_mode, "mode_why": book.modes[-1].why} if book.modes else {}
     return StoredState(
         portfolio=rebuilt(book.symbol, saved, [item for *_, item in sorted(items, key=lambda item: item[:2])]),
         unresolved=tuple(
@@ -298,8 +306,17 @@ def _state(book: MemoryBook) -> StoredState:
         fill_ms=_newest({}, ((fill.venue, fill.traded_at_ns) for _, fill in book.fills.values())),
         row_ms=_newest({}, ((entry.venue, entry.at_ns) for entry in rows if is_row(entry.entry_id))),
         opened=tuple(venue for venue in sorted(Venue, key=lambda v: v.value) if _is_open(rows, venue)),
-        **mode,
+        **_mode(book),
     )
+
+
+def _mode(book: MemoryBook) -> dict[str, str]:
+    newest = book.modes[-1] if book.modes else None
+    if newest is None or newest.to_mode != HALTED:
+        for count, why in reversed(book.halts):
+            if not any(m.from_mode == HALTED != m.to_mode for m in book.modes[count:]):
+                return {"mode": HALTED, "mode_why": why}
+    return {} if newest is None else {"mode": newest.to_mode, "mode_why": newest.why}
 
 
 def _seen(book: MemoryBook) -> tuple[str, ...]:

@@ -211,6 +211,10 @@ class PostgresStore(Reports):
         assert row is not None
         return self._numbers.without_known(records, row[0])
 
+    async def halt(self, symbol: Symbol, *, who: str, why: str, at_ns: int) -> None:
+        """See `Halts`."""
+        await self._call(queries.HALT, symbol.base, symbol.quote, who, why, rows.instant(at_ns), at_ns)
+
     async def load(self, symbol: Symbol) -> StoredState:
         """See `Store`. `opened` names the venues with an opening entry, of whatever amount."""
         book = str(symbol)

@@ -7,6 +7,7 @@ APPLIED = "select version, name, checksum from schema_migrations order by versio
 BEGIN_RUN = "select o_epoch, o_sequence from begin_run($1, $2, $3, $4, $5, $6)"
 COMMIT_INTENTS = "select commit_intents($1, $2, $3, $4)"
 APPEND_RECORDS = "select append_records($1, $2, $3, $4, $5)"
+HALT = "select halt_book($1, $2, $3, $4, $5, $6)"
 PING = "insert into pings values (1, clock_timestamp()) on conflict (id) do update set at = excluded.at"
 TIDY = "select tidy_time_series($1, $2, $3)"
 KEEP_PORTFOLIOS = "select keep_newest_portfolios(symbol, $1) from books"
@@ -25,7 +26,16 @@ FILLS_AFTER = "select * from fills where symbol = $1 and sequence > $2 order by 
 ENTRIES_AFTER = """
 select * from ledger_entries where symbol = $1 and sequence > $2 and trade_id is null order by sequence, entry_id
 """
-MODE = "select to_mode, why from trading_modes where symbol = $1 order by sequence desc limit 1"
+MODE = """
+select to_mode, why from (
+    (select to_mode, why, 1 as place from trading_modes where symbol = $1 order by sequence desc limit 1)
+    union all
+    (select 'HALTED', why, 2 from halts h where symbol = $1 and not exists (
+        select from trading_modes m where m.symbol = $1 and m.sequence > h.after_sequence
+            and m.from_mode = 'HALTED' and m.to_mode <> 'HALTED'
+    ) order by id desc limit 1)
+) as known order by to_mode = 'HALTED' desc, place limit 1
+"""
 UNSETTLED = """
 select * from orders join order_intents using (client_order_id)
 where not settled and symbol = $1 order by created_at_ns, client_order_id

@@ -98,3 +98,14 @@ class Store(Protocol):
     async def aclose(self) -> None:
         """Let go of every connection."""
         ...
+
+
+class Halts(Protocol):
+    """What somebody who is not the bot may write; the stores keep it beside `Store`."""
+
+    async def halt(self, symbol: Symbol, *, who: str, why: str, at_ns: int) -> None:
+        """Latch HALTED from outside: `load` says so until a later record raises the mode out of HALTED.
+
+        It needs no `begin_run`, fences nobody off, and may be repeated.
+        """
+        ...

@@ -22,7 +22,7 @@ from dnbot.domain.messages import (
     ReadAccount,
     ResolveOrder,
 )
-from dnbot.domain.order import FINAL_STATUSES, OrderIntent, OrderReport, Purpose, is_ours
+from dnbot.domain.order import OrderIntent, OrderReport, Purpose
 from dnbot.ports.clock import Clock
 from dnbot.ports.limiter import Priority
 from dnbot.ports.log import EventLog
@@ -33,6 +33,7 @@ from dnbot.tasks.line_orders import cancel_until_gone
 from dnbot.tasks.link import Line
 from dnbot.tasks.order_socket import OrderSocket, Outcome, outcome_of, outcome_of_failure
 from dnbot.tasks.resolver import Resolver
+from dnbot.tasks.sweeping import Swept, cancel_ours, open_orders, ours_of, sweep
 from dnbot.venues.wire import PrivateCodec
 
 RECORD_S_MAX = 1.0  # an outcome is told within this, even while everything is being cancelled
@@ -176,16 +177,13 @@ class Desk:
 
         One that cannot be cancelled does not spare the others: its error is raised when all were tried.
         """
-        request = self.codec.open_orders_request(self.line.venue_now_ms())
-        failures: list[VenueError] = []
-        for report in self.codec.orders(await self.line.read(self.codec, request)):
-            if is_ours(report.client_order_id) and report.status not in FINAL_STATUSES:
-                try:
-                    await cancel_until_gone(self.codec, self.line, report.venue_order_id, self._tell_report)
-                except VenueError as error:
-                    failures.append(error)
-        if failures:
-            raise failures[0]
+        await cancel_ours(self.codec, self.line, ours_of(await open_orders(self.codec, self.line)), self._tell_report)
+
+    async def sweep(self, match_lag_s: float, within_s: float) -> Swept:
+        """Cancel every order of ours and prove it; the machine hears of each. See `sweeping.sweep`."""
+        return await sweep(
+            self.codec, self.line, self._tell_report, match_lag_s=match_lag_s, within_s=within_s
+        )
 
     async def _read(self, why: str) -> None:
         """Read the whole account; reads of one venue queue up, and one that a later read has answered is skipped."""

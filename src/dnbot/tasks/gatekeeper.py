@@ -9,8 +9,9 @@ import attrs
 
 from dnbot.domain.order import OrderIntent, Purpose
 from dnbot.ports.clock import Clock
+from dnbot.ports.latch import Latch, MemoryLatch
 from dnbot.strategy.context import StrategyContext
-from dnbot.strategy.states import allows
+from dnbot.strategy.states import TradingMode, allows
 
 
 @attrs.define
@@ -19,14 +20,17 @@ class Gatekeeper:
 
     clock: Clock
     context: StrategyContext | None = None
+    latch: Latch = attrs.field(factory=MemoryLatch)
+    """A halt from outside counts at once, whatever the context says: this process may just have been asleep."""
 
     def denial(self, intent: OrderIntent) -> str | None:
         """Why this order may not leave now, or None. Fails closed before the first step."""
         context = self.context
         if context is None:
             return "STATE_NOT_TRADING: the machine has not started"
-        if not allows(context.current_state, context.mode, intent.purpose):
-            return f"STATE_NOT_TRADING: {intent.purpose.name} in {context.current_state.name}/{context.mode.name}"
+        mode = self.mode(context)
+        if not allows(context.current_state, mode, intent.purpose):
+            return f"STATE_NOT_TRADING: {intent.purpose.name} in {context.current_state.name}/{mode.name}"
         if self.clock.now_ns() >= intent.expires_at_ns:
             return "EXPIRED: the intent is older than its own expiry"
         order = context.orders.get(intent.client_order_id)
@@ -35,6 +39,10 @@ class Gatekeeper:
         if intent.purpose in {Purpose.ENTRY, Purpose.EXIT, Purpose.ESTABLISH} and self._stale(context, intent):
             return "DATA_STALE: a book is older than allowed"
         return None
+
+    def mode(self, context: StrategyContext) -> TradingMode:
+        """The trading mode that an order meets now."""
+        return TradingMode.HALTED if self.latch.is_set() else context.mode
 
     def _stale(self, context: StrategyContext, intent: OrderIntent) -> bool:
         book = context.market.books.get(intent.venue)

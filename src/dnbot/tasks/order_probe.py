@@ -141,7 +141,7 @@ class Prober:
 
     def _may_leave(self) -> StrategyContext | None:
         context = self.gate.context
-        if context is None or context.mode is TradingMode.HALTED or not context.store_up:
+        if context is None or self.gate.mode(context) is TradingMode.HALTED or not context.store_up:
             return None
         if self.line.clock.now_ms(self.venue.value) is None:
             return None

@@ -29,14 +29,16 @@ from dnbot.domain.messages import (
     ReadAccount,
     Record,
     ResolveOrder,
+    SetMode,
     Tick,
 )
 from dnbot.ports.channels import Channels
 from dnbot.ports.clock import Clock
+from dnbot.ports.latch import KILLED_BY, Halt
 from dnbot.ports.log import EventLog
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.machine import step
-from dnbot.strategy.states import StrategyState
+from dnbot.strategy.states import StrategyState, TradingMode
 from dnbot.tasks.gatekeeper import Gatekeeper
 
 TICK_S = 0.1
@@ -60,6 +62,8 @@ class Strategist:
     finished: trio.Event = attrs.field(factory=trio.Event)
     held: deque[Record] = attrs.field(factory=deque, init=False)
     """Records that did not fit into their channel yet: none may be lost, but for samples."""
+    _heeded: Halt | None = attrs.field(default=None, init=False)
+    """The newest halt from outside that the machine was told of."""
     _ticked_s: float = attrs.field(default=float("-inf"), init=False)
     _shown_s: float = attrs.field(default=float("-inf"), init=False)
 
@@ -68,6 +72,7 @@ class Strategist:
         self.gate.context = self.context
         while self.context.exit_code is None:
             event = await self._next()
+            self._heed_latch()
             if not isinstance(event, Tick):
                 # Facts are folded at the time they are seen: the clock goes first, in the same turn.
                 self._take(self._now())
@@ -82,6 +87,26 @@ class Strategist:
         with trio.move_on_at(due_s):
             return await self.channels.inbox.receive.receive()
         return self._now()
+
+    def _heed_latch(self) -> None:
+        """A halt from outside becomes the machine's mode, and with that a record, before the next event is seen.
+
+        A mode that was HALTED for another reason keeps it: who lifts the halt has both to look at.
+        """
+        if not self.gate.latch.is_set():
+            self._heeded = None
+            return
+        halt = self.gate.latch.newest()
+        if halt is None or halt == self._heeded:
+            return
+        self._heeded = halt
+        mode, before = self.context.mode, self.context.mode_why
+        if mode is TradingMode.HALTED and halt.why in before:
+            return
+        other = mode is TradingMode.HALTED and not before.startswith(KILLED_BY)
+        why = f"{before}; {halt.why}" if other else halt.why
+        self.log.warning("halted_from_outside", who=halt.who, reason=halt.reason)
+        self._take(SetMode(mode=TradingMode.HALTED.name, why=why, by=halt.who))
 
     def _now(self) -> Tick:
         self._ticked_s = trio.current_time()

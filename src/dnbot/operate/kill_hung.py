@@ -1,0 +1,90 @@
+"""The process that holds a state folder: who it is, and ending exactly that one when it hangs."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+import attrs
+import trio
+
+from dnbot.domain.errors import ConfigError
+from dnbot.operate.control_socket import LOCK_NAME
+
+GONE_S_MAX = 5.0
+POLL_S = 0.01
+
+
+@attrs.frozen
+class Holder:
+    """Whoever has the lock of a state folder."""
+
+    home: Path
+    pid: int | None
+    """As it wrote into the lock; None when it did not."""
+
+    def __str__(self) -> str:
+        return f"process {self.pid}" if self.pid is not None else "a process that left no number"
+
+
+def holder_of(home: Path) -> Holder | None:
+    """Who holds the lock now, or None when nobody does. What cannot be looked at may be held."""
+    try:
+        descriptor = os.open(home / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return Holder(home, None)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        text = os.pread(descriptor, 32, 0).strip()
+        return Holder(home, int(text) if text.isdigit() else None)
+    finally:
+        os.close(descriptor)
+    return None
+
+
+async def end_holder(holder: Holder) -> None:
+    """SIGKILL the holder, after making sure that the process of that number has this very lock open; wait for its end.
+
+    Raises:
+        ConfigError: it cannot be told apart from another process, may not be ended, or does not end.
+    """
+    if holder.pid is None or holder.pid == os.getpid():
+        raise ConfigError(str(holder.home / LOCK_NAME), "pid", str(holder), "the number of the bot that hangs")
+    try:
+        handle = os.pidfd_open(holder.pid)  # from here on the number cannot come to mean another process
+    except ProcessLookupError:
+        return
+    except (OSError, AttributeError) as error:
+        raise ConfigError(str(holder), "pid", str(error), "a process that can be looked at: end it by hand") from None
+    try:
+        if not _has_open(holder.pid, holder.home / LOCK_NAME):
+            raise ConfigError(
+                str(holder), "lock", "a process that does not hold it", "the bot itself: end it by hand"
+            )
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError) as error:
+        raise ConfigError(str(holder), "SIGKILL", error.strerror, "a process of this user") from None
+    finally:
+        os.close(handle)
+    with trio.move_on_after(GONE_S_MAX):
+        while holder_of(holder.home) is not None:  # noqa: ASYNC110 (another process sets no event)
+            await trio.sleep(POLL_S)
+        return
+    raise ConfigError(str(holder), "SIGKILL", "it still holds the lock", "a process that ends")
+
+
+def _has_open(pid: int, path: Path) -> bool:
+    """Whether a process has a file open (proc(5), /proc/PID/fd)."""
+    wanted = path.stat()
+    with suppress(OSError):
+        for entry in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):
+                if os.path.samestat(entry.stat(), wanted):
+                    return True
+    return False

@@ -1,0 +1,88 @@
+"""The way without a bot: our orders at the venues are cancelled from keys and configuration alone.
+
+The bot's own codecs and lines do it, at all venues at once; one that cannot be reached holds up no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import trio
+
+from dnbot.bot import line_of
+from dnbot.config import Settings
+from dnbot.domain.errors import ConfigError, OperatingError
+from dnbot.domain.instrument import Symbol, Venue
+from dnbot.domain.order import OrderReport
+from dnbot.operate.fakes_process import read_address
+from dnbot.operate.places import Surroundings, of_fakes, of_live
+from dnbot.ports.clock import Clock, VenueClock
+from dnbot.ports.credentials import SecretRegistry
+from dnbot.tasks.link import Line
+from dnbot.tasks.sweeping import PAUSE_S, Swept, sweep
+from dnbot.venues.factory import private_codec, public_codec
+from dnbot.venues.wire import PrivateCodec
+
+
+def surroundings_of(settings: Settings) -> Surroundings:
+    """Where the venues are and with which keys.
+
+    Raises:
+        ConfigError: no keys, or exchanges that live and end with their bot.
+    """
+    registry = SecretRegistry()
+    if settings.mode == "live":
+        return of_live(settings, registry)
+    if not settings.fakes.address_file:
+        allowed = "fakes that outlive the bot: those of the demo are its children"
+        raise ConfigError("settings", "fakes.address_file", "nothing", allowed)
+    return of_fakes(read_address(Path(settings.fakes.address_file)), registry)
+
+
+async def sweep_venues(
+    around: Surroundings, symbol: Symbol, venues: Iterable[Venue], clock: Clock, *, match_lag_s: float, within_s: float
+) -> tuple[Swept, ...]:
+    """Cancel every order of ours at these venues and prove it, within so many seconds each, all at once."""
+    found: dict[Venue, Swept] = {}
+
+    async def at(venue: Venue) -> None:
+        async with AsyncExitStack() as stack:
+            rest = around.places[venue].rest
+            line = line_of(around.opener, rest, venue, VenueClock(clock), stack, private=True)
+            codec = private_codec(venue, symbol, around.signers[venue])
+            due_s = trio.current_time() + within_s
+            trouble = await _prepared(line, codec, symbol, within_s)
+            left_s = max(0.0, due_s - trio.current_time())
+            found[venue] = Swept(venue=venue, trouble=trouble) if trouble else await sweep(
+                codec, line, _to_nobody, match_lag_s=match_lag_s, within_s=left_s
+            )
+
+    wanted = tuple(venues)
+    async with trio.open_nursery() as nursery:
+        for venue in wanted:
+            nursery.start_soon(at, venue)
+    return tuple(found[venue] for venue in wanted)
+
+
+async def _prepared(line: Line, codec: PrivateCodec, symbol: Symbol, within_s: float) -> str:
+    """The venue's clock and the instrument, tried again until they are known; says what was missing in the end."""
+    public = public_codec(line.venue, symbol)
+    trouble = f"no answer within {within_s:.0f} s"
+    with trio.move_on_after(within_s):
+        while True:
+            try:
+                await line.measure_clock(public)
+                replies = [await line.read(public, request) for request in public.instrument_requests()]
+                codec.learn_instrument(public.instrument(replies))
+            except OperatingError as error:
+                trouble = str(error)
+                await trio.sleep(PAUSE_S)
+            else:
+                return ""
+    return trouble
+
+
+async def _to_nobody(_report: OrderReport) -> None:
+    """No machine folds what became of the orders: the next start reads the accounts."""

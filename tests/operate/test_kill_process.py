@@ -1,0 +1,202 @@
+"""The command around it: what is left when nothing can be reached, and ending exactly the process that hangs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from dnbot.config import Settings
+from dnbot.config.settings import FakesSettings
+from dnbot.domain.errors import ConfigError
+from dnbot.domain.instrument import VENUES, Symbol, Venue
+from dnbot.operate import kill as kill_module
+from dnbot.operate.control_socket import LOCK_NAME, only_bot_of
+from dnbot.operate.kill import EXIT_CONFIG, EXIT_NOT_FLAT, EXIT_NOT_PROVEN, KillOptions, KillReport, kill
+from dnbot.operate.kill_hung import Holder, end_holder, holder_of
+from dnbot.operate.kill_text import text_of
+from dnbot.ports.latch import FileLatch, Halt
+from dnbot.strategy.parameters import StrategyParameters
+from dnbot.tasks.sweeping import Swept
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from dnbot.operate.control_socket import only_bot_of
+with only_bot_of(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+PARAMS = StrategyParameters(
+    symbol=Symbol("BTC", "USDT"), base_position_size=Decimal("0.06"), max_order_notional_quote=Decimal(400)
+)
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that has the lock of `tmp_path` and answers nobody."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout.readline() == b"held\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def settings(home: Path, tmp_path: Path, port: int) -> Settings:
+    """Fakes that nobody serves: connections to that port are refused."""
+    address = tmp_path / "address"
+    http, ws = f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}"
+    words = {"gate_rest": http, "gate_ws_spot": ws, "gate_ws_futures": ws, "mexc_rest": http, "mexc_ws": ws}
+    address.write_text(json.dumps(words | {"key": "a-key-of-nobody", "secret": "a-secret-of-nobody", "uid": "1"}))
+    return Settings(strategy=PARAMS, state_dir=str(home), fakes=FakesSettings(address_file=str(address)))
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port of loopback that refuses: bound, and nobody listens."""
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+async def test_the_process_that_has_the_lock_is_known_and_ended(
+    tmp_path: Path, held: subprocess.Popen[bytes]
+) -> None:
+    """By its own number in the lock; afterwards nobody has it."""
+    holder = holder_of(tmp_path)
+    assert holder == Holder(tmp_path, held.pid)
+    await end_holder(holder)
+    assert held.wait(5) == -signal.SIGKILL
+    assert holder_of(tmp_path) is None
+
+
+@pytest.fixture
+def bystander() -> Iterator[subprocess.Popen[bytes]]:
+    """A process of ours that has nothing to do with a bot."""
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    yield process
+    process.communicate(b"\n")
+
+
+async def test_no_process_is_ended_that_does_not_have_the_lock_open(
+    tmp_path: Path, held: subprocess.Popen[bytes], bystander: subprocess.Popen[bytes]
+) -> None:
+    """A number that came to mean another process, our own, or none that can be read."""
+    for pid in (bystander.pid, None):
+        with pytest.raises(ConfigError):
+            await end_holder(Holder(tmp_path, pid))
+    (tmp_path / LOCK_NAME).write_text("")
+    assert holder_of(tmp_path) == Holder(tmp_path, None)
+    assert bystander.poll() is None
+    assert held.poll() is None
+
+
+def test_a_lock_that_nobody_has_names_nobody(tmp_path: Path) -> None:
+    """Whatever number is left in it, and without a folder."""
+    assert holder_of(tmp_path / "never") is None
+    with only_bot_of(tmp_path):
+        assert holder_of(tmp_path) is not None
+    assert holder_of(tmp_path) is None
+
+
+async def test_with_nothing_in_reach_the_halt_is_there_and_every_venue_is_named(
+    tmp_path: Path, closed_port: int, monkeypatch: pytest.MonkeyPatch, held: subprocess.Popen[bytes]
+) -> None:
+    """No database, no venue, and a bot that hangs: exit code 75; the position is not touched beside it."""
+    monkeypatch.setattr(kill_module, "SWEEP_S_MAX", 0.3)
+    found = await kill(settings(tmp_path, tmp_path, closed_port), KillOptions("all is gone", flatten=True))
+    assert found.trouble == ""
+    assert (found.exit_code, found.latch_file, found.latch_database) == (EXIT_NOT_PROVEN, "", "it does not run")
+    assert [swept.venue for swept in found.venues] == sorted(VENUES, key=lambda venue: venue.value)
+    assert all(swept.trouble and not swept.is_empty for swept in found.venues)
+    assert found.flatten is not None
+    assert "--end-hung" in found.flatten
+    halt = FileLatch.of(tmp_path).newest()
+    assert halt is not None
+    assert halt.reason == "all is gone"
+    text = text_of(found)
+    assert text.count("NOT PROVEN EMPTY") == 3
+    assert "NOT every venue" in text.splitlines()[-1]
+    assert held.poll() is None
+
+
+async def test_a_state_folder_that_cannot_be_written_is_told(
+    tmp_path: Path, closed_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is halted then, and the report says so first."""
+    monkeypatch.setattr(kill_module, "SWEEP_S_MAX", 0.1)
+    (tmp_path / "file").touch()
+    found = await kill(settings(tmp_path / "file", tmp_path, closed_port), KillOptions("x", ask_bot=False))
+    assert not found.is_halted
+    assert text_of(found).startswith("NOT HALTED")
+
+
+async def test_fakes_that_end_with_their_bot_cannot_be_swept(tmp_path: Path) -> None:
+    """The sentence says what is missing."""
+    found = await kill(Settings(strategy=PARAMS, state_dir=str(tmp_path)), KillOptions("demo"))
+    assert found.exit_code == EXIT_CONFIG
+    assert "fakes.address_file" in found.trouble
+    assert "NOT SWEPT" in text_of(found)
+
+
+@pytest.mark.parametrize("reason", ["", " ", "a\nb", "x" * 301])
+async def test_a_kill_has_a_reason(tmp_path: Path, reason: str) -> None:
+    """Nothing is done without one that can be read."""
+    with pytest.raises(ConfigError, match="--reason"):
+        await kill(Settings(strategy=PARAMS, state_dir=str(tmp_path)), KillOptions(reason))
+    assert not FileLatch.of(tmp_path).is_set()
+
+
+def report(**changes: Any) -> KillReport:
+    """All went well, but for this."""
+    venues = tuple(Swept(venue=venue, verified=2) for venue in Venue)
+    fields: dict[str, Any] = {"who": "me", "reason": "r", "latch_file": "", "latch_database": "", "venues": venues}
+    return KillReport(**(fields | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({}, 0), ({"flatten": ""}, 0), ({"latch_file": "full disk"}, 0), ({"latch_database": "away"}, 0),
+        ({"flatten": "no market"}, EXIT_NOT_FLAT), ({"latch_file": "x", "latch_database": "y"}, EXIT_NOT_PROVEN),
+        ({"venues": (Swept(venue=Venue.MEXC_SPOT, verified=2),)}, EXIT_NOT_PROVEN),
+        ({"venues": tuple(Swept(venue=venue, verified=1) for venue in Venue)}, EXIT_NOT_PROVEN),
+        ({"venues": (), "trouble": "no keys", "flatten": "no keys"}, EXIT_CONFIG),
+    ],
+)
+def test_the_exit_code_says_the_worst(changes: dict[str, Any], code: int) -> None:
+    """As docs/operations.md lists them."""
+    assert kill_module._exit_code(report(**changes)) == code
+
+
+def test_the_latch_is_ours_alone(tmp_path: Path) -> None:
+    """Mode 0600 whatever the umask leaves."""
+    kill_module._latched(tmp_path, Halt(who="me", reason="r", at_ns=1))
+    assert stat.S_IMODE((tmp_path / "halt.latch").stat().st_mode) == 0o600
+
+
+async def test_a_bot_that_hangs_costs_a_second_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody listens on the socket and never answers: after 0.8 s the kill goes on alone."""
+    from dnbot.operate.control_socket import listening, socket_path
+
+    with only_bot_of(tmp_path), listening(socket_path(tmp_path)):
+        began_s = trio.current_time()
+        found = await kill(Settings(strategy=PARAMS, state_dir=str(tmp_path)), KillOptions("silent"))
+        assert trio.current_time() - began_s < 1.5
+    assert found.bot.startswith(f"process {os.getpid()} has the state folder; the bot of")
