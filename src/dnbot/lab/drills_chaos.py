@@ -12,7 +12,7 @@ import trio
 from dnbot.domain.errors import ConfigError, StoreUnreachable
 from dnbot.lab import drills_verdicts as verdicts
 from dnbot.lab.drills_disk import SmallDisk
-from dnbot.lab.drills_evidence import Evidence
+from dnbot.lab.drills_evidence import MODE, Evidence, own_open
 from dnbot.lab.drills_faults import (
     DB_AWAY_S,
     FaultKind,
@@ -40,6 +40,8 @@ UNKNOWN_FATES = """
 select count(*) as n from trade_executions where symbol = $1 and ambiguous and started_at_ns >= $2
 """
 FAKES_AWAY_S = 3.0
+AWAKE_S = 6.0
+"""So long a bot that was killed while it stood still is watched after it woke up."""
 NO_SPACE = b"No space left on device"
 FULL_S_MAX = 30.0
 FULL_HOLD_S = 8.0
@@ -140,6 +142,27 @@ async def fakes_server_killed(strike: Strike) -> None:
     strike.healed()
 
 
+async def kill_while_stopped(strike: Strike) -> None:
+    """`dnbot kill` while the bot stands still; it wakes up under the halt, and a person lifts it after a while."""
+    stage = strike.stage
+    await strike.rest_again()
+    stage.bot.send(signal.SIGSTOP)
+    strike.struck()
+    try:
+        code, said = await stage.bot.command("kill", "--reason", "drill", "--json")
+        took_s = (stage.clock.now_ns() - strike.fault_ns) / 1e9
+        left = own_open(await stage.controls.ask("audit"))
+        strike.detail |= {"kill_exit": code, "kill_s": round(took_s, 2), "own_open": left, "kill_said": said[-300:]}
+    finally:
+        stage.bot.send(signal.SIGCONT)
+    await trio.sleep(AWAKE_S)
+    modes = await stage.read(MODE, str(SYMBOL))
+    strike.detail |= {"mode": modes[0]["to_mode"] if modes else "ACTIVE"}
+    strike.healed()
+    code, said = await stage.bot.command("resume", "--reason", "drill")
+    strike.detail |= {"resume_exit": code, "resume_said": said[-300:]}
+
+
 async def _while(strike: Strike, line: str, manner: str, for_s: float) -> None:
     links = _links(strike)
     strike.struck()
@@ -227,6 +250,14 @@ def _fakes_back(evidence: Evidence, strike: Strike, names: list[str]) -> dict[st
     return {"reads_after_return": verdicts.reads_after(evidence, strike.healed_ns // 1_000_000, names)}
 
 
+def _killed(evidence: Evidence, strike: Strike, names: list[str]) -> dict[str, str]:
+    fault_ms, healed_ms = strike.fault_ns // 1_000_000, strike.healed_ns // 1_000_000
+    return verdicts.kill_kept_its_word(strike.detail) | {
+        "no_risk_while_halted": verdicts.no_risk_between(evidence, fault_ms, healed_ms),
+        "reads_after_halt": verdicts.reads_after(evidence, fault_ms, names),
+    }
+
+
 def _kind(
     name: str, follows: Follows, strike: Callable[[Strike], Awaitable[None]], lasts_s: float, proof: str = "",
     judge: Judge | None = None,
@@ -249,6 +280,7 @@ CHAOS: dict[str, FaultKind] = {
         _kind("database_killed", "store", database_killed, DB_AWAY_S[1]),
         _kind("database_disk_full", "store", database_disk_full, FULL_S_MAX + FULL_HOLD_S, proof="errors"),
         _kind("fakes_server_killed", "healed", fakes_server_killed, FAKES_AWAY_S, judge=_fakes_back),
+        _kind("kill_while_stopped", "healed", kill_while_stopped, AWAKE_S, judge=_killed),
     )
 }
 """In the order of a round."""

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import attrs
 import trio
@@ -39,6 +39,7 @@ from dnbot.ports.postgres import PostgresStore, migrate, open_postgres_store
 SYMBOL = Symbol("BTC", "USDT")
 DSN_VARIABLE = "DNBOT_DRILL_DSN"
 STOP_S_MAX = 30.0
+COMMAND_S_MAX = 30.0
 WIRE_NAMES = {
     Venue.GATE_SPOT: "gate_spot", Venue.GATE_FUTURES: "gate_futures", Venue.MEXC_SPOT: "mexc_spot",
 }
@@ -116,13 +117,29 @@ class BotProcess:
     def start(self) -> None:
         """Start a new incarnation; what it prints goes to `bot.out`."""
         self.starts += 1
-        environment = os.environ | {DSN_VARIABLE: self.dsn}
-        command = [sys.executable, "-P", "-m", "dnbot", "run", "--config", str(self.config), "--plain"]
         with (self.folder / "bot.out").open("ab") as out:
-            self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment, cwd=self.folder,
-                start_new_session=True,  # Ctrl-C reaches the drill first
-            )
+            self._process = self._spawn(out, "run", "--plain")
+
+    def _spawn(self, out: IO[bytes], word: str, *options: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603 (our own interpreter and module)
+            [sys.executable, "-P", "-m", "dnbot", word, "--config", str(self.config), *options],
+            stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=os.environ | {DSN_VARIABLE: self.dsn},
+            cwd=self.folder, start_new_session=True,  # Ctrl-C reaches the drill first
+        )
+
+    async def command(self, word: str, *options: str) -> tuple[int | None, str]:
+        """Run another command on its configuration; the exit code (None when it had to be ended) and what it said."""
+        path = self.folder / f"{word}.out"
+        with path.open("wb") as out:
+            process = self._spawn(out, word, *options)
+        try:
+            with trio.move_on_after(COMMAND_S_MAX):
+                await until(lambda: process.poll() is not None)
+            code = process.poll()
+        finally:
+            process.kill()
+            process.wait(5)
+        return code, (await trio.Path(path).read_bytes()).decode(errors="replace")
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal; one that has ended already takes none."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 from dnbot.domain.order import OrderIntent, Purpose, is_ours
 from dnbot.domain.units import plain
 from dnbot.lab.drills_checks import CLOCK_MS, missing_before
 from dnbot.lab.drills_evidence import TOLERANCE_BASE, VENUE_OF, Evidence, bot_creates, delta_base
 
+IN_FLIGHT_MS = 250
+"""What a process had handed to its kernel before it stopped may still arrive so long."""
+KILL_S_MAX = 5.0
 RISK = frozenset({Purpose.ENTRY, Purpose.EXIT, Purpose.ESTABLISH})
 
 
@@ -43,8 +47,29 @@ def reads_after(evidence: Evidence, since_ms: int, names: list[str]) -> str:
 
 def silent_between(evidence: Evidence, from_ms: int, to_ms: int) -> str:
     """Nothing was created while the bot could not have: otherwise it was somebody else."""
-    found = [r["client_id"] for r in bot_creates(evidence.wire, 0) if from_ms + CLOCK_MS < r["time_ms"] < to_ms]
+    found = [r["client_id"] for r in bot_creates(evidence.wire, 0) if from_ms + IN_FLIGHT_MS < r["time_ms"] < to_ms]
     return f"creates of a stopped bot: {found}" if found else ""
+
+
+def no_risk_between(evidence: Evidence, from_ms: int, to_ms: int) -> str:
+    """Nothing that takes risk reached a venue: what finishes or reduces what is open may."""
+    found = []
+    for request in bot_creates(evidence.wire, 0):
+        intent = evidence.intents.get(request["client_id"])
+        if from_ms + IN_FLIGHT_MS < request["time_ms"] < to_ms and (intent is None or intent.takes_risk):
+            found.append(request["client_id"])
+    return f"risk was taken under a halt: {found}" if found else ""
+
+
+def kill_kept_its_word(detail: Mapping[str, Any]) -> dict[str, str]:
+    """By what was seen from outside: it ended well, in time, nothing of ours was left then, and the halt is stored."""
+    code, took_s, left, mode = detail["kill_exit"], detail["kill_s"], detail["own_open"], detail["mode"]
+    return {
+        "kill_exit": "" if code == 0 else f"kill ended with {code}: {detail['kill_said']}",
+        "kill_in_time": "" if took_s <= KILL_S_MAX else f"kill took {took_s} s, allowed {KILL_S_MAX:.0f}",
+        "swept_while_stopped": f"open after the kill: {left}" if left else "",
+        "halted": "" if mode == "HALTED" else f"mode {mode} after the kill",
+    }
 
 
 def no_risk_spilled(spilled: Mapping[str, OrderIntent]) -> str:
