@@ -27,7 +27,7 @@ UPGRADE = (
     b"GET /ws/v4/ HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
     b"Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
 )
-ANSWER_S_MAX = 20.0
+ANSWER_S_MAX = 60.0
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
@@ -73,6 +73,14 @@ async def everything(stream: Any) -> bytes:
         except trio.BrokenResourceError:
             pass
     return received
+
+
+async def utter(stream: Any, data: bytes, *, last: bool = False) -> None:
+    """Send, and with `last` end the sending side; a server that had enough before is an end like any other."""
+    with contextlib.suppress(trio.BrokenResourceError):
+        await stream.send_all(data)
+        if last:
+            await stream.send_eof()
 
 
 def started(*, with_tls: bool) -> subprocess.Popen[bytes]:
@@ -128,8 +136,7 @@ async def test_garbage_instead_of_the_protocol(served: Served) -> None:
     for name in ("gate_rest", "mexc_rest"):
         for data in GARBAGE:
             stream = await served.dial(name)
-            await stream.send_all(data)
-            await stream.send_eof()
+            await utter(stream, data, last=True)
             reply = await everything(stream)
             assert b"HTTP/1.1 2" not in reply
 
@@ -140,9 +147,8 @@ async def test_connections_that_end_at_every_point(served: Served) -> None:
     for stage in stages:
         for manner in ("close", "eof", "reset"):
             stream = await served.dial()
-            await stream.send_all(stage)
+            await utter(stream, stage, last=manner == "eof")
             if manner == "eof":
-                await stream.send_eof()
                 await everything(stream)
             elif manner == "reset":
                 stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -162,12 +168,8 @@ async def test_a_refusal_can_be_read_while_the_client_still_sends(served: Served
     stream = await served.open()
     head = b"POST /api/v4/spot/orders HTTP/1.1\r\nHost: h\r\nContent-Length: 3000000\r\n\r\n"
 
-    async def push() -> None:
-        with contextlib.suppress(trio.BrokenResourceError):  # refused before all of it was sent
-            await stream.send_all(head + b"x" * 3_000_000)
-
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(push)
+        nursery.start_soon(utter, stream, head + b"x" * 3_000_000)
         assert (await everything(stream)).startswith(b"HTTP/1.1 413")
 
 
@@ -175,7 +177,7 @@ async def test_hundreds_of_connections_at_once(served: Served) -> None:
     """Half of them say nothing, half start and stop; the good client is answered while they are there."""
     streams = [await served.dial(("gate_rest", "mexc_rest")[n % 2]) for n in range(300)]
     for stream in streams[::2]:
-        await stream.send_all(TIME[:20])
+        await utter(stream, TIME[:20])
     other = await served.open()
     await other.send_all(TIME)
     with trio.fail_after(ANSWER_S_MAX):
