@@ -44,6 +44,7 @@ STEADY = """
 select count(*) as n from trade_executions where symbol = $1 and status <> 'open' and ended_at_ns > $2
 and purpose in ('entry', 'exit')
 """
+STORE_ALERTS = "select at_ns / 1000000 as at_ms from alerts where symbol = $1 and key = 'store'"
 
 
 class Result(msgspec.Struct, kw_only=True):
@@ -216,11 +217,8 @@ class Drill:
 
     async def _loss_recorded(self, strike: Strike) -> str:
         """The database itself has the alert that it was away, written when it was back."""
-        rows = await self.stage.read(
-            "select count(*) as n from alerts where symbol = $1 and key = 'store' and at_ns >= $2", str(SYMBOL),
-            strike.fault_ns - 200_000_000,
-        )
-        return "" if rows[0]["n"] else "no alert of the database's absence in the database"
+        rows = await self.stage.read(STORE_ALERTS, str(SYMBOL))
+        return verdicts.loss_recorded([row["at_ms"] for row in rows], strike.fault_ns // 1_000_000)
 
     async def _recovered_ms(self, since_ms: int) -> int | None:
         """When ERROR_RECOVERY was left for the first time after a Fault that is younger than the strike."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dnbot.domain.order import OrderIntent, Purpose, is_ours
 from dnbot.domain.units import plain
 from dnbot.lab.drills_checks import CLOCK_MS, missing_before
 from dnbot.lab.drills_evidence import TOLERANCE_BASE, VENUE_OF, Evidence, bot_creates, delta_base
+from dnbot.strategy.turn import ALERT_QUIET_S
 
 IN_FLIGHT_MS = 250
 """What a process had handed to its kernel before it stopped may still arrive so long."""
 KILL_S_MAX = 5.0
+TICK_MS = 200
+"""Alerts have the time of the machine's last tick."""
 RISK = frozenset({Purpose.ENTRY, Purpose.EXIT, Purpose.ESTABLISH})
 
 
@@ -85,6 +88,12 @@ def spill_arrived(evidence: Evidence) -> str:
         if name not in evidence.intents or evidence.intents[name].committed_ms is None
     )
     return f"spilled and never in the database: {lost}" if lost else ""
+
+
+def loss_recorded(alerts_ms: Sequence[int], fault_ms: int) -> str:
+    """There is an alert that the database is away: of this absence, or of one so near that this one's is quiet."""
+    since_ms = fault_ms - round(ALERT_QUIET_S * 1000) - TICK_MS
+    return "" if any(at_ms >= since_ms for at_ms in alerts_ms) else "no alert of the database's absence in the database"
 
 
 def delta_neutral(evidence: Evidence) -> str:

@@ -36,12 +36,12 @@ class _Connection:
     asked: bool = False
     """Whether a request has passed: what comes back then is an answer, and no end of a handshake."""
 
-    async def reset(self) -> None:
+    def reset(self) -> None:
         """Reset both, without a word: what is on its way is lost."""
         for stream in (self.client, self.venue):
             if stream.socket.fileno() >= 0:
                 stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            await trio.aclose_forcefully(stream)
+            stream.socket.close()
 
 
 @attrs.define(eq=False)
@@ -79,12 +79,12 @@ class Channel:
                     await self._changed.wait()
                 await self.listen()
 
-    async def behave(self, manner: str) -> None:
+    def behave(self, manner: str) -> None:
         """Change the manner; `cut` and `refuse` reset what is open, and after a `cut` everything flows."""
         if manner in {"cut", "refuse"}:
             for connection in list(self._connections):
                 self.struck += 1
-                await connection.reset()
+                connection.reset()
         self.manner = "flow" if manner == "cut" else manner
         if manner == "refuse":
             self._listening.cancel()
@@ -108,13 +108,11 @@ class Channel:
         connection = _Connection(client, venue)
         self._connections.append(connection)
         try:
-            async with trio.open_nursery() as nursery:
+            async with client, venue, trio.open_nursery() as nursery:
                 nursery.start_soon(self._pump, connection, client, venue)
                 nursery.start_soon(self._pump, connection, venue, client)
         finally:
             self._connections.remove(connection)
-            for stream in (client, venue):
-                await trio.aclose_forcefully(stream)
 
     async def _pump(self, connection: _Connection, source: trio.SocketStream, sink: trio.SocketStream) -> None:
         """One direction, record by record, until its end or the connection's."""
@@ -126,13 +124,13 @@ class Channel:
                     if self._cuts(connection, record, source is connection.client):
                         self.struck += 1
                         await sink.send_all(halved(record))
-                        await connection.reset()
+                        connection.reset()
                         return
                     await sink.send_all(record)
             await self._wait_to_flow()
             await sink.send_eof()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            await connection.reset()
+            connection.reset()
 
     async def _wait_to_flow(self) -> None:
         self.delayed += self.manner == "stall"
@@ -159,7 +157,7 @@ async def run_proxy(targets: Mapping[str, tuple[str, int]], orders: AsyncIterato
             if name not in channels or manner not in MANNERS:
                 _say({"refused": order})
                 continue
-            await channels[name].behave(manner)
+            channels[name].behave(manner)
             _say(channels[name].report())
         nursery.cancel_scope.cancel()
 
