@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+SOURCE = Path(__file__).parents[2] / "src"
 SCENE = """
 import errno, json, sys
 from pathlib import Path
@@ -41,7 +43,8 @@ def test_a_disk_that_is_full_and_that_others_do_not_see(tmp_path: Path) -> None:
     """A process with mounts of its own; where that is forbidden it says why, and mounts nothing."""
     folder = tmp_path / "small"
     process = subprocess.Popen(
-        [sys.executable, "-c", SCENE, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", SCENE, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env=os.environ | {"PYTHONPATH": str(SOURCE)},
     )
     try:
         assert process.stdout is not None
