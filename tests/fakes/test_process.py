@@ -127,7 +127,7 @@ async def test_a_client_that_runs_trusts_the_next_start_on_the_same_state(
     """The authority is kept beside the state, for its owner's eyes alone: killed and started again, it is the same."""
     asked = f"state_dir=Path({str(tmp_path)!r}), tls=True"
     started.append(Fakes(asked))
-    trusted = Path(started[0].line["ca_file"]).read_text()
+    trusted = Path(started[0].line["ca_file"]).read_text()  # noqa: ASYNC240 (a small file, and nobody else runs)
     started[0].stop(signal.SIGKILL)
     started.append(Fakes(asked))
     (tmp_path / "copy.pem").write_text(trusted)
