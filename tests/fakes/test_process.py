@@ -121,6 +121,21 @@ async def test_tls_is_trusted_through_the_printed_authority(started: list[Fakes]
     assert not os.access(fakes.line["ca_file"], os.F_OK)
 
 
+async def test_a_client_that_runs_trusts_the_next_start_on_the_same_state(
+    tmp_path: Path, started: list[Fakes]
+) -> None:
+    """The authority is kept beside the state, for its owner's eyes alone: killed and started again, it is the same."""
+    asked = f"state_dir=Path({str(tmp_path)!r}), tls=True"
+    started.append(Fakes(asked))
+    trusted = Path(started[0].line["ca_file"]).read_text()  # noqa: ASYNC240 (a small file, and nobody else runs)
+    started[0].stop(signal.SIGKILL)
+    started.append(Fakes(asked))
+    (tmp_path / "copy.pem").write_text(trusted)
+    report = await post(started[1].line["gate_rest"], "/__dnbot__/audit", str(tmp_path / "copy.pem"))
+    assert report["open_orders"] == []
+    assert (tmp_path / "authority.pem").stat().st_mode & 0o077 == 0
+
+
 def test_end_of_stdin_is_a_clean_stop_when_asked_for(tmp_path: Path, started: list[Fakes]) -> None:
     """When the parent goes away, so do the fakes, and they leave their audit."""
     fakes = Fakes(f"state_dir=Path({str(tmp_path)!r}), until_stdin_eof=True")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import os
 import ssl
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import trio
 import trustme
@@ -45,9 +47,25 @@ async def _until(doors: Doors, host: str, scope: trio.CancelScope) -> None:
     scope.cancel()
 
 
-def tls_context(host: str, showing: Callable[[], str], clock: FakeClock) -> tuple[ssl.SSLContext, trustme.Blob]:
-    """A context with a good certificate, that shows the wrong one which ``showing`` names; and the good authority."""
+def kept_authority(path: Path) -> trustme.CA:
+    """The authority of this state directory, made at the first start: a client that runs trusts the next start, too.
+
+    Raises ValueError when the file is damaged, OSError when it cannot be read or written.
+    """
+    if path.exists():
+        pem = path.read_bytes()
+        return trustme.CA.from_pem(pem, pem)
     authority = trustme.CA()
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.unlink(missing_ok=True)
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(authority.cert_pem.bytes() + authority.private_key_pem.bytes())
+    temporary.replace(path)
+    return authority
+
+
+def tls_context(host: str, showing: Callable[[], str], clock: FakeClock, authority: trustme.CA) -> ssl.SSLContext:
+    """A context with a good certificate of the authority, that shows the wrong one which ``showing`` names."""
     names = ("127.0.0.1", "localhost", "::1", host)
     yesterday = datetime.datetime.fromtimestamp(clock.seconds(), datetime.UTC) - datetime.timedelta(days=1)
     good = _context(authority.issue_cert(*names))
@@ -61,7 +79,7 @@ def tls_context(host: str, showing: Callable[[], str], clock: FakeClock) -> tupl
         stream.context = wrong.get(showing(), good)
 
     good.sni_callback = choose
-    return good, authority.cert_pem
+    return good
 
 
 def _context(certificate: trustme.LeafCert) -> ssl.SSLContext:

@@ -20,13 +20,14 @@ from .config import FakesConfig
 from .control import ControlledApp, Controls
 from .faults_conditions import EXCHANGES
 from .faults_edge import VenueFront, serve_with_faults
-from .faults_listen import Listener, serve_behind_door, tls_context
+from .faults_listen import Listener, kept_authority, serve_behind_door, tls_context
 from .replay_files import ReplayError
 from .running import World
 from .state import StateCorrupt
 from .world import build_world
 
 STDIN_FD = 0
+AUTHORITY = "authority.pem"
 
 
 def main(config: FakesConfig) -> int:
@@ -90,15 +91,15 @@ async def run_fakes(config: FakesConfig) -> None:
 def _tls(
     config: FakesConfig, stack: contextlib.AsyncExitStack, showing: Callable[[], str]
 ) -> tuple[ssl.SSLContext, Path]:
-    """A fresh authority, one certificate of it, and the file a client needs to trust both."""
+    """The state directory's authority, one certificate of it, and the file a client needs to trust both."""
     directory = config.state_dir
     if directory is None:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dnbot-fakes-")))
     directory.mkdir(parents=True, exist_ok=True)
-    context, authority = tls_context(config.host, showing, FakeClock.real())
+    authority = kept_authority(directory / AUTHORITY)
     path = directory / "ca.pem"
-    authority.write_to_path(str(path))
-    return context, path
+    authority.cert_pem.write_to_path(str(path))
+    return tls_context(config.host, showing, FakeClock.real(), authority), path
 
 
 async def _listen(host: str, port: int, context: ssl.SSLContext | None) -> list[Listener]:

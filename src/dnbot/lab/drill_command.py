@@ -30,6 +30,27 @@ def drill_faults(only: str, repeat: int, seed: int, as_json: Path | None, resume
     sys.exit(trio.run(run_drills, options, click.echo))
 
 
+@drill.command("chaos")
+@click.option("--only", metavar="NAME,...", default="", help="These stages alone.")
+@click.option("--repeat", type=click.IntRange(1, 1000), default=1, show_default=True, help="Rounds of all stages.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the instants, lines and markets.")
+@click.option("--json", "as_json", type=click.Path(path_type=Path, dir_okay=False), help="Write the evidence here.")
+@click.option("--resume", is_flag=True, help="Leave out what has passed in the --json file.")
+@click.option("--keep", is_flag=True, help="Keep the folders under the temporary folder, for a person to look at.")
+def drill_chaos(only: str, repeat: int, seed: int, as_json: Path | None, resume: bool, keep: bool) -> None:
+    """Kill and stop processes, stall and cut lines through a proxy, fill the database's disk; minutes per round."""
+    from dnbot.lab.drills import DrillOptions, chaos, run_drills
+    from dnbot.lab.drills_disk import take_own_mounts
+
+    if why := take_own_mounts():
+        click.echo(f"no small disk: {why}")
+    names = [name for name in only.split(",") if name]
+    options = DrillOptions(
+        chaos(on_small_disk=not why), only=names, repeat=repeat, seed=seed, json=as_json, resume=resume, keep=keep
+    )
+    sys.exit(trio.run(run_drills, options, click.echo))
+
+
 @drill.command("crashes")
 @click.option("--saga", "sagas", metavar="NAME", multiple=True, help="This saga alone; may be given more than once.")
 @click.option("--manner", type=click.Choice(["power-cut", "kill", "both"]), default="both", show_default=True,

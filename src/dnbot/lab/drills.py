@@ -1,21 +1,23 @@
-"""`dnbot drill faults`: real processes on real sockets are hurt at seeded instants, and judged by what is left.
+"""`dnbot drill`: real processes on real sockets are hurt at seeded instants, and judged by what is left.
 
-A round is one repetition of every fault on one stage: one database, one fake world, a bot that comes and goes.
+A lane is a list of faults: everyday ones, or chaos. A round is one repetition of each on one stage: one database, one
+fake world, a bot that comes and goes.
 """
 
 from __future__ import annotations
 
 import random
 import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import attrs
 import msgspec
 import trio
 
-from dnbot.domain.errors import ConfigError
-from dnbot.lab.drills_faults import KINDS
+from dnbot.domain.errors import ConfigError, OperatingError
+from dnbot.lab.drills_chaos import CHAOS
+from dnbot.lab.drills_faults import KINDS, FaultKind
 from dnbot.lab.drills_orders import Hand
 from dnbot.lab.drills_repetition import Drill, Result
 from dnbot.lab.drills_secrets import secrets_shown
@@ -23,12 +25,33 @@ from dnbot.lab.drills_stage import Stage, stage
 
 EXIT_PASSED, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
 ROUND_S_MAX = 900.0
+REPETITION_S_MAX = 240.0
 AGAIN_MAX = 2
+
+
+@attrs.frozen
+class Lane:
+    """What `dnbot drill NAME` runs, and on what stage."""
+
+    name: str
+    kinds: Mapping[str, FaultKind]
+    through_proxy: bool = False
+    on_small_disk: bool = False
+
+
+FAULTS = Lane("faults", KINDS)
+
+
+def chaos(*, on_small_disk: bool) -> Lane:
+    """The lane of chaos; without a small disk, the stage that fills it is skipped."""
+    return Lane("chaos", CHAOS, through_proxy=True, on_small_disk=on_small_disk)
 
 
 @attrs.frozen
 class DrillOptions:
     """What the command line asks for."""
+
+    lane: Lane = FAULTS
 
     only: Sequence[str] = ()
     repeat: int = 10
@@ -54,9 +77,10 @@ class _Run:
 
     def wanted(self, number: int) -> list[str]:
         """The faults of one round that are still to do: restarts and stops first, the others shuffled by the seed."""
-        chosen = [name for name in KINDS if not self.options.only or name in self.options.only]
+        kinds = self.options.lane.kinds
+        chosen = [name for name in kinds if not self.options.only or name in self.options.only]
         done = {(r.fault, r.repetition) for r in self.report.results if r.passed and r.seed == self.options.seed}
-        ends = [name for name in chosen if KINDS[name].follows in {"restart", "stop"}]
+        ends = [name for name in chosen if kinds[name].follows in {"restart", "stop"}]
         others = [name for name in chosen if name not in ends]
         random.Random(f"{self.options.seed}:round:{number}").shuffle(others)
         return [name for name in (*ends, *others) if (name, number) not in done]
@@ -66,7 +90,11 @@ class _Run:
         names = self.wanted(number)
         if not names:
             return
-        async with stage(self.options.seed * 1000 + number, keep=self.options.keep) as world:
+        lane = self.options.lane
+        async with stage(
+            self.options.seed * 1000 + number, keep=self.options.keep, through_proxy=lane.through_proxy,
+            on_small_disk=lane.on_small_disk,
+        ) as world:
             drill = Drill(world, Hand(world))
             await drill.hand.open()
             try:
@@ -88,14 +116,9 @@ class _Run:
 
     async def _one(self, drill: Drill, name: str, number: int) -> None:
         try:
-            result = await drill.repeat(KINDS[name], number, self.options.seed)
-            for again in range(AGAIN_MAX):
-                if {check for check, text in result.checks.items() if text} != {"resting_before"}:
-                    break
-                # A sweep that came between placing and striking spoils the question, not the answer.
-                result = await drill.repeat(KINDS[name], number, self.options.seed)
-                result.detail["asked_again"] = again + 1
-        except (RuntimeError, ConfigError, ExceptionGroup) as error:
+            with trio.fail_after(REPETITION_S_MAX):
+                result = await self._asked(drill, self.options.lane.kinds[name], number)
+        except (RuntimeError, OperatingError, trio.TooSlowError, ConfigError, ExceptionGroup) as error:
             words = drill.stage.bot.last_words()[-600:]
             result = Result(
                 fault=name, repetition=number, seed=self.options.seed, venue="",
@@ -106,6 +129,16 @@ class _Run:
         self.report.results = [*kept, result]
         self._keep()
         self.say(line_of(result))
+
+    async def _asked(self, drill: Drill, kind: FaultKind, number: int) -> Result:
+        """One repetition; a sweep that came between placing and striking spoils the question, not the answer."""
+        result = await drill.repeat(kind, number, self.options.seed)
+        for again in range(AGAIN_MAX):
+            if {check for check, text in result.checks.items() if text} != {"resting_before"}:
+                break
+            result = await drill.repeat(kind, number, self.options.seed)
+            result.detail["asked_again"] = again + 1
+        return result
 
     def _keep(self) -> None:
         """Write the evidence after every repetition, whole or not at all."""
@@ -123,8 +156,9 @@ async def run_drills(options: DrillOptions, say: Callable[[str], None]) -> int:
     Raises:
         ConfigError: a fault is unknown, or the JSON file cannot be read.
     """
-    if unknown := [name for name in options.only if name not in KINDS]:
-        raise ConfigError("drill faults", "--only", ", ".join(unknown), ", ".join(KINDS))
+    kinds = options.lane.kinds
+    if unknown := [name for name in options.only if name not in kinds]:
+        raise ConfigError(f"drill {options.lane.name}", "--only", ", ".join(unknown), ", ".join(kinds))
     run = _Run(options, say, _report(options))
     interrupted = ""
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
@@ -142,18 +176,19 @@ async def run_drills(options: DrillOptions, say: Callable[[str], None]) -> int:
                     await run.round(number)
             nursery.cancel_scope.cancel()
     results = [result for result in run.report.results if not options.only or result.fault in options.only]
-    say(table_of(results))
+    say(table_of(results, kinds))
     if interrupted:
         say(f"interrupted by {interrupted}; --resume goes on from the JSON file")
         return EXIT_INTERRUPTED
-    return EXIT_PASSED if results and all(result.passed for result in results) else EXIT_FAILED
+    return EXIT_PASSED if results and all(result.passed or result.skipped for result in results) else EXIT_FAILED
 
 
 def _report(options: DrillOptions) -> Report:
     path = options.json
     if path is None or not options.resume or not path.exists():
         if options.resume and path is None:
-            raise ConfigError("drill faults", "--resume", "no --json", "the file of the run to go on with")
+            lane = options.lane.name
+            raise ConfigError(f"drill {lane}", "--resume", "no --json", "the file of the run to go on with")
         return Report(options.seed)
     try:
         return msgspec.json.decode(path.read_bytes(), type=Report)
@@ -172,6 +207,8 @@ async def _end_of_stage(world: Stage) -> str:
 
 def line_of(result: Result) -> str:
     """One line per repetition."""
+    if result.skipped:
+        return f"skip {result.fault:<20} {result.repetition:>2} {result.skipped}"
     failed = {name: text for name, text in result.checks.items() if text}
     outcome = "ok  " if result.passed else "FAIL"
     time = (
@@ -180,17 +217,17 @@ def line_of(result: Result) -> str:
         if result.stopped_s is not None else "-"
     )
     text = (
-        f"{outcome} {result.fault:<17} {result.repetition:>2} {result.venue:<12} {time}, naked {result.naked_ms} ms, "
+        f"{outcome} {result.fault:<20} {result.repetition:>2} {result.venue:<12} {time}, naked {result.naked_ms} ms, "
         f"resting {sum(result.resting.values())}, {result.took_s} s"
     )
     return text + "".join(f"\n     {name}: {what}" for name, what in failed.items())
 
 
-def table_of(results: Sequence[Result]) -> str:
+def table_of(results: Sequence[Result], kinds: Iterable[str]) -> str:
     """The worst of each fault."""
-    head = f"{'fault':<18} {'passed':>7} {'trades again s':>15} {'stopped s':>10} {'naked ms':>9}  residual"
+    head = f"{'fault':<20} {'passed':>7} {'trades again s':>15} {'stopped s':>10} {'naked ms':>9}  residual"
     lines = [head, "-" * len(head)]
-    for name in KINDS:
+    for name in kinds:
         mine = [result for result in results if result.fault == name]
         if not mine:
             continue
@@ -199,7 +236,9 @@ def table_of(results: Sequence[Result]) -> str:
         stopped = _worst(result.stopped_s for result in mine)
         naked = max(result.naked_ms for result in mine)
         left = {v for result in mine for assets in result.residual.values() for v in assets.values()}
-        lines.append(f"{name:<18} {passed:>7} {again:>15} {stopped:>10} {naked:>9}  {', '.join(sorted(left)) or '-'}")
+        lines.append(f"{name:<20} {passed:>7} {again:>15} {stopped:>10} {naked:>9}  {', '.join(sorted(left)) or '-'}")
+    skipped = [f"{result.fault} {result.repetition}: {result.skipped}" for result in results if result.skipped]
+    lines += [f"skipped {len(skipped)}: {'; '.join(skipped)}"] if skipped else []
     return "\n".join(lines)
 
 

@@ -92,7 +92,7 @@ def reads_after_faults(evidence: Evidence, fault_ms: int, names: list[str]) -> s
         risky = _first_risky(evidence, lambda intent, at=after_ms: intent.created_ns // 1_000_000 > at)
         if risky is None:
             continue
-        if trouble := _missing_before(evidence, after_ms, risky, names):
+        if trouble := missing_before(evidence, after_ms, risky, names):
             return f"after the Fault at {after_ms} ({fault['why'][:80]}): {trouble}"
         created_ms = evidence.intents[risky["client_id"]].created_ns // 1_000_000
         back = [t for t in evidence.transitions if t["sequence"] > fault["sequence"] and t["trigger"] in _BACK]
@@ -115,7 +115,7 @@ def reads_after_restart(evidence: Evidence, epoch: int, started_ms: int, names: 
         return f"orders of an earlier epoch left after epoch {epoch} began: {stale}"
     if not creates:
         return "the new incarnation sent nothing"
-    return _missing_before(evidence, started_ms, creates[0], names)
+    return missing_before(evidence, started_ms, creates[0], names)
 
 
 def quiet_after_stop(evidence: Evidence, fault_ms: int) -> str:
@@ -128,7 +128,7 @@ def quiet_after_stop(evidence: Evidence, fault_ms: int) -> str:
     if risky is not None:
         return f"{risky['client_id']} was decided after the Stop"
     end = {"number": evidence.wire.next, "time_ms": 1 << 62}
-    return _missing_before(evidence, at_ms, end, [])
+    return missing_before(evidence, at_ms, end, [])
 
 
 def _first_risky(evidence: Evidence, wanted: Any) -> dict[str, Any] | None:
@@ -139,7 +139,7 @@ def _first_risky(evidence: Evidence, wanted: Any) -> dict[str, Any] | None:
     return None
 
 
-def _missing_before(evidence: Evidence, after_ms: int, create: dict[str, Any], names: list[str]) -> str:
+def missing_before(evidence: Evidence, after_ms: int, create: dict[str, Any], names: list[str]) -> str:
     """Which reads, and which ends of our resting orders, are missing between a moment and a create."""
     between = [r for r in evidence.wire.requests if r["time_ms"] >= after_ms and r["number"] < create["number"]]
     for venue, paths in READS.items():

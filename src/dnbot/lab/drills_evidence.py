@@ -26,7 +26,7 @@ TOLERANCE_BASE = MULTIPLIER
 
 INTENTS = """
 select client_order_id, epoch, venue, side, quantity, price, purpose, created_at_ns,
-       (extract(epoch from committed_at) * 1000)::bigint as committed_ms
+       expires_at_ns, (extract(epoch from committed_at) * 1000)::bigint as committed_ms
 from order_intents where symbol = $1
 """
 TRANSITIONS = """
@@ -45,6 +45,7 @@ where i.symbol = $1 and i.purpose in ('entry', 'exit') and i.created_at_ns >= $2
 order by i.committed_at
 """
 TRADE_IDS = "select venue || ':' || trade_id as key from fills where symbol = $1"
+MODE = "select to_mode, why from trading_modes where symbol = $1 order by sequence desc limit 1"
 ENTRIES = "select venue, asset, amount, kind, trade_id, entry_id from ledger_entries where symbol = $1"
 
 
@@ -61,6 +62,7 @@ class Intent:
     purpose: str
     created_ns: int
     committed_ms: int | None
+    expires_ns: int = 0
 
     @property
     def takes_risk(self) -> bool:
@@ -102,6 +104,8 @@ class Evidence:
     spilled: dict[str, OrderIntent]
     skews: dict[Venue, int]
     """How far ahead each venue's clock is, ms."""
+    mode: tuple[str, str] = ("ACTIVE", "")
+    """The trading mode in force, and why; a book without a row is ACTIVE."""
 
     def orders(self) -> dict[str, dict[str, Any]]:
         """The venues' orders with our prefix, by client id."""
@@ -123,10 +127,11 @@ async def gather(
     intents = {
         row["client_order_id"]: Intent(
             row["client_order_id"], row["epoch"], Venue(row["venue"]), row["side"], row["quantity"], row["price"],
-            row["purpose"], row["created_at_ns"], row["committed_ms"],
+            row["purpose"], row["created_at_ns"], row["committed_ms"], row["expires_at_ns"],
         )
         for row in rows
     }
+    modes = await stage.read(MODE, str(SYMBOL))
     return Evidence(
         audit=audit,
         intents=intents,
@@ -136,6 +141,7 @@ async def gather(
         wire=wire,
         spilled=spilled,
         skews=dict(skews),
+        mode=(modes[0]["to_mode"], modes[0]["why"]) if modes else ("ACTIVE", ""),
     )
 
 
@@ -247,6 +253,11 @@ def naked_ms(audit: dict[str, Any], since_ms: int) -> int:
             worst = max(worst, at_ms - began) if at_ms >= since_ms else worst
             began = -1
     return max(worst, int(audit["time"]) - max(began, since_ms)) if began >= 0 else worst
+
+
+def delta_base(audit: dict[str, Any]) -> Decimal:
+    """What is unhedged, in base units, by the venues' own fills."""
+    return sum((_moved(fill) for fill in audit["fills"]), ZERO)
 
 
 def _moved(fill: dict[str, Any]) -> Decimal:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Literal
 
 import attrs
@@ -12,7 +13,7 @@ import trio
 
 from dnbot.domain.instrument import VENUES, Venue
 from dnbot.domain.order import OrderIntent, is_ours
-from dnbot.lab.drills_evidence import read_spill
+from dnbot.lab.drills_evidence import Evidence, read_spill
 from dnbot.lab.drills_orders import is_drill
 from dnbot.lab.drills_stage import SYMBOL, WIRE_NAMES, Stage
 
@@ -21,8 +22,9 @@ CLOCK_AHEAD_MS = 900
 DB_AWAY_S = (1.5, 4.0)  # a shorter absence may fall between two writes
 CREATE_S_MAX = 30.0
 
-Follows = Literal["fault", "store", "restart", "stop", "nothing"]
-"""`fault`: ERROR_RECOVERY and back. `store`: entries refused until the database is back. `restart`: a new incarnation.
+Follows = Literal["fault", "store", "restart", "stop", "nothing", "healed"]
+"""`healed`: it trades again after what was done was undone; whether there was a Fault is noted, and each is judged.
+`fault`: ERROR_RECOVERY and back. `store`: entries refused until the database is back. `restart`: a new incarnation.
 `stop`: a clean end. `nothing`: it just goes on."""
 
 
@@ -37,12 +39,21 @@ class Strike:
     """Puts resting orders in place again when the bot has swept them meanwhile; the number of the next request."""
     fault_ns: int = 0
     """The machine's clock when it struck."""
+    healed_ns: int = 0
+    """And when the world was whole again."""
     detail: dict[str, object] = attrs.field(factory=dict)
     spilled: dict[str, OrderIntent] = attrs.field(factory=dict)
     skews: dict[Venue, int] = attrs.field(factory=dict)
 
     def struck(self) -> None:
         self.fault_ns = self.stage.clock.now_ns()
+
+    def healed(self) -> None:
+        self.healed_ns = self.stage.clock.now_ns()
+
+
+Judge = Callable[[Evidence, Strike, list[str]], dict[str, str]]
+"""Named checks of the evidence, the strike, and the orders that rested; an empty text is a pass."""
 
 
 @attrs.frozen
@@ -53,6 +64,18 @@ class FaultKind:
     follows: Follows
     strike: Callable[[Strike], Awaitable[None]]
     bound_s: float
+    judge: Judge | None = None
+    """What this one is judged by beside the common checks."""
+    proof: str = ""
+    """Which word of the strike's detail shows, when it is not nought, that anything was hurt."""
+    naked_s_max: float = 0.0
+    """How long delta may have been beyond one lot; 0 leaves it unjudged."""
+    starts_again: bool = False
+    """After a stop: a new incarnation is started, and must trade."""
+
+
+class Skipped(Exception):
+    """This cannot be done on this machine; the text says why."""
 
 
 async def public_cut(strike: Strike) -> None:
@@ -81,8 +104,19 @@ async def db_restart(strike: Strike) -> None:
     """PostgreSQL is shut down, fast, and is back after a while; what is spilled meanwhile is noted."""
     away_s = strike.rng.uniform(*DB_AWAY_S)
     strike.detail |= {"away_s": round(away_s, 3)}
-    path = strike.stage.bot.home / "spill" / f"{SYMBOL.base}-{SYMBOL.quote}.log"
     strike.struck()
+    async with spill_watched(strike):
+        await strike.stage.server.stop()
+        await trio.sleep(away_s)
+        await strike.stage.server.start()
+        await trio.sleep(0.1)
+
+
+@asynccontextmanager
+async def spill_watched(strike: Strike) -> AsyncGenerator[None, None]:
+    """Note what is in the spill file meanwhile: it is emptied when the database has it."""
+    path = strike.stage.bot.home / "spill" / f"{SYMBOL.base}-{SYMBOL.quote}.log"
+    before = len(strike.spilled)
     async with trio.open_nursery() as nursery:
 
         async def watch() -> None:
@@ -91,18 +125,15 @@ async def db_restart(strike: Strike) -> None:
                 await trio.sleep(0.01)
 
         nursery.start_soon(watch)
-        await strike.stage.server.stop()
-        await trio.sleep(away_s)
-        await strike.stage.server.start()
-        await trio.sleep(0.1)
+        yield
         nursery.cancel_scope.cancel()
-    strike.detail |= {"spilled": len(strike.spilled)}
+    strike.detail |= {"spilled": len(strike.spilled) - before}
 
 
 async def sigkill(strike: Strike) -> None:
     """The bot is killed, in half of the cases right after one of its creates, and started again."""
     if strike.rng.random() < 0.5:
-        await _wait_for_create(strike)
+        await wait_for_create(strike)
         await trio.sleep(strike.rng.uniform(0.0, 0.005))
     pid = strike.stage.bot.pid
     strike.struck()
@@ -143,14 +174,14 @@ def of_one_exchange(venue: Venue) -> tuple[Venue, ...]:
 
 
 async def _signal_at_create(strike: Strike, number: signal.Signals) -> None:
-    name = await _wait_for_create(strike)
+    name = await wait_for_create(strike)
     await trio.sleep(strike.rng.uniform(0.0, 0.005))
     strike.struck()
     strike.stage.bot.send(number)
     strike.detail |= {"signal": number.name, "after_create": name}
 
 
-async def _wait_for_create(strike: Strike) -> str:
+async def wait_for_create(strike: Strike) -> str:
     """Return right after the fakes handled a create of the bot; its client id, or nothing when none came in time."""
     with trio.move_on_after(CREATE_S_MAX):
         while True:

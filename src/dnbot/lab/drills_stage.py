@@ -13,15 +13,18 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import attrs
 import trio
 
 from dnbot.domain.errors import ConfigError, OperatingError
 from dnbot.domain.instrument import Symbol, Venue
+from dnbot.lab.drills_disk import SmallDisk, small_disk
+from dnbot.lab.drills_fakes import DrilledFakes, drilled_fakes, until
+from dnbot.lab.drills_links import Links, links
 from dnbot.operate.control_socket import socket_path
 from dnbot.operate.fakes_process import read_address
 from dnbot.operate.places import FakesAddress, Surroundings, of_fakes
@@ -35,9 +38,8 @@ from dnbot.ports.postgres import PostgresStore, migrate, open_postgres_store
 
 SYMBOL = Symbol("BTC", "USDT")
 DSN_VARIABLE = "DNBOT_DRILL_DSN"
-START_S_MAX = 30.0
 STOP_S_MAX = 30.0
-POLL_S = 0.02
+COMMAND_S_MAX = 30.0
 WIRE_NAMES = {
     Venue.GATE_SPOT: "gate_spot", Venue.GATE_FUTURES: "gate_futures", Venue.MEXC_SPOT: "mexc_spot",
 }
@@ -66,6 +68,8 @@ class Controls:
 
     def __init__(self, around: Surroundings) -> None:
         place = around.places[Venue.GATE_SPOT]
+        self.before = 0
+        """Requests of earlier lives: fakes that were killed count from nought again."""
         self._client = HttpClient(
             around.opener, place.rest, clock=SystemClock(), venue="fakes", reply_bytes_max=256 * 1024 * 1024
         )
@@ -81,11 +85,10 @@ class Controls:
         return json.loads(reply.body)
 
     async def requests(self, since: int, wait_s: float = 0.0) -> list[dict[str, Any]]:
-        """Private requests from that number on."""
-        found: list[dict[str, Any]] = (
-            await self.ask("requests", deadline_s=wait_s + 20, since=since, wait_s=wait_s)
-        )["requests"]
-        return found
+        """Private requests from that number on, counted over all lives of the fakes."""
+        lived = max(0, since - self.before)
+        found = await self.ask("requests", deadline_s=wait_s + 20, since=lived, wait_s=wait_s)
+        return [request | {"number": request["number"] + self.before} for request in found["requests"]]
 
     async def aclose(self) -> None:
         await self._client.aclose()
@@ -114,13 +117,29 @@ class BotProcess:
     def start(self) -> None:
         """Start a new incarnation; what it prints goes to `bot.out`."""
         self.starts += 1
-        environment = os.environ | {DSN_VARIABLE: self.dsn}
-        command = [sys.executable, "-P", "-m", "dnbot", "run", "--config", str(self.config), "--plain"]
         with (self.folder / "bot.out").open("ab") as out:
-            self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment, cwd=self.folder,
-                start_new_session=True,  # Ctrl-C reaches the drill first
-            )
+            self._process = self._spawn(out, "run", "--plain")
+
+    def _spawn(self, out: IO[bytes], word: str, *options: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603 (our own interpreter and module)
+            [sys.executable, "-P", "-m", "dnbot", word, "--config", str(self.config), *options],
+            stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=os.environ | {DSN_VARIABLE: self.dsn},
+            cwd=self.folder, start_new_session=True,  # Ctrl-C reaches the drill first
+        )
+
+    async def command(self, word: str, *options: str) -> tuple[int | None, str]:
+        """Run another command on its configuration; the exit code (None when it had to be ended) and what it said."""
+        path = self.folder / f"{word}.out"
+        with path.open("wb") as out:
+            process = self._spawn(out, word, *options)
+        try:
+            with trio.move_on_after(COMMAND_S_MAX):
+                await until(lambda: process.poll() is not None)
+            code = process.poll()
+        finally:
+            process.kill()
+            process.wait(5)
+        return code, (await trio.Path(path).read_bytes()).decode(errors="replace")
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal; one that has ended already takes none."""
@@ -133,7 +152,7 @@ class BotProcess:
         if process is None:
             return None
         with trio.move_on_after(limit_s):
-            await _until(lambda: process.poll() is not None)
+            await until(lambda: process.poll() is not None)
         return process.poll()
 
     async def end(self) -> None:
@@ -167,6 +186,11 @@ class Stage:
     controls: Controls
     bot: BotProcess
     log: EventLog
+    fakes: DrilledFakes
+    links: Links | None = None
+    """What the bot's connections go through, where the stage has it."""
+    disk: SmallDisk | None = None
+    """What the database is on, where it can be full."""
     clock: SystemClock = attrs.field(factory=SystemClock)
 
     def now_ms(self) -> int:
@@ -206,27 +230,34 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(seed: int, *, keep: bool = False) -> AsyncGenerator[Stage, None]:
+async def stage(
+    seed: int, *, keep: bool = False, through_proxy: bool = False, on_small_disk: bool = False
+) -> AsyncGenerator[Stage, None]:
     """A database and fakes that run, and a bot that does not yet. On leaving nothing is left, unless `keep`."""
     folder = Path(tempfile.mkdtemp(prefix="dnbot-drill-"))
     log = EventLog(SystemClock(), [MemorySink()])
     try:
-        async with _quietly(log), embedded_postgres(folder / "db", log) as server, _fakes(folder, seed) as address_file:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(_quietly(log))
+            disk = stack.enter_context(small_disk(folder / "db")) if on_small_disk else None
+            server = await stack.enter_async_context(embedded_postgres(folder / "db", log))
+            fakes = await stack.enter_async_context(drilled_fakes(folder, seed))
             await migrate(server.dsn, log=log)
-            address = read_address(address_file)
+            address = read_address(fakes.address_file)
+            lines = await stack.enter_async_context(links(folder, address)) if through_proxy else None
             around = of_fakes(address, SecretRegistry())
             config = folder / "drill.toml"
-            text = CONFIG.format(home=folder / "bot", dsn=DSN_VARIABLE, address=address_file)
-            await trio.Path(config).write_text(text)
+            file = fakes.address_file if lines is None else lines.address_file
+            await trio.Path(config).write_text(CONFIG.format(home=folder / "bot", dsn=DSN_VARIABLE, address=file))
             bot = BotProcess(folder, config, server.dsn)
             controls = Controls(around)
-            async with open_postgres_store(server.dsn, log=log) as store:
-                try:
-                    yield Stage(folder, server, store, address, around, controls, bot, log)
-                finally:
-                    with trio.move_on_after(STOP_S_MAX + 10, shield=True):
-                        await bot.end()
-                        await controls.aclose()
+            store = await stack.enter_async_context(open_postgres_store(server.dsn, log=log))
+            try:
+                yield Stage(folder, server, store, address, around, controls, bot, log, fakes, lines, disk)
+            finally:
+                with trio.move_on_after(STOP_S_MAX + 10, shield=True):
+                    await bot.end()
+                    await controls.aclose()
     finally:
         if not keep:
             shutil.rmtree(folder, ignore_errors=True)
@@ -237,41 +268,3 @@ async def _quietly(log: EventLog) -> AsyncGenerator[None, None]:
     """Libraries complain to our log: a database that is away on purpose is no news to a person."""
     with stdlib_logging(log):
         yield
-
-
-@asynccontextmanager
-async def _fakes(folder: Path, seed: int) -> AsyncGenerator[Path, None]:
-    """The fakes over TLS; the line that they print goes to the file that is yielded."""
-    address = folder / "fakes.address"
-    state = folder / "fakes"
-    command = [
-        sys.executable, "-P", "-m", "dnbot", "fakes", "--tls", "--until-stdin-eof", "--state", str(state), "--seed",
-        str(seed), "--history", "0",  # judged by all that happened
-        "--deviation-bps", "60", "--half-life", "4s",  # pays in both directions every few seconds
-    ]
-    process = _spawn(command, address, folder / "fakes.err")
-    try:
-        with trio.move_on_after(START_S_MAX):
-            await _until(lambda: address.read_bytes().endswith(b"\n") or process.poll() is not None)
-        yield address
-    finally:
-        with trio.move_on_after(STOP_S_MAX, shield=True):
-            assert process.stdin is not None
-            process.stdin.close()
-            await _until(lambda: process.poll() is not None)
-        if process.poll() is None:
-            process.kill()
-            process.wait(5)
-
-
-def _spawn(command: list[str], out: Path, errors: Path) -> subprocess.Popen[bytes]:
-    """They end with our end of their standard input, so that not even kill -9 of the drill leaves them behind."""
-    with out.open("wb") as said, errors.open("wb") as complained:
-        return subprocess.Popen(  # noqa: S603 (our own interpreter and module)
-            command, stdin=subprocess.PIPE, stdout=said, stderr=complained, start_new_session=True
-        )
-
-
-async def _until(condition: Callable[[], bool]) -> None:
-    while not condition():  # noqa: ASYNC110 (files and other people's processes set no event)
-        await trio.sleep(POLL_S)
