@@ -38,7 +38,7 @@ EVERY_S = (5.0, 20.0)
 """Mean time between two of them; drawn between these."""
 OFTEN = {"crash": 6, "reply_lost": 3, "request_lost": 3, "partial_fill": 3, "order_rejected": 3, "database_down": 3}
 """Kinds that seeds take so many times as often as others."""
-DEVIATIONS_BPS = (14.0, 16.0, 22.0)
+DEVIATIONS_BPS = (16.0, 20.0, 26.0)
 """How far the spot venues drift apart: opportunities every few seconds, or several a second."""
 
 
