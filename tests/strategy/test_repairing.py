@@ -424,3 +424,22 @@ def test_an_invalid_hedge_is_not_sent() -> None:
     assert hedges(bench) == []
     nobody(bench, 7)
     assert "REPAIR_FAILED" in bench.triggers()
+
+
+def test_a_surplus_beyond_the_largest_inventory_is_sold_where_it_is() -> None:
+    """Hedged, it would stay; so spot has its turn first, and the perpetual when that fails, still in time."""
+    bench = Bench(max_position_multiplier=Decimal("1.01")).boot()
+    stranger(bench, "0.2", Side.BUY)
+    bench.signal()
+    first = hedges(bench)[0]
+    assert (first.venue.is_spot, first.side, first.purpose) == (True, Side.SELL, Purpose.UNWIND)
+    nobody(bench, 1.9)
+    assert {h.venue for h in hedges(bench)} == {first.venue, GF}
+
+
+def test_a_surplus_inside_the_largest_inventory_is_hedged() -> None:
+    """The perpetual comes first."""
+    bench = Bench(max_position_multiplier=Decimal(3)).boot()
+    stranger(bench, "0.2", Side.BUY)
+    bench.signal()
+    assert [(h.venue, h.purpose) for h in hedges(bench)] == [(GF, Purpose.HEDGE)]

@@ -165,7 +165,7 @@ def lost(seed: int, why: str) -> Run:
         seed=seed, trace_hash="", events=0, chunks=0, virtual_s=0.0, cpu_s=0.0, executions=0, fills=0, creates=0,
         lives=0, naked_seconds_worst=0.0, naked={}, naked_notional_worst_quote="0", loss_worst_quote="0",
         violations=[{"invariant": "I17", "at_s": 0.0, "text": why}], idle="", struck={}, planned=0, by_fault={},
-        checks={}, sometimes={}, book_frames_per_s={}, ended=why,
+        checks={}, sometimes={}, frames_per_s={}, ended=why,
     )  # fmt: skip
 
 

@@ -72,7 +72,7 @@ class Run(msgspec.Struct, kw_only=True):
     """Per kind: naked seconds and notional, and loss, while it was at work or just after."""
     checks: dict[str, int]
     sometimes: dict[str, int]
-    book_frames_per_s: dict[str, float]
+    frames_per_s: dict[str, float]
     ended: str
     last_events: list[str] = []
     """The newest before the first violation."""
@@ -232,7 +232,7 @@ class Simulation:
             by_fault=watch.by_fault(self.mishaps.happened),
             checks=dict(self.oracle.checks),
             sometimes=dict(watch.sometimes + Counter({f"fault {name}": n for name, n in struck.items()})),
-            book_frames_per_s=watch.book_frames_per_s(self.virtual_s),
+            frames_per_s=watch.frames_per_s(self.virtual_s),
             ended=self.ended,
             last_events=watch.last_events,
         )

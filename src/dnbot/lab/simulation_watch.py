@@ -99,7 +99,7 @@ class Watch:
                 loss = max(loss, peak - equity)
         return {"naked_s": round(naked_s, 6), "naked_notional": round(notional, 2), "loss": round(loss, 2)}
 
-    def book_frames_per_s(self, run_s: float) -> dict[str, float]:
+    def frames_per_s(self, run_s: float) -> dict[str, float]:
         """Frames that each exchange pushed, per second."""
         world = self.on.world
         frames = {"gate": world.gate_app.totals.frames, "mexc": world.mexc_app.stream.totals.frames}

@@ -198,6 +198,18 @@ async def naked(bench: Bench, broken: bool) -> None:
     await bench.later(5)
 
 
+@play("I6", "more is naked than when it said that it cannot help it")
+async def more_than_decided(bench: Bench, broken: bool) -> None:
+    await bench.start()
+    bench.prepare()
+    await bench.trade(bench.intent(quantity="0.002"))
+    bench.state("PREPARING_ARBITRAGE", "DELTA_DRIFTED", "REBALANCING_DELTA")
+    bench.state("REBALANCING_DELTA", "REPAIR_FAILED", "ERROR_RECOVERY")
+    side = Side.BUY if broken else Side.SELL
+    await bench.trade(bench.intent(Venue.GATE_FUTURES, side, purpose=Purpose.HEDGE))
+    await bench.later(5)
+
+
 @play("I6", "new risk above the hard limit")
 async def above_the_hard_limit(bench: Bench, broken: bool) -> None:
     await bench.start()
