@@ -112,5 +112,5 @@ def spawn(command: list[str], out: Path, errors: Path) -> subprocess.Popen[bytes
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for what files and other people's processes do: they set no event."""
-    while not condition():  # noqa: ASYNC110 (a condition of another process: nothing to wait for)
+    while not condition():  # noqa: ASYNC110 (another process sets no event)
         await trio.sleep(POLL_S)
