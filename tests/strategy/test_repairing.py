@@ -443,3 +443,15 @@ def test_a_surplus_inside_the_largest_inventory_is_hedged() -> None:
     stranger(bench, "0.2", Side.BUY)
     bench.signal()
     assert [(h.venue, h.purpose) for h in hedges(bench)] == [(GF, Purpose.HEDGE)]
+
+
+def test_a_perpetual_that_refuses_twice_is_left_for_spot() -> None:
+    """Its terms changed under us: a third try would be refused too, and the deadline is not waited for."""
+    bench = in_state(S.REBALANCING_DELTA)
+    for number in range(2):
+        bench.sent(hedges(bench)[number])
+        bench.answered(hedges(bench)[number], "refused", "SIZE_TOO_SMALL")
+        bench.signal(after_ms=100)
+    assert [(h.venue.is_spot, h.purpose) for h in hedges(bench)] == [
+        (False, Purpose.HEDGE), (False, Purpose.HEDGE), (True, Purpose.UNWIND)
+    ]

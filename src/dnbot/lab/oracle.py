@@ -235,7 +235,8 @@ class Oracle:
         if event.what == "ended":
             error = str(event.data[1])
             self.findings.check("I17", not error, f"{event.actor} ended by {error}")
-            life.ended_cleanly = not error
+            has_journal = not self.scene.disk.store.down
+            life.ended_cleanly = not error and has_journal
 
     def _wired(self, life: Life, event: Tapped) -> None:
         is_gate = event.data[0] == GATE_HOST

@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from dnbot.domain.instrument import SPOT_VENUES, VENUES, Venue
-from dnbot.domain.order import OrderIntent, Purpose, Side
+from dnbot.domain.order import OrderIntent, OrderStatus, Purpose, Side
 from dnbot.domain.units import ZERO, divide, floor_to
 from dnbot.strategy.context import Repair, StrategyContext
 from dnbot.strategy.doubting import delta_to_hedge, out_of_reach
@@ -23,6 +23,7 @@ from dnbot.strategy.turn import Turn
 
 UNWIND_SHARE = 2
 """Unwinding on spot may take as long again as hedging on the perpetual did."""
+REFUSALS_MAX = 2
 REPAIR_PAUSE_S = 0.05
 """Between two tries: an order that is refused at once must not be sent as fast as events come."""
 _NEEDS_PERP_BOOK = frozenset({StrategyState.ESTABLISHING_DELTA_NEUTRAL, StrategyState.REBALANCING_DELTA})
@@ -93,11 +94,21 @@ def _spot_has_its_turn(context: StrategyContext, elapsed_ms: float) -> bool:
     sold anyway, and is hedged anew, still in time, only when that fails.
     """
     deadline_ms = context.params.hedge_deadline_ms
-    if out_of_reach(context, Venue.GATE_FUTURES):
+    if out_of_reach(context, Venue.GATE_FUTURES) or _refuses(context, Venue.GATE_FUTURES):
         return True
     if delta_to_hedge(context) > 0 and (_is_flattening(context) or has_too_much(context)):
         return elapsed_ms * 2 <= deadline_ms
     return elapsed_ms > deadline_ms
+
+
+def _refuses(context: StrategyContext, venue: Venue) -> bool:
+    """Whether the venue refused our two newest orders, both within a hedge's deadline: it would refuse a third."""
+    since_s = context.now_s - context.params.hedge_deadline_ms / 1000
+    newest = [order for order in context.orders.newest_first() if order.intent.venue is venue][:REFUSALS_MAX]
+    return len(newest) == REFUSALS_MAX and all(
+        order.status is OrderStatus.REJECTED and context.age(order.intent.client_order_id).created_s >= since_s
+        for order in newest
+    )
 
 
 def _is_flattening(context: StrategyContext) -> bool:
