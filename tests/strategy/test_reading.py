@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 from machine_kit import GF, GS, Bench
 
 from dnbot.domain.account import Balance
@@ -184,3 +185,29 @@ def test_one_coin_may_go_to_nothing() -> None:
         bench.tick(DIFFERENCE_CONFIRM_S * 1000 + 500)
         bench.read_all()
     assert bench.context.portfolio.balance(GS, "USDT") == 0
+
+
+def test_a_position_is_not_believed_soon_after_a_fill() -> None:
+    """For seconds after a fill it may read as nothing: believed, the whole position would be hedged a second time."""
+    bench = Bench().boot()
+    held = bench.truth[GF].base
+    bench.tick(1)
+    account = bench.context.accounts[GF]
+    fill_ms = bench.now_ns // 1_000_000
+    accounts = {**bench.context.accounts, GF: msgspec.structs.replace(account, fill_ms=fill_ms)}
+    bench.context = msgspec.structs.replace(bench.context, accounts=accounts)
+
+    def read_as(base: Decimal, s: float) -> None:
+        bench.truth[GF].base, bench.truth[GF].updated_ms = base, bench.now_ns // 1_000_000
+        for _ in range(round(s / 1.5)):
+            bench.tick(1500)
+            bench.signal(after_ms=1)
+            bench.read_all()
+
+    read_as(Decimal(0), 6)
+    assert (bench.context.portfolio.perp_base, bench.context.portfolio.adjustments) == (held, 0)
+    assert not bench.context.account_ready(GF)
+    read_as(held, 1.5)
+    assert bench.context.account_ready(GF)
+    read_as(Decimal(0), 15)
+    assert bench.context.portfolio.perp_base == 0

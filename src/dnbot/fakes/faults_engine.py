@@ -209,7 +209,10 @@ class FaultEngine:
     async def _begin_later(self, armed: Armed) -> None:
         await trio.sleep(armed.began_s + armed.fault.at_s - self.now_s)
         if not armed.over:
-            self._begin(armed, self._by_the_clock(armed))
+            try:
+                self._begin(armed, self._by_the_clock(armed))
+            except FaultRefused:  # what could be when it was asked for cannot be now: it strikes nothing
+                armed.over = True
 
     def _begin(self, armed: Armed, happening: Happening) -> None:
         effect = armed.kind.in_world

@@ -150,7 +150,7 @@ def _fault(rng: random.Random, key: str, habit: FaultHabit, at_s: float, left_s:
     for_s = round(min(rng.uniform(*habit.for_s), left_s), 3)
     options = {name: rng.choice(values) for name, values in habit.options.items()}
     return Fault(
-        name=habit.name, key=key, at_s=at_s, for_s=for_s, venue=rng.choice(kind.venues),
+        name=habit.name, key=key, at_s=at_s, for_s=for_s, venue=rng.choice(habit.venues or kind.venues),
         path=rng.choice(habit.paths) if habit.paths else "",
         probability=rng.choice(habit.probabilities), options=options,
         count=rng.randint(1, habit.count) if habit.count else None,

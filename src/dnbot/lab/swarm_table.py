@@ -23,6 +23,8 @@ class FaultHabit:
     probabilities: tuple[float, ...] = (1.0,)
     count: int | None = None
     paths: tuple[str, ...] = ()
+    venues: tuple[str, ...] = ()
+    """Where alone; empty: wherever the kind strikes."""
 
 
 _WHAT = ("creates", "requests", "reads", "order_reads", "trade_reads", "balance_reads", "cancels")
@@ -121,7 +123,10 @@ _HABITS: Final = (
     FaultHabit("server_time_lies", (5, 40), {"ahead_ms": (-3000, 300, 5000)}),
     FaultHabit("venue_pause", (2, 20)),
     FaultHabit("times_in_seconds", (5, 30), probabilities=(0.1, 1.0)),
-    FaultHabit("traded_by_hand", (1, 5), {"side": ("buy", "sell"), "quantity": (0.001, 0.005)}),
+    FaultHabit(
+        "traded_by_hand", (1, 5), {"side": ("buy", "sell"), "quantity": (0.001, 0.005)},
+        venues=("gate_spot", "mexc_spot"),
+    ),
     FaultHabit("edge_spoofed", (3, 20), {"side": ("buy", "sell"), "bps": (30.0, 100.0, 400.0)}),
     FaultHabit("public_replayed", (5, 30), {"back": (2, 20)}, (0.1, 0.3)),
     FaultHabit("redirected", (5, 30), {}, SOME, 3, _ENDPOINTS),

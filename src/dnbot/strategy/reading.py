@@ -23,6 +23,8 @@ from dnbot.strategy.turn import Turn
 
 DIFFERENCE_CONFIRM_S = 1.0
 """A difference must stand in two undisturbed reads at least this far apart before it is believed."""
+POSITION_LATE_S = 10.0
+"""So long after our newest fill a position may be read from before it, or as nothing: three seconds were seen."""
 
 
 def fold_read(turn: Turn, read: AccountRead) -> None:
@@ -173,13 +175,24 @@ def _is_late(turn: Turn, finding: Finding) -> bool:
     return False
 
 
+def _may_be_from_before(turn: Turn, read: AccountRead, findings: tuple[Finding, ...]) -> bool:
+    """Whether a position that differs may be the venue's from before our newest fill, by the venue's own clock.
+
+    Believed, it would be hedged a second time.
+    """
+    if not any(finding.kind is FindingKind.POSITION_DIFFERS for finding in findings):
+        return False
+    venue_now_ms = turn.context.now_ns / 1e6 + read.clock_offset_ms
+    return venue_now_ms - turn.context.accounts[read.venue].fill_ms < POSITION_LATE_S * 1000
+
+
 def _judge_differences(turn: Turn, read: AccountRead, findings: tuple[Finding, ...]) -> None:
     account: VenueAccount = turn.context.accounts[read.venue]
     found: dict[str, Decimal] = {finding.asset: finding.theirs - finding.ours for finding in findings}
     if not found:
         turn.change_account(read.venue, differences={}, differences_s=0.0)
         return
-    if found != account.differences:
+    if found != account.differences or _may_be_from_before(turn, read, findings):
         turn.change_account(read.venue, differences=found, differences_s=read.began_s)
         return
     if read.began_s - account.differences_s < DIFFERENCE_CONFIRM_S:
