@@ -61,12 +61,12 @@ def figures(evidence: dict[str, Any]) -> list[str]:
     summary, seeds = evidence["summary"], [run["seed"] for run in evidence["runs"]]
     naked = summary["naked_worst"]
     rows = {
-        "command": f"`dnbot simulate --seeds {min(seeds)}:{max(seeds)} --minutes {evidence['run_s'] / 60:g} "
+        "command": f"`dnbot simulate --seeds {ranges(seeds)} --minutes {evidence['run_s'] / 60:g} "
         f"--faults {evidence['faults']}`",
         "commit": evidence["commit"],
         "runs": summary["runs"],
-        "runs that broke an invariant": len(summary["failed"]),
-        "runs in which too little happened": len(summary["idle"]),
+        "runs that broke an invariant": seeds_of(summary["failed"]),
+        "runs in which too little happened": seeds_of(summary["idle"]),
         "distinct traces": summary["distinct_hashes"],
         "virtual hours": f"{summary['virtual_s'] / 3600:.1f}",
         "virtual time per time of one core": f"{summary['virtual_per_cpu']:g}",
@@ -80,6 +80,22 @@ def figures(evidence: dict[str, Any]) -> list[str]:
         "worst fall of the equity": "{:.2f} quote (seed {})".format(*summary["loss_worst"]),
     }
     return ["| | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in rows.items())]
+
+
+def seeds_of(seeds: list[int]) -> str:
+    """How many, and which."""
+    return f"{len(seeds)}" + (f" (seeds {', '.join(map(str, seeds))})" if seeds else "")
+
+
+def ranges(seeds: list[int]) -> str:
+    """Seeds as the command takes them."""
+    found: list[list[int]] = []
+    for seed in sorted(seeds):
+        if found and seed == found[-1][-1] + 1:
+            found[-1].append(seed)
+        else:
+            found.append([seed])
+    return ",".join(f"{run[0]}:{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in found)
 
 
 def faults(by_fault: dict[str, Any]) -> list[str]:
