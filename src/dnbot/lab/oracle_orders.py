@@ -132,6 +132,12 @@ class OrderJudge:
         text = f"{create.client_id}: {create.quantity} at {create.price} on {create.venue.value}: {problems[-1]}"
         self.scene.findings.check("I21", "" in problems, text)
 
+    def at_its_budget(self, now_ns: int) -> bool:
+        """Whether repairs of the last minute leave less than a contract of the hedge budget."""
+        _forget(self._repaired, now_ns)
+        total = sum((quantity for _, quantity in self._repaired), ZERO)
+        return total > self.scene.params.hedge_budget_base - self.scene.perp_lot()
+
     def _caps(self, intent: OrderIntent, now_ns: int) -> None:
         findings, params, name = self.scene.findings, self.scene.params, intent.client_order_id
         worth = intent.quantity * intent.price
