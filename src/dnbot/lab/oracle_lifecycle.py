@@ -93,6 +93,9 @@ class LifecycleJudge:
         if known.status.value in FINAL:
             self.scene.findings.checks["I14"] += 1
             return
+        maker = self.scene.lives.get(known.actor)
+        if maker is not None and maker.is_over and self.scene.committed(name) is None:
+            return  # it died before the commit: the order never left, and nobody can know of it
         life, early_ns = self.scene.alive, due_ns - self._limbo_ns()
         excused = life is None or life.reconciled_ns is None or life.reconciled_ns > early_ns
         if excused or self.scene.was_unreachable(early_ns) or self.scene.was_ambiguous(early_ns):
