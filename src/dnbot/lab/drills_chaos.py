@@ -34,6 +34,7 @@ REFUSED_S = 5.0
 ARMED_S = 2.5
 """So long a line is cut in the middle of whatever comes."""
 FATE_S_MAX = 6.0
+FLOW_S_MAX = 5.0
 """And so long it is left in peace to see whether an order was among it."""
 ARMED_TIMES = 5
 UNKNOWN_FATES = """
@@ -172,7 +173,9 @@ async def _while(strike: Strike, line: str, manner: str, for_s: float) -> None:
         await links.tell(line, manner)
         await trio.sleep(for_s)
     finally:
-        await _flow(strike, line, before)
+        with trio.move_on_after(FLOW_S_MAX, shield=True):
+            await _flow(strike, line, before)
+        strike.healed()
 
 
 async def _cut_within(strike: Strike, line: str, manner: str) -> None:
@@ -195,17 +198,17 @@ async def _cut_within(strike: Strike, line: str, manner: str) -> None:
             if await stage.until(unknown, FATE_S_MAX):
                 break
     finally:
-        await _flow(strike, line, before)
+        with trio.move_on_after(FLOW_S_MAX, shield=True):
+            await _flow(strike, line, before)
+        strike.healed()
 
 
 async def _flow(strike: Strike, line: str, before: Mapping[str, Any]) -> None:
-    """Heal a line, whatever happens around us, and note what was done to it."""
-    with trio.move_on_after(5, shield=True):
-        report = await _links(strike).tell(line, "flow")
-        strike.detail |= {
-            "cut": report["struck"] - before["struck"], "delayed": report["delayed"] - before["delayed"],
-        }
-    strike.healed()
+    """Heal a line, and note what was done to it."""
+    report = await _links(strike).tell(line, "flow")
+    strike.detail |= {
+        "cut": report["struck"] - before["struck"], "delayed": report["delayed"] - before["delayed"],
+    }
 
 
 async def _database_again(strike: Strike) -> None:

@@ -99,7 +99,8 @@ async def drilled_fakes(folder: Path, seed: int) -> AsyncGenerator[DrilledFakes,
         await fakes.start()
         yield fakes
     finally:
-        await fakes.end()
+        with trio.move_on_after(STOP_S_MAX + 1, shield=True):
+            await fakes.end()
 
 
 def spawn(command: list[str], out: Path, errors: Path) -> subprocess.Popen[bytes]:

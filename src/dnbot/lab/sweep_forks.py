@@ -75,6 +75,8 @@ class Forks:
             signal.signal(signal.SIGXCPU, copy.spins)
             resource.setrlimit(resource.RLIMIT_CPU, (self.cpu_s_max, self.cpu_s_max + 5))
             play.crash(step, power_cut=power_cut)
+        except trio.Cancelled:  # nothing here awaits
+            raise
         except BaseException:  # noqa: BLE001 (every copy ends with a verdict)
             copy.fail(traceback.format_exc())
 

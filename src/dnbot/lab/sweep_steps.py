@@ -29,6 +29,8 @@ class StepCounter(trio.abc.Instrument):
         if self.counting and self._is_ours(task):
             try:
                 self.at(self.steps, task)
+            except trio.Cancelled:  # nothing here awaits
+                raise
             except BaseException as error:  # noqa: BLE001 (kept, for whoever runs this)
                 self.counting, self.error = False, error
             self.steps += 1
