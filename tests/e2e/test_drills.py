@@ -6,22 +6,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from postgres_here import why_not
 
-from dnbot.domain.errors import ConfigError
 from dnbot.lab.drills import EXIT_PASSED, DrillOptions, Report, chaos, run_drills
-from dnbot.ports.postgres_binaries import find_binaries, run_as_allowed_user
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
-
-
-def why_not() -> str:
-    """Why the database cannot run here, or nothing."""
-    try:
-        find_binaries()
-        run_as_allowed_user()
-    except ConfigError as error:
-        return str(error)
-    return ""
 
 
 @pytest.mark.skipif(bool(why_not()), reason=f"no user namespaces: {why_not()}")

@@ -12,8 +12,8 @@ from typing import Any
 import attrs
 import pytest
 import trio
+from postgres_here import why_not
 
-from dnbot.domain.errors import ConfigError
 from dnbot.domain.instrument import VENUES
 from dnbot.domain.order import epoch_of
 from dnbot.lab.drills_evidence import VENUE_OF, Wire, foreign_open, own_open
@@ -21,7 +21,6 @@ from dnbot.lab.drills_orders import Hand
 from dnbot.lab.drills_repetition import STEADY
 from dnbot.lab.drills_stage import DSN_VARIABLE, SYMBOL, Stage, stage
 from dnbot.operate.control_client import ask_status
-from dnbot.ports.postgres_binaries import find_binaries, run_as_allowed_user
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -31,16 +30,6 @@ WATCHED_S = 4.0
 RISKY = "select client_order_id from order_intents where client_order_id = any($1) and purpose = any($2)"
 MODES = "select from_mode, to_mode, why, changed_by from trading_modes where symbol = $1 order by sequence"
 HALTS = "select who, why from halts where symbol = $1 order by id"
-
-
-def why_not() -> str:
-    """Why the database cannot run here, or nothing."""
-    try:
-        find_binaries()
-        run_as_allowed_user()
-    except ConfigError as error:
-        return str(error)
-    return ""
 
 
 @attrs.define

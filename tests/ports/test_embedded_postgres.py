@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 import trio
+from postgres_here import why_not
 
 from dnbot.domain.errors import ConfigError, StoreUnreachable
 from dnbot.ports import embedded_postgres as subject
@@ -37,17 +38,7 @@ trio.run(main)
 """
 
 
-def runnable() -> str:
-    """Why the server cannot run here, or nothing."""
-    try:
-        find_binaries()
-        run_as_allowed_user()
-    except ConfigError as error:
-        return str(error)
-    return ""
-
-
-WHY_NOT = runnable()
+WHY_NOT = why_not()
 needs_server = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "runs here")
 
 
