@@ -124,6 +124,8 @@ def test_resume_needs_a_file_and_a_file_needs_to_be_one(quick: None, tmp_path: P
     """Each mistake is named."""
     with pytest.raises(ConfigError, match="--json"):
         campaign(1, resume=True)
+    with pytest.raises(ConfigError, match="--keep"):
+        campaign(1, json=tmp_path / "new.json", resume=True, keep=("crash.1",))
     (tmp_path / "bad.json").write_text("{")
     with pytest.raises(ConfigError, match=r"bad\.json"):
         campaign(1, json=tmp_path / "bad.json", resume=True)

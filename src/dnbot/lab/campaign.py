@@ -185,6 +185,8 @@ def _begin(options: CampaignOptions) -> Evidence:
     )
     if not options.resume:
         return wanted
+    if options.keep:
+        raise ConfigError("--resume", "--keep", ",".join(options.keep), "whole schedules, as those in the file")
     if options.json is None:
         raise ConfigError("--resume", "--json", "missing", "the file to go on from")
     if not options.json.exists():
