@@ -76,6 +76,12 @@ def repair_is_spent(turn: Turn) -> bool:
     return context.now_s - repair.since_s > repair_s_max(context.params)
 
 
+def end_repair(turn: Turn) -> None:
+    """What becomes naked from here on has a repair, and a deadline, of its own."""
+    if turn.context.repair is not None:
+        turn.change(repair=None)
+
+
 def hedge(turn: Turn, purpose: Purpose) -> None:
     """Send the next repair order, if there is one to send now; callers made sure that nothing is in flight."""
     context = turn.context
