@@ -196,6 +196,8 @@ class RiskLedger(msgspec.Struct, frozen=True, kw_only=True):
     losses_in_a_row: int = 0
     execution_times_s: tuple[float, ...] = ()
     api_error_times_s: tuple[float, ...] = ()
+    closed_by_venue: tuple[tuple[float, Decimal], ...] = ()
+    """When the venue closed part of the perpetual, as its own trades tell, and how much, base units."""
 
 
 class Counters(msgspec.Struct, frozen=True, kw_only=True):

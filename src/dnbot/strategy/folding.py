@@ -33,6 +33,7 @@ from dnbot.domain.order import (
     with_status,
 )
 from dnbot.domain.position import AccountRow, EntryKind, LedgerEntry, book_fill, entries_of, entry_of_row, post
+from dnbot.domain.records import REPAIR_WINDOW_S
 from dnbot.domain.units import ZERO
 from dnbot.strategy.context import Execution, ParkedFill, RecentMove, VenueAccount
 from dnbot.strategy.states import TradingMode
@@ -141,9 +142,16 @@ def _tell_foreign(turn: Turn, fill: Fill, perp_before: Decimal) -> None:
     text = f"{fill.side.value} {fill.quantity} {fill.symbol.base} on {fill.venue.value} is not from an order of ours"
     if not fill.venue.is_spot and perp_before * fill.side.sign < 0:
         turn.alert("critical", f"foreign:{fill.venue.value}", text)
+        _note_closed(turn, min(fill.quantity, abs(perp_before)))
         turn.lower_mode(TradingMode.REDUCING, f"part of the perpetual was closed and not by us: {text}")
     else:
         turn.alert("warning", f"foreign:{fill.venue.value}", text)
+
+
+def _note_closed(turn: Turn, base: Decimal) -> None:
+    risk, now_s = turn.context.risk, turn.context.now_s
+    young = tuple(closed for closed in risk.closed_by_venue if now_s - closed[0] < REPAIR_WINDOW_S)
+    turn.change(risk=msgspec.structs.replace(risk, closed_by_venue=(*young, (now_s, base))))
 
 
 def _with_moves(account: VenueAccount, moves: tuple[tuple[str, Decimal], ...], now_s: float) -> tuple[RecentMove, ...]:
