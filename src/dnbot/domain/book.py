@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from decimal import Decimal
-from enum import Enum
 
 import attrs
 import msgspec
@@ -18,6 +17,7 @@ from dnbot.domain.errors import BookGap
 from dnbot.domain.instrument import Venue
 from dnbot.domain.order import Side
 from dnbot.domain.units import ZERO, divide
+from dnbot.domain.word import Word
 
 Level = tuple[Decimal, Decimal]
 """(price, base quantity)"""
@@ -46,7 +46,7 @@ class BookDelta(msgspec.Struct, frozen=True, kw_only=True):
     """Replaces the whole book."""
 
 
-class Applied(Enum):
+class Applied(Word):
     """What an increment did."""
 
     APPLIED = "applied"

@@ -8,16 +8,16 @@ spot is final profit, a match of spot with the perpetual opens or closes a basis
 from __future__ import annotations
 
 from decimal import Decimal
-from enum import Enum
 
 import msgspec
 
 from dnbot.domain.instrument import SPOT_VENUES, Symbol, Venue
 from dnbot.domain.order import Fill, Side
 from dnbot.domain.units import ZERO, divide
+from dnbot.domain.word import Word
 
 
-class EntryKind(Enum):
+class EntryKind(Word):
     """Why a ledger entry exists."""
 
     OPENING = "opening"  # what the account held when this book was opened
