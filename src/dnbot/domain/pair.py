@@ -42,7 +42,12 @@ class Pair(Word):
     @property
     def reverse(self) -> Pair:
         """The pair that undoes this one."""
-        return next(p for p in Pair if p.buy_venue is self.sell_venue and p.sell_venue is self.buy_venue)
+        return _REVERSE[self]
+
+
+_REVERSE = {
+    pair: next(p for p in Pair if (p.buy_venue, p.sell_venue) == (pair.sell_venue, pair.buy_venue)) for pair in Pair
+}
 
 
 class PairEdge(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,9 @@ from dnbot.domain.order import Fill, Side
 from dnbot.domain.units import ZERO, divide
 from dnbot.domain.word import Word
 
+_LEDGER_OF = {venue: f"{venue.value}:" for venue in Venue}
+"""How the keys of a venue's balances begin."""
+
 
 class EntryKind(Word):
     """Why a ledger entry exists."""
@@ -118,12 +121,13 @@ class Portfolio(msgspec.Struct, frozen=True, kw_only=True):
 
     def balance(self, venue: Venue, asset: str) -> Decimal:
         """What the ledger says that we hold there, native units."""
-        return self.balances.get(f"{venue.value}:{asset}", ZERO)
+        return self.balances.get(_LEDGER_OF[venue] + asset, ZERO)
 
     @property
     def spot_base(self) -> Decimal:
         """Base units over both spot venues."""
-        return sum((self.balance(venue, self.symbol.base) for venue in SPOT_VENUES), ZERO)
+        base = self.symbol.base
+        return self.balance(Venue.GATE_SPOT, base) + self.balance(Venue.MEXC_SPOT, base)
 
     @property
     def delta(self) -> Decimal:

@@ -38,11 +38,8 @@ class Ladder(msgspec.Struct, frozen=True, kw_only=True):
     buy_fee: FeeSchedule
     sell_fee: FeeSchedule
     mid: Decimal
-
-    @property
-    def step(self) -> Decimal:
-        """The smallest step that lies on both venues' grids, base units."""
-        return common_step(self.buy.lot_size, self.sell.lot_size)
+    step: Decimal
+    """The smallest step that lies on both venues' grids, base units."""
 
     def buy_quantity(self, quantity: Decimal) -> Quantity:
         """The buy order that delivers `quantity` after its fee, to the nearest lot."""
@@ -97,6 +94,7 @@ def ladder_of(
         asks=tuple(level for level in buy_book.asks if level[0] <= buy_bound),
         bids=tuple(level for level in sell_book.bids if level[0] >= sell_bound),
         buy_fee=fees[pair.buy_venue], sell_fee=fees[pair.sell_venue], mid=mid_of(pair, market.books),
+        step=common_step(buy.lot_size, sell.lot_size),
     )
 
 

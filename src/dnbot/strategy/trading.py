@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 import msgspec
 
@@ -64,8 +65,9 @@ def _new_findings(turn: Turn) -> Iterator[Opportunity | Declined]:
         return
     turn.change(signal_fresh=False)
     by_name, inventory = {edge.pair_name: edge for edge in context.edges}, inventory_of(context)
+    age_bps = _carry_age_bps(context)
     for edge in sorted(context.edges, key=lambda e: (-e.edge_bps, e.pair_name)):
-        found = _look_at(turn.context, edge.pair, by_name, inventory)
+        found = _look_at(turn.context, edge.pair, by_name, inventory, age_bps)
         if found is not None:
             counters = turn.context.counters
             turn.change(
@@ -75,7 +77,7 @@ def _new_findings(turn: Turn) -> Iterator[Opportunity | Declined]:
 
 
 def _look_at(
-    context: StrategyContext, pair: Pair, edges: dict[str, PairEdge], inventory: Inventory
+    context: StrategyContext, pair: Pair, edges: dict[str, PairEdge], inventory: Inventory, age_bps: Decimal
 ) -> Opportunity | Declined | None:
     if pair.name not in edges or _already_taken(context, pair):
         return None
@@ -83,8 +85,12 @@ def _look_at(
         pair, context.market, context.fees, inventory, context.params, edges[pair.name],
         edges.get(pair.reverse.name), opportunity_id=f"o{context.epoch}-{context.events}",
         now_s=context.now_s, now_ns=context.now_ns,
-        carry_age_bps=carry_age_bps(context.portfolio.carry_lots, context.params, context.now_ns),
+        carry_age_bps=age_bps,
     )
+
+
+def _carry_age_bps(context: StrategyContext) -> Decimal:
+    return carry_age_bps(context.portfolio.carry_lots, context.params, context.now_ns)
 
 
 def _already_taken(context: StrategyContext, pair: Pair) -> bool:
@@ -111,7 +117,8 @@ def preparing(turn: Turn) -> None:
             _refuse(turn, chosen, "BALANCE_STALE", "balances are older than allowed, and a read did not come in time")
         return
     by_name = {edge.pair_name: edge for edge in turn.context.edges}
-    again = _look_at(turn.context, chosen.pair, by_name, inventory_of(turn.context))
+    inventory, age_bps = inventory_of(turn.context), _carry_age_bps(turn.context)
+    again = _look_at(turn.context, chosen.pair, by_name, inventory, age_bps)
     if not isinstance(again, Opportunity):
         reason = again.reason if isinstance(again, Declined) else "GONE"
         _refuse(turn, chosen, reason, "the edge went before it could be taken")
