@@ -164,8 +164,15 @@ def walk(levels: tuple[Level, ...], quantity: Decimal) -> Walk | None:
 
 def depth_within(levels: tuple[Level, ...], side: Side, price_cap: Decimal) -> Decimal:
     """Base units that an order of `side` could take without paying worse than `price_cap`."""
-    inside = (q for price, q in levels if (price <= price_cap if side is Side.BUY else price >= price_cap))
-    return sum(inside, ZERO)
+    return sum([quantity for _, quantity in levels_within(levels, side, price_cap)], ZERO)
+
+
+def levels_within(levels: tuple[Level, ...], side: Side, price_cap: Decimal) -> tuple[Level, ...]:
+    """The levels, best first, that an order of `side` may take without paying worse than `price_cap`."""
+    buys = side is Side.BUY
+    if levels and (levels[-1][0] <= price_cap if buys else levels[-1][0] >= price_cap):
+        return levels
+    return tuple([level for level in levels if (level[0] <= price_cap if buys else level[0] >= price_cap)])
 
 
 def _set_level(side: dict[Decimal, Decimal], prices: list[Decimal], price: Decimal, size: Decimal) -> None:

@@ -18,6 +18,7 @@ from dnbot.domain.word import Word
 
 _LEDGER_OF = {venue: f"{venue.value}:" for venue in Venue}
 """How the keys of a venue's balances begin."""
+_ON_GATE, _ON_MEXC = (_LEDGER_OF[venue] for venue in SPOT_VENUES)
 
 
 class EntryKind(Word):
@@ -126,8 +127,8 @@ class Portfolio(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def spot_base(self) -> Decimal:
         """Base units over both spot venues."""
-        base = self.symbol.base
-        return self.balance(Venue.GATE_SPOT, base) + self.balance(Venue.MEXC_SPOT, base)
+        held, base = self.balances, self.symbol.base
+        return held.get(_ON_GATE + base, ZERO) + held.get(_ON_MEXC + base, ZERO)
 
     @property
     def delta(self) -> Decimal:

@@ -72,6 +72,9 @@ def _varint(value: int) -> bytes:
     return bytes(out)
 
 
+_LENGTH_KEYS: Final = tuple(_varint(number << 3 | _LENGTH) for number in range(max(BODY.values()) + 1))
+
+
 def _text(number: int, value: str) -> bytes:
     return _message(number, value.encode()) if value else b""
 
@@ -89,7 +92,7 @@ def _optional_int(number: int, value: int | None) -> bytes:
 
 
 def _message(number: int, encoded: bytes) -> bytes:
-    return _varint(number << 3 | _LENGTH) + _varint(len(encoded)) + encoded
+    return _LENGTH_KEYS[number] + _varint(len(encoded)) + encoded
 
 
 def _texts(*values: str) -> bytes:

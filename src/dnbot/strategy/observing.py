@@ -30,7 +30,7 @@ _AT_REST = frozenset({StrategyState.DELTA_NEUTRAL_ACTIVE, StrategyState.MONITORI
 def watch_delta(turn: Turn) -> None:
     """After every event: how long delta is outside its tolerance. A Tick comes before each, so time is up to date."""
     context = turn.context
-    if context.tolerance is None or context.current_state is StrategyState.INITIALIZING:
+    if not context.perp_lot or context.current_state is StrategyState.INITIALIZING:
         return
     size = abs(context.portfolio.delta)
     if size > context.counters.delta_worst:

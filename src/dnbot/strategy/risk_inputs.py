@@ -116,8 +116,13 @@ def known(inputs: RiskInputs) -> RiskInputs:
     return msgspec.structs.replace(inputs, **changes)
 
 
+_ALWAYS_FINITE = (str, int, bool, type(None))
+
+
 def is_finite(value: object) -> bool:
     """Whether every number in a figure, a struct or a collection of them is finite."""
+    if type(value) in _ALWAYS_FINITE:
+        return True
     if isinstance(value, Decimal):
         return value.is_finite()
     if isinstance(value, float):
