@@ -105,4 +105,4 @@ class Ladder:
 def _cancel_stale(held: dict[int, str], wanted: range, side: Side, commands: list[Command]) -> None:
     fresh = wanted[:REFRESH]
     stale = [level for level in held if level not in wanted or level in fresh]
-    commands.extend(Command("cancel", held.pop(level), side, ZERO, ZERO) for level in stale)
+    commands.extend([Command("cancel", held.pop(level), side, ZERO, ZERO) for level in stale])

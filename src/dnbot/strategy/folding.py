@@ -266,6 +266,8 @@ def fold_instruments(turn: Turn, instruments: dict[Venue, Instrument]) -> None:
     Then only what hedges is sent, until a person has seen what the venue made of the position.
     """
     known = turn.context.market.instruments
+    if instruments is known:
+        return
     for venue, instrument in instruments.items():
         before = known.get(venue)
         if before == instrument:
