@@ -311,7 +311,8 @@ class StrategyContext(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def tolerance(self) -> Decimal | None:
         """Delta that is left alone, base units; None until the contract is known."""
-        return self.params.tolerance_base(self.perp_lot) if self.perp_lot else None
+        lot = self.perp_lot
+        return self.params.tolerance_base(lot) if lot else None
 
     @property
     def hard_limit(self) -> Decimal:

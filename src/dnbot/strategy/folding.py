@@ -6,6 +6,7 @@ Everything is keyed by the venue's own ids and commutes: a stream may overtake a
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import dropwhile
 
 import msgspec
 
@@ -25,7 +26,6 @@ from dnbot.domain.order import (
     Order,
     OrderReport,
     OrderStatus,
-    Purpose,
     Side,
     is_ours,
     with_fill,
@@ -36,6 +36,7 @@ from dnbot.domain.position import AccountRow, EntryKind, LedgerEntry, book_fill,
 from dnbot.domain.records import REPAIR_WINDOW_S
 from dnbot.domain.units import ZERO
 from dnbot.strategy.context import Execution, ParkedFill, RecentMove, VenueAccount
+from dnbot.strategy.orders import REPAIRS
 from dnbot.strategy.states import TradingMode
 from dnbot.strategy.turn import Turn
 
@@ -155,7 +156,7 @@ def _note_closed(turn: Turn, base: Decimal) -> None:
 
 
 def _with_moves(account: VenueAccount, moves: tuple[tuple[str, Decimal], ...], now_s: float) -> tuple[RecentMove, ...]:
-    young = tuple(move for move in account.recent if now_s - move.at_s < LATE_S)
+    young = dropwhile(lambda move: now_s - move.at_s >= LATE_S, account.recent)
     return (*young, *(RecentMove(now_s, asset, amount) for asset, amount in moves))
 
 
@@ -163,10 +164,7 @@ def _attribute(turn: Turn, fill: Fill, order: Order) -> None:
     execution = turn.context.execution
     if execution is None or order.intent.execution_id != execution.execution_id:
         return
-    turn.change(execution=with_execution_fill(execution, fill, repaired=order.intent.purpose in _REPAIRS))
-
-
-_REPAIRS = frozenset({Purpose.HEDGE, Purpose.UNWIND})
+    turn.change(execution=with_execution_fill(execution, fill, repaired=order.intent.purpose in REPAIRS))
 
 
 def with_execution_fill(execution: Execution, fill: Fill, *, repaired: bool) -> Execution:
@@ -276,6 +274,8 @@ def fold_instruments(turn: Turn, instruments: dict[Venue, Instrument]) -> None:
     Then only what hedges is sent, until a person has seen what the venue made of the position.
     """
     known = turn.context.market.instruments
+    if instruments is known:
+        return
     for venue, instrument in instruments.items():
         before = known.get(venue)
         if before == instrument:
