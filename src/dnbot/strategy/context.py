@@ -97,6 +97,8 @@ class VenueAccount(msgspec.Struct, frozen=True, kw_only=True):
     differences: dict[str, Decimal] = {}
     """Asset -> reported minus ledger, at the last undisturbed read."""
     differences_s: float = 0.0
+    compared_s: float = 0.0
+    """When the last read began that was undisturbed, and so compared; 0 before the first."""
     closed_s: float = 0.0
     """When the venue last refused an order because the symbol takes none; 0 when it never did."""
     own_open: int = 0

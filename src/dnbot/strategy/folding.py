@@ -129,7 +129,10 @@ def _book(turn: Turn, fill: Fill, key: str, order: Order | None) -> None:
     if order is not None:
         turn.put_order(with_fill(order, fill, at_ns=context.now_ns))
         _attribute(turn, fill, order)
-    elif not is_ours(fill.client_order_id):
+    elif is_ours(fill.client_order_id):
+        text = f"{fill.client_order_id} traded on {fill.venue.value} and is in no table of ours"
+        turn.alert("warning", f"own_trade:{fill.venue.value}", text)
+    else:
         _tell_foreign(turn, fill, context.portfolio.perp_base)
     if third_coin:
         turn.alert("critical", "fee_coin", f"a fee in {fill.fee_asset} on {fill.venue.value} has no price here")
