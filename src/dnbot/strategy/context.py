@@ -74,6 +74,9 @@ class VenueAccount(msgspec.Struct, frozen=True, kw_only=True):
     """When such a ping was last asked for."""
     facts: AccountFacts | None = None
     fees: FeeSchedule | None = None
+    coin_prices: dict[str, Decimal] = {}
+    """Quote units per unit of a coin that fees are taken in, by its name: the newest that was read."""
+    coin_prices_s: float = 0.0
     balances: dict[str, Balance] = {}
     balances_s: float = 0.0
     position: PositionReport | None = None

@@ -42,6 +42,10 @@ def fold_read(turn: Turn, read: AccountRead) -> None:
     if _is_emptied(turn, read):
         _refuse(turn, read.venue)
         return
+    if read.coin_prices:
+        turn.change_account(
+            read.venue, coin_prices={**account.coin_prices, **read.coin_prices}, coin_prices_s=read.began_s
+        )
     if account.opened:
         for fill in read.fills:
             fold_fill(turn, fill)
