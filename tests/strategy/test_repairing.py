@@ -455,3 +455,13 @@ def test_a_perpetual_that_refuses_twice_is_left_for_spot() -> None:
     assert [(h.venue.is_spot, h.purpose) for h in hedges(bench)] == [
         (False, Purpose.HEDGE), (False, Purpose.HEDGE), (True, Purpose.UNWIND)
     ]
+
+
+def test_a_spot_venue_that_refuses_twice_is_left_for_the_other() -> None:
+    """Gate refuses all that is sent, on both of its markets: what MEXC holds is sold instead."""
+    bench = in_state(S.REBALANCING_DELTA)
+    for number in range(4):
+        bench.sent(hedges(bench)[number])
+        bench.answered(hedges(bench)[number], "refused", "REQUEST_EXPIRED")
+        bench.signal(after_ms=100)
+    assert [h.venue for h in hedges(bench)] == [GF, GF, GS, GS, MS]
