@@ -159,17 +159,30 @@ async def test_spoofed_edge(autojump_clock: Any, lab: Any) -> None:
         await trial.assert_clean()
 
 
-async def test_fee_in_third_coin(autojump_clock: Any, lab: Any) -> None:
-    """Fees in MX, and in the quote coin when there is none left, are booked in the coin they were taken in."""
-    async with lab.stage(on_scenario("fee_in_third_coin")) as on, lab.on(on) as trial:
+@pytest.mark.parametrize("known", [True, False])
+async def test_fee_in_third_coin(autojump_clock: Any, lab: Any, known: bool) -> None:
+    """Fees in MX, and in the quote coin when there is none left, are booked in the coin they were taken in.
+
+    They are worth what MX costs, and trading goes on; when nobody tells that, profit is unknown and no risk is taken.
+    """
+    unpriced = () if known else ("server_error:venue=mexc_spot,path=*/ticker/price",)
+    async with lab.stage(on_scenario("fee_in_third_coin", *unpriced)) as on, lab.on(on) as trial:
         await trial.until(lambda: trial.true_delta() == 0 or len(trial.stage.audit()["fills"]) >= 4, "it builds", 60)
         await trio.sleep(10)
-        assert "MX" in {fill["fee_asset"] for fill in trial.stage.audit()["fills"]}
+        fees = [fill for fill in trial.stage.audit()["fills"] if fill["venue"] == "mexc_spot"]
+        assert "MX" in {fill["fee_asset"] for fill in fees}
+        assert (trial.trades() > 0) == known
+        assert (trial.bot.context.mode is TradingMode.ACTIVE) == known
+        assert ("fee_coin" in trial.bot.context.alerted) == (not known)
         assert await trial.end() == 0
         verdict = await trial.verdict()
         assert verdict["ledger_residual"]["MEXC_SPOT"] == {"BTC": "0", "MX": "0", "USDT": "0"}
         assert verdict["adjustments"] == 0
         assert abs(trial.true_delta()) <= trial.bot.context.tolerance
+        paid = sum(Decimal(f["fee"]) for f in trial.stage.audit()["fills"] if f["fee_asset"] == "MX")
+        worth = paid * trial.stage.world.exchange.state.mx_price
+        assert trial.bot.context.portfolio.coin_fees_quote == (worth if known else 0)
+        assert (await trial.store.load(lab.symbol)).portfolio == trial.bot.context.portfolio
 
 
 @pytest.mark.parametrize(("budget", "neutral"), [("1.2", True), ("0.3", False)])

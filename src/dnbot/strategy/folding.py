@@ -114,9 +114,10 @@ def release_parked(turn: Turn) -> None:
 
 def _book(turn: Turn, fill: Fill, key: str, order: Order | None) -> None:
     context = turn.context
-    third_coin = bool(fill.fee) and fill.fee_asset not in {fill.symbol.base, fill.symbol.quote}
-    portfolio = book_fill(context.portfolio, fill, fee_price=ZERO if third_coin else None)
     account = context.accounts[fill.venue]
+    if fill.fee_is_in_a_third_coin:
+        fill = msgspec.structs.replace(fill, fee_price=account.coin_prices.get(fill.fee_asset))
+    portfolio = book_fill(context.portfolio, fill)
     counters = msgspec.structs.replace(context.counters, fills=context.counters.fills + 1)
     turn.change(portfolio=portfolio, seen=context.seen.with_id(key), counters=counters)
     moves = tuple((entry.asset, entry.amount) for entry in entries_of(fill))
@@ -131,9 +132,12 @@ def _book(turn: Turn, fill: Fill, key: str, order: Order | None) -> None:
     if order is not None:
         turn.put_order(with_fill(order, fill, at_ns=context.now_ns))
         _attribute(turn, fill, order)
-    elif not is_ours(fill.client_order_id):
+    elif is_ours(fill.client_order_id):
+        text = f"{fill.client_order_id} traded on {fill.venue.value} and is in no table of ours"
+        turn.alert("warning", f"own_trade:{fill.venue.value}", text)
+    else:
         _tell_foreign(turn, fill, context.portfolio.perp_base)
-    if third_coin:
+    if fill.fee_quote is None:
         turn.alert("critical", "fee_coin", f"a fee in {fill.fee_asset} on {fill.venue.value} has no price here")
         turn.lower_mode(TradingMode.REDUCING, f"profit is unknown: fees in {fill.fee_asset} have no price")
 
@@ -170,7 +174,7 @@ def _attribute(turn: Turn, fill: Fill, order: Order) -> None:
 def with_execution_fill(execution: Execution, fill: Fill, *, repaired: bool) -> Execution:
     """The execution's own sums after one of its fills; quantities net of a fee taken in base."""
     in_base = fill.venue.is_spot and fill.fee_asset == fill.symbol.base
-    fee_quote = fill.fee * fill.price if in_base else fill.fee if fill.fee_asset == fill.symbol.quote else ZERO
+    fee_quote = fill.fee_quote or ZERO
     moved = fill.quantity - (fill.fee if in_base else ZERO) * fill.side.sign
     # A fee in base is booked as a fee in quote, so its cost must not be counted a second time in the value.
     value = moved * fill.price
