@@ -20,6 +20,7 @@ from wsproto.utilities import ProtocolError
 
 from dnbot.domain.errors import VenueUnreachable
 from dnbot.ports.net import Endpoint, StreamOpener, connect_failure
+from dnbot.ports.websocket_wire import Inbox, Wire
 
 OPEN_S_MAX = 10.0
 CLOSE_S_MAX = 1.0
@@ -52,33 +53,35 @@ class WebSocketStatistics:
 class WebSocket:
     """An open connection. One task receives; any task may send."""
 
-    def __init__(self, venue: str, connection: trio_websocket.WebSocketConnection, silence_s_max: float) -> None:
+    def __init__(
+        self, venue: str, connection: trio_websocket.WebSocketConnection, inbox: Inbox, silence_s_max: float
+    ) -> None:
         self._venue = venue
         self._connection = connection
+        self._inbox = inbox
         self._silence_s_max = silence_s_max
         self._opened_at_s = self._received_at_s = trio.current_time()
         self._received = self._sent = 0
         self._broken: str | None = None
-        self._reader_failure: str | None = None
+        self._reader_failed = False
 
     async def receive(self) -> str | bytes:
         """The next message: str for a text frame, bytes for a binary one.
 
         Raises VenueUnreachable when the connection ended, or when no message came for `silence_s_max` seconds since
-        the last one. The age counts across calls: a caller's own shorter timeouts do not reset it.
+        the last one. The age counts across calls: a caller's own shorter timeouts do not reset it. A message that is
+        there is given at once, without a turn for other tasks: a burst is worked off in one go.
         """
         self._raise_if_broken()
-        now_s = trio.current_time()
-        deadline_s = max(self._received_at_s + self._silence_s_max, now_s + SILENCE_GRACE_S)
-        message: str | bytes | None = None
-        failure: str | None = None
-        try:
+        if self._inbox.is_empty:
+            deadline_s = max(self._received_at_s + self._silence_s_max, trio.current_time() + SILENCE_GRACE_S)
             with trio.CancelScope(deadline=deadline_s):
-                message = await self._connection.get_message()
-        except trio_websocket.ConnectionClosed as error:
-            failure = self._reader_failure or _closed(error)
+                await self._inbox.wait()
+        else:
+            await trio.lowlevel.checkpoint_if_cancelled()
+        message = self._inbox.take()
         if message is None:
-            self._fail(failure or f"silent for {trio.current_time() - self._received_at_s:.1f} s")
+            self._fail(self._inbox.ended or f"silent for {trio.current_time() - self._received_at_s:.1f} s")
         self._received_at_s = trio.current_time()
         self._received += 1
         return message
@@ -117,11 +120,12 @@ class WebSocket:
     @property
     def is_broken(self) -> bool:
         """True once a failure was seen: then closing skips the farewell."""
-        return self._broken is not None or self._reader_failure is not None
+        return self._broken is not None or self._reader_failed
 
     def note_reader_failure(self, failure: str) -> None:
         """Told by the background reader when the library failed, so that the next call says why."""
-        self._reader_failure = failure
+        self._reader_failed = True
+        self._inbox.end(failure)
 
     async def say_goodbye(self) -> None:
         """Closes by the protocol, which may take for ever; a broken connection is left alone."""
@@ -162,14 +166,14 @@ async def open_websocket(
     """
     endpoint = Endpoint.from_url(url)
     deadline_s = trio.current_time() + open_s_max
-    wire = _Wire(await _open_stream(opener, endpoint, venue, deadline_s))
+    inbox = Inbox(queue_messages_max, message_bytes_max)
+    wire = Wire(await _open_stream(opener, endpoint, venue, deadline_s), inbox)
     start = partial(
         trio_websocket.wrap_client_stream,
         stream=cast("trio.SocketStream", wire),  # the library's hint is narrower than its code
         host=endpoint.authority,
         resource=_resource(url),
         extra_headers=[(name.encode("ascii"), value.encode("ascii")) for name, value in extra_headers],
-        message_queue_size=queue_messages_max,
         max_message_size=message_bytes_max,
         receive_buffer_size=RECEIVE_BYTES,
     )
@@ -212,7 +216,7 @@ async def _open_stream(opener: StreamOpener, endpoint: Endpoint, venue: str, dea
 
 
 async def _shake_hands(
-    nursery: trio.Nursery, start: _Start, wire: _Wire, venue: str, silence_s_max: float, deadline_s: float
+    nursery: trio.Nursery, start: _Start, wire: Wire, venue: str, silence_s_max: float, deadline_s: float
 ) -> WebSocket:
     with trio.CancelScope(deadline=deadline_s):
         opened: WebSocket = await nursery.start(_read, start, wire, venue, silence_s_max)
@@ -222,7 +226,7 @@ async def _shake_hands(
 
 async def _read(
     start: _Start,
-    wire: _Wire,
+    wire: Wire,
     venue: str,
     silence_s_max: float,
     task_status: trio.TaskStatus[WebSocket] = trio.TASK_STATUS_IGNORED,
@@ -236,7 +240,8 @@ async def _read(
                 # The library would wait for ever for a handshake on a stream that has ended.
                 nursery.start_soon(wire.cancel_at_end, handshake)
                 connection = await start(nursery)
-                websocket = WebSocket(venue, connection, silence_s_max)
+                websocket = WebSocket(venue, connection, wire.inbox, silence_s_max)
+                nursery.start_soon(_pump, connection, wire.inbox)
                 task_status.started(websocket)
             if websocket is None:
                 nursery.cancel_scope.cancel()
@@ -248,38 +253,18 @@ async def _read(
         raise VenueUnreachable(venue, failure)
 
 
+async def _pump(connection: trio_websocket.WebSocketConnection, inbox: Inbox) -> None:
+    """What the library still reads: messages of a connection that broke the protocol, and the end of every one."""
+    try:
+        while True:
+            inbox.put(await connection.get_message())
+            await inbox.have_room()
+    except trio_websocket.ConnectionClosed as error:
+        inbox.end(_closed(error))
+
+
 class _Start(Protocol):
     def __call__(self, nursery: trio.Nursery, /) -> Awaitable[trio_websocket.WebSocketConnection]: ...
-
-
-class _Wire(trio.abc.Stream):
-    """The stream, with an event for its end."""
-
-    def __init__(self, stream: trio.abc.Stream) -> None:
-        self._stream = stream
-        self._ended = trio.Event()
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        chunk: bytes | bytearray = b""
-        try:
-            chunk = await self._stream.receive_some(max_bytes)
-        finally:
-            if not chunk:
-                self._ended.set()
-        return chunk
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        await self._stream.send_all(data)
-
-    async def wait_send_all_might_not_block(self) -> None:
-        await self._stream.wait_send_all_might_not_block()
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-    async def cancel_at_end(self, scope: trio.CancelScope) -> None:
-        await self._ended.wait()
-        scope.cancel()
 
 
 def _resource(url: str) -> str:
