@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import trio
 
 from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.scenarios import scenario_of
 from dnbot.strategy.states import TradingMode
+
+pytestmark = pytest.mark.slow
 
 
 async def test_liquidation_near(autojump_clock: Any, lab: Any) -> None:

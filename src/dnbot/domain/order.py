@@ -136,8 +136,23 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
     fee: Decimal
     """Positive is a cost."""
     fee_asset: str
+    fee_price: Decimal | None = None
+    """Quote units per unit of `fee_asset` when that is neither base nor quote, as known when the fill was booked; else,
+    or when it was not known, None."""
     is_maker: bool = False
     traded_at_ns: int
+
+    @property
+    def fee_is_in_a_third_coin(self) -> bool:
+        """Whether there is a fee, and it is neither in base nor in quote."""
+        return self.fee != 0 and self.fee_asset not in {self.symbol.base, self.symbol.quote}
+
+    @property
+    def fee_quote(self) -> Decimal | None:
+        """What the fee is worth, quote units; None when it is in a third coin whose price is not known."""
+        if self.fee_is_in_a_third_coin:
+            return None if self.fee_price is None else self.fee * self.fee_price
+        return self.fee * self.price if self.fee_asset == self.symbol.base else self.fee
 
     @property
     def signed_quantity(self) -> Decimal:

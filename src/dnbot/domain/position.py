@@ -107,7 +107,9 @@ class Portfolio(msgspec.Struct, frozen=True, kw_only=True):
     spread_quote: Decimal = ZERO
     """Realised price differences, before fees."""
     fees_quote: Decimal = ZERO
-    """Fees valued in quote at the fill; positive is a cost."""
+    """Fees valued in quote at the fill; positive is a cost. One in a third coin without a known price counts zero."""
+    coin_fees_quote: Decimal = ZERO
+    """Of these, what was taken in third coins: it came out of neither base nor quote."""
     funding_quote: Decimal = ZERO
     """Positive was received."""
     fees: dict[str, Decimal] = {}
@@ -145,10 +147,13 @@ class Portfolio(msgspec.Struct, frozen=True, kw_only=True):
         return self.perp_base * mark - self.perp_cost
 
     def equity(self, mids: dict[Venue, Decimal], mark: Decimal) -> Decimal:
-        """All quote balances, inventory at each venue's mid, and the perpetual at mark; quote units."""
+        """All quote balances, inventory at each venue's mid, and the perpetual at mark; quote units.
+
+        Third coins are no part of it, but what was paid in them is: their price moves no equity, and fees do.
+        """
         quote = sum((self.balance(venue, self.symbol.quote) for venue in Venue), ZERO)
         base = sum((self.balance(venue, self.symbol.base) * mids[venue] for venue in SPOT_VENUES), ZERO)
-        return quote + base + self.perp_unrealised(mark)
+        return quote + base + self.perp_unrealised(mark) - self.coin_fees_quote
 
 
 def entries_of(fill: Fill) -> tuple[LedgerEntry, ...]:
@@ -246,17 +251,10 @@ def fold_edge_lot(lots: tuple[EdgeLot, ...], new: EdgeLot) -> tuple[EdgeLot, ...
     return tuple(queue)
 
 
-def book_fill(portfolio: Portfolio, fill: Fill, *, fee_price: Decimal | None = None) -> Portfolio:
-    """Fold one new fill: ledger, perpetual, fees, and first-in-first-out matching.
-
-    Args:
-        fee_price: quote units per unit of `fee_asset` when the fee is in neither base nor quote.
-
-    Raises:
-        ValueError: the fee is in a third coin and no price for it is given.
-    """
+def book_fill(portfolio: Portfolio, fill: Fill) -> Portfolio:
+    """Fold one new fill: ledger, perpetual, fees, and first-in-first-out matching."""
     told = post(portfolio, entries_of(fill))
-    fee_quote = _fee_in_quote(fill, fee_price)
+    fee_quote = fill.fee_quote or ZERO
     fees = dict(told.fees)
     key = f"{fill.venue.value}:{fill.fee_asset}"
     if fill.fee:
@@ -270,6 +268,7 @@ def book_fill(portfolio: Portfolio, fill: Fill, *, fee_price: Decimal | None = N
         perp_cost=perp_cost,
         fees=fees,
         fees_quote=told.fees_quote + fee_quote,
+        coin_fees_quote=told.coin_fees_quote + (fee_quote if fill.fee_is_in_a_third_coin else ZERO),
         fills=told.fills + 1,
         turnover_quote=told.turnover_quote + fill.value,
     )
@@ -280,16 +279,6 @@ def book_fill(portfolio: Portfolio, fill: Fill, *, fee_price: Decimal | None = N
 
 def _fee_is_base(fill: Fill) -> bool:
     return fill.venue.is_spot and fill.fee_asset == fill.symbol.base
-
-
-def _fee_in_quote(fill: Fill, fee_price: Decimal | None) -> Decimal:
-    if fill.fee == 0 or fill.fee_asset == fill.symbol.quote:
-        return fill.fee
-    if fill.fee_asset == fill.symbol.base:
-        return fill.fee * fill.price
-    if fee_price is None:
-        raise ValueError(f"no price known for a fee in {fill.fee_asset} on {fill.venue.value}")
-    return fill.fee * fee_price
 
 
 def _fold_perp(base: Decimal, cost: Decimal, fill: Fill) -> tuple[Decimal, Decimal]:

@@ -170,6 +170,8 @@ class Oracle:
             self.delta.filled(name, event, now_ns)
             unit = scene.exchange.state.instruments[(event.venue, event.symbol)].multiplier
             self.orders.filled(name, event.quantity * unit, now_ns)
+            if not name and event.close_quantity:
+                self.orders.closed(event.close_quantity * unit, now_ns)
         elif isinstance(event, OrderEvent):
             if event.kind == "put":
                 self.orders.ordered(event.order, now_ns)

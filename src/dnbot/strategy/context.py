@@ -74,6 +74,9 @@ class VenueAccount(msgspec.Struct, frozen=True, kw_only=True):
     """When such a ping was last asked for."""
     facts: AccountFacts | None = None
     fees: FeeSchedule | None = None
+    coin_prices: dict[str, Decimal] = {}
+    """Quote units per unit of a coin that fees are taken in, by its name: the newest that was read."""
+    coin_prices_s: float = 0.0
     balances: dict[str, Balance] = {}
     balances_s: float = 0.0
     position: PositionReport | None = None
@@ -97,6 +100,8 @@ class VenueAccount(msgspec.Struct, frozen=True, kw_only=True):
     differences: dict[str, Decimal] = {}
     """Asset -> reported minus ledger, at the last undisturbed read."""
     differences_s: float = 0.0
+    compared_s: float = 0.0
+    """When the last read began that was undisturbed, and so compared; 0 before the first."""
     closed_s: float = 0.0
     """When the venue last refused an order because the symbol takes none; 0 when it never did."""
     own_open: int = 0
@@ -196,6 +201,8 @@ class RiskLedger(msgspec.Struct, frozen=True, kw_only=True):
     losses_in_a_row: int = 0
     execution_times_s: tuple[float, ...] = ()
     api_error_times_s: tuple[float, ...] = ()
+    closed_by_venue: tuple[tuple[float, Decimal], ...] = ()
+    """When the venue closed part of the perpetual, as its own trades tell, and how much, base units."""
 
 
 class Counters(msgspec.Struct, frozen=True, kw_only=True):

@@ -109,12 +109,17 @@ def within_last_minute(context: StrategyContext, times_s: tuple[float, ...]) -> 
 
 
 def hedged_last_minute(context: StrategyContext) -> Decimal:
-    """Base units of hedges and unwinds of the last minute, from our own orders: what traded, and what still may.
+    """Base units of hedges and unwinds of the last minute, from our own orders: what traded, and what still may; less
+    what the venue closed in that minute by trades of its own, which is to be hedged again whatever the budget.
 
     Orders stand in the order in which they were decided.
     """
     young = takewhile(lambda order: _age_s(context, order) < MINUTE_S, reversed(context.orders.repairs))
-    return sum((order.filled if order.is_settled else order.intent.quantity for order in young), ZERO)
+    repaired = sum((order.filled if order.is_settled else order.intent.quantity for order in young), ZERO)
+    closed = context.risk.closed_by_venue
+    if not closed:
+        return repaired
+    return max(ZERO, repaired - sum((base for at_s, base in closed if context.now_s - at_s < MINUTE_S), ZERO))
 
 
 def _age_s(context: StrategyContext, order: Order) -> float:
