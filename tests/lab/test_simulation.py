@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -62,6 +63,13 @@ def test_one_changed_default_changes_the_trace() -> None:
         for params in (PARAMS, PARAMS, msgspec.structs.replace(PARAMS, slippage_reserve_bps=Decimal("2.5")))
     }
     assert len(hashes) == 2
+
+
+def test_the_collector_is_left_as_it_was() -> None:
+    """Switched on, and with everything that was set aside for the run."""
+    simulate(draw(1, "none", 1.0), PARAMS, 1.0, config=LIVELY)
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == 0
 
 
 def crash_at(at_s: float, how: str) -> Schedule:

@@ -151,7 +151,8 @@ class PublicStreams:
 
     def _level_changed(self, symbol: str, change: LevelChange) -> None:
         for feed in self._by_symbol.get(symbol, ()):
-            feed.stream.touch(change.side, change.price, change.quantity)
+            if feed.kind != "best":
+                feed.stream.touch(change.side, change.price, change.quantity)
             changed = self._changed[feed.beat_ms]
             if feed not in changed:
                 changed[feed] = None
@@ -168,12 +169,13 @@ class PublicStreams:
             self._by_symbol[feed.market.symbol].remove(feed)
             return
         book = self.context.exchange.depth(self.venue, feed.market.symbol, feed.depth)
+        if feed.kind == "best":
+            self._flush_best(feed, book.book_id, book.bids, book.asks)
+            return
         increment = feed.stream.flush(book.book_id, book.bids, book.asks)
         if increment is None:
             return
-        if feed.kind == "best":
-            self._flush_best(feed, book.book_id, book.bids, book.asks)
-        elif feed.kind == "full":
+        if feed.kind == "full":
             self.hub.publish((feed.topic,), lambda _: self._full(feed, book))
         elif feed.kind == "all":
             self.hub.publish((feed.topic,), lambda form: self._all(feed, book, form), "all")

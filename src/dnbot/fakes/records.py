@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Literal, NamedTuple
 
 import attrs
+import msgspec
 
 Venue = Literal["gate_spot", "gate_futures", "mexc_spot"]
 Side = Literal["buy", "sell"]
@@ -272,7 +273,7 @@ class OrderEvent:
 PrivateEvent = OrderEvent | UserTrade | BalanceChange | PositionState
 
 
-class LevelChange(NamedTuple):
+class LevelChange(msgspec.Struct, frozen=True):
     """One price level has a new absolute quantity (0 = gone); ``book_id`` rises by one per change of that market."""
 
     book_id: int
