@@ -10,7 +10,8 @@ from dnbot.operate.status import tree_lines
 
 SOCKET = """\
 ports.websocket._read
-  ports.websocket._Wire.cancel_at_end
+  ports.websocket._pump
+  ports.websocket_wire.Wire.cancel_at_end
   trio_websocket._impl.WebSocketConnection._reader_task"""
 VENUES = ("GATEIO_FUTURES", "GATEIO_SPOT", "MEXC_SPOT")
 

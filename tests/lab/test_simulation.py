@@ -137,10 +137,10 @@ def test_people_and_the_database() -> None:
 
 @pytest.mark.slow
 def test_the_hedge_budget_outlives_a_crash() -> None:
-    """Most of the short is taken away, the bot hedges up to its budget and is killed: its successor buys no more."""
+    """Somebody buys, the bot hedges up to its budget and is killed: its successor sells no more."""
     crash = Mishap(key="crash.1", kind="crash", at_s=11.5, for_s=0.5, how="kill now")
-    taken = {"name": "position_deleveraged", "key": "taken", "at": 9.0, "for": 1.0, "fraction": 1.0}
-    schedule = Schedule(seed=3, heal_s=20.0, order_path="rest", faults=(taken,), mishaps=(crash,))
+    bought = {"name": "traded_by_hand", "key": "bought", "venue": "gate_spot", "at": 9.0, "side": "buy", "quantity": 0.05}
+    schedule = Schedule(seed=3, heal_s=20.0, order_path="rest", faults=(bought,), mishaps=(crash,))
     params = msgspec.structs.replace(PARAMS, hedge_quantity_per_minute_max=Decimal("0.02"))
     run = simulate(schedule, params, 45.0, config=LIVELY)
     assert run.violations == []

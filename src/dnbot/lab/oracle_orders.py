@@ -182,7 +182,7 @@ class OrderJudge:
             self._repaired.append((now_ns, quantity))
 
     def closed(self, base: Decimal, now_ns: int) -> None:
-        """The venue closed part of the perpetual, or somebody did: what it takes away may be hedged beyond the budget."""
+        """Somebody else closed part of the perpetual: what that takes away may be hedged beyond the budget."""
         self._closed.append((now_ns, base))
 
     def ordered(self, order: OrderState, now_ns: int) -> None:
