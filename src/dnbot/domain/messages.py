@@ -31,6 +31,8 @@ from dnbot.domain.records import PositionSampled as PositionSampled
 from dnbot.domain.records import Record as Record
 from dnbot.domain.records import RowBooked as RowBooked
 from dnbot.domain.records import StateChanged as StateChanged
+from dnbot.domain.records import TransferChanged as TransferChanged
+from dnbot.domain.transfer import Transfer
 
 
 # --- market: feeds -> analytics ---------------------------------------------------------------------------------------
@@ -152,6 +154,17 @@ class OrderAnswered(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     sent_to_answer_us: int = 0
 
 
+class TransferAnswered(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """What came of a transfer. `outcome`: accepted, refused, not_sent, ambiguous."""
+
+    transfer_id: str
+    outcome: str
+    venue_id: str = ""
+    code: str = ""
+    text: str = ""
+    at_ns: int
+
+
 class PairCommitted(msgspec.Struct, frozen=True, tag=True):
     """Both intents are durable and were handed to the desks."""
 
@@ -222,7 +235,7 @@ class StoreFound(msgspec.Struct, frozen=True, tag=True):
 Control = Stop | SetMode
 AccountEvent = (
     SessionUp | SessionDown | StreamProven | AccountRead | BalanceChanged | PositionChanged | OrderReported
-    | FillReported | OrderSent | OrderAnswered | PairCommitted | PairAborted
+    | FillReported | OrderSent | OrderAnswered | PairCommitted | PairAborted | TransferAnswered
 )
 InboxEvent = Signal | AccountEvent | Fault | Control | Tick | Paused | StoreLost | StoreFound
 
@@ -265,6 +278,12 @@ class ResolveOrder(msgspec.Struct, frozen=True, tag=True):
     venue_order_id: str = ""
 
 
+class MoveMoney(msgspec.Struct, frozen=True, tag=True):
+    """Commit this transfer between wallets of ours, then ask the venue for it, once."""
+
+    transfer: Transfer
+
+
 class ProveStream(msgspec.Struct, frozen=True, tag=True):
     """Ping the private stream of one venue now."""
 
@@ -278,4 +297,4 @@ class ReadAccount(msgspec.Struct, frozen=True, tag=True):
     why: str
 
 
-Command = ExecutePair | PlaceOrder | CancelOrder | CancelAll | ResolveOrder | ProveStream | ReadAccount
+Command = ExecutePair | PlaceOrder | CancelOrder | CancelAll | ResolveOrder | MoveMoney | ProveStream | ReadAccount

@@ -35,6 +35,7 @@ from dnbot.domain.messages import (
     StoreLost,
     StreamProven,
     Tick,
+    TransferAnswered,
 )
 from dnbot.domain.order import OrderStatus, with_status
 from dnbot.strategy import folding
@@ -48,6 +49,7 @@ from dnbot.strategy.pausing import believed, fold_pause
 from dnbot.strategy.reading import DIFFERENCE_CONFIRM_S, fold_read
 from dnbot.strategy.recovering import enter_recovery, fault_again, leave_limbo
 from dnbot.strategy.states import StrategyState, TradingMode, Trigger
+from dnbot.strategy.transferring import chase_transfers, fold_transfer_answer
 from dnbot.strategy.turn import Turn
 
 UNANSWERED_S_MAX = 6.0
@@ -108,6 +110,8 @@ def _fold(turn: Turn, event: InboxEvent) -> None:
         case OrderAnswered():
             folding.fold_answer(turn, event)
             chase_unsettled(turn)
+        case TransferAnswered():
+            fold_transfer_answer(turn, event)
         case AccountRead():
             fold_read(turn, event)
         case StreamProven(venue=venue, asked_s=asked_s):
@@ -143,6 +147,7 @@ def _on_time(turn: Turn) -> None:
     folding.release_parked(turn)
     chase_unsettled(turn)
     watch_doubt(turn)
+    chase_transfers(turn)
     leave_limbo(turn)
     if context.current_state is not StrategyState.SHUTDOWN:
         _keep_reading(turn)

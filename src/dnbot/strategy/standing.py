@@ -8,6 +8,7 @@ from itertools import takewhile
 from dnbot.domain.instrument import SPOT_VENUES, VENUES, Venue
 from dnbot.domain.order import Order, OrderIntent, OrderStatus, Purpose
 from dnbot.domain.records import REPAIR_WINDOW_S
+from dnbot.domain.transfer import TransferStatus
 from dnbot.domain.units import ZERO, divide
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.inventory import Inventory
@@ -28,9 +29,13 @@ def inventory_of(context: StrategyContext) -> Inventory:
     symbol, portfolio = context.params.symbol, context.portfolio
     accounts = context.accounts
     margin = margin_free(context)
+    quote = {v: accounts[v].free(symbol.quote, portfolio.balance(v, symbol.quote)) for v in SPOT_VENUES}
+    for transfer in context.transfers:
+        if transfer.status.is_open:  # it may have left
+            quote[transfer.source] = max(ZERO, quote[transfer.source] - transfer.amount)
     return Inventory(
         spot_base={v: accounts[v].free(symbol.base, portfolio.balance(v, symbol.base)) for v in SPOT_VENUES},
-        quote={v: accounts[v].free(symbol.quote, portfolio.balance(v, symbol.quote)) for v in SPOT_VENUES},
+        quote=quote,
         perp_base=portfolio.perp_base,
         margin_free_quote=margin if margin is not None else ZERO,
         hedge_room_base=hedge_room(context),
@@ -49,11 +54,16 @@ def perp_equity(context: StrategyContext) -> Decimal | None:
 
 def margin_free(context: StrategyContext) -> Decimal | None:
     """What a new position may still be margined with, at our leverage; None while unknown."""
-    equity, mark = perp_equity(context), context.market.mark
-    if equity is None or mark is None:
+    equity, used = perp_equity(context), margin_used(context)
+    return None if equity is None or used is None else max(ZERO, equity - used)
+
+
+def margin_used(context: StrategyContext) -> Decimal | None:
+    """What margins the position at our leverage; None while its mark is unknown."""
+    mark = context.market.mark
+    if mark is None:
         return None
-    used = divide(abs(context.portfolio.perp_base) * mark.mark, Decimal(context.params.leverage))
-    return max(ZERO, equity - used)
+    return divide(abs(context.portfolio.perp_base) * mark.mark, Decimal(context.params.leverage))
 
 
 def margin_ratio_pct(context: StrategyContext) -> Decimal | None:
@@ -178,7 +188,8 @@ def risk_inputs(context: StrategyContext) -> RiskInputs:
         fees=context.fees,
         orders=context.unsettled,
         recent=_decided_within(context, DUPLICATE_MS / 1000),
-        ambiguous_pending=sum(order.status is OrderStatus.AMBIGUOUS for order in context.unsettled),
+        ambiguous_pending=sum(order.status is OrderStatus.AMBIGUOUS for order in context.unsettled)
+        + sum(transfer.status is TransferStatus.AMBIGUOUS for transfer in context.transfers),
         reconciled=all(context.account_ready(venue) for venue in VENUES),
         streams_live={venue: accounts[venue].stream_up for venue in VENUES},
         balance_ages_ms={v: int((context.now_s - accounts[v].read_s) * 1000) for v in VENUES if accounts[v].read_s},

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from dnbot.domain.instrument import VENUES
 from dnbot.domain.order import Fill, Order, OrderStatus
 from dnbot.domain.position import Portfolio
+from dnbot.domain.transfer import Transfer, TransferStatus
 from dnbot.domain.units import ZERO, Quantity
 from dnbot.ports.clock import Clock
 from dnbot.ports.store import StoredState, UnresolvedIntent
@@ -46,6 +49,10 @@ def first_context(
         if order.intent.purpose in REPAIRS
         for decided_s in (now_s - max(0, now_ns - order.intent.created_at_ns) / 1e9,)
     }
+    transfers = tuple(
+        msgspec.structs.replace(t, status=_end_of(t, stored)) if t.status.is_open else t for t in stored.transfers
+    )
+    ages |= {t.transfer_id: OrderAge(now_s, now_s if t.status.is_open else 0.0) for t in transfers}
     accounts = {
         venue: VenueAccount(
             opened=venue in stored.opened,
@@ -66,6 +73,7 @@ def first_context(
         orders=Orders.of(orders),
         ages=ages,
         crashes=stored.crashes,
+        transfers=transfers,
         venue_order_ids={
             f"{u.intent.venue.value}:{u.venue_order_id}": u.intent.client_order_id
             for u in stored.unresolved
@@ -75,6 +83,11 @@ def first_context(
         seen=SeenIds(tuple(chunks)),
         counters=Counters(states=(StrategyState.INITIALIZING.name,)),
     )
+
+
+def _end_of(transfer: Transfer, stored: StoredState) -> TransferStatus:
+    """What an earlier incarnation's open transfer counts as: made when it is booked already, otherwise unknown."""
+    return TransferStatus.ACCEPTED if transfer.entry_id in stored.seen else TransferStatus.AMBIGUOUS
 
 
 def _booked(unresolved: UnresolvedIntent, fills: Sequence[Fill]) -> Quantity:

@@ -21,6 +21,7 @@ from dnbot.domain.market import PublicTrade as PublicTrade
 from dnbot.domain.market import Ticker as Ticker
 from dnbot.domain.order import Fill, OrderIntent, OrderReport
 from dnbot.domain.position import AccountRow
+from dnbot.domain.transfer import Transfer
 from dnbot.venues.words import AskedTooOften as AskedTooOften
 from dnbot.venues.words import Capability as Capability
 from dnbot.venues.words import Delta as Delta
@@ -214,6 +215,15 @@ class PrivateCodec(Protocol):
 
     def cancel_request(self, venue_order_id: str, now_ms: int) -> Request:
         """Cancel one order by the venue's id."""
+        ...
+
+    # money between wallets of ours (Capability.TRANSFER)
+    def transfer_request(self, transfer: Transfer, now_ms: int) -> Request:
+        """Move money to another wallet of ours. The venue refuses it when it arrives a minute after `now_ms`."""
+        ...
+
+    def transferred(self, reply: Reply) -> str:
+        """The venue's number of the transfer (a success reply)."""
         ...
 
     # stream

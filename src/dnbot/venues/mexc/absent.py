@@ -1,4 +1,4 @@
-"""What MEXC spot does not have: a perpetual position, and orders over the socket.
+"""What MEXC spot does not have: a perpetual position, orders over the socket, and another wallet to move money to.
 
 `capabilities` says so; asking all the same is a bug of the caller.
 """
@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from dnbot.domain.order import OrderIntent
 from dnbot.domain.position import AccountRow
+from dnbot.domain.transfer import Transfer
 from dnbot.venues.wire import PositionReport, Reply, Request
 
 
@@ -18,6 +19,10 @@ def _no_position(*_asked: object) -> NoReturn:
 
 def _no_order_socket(*_asked: object) -> NoReturn:
     raise ValueError("MEXC spot has no order socket")
+
+
+def _no_transfer(*_asked: object) -> NoReturn:
+    raise ValueError("MEXC spot has no other wallet")
 
 
 class WithoutPosition:
@@ -58,3 +63,15 @@ class WithoutOrderSocket:
     def socket_cancel_frame(self, venue_order_id: str, now_s: int, request_id: str) -> str:
         """Raises ValueError."""
         _no_order_socket(venue_order_id, now_s, request_id)
+
+
+class WithoutTransfer:
+    """Every method raises ValueError."""
+
+    def transfer_request(self, transfer: Transfer, now_ms: int) -> Request:
+        """Raises ValueError."""
+        _no_transfer(transfer, now_ms)
+
+    def transferred(self, reply: Reply) -> str:
+        """Raises ValueError."""
+        _no_transfer(reply)
