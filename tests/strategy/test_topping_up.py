@@ -237,7 +237,6 @@ def test_a_reading_in_the_middle_of_a_transfer_differs_from_nothing() -> None:
 def test_somebody_else_s_transfer_is_not_taken_for_ours() -> None:
     """Another amount, or a row of long before: told as what it is, and ours still waits."""
     bench = poor()
-    (transfer,) = asked(bench)
     bench.row("dnw", NEEDED + 1)
     old = bench.row("dnw", NEEDED)
     bench.truth[GF].rows[-1] = msgspec.structs.replace(old, at_ns=bench.now_ns - 60 * 10**9)

@@ -20,6 +20,7 @@ from dnbot.domain.instrument import VENUES, FeeSchedule, Instrument, Symbol, Ven
 from dnbot.domain.market import BookView, MarketView
 from dnbot.domain.order import Fill, Order, OrderIntent, OrderReport, OrderStatus, Purpose, Side
 from dnbot.domain.position import Portfolio
+from dnbot.domain.transfer import Transfer
 from dnbot.domain.units import Price, Quantity
 from dnbot.ports.channels import Cell
 from dnbot.ports.clock import VenueClock, VirtualClock
@@ -206,7 +207,7 @@ class Codec:
     def place_request(self, intent: OrderIntent, now_ms: int, expires_at_ms: int) -> Request:
         return get("/order", RequestClass.CREATE, "POST")
 
-    def placed(self, reply: Reply, intent: OrderIntent) -> Any:
+    def placed(self, reply: Reply, intent: OrderIntent | None) -> Any:
         word = self.word(reply)
         if isinstance(word, Unreadable):
             raise word.error
@@ -217,6 +218,12 @@ class Codec:
 
     def cancel_request(self, venue_order_id: str, now_ms: int) -> Request:
         return get(f"/order/{venue_order_id}", RequestClass.CANCEL, "DELETE")
+
+    def transfer_request(self, transfer: Transfer, now_ms: int) -> Request:
+        return get("/transfers", RequestClass.CANCEL, "POST")
+
+    def transferred(self, reply: Reply) -> Any:
+        return self.placed(reply, None)
 
     def listen_key_request(self, now_ms: int) -> Request:
         return get("/key", method="POST")

@@ -33,12 +33,12 @@ from dnbot.domain.messages import (
 from dnbot.domain.order import Fill, Order, OrderIntent, Purpose
 from dnbot.domain.pair import Opportunity
 from dnbot.domain.position import EntryKind, LedgerEntry, Portfolio
-from dnbot.domain.records import CRASH_WINDOW_S, REPAIR_WINDOW_S, TRANSFER_WINDOW_S
+from dnbot.domain.records import CRASH_WINDOW_S, REPAIR_WINDOW_S
 from dnbot.domain.transfer import Transfer
 from dnbot.domain.units import ZERO
 from dnbot.ports.record_numbers import RecordNumbers
 from dnbot.ports.store import LedgerTotal, StoredState, UnresolvedIntent
-from dnbot.ports.store_rebuild import PORTFOLIOS_KEPT, SEEN_MAX, is_row, rebuilt, says_something
+from dnbot.ports.store_rebuild import PORTFOLIOS_KEPT, SEEN_MAX, is_row, rebuilt, says_something, young_transfers
 
 SAMPLES_MAX = 100_000
 HALTED = "HALTED"
@@ -283,7 +283,7 @@ def _write(book: MemoryBook, record: Record) -> None:
             for entry in record.entries:
                 book.entries.setdefault(entry.entry_id, (book.sequence, entry, False))
         case TransferChanged():
-            if record.transfer.transfer_id in book.transfers:  # a journal that overtakes the commit changes nothing
+            if record.transfer.transfer_id in book.transfers:  # else its commit is still to come
                 book.transfers[record.transfer.transfer_id] = record.transfer
         case PortfolioSaved():
             # Through JSON, as in the database: what cannot be stored is found out in a simulation.
@@ -326,7 +326,7 @@ def _state(book: MemoryBook, runs: Sequence[tuple[int, Symbol, str, str, int]]) 
         fill_ms=_newest({}, ((fill.venue, fill.traded_at_ns) for _, fill in book.fills.values())),
         row_ms=_newest({}, ((entry.venue, entry.at_ns) for entry in rows if is_row(entry.entry_id))),
         repairs=_repairs(book, runs),
-        transfers=_transfers(book, runs),
+        transfers=young_transfers(book.transfers.values(), _newest_start(book, runs)),
         crashes=_crashes(book, runs),
         opened=tuple(venue for venue in sorted(Venue, key=lambda v: v.value) if _is_open(rows, venue)),
         **_mode(book),
@@ -342,21 +342,17 @@ def _mode(book: MemoryBook) -> dict[str, str]:
     return {} if newest is None else {"mode": newest.to_mode, "mode_why": newest.why}
 
 
+def _newest_start(book: MemoryBook, runs: Sequence[tuple[int, Symbol, str, str, int]]) -> int:
+    return next((at_ns for _, symbol, _, _, at_ns in reversed(runs) if symbol == book.symbol), 0)
+
+
 def _repairs(book: MemoryBook, runs: Sequence[tuple[int, Symbol, str, str, int]]) -> tuple[Order, ...]:
-    newest_ns = next((at_ns for _, symbol, _, _, at_ns in reversed(runs) if symbol == book.symbol), 0)
+    newest_ns = _newest_start(book, runs)
     return tuple(
         order for order in _oldest_first(book.orders.values())
         if order.is_settled and order.intent.purpose in (Purpose.HEDGE, Purpose.UNWIND)
         and order.intent.created_at_ns >= newest_ns - REPAIR_WINDOW_S * 10**9
     )  # fmt: skip
-
-
-def _transfers(book: MemoryBook, runs: Sequence[tuple[int, Symbol, str, str, int]]) -> tuple[Transfer, ...]:
-    newest_ns = next((at_ns for _, symbol, _, _, at_ns in reversed(runs) if symbol == book.symbol), 0)
-    return tuple(
-        transfer for transfer in book.transfers.values()
-        if transfer.status.is_open or transfer.created_at_ns >= newest_ns - TRANSFER_WINDOW_S * 10**9
-    )
 
 
 def _crashes(book: MemoryBook, runs: Sequence[tuple[int, Symbol, str, str, int]]) -> int:

@@ -149,8 +149,9 @@ def margin(intents: Intents, inputs: RiskInputs) -> Refused | None:
     needed = sum((divide(i.quantity * i.price, Decimal(params.leverage)) for i in added), ZERO)
     if needed > inputs.margin_free_quote:
         return refused("MARGIN", needed, inputs.margin_free_quote, "margin needed")
-    if inputs.margin_ratio_pct < params.margin_entry_floor_pct:
-        return refused("MARGIN", inputs.margin_ratio_pct, params.margin_entry_floor_pct, "free margin in percent is below")
+    floor_pct = params.margin_entry_floor_pct
+    if inputs.margin_ratio_pct < floor_pct:
+        return refused("MARGIN", inputs.margin_ratio_pct, floor_pct, "free margin in percent is below")
     return _distance(inputs) if inputs.perp_base != 0 else None
 
 
