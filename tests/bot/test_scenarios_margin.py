@@ -11,6 +11,7 @@ import trio
 
 from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.faults import FaultPlan
+from dnbot.fakes.faults_text import parse_fault
 from dnbot.fakes.scenarios import scenario_of
 from dnbot.strategy.standing import liquidation_distance_pct, margin_ratio_pct
 from dnbot.strategy.states import TradingMode
@@ -140,3 +141,44 @@ async def test_rally_30pct_without_top_up(autojump_clock: Any, lab: Any) -> None
         assert watch.ratio_worst > 25, "each slice follows within a moment"
         assert margin_ratio_pct(trial.bot.context) >= trial.bot.context.params.margin_floor_pct
         await assert_kept(trial, watch)
+
+
+def jump(*more: str) -> FakesConfig:
+    """A short with little margin, and prices that jump by 9 % after six seconds."""
+    config = scenario_of("rally_30pct").applied(FakesConfig(seed=1, symbols=("BTC/USDT",)))
+    faults = map(parse_fault, ("price_jumps:at=6,bps=900", *more))
+    return attrs.evolve(config, faults=FaultPlan(tuple(faults)))
+
+
+def kept(trial: Any, symbol: Any) -> list[tuple[str, str]]:
+    """Every transfer that is stored: how it stands, and the venue's number of it."""
+    return [(t.status.value, t.venue_id) for t in trial.store.database.books[symbol].transfers.values()]
+
+
+@pytest.mark.slow
+async def test_a_top_up_whose_answer_is_lost(autojump_clock: Any, lab: Any) -> None:
+    """The row of the venue's book tells that it was made: booked at both ends, and not asked for again."""
+    lost = jump("reply_lost:path=*/wallet/transfers,count=1")
+    async with lab.stage(lost) as on, lab.on(on, margin_top_up=True, **CALM) as trial:
+        await trial.until(lambda: trial.stage.audit()["transfers"], "money is moved", 12, poll_s=0.1)
+        await trial.until(lambda: ("arrived", "") in kept(trial, lab.symbol), "its row is read", 10, poll_s=0.1)
+        assert len(trial.stage.audit()["transfers"]) == len(kept(trial, lab.symbol))
+        assert trial.bot.context.mode is TradingMode.ACTIVE, trial.bot.context.mode_why
+        assert await trial.end() == 0
+        await trial.assert_clean()
+
+
+@pytest.mark.slow
+async def test_a_crash_in_the_middle_of_a_top_up(autojump_clock: Any, lab: Any) -> None:
+    """The money has moved and nobody heard: the next start finds it in the venue's book, and books it once."""
+    async with lab.stage(jump()) as on:
+        async with lab.on(on, margin_top_up=True, **CALM) as first:
+            moved = first.stage.world.exchange.state.transfers
+            await first.until(lambda: moved, "money is moved", 12, poll_s=0.001)
+            first.crash()
+        assert kept(first, lab.symbol) == [("pending", "")]
+        async with lab.on(on, store=first.store, margin_top_up=True, **CALM) as second:
+            await second.until(lambda: second.state.name == "MONITORING_SPREADS", "it is at work", 20)
+            assert kept(second, lab.symbol)[0] == ("arrived", "")
+            assert await second.end() == 0
+            await second.assert_clean()
