@@ -219,6 +219,12 @@ class Codec:
     def cancel_request(self, venue_order_id: str, now_ms: int) -> Request:
         return get(f"/order/{venue_order_id}", RequestClass.CANCEL, "DELETE")
 
+    def countdown_request(self, timeout_s: int, now_ms: int) -> Request:
+        return get(f"/countdown/{timeout_s}", RequestClass.CANCEL, "POST")
+
+    def countdown_set(self, reply: Reply) -> Any:
+        return self.placed(reply, None)
+
     def transfer_request(self, transfer: Transfer, now_ms: int) -> Request:
         return get("/transfers", RequestClass.CANCEL, "POST")
 
@@ -306,6 +312,10 @@ class Kit:
             self.codec.venue, dict.fromkeys(RequestClass, self.script),  # type: ignore[arg-type]
             {budget: RateLimiter(rate_per_s, burst) for budget in RequestClass}, self.venue_clock,
         )
+
+    def changed_line(self, line: Line, **changes: Any) -> Line:
+        """The same line with other parts."""
+        return attrs.evolve(line, **changes)
 
     def pipe(self, limit: int = 1000) -> tuple[Any, Any]:
         """A memory channel."""

@@ -386,7 +386,7 @@ def test_private_subscriptions_sign_each_channel(codec: GateSpotPrivate) -> None
         message = f"channel={row['channel']}&event=subscribe&time=1541993715"
         assert row["auth"]["SIGN"] == KnownKey().hmac_hex("sha512", message.encode())
     assert codec.stream_target("") == "/ws/v4/"
-    assert codec.capabilities == Capability.ORDER_SOCKET | Capability.TRANSFER
+    assert codec.capabilities == Capability.ORDER_SOCKET | Capability.TRANSFER | Capability.COUNTDOWN
     assert codec.ping_frame(3) == '{"time":3,"channel":"spot.ping"}'
 
 
@@ -432,3 +432,30 @@ def test_a_transfer_s_answer_without_a_number_is_unreadable(codec: GateSpotPriva
     """Then it may have been made, or not."""
     with pytest.raises(FrameUnreadable):
         codec.transferred(Reply(status=200, headers={}, body=body))
+
+
+# --- dead man's switch ------------------------------------------------------------------------------------------------
+def test_a_countdown_is_of_the_pair_alone(codec: GateSpotPrivate) -> None:
+    """Seconds; it is a way out, and has no expiry of its own."""
+    request = codec.countdown_request(30, NOW_MS)
+    assert (request.method, request.target) == ("POST", "/api/v4/spot/countdown_cancel_all")
+    assert msgspec.json.decode(request.body) == {"timeout": 30, "currency_pair": "BTC_USDT"}
+    assert request.budget is RequestClass.CANCEL
+    assert Capability.COUNTDOWN in codec.capabilities
+
+
+@pytest.mark.parametrize(
+    ("body", "at_ms"),
+    [(b'{"triggerTime":"1790000030000"}', 1_790_000_030_000), (b'{"triggerTime":1790000030000}', 1_790_000_030_000),
+     (b'{"triggerTime":"0"}', 0)],
+)  # fmt: skip
+def test_when_it_triggers(codec: GateSpotPrivate, body: bytes, at_ms: int) -> None:
+    """A text in the documents' example, a number in their schema."""
+    assert codec.countdown_set(Reply(status=200, headers={}, body=body)) == at_ms
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"triggerTime":null}', b'{"triggerTime":"soon"}'])
+def test_an_answer_without_a_time_is_none(codec: GateSpotPrivate, body: bytes) -> None:
+    """Then nothing is known to be armed."""
+    with pytest.raises(FrameUnreadable):
+        codec.countdown_set(Reply(status=200, headers={}, body=body))

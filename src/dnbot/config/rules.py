@@ -30,6 +30,7 @@ PCT_LEAST = {"max_drawdown_pct": "0.05", "margin_floor_pct": "1", "liquidation_d
 MS_LEAST = 20  # below it nothing crosses the internet and back; seconds written by mistake are
 MS_MOST = 3_600_000
 LEVERAGE_MOST = 50
+COUNTDOWN_S_LEAST, COUNTDOWN_S_MOST = 6, 600  # Gate takes 5 and more; a third of it must be time enough to renew
 
 _POSITIVE = (
     "base_position_size", "max_order_notional_quote", "edge_bps_max_credible", "price_collar_bps", "max_drawdown_pct",
@@ -104,6 +105,9 @@ def _choices(settings: Settings) -> Iterator[Found]:
             yield f"strategy.{name}", found, " | ".join(allowed)
     if settings.gate.order_path not in ORDER_PATHS:
         yield "gate.order_path", settings.gate.order_path, " | ".join(ORDER_PATHS)
+    countdown_s = settings.gate.countdown_s
+    if countdown_s and not COUNTDOWN_S_LEAST <= countdown_s <= COUNTDOWN_S_MOST:
+        yield "gate.countdown_s", countdown_s, f"0 (never), or {COUNTDOWN_S_LEAST} to {COUNTDOWN_S_MOST} seconds"
 
 
 # --- units ------------------------------------------------------------------------------------------------------------

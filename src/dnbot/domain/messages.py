@@ -105,6 +105,14 @@ class StreamProven(msgspec.Struct, frozen=True, tag=True):
     asked_s: float
 
 
+class CountdownSet(msgspec.Struct, frozen=True, tag=True):
+    """A venue that cancels by itself will not do so before `until_s` (monotonic); `failure`: why it was not renewed."""
+
+    venue: Venue
+    until_s: float
+    failure: str = ""
+
+
 class BalanceChanged(msgspec.Struct, frozen=True, tag=True):
     """A private stream's word on a balance."""
 
@@ -234,8 +242,8 @@ class StoreFound(msgspec.Struct, frozen=True, tag=True):
 
 Control = Stop | SetMode
 AccountEvent = (
-    SessionUp | SessionDown | StreamProven | AccountRead | BalanceChanged | PositionChanged | OrderReported
-    | FillReported | OrderSent | OrderAnswered | PairCommitted | PairAborted | TransferAnswered
+    SessionUp | SessionDown | StreamProven | CountdownSet | AccountRead | BalanceChanged | PositionChanged
+    | OrderReported | FillReported | OrderSent | OrderAnswered | PairCommitted | PairAborted | TransferAnswered
 )
 InboxEvent = Signal | AccountEvent | Fault | Control | Tick | Paused | StoreLost | StoreFound
 

@@ -141,6 +141,9 @@ GATE: dict[str, Words] = {
     "order_path": Words(
         "rest | websocket", "Orders leave by REST, or by the WebSocket API once it has proven to refuse expired ones."
     ),
+    "countdown_s": Words(
+        "s", "Gate cancels every open order of the market, others' too, when not renewed for so long; 0: never."
+    ),
     **_KEYS,
 }
 MEXC: dict[str, Words] = {

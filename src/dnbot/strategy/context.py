@@ -98,6 +98,8 @@ class VenueAccount(msgspec.Struct, frozen=True, kw_only=True):
     differences: dict[str, Decimal] = {}
     """Asset -> reported minus ledger, at the last undisturbed read."""
     differences_s: float = 0.0
+    countdown_until_s: float | None = None
+    """Until when the venue is known not to cancel our orders by itself; None: no countdown is kept there."""
     closed_s: float = 0.0
     """When the venue last refused an order because the symbol takes none; 0 when it never did."""
     own_open: int = 0

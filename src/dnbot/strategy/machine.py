@@ -15,6 +15,7 @@ from dnbot.domain.messages import (
     AccountRead,
     BalanceChanged,
     Command,
+    CountdownSet,
     Fault,
     FillReported,
     InboxEvent,
@@ -41,6 +42,7 @@ from dnbot.domain.order import OrderStatus, with_status
 from dnbot.strategy import folding
 from dnbot.strategy.asking import ask_for_read, chase_unsettled, record_taken
 from dnbot.strategy.context import StrategyContext
+from dnbot.strategy.countdowns import fold_countdown, watch_countdowns
 from dnbot.strategy.deciding import HANDLERS
 from dnbot.strategy.doubting import watch_doubt
 from dnbot.strategy.leaving import hurry, leave
@@ -116,6 +118,8 @@ def _fold(turn: Turn, event: InboxEvent) -> None:
             fold_read(turn, event)
         case StreamProven(venue=venue, asked_s=asked_s):
             turn.change_account(venue, heard_s=max(asked_s, turn.context.accounts[venue].heard_s))
+        case CountdownSet():
+            fold_countdown(turn, event)
         case BalanceChanged():
             folding.fold_balance(turn, event)
         case PositionChanged():
@@ -148,6 +152,7 @@ def _on_time(turn: Turn) -> None:
     chase_unsettled(turn)
     watch_doubt(turn)
     chase_transfers(turn)
+    watch_countdowns(turn)
     leave_limbo(turn)
     if context.current_state is not StrategyState.SHUTDOWN:
         _keep_reading(turn)

@@ -77,6 +77,14 @@ def clock(intents: Intents, inputs: RiskInputs) -> Refused | None:
     return None
 
 
+def countdown(_intents: Intents, inputs: RiskInputs) -> Refused | None:
+    """No venue may be cancelling our orders by itself."""
+    if inputs.countdowns_lapsed:
+        names = ", ".join(venue.value for venue in inputs.countdowns_lapsed)
+        return refused("COUNTDOWN", names, "none", "countdowns that were not renewed")
+    return None
+
+
 def balances_fresh(intents: Intents, inputs: RiskInputs) -> Refused | None:
     """Balances of both venues were read recently."""
     for venue in _venues(intents):

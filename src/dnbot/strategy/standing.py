@@ -11,6 +11,7 @@ from dnbot.domain.records import REPAIR_WINDOW_S
 from dnbot.domain.transfer import TransferStatus
 from dnbot.domain.units import ZERO, divide
 from dnbot.strategy.context import StrategyContext
+from dnbot.strategy.countdowns import lapsed
 from dnbot.strategy.inventory import Inventory
 from dnbot.strategy.risk_inputs import RiskInputs
 from dnbot.strategy.risk_orders import DUPLICATE_MS
@@ -197,6 +198,7 @@ def risk_inputs(context: StrategyContext) -> RiskInputs:
             v: offset for v in VENUES if (offset := accounts[v].clock_offset_ms) is not None
         },
         clock_error_ms={v: error for v in VENUES if (error := accounts[v].clock_error_ms) is not None},
+        countdowns_lapsed=lapsed(context, context.now_s),
         store_available=context.store_up,
         delta_worst=context.delta_worst_case,
         spot_base=inventory.spot_base,

@@ -12,7 +12,10 @@ from dnbot.domain.transfer import Transfer, TransferStatus
 from dnbot.ports.clock import Clock
 from dnbot.ports.latch import Latch, MemoryLatch
 from dnbot.strategy.context import StrategyContext
+from dnbot.strategy.countdowns import lapsed
 from dnbot.strategy.states import TradingMode, allows, allows_transfer
+
+_NOT_FORCED = frozenset({Purpose.ENTRY, Purpose.EXIT, Purpose.ESTABLISH})
 
 
 @attrs.define
@@ -37,8 +40,10 @@ class Gatekeeper:
         order = context.orders.get(intent.client_order_id)
         if order is None or order.status.is_final:
             return "DUPLICATE: the machine does not wait for this order"
-        if intent.purpose in {Purpose.ENTRY, Purpose.EXIT, Purpose.ESTABLISH} and self._stale(context, intent):
+        if intent.purpose in _NOT_FORCED and self._stale(context, intent):
             return "DATA_STALE: a book is older than allowed"
+        if intent.purpose in _NOT_FORCED and lapsed(context, self.clock.monotonic_s()):
+            return "COUNTDOWN: a venue may be cancelling our orders by itself"
         return None
 
     def denial_of_transfer(self, transfer: Transfer) -> str | None:

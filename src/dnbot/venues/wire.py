@@ -217,6 +217,15 @@ class PrivateCodec(Protocol):
         """Cancel one order by the venue's id."""
         ...
 
+    # dead man's switch (Capability.COUNTDOWN)
+    def countdown_request(self, timeout_s: int, now_ms: int) -> Request:
+        """Have every open order of the market cancelled in so many seconds, unless asked again; 0: never."""
+        ...
+
+    def countdown_set(self, reply: Reply) -> int:
+        """When the venue will do so, by its clock in ms; 0 for never (a success reply)."""
+        ...
+
     # money between wallets of ours (Capability.TRANSFER)
     def transfer_request(self, transfer: Transfer, now_ms: int) -> Request:
         """Move money to another wallet of ours. The venue refuses it when it arrives a minute after `now_ms`."""

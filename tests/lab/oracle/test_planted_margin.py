@@ -10,7 +10,7 @@ import pytest
 from oracle_bench import PARAMS, Bench
 
 from dnbot.domain.instrument import Venue
-from dnbot.domain.order import Purpose, Side
+from dnbot.domain.order import Purpose, Side, TimeInForce
 from dnbot.domain.transfer import Transfer
 
 ALLOWED = msgspec.structs.replace(PARAMS, margin_top_up=True)
@@ -122,6 +122,23 @@ async def test_our_own_transfer_is_no_loss_and_nobody_else_s(autojump_clock: Any
     assert bench.oracle.delta._foreign_ns < 0
     make(bench)
     assert bench.oracle.delta._foreign_ns > 0
+
+
+@pytest.mark.parametrize(("venue", "tif", "found"), [
+    (Venue.MEXC_SPOT, TimeInForce.IOC, set()), (Venue.MEXC_SPOT, TimeInForce.GTC, {"I13"}),
+    (Venue.GATE_SPOT, TimeInForce.GTC, set()),
+])  # fmt: skip
+async def test_nothing_may_rest_where_nobody_takes_it_away(
+    autojump_clock: Any, venue: Venue, tif: TimeInForce, found: set[str]
+) -> None:
+    """I13: Gate has a countdown, MEXC has none."""
+    bench = Bench()
+    await bench.start()
+    bench.prepare()
+    intent = bench.intent(venue, time_in_force=tif)
+    await bench.commit(intent)
+    bench.send(intent)
+    assert bench.found == found
 
 
 async def short_of_margin(bench: Bench) -> None:

@@ -15,6 +15,7 @@ from dnbot.domain.instrument import FeeSchedule, Instrument, Symbol, Venue
 from dnbot.domain.order import Fill, OrderIntent, OrderReport
 from dnbot.domain.transfer import Transfer
 from dnbot.domain.units import plain
+from dnbot.venues.gateio import countdown
 from dnbot.venues.gateio.absent import WithoutListenKey, WithoutPosition
 from dnbot.venues.gateio.account import account_facts, account_requests
 from dnbot.venues.gateio.envelope import PING_INTERVAL_S, Envelope, ping, subscription
@@ -60,7 +61,7 @@ class GateSpotPrivate(WithoutListenKey, WithoutPosition):
     """Private domain of one Gate spot pair."""
 
     venue: Venue = Venue.GATE_SPOT
-    capabilities: Capability = Capability.ORDER_SOCKET | Capability.TRANSFER
+    capabilities: Capability = Capability.ORDER_SOCKET | Capability.TRANSFER | Capability.COUNTDOWN
     ping_interval_s: float = PING_INTERVAL_S
 
     def __init__(
@@ -190,6 +191,16 @@ class GateSpotPrivate(WithoutListenKey, WithoutPosition):
         if order.currency_pair != self.pair:
             raise ValueError(f"an order of {order.currency_pair}, not of {self.pair}")
         return report_of(order)
+
+    # --- dead man's switch
+    def countdown_request(self, timeout_s: int, now_ms: int) -> Request:
+        """Of the pair alone."""
+        body = {"timeout": timeout_s, "currency_pair": self.pair}
+        return self._rest.post(f"/spot{countdown.PATH}", now_ms, body)
+
+    def countdown_set(self, reply: Reply) -> int:
+        """When it triggers."""
+        return countdown.trigger_ms(self.venue, reply)
 
     # --- transfers
     def transfer_request(self, transfer: Transfer, now_ms: int) -> Request:

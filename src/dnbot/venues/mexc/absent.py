@@ -1,4 +1,4 @@
-"""What MEXC spot does not have: a perpetual position, orders over the socket, and another wallet to move money to.
+"""What MEXC spot does not have: a perpetual position, orders over the socket, another wallet, and a countdown.
 
 `capabilities` says so; asking all the same is a bug of the caller.
 """
@@ -19,6 +19,10 @@ def _no_position(*_asked: object) -> NoReturn:
 
 def _no_order_socket(*_asked: object) -> NoReturn:
     raise ValueError("MEXC spot has no order socket")
+
+
+def _no_countdown(*_asked: object) -> NoReturn:
+    raise ValueError("MEXC spot has no countdown")
 
 
 def _no_transfer(*_asked: object) -> NoReturn:
@@ -75,3 +79,15 @@ class WithoutTransfer:
     def transferred(self, reply: Reply) -> str:
         """Raises ValueError."""
         _no_transfer(reply)
+
+
+class WithoutCountdown:
+    """Every method raises ValueError. Nothing may rest where nobody takes it away: orders there are immediate."""
+
+    def countdown_request(self, timeout_s: int, now_ms: int) -> Request:
+        """Raises ValueError."""
+        _no_countdown(timeout_s, now_ms)
+
+    def countdown_set(self, reply: Reply) -> int:
+        """Raises ValueError."""
+        _no_countdown(reply)
