@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from decimal import Decimal
 from typing import Any
 
@@ -71,7 +72,7 @@ async def test_renewed_at_a_third_and_disarmed_at_a_clean_end(autojump_clock: An
         await trio.sleep(10)
         for venue in PATHS.values():
             at_s = [note.time_ms / 1000 for note in renewals(trial) if PATHS[note.path] == venue]
-            apart_s = [later - sooner for sooner, later in zip(at_s, at_s[1:], strict=False)]
+            apart_s = [later - sooner for sooner, later in itertools.pairwise(at_s)]
             assert len(apart_s) >= 3
             assert all(2.9 < apart < 3.1 for apart in apart_s)
         since = len(trial.notes())

@@ -7,16 +7,6 @@ from machine_kit import GF, GS, Bench, S
 
 from dnbot.domain.messages import Alert, CountdownSet
 from dnbot.strategy.countdowns import lapsed
-from dnbot.strategy.risk import check
-from dnbot.strategy.risk_inputs import Refused
-from dnbot.strategy.standing import risk_inputs
-
-
-def refused_for(bench: Bench) -> str:
-    """Why a pair that was chosen would be refused now; empty when it would not."""
-    pair = Bench().boot().opportunity()
-    verdict = check(pair.intents, risk_inputs(bench.context))
-    return verdict.code if isinstance(verdict, Refused) else ""
 
 
 def test_no_countdown_no_matter() -> None:
@@ -34,11 +24,11 @@ def test_from_its_end_on_nothing_new_is_taken(venue: object) -> None:
     assert bench.state is S.PREPARING_ARBITRAGE
     bench.aborted()
     bench.tick(2_000)
-    assert refused_for(bench) == "COUNTDOWN"
     assert f"countdown_lapsed:{venue.value}" in [alert.key for alert in bench.all(Alert)]
     bench.quiet(2)
     bench.signal(ms=60_200)
     assert bench.state is S.MONITORING_SPREADS
+    assert bench.context.counters.declined["COUNTDOWN"] == 1
     bench.give(CountdownSet(venue, bench.now_s + 30))
     bench.signal(ms=60_200)
     assert bench.state is S.PREPARING_ARBITRAGE

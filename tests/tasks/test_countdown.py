@@ -17,7 +17,7 @@ ARM, DISARM = "POST /countdown/30", "POST /countdown/0"
 
 
 @pytest.fixture
-def countdown(kit: Any) -> Any:
+async def countdown(kit: Any) -> Any:
     """One of thirty seconds, and where it tells."""
     inbox = kit.pipe()
     return Countdown(kit.codec, kit.line(), inbox[0], kit.log, 30), inbox[1]

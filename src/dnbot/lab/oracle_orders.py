@@ -125,7 +125,7 @@ class OrderJudge:
     def _rests(self, create: Create) -> None:
         """MEXC has no countdown: what rests there when the bot dies would rest for ever."""
         holds = create.venue is not Venue.MEXC_SPOT or create.tif == "ioc"
-        self.scene.findings.check("I13", holds, f"{create.client_id} would rest at a venue that cancels nothing by itself")
+        self.scene.findings.check("I13", holds, f"{create.client_id} would rest where nobody takes it away")
 
     def _numbers(self, create: Create, now_ns: int) -> None:
         kept = self._terms.setdefault(create.venue, deque(maxlen=8))
