@@ -14,6 +14,8 @@ from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.faults import Fault
 from dnbot.strategy.states import StrategyState
 
+pytestmark = pytest.mark.slow
+
 
 def broken(*_: Any, **__: Any) -> Any:
     """Stands where a bug is."""

@@ -9,6 +9,8 @@ import pytest
 from dnbot.fakes.config import FakesConfig
 from dnbot.strategy.states import TradingMode
 
+pytestmark = pytest.mark.slow
+
 
 def orders_at(trial: Any, venue: str) -> list[Any]:
     """Filled orders of ours, as the venue knows them."""

@@ -9,6 +9,8 @@ import trio
 
 from dnbot.fakes.config import FakesConfig
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("later_s", [0.0, 0.002, 0.004, 0.5])
 async def test_after_a_crash_the_books_still_close(autojump_clock: Any, lab: Any, later_s: float) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 GROUPS = ("public", "private", "analytics", "machine")
 MEMBERS = (
     "feed:GATEIO_SPOT", "feed:GATEIO_FUTURES", "feed:MEXC_SPOT", "session:GATEIO_SPOT", "session:GATEIO_FUTURES",
@@ -44,7 +46,6 @@ async def test_a_killed_nursery_comes_back(autojump_clock: Any, lab: Any, name: 
         await trial.assert_clean()
 
 
-@pytest.mark.slow
 async def test_every_killed_member_comes_back(autojump_clock: Any, lab: Any) -> None:
     """Each member killed one after the other on one bot: recovery each time, and in the end residual zero."""
     async with lab.trading() as trial:

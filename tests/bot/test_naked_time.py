@@ -17,6 +17,8 @@ from dnbot.fakes.faults import Fault
 from dnbot.strategy.doubting import bound_ms
 from dnbot.strategy.states import TradingMode
 
+pytestmark = pytest.mark.slow
+
 NAMES = {Venue.GATE_SPOT: "gate_spot", Venue.GATE_FUTURES: "gate_futures", Venue.MEXC_SPOT: "mexc_spot"}
 POLL_S = 0.02
 OUTAGE_S = 20.0

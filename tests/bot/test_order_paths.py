@@ -20,6 +20,8 @@ from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.mexc_faults import HttpFault
 from dnbot.ports.spill import MemoryMedium, open_spill
 
+pytestmark = pytest.mark.slow
+
 SYMBOL = Symbol("BTC", "USDT")
 SOCKET_PATHS = ("spot.order_place", "futures.order_place")
 

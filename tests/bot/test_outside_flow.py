@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import trio
 
 from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.market import MarketModel, Quotes
+
+pytestmark = pytest.mark.slow
 
 
 class Listened:

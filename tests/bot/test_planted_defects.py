@@ -6,11 +6,15 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
+import pytest
+
 from dnbot.domain.instrument import Venue
 from dnbot.domain.position import EntryKind
 from dnbot.fakes.config import FakesConfig
 from dnbot.lab.audit_check import check_audit
 from dnbot.ports.memory_store import MemoryBook, MemoryStore
+
+pytestmark = pytest.mark.slow
 
 
 def without_fill(book: MemoryBook, venue: Venue) -> None:

@@ -16,6 +16,7 @@ from dnbot.fakes.scenarios import scenario_of
 from dnbot.strategy.standing import liquidation_distance_pct, margin_ratio_pct
 from dnbot.strategy.states import TradingMode
 
+pytestmark = pytest.mark.slow
 RALLY_S, RISEN_S = 8.0, 24.0
 STEPS = 4
 LOOK_S = 0.02
@@ -108,7 +109,6 @@ async def assert_kept(trial: Any, watch: Watch) -> None:
     await trial.assert_clean()
 
 
-@pytest.mark.slow
 async def test_rally_30pct_with_top_up(autojump_clock: Any, lab: Any) -> None:
     """Margin that the rally eats comes from Gate spot, within both caps, and the bot trades on in mode ACTIVE."""
     caps = {"margin_top_up_quote_max": Decimal(400), "margin_top_up_day_quote_max": Decimal(2500)}
@@ -125,7 +125,6 @@ async def test_rally_30pct_with_top_up(autojump_clock: Any, lab: Any) -> None:
         await assert_kept(trial, watch)
 
 
-@pytest.mark.slow
 async def test_rally_30pct_without_top_up(autojump_clock: Any, lab: Any) -> None:
     """Both legs shrink slice by slice and together while prices rise, and margin stays at its floor."""
     async with lab.stage(rally()) as on, lab.on(on, **CALM) as trial:
@@ -155,7 +154,6 @@ def kept(trial: Any, symbol: Any) -> list[tuple[str, str]]:
     return [(t.status.value, t.venue_id) for t in trial.store.database.books[symbol].transfers.values()]
 
 
-@pytest.mark.slow
 async def test_a_top_up_whose_answer_is_lost(autojump_clock: Any, lab: Any) -> None:
     """The row of the venue's book tells that it was made: booked at both ends, and not asked for again."""
     lost = jump("reply_lost:path=*/wallet/transfers,count=1")
@@ -168,7 +166,6 @@ async def test_a_top_up_whose_answer_is_lost(autojump_clock: Any, lab: Any) -> N
         await trial.assert_clean()
 
 
-@pytest.mark.slow
 async def test_a_crash_in_the_middle_of_a_top_up(autojump_clock: Any, lab: Any) -> None:
     """The money has moved and nobody heard: the next start finds it in the venue's book, and books it once."""
     async with lab.stage(jump()) as on:

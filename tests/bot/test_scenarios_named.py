@@ -15,6 +15,8 @@ from dnbot.fakes.faults_text import parse_fault
 from dnbot.fakes.scenarios import scenario_of
 from dnbot.strategy.states import TradingMode
 
+pytestmark = pytest.mark.slow
+
 SYMBOL_CONTRACT = "BTC_USDT"
 
 
@@ -83,7 +85,6 @@ async def test_restart_with_position(autojump_clock: Any, lab: Any) -> None:
         assert abs(trial.true_delta()) <= trial.bot.context.tolerance
 
 
-@pytest.mark.slow
 async def test_funding_interval_8h_to_4h(autojump_clock: Any, lab: Any) -> None:
     """The rate turns and is charged out of turn: it is booked from the account book with its sign, and once."""
     async with lab.stage(on_scenario("funding_interval_8h_to_4h")) as on, lab.on(on) as trial:
@@ -108,7 +109,6 @@ async def test_adl_closes_short(autojump_clock: Any, lab: Any) -> None:
         await trial.assert_clean()
 
 
-@pytest.mark.slow
 async def test_same_ticker_other_coin(autojump_clock: Any, lab: Any) -> None:
     """A coin of the same name at twelve times the price is not traded against, however big the difference."""
     async with lab.stage(on_scenario("same_ticker_other_coin")) as on, lab.on(on) as trial:
@@ -119,7 +119,6 @@ async def test_same_ticker_other_coin(autojump_clock: Any, lab: Any) -> None:
         assert trial.true_delta() == 0
 
 
-@pytest.mark.slow
 async def test_api_order_type_disabled(autojump_clock: Any, lab: Any) -> None:
     """When the symbols close to the API, the first refusal says so, and no more orders go there for a while."""
     async with lab.stage(on_scenario("api_order_type_disabled", sooner_s=40)) as on, lab.on(on) as trial:
@@ -137,7 +136,6 @@ async def test_api_order_type_disabled(autojump_clock: Any, lab: Any) -> None:
         await trial.assert_clean()
 
 
-@pytest.mark.slow
 async def test_inventory_one_sided(autojump_clock: Any, lab: Any) -> None:
     """A spread that persists is traded until inventory runs out on one side; then trading stops, neutral and whole."""
     async with lab.stage(on_scenario("inventory_one_sided")) as on, lab.on(on) as trial:
@@ -148,7 +146,6 @@ async def test_inventory_one_sided(autojump_clock: Any, lab: Any) -> None:
         await trial.assert_clean()
 
 
-@pytest.mark.slow
 async def test_spoofed_edge(autojump_clock: Any, lab: Any) -> None:
     """While one lot is offered 1 % too high, nothing is sold into it but what its size admits."""
     async with lab.stage(on_scenario("spoofed_edge")) as on, lab.on(on) as trial:
@@ -162,21 +159,32 @@ async def test_spoofed_edge(autojump_clock: Any, lab: Any) -> None:
         await trial.assert_clean()
 
 
-@pytest.mark.slow
-async def test_fee_in_third_coin(autojump_clock: Any, lab: Any) -> None:
-    """Fees in MX, and in the quote coin when there is none left, are booked in the coin they were taken in."""
-    async with lab.stage(on_scenario("fee_in_third_coin")) as on, lab.on(on) as trial:
+@pytest.mark.parametrize("known", [True, False])
+async def test_fee_in_third_coin(autojump_clock: Any, lab: Any, known: bool) -> None:
+    """Fees in MX, and in the quote coin when there is none left, are booked in the coin they were taken in.
+
+    They are worth what MX costs, and trading goes on; when nobody tells that, profit is unknown and no risk is taken.
+    """
+    unpriced = () if known else ("server_error:venue=mexc_spot,path=*/ticker/price",)
+    async with lab.stage(on_scenario("fee_in_third_coin", *unpriced)) as on, lab.on(on) as trial:
         await trial.until(lambda: trial.true_delta() == 0 or len(trial.stage.audit()["fills"]) >= 4, "it builds", 60)
         await trio.sleep(10)
-        assert "MX" in {fill["fee_asset"] for fill in trial.stage.audit()["fills"]}
+        fees = [fill for fill in trial.stage.audit()["fills"] if fill["venue"] == "mexc_spot"]
+        assert "MX" in {fill["fee_asset"] for fill in fees}
+        assert (trial.trades() > 0) == known
+        assert (trial.bot.context.mode is TradingMode.ACTIVE) == known
+        assert ("fee_coin" in trial.bot.context.alerted) == (not known)
         assert await trial.end() == 0
         verdict = await trial.verdict()
         assert verdict["ledger_residual"]["MEXC_SPOT"] == {"BTC": "0", "MX": "0", "USDT": "0"}
         assert verdict["adjustments"] == 0
         assert abs(trial.true_delta()) <= trial.bot.context.tolerance
+        paid = sum(Decimal(f["fee"]) for f in trial.stage.audit()["fills"] if f["fee_asset"] == "MX")
+        worth = paid * trial.stage.world.exchange.state.mx_price
+        assert trial.bot.context.portfolio.coin_fees_quote == (worth if known else 0)
+        assert (await trial.store.load(lab.symbol)).portfolio == trial.bot.context.portfolio
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("budget", "neutral"), [("1.2", True), ("0.3", False)])
 async def test_contract_multiplier(autojump_clock: Any, lab: Any, budget: str, neutral: bool) -> None:
     """A contract becomes ten times as large under the short: told, halted by name, and hedged in the new unit.

@@ -16,6 +16,8 @@ from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.gateio_faults import delay, drop_reply, http_error
 from dnbot.fakes.mexc_faults import HttpFault
 
+pytestmark = pytest.mark.slow
+
 PATHS = {Venue.GATE_SPOT: "/spot/orders", Venue.GATE_FUTURES: "/futures/usdt/orders"}
 MEXC_CREATE = ("POST", "/api/v3/order")
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import trio
 
 from dnbot.strategy.states import StrategyState
+
+pytestmark = pytest.mark.slow
 
 
 async def test_db_down_during_fill(autojump_clock: Any, lab: Any) -> None:

@@ -14,6 +14,8 @@ from dnbot.fakes.gateio_hub import StreamFault
 from dnbot.fakes.records import Venue as VenueName
 from dnbot.tasks import session
 
+pytestmark = pytest.mark.slow
+
 FOR_EVER = 10**9
 PRIVATE = (
     "spot.orders", "spot.usertrades", "spot.balances", "futures.orders", "futures.usertrades", "futures.balances",
@@ -79,7 +81,6 @@ async def test_listenkey_expired(autojump_clock: Any, lab: Any, monkeypatch: pyt
         await trial.assert_clean()
 
 
-@pytest.mark.slow
 async def test_ws_mute_but_pinging(autojump_clock: Any, lab: Any) -> None:
     """MEXC answers pings and sends no market data: no trade on an old book, a fault by data age, then trades again."""
     async with lab.trading() as trial:

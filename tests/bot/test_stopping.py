@@ -5,7 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from dnbot.strategy.states import StrategyState
+
+pytestmark = pytest.mark.slow
 
 
 async def test_a_stop_during_execution_settles_and_ends_clean(autojump_clock: Any, lab: Any) -> None:

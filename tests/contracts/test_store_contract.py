@@ -234,13 +234,17 @@ async def test_what_came_after_the_last_portfolio_is_folded_on_top(open_store: A
             price=Decimal(60200),
         )
         funding = words.entry("GATEIO_FUTURES:row:1", "0.75", EntryKind.FUNDING, venue=Venue.GATE_FUTURES)
-        third_coin = words.booked("3", venue=Venue.MEXC_SPOT, fee=Decimal("0.2"), fee_asset="MX", side=Side.SELL)
+        third_coin = words.booked(
+            "3", venue=Venue.MEXC_SPOT, fee=Decimal("0.2"), fee_asset="MX", fee_price=Decimal("3.6962"), side=Side.SELL
+        )
         start = post(Portfolio(symbol=words.symbol), (opening,))
         saved = book_fill(start, buy.fill)
         await store.append([RowBooked((opening,), 1), buy, PortfolioSaved(saved, 2), short])
         await store.append([RowBooked((funding,), 3), third_coin, buy])
         after = post(book_fill(saved, short.fill), (funding,))
-        expected = book_fill(after, third_coin.fill, fee_price=Decimal(0))
+        expected = book_fill(after, third_coin.fill)
+        assert expected.fees_quote == saved.fees_quote + Decimal("0.05") + Decimal("0.73924")
+        assert third_coin.fill in await store.fills_of(words.symbol)
         assert (await store.load(words.symbol)).portfolio == expected
         assert expected.delta == saved.delta - 2 * Decimal("0.0125")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -199,15 +200,29 @@ def test_a_fee_in_base_changes_what_moved(side: Side, left: str) -> None:
     assert portfolio.fees_quote == Decimal("0.2")
 
 
-def test_a_fee_in_a_third_coin_needs_a_price() -> None:
-    """Without one, booking is refused; with one, the coin's balance and the value are booked."""
-    trade = a_fill(MS, Side.BUY, 1, 100, fee=2, fee_asset="MX")
-    with pytest.raises(ValueError, match="no price known for a fee in MX on MEXC_SPOT"):
-        book_fill(EMPTY, trade)
-    portfolio = book_fill(EMPTY, trade, fee_price=Decimal("3.5"))
+@pytest.mark.parametrize(("price", "worth"), [("3.5", 7), (None, 0)])
+def test_a_fee_in_a_third_coin_is_worth_its_price(price: str | None, worth: int) -> None:
+    """The coin's balance is booked; the value is among the fees, and out of the equity; without a price it is unknown.
+    """
+    trade = msgspec.structs.replace(
+        a_fill(MS, Side.BUY, 1, 100, fee=2, fee_asset="MX"), fee_price=Decimal(price) if price else None
+    )
+    assert trade.fee_quote == (worth or None)
+    portfolio = book_fill(EMPTY, trade)
     assert portfolio.balance(MS, "MX") == -2
-    assert portfolio.fees_quote == 7
+    assert (portfolio.fees_quote, portfolio.coin_fees_quote, portfolio.fees) == (worth, worth, {"MEXC_SPOT:MX": 2})
     assert portfolio.legs[0].quantity == 1
+    assert portfolio.equity({GS: Decimal(100), MS: Decimal(100)}, Decimal(100)) == -worth
+    assert portfolio.realised_quote == -worth
+
+
+@pytest.mark.parametrize(("asset", "worth"), [("USDT", 2), ("BTC", 200), ("MX", None)])
+def test_what_a_fee_is_worth(asset: str, worth: int | None) -> None:
+    """In quote it is itself, in base its price; in another coin, nobody knows."""
+    trade = a_fill(MS, Side.BUY, 1, 100, fee=2, fee_asset=asset)
+    assert trade.fee_quote == worth
+    assert trade.fee_is_in_a_third_coin == (worth is None)
+    assert not a_fill(MS, Side.BUY, 1, 100, fee=0, fee_asset=asset).fee_is_in_a_third_coin
 
 
 def test_a_fee_on_the_perpetual_in_base_stays_out_of_the_legs() -> None:

@@ -16,6 +16,8 @@ from dnbot.fakes.market_params import market_params
 from dnbot.fakes.records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT, VENUES, OrderRequest, Venue
 from dnbot.fakes.world import SIMULATION_EPOCH_NS, World, build_core
 
+pytestmark = pytest.mark.slow
+
 D = Decimal
 BTC = "BTC/USDT"
 

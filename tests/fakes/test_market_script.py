@@ -34,6 +34,8 @@ from dnbot.fakes.script_words import (
 )
 from dnbot.fakes.world import SIMULATION_EPOCH_NS, World, build_core
 
+pytestmark = pytest.mark.slow
+
 D = Decimal
 BTC = "BTC/USDT"
 UID = "10001"

@@ -20,7 +20,7 @@ SOURCE = Path(__file__).parents[2] / "src"
 START = "import sys; from pathlib import Path; from dnbot.fakes.config import FakesConfig; "
 START += "from dnbot.fakes.process import main; sys.exit(main(FakesConfig({})))"
 WAIT_S_MAX = 60.0
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 class Fakes:

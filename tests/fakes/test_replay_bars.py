@@ -24,6 +24,8 @@ from dnbot.fakes.replay_files import ReplayError
 from dnbot.fakes.running import World
 from dnbot.fakes.world import SIMULATION_EPOCH_NS, build_core
 
+pytestmark = pytest.mark.slow
+
 D = Decimal
 BTC = "BTC/USDT"
 SHARED = Path(__file__).resolve().parents[2] / "../shared/data/market"

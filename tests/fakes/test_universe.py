@@ -18,6 +18,8 @@ from dnbot.fakes.records import GATE_FUTURES, VENUES, OrderRequest, OrderState
 from dnbot.fakes.universe import invented_name, symbol_names, symbol_params
 from dnbot.fakes.world import SIMULATION_EPOCH_NS, World, build_core
 
+pytestmark = pytest.mark.slow
+
 MANY = symbol_names(200)
 INVENTED = invented_name(7)
 

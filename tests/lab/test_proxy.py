@@ -162,6 +162,34 @@ async def test_a_stall_keeps_all_and_loses_nothing() -> None:
         assert await exactly(stream, len(ANSWER)) == ANSWER
 
 
+async def test_an_answer_that_stood_is_cut() -> None:
+    """Requests pass and are done while answers stand; a handshake is left alone; then what stood is cut."""
+    async with scene() as world:
+        world.channel.behave("withhold")
+        stream = await world.shaken()
+        await stream.send_all(ASKED)
+        while not world.channel.delayed:
+            await trio.lowlevel.checkpoint()
+        assert bytes(world.heard) == HELLO + FINISHED + ASKED
+        world.channel.behave("response")
+        assert len(await exactly(stream, len(ANSWER))) < len(ANSWER)
+        assert world.channel.struck == 1
+
+
+async def test_a_request_that_stood_is_cut() -> None:
+    """What waited in a stall is cut when that is the order of the day, and the venue has not heard it."""
+    async with scene() as world:
+        stream = await world.shaken()
+        world.channel.behave("stall")
+        await stream.send_all(ASKED)
+        while not world.channel.delayed:
+            await trio.lowlevel.checkpoint()
+        world.channel.behave("request")
+        assert await exactly(stream, 1) == b""
+        assert ASKED not in bytes(world.heard)
+        assert world.channel.struck == 1
+
+
 async def test_refusing_resets_what_is_open_and_closes_the_door() -> None:
     """And afterwards the same port is open again."""
     async with scene() as world:

@@ -16,6 +16,8 @@ from dnbot.operate.control_words import AskStatus, Done, Late, Leave, Pause, Red
 from dnbot.strategy.states import StrategyState, TradingMode
 from dnbot.strategy.view import is_flat
 
+pytestmark = pytest.mark.slow
+
 MONITORING = StrategyState.MONITORING_SPREADS
 
 

@@ -30,6 +30,8 @@ from dnbot.ports.signer import CredentialSigner
 from dnbot.strategy.states import StrategyState, TradingMode
 from dnbot.venues.factory import private_codec, public_codec
 
+pytestmark = pytest.mark.slow
+
 SYMBOL = Symbol("BTC", "USDT")
 NAMES = ("dnb-1-1-x", "dnb-zz-7-x", "by-hand-1")
 OURS = [name for name in NAMES if is_ours(name)]

@@ -84,7 +84,9 @@ def full(**changes: Any) -> Report:
         declined=(DeclinedTotal("LOT", "GATE_TO_MEXC", 1234567, 3.5),), taken={"taken": 1},
         funding=(FundingPayment(AT, "GATEIO_FUTURES", "USDT", Decimal("-0.00000000001"), "row"),),
         fees=(
-            FeeTotal(venue="GATEIO_SPOT", asset="GT", fills=2, amount=Decimal("0.1"), quote=Decimal(0),
+            FeeTotal(venue="GATEIO_SPOT", asset="GT", fills=2, amount=Decimal("0.1"), quote=Decimal(0), unpriced=1,
+                     turnover_quote=Decimal(10)),
+            FeeTotal(venue="MEXC_SPOT", asset="MX", fills=2, amount=Decimal("0.1"), quote=Decimal("0.2"),
                      turnover_quote=Decimal(10)),
         ),
         incidents=(Incident(at=AT, kind="critical", what=NASTY, why=NASTY),), incident_counts={"critical alerts": 1},
@@ -208,7 +210,7 @@ def test_estimates_stay_apart_from_outcomes() -> None:
 
 def test_fees_in_a_third_coin_are_named() -> None:
     """A fee that has no price here is not silently worth nothing."""
-    assert "Fees in GT have no price here" in text_of(full())
+    assert "Some fees in GT had no known price" in text_of(full())
 
 
 def test_failed_check_is_loud() -> None:

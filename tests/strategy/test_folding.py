@@ -215,11 +215,11 @@ def test_a_foreign_trade_that_adds_to_the_short_only_warns() -> None:
 
 
 def test_a_trade_of_ours_from_another_incarnation_is_not_foreign() -> None:
-    """Our prefix makes it ours, whatever the table knows."""
+    """Our prefix makes it ours, whatever the table knows; that the table does not know it is told."""
     bench = Bench().boot()
     bench.give(FillReported(msgspec.structs.replace(foreign(bench), client_order_id="dnb-0-9-s")))
     assert fills(bench) == ["web-1"]
-    assert bench.all(Alert) == []
+    assert [(a.level, a.key) for a in bench.all(Alert)] == [("warning", "own_trade:GATEIO_SPOT")]
 
 
 def test_a_fee_in_a_third_coin_reduces() -> None:
@@ -232,6 +232,37 @@ def test_a_fee_in_a_third_coin_reduces() -> None:
     assert bench.context.execution is not None
     assert bench.context.execution.fees_quote == 0
     assert ("critical", "fee_coin") in [(a.level, a.key) for a in bench.all(Alert)]
+
+
+def test_a_fee_in_a_coin_that_has_a_price_is_worth_it() -> None:
+    """The price of the newest read, also when a later read does not tell it; trading goes on."""
+    bench = Bench().boot()
+    bench.tick(1)
+    bench.give(bench.read(MS, coin_prices={"MX": Decimal(3)}))
+    bench.tick(1)
+    bench.give(bench.read(MS, coin_prices={"MX": Decimal(2)}))
+    bench.tick(1)
+    bench.give(bench.read(MS))
+    _, sell = bench.executing().intents
+    assert sell.venue is MS
+    bench.give(FillReported(bench.trade(sell, fee_asset="MX", fee=Decimal("0.01"))))
+    assert bench.context.portfolio.balance(MS, "MX") == Decimal("-0.01")
+    assert bench.last(FillBooked).fill.fee_price == 2
+    assert bench.context.portfolio.coin_fees_quote == Decimal("0.02")
+    assert bench.context.execution is not None
+    assert bench.context.execution.fees_quote == Decimal("0.02")
+    assert bench.context.mode.name == "ACTIVE"
+    assert bench.all(Alert) == []
+
+
+def test_a_coin_has_its_price_at_its_own_venue_alone() -> None:
+    """What MEXC tells of MX says nothing of a fee at Gate: there it stays unknown."""
+    bench = Bench().boot()
+    bench.tick(1)
+    bench.give(bench.read(MS, coin_prices={"GT": Decimal(2)}))
+    buy, _ = bench.executing().intents
+    bench.give(FillReported(bench.trade(buy, fee_asset="GT", fee=Decimal("0.01"))))
+    assert bench.context.mode.name == "REDUCING"
 
 
 # --- account rows -----------------------------------------------------------------------------------------------------

@@ -340,6 +340,26 @@ def test_a_spot_leg_that_fails_is_sold_first_and_hedged_in_time() -> None:
     assert abs(bench.context.portfolio.delta) <= bench.context.tolerance
 
 
+def test_each_slice_that_fails_is_repaired_in_its_own_time() -> None:
+    """A repair that ended well, of an earlier slice, does not count against the next one."""
+    bench = Bench(max_order_notional_quote=6_000, base_position_size="0.4").boot()
+    bench.stop("flatten")
+    bench.signal()
+    for _ in range(2):
+        sent = len(bench.all(PlaceOrder))
+        spot, perp = bench.committed().intents
+        bench.filled(perp)
+        bench.nothing(spot)
+        bench.signal(after_ms=100)
+        unwind = bench.all(PlaceOrder)[sent:]
+        assert [c.intent.purpose for c in unwind] == [Purpose.UNWIND]
+        bench.filled(unwind[0].intent)
+        for _ in range(7):
+            bench.tick(1000)
+            bench.answer_reads()
+        bench.signal()
+
+
 def test_flatten_that_spot_refuses_ends_hedged_and_says_what_is_left() -> None:
     """Every sale of spot fails: nothing is left naked, whatever the hedge budget, and the end says what is held."""
     bench = Bench(max_order_notional_quote=60_000).boot()

@@ -5,10 +5,18 @@ from __future__ import annotations
 from decimal import Decimal
 
 import msgspec
-from machine_kit import GF, GS, Bench
+from machine_kit import GF, GS, Bench, S
 
 from dnbot.domain.account import Balance
-from dnbot.domain.messages import Alert, BalancesSampled, CancelAll, FillReported, PortfolioSaved, RowBooked
+from dnbot.domain.messages import (
+    Alert,
+    BalancesSampled,
+    CancelAll,
+    FillReported,
+    PortfolioSaved,
+    ReadAccount,
+    RowBooked,
+)
 from dnbot.domain.order import OrderStatus
 from dnbot.domain.position import EntryKind
 from dnbot.strategy.reading import DIFFERENCE_CONFIRM_S
@@ -134,6 +142,49 @@ def test_a_read_records_what_it_compared() -> None:
     assert bench.last(PortfolioSaved).portfolio == bench.context.portfolio
 
 
+def test_an_account_that_is_never_compared_is_not_traded_on() -> None:
+    """Orders of ours change amid every read: it is read more often, and at last no risk is taken until one is quiet."""
+    bench = Bench(balance_age_ms_max=9000).boot()
+
+    def orders_changed(at_s: float) -> None:
+        account = msgspec.structs.replace(bench.context.accounts[GS], order_s=at_s)
+        bench.context = msgspec.structs.replace(bench.context, accounts={**bench.context.accounts, GS: account})
+
+    def reads_within(s: float) -> int:
+        before = len(bench.all(ReadAccount))
+        bench.quiet(s)
+        return sum(command.venue is GS for command in bench.all(ReadAccount)[before:])
+
+    orders_changed(bench.now_s + 3600)
+    assert reads_within(3.5) == 1
+    assert reads_within(3.5) >= 3
+    assert bench.context.account_ready(GS)
+    bench.quiet(4)
+    assert not bench.context.account_ready(GS)
+    assert bench.context.account_ready(GF)
+    bench.signal(ms=60_200)
+    assert bench.state is not S.PREPARING_ARBITRAGE
+    orders_changed(0.0)
+    bench.quiet(2)
+    assert bench.context.account_ready(GS)
+    assert reads_within(6) == 2
+    bench.opportunity()
+
+
+def test_a_charge_whose_row_comes_late_ends_right() -> None:
+    """The wallet says it first: adjusted as unexplained; then the row says it, and the adjustment is taken back."""
+    bench = Bench().boot()
+    bench.row("fund", -3)
+    row = bench.truth[GF].rows.pop()
+    bench.wait(14, answer=True)
+    assert bench.context.portfolio.balance(GF, "USDT") == 99_997
+    assert (bench.context.portfolio.funding_quote, bench.context.portfolio.adjustments) == (0, 1)
+    bench.truth[GF].rows.append(row)
+    bench.wait(180, every_ms=500, answer=True)
+    assert bench.context.portfolio.balance(GF, "USDT") == 99_997
+    assert (bench.context.portfolio.funding_quote, bench.context.portfolio.adjustments) == (-3, 2)
+
+
 def test_open_orders_in_a_read_are_news() -> None:
     """An order that the list shows open is open."""
     bench = Bench().boot()
@@ -156,6 +207,8 @@ def test_an_order_that_is_over_here_and_open_there_is_cancelled() -> None:
     bench.truth[GS].open_orders = [bench.report(buy, OrderStatus.OPEN)]
     bench.give(bench.read(GS))
     assert [command.venue for command in bench.all(CancelAll)] == [GS]
+    told = [(alert.level, alert.key) for alert in bench.all(Alert)]
+    assert ("warning", "own_order:GATEIO_SPOT") in told
     assert bench.context.orders[buy.client_order_id].status is OrderStatus.FILLED
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 
 import msgspec
 import pytest
@@ -163,6 +164,54 @@ def test_a_venue_that_cannot_be_read_does_not_keep_us_naked() -> None:
     bench.filled(bench.last(PlaceOrder).intent)
     assert bench.state is S.ERROR_RECOVERY
     assert bench.context.naked.since_s is None
+
+
+def unread_mexc(bench: Bench, s: float) -> None:
+    """Markets go on and MEXC answers no account read."""
+    for _ in range(round(s * 10)):
+        bench.signal()
+        for venue in (GS, GF):
+            bench.give(bench.read(venue))
+
+
+def deleveraged(bench: Bench, base: str) -> None:
+    """The venue closes a part of the perpetual."""
+    template = in_state(S.PREPARING_ARBITRAGE).intents()[0]
+    template = msgspec.structs.replace(template, side=Side.BUY, venue=GF)
+    bench.truth[GF].base += Decimal(base)
+    bench.give(FillReported(bench.trade(template, base, client_order_id="", venue_order_id=f"closed {bench.now_s}")))
+
+
+def test_what_becomes_naked_after_a_repair_has_a_time_of_its_own() -> None:
+    """A repair that ended well, earlier in the same attempt, does not count against what a venue takes away now."""
+    bench = in_state(S.ERROR_RECOVERY)
+    bench.down(MS)
+    unread_mexc(bench, 16)
+    for _ in range(2):
+        sent = len(bench.all(PlaceOrder))
+        deleveraged(bench, "0.01")
+        unread_mexc(bench, 1.2)
+        assert [(c.intent.venue, c.intent.side) for c in bench.all(PlaceOrder)[sent:]] == [(GF, Side.SELL)]
+        bench.filled(bench.last(PlaceOrder).intent)
+        unread_mexc(bench, 8)
+        assert bench.state is S.ERROR_RECOVERY
+
+
+def test_a_repair_that_failed_in_recovery_begins_anew() -> None:
+    """Nobody takes the other side: after a pause as long as the repair was, it is tried again."""
+    bench = naked_in_recovery()
+    bench.down(MS)
+    tried: list[float] = []
+    for _ in range(300):
+        sent = len(bench.all(PlaceOrder))
+        bench.signal()
+        for order in bench.context.unsettled:
+            bench.nothing(order.intent)
+        if len(bench.all(PlaceOrder)) > sent:
+            tried.append(bench.now_s)
+    pauses = [after - before for before, after in pairwise(tried) if after - before > 1]
+    assert pauses
+    assert max(pauses) == pytest.approx(6, abs=0.5)
 
 
 def test_halted_hedges_in_recovery() -> None:

@@ -119,6 +119,7 @@ class Codec:
     capabilities: Capability = Capability.NONE
     symbol: Symbol = BTC
     ping_interval_s: float = 5.0
+    fee_coin: str = ""
     page_size: int = 3
     instruments: list[Instrument] = attrs.field(factory=list)
 
@@ -202,7 +203,10 @@ class Codec:
     def account_rows_request(self, now_ms: int, since_ms: int, page: int) -> Request:
         return get(f"/rows/{page}")
 
-    balances = orders = trades = position = account_rows = order = listen_key = word
+    def fee_coin_request(self) -> Request:
+        return get("/coin", RequestClass.PUBLIC)
+
+    balances = orders = trades = position = account_rows = order = listen_key = fee_coin_price = word
 
     def place_request(self, intent: OrderIntent, now_ms: int, expires_at_ms: int) -> Request:
         return get("/order", RequestClass.CREATE, "POST")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
+import trio
 
+from dnbot.domain.account import Balance
 from dnbot.domain.errors import VenueUnreachable
+from dnbot.domain.instrument import Venue
 from dnbot.strategy.context import VenueAccount
-from dnbot.tasks.accounts import OVERLAP_MS, PAGES_MAX, read_account, read_trades
+from dnbot.tasks.accounts import COIN_PRICE_S, OVERLAP_MS, PAGES_MAX, read_account, read_trades
 from dnbot.venues.wire import Capability, Unclear
 
 ORDER = ["GET /balances", "GET /open", "GET /trades/0"]
@@ -43,6 +47,39 @@ async def test_a_part_that_fails_is_no_answer(autojump_clock: Any, kit: Any, bro
     answers(kit, **{broken: [Unclear("HTTP 502")]})
     with pytest.raises(VenueUnreachable, match="HTTP 502"):
         await read_account(kit.codec, kit.line(), None, "why")
+
+
+MX = Balance(Venue.MEXC_SPOT, "MX", Decimal(1), Decimal(1))
+NONE = Balance(Venue.MEXC_SPOT, "MX", Decimal(0), Decimal(0))
+PRICED = VenueAccount(coin_prices={"MX": Decimal(3)}, coin_prices_s=100.0)
+
+
+@pytest.mark.parametrize(
+    ("coin", "balances", "account", "at_s", "asked"),
+    [
+        ("MX", (MX,), None, 0.0, True), ("MX", (NONE,), None, 0.0, False), ("MX", (), None, 0.0, False),
+        ("", (MX,), None, 0.0, False), ("MX", (MX,), VenueAccount(), 0.0, True),
+        ("MX", (MX,), PRICED, 100.0 + COIN_PRICE_S - 1, False), ("MX", (MX,), PRICED, 100.0 + COIN_PRICE_S + 1, True),
+    ],
+)  # fmt: skip
+async def test_a_coin_is_priced_while_we_hold_it(
+    autojump_clock: Any, kit: Any, coin: str, balances: Any, account: Any, at_s: float, asked: bool
+) -> None:
+    """Asked for once a minute, and of no account that holds none."""
+    await trio.sleep(at_s)
+    kit.codec.fee_coin = coin
+    answers(kit, **{"GET /balances": [balances], "GET /coin": [Decimal("2.5")]})
+    read = await read_account(kit.codec, kit.line(), account, "why")
+    assert kit.script.asked == [*ORDER, *["GET /coin"] * asked]
+    assert read.coin_prices == ({"MX": Decimal("2.5")} if asked else {})
+
+
+async def test_a_coin_without_an_answer_leaves_the_read_whole(autojump_clock: Any, kit: Any) -> None:
+    """The account is read; the price is just not told."""
+    kit.codec.fee_coin = "MX"
+    answers(kit, **{"GET /balances": [(MX,)], "GET /coin": [Unclear("HTTP 502")]})
+    read = await read_account(kit.codec, kit.line(), None, "why")
+    assert (read.balances, read.coin_prices) == ((MX,), {})
 
 
 async def test_all_pages_are_read_and_sorted(autojump_clock: Any, kit: Any) -> None:

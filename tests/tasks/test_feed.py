@@ -16,7 +16,15 @@ from dnbot.domain.instrument import Venue
 from dnbot.domain.market import BookTop, BookView, PublicTrade
 from dnbot.domain.messages import FeedDown, FeedUp, InstrumentChanged
 from dnbot.tasks import feed as feed_module
-from dnbot.tasks.feed import DATA_SILENCE_S_MAX, PERPETUAL_POLL_S, SNAPSHOT_TRIES_MAX, TOP_DISAGREES_MAX, Feed
+from dnbot.tasks.feed import (
+    BOOK_LATE_S_MAX,
+    BOOK_SILENCE_S_MAX,
+    DATA_SILENCE_S_MAX,
+    PERPETUAL_POLL_S,
+    SNAPSHOT_TRIES_MAX,
+    TOP_DISAGREES_MAX,
+    Feed,
+)
 from dnbot.venues.wire import Subscribed, SubscriptionRefused, UnknownFrame, UpgradeAhead
 
 GS = Venue.GATE_SPOT
@@ -196,6 +204,53 @@ async def test_a_mute_socket_that_pongs_raises_by_data_age(autojump_clock: Any, 
     assert caught.group_contains(VenueUnreachable, match="only pongs")
     assert trio.current_time() - began_s <= DATA_SILENCE_S_MAX + kit.codec.ping_interval_s + 0.5
     assert kinds(it.all())[-1] == "FeedDown"
+
+
+async def _others_go_on(it: Bench, *, for_s: int) -> None:
+    for at in range(for_s):
+        it.socket.say(PublicTrade(GS, Decimal(100), Decimal(1), True, at))
+        await trio.sleep(1)
+
+
+async def test_a_forgotten_book_channel_ends_the_feed(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """The other channels go on and the venue's book has moved: the subscription is made again."""
+    it = bench(10, 25)
+
+    async def story() -> None:
+        await _say(it, kit.delta(11))
+        await _others_go_on(it, for_s=60)
+
+    began_s = trio.current_time()
+    with pytest.raises(ExceptionGroup) as caught:
+        await it.run(story)
+    assert caught.group_contains(VenueUnreachable, match="silent: kept 11, at the venue 25")
+    assert trio.current_time() - began_s <= BOOK_SILENCE_S_MAX + BOOK_LATE_S_MAX + 3
+
+
+async def test_a_book_channel_that_never_spoke(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """The venue's book is taken as it is; when it has moved without a word, the feed ends."""
+    it = bench(10, 25)
+    with pytest.raises(ExceptionGroup) as caught:
+        await it.run(lambda: _others_go_on(it, for_s=60))
+    assert it.books() == [10]
+    assert caught.group_contains(VenueUnreachable, match="silent: kept 10, at the venue 25")
+
+
+async def test_a_quiet_book_is_no_fault(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """The venue's book has not moved either, or its increment was on the way: nothing ends."""
+    it = bench(10, 11, 12)
+
+    async def story() -> None:
+        await _say(it, kit.delta(11))
+        await _others_go_on(it, for_s=30)  # one comparison found it equal, the next one ahead by what is on the way
+        assert kit.script.count("GET /snapshot") == 2
+        await _others_go_on(it, for_s=1)
+        await _say(it, kit.delta(12))
+        await _others_go_on(it, for_s=30)
+
+    told = await it.run(story)
+    assert kinds(told).count("FeedDown") == 1
+    assert it.books() == [11, 12]
 
 
 @pytest.mark.parametrize(

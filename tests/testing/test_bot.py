@@ -11,6 +11,8 @@ from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.states import StrategyState
 from dnbot.testing import FakeExchanges, HarnessError, RunningBot, ScriptedMarket, running_bot
 
+pytestmark = pytest.mark.slow
+
 
 async def test_it_trades_the_spread_that_was_opened(
     bot: RunningBot, fake_exchanges: FakeExchanges, market_script: ScriptedMarket

@@ -27,6 +27,8 @@ from dnbot.testing import (
 from dnbot.testing import fake_exchange_servers as serve_fakes
 from dnbot.testing.serve import decode_config, encode_config
 
+pytestmark = pytest.mark.slow
+
 D = Decimal
 TWO = (
     Account(),

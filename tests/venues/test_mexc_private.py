@@ -371,6 +371,28 @@ def test_fee_rates_are_read_from_their_text() -> None:
     assert not rates.buy_fee_in_base
 
 
+def test_mx_has_the_price_of_its_ticker() -> None:
+    """In the quote of our symbol; the venue's own coin is named."""
+    request = codec().fee_coin_request()
+    assert (request.method, request.target, request.weight) == ("GET", "/api/v3/ticker/price?symbol=MXUSDT", 10)
+    assert request.headers == ()
+    assert codec().fee_coin == "MX"
+    assert codec().fee_coin_price(reply(b'{"symbol":"MXUSDT","price":"3.6962"}')) == Decimal("3.6962")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"symbol":"MXUSDT","price":"0"}', b'{"symbol":"MXUSDT","price":"-1"}', b'{"symbol":"MXUSDC","price":"3"}',
+        b'{"symbol":"MXUSDT","price":"NaN"}', b'{"symbol":"MXUSDT"}', b"[]",
+    ],
+)
+def test_a_price_that_is_none_is_unreadable(body: bytes) -> None:
+    """Nothing, less than nothing, or another market's."""
+    with pytest.raises(FrameUnreadable):
+        codec().fee_coin_price(reply(body))
+
+
 @pytest.mark.parametrize("rate", ["null", '"NaN"', '"Infinity"', "1", "-1", "5", "true", "[]"])
 def test_a_rate_that_is_none_is_unreadable(rate: str) -> None:
     """A fraction, or nothing."""

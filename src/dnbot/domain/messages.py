@@ -6,6 +6,8 @@ records (machine to journal), alerts, view.
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 
 from dnbot.domain.account import AccountFacts, Balance, PositionReport
@@ -96,6 +98,9 @@ class AccountRead(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """How far that may be wrong; None: unknown."""
     why: str
     """`connect`, `recovery`, `schedule`, `prepare`, `doubt`, `final`."""
+    coin_prices: dict[str, Decimal] = {}
+    """Quote units per unit of the venue's own coin, while we hold some that fees may be taken in; empty when it was not
+    asked for or not told."""
 
 
 class StreamProven(msgspec.Struct, frozen=True, tag=True):

@@ -6,19 +6,19 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from enum import Enum
 
 import msgspec
 
 from dnbot.domain.instrument import Symbol, Venue
 from dnbot.domain.units import ZERO, Price, Quantity
+from dnbot.domain.word import Word
 
 CLIENT_ID_PREFIX = "dnb"
 """Marks an order as ours; a venue's own prefix rule (Gate's `t-`) is added by its codec."""
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
-class Side(Enum):
+class Side(Word):
     """Direction of an order or fill, from our point of view."""
 
     BUY = "buy"
@@ -35,7 +35,7 @@ class Side(Enum):
         return Side.SELL if self is Side.BUY else Side.BUY
 
 
-class TimeInForce(Enum):
+class TimeInForce(Word):
     """How long an order lives. The bot itself sends IOC; the others exist for drills and plugins."""
 
     IOC = "ioc"
@@ -44,7 +44,7 @@ class TimeInForce(Enum):
     POST_ONLY = "poc"
 
 
-class Purpose(Enum):
+class Purpose(Word):
     """Why an order exists: the gate (state x mode x purpose) asks for it."""
 
     ENTRY = "entry"
@@ -56,7 +56,7 @@ class Purpose(Enum):
     CANCEL = "cancel"
 
 
-class OrderStatus(Enum):
+class OrderStatus(Word):
     """Where an order is in its life."""
 
     PENDING = "pending"  # committed, not yet handed to a connection
@@ -136,8 +136,23 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
     fee: Decimal
     """Positive is a cost."""
     fee_asset: str
+    fee_price: Decimal | None = None
+    """Quote units per unit of `fee_asset` when that is neither base nor quote, as known when the fill was booked; else,
+    or when it was not known, None."""
     is_maker: bool = False
     traded_at_ns: int
+
+    @property
+    def fee_is_in_a_third_coin(self) -> bool:
+        """Whether there is a fee, and it is neither in base nor in quote."""
+        return self.fee != 0 and self.fee_asset not in {self.symbol.base, self.symbol.quote}
+
+    @property
+    def fee_quote(self) -> Decimal | None:
+        """What the fee is worth, quote units; None when it is in a third coin whose price is not known."""
+        if self.fee_is_in_a_third_coin:
+            return None if self.fee_price is None else self.fee * self.fee_price
+        return self.fee * self.price if self.fee_asset == self.symbol.base else self.fee
 
     @property
     def signed_quantity(self) -> Decimal:

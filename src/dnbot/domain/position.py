@@ -8,16 +8,20 @@ spot is final profit, a match of spot with the perpetual opens or closes a basis
 from __future__ import annotations
 
 from decimal import Decimal
-from enum import Enum
 
 import msgspec
 
 from dnbot.domain.instrument import SPOT_VENUES, Symbol, Venue
 from dnbot.domain.order import Fill, Side
 from dnbot.domain.units import ZERO, divide
+from dnbot.domain.word import Word
+
+_LEDGER_OF = {venue: f"{venue.value}:" for venue in Venue}
+"""How the keys of a venue's balances begin."""
+_ON_GATE, _ON_MEXC = (_LEDGER_OF[venue] for venue in SPOT_VENUES)
 
 
-class EntryKind(Enum):
+class EntryKind(Word):
     """Why a ledger entry exists."""
 
     OPENING = "opening"  # what the account held when this book was opened
@@ -103,7 +107,9 @@ class Portfolio(msgspec.Struct, frozen=True, kw_only=True):
     spread_quote: Decimal = ZERO
     """Realised price differences, before fees."""
     fees_quote: Decimal = ZERO
-    """Fees valued in quote at the fill; positive is a cost."""
+    """Fees valued in quote at the fill; positive is a cost. One in a third coin without a known price counts zero."""
+    coin_fees_quote: Decimal = ZERO
+    """Of these, what was taken in third coins: it came out of neither base nor quote."""
     funding_quote: Decimal = ZERO
     """Positive was received."""
     fees: dict[str, Decimal] = {}
@@ -118,12 +124,13 @@ class Portfolio(msgspec.Struct, frozen=True, kw_only=True):
 
     def balance(self, venue: Venue, asset: str) -> Decimal:
         """What the ledger says that we hold there, native units."""
-        return self.balances.get(f"{venue.value}:{asset}", ZERO)
+        return self.balances.get(_LEDGER_OF[venue] + asset, ZERO)
 
     @property
     def spot_base(self) -> Decimal:
         """Base units over both spot venues."""
-        return sum((self.balance(venue, self.symbol.base) for venue in SPOT_VENUES), ZERO)
+        held, base = self.balances, self.symbol.base
+        return held.get(_ON_GATE + base, ZERO) + held.get(_ON_MEXC + base, ZERO)
 
     @property
     def delta(self) -> Decimal:
@@ -140,10 +147,13 @@ class Portfolio(msgspec.Struct, frozen=True, kw_only=True):
         return self.perp_base * mark - self.perp_cost
 
     def equity(self, mids: dict[Venue, Decimal], mark: Decimal) -> Decimal:
-        """All quote balances, inventory at each venue's mid, and the perpetual at mark; quote units."""
+        """All quote balances, inventory at each venue's mid, and the perpetual at mark; quote units.
+
+        Third coins are no part of it, but what was paid in them is: their price moves no equity, and fees do.
+        """
         quote = sum((self.balance(venue, self.symbol.quote) for venue in Venue), ZERO)
         base = sum((self.balance(venue, self.symbol.base) * mids[venue] for venue in SPOT_VENUES), ZERO)
-        return quote + base + self.perp_unrealised(mark)
+        return quote + base + self.perp_unrealised(mark) - self.coin_fees_quote
 
 
 def entries_of(fill: Fill) -> tuple[LedgerEntry, ...]:
@@ -241,17 +251,10 @@ def fold_edge_lot(lots: tuple[EdgeLot, ...], new: EdgeLot) -> tuple[EdgeLot, ...
     return tuple(queue)
 
 
-def book_fill(portfolio: Portfolio, fill: Fill, *, fee_price: Decimal | None = None) -> Portfolio:
-    """Fold one new fill: ledger, perpetual, fees, and first-in-first-out matching.
-
-    Args:
-        fee_price: quote units per unit of `fee_asset` when the fee is in neither base nor quote.
-
-    Raises:
-        ValueError: the fee is in a third coin and no price for it is given.
-    """
+def book_fill(portfolio: Portfolio, fill: Fill) -> Portfolio:
+    """Fold one new fill: ledger, perpetual, fees, and first-in-first-out matching."""
     told = post(portfolio, entries_of(fill))
-    fee_quote = _fee_in_quote(fill, fee_price)
+    fee_quote = fill.fee_quote or ZERO
     fees = dict(told.fees)
     key = f"{fill.venue.value}:{fill.fee_asset}"
     if fill.fee:
@@ -265,6 +268,7 @@ def book_fill(portfolio: Portfolio, fill: Fill, *, fee_price: Decimal | None = N
         perp_cost=perp_cost,
         fees=fees,
         fees_quote=told.fees_quote + fee_quote,
+        coin_fees_quote=told.coin_fees_quote + (fee_quote if fill.fee_is_in_a_third_coin else ZERO),
         fills=told.fills + 1,
         turnover_quote=told.turnover_quote + fill.value,
     )
@@ -275,16 +279,6 @@ def book_fill(portfolio: Portfolio, fill: Fill, *, fee_price: Decimal | None = N
 
 def _fee_is_base(fill: Fill) -> bool:
     return fill.venue.is_spot and fill.fee_asset == fill.symbol.base
-
-
-def _fee_in_quote(fill: Fill, fee_price: Decimal | None) -> Decimal:
-    if fill.fee == 0 or fill.fee_asset == fill.symbol.quote:
-        return fill.fee
-    if fill.fee_asset == fill.symbol.base:
-        return fill.fee * fill.price
-    if fee_price is None:
-        raise ValueError(f"no price known for a fee in {fill.fee_asset} on {fill.venue.value}")
-    return fill.fee * fee_price
 
 
 def _fold_perp(base: Decimal, cost: Decimal, fill: Fill) -> tuple[Decimal, Decimal]:

@@ -141,6 +141,14 @@ def _price_ticker(venue: MexcVenue, instrument: Instrument, call: Call) -> Any:
     return {"symbol": instrument.name, "price": padded(venue.tape(instrument).last_price, instrument.price_decimals)}
 
 
+def price_ticker(venue: MexcVenue, call: Call) -> Any:
+    """GET ticker/price; of MX, whose market is not simulated, the price at which fees are taken in it."""
+    name = call.text("symbol")
+    if name in {f"MX{instrument.quote}" for instrument in venue.instruments()} and venue.instrument(name) is None:
+        return {"symbol": name, "price": plain(venue.exchange.state.mx_price)}
+    return _one_or_all(_price_ticker)(venue, call)
+
+
 def _top_ticker(venue: MexcVenue, instrument: Instrument, call: Call) -> Any:
     del call
     return shapes.book_ticker(_book(venue, instrument, 1), instrument)
@@ -156,6 +164,6 @@ PUBLIC_ROUTES: Final[dict[tuple[str, str], Route]] = {
     ("GET", "/api/v3/exchangeInfo"): Route(exchange_info, {"ip": 25}),
     ("GET", "/api/v3/depth"): Route(depth, {"ip": 3}),
     ("GET", "/api/v3/ticker/24hr"): Route(_one_or_all(_day_ticker), {"ip": 25}),
-    ("GET", "/api/v3/ticker/price"): Route(_one_or_all(_price_ticker), {"ip": 10}),
+    ("GET", "/api/v3/ticker/price"): Route(price_ticker, {"ip": 10}),
     ("GET", "/api/v3/ticker/bookTicker"): Route(_one_or_all(_top_ticker), {"ip": 10}),
 }

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 import trio
 
@@ -25,21 +24,18 @@ from dnbot.lab.drills_faults import (
     spill_watched,
     wait_for_create,
 )
-from dnbot.lab.drills_links import LINES, Links
+from dnbot.lab.drills_lines import (
+    CUT_S,
+    REFUSED_S,
+    STALLED_S,
+    proxy_cut,
+    proxy_cut_in_answer,
+    proxy_cut_in_request,
+    proxy_stall,
+)
 from dnbot.lab.drills_stage import SYMBOL
 
 STOPPED_S = 30.0
-STALLED_S = 10.0
-REFUSED_S = 5.0
-ARMED_S = 2.5
-"""So long a line is cut in the middle of whatever comes."""
-FATE_S_MAX = 6.0
-FLOW_S_MAX = 5.0
-"""And so long it is left in peace to see whether an order was among it."""
-ARMED_TIMES = 5
-UNKNOWN_FATES = """
-select count(*) as n from trade_executions where symbol = $1 and ambiguous and started_at_ns >= $2
-"""
 FAKES_AWAY_S = 3.0
 AWAKE_S = 6.0
 """So long a bot that was killed while it stood still is watched after it woke up."""
@@ -48,8 +44,6 @@ FULL_S_MAX = 30.0
 FULL_HOLD_S = 8.0
 AGAIN_TRIES = 20
 AGAIN_PAUSE_S = 0.5
-CREATE_LINES = ("gate_rest", "mexc_rest")
-"""Where the bot's creates leave."""
 AGAIN_S = 45.0
 """Within this time after the world is whole, it trades."""
 NAKED_S = 10.0
@@ -68,28 +62,6 @@ async def sigstop_30s(strike: Strike) -> None:
     finally:
         strike.healed()
         bot.send(signal.SIGCONT)
-
-
-async def proxy_stall(strike: Strike) -> None:
-    """One line stands in both directions for a while; nothing that waits is lost."""
-    line = strike.rng.choice(LINES)
-    await _while(strike, line, "stall", STALLED_S)
-
-
-async def proxy_cut(strike: Strike) -> None:
-    """Every connection of one line is reset, and new ones are refused for a while."""
-    line = strike.rng.choice(LINES)
-    await _while(strike, line, "refuse", REFUSED_S)
-
-
-async def proxy_cut_in_request(strike: Strike) -> None:
-    """On a line that creates leave by, whatever is asked is cut in its middle for a while: it never arrives."""
-    await _cut_within(strike, strike.rng.choice(CREATE_LINES), "request")
-
-
-async def proxy_cut_in_answer(strike: Strike) -> None:
-    """On one REST line, whatever is answered is cut in its middle for a while: the venue has done it."""
-    await _cut_within(strike, strike.rng.choice(CREATE_LINES), "response")
 
 
 async def database_disk_full(strike: Strike) -> None:
@@ -164,53 +136,6 @@ async def kill_while_stopped(strike: Strike) -> None:
     strike.detail |= {"resume_exit": code, "resume_said": said[-300:]}
 
 
-async def _while(strike: Strike, line: str, manner: str, for_s: float) -> None:
-    links = _links(strike)
-    strike.struck()
-    strike.detail |= {"line": line}
-    before = await links.tell(line, "flow")
-    try:
-        await links.tell(line, manner)
-        await trio.sleep(for_s)
-    finally:
-        with trio.move_on_after(FLOW_S_MAX, shield=True):
-            await _flow(strike, line, before)
-        strike.healed()
-
-
-async def _cut_within(strike: Strike, line: str, manner: str) -> None:
-    """Cut in the middle until an order's fate was unknown to the bot: the proxy cannot tell a create from a reading."""
-    links, stage = _links(strike), strike.stage
-    strike.struck()
-    strike.detail |= {"line": line}
-    before = await links.tell(line, "flow")
-
-    async def unknown() -> bool:
-        found = await stage.read(UNKNOWN_FATES, str(SYMBOL), strike.fault_ns)
-        strike.detail |= {"unknown_fates": found[0]["n"]}
-        return bool(found[0]["n"])
-
-    try:
-        for _ in range(ARMED_TIMES):
-            await links.tell(line, manner)
-            await trio.sleep(ARMED_S)
-            await links.tell(line, "flow")
-            if await stage.until(unknown, FATE_S_MAX):
-                break
-    finally:
-        with trio.move_on_after(FLOW_S_MAX, shield=True):
-            await _flow(strike, line, before)
-        strike.healed()
-
-
-async def _flow(strike: Strike, line: str, before: Mapping[str, Any]) -> None:
-    """Heal a line, and note what was done to it."""
-    report = await _links(strike).tell(line, "flow")
-    strike.detail |= {
-        "cut": report["struck"] - before["struck"], "delayed": report["delayed"] - before["delayed"],
-    }
-
-
 async def _database_again(strike: Strike) -> None:
     """Start it until it runs: what a killed server left behind holds its shared memory for a moment.
 
@@ -226,11 +151,6 @@ async def _database_again(strike: Strike) -> None:
             if attempt == AGAIN_TRIES - 1:
                 raise
             await trio.sleep(AGAIN_PAUSE_S)
-
-
-def _links(strike: Strike) -> Links:
-    assert strike.stage.links is not None
-    return strike.stage.links
 
 
 def _disk(strike: Strike) -> SmallDisk:
@@ -278,8 +198,8 @@ CHAOS: dict[str, FaultKind] = {
         _kind("sigstop_30s", "healed", sigstop_30s, STOPPED_S, judge=_stopped),
         _kind("proxy_stall", "healed", proxy_stall, STALLED_S, proof="delayed"),
         _kind("proxy_cut", "healed", proxy_cut, REFUSED_S, proof="cut"),
-        _kind("proxy_cut_in_request", "healed", proxy_cut_in_request, ARMED_S, proof="unknown_fates"),
-        _kind("proxy_cut_in_answer", "healed", proxy_cut_in_answer, ARMED_S, proof="unknown_fates"),
+        _kind("proxy_cut_in_request", "healed", proxy_cut_in_request, CUT_S, proof="unknown_fates"),
+        _kind("proxy_cut_in_answer", "healed", proxy_cut_in_answer, CUT_S, proof="unknown_fates"),
         _kind("database_killed", "store", database_killed, DB_AWAY_S[1]),
         _kind("database_disk_full", "store", database_disk_full, FULL_S_MAX + FULL_HOLD_S, proof="errors"),
         _kind("fakes_server_killed", "healed", fakes_server_killed, FAKES_AWAY_S, judge=_fakes_back),

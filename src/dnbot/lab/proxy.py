@@ -22,9 +22,10 @@ from dnbot.lab.proxy_records import APPLICATION_DATA, Records, halved, is_reques
 HOST = "127.0.0.1"
 CHUNK_BYTES = 65_536
 CONNECT_S_MAX = 5.0
-MANNERS = ("flow", "stall", "cut", "refuse", "request", "response")
-"""`flow`: as if not there. `stall`: both directions stand, connections are accepted. `cut`: every connection is reset,
-once. `refuse`: and new ones are refused. `request`, `response`: who sends one is reset in its middle."""
+MANNERS = ("flow", "stall", "withhold", "cut", "refuse", "request", "response")
+"""`flow`: as if not there. `stall`: both directions stand, connections are accepted. `withhold`: answers stand.
+`cut`: every connection is reset, once. `refuse`: and new ones are refused. `request`, `response`: who sends one is
+reset in its middle, also one that stood until then."""
 
 
 @attrs.define(eq=False)
@@ -120,22 +121,26 @@ class Channel:
         try:
             while data := await source.receive_some(CHUNK_BYTES):
                 for record in records.feed(data):
-                    await self._wait_to_flow()
+                    await self._wait_to_flow(connection, source)
                     if self._cuts(connection, record, source is connection.client):
                         self.struck += 1
                         await sink.send_all(halved(record))
                         connection.reset()
                         return
                     await sink.send_all(record)
-            await self._wait_to_flow()
+            await self._wait_to_flow(connection, source)
             await sink.send_eof()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             connection.reset()
 
-    async def _wait_to_flow(self) -> None:
-        self.delayed += self.manner == "stall"
-        while self.manner == "stall":
+    async def _wait_to_flow(self, connection: _Connection, source: trio.SocketStream) -> None:
+        answers = connection.asked and source is connection.venue
+        self.delayed += self._stands(answers)
+        while self._stands(answers):
             await self._changed.wait()
+
+    def _stands(self, answers: bool) -> bool:
+        return self.manner == "stall" or (self.manner == "withhold" and answers)
 
     def _cuts(self, connection: _Connection, record: bytes, from_client: bool) -> bool:
         if from_client:

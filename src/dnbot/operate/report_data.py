@@ -129,7 +129,9 @@ class FeeTotal(msgspec.Struct, frozen=True, kw_only=True):
     amount: Decimal
     """Native units."""
     quote: Decimal
-    """Valued at each fill's own price; a third coin has no price here and counts zero."""
+    """Valued at each fill's own price, a third coin at the one known then; without one it counts zero."""
+    unpriced: int = 0
+    """Fills whose fee is in a third coin of which no price was known."""
     turnover_quote: Decimal
 
 

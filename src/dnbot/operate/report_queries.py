@@ -23,10 +23,10 @@ select * from ledger_entries where symbol = $1 and sequence > $2 and sequence <=
 order by sequence, entry_id
 """
 
-# The fee of a fill in quote units, as the bot's own fold values it: a third coin has no price here.
+# The fee of a fill in quote units, as the bot's own fold values it: a third coin may have had no price.
 _FEE_QUOTE = """
 case f.fee_asset when split_part(f.symbol, '/', 2) then f.fee
-                 when split_part(f.symbol, '/', 1) then f.fee * f.price else 0 end
+                 when split_part(f.symbol, '/', 1) then f.fee * f.price else f.fee * coalesce(f.fee_price, 0) end
 """
 _MOVED = """
 f.quantity - case when f.venue <> 'GATEIO_FUTURES' and f.fee_asset = split_part(f.symbol, '/', 1)
@@ -60,6 +60,8 @@ select exists (select from fills where symbol = $1 and booked_at <= $2)
 """
 FEES = f"""
 select f.venue, f.fee_asset as asset, count(*) as fills, sum(f.fee) as amount, sum({_FEE_QUOTE}) as quote,
+    count(*) filter (where f.fee <> 0 and f.fee_price is null
+        and f.fee_asset not in (split_part(f.symbol, '/', 1), split_part(f.symbol, '/', 2))) as unpriced,
     sum(f.price * f.quantity) as turnover_quote
 from fills f where f.symbol = $1 and f.booked_at > $2 and f.booked_at <= $3 and f.sequence <= $4
 group by f.venue, f.fee_asset order by f.venue, f.fee_asset
@@ -256,7 +258,7 @@ CSV_TABLES: dict[str, tuple[tuple[str, ...], str]] = {
     "fills": (
         (
             "venue", "trade_id", "venue_order_id", "client_order_id", "execution_id", "side", "price", "quantity",
-            "fee", "fee_asset", "is_maker", "traded_at", "booked_at", "epoch", "sequence",
+            "fee", "fee_asset", "fee_price", "is_maker", "traded_at", "booked_at", "epoch", "sequence",
         ),
         "from fills where symbol = $1 and booked_at > $2 and booked_at <= $3 order by sequence, venue, trade_id",
     ),

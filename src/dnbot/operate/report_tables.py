@@ -169,8 +169,8 @@ def fees(report: Report) -> Table:
 
 
 def _third_coins(report: Report) -> str:
-    third = sorted({fee.asset for fee in report.fees if fee.amount and fee.asset not in {report.base, report.quote}})
-    return f"Fees in {', '.join(third)} have no price here and are worth more than shown." if third else ""
+    unpriced = sorted({fee.asset for fee in report.fees if fee.unpriced})
+    return f"Some fees in {', '.join(unpriced)} had no known price and are worth more than shown." if unpriced else ""
 
 
 def funding(report: Report) -> Table:

@@ -179,7 +179,8 @@ def _add_fill(document: _Document, record: FillBooked, sequence: int) -> None:
         "venue": fill.venue, "symbol": str(fill.symbol), "trade_id": fill.trade_id,
         "venue_order_id": fill.venue_order_id, "client_order_id": fill.client_order_id, "side": fill.side,
         "price": fill.price, "quantity": fill.quantity, "fee": fill.fee, "fee_asset": fill.fee_asset,
-        "is_maker": fill.is_maker, "traded_at": instant(fill.traded_at_ns), "traded_at_ns": fill.traded_at_ns,
+        "fee_price": fill.fee_price, "is_maker": fill.is_maker,
+        "traded_at": instant(fill.traded_at_ns), "traded_at_ns": fill.traded_at_ns,
         "execution_id": record.execution_id or None, "sequence": sequence, "booked_at": instant(record.at_ns),
     }
     document.add("fills", row)

@@ -26,14 +26,8 @@ def rebuilt(symbol: Symbol, saved: Portfolio | None, later: Sequence[Fill | Ledg
         return None
     portfolio = saved or Portfolio(symbol=symbol)
     for item in later:
-        portfolio = _with_fill(portfolio, item) if isinstance(item, Fill) else post(portfolio, (item,))
+        portfolio = book_fill(portfolio, item) if isinstance(item, Fill) else post(portfolio, (item,))
     return portfolio
-
-
-def _with_fill(portfolio: Portfolio, fill: Fill) -> Portfolio:
-    # A fee in a third coin has no price here; the machine books it at zero too, with an alert.
-    third_coin = bool(fill.fee) and fill.fee_asset not in {fill.symbol.base, fill.symbol.quote}
-    return book_fill(portfolio, fill, fee_price=ZERO if third_coin else None)
 
 
 def says_something(order: Order) -> bool:

@@ -75,6 +75,9 @@ class VenueAccount(msgspec.Struct, frozen=True, kw_only=True):
     """When such a ping was last asked for."""
     facts: AccountFacts | None = None
     fees: FeeSchedule | None = None
+    coin_prices: dict[str, Decimal] = {}
+    """Quote units per unit of a coin that fees are taken in, by its name: the newest that was read."""
+    coin_prices_s: float = 0.0
     balances: dict[str, Balance] = {}
     balances_s: float = 0.0
     position: PositionReport | None = None
@@ -100,6 +103,8 @@ class VenueAccount(msgspec.Struct, frozen=True, kw_only=True):
     differences_s: float = 0.0
     countdown_until_s: float | None = None
     """Until when the venue is known not to cancel our orders by itself; None: no countdown is kept there."""
+    compared_s: float = 0.0
+    """When the last read began that was undisturbed, and so compared; 0 before the first."""
     closed_s: float = 0.0
     """When the venue last refused an order because the symbol takes none; 0 when it never did."""
     own_open: int = 0
@@ -199,6 +204,8 @@ class RiskLedger(msgspec.Struct, frozen=True, kw_only=True):
     losses_in_a_row: int = 0
     execution_times_s: tuple[float, ...] = ()
     api_error_times_s: tuple[float, ...] = ()
+    closed_by_venue: tuple[tuple[float, Decimal], ...] = ()
+    """When the venue closed part of the perpetual, as its own trades tell, and how much, base units."""
 
 
 class Counters(msgspec.Struct, frozen=True, kw_only=True):
@@ -318,7 +325,8 @@ class StrategyContext(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def tolerance(self) -> Decimal | None:
         """Delta that is left alone, base units; None until the contract is known."""
-        return self.params.tolerance_base(self.perp_lot) if self.perp_lot else None
+        lot = self.perp_lot
+        return self.params.tolerance_base(lot) if lot else None
 
     @property
     def hard_limit(self) -> Decimal:

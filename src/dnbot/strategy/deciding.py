@@ -19,7 +19,7 @@ from dnbot.strategy.establish import establish_step
 from dnbot.strategy.leaving import shutting_down
 from dnbot.strategy.plans import send_plan
 from dnbot.strategy.recovering import all_reconciled, begin_recovery, knows_instruments, recovering
-from dnbot.strategy.repairing import could_be_nearer, hedge, needs_hedge, repair_is_spent
+from dnbot.strategy.repairing import could_be_nearer, end_repair, hedge, needs_hedge, repair_is_spent
 from dnbot.strategy.shrinking import margin_is_short, shrink
 from dnbot.strategy.standing import inventory_of, low_margin
 from dnbot.strategy.states import StrategyState, TradingMode, Trigger
@@ -49,7 +49,7 @@ def establishing(turn: Turn) -> None:
         else:
             hedge(turn, Purpose.HEDGE)
         return
-    turn.change(repair=None)
+    end_repair(turn)
     short = margin_is_short(turn)
     context = turn.context
     if context.unsettled:
@@ -97,11 +97,11 @@ def rebalancing(turn: Turn) -> None:
     elif needs_hedge(turn):
         _give_up(turn, "delta could not be restored: no price inside the cap, no budget, or no time left")
     elif context.unsettled:
-        turn.change(repair=None)  # neutral as far as anybody knows: what turns out otherwise is repaired anew
+        end_repair(turn)  # neutral as far as anybody knows: what turns out otherwise is repaired anew
     else:
         if context.execution is not None:
             close_execution(turn)
-        turn.change(repair=None)
+        end_repair(turn)
         turn.fire(Trigger.DELTA_RESTORED, f"delta {context.portfolio.delta}")
 
 

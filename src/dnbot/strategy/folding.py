@@ -6,6 +6,7 @@ Everything is keyed by the venue's own ids and commutes: a stream may overtake a
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import dropwhile
 
 import msgspec
 
@@ -25,7 +26,6 @@ from dnbot.domain.order import (
     Order,
     OrderReport,
     OrderStatus,
-    Purpose,
     Side,
     is_ours,
     with_fill,
@@ -33,8 +33,10 @@ from dnbot.domain.order import (
     with_status,
 )
 from dnbot.domain.position import AccountRow, EntryKind, LedgerEntry, book_fill, entries_of, entry_of_row, post
+from dnbot.domain.records import REPAIR_WINDOW_S
 from dnbot.domain.units import ZERO
 from dnbot.strategy.context import Execution, ParkedFill, RecentMove, VenueAccount
+from dnbot.strategy.orders import REPAIRS
 from dnbot.strategy.states import TradingMode
 from dnbot.strategy.transferring import arrived
 from dnbot.strategy.turn import Turn
@@ -113,9 +115,10 @@ def release_parked(turn: Turn) -> None:
 
 def _book(turn: Turn, fill: Fill, key: str, order: Order | None) -> None:
     context = turn.context
-    third_coin = bool(fill.fee) and fill.fee_asset not in {fill.symbol.base, fill.symbol.quote}
-    portfolio = book_fill(context.portfolio, fill, fee_price=ZERO if third_coin else None)
     account = context.accounts[fill.venue]
+    if fill.fee_is_in_a_third_coin:
+        fill = msgspec.structs.replace(fill, fee_price=account.coin_prices.get(fill.fee_asset))
+    portfolio = book_fill(context.portfolio, fill)
     counters = msgspec.structs.replace(context.counters, fills=context.counters.fills + 1)
     turn.change(portfolio=portfolio, seen=context.seen.with_id(key), counters=counters)
     moves = tuple((entry.asset, entry.amount) for entry in entries_of(fill))
@@ -130,9 +133,12 @@ def _book(turn: Turn, fill: Fill, key: str, order: Order | None) -> None:
     if order is not None:
         turn.put_order(with_fill(order, fill, at_ns=context.now_ns))
         _attribute(turn, fill, order)
-    elif not is_ours(fill.client_order_id):
+    elif is_ours(fill.client_order_id):
+        text = f"{fill.client_order_id} traded on {fill.venue.value} and is in no table of ours"
+        turn.alert("warning", f"own_trade:{fill.venue.value}", text)
+    else:
         _tell_foreign(turn, fill, context.portfolio.perp_base)
-    if third_coin:
+    if fill.fee_quote is None:
         turn.alert("critical", "fee_coin", f"a fee in {fill.fee_asset} on {fill.venue.value} has no price here")
         turn.lower_mode(TradingMode.REDUCING, f"profit is unknown: fees in {fill.fee_asset} have no price")
 
@@ -142,13 +148,20 @@ def _tell_foreign(turn: Turn, fill: Fill, perp_before: Decimal) -> None:
     text = f"{fill.side.value} {fill.quantity} {fill.symbol.base} on {fill.venue.value} is not from an order of ours"
     if not fill.venue.is_spot and perp_before * fill.side.sign < 0:
         turn.alert("critical", f"foreign:{fill.venue.value}", text)
+        _note_closed(turn, min(fill.quantity, abs(perp_before)))
         turn.lower_mode(TradingMode.REDUCING, f"part of the perpetual was closed and not by us: {text}")
     else:
         turn.alert("warning", f"foreign:{fill.venue.value}", text)
 
 
+def _note_closed(turn: Turn, base: Decimal) -> None:
+    risk, now_s = turn.context.risk, turn.context.now_s
+    young = tuple(closed for closed in risk.closed_by_venue if now_s - closed[0] < REPAIR_WINDOW_S)
+    turn.change(risk=msgspec.structs.replace(risk, closed_by_venue=(*young, (now_s, base))))
+
+
 def _with_moves(account: VenueAccount, moves: tuple[tuple[str, Decimal], ...], now_s: float) -> tuple[RecentMove, ...]:
-    young = tuple(move for move in account.recent if now_s - move.at_s < LATE_S)
+    young = dropwhile(lambda move: now_s - move.at_s >= LATE_S, account.recent)
     return (*young, *(RecentMove(now_s, asset, amount) for asset, amount in moves))
 
 
@@ -156,16 +169,13 @@ def _attribute(turn: Turn, fill: Fill, order: Order) -> None:
     execution = turn.context.execution
     if execution is None or order.intent.execution_id != execution.execution_id:
         return
-    turn.change(execution=with_execution_fill(execution, fill, repaired=order.intent.purpose in _REPAIRS))
-
-
-_REPAIRS = frozenset({Purpose.HEDGE, Purpose.UNWIND})
+    turn.change(execution=with_execution_fill(execution, fill, repaired=order.intent.purpose in REPAIRS))
 
 
 def with_execution_fill(execution: Execution, fill: Fill, *, repaired: bool) -> Execution:
     """The execution's own sums after one of its fills; quantities net of a fee taken in base."""
     in_base = fill.venue.is_spot and fill.fee_asset == fill.symbol.base
-    fee_quote = fill.fee * fill.price if in_base else fill.fee if fill.fee_asset == fill.symbol.quote else ZERO
+    fee_quote = fill.fee_quote or ZERO
     moved = fill.quantity - (fill.fee if in_base else ZERO) * fill.side.sign
     # A fee in base is booked as a fee in quote, so its cost must not be counted a second time in the value.
     value = moved * fill.price
@@ -271,6 +281,8 @@ def fold_instruments(turn: Turn, instruments: dict[Venue, Instrument]) -> None:
     Then only what hedges is sent, until a person has seen what the venue made of the position.
     """
     known = turn.context.market.instruments
+    if instruments is known:
+        return
     for venue, instrument in instruments.items():
         before = known.get(venue)
         if before == instrument:

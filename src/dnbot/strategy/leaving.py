@@ -13,7 +13,7 @@ from dnbot.strategy.context import Leaving
 from dnbot.strategy.doubting import awaited, doubt
 from dnbot.strategy.establish import EstablishPlan, flatten_step
 from dnbot.strategy.plans import send_plan
-from dnbot.strategy.repairing import hedge, needs_hedge, repair_is_spent, repair_s_max
+from dnbot.strategy.repairing import end_repair, hedge, needs_hedge, repair_is_spent, repair_s_max
 from dnbot.strategy.standing import inventory_of
 from dnbot.strategy.states import TradingMode, Trigger
 from dnbot.strategy.turn import Turn
@@ -66,10 +66,13 @@ def shutting_down(turn: Turn) -> None:
         hedge(turn, Purpose.HEDGE)
     elif context.unsettled:
         return
-    elif leaving.phase == "settle":
-        _settle(turn, leaving)
     else:
-        _verify(turn, leaving)
+        if not needs_hedge(turn):
+            end_repair(turn)
+        if leaving.phase == "settle":
+            _settle(turn, leaving)
+        else:
+            _verify(turn, leaving)
 
 
 def _settle(turn: Turn, leaving: Leaving) -> None:

@@ -41,7 +41,7 @@ from dnbot.domain.messages import (
 from dnbot.domain.order import OrderStatus, with_status
 from dnbot.strategy import folding
 from dnbot.strategy.asking import ask_for_read, chase_unsettled, record_taken
-from dnbot.strategy.context import StrategyContext
+from dnbot.strategy.context import StrategyContext, VenueAccount
 from dnbot.strategy.countdowns import fold_countdown, watch_countdowns
 from dnbot.strategy.deciding import HANDLERS
 from dnbot.strategy.doubting import watch_doubt
@@ -166,13 +166,24 @@ def _keep_reading(turn: Turn) -> None:
     for venue in VENUES:
         account = context.accounts[venue]
         age_s = context.now_s - account.read_s
-        unsure = bool(account.differences) or account.own_open > 0
+        unsure = bool(account.differences) or account.own_open > 0 or _is_disturbed(context, account, schedule_s)
         if account.stream_up and age_s > (DIFFERENCE_CONFIRM_S if unsure else schedule_s):
             ask_for_read(turn, venue, "schedule")
         unanswered = account.stream_up and account.read_s > 0 and age_s > schedule_s + UNANSWERED_S_MAX
         if unanswered and context.current_state in _EXPOSED:
             enter_recovery(turn, f"{venue.value} has answered no account read for {age_s:.0f} s")
             return
+        if _is_disturbed(context, account, 3 * schedule_s) and account.must_read_after_s <= account.read_s:
+            turn.change_account(venue, must_read_after_s=context.now_s)
+
+
+def _is_disturbed(context: StrategyContext, account: VenueAccount, within_s: float) -> bool:
+    """Whether reads are answered, and within this time none could be compared: orders of ours changed amid them all.
+
+    Then the account is read more often, and at last no new risk is taken until a read of quiet orders was compared.
+    """
+    exposed = context.current_state in _EXPOSED and account.compared_s > 0
+    return exposed and account.read_s - account.compared_s > within_s
 
 
 def _fold_pair(turn: Turn, event: PairCommitted | PairAborted) -> None:

@@ -17,7 +17,16 @@ from dnbot.domain.position import EntryKind, LedgerEntry
 from dnbot.domain.units import ZERO
 from dnbot.strategy.context import StrategyContext, VenueAccount
 from dnbot.strategy.folding import LATE_S, before_key, find_order, fold_fill, fold_report, fold_row, post_entries
-from dnbot.strategy.reconcile import Finding, FindingKind, adjustments, opened, openings, reconcile, with_position
+from dnbot.strategy.reconcile import (
+    Finding,
+    FindingKind,
+    adjustments,
+    opened,
+    openings,
+    reconcile,
+    stray,
+    with_position,
+)
 from dnbot.strategy.states import StrategyState
 from dnbot.strategy.transferring import disturbs, settle_missing
 from dnbot.strategy.turn import Turn
@@ -34,6 +43,10 @@ def fold_read(turn: Turn, read: AccountRead) -> None:
     if _is_emptied(turn, read):
         _refuse(turn, read.venue)
         return
+    if read.coin_prices:
+        turn.change_account(
+            read.venue, coin_prices={**account.coin_prices, **read.coin_prices}, coin_prices_s=read.began_s
+        )
     if account.opened:
         for fill in read.fills:
             fold_fill(turn, fill)
@@ -125,14 +138,19 @@ def _compare(turn: Turn, read: AccountRead) -> None:
         for report in read.open_orders
     )
     turn.change_account(read.venue, own_open=own_open)
-    if any(_left_behind(turn, read.venue, report) for report in read.open_orders):
-        turn.commands.append(CancelAll(read.venue))
+    left_behind = [report for report in read.open_orders if _left_behind(turn, read.venue, report)]
+    if left_behind:
+        first = left_behind[0]
+        order = find_order(turn, read.venue, first.client_order_id, first.venue_order_id)
+        _cancel_strays(turn, read.venue, stray(first, order).text)
     if not undisturbed(turn, read):
         return
+    turn.change_account(read.venue, compared_s=read.began_s)
     lot = context.perp_lot or ZERO
     findings = reconcile(context.portfolio, context.orders, _answered(turn, read), perp_lot=lot)
-    if any(f.kind is FindingKind.ORDER_UNKNOWN for f in findings) and CancelAll(read.venue) not in turn.commands:
-        turn.commands.append(CancelAll(read.venue))
+    unknown = [f.text for f in findings if f.kind is FindingKind.ORDER_UNKNOWN]
+    if unknown and not left_behind:
+        _cancel_strays(turn, read.venue, unknown[0])
     for finding in findings:
         if finding.kind is FindingKind.FOREIGN_ORDER:
             turn.alert("warning", f"foreign_order:{read.venue.value}", finding.text)
@@ -140,6 +158,12 @@ def _compare(turn: Turn, read: AccountRead) -> None:
     for balance in read.balances:
         ledger = context.portfolio.balance(read.venue, balance.asset)
         turn.records.append(BalancesSampled(read.venue, balance.asset, balance.total, ledger, context.now_ns))
+
+
+def _cancel_strays(turn: Turn, venue: Venue, text: str) -> None:
+    """Name one, and cancel all with our prefix."""
+    turn.alert("warning", f"own_order:{venue.value}", f"{text}: what is ours there is cancelled")
+    turn.commands.append(CancelAll(venue))
 
 
 def _left_behind(turn: Turn, venue: Venue, report: OrderReport) -> bool:

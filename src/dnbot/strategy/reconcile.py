@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from enum import Enum
 
 import msgspec
 
@@ -17,9 +16,10 @@ from dnbot.domain.messages import AccountRead
 from dnbot.domain.order import Order, OrderReport, Side, is_ours
 from dnbot.domain.position import EntryKind, LedgerEntry, Leg, Portfolio, with_leg, with_outside
 from dnbot.domain.units import ZERO, divide, plain
+from dnbot.domain.word import Word
 
 
-class FindingKind(Enum):
+class FindingKind(Word):
     """What does not agree."""
 
     BALANCE_DIFFERS = "balance_differs"
@@ -107,7 +107,7 @@ def _orders(orders: Mapping[str, Order], read: AccountRead) -> list[Finding]:
         if order is not None:
             listed.append(order.intent.client_order_id)
         if order is None or order.status.is_final:
-            found.append(_stray(report, order))
+            found.append(stray(report, order))
     for client_id, order in sorted(orders.items()):
         if order.intent.venue is read.venue and not order.is_settled and client_id not in listed:
             found.append(
@@ -127,7 +127,8 @@ def _by_any_id(orders: Mapping[str, Order], venue: Venue) -> dict[str, Order]:
     return {**by_venue_id, **{order.intent.client_order_id: order for order in here}}
 
 
-def _stray(report: OrderReport, order: Order | None) -> Finding:
+def stray(report: OrderReport, order: Order | None) -> Finding:
+    """An order that the venue lists as open and that nobody here waits for, in words."""
     ours = order is not None or is_ours(report.client_order_id)
     name = order.intent.client_order_id if order is not None else report.client_order_id or report.venue_order_id
     text = f"{report.venue.value} lists {report.side.value} {plain(report.quantity)} at {plain(report.price)}"

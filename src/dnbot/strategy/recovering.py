@@ -11,7 +11,7 @@ from dnbot.strategy.closing import close_execution
 from dnbot.strategy.context import Recovery
 from dnbot.strategy.doubting import awaited
 from dnbot.strategy.leaving import EXIT_UNAVAILABLE, begin_leaving
-from dnbot.strategy.repairing import has_too_much, hedge, needs_hedge, repair_is_spent
+from dnbot.strategy.repairing import end_repair, has_too_much, hedge, needs_hedge, repair_is_spent, repair_s_max
 from dnbot.strategy.standing import inventory_of
 from dnbot.strategy.states import StrategyState, TradingMode, Trigger
 from dnbot.strategy.turn import Turn
@@ -108,11 +108,12 @@ def recovering(turn: Turn) -> None:
         if known or _waited_for_reads(turn, recovery):
             _hedge_inside(turn)
         return
+    end_repair(turn)
     if not known or still_open or context.unsettled or not knows_instruments(turn):
         return
     if context.execution is not None:
         close_execution(turn)
-    turn.change(repair=None, recovered_s=context.now_s, checked_s=context.now_s, checking_s=None)
+    turn.change(recovered_s=context.now_s, checked_s=context.now_s, checking_s=None)
     if _outside_band(turn):
         turn.fire(Trigger.INVENTORY_OUT_OF_BAND, "inventory is outside its band")
     else:
@@ -144,12 +145,20 @@ def _waited_for_reads(turn: Turn, recovery: Recovery) -> bool:
 
 def _hedge_inside(turn: Turn) -> None:
     if repair_is_spent(turn):
+        _try_again_later(turn)
         return
     before = len(turn.context.orders)
     hedge(turn, Purpose.HEDGE)
     if len(turn.context.orders) > before:
         for venue in VENUES:
             turn.change_account(venue, must_read_after_s=turn.context.now_s)
+
+
+def _try_again_later(turn: Turn) -> None:
+    """Recovery has nowhere else to go: after a pause as long as the repair was, it begins anew."""
+    context = turn.context
+    if context.repair is not None and context.now_s - context.repair.since_s > 2 * repair_s_max(context.params):
+        end_repair(turn)
 
 
 def _attempt_is_over(turn: Turn, recovery: Recovery) -> bool:

@@ -43,8 +43,10 @@ def could_be_nearer(turn: Turn) -> bool:
 
 def _beyond(context: StrategyContext, limit: Decimal) -> bool:
     """Delta is only known once every venue's ledger is open."""
+    if abs(delta_to_hedge(context)) <= limit:
+        return False
     known = all(context.accounts[venue].opened for venue in VENUES)
-    return known and abs(delta_to_hedge(context)) > limit and not is_dust(context)
+    return known and not is_dust(context)
 
 
 def is_dust(context: StrategyContext) -> bool:
@@ -76,6 +78,12 @@ def repair_is_spent(turn: Turn) -> bool:
     return context.now_s - repair.since_s > repair_s_max(context.params)
 
 
+def end_repair(turn: Turn) -> None:
+    """What becomes naked from here on has a repair, and a deadline, of its own."""
+    if turn.context.repair is not None:
+        turn.change(repair=None)
+
+
 def hedge(turn: Turn, purpose: Purpose) -> None:
     """Send the next repair order, if there is one to send now; callers made sure that nothing is in flight."""
     context = turn.context
@@ -94,11 +102,15 @@ def _spot_has_its_turn(context: StrategyContext, elapsed_ms: float) -> bool:
     sold anyway, and is hedged anew, still in time, only when that fails.
     """
     deadline_ms = context.params.hedge_deadline_ms
-    if out_of_reach(context, Venue.GATE_FUTURES) or _refuses(context, Venue.GATE_FUTURES):
+    if _would_fail(context, Venue.GATE_FUTURES):
         return True
     if delta_to_hedge(context) > 0 and (_is_flattening(context) or has_too_much(context)):
         return elapsed_ms * 2 <= deadline_ms
     return elapsed_ms > deadline_ms
+
+
+def _would_fail(context: StrategyContext, venue: Venue) -> bool:
+    return out_of_reach(context, venue) or _refuses(context, venue)
 
 
 def _refuses(context: StrategyContext, venue: Venue) -> bool:
@@ -152,7 +164,7 @@ def _on_spot(turn: Turn) -> OrderIntent | None:
     context = turn.context
     side = Side.SELL if delta_to_hedge(context) > 0 else Side.BUY
     venues = [venue for venue in SPOT_VENUES if context.book(venue) is not None and venue in context.instruments]
-    venues = [venue for venue in venues if not out_of_reach(context, venue)] or venues
+    venues = [venue for venue in venues if not _would_fail(context, venue)] or venues
     if not venues:
         return None
     if side is Side.SELL:

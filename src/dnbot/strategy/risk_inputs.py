@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
+from itertools import chain
 
 import msgspec
 
 from dnbot.domain.instrument import FeeSchedule, Instrument, Venue
-from dnbot.domain.market import MarketView
+from dnbot.domain.market import BookView, MarketView
 from dnbot.domain.order import Order, OrderIntent
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.states import StrategyState, TradingMode
@@ -38,7 +39,7 @@ class RiskInputs(msgspec.Struct, frozen=True, kw_only=True):
     """Our clock against the venue's, where measured."""
     clock_error_ms: dict[Venue, float] = {}
     """How far the measured offset may be wrong: half of the shortest round trip, and the venue's resolution."""
-    countdowns_lapsed: tuple[Venue, ...] = ()
+    countdowns_lapsed: tuple[Venue, ...] | None = None
     """Venues that may have begun to cancel our orders by themselves."""
     store_available: bool | None = None
     delta_worst: Decimal | None = None
@@ -117,24 +118,34 @@ def known(inputs: RiskInputs) -> RiskInputs:
     return msgspec.structs.replace(inputs, **changes)
 
 
+_ALWAYS_FINITE = (str, int, bool, type(None))
+
+
 def is_finite(value: object) -> bool:
     """Whether every number in a figure, a struct or a collection of them is finite."""
+    if type(value) in _ALWAYS_FINITE:
+        return True
     if isinstance(value, Decimal):
         return value.is_finite()
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, tuple):
-        return all(is_finite(part) for part in value)
+        return all(map(is_finite, value))
     if isinstance(value, msgspec.Struct):
-        return all(is_finite(getattr(value, name)) for name in value.__struct_fields__)
+        return all(map(is_finite, msgspec.structs.astuple(value)))
     return True
+
+
+def _is_sound(book: BookView) -> bool:
+    numbers = chain.from_iterable((*book.bids, *book.asks))
+    return math.isfinite(book.received_s) and all(map(Decimal.is_finite, numbers))
 
 
 def _believable(inputs: RiskInputs) -> MarketView:
     market = inputs.market
     timed = math.isfinite(inputs.now_s)
     books = {
-        venue: book for venue, book in market.books.items() if timed and book.bids and book.asks and is_finite(book)
+        venue: book for venue, book in market.books.items() if timed and book.bids and book.asks and _is_sound(book)
     }
     mark = market.mark if is_finite(market.mark) and math.isfinite(market.mark_received_s) else None
     return msgspec.structs.replace(market, books=books, mark=mark)

@@ -79,6 +79,8 @@ def clock(intents: Intents, inputs: RiskInputs) -> Refused | None:
 
 def countdown(_intents: Intents, inputs: RiskInputs) -> Refused | None:
     """No venue may be cancelling our orders by itself."""
+    if inputs.countdowns_lapsed is None:
+        return unknown("COUNTDOWN", "countdowns of the venues")
     if inputs.countdowns_lapsed:
         names = ", ".join(venue.value for venue in inputs.countdowns_lapsed)
         return refused("COUNTDOWN", names, "none", "countdowns that were not renewed")

@@ -5,9 +5,12 @@ This is the only reader of balances, positions and open orders; the machine's co
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import trio
 
-from dnbot.domain.errors import VenueUnreachable
+from dnbot.domain.account import Balance
+from dnbot.domain.errors import VenueError, VenueUnreachable
 from dnbot.domain.messages import AccountRead
 from dnbot.domain.order import Fill
 from dnbot.domain.position import AccountRow
@@ -18,6 +21,8 @@ from dnbot.venues.wire import Capability, PrivateCodec
 OVERLAP_MS = 60_000  # windows reach back so far: venues round times to seconds, and lists lag
 FIRST_WINDOW_MS = 3_600_000
 PAGES_MAX = 50
+COIN_PRICE_S = 60.0
+"""So long the price of a coin that fees are taken in is not asked for again."""
 
 
 async def read_account(codec: PrivateCodec, line: Line, account: VenueAccount | None, why: str) -> AccountRead:
@@ -38,12 +43,32 @@ async def read_account(codec: PrivateCodec, line: Line, account: VenueAccount | 
     rows: tuple[AccountRow, ...] = ()
     if Capability.POSITION in codec.capabilities:
         rows = await _read_rows(codec, line, _since(line, account.row_ms if account else 0))
+    coin_prices = await _coin_prices(codec, line, account, balances)
     return AccountRead(
         venue=line.venue, balances=balances, position=position, open_orders=open_orders, fills=fills, rows=rows,
         began_s=began_s, ended_s=trio.current_time(),
         clock_offset_ms=line.venue_now_ms() - line.clock.clock.now_ns() / 1_000_000,
         clock_error_ms=line.clock.error_ms(line.venue.value), why=why,
+        coin_prices=coin_prices,
     )
+
+
+async def _coin_prices(
+    codec: PrivateCodec, line: Line, account: VenueAccount | None, balances: tuple[Balance, ...]
+) -> dict[str, Decimal]:
+    """What the venue's own coin is worth, while we hold some.
+
+    No account stays unread for want of it: the last one stays, and a fee that has none is the machine's to tell.
+    """
+    held = any(balance.asset == codec.fee_coin and balance.total > 0 for balance in balances)
+    young = account is not None and account.coin_prices and trio.current_time() - account.coin_prices_s < COIN_PRICE_S
+    if not held or young:
+        return {}
+    try:
+        price = codec.fee_coin_price(await line.read(codec, codec.fee_coin_request()))
+    except VenueError:
+        return {}
+    return {codec.fee_coin: price}
 
 
 def _since(line: Line, newest_ms: int) -> int:

@@ -22,11 +22,15 @@ from dnbot.venues.wire import Delta, PublicCodec, PublicMessage, SubscriptionRef
 
 DEPTH = 25  # levels that leave the feed: more than any order of ours may reach
 DATA_SILENCE_S_MAX = 15.0  # a market that says nothing for so long is a dead socket, whatever its pongs say
+BOOK_SILENCE_S_MAX = 15.0  # a book that does not move for so long is compared with the venue's
+BOOK_LATE_S_MAX = 1.0  # increments that a snapshot already holds may come so much later
 SNAPSHOT_TRIES_MAX = 6
 SNAPSHOT_PAUSE_S = 0.3
 BUFFER_MAX = 2_000  # increments kept while a snapshot is fetched; more means that it never comes
 INSTRUMENT_POLL_S = 60.0
 PERPETUAL_POLL_S = 10.0  # until a new unit of the contract is read, orders are counted in the old one
+_DATA = (Delta, BookTop, PublicTrade, Ticker, MarkPrice)
+"""Messages that show that the market is alive."""
 TOP_DISAGREES_MAX = 50  # consecutive tickers that contradict the kept book before it is rebuilt
 
 
@@ -88,12 +92,17 @@ class Feed:
             self._tell(FeedDown(self.venue, "the feed ended"))
 
     async def _listen(self, socket: WebSocket, nursery: trio.Nursery) -> None:
-        data_s = trio.current_time()
+        data_s = book_s = trio.current_time()
         while True:
             frame = await socket.receive()
             messages = self.codec.decode(frame)
             now_s = trio.current_time()
-            if any(isinstance(m, Delta | BookTop | PublicTrade | Ticker | MarkPrice) for m in messages):
+            if any(isinstance(m, Delta) for m in messages):
+                book_s = now_s
+            elif now_s - book_s > BOOK_SILENCE_S_MAX:
+                book_s = now_s
+                self._doubt_book(nursery)
+            if any(isinstance(m, _DATA) for m in messages):
                 data_s = now_s
             elif now_s - data_s > DATA_SILENCE_S_MAX:
                 raise VenueUnreachable(self.venue.value, f"no market data for {now_s - data_s:.0f} s, only pongs")
@@ -146,6 +155,24 @@ class Feed:
             self._syncing = True
             self.resyncs += 1
             nursery.start_soon(self._sync, name=f"snapshot:{self.venue.value}")
+
+    def _doubt_book(self, nursery: trio.Nursery) -> None:
+        """A quiet market, or a subscription that the venue forgot while the others go on: its snapshot tells."""
+        if self._book.synced:
+            nursery.start_soon(self._compare, name=f"comparison:{self.venue.value}")
+        else:
+            self._start_sync(nursery)
+
+    async def _compare(self) -> None:
+        kept_id = self._book.update_id
+        snapshot = self.codec.snapshot(await self.line.read(self.codec, self.codec.snapshot_request()))
+        if snapshot.update_id <= kept_id:
+            return
+        await trio.sleep(BOOK_LATE_S_MAX)
+        if self._book.synced and self._book.update_id == kept_id:
+            raise VenueUnreachable(
+                self.venue.value, f"the book's channel is silent: kept {kept_id}, at the venue {snapshot.update_id}"
+            )
 
     async def _sync(self) -> None:
         try:

@@ -7,6 +7,7 @@ ignored, unknown messages become `UnknownFrame` and are counted by the caller. A
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Protocol
 
 from dnbot.domain.account import AccountFacts as AccountFacts
@@ -120,6 +121,8 @@ class PrivateCodec(Protocol):
     symbol: Symbol
     capabilities: Capability
     ping_interval_s: float
+    fee_coin: str
+    """The venue's own coin that fees may be taken in and that it tells a price of; empty when there is none."""
 
     def learn_instrument(self, instrument: Instrument) -> None:
         """Tell the codec lots, ticks and multiplier; required before orders or fills are handled."""
@@ -140,6 +143,15 @@ class PrivateCodec(Protocol):
 
     def fees(self, replies: Sequence[Reply]) -> FeeSchedule:
         """This account's rates."""
+        ...
+
+    # where there is a `fee_coin`
+    def fee_coin_request(self) -> Request:
+        """The public price of the venue's own coin in our quote."""
+        ...
+
+    def fee_coin_price(self, reply: Reply) -> Decimal:
+        """Quote units per coin, positive."""
         ...
 
     # account

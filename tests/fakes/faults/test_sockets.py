@@ -20,7 +20,7 @@ from dnbot.fakes.clock import FakeClock
 
 SOURCE = Path(__file__).resolve().parents[3] / "src"
 WAIT_S_MAX = 60.0
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 Serve = Callable[..., AbstractAsyncContextManager[Any]]
 
 

@@ -16,6 +16,8 @@ import trio
 from dnbot.fakes.running import GATE_HOST, MEXC_HOST
 from dnbot.fakes.websocket import MESSAGE_BYTES_MAX, SEND_S_MAX
 
+pytestmark = pytest.mark.slow
+
 STREAMS = {GATE_HOST: "/ws/v4/", MEXC_HOST: "/ws"}
 TEXT, BINARY, CLOSE, PING = 1, 2, 8, 9
 PROTOCOL, PAYLOAD, TOO_BIG = 1002, 1007, 1009

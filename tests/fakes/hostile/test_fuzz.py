@@ -17,6 +17,8 @@ from trio.testing import MockClock
 from dnbot.fakes.gateio_app import GateApp
 from dnbot.fakes.running import GATE_HOST, MEXC_HOST
 
+pytestmark = pytest.mark.slow
+
 ODD = st.sampled_from([
     None, True, False, 0, -1, 1, 1.5, -0.0, 1e308, 10**30, 2**64, "", "0", "-1", "NaN", "inf", "1e999", "1e-999", "0.1",
     "１", " 1", "1_0", "x" * 300, "t-a", "BTC_USDT", "BTCUSDT", "buy", "SELL", "market", "ioc", "poc", "fok", "\ud800",

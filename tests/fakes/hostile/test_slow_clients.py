@@ -15,6 +15,8 @@ from dnbot.fakes.requests import COUNTERS_MAX, TEXT_MAX
 from dnbot.fakes.running import GATE_HOST, MEXC_HOST
 from dnbot.fakes.server import SEND_S_MAX
 
+pytestmark = pytest.mark.slow
+
 DEPTH = "spot@public.aggre.depth.v3.api.pb@100ms@BTCUSDT"
 
 

@@ -103,6 +103,7 @@ def test_tickers(fake: Any) -> None:
     assert list(day) == DAY_KEYS
     assert (day["lastPrice"], day["priceChange"], day["priceChangePercent"]) == ("59999.00", "-2", "0")
     assert fake.public("ticker/price", "symbol=BTCUSDT") == {"symbol": "BTCUSDT", "price": "59999.00"}
+    assert fake.public("ticker/price", "symbol=MXUSDT") == {"symbol": "MXUSDT", "price": "2"}
     top = fake.public("ticker/bookTicker")
     assert top[0]["bidPrice"] == "59999.00"
     assert top[1] == {"symbol": "ETHUSDT", "bidPrice": None, "bidQty": None, "askPrice": None, "askQty": None}

@@ -29,6 +29,8 @@ from dnbot.tasks import gatekeeper
 from dnbot.venues.gateio import orders as gate_orders
 from dnbot.venues.gateio import spot_private as gate_spot
 
+pytestmark = pytest.mark.slow
+
 PARAMS = StrategyParameters(
     symbol=Symbol("BTC", "USDT"), base_position_size=Decimal("0.06"), max_order_notional_quote=Decimal(1500),
     round_trips_per_minute_max=240, consecutive_loss_limit=20, max_daily_loss_quote=Decimal(500),
@@ -121,7 +123,6 @@ async def test_a_sound_bot_breaks_nothing(autojump_clock: Any, what: str) -> Non
     assert told["naked_seconds_worst_ambiguous"] == told["naked_seconds_worst_foreign"] == 0.0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("what", FAULTS)
 async def test_a_sound_bot_breaks_nothing_under_faults(autojump_clock: Any, what: str) -> None:
     """Faults alone are no violation: the bounds allow for what they cost. Each of them did strike."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from dnbot.domain.errors import InvariantBroken
 from dnbot.domain.position import AccountRow
 from dnbot.domain.transfer import Transfer
@@ -26,6 +28,20 @@ class WithoutListenKey:
     def drop_listen_key_request(self, listen_key: str, now_ms: int) -> Request:
         """Not a capability."""
         raise InvariantBroken("Gate has no listen key")
+
+
+class WithoutFeeCoin:
+    """Fees in GT or points are booked and not valued: the machine then says that profit is unknown."""
+
+    fee_coin = ""
+
+    def fee_coin_request(self) -> Request:
+        """Not a capability."""
+        raise InvariantBroken("no coin of Gate's is priced")
+
+    def fee_coin_price(self, reply: Reply) -> Decimal:
+        """Not a capability."""
+        raise InvariantBroken("no coin of Gate's is priced")
 
 
 class WithoutPosition:

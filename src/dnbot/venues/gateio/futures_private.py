@@ -16,7 +16,7 @@ from dnbot.domain.instrument import FeeSchedule, Instrument, Symbol, Venue
 from dnbot.domain.order import Fill, OrderIntent, OrderReport, Side
 from dnbot.domain.position import AccountRow
 from dnbot.venues.gateio import countdown
-from dnbot.venues.gateio.absent import WithoutListenKey, WithoutTransfer
+from dnbot.venues.gateio.absent import WithoutFeeCoin, WithoutListenKey, WithoutTransfer
 from dnbot.venues.gateio.account import account_facts, account_requests
 from dnbot.venues.gateio.envelope import PING_INTERVAL_S, Envelope, ping, subscription
 from dnbot.venues.gateio.errors import POSITION_NOT_FOUND, trouble_of
@@ -74,7 +74,7 @@ _receipt = msgspec.json.Decoder(Receipt).decode
 _rates = msgspec.json.Decoder(dict[str, ContractRates]).decode
 
 
-class GateFuturesPrivate(WithoutListenKey, WithoutTransfer):
+class GateFuturesPrivate(WithoutFeeCoin, WithoutListenKey, WithoutTransfer):
     """Private domain of one Gate USDT perpetual."""
 
     venue: Venue = Venue.GATE_FUTURES

@@ -16,7 +16,7 @@ from dnbot.domain.order import Fill, OrderIntent, OrderReport
 from dnbot.domain.transfer import Transfer
 from dnbot.domain.units import plain
 from dnbot.venues.gateio import countdown
-from dnbot.venues.gateio.absent import WithoutListenKey, WithoutPosition
+from dnbot.venues.gateio.absent import WithoutFeeCoin, WithoutListenKey, WithoutPosition
 from dnbot.venues.gateio.account import account_facts, account_requests
 from dnbot.venues.gateio.envelope import PING_INTERVAL_S, Envelope, ping, subscription
 from dnbot.venues.gateio.errors import trouble_of
@@ -57,7 +57,7 @@ _moved = msgspec.json.Decoder(Moved).decode
 _rates = msgspec.json.Decoder(Rates).decode
 
 
-class GateSpotPrivate(WithoutListenKey, WithoutPosition):
+class GateSpotPrivate(WithoutFeeCoin, WithoutListenKey, WithoutPosition):
     """Private domain of one Gate spot pair."""
 
     venue: Venue = Venue.GATE_SPOT

@@ -47,6 +47,13 @@ class ServerTime(Shape, frozen=True):
     server_time: int
 
 
+class PriceTicker(Shape, frozen=True):
+    """GET /api/v3/ticker/price with a symbol"""
+
+    symbol: str
+    price: str
+
+
 class Depth(Shape, frozen=True):
     """GET /api/v3/depth"""
 

@@ -18,6 +18,7 @@ from dnbot.venues.mexc.absent import WithoutCountdown, WithoutOrderSocket, Witho
 from dnbot.venues.mexc.account_facts import FACT_READS, account_facts
 from dnbot.venues.mexc.control import PING_FRAME, PING_INTERVAL_S, STREAM_PATH, Subscriptions
 from dnbot.venues.mexc.errors import trouble
+from dnbot.venues.mexc.fee_coin import MxFees
 from dnbot.venues.mexc.protobuf import decode_push
 from dnbot.venues.mexc.shapes import VENUE, amount, read, side_of, symbol_name, unreadable
 from dnbot.venues.mexc.signing import Parameters, encode_query, receive_window_ms, signed_request
@@ -53,7 +54,7 @@ TIME_ROUNDING_MS: Final = 1_000
 LISTEN_KEY_REFUSAL: Final = "Invalid listen key"
 
 
-class MexcSpotPrivate(WithoutPosition, WithoutOrderSocket, WithoutTransfer, WithoutCountdown):
+class MexcSpotPrivate(MxFees, WithoutPosition, WithoutOrderSocket, WithoutTransfer, WithoutCountdown):
     """Private codec of one symbol. Its only state is where the last page of trades began."""
 
     venue = VENUE
