@@ -27,12 +27,13 @@ from dnbot.ports.net import Endpoint, StreamOpener
 from dnbot.ports.spill import MemoryMedium, Spill, open_spill
 from dnbot.ports.store import Store
 from dnbot.strategy.context import StrategyContext
-from dnbot.strategy.leaving import abandon
+from dnbot.strategy.leaving import VERIFY_TIMES, abandon
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.spread import SpreadAnalyzer
 from dnbot.strategy.turn import Turn
 from dnbot.tasks.analytics import Analyst
 from dnbot.tasks.committing import Committer
+from dnbot.tasks.countdown import Countdown
 from dnbot.tasks.desk import Desk
 from dnbot.tasks.execution import Executor
 from dnbot.tasks.feed import Feed
@@ -99,6 +100,8 @@ class BotParts:
     """Where a halt from outside is seen. The default is forgotten with the process."""
     order_path: str = "rest"
     """`websocket`: creates leave over an order socket at venues that have one, once it is proven there."""
+    countdown_s: int = 30
+    """Venues that can cancel by themselves do so when not renewed for so long; 0: never."""
 
 
 @attrs.define(repr=False)  # everything hangs on it: its text would be megabytes
@@ -114,6 +117,7 @@ class Bot:
     feeds: dict[Venue, Feed]
     sessions: dict[Venue, Session]
     desks: dict[Venue, Desk]
+    countdowns: dict[Venue, Countdown]
     committer: Committer
     executor: Executor
     analyst: Analyst
@@ -161,6 +165,7 @@ class Bot:
                 {f"session:{v.value}": session.run for v, session in self.sessions.items()}
                 | {f"desk:{v.value}": desk.run for v, desk in self.desks.items()}
                 | {f"order-socket:{v.value}": d.socket.run for v, d in self.desks.items() if d.socket is not None}
+                | {f"countdown:{v.value}": countdown.run for v, countdown in self.countdowns.items()}
                 | {"execution": self.executor.run, "commits": self.committer.run},
             ),
             "analytics": partial(self._together, {"analyst": self.analyst.run}),
@@ -184,11 +189,21 @@ class Bot:
                     for desk in self.desks.values():
                         nursery.start_soon(desk.perform, CancelAll(desk.venue))
                 ears.cancel_scope.cancel()
+        if self._has_ended_empty():
+            async with trio.open_nursery() as nursery:
+                for countdown in self.countdowns.values():
+                    nursery.start_soon(countdown.disarm)
         try:
             await self.journal.flush(self.strategist.held)
         except OperatingError as error:
             self.parts.log.error("journal_not_written", what=str(error))
         await self._clients.aclose()
+
+    def _has_ended_empty(self) -> bool:
+        """Whether the machine came to its end and saw twice that nothing of ours is open."""
+        context = self.strategist.context
+        leaving = context.leaving
+        return context.exit_code is not None and leaving is not None and leaving.verified >= VERIFY_TIMES
 
     def _abandon(self) -> None:
         """Halt the next start when a bug, after which nobody repairs any more, leaves something naked or in doubt."""
@@ -296,6 +311,7 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
         feeds=feeds,
         sessions=sessions,
         desks=desks,
+        countdowns=_countdowns(parts, desks, channels),
         committer=committer,
         executor=Executor(
             channels.executions.receive, {v: channels.orders[v].send for v in VENUES}, channels.inbox.send, gate,
@@ -307,6 +323,15 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
         ),
         clients=stack,
     )
+
+
+def _countdowns(parts: BotParts, desks: dict[Venue, Desk], channels: Channels) -> dict[Venue, Countdown]:
+    able = {v: desk for v, desk in desks.items() if Capability.COUNTDOWN in desk.codec.capabilities}
+    return {
+        venue: Countdown(desk.codec, desk.line, channels.inbox.send, parts.log, parts.countdown_s)
+        for venue, desk in able.items()
+        if parts.countdown_s
+    }
 
 
 def _order_socket(

@@ -213,7 +213,7 @@ class Lab:
 
     @asynccontextmanager
     async def on(
-        self, stage: Stage, store: MemoryStore | None = None, **params: Any
+        self, stage: Stage, store: MemoryStore | None = None, *, countdown_s: int = 30, **params: Any
     ) -> AsyncIterator[Trial]:
         """A bot that runs on this stage; whatever is left of it at the end of the block is cancelled."""
         kept = Ledger() if store is None else Ledger(database=store.database)
@@ -224,7 +224,7 @@ class Lab:
         def witness(record: Record) -> None:
             trials[0].witness(record)
 
-        bot = await stage.bot(wanted, kept, opener=wire, witness=witness)
+        bot = await stage.bot(wanted, kept, opener=wire, witness=witness, countdown_s=countdown_s)
         trial = Trial(stage, kept, wire, bot)
         trials.append(trial)
         async with trio.open_nursery() as nursery:

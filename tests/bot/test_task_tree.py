@@ -20,6 +20,7 @@ def expected() -> list[str]:
     """Names and depths of every task of a healthy bot that has nothing to do."""
     lines = ["bot", "  analytics", "    analyst", "  machine", "    journal", "      tidy", "    strategist"]
     lines += ["  private", "    commits", *(f"    desk:{venue}" for venue in VENUES), "    execution"]
+    lines += [f"    countdown:{venue}" for venue in VENUES if venue != "MEXC_SPOT"]
     for venue in VENUES:
         own = [f"clock:{venue}", SOCKET, f"fees:{venue}", f"ping:{venue}", f"unit:{venue}"]
         own += [f"listen-key:{venue}"] if venue == "MEXC_SPOT" else []

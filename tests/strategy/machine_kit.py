@@ -35,6 +35,7 @@ from dnbot.domain.messages import (
     Fault,
     FillReported,
     InboxEvent,
+    MoveMoney,
     OpportunityDeclined,
     OrderAnswered,
     OrderReported,
@@ -50,9 +51,11 @@ from dnbot.domain.messages import (
     Stop,
     StreamProven,
     Tick,
+    TransferAnswered,
 )
 from dnbot.domain.order import Fill, OrderIntent, OrderReport, OrderStatus
 from dnbot.domain.position import AccountRow, Portfolio
+from dnbot.domain.transfer import Transfer, TransferStatus
 from dnbot.domain.units import Price, Quantity
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.machine import Step, step
@@ -334,6 +337,31 @@ class Bench:
     def nothing(self, intent: OrderIntent) -> None:
         """An immediate-or-cancel order that found nobody."""
         self.filled(intent, 0)
+
+    # --- transfers ----------------------------------------------------------------------------------------------------
+    def made(self, transfer: Transfer) -> AccountRow:
+        """The venue moves the money: both wallets change, and its book has a row (none of it is told yet)."""
+        self.truth[transfer.source].balances["USDT"] -= transfer.amount
+        return self.row("dnw", transfer.amount)
+
+    def answered_transfer(self, transfer: Transfer, outcome: str = "accepted", code: str = "", text: str = "") -> Step:
+        """What came of a transfer."""
+        return self.give(
+            TransferAnswered(
+                transfer_id=transfer.transfer_id, outcome=outcome, venue_id="77" if outcome == "accepted" else "",
+                code=code, text=text, at_ns=self.now_ns,
+            )
+        )
+
+    def moved(self) -> Decimal:
+        """Make and answer every transfer that still waits; returns what was asked for so far."""
+        asked = [command.transfer for command in self.commands if isinstance(command, MoveMoney)]
+        waiting = [t.transfer_id for t in self.context.transfers if t.status is TransferStatus.PENDING]
+        for transfer in asked:
+            if transfer.transfer_id in waiting:
+                self.made(transfer)
+                self.answered_transfer(transfer)
+        return sum((transfer.amount for transfer in asked), ZERO)
 
     # --- longer ways --------------------------------------------------------------------------------------------------
     def boot(self) -> Bench:

@@ -40,6 +40,13 @@ def poor() -> Bench:
     return bench
 
 
+def poor_for_long() -> Bench:
+    """The same, a second later: no single mark."""
+    bench = poor()
+    bench.quiet(1.5)
+    return bench
+
+
 def jumped(bench: Bench) -> Bench:
     """The mark is where it is, with the same books."""
     bench.mark = Decimal(68_000)
@@ -140,6 +147,7 @@ WAYS: dict[Edge, Callable[[], Bench]] = {
     (S.ESTABLISHING_DELTA_NEUTRAL, T.HEDGED): filled_slices,
     (S.ESTABLISHING_DELTA_NEUTRAL, T.REPAIR_FAILED): stuck_slice,
     (S.DELTA_NEUTRAL_ACTIVE, T.MARKET_FRESH): lambda: signalled(in_state(S.DELTA_NEUTRAL_ACTIVE)),
+    (S.DELTA_NEUTRAL_ACTIVE, T.MARGIN_LOW): lambda: signalled(poor_for_long()),
     (S.DELTA_NEUTRAL_ACTIVE, T.DELTA_DRIFTED): lambda: sell_by_hand(in_state(S.DELTA_NEUTRAL_ACTIVE), "0.01"),
     (S.DELTA_NEUTRAL_ACTIVE, T.HARD_LIMIT): lambda: sell_by_hand(in_state(S.DELTA_NEUTRAL_ACTIVE), "0.1"),
     (S.MONITORING_SPREADS, T.OPPORTUNITY_FOUND): lambda: in_state(S.PREPARING_ARBITRAGE),

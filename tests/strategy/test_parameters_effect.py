@@ -251,6 +251,16 @@ def dusty(**changes: Any) -> str:
     return bench.context.mode.name
 
 
+def topped_up(**changes: Any) -> Decimal:
+    """What is moved while the perpetual's margin is low."""
+    bench = Bench(quote="50000", max_drawdown_pct=50, max_order_notional_quote=6_100, **changes).boot()
+    bench.mark = Decimal(68_000)
+    for _ in range(8):
+        bench.quiet(1)
+        bench.moved()
+    return bench.moved()
+
+
 CASES: dict[str, tuple[Callable[..., Any], Any, Any]] = {
     "base_position_size": (lambda **c: Bench(**c).boot().state, "1", "2"),
     "max_order_notional_quote": (lambda **c: pair_quantity(Bench(**c).boot()), 6_100, 3_000),
@@ -295,6 +305,9 @@ CASES: dict[str, tuple[Callable[..., Any], Any, Any]] = {
     "leverage": (lambda **c: margin_free(Bench(**c).boot().context), 2, 5),
     "margin_floor_pct": (lambda **c: mode_after_mark(60_000, **c), 30, 80),
     "liquidation_distance_min_pct": (near_liquidation, 20, 10),
+    "margin_top_up": (topped_up, False, True),
+    "margin_top_up_quote_max": (lambda **c: topped_up(margin_top_up=True, **c), None, 2_000),
+    "margin_top_up_day_quote_max": (lambda **c: topped_up(margin_top_up=True, **c), None, 7_000),
     "venue_equity_share_max": (lambda **c: trades(Bench(**c).boot(), ms=60_200), "0.8", "0.5"),
     "allow_losing_thresholds": (
         lambda **c: losing_thresholds(params(arbitrage_entry_threshold_bps=-1, **c)), False, True,

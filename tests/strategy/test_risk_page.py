@@ -59,7 +59,7 @@ def latched() -> set[str]:
     first = [call.args[0] for call in calls("strategy/risk.py", "_latch")]
     codes = {word.value for word in first if isinstance(word, ast.Constant)}
     codes |= set(re.findall(r'\(\s*"([A-Z_]+)", inputs\.', source))
-    for path in ("strategy/observing.py", "strategy/drifting.py"):
+    for path in ("strategy/observing.py", "strategy/shrinking.py"):
         codes |= set(re.findall(r'f"([A-Z_]+): ', (SOURCE / path).read_text(encoding="utf-8")))
     return codes
 

@@ -28,6 +28,7 @@ ESTABLISHING_DELTA_NEUTRAL REPAIR_FAILED          ERROR_RECOVERY
 ESTABLISHING_DELTA_NEUTRAL FAULT                  ERROR_RECOVERY
 ESTABLISHING_DELTA_NEUTRAL STOP                   SHUTDOWN
 DELTA_NEUTRAL_ACTIVE       MARKET_FRESH           MONITORING_SPREADS
+DELTA_NEUTRAL_ACTIVE       MARGIN_LOW             ESTABLISHING_DELTA_NEUTRAL
 DELTA_NEUTRAL_ACTIVE       DELTA_DRIFTED          REBALANCING_DELTA
 DELTA_NEUTRAL_ACTIVE       HARD_LIMIT             REBALANCING_DELTA
 DELTA_NEUTRAL_ACTIVE       FAULT                  ERROR_RECOVERY
@@ -66,7 +67,7 @@ ERROR_RECOVERY             STOP                   SHUTDOWN
 CELLS = """
 state                       ENTRY EXIT ESTABLISH HEDGE UNWIND FLATTEN CANCEL
 INITIALIZING                -     -    -         -     -      -       ARH
-ESTABLISHING_DELTA_NEUTRAL  -     -    A         ARH   ARH    -       ARH
+ESTABLISHING_DELTA_NEUTRAL  -     -    A         ARH   ARH    R       ARH
 DELTA_NEUTRAL_ACTIVE        -     -    -         -     -      -       ARH
 MONITORING_SPREADS          -     -    -         -     -      -       ARH
 PREPARING_ARBITRAGE         A     AR   -         -     -      -       ARH

@@ -120,17 +120,26 @@ def test_a_carry_is_closed_reduce_only() -> None:
     [("50000", 68_000, "margin_floor_pct"), ("100000", 60_000, "liquidation_distance_min_pct")],
 )
 def test_low_margin_reduces_once(quote: str, mark: int, word: str) -> None:
-    """Below the floor, or near liquidation: critical, REDUCING, one MARGIN_LOW edge; then monitoring goes on."""
+    """Below the floor, or near liquidation: critical and REDUCING at once, and a second later both legs shrink."""
     bench = Bench(quote=quote, max_drawdown_pct=50).boot()
     if word == "liquidation_distance_min_pct":
         near = bench.position(liquidation_price=Decimal(66_000))
         bench.give(bench.read(GF, position=near))
     else:
         bench.mark = Decimal(mark)
-    bench.quiet(3)
-    assert bench.triggers().count("MARGIN_LOW") == 1
+    bench.quiet(0.5)
     assert bench.state is S.MONITORING_SPREADS
     assert bench.context.mode.name == "REDUCING"
+    assert not bench.intents()
+    bench.quiet(1.5, gs=mark, gf=mark, ms=mark)
+    assert bench.path()[-2:] == [
+        ("MONITORING_SPREADS", "MARGIN_LOW", "DELTA_NEUTRAL_ACTIVE"),
+        ("DELTA_NEUTRAL_ACTIVE", "MARGIN_LOW", "ESTABLISHING_DELTA_NEUTRAL"),
+    ]
+    spot, perp = bench.intents()
+    assert {spot.purpose, perp.purpose} == {Purpose.FLATTEN}
+    assert (spot.side, perp.side, perp.reduce_only) == (Side.SELL, Side.BUY, True)
+    assert 0 < spot.quantity == perp.quantity <= bench.context.params.slice_base
     assert word in bench.context.mode_why
     keys = [(alert.level, alert.key) for alert in bench.all(Alert)]
     assert ("critical", "margin_low") in keys
@@ -143,18 +152,21 @@ def test_low_margin_latches_again_after_a_resume() -> None:
     bench.quiet(1)
     bench.give(SetMode("ACTIVE", "I looked"))
     bench.quiet(1)
-    assert bench.triggers().count("MARGIN_LOW") == 2
     assert [(r.from_mode, r.to_mode, r.by) for r in bench.all(ModeChanged)] == [
         ("ACTIVE", "REDUCING", "latch"), ("REDUCING", "ACTIVE", "operator"), ("ACTIVE", "REDUCING", "latch"),
     ]
 
 
 def test_low_margin_while_a_market_is_stale() -> None:
-    """In DELTA_NEUTRAL_ACTIVE there is no edge to take: the mode is lowered all the same."""
+    """Without a fresh book the mode is lowered, and ESTABLISHING waits for one: nothing is sold at an old price."""
     bench = in_state(S.DELTA_NEUTRAL_ACTIVE)
     bench.give(bench.read(GF, position=bench.position(liquidation_price=Decimal(61_000))))
     assert bench.context.mode.name == "REDUCING"
-    assert "MARGIN_LOW" not in bench.triggers()
+    bench.wait(2, answer=True)
+    assert bench.state is S.ESTABLISHING_DELTA_NEUTRAL
+    assert not bench.intents()
+    bench.signal()
+    assert {intent.purpose for intent in bench.intents()} == {Purpose.FLATTEN}
 
 
 @pytest.mark.parametrize("venue", VENUES)

@@ -20,6 +20,7 @@ from dnbot.domain.instrument import VENUES, FeeSchedule, Instrument, Symbol, Ven
 from dnbot.domain.market import BookView, MarketView
 from dnbot.domain.order import Fill, Order, OrderIntent, OrderReport, OrderStatus, Purpose, Side
 from dnbot.domain.position import Portfolio
+from dnbot.domain.transfer import Transfer
 from dnbot.domain.units import Price, Quantity
 from dnbot.ports.channels import Cell
 from dnbot.ports.clock import VenueClock, VirtualClock
@@ -210,7 +211,7 @@ class Codec:
     def place_request(self, intent: OrderIntent, now_ms: int, expires_at_ms: int) -> Request:
         return get("/order", RequestClass.CREATE, "POST")
 
-    def placed(self, reply: Reply, intent: OrderIntent) -> Any:
+    def placed(self, reply: Reply, intent: OrderIntent | None) -> Any:
         word = self.word(reply)
         if isinstance(word, Unreadable):
             raise word.error
@@ -221,6 +222,18 @@ class Codec:
 
     def cancel_request(self, venue_order_id: str, now_ms: int) -> Request:
         return get(f"/order/{venue_order_id}", RequestClass.CANCEL, "DELETE")
+
+    def countdown_request(self, timeout_s: int, now_ms: int) -> Request:
+        return get(f"/countdown/{timeout_s}", RequestClass.CANCEL, "POST")
+
+    def countdown_set(self, reply: Reply) -> Any:
+        return self.placed(reply, None)
+
+    def transfer_request(self, transfer: Transfer, now_ms: int) -> Request:
+        return get("/transfers", RequestClass.CANCEL, "POST")
+
+    def transferred(self, reply: Reply) -> Any:
+        return self.placed(reply, None)
 
     def listen_key_request(self, now_ms: int) -> Request:
         return get("/key", method="POST")
@@ -303,6 +316,10 @@ class Kit:
             self.codec.venue, dict.fromkeys(RequestClass, self.script),  # type: ignore[arg-type]
             {budget: RateLimiter(rate_per_s, burst) for budget in RequestClass}, self.venue_clock,
         )
+
+    def changed_line(self, line: Line, **changes: Any) -> Line:
+        """The same line with other parts."""
+        return attrs.evolve(line, **changes)
 
     def pipe(self, limit: int = 1000) -> tuple[Any, Any]:
         """A memory channel."""

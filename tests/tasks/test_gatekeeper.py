@@ -96,3 +96,21 @@ async def test_a_halt_from_outside_counts_before_the_machine_knows(
         denial = gate.denial(intent)
         halted = allows(state, TradingMode.HALTED, purpose)
         assert denial == (None if halted else f"STATE_NOT_TRADING: {purpose.name} in {state.name}/HALTED")
+
+
+@pytest.mark.parametrize(
+    ("purpose", "code"),
+    [(Purpose.ENTRY, "COUNTDOWN"), (Purpose.EXIT, "COUNTDOWN"), (Purpose.HEDGE, ""), (Purpose.UNWIND, "")],
+)
+async def test_while_a_venue_may_be_cancelling_only_repairs_leave(
+    autojump_clock: Any, kit: Any, purpose: Purpose, code: str
+) -> None:
+    """From the moment on at which a countdown may have run out, whatever the machine has heard since."""
+    intent = kit.intent(purpose=purpose)
+    state = StrategyState.REBALANCING_DELTA if not code else StrategyState.EXECUTING_ARBITRAGE
+    gate = kit.gate(intent, current_state=state)
+    account = kit.changed(gate.context.accounts[Venue.GATE_FUTURES], countdown_until_s=trio.current_time() + 0.5)
+    gate.context = kit.changed(gate.context, accounts={**gate.context.accounts, Venue.GATE_FUTURES: account})
+    assert gate.denial(intent) is None
+    await trio.sleep(0.5)
+    assert (gate.denial(intent) or "").partition(":")[0] == code

@@ -279,5 +279,15 @@ def test_private_subscriptions_name_the_user(codec: GateFuturesPrivate) -> None:
         codec.subscribe_frames(1, "")
     assert codec.stream_target("") == "/v4/ws/usdt"
     assert codec.stream_headers() == (("X-Gate-Size-Decimal", "1"),)
-    assert codec.capabilities == Capability.POSITION | Capability.ORDER_SOCKET
+    assert codec.capabilities == Capability.POSITION | Capability.ORDER_SOCKET | Capability.COUNTDOWN
     assert codec.ping_frame(3) == '{"time":3,"channel":"futures.ping"}'
+
+
+def test_a_countdown_is_of_the_contract_alone(codec: GateFuturesPrivate) -> None:
+    """Seconds, and when it triggers; nothing is moved out of this wallet."""
+    request = codec.countdown_request(30, NOW_MS)
+    assert (request.method, request.target) == ("POST", "/api/v4/futures/usdt/countdown_cancel_all")
+    assert msgspec.json.decode(request.body) == {"timeout": 30, "contract": "BTC_USDT"}
+    reply = Reply(status=200, headers={}, body=b'{"triggerTime":"1790000030000"}')
+    assert codec.countdown_set(reply) == 1_790_000_030_000
+    assert Capability.TRANSFER not in codec.capabilities

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from dnbot.domain.errors import FrameUnreadable, InvariantBroken
 from dnbot.domain.instrument import FeeSchedule, Instrument, Symbol, Venue
 from dnbot.domain.order import Fill, OrderIntent, OrderReport, OrderStatus, Purpose, Side, TimeInForce
+from dnbot.domain.transfer import Transfer
 from dnbot.domain.units import Price, Quantity
 from dnbot.venues.gateio.spot_private import GateSpotPrivate
 from dnbot.venues.wire import AccountFacts, Balance, Capability, FillNews, OrderNews, Reply, Request, RequestClass
@@ -385,7 +386,7 @@ def test_private_subscriptions_sign_each_channel(codec: GateSpotPrivate) -> None
         message = f"channel={row['channel']}&event=subscribe&time=1541993715"
         assert row["auth"]["SIGN"] == KnownKey().hmac_hex("sha512", message.encode())
     assert codec.stream_target("") == "/ws/v4/"
-    assert codec.capabilities is Capability.ORDER_SOCKET
+    assert codec.capabilities == Capability.ORDER_SOCKET | Capability.TRANSFER | Capability.COUNTDOWN
     assert codec.ping_frame(3) == '{"time":3,"channel":"spot.ping"}'
 
 
@@ -398,3 +399,63 @@ def test_what_spot_does_not_have_is_a_bug_to_ask_for(codec: GateSpotPrivate) -> 
     other = Instrument(venue=Venue.MEXC_SPOT, symbol=BTC, tick_size=D(1), lot_size=D(1))
     with pytest.raises(InvariantBroken):
         codec.learn_instrument(other)
+
+
+# --- transfers --------------------------------------------------------------------------------------------------------
+TRANSFER = Transfer(
+    transfer_id="m1-1", epoch=1, source=Venue.GATE_SPOT, target=Venue.GATE_FUTURES, asset="USDT", amount=D("474.670"),
+    why="test", created_at_ns=0, expires_at_ns=0,
+)
+
+
+def test_a_transfer_goes_from_spot_to_futures(codec: GateSpotPrivate) -> None:
+    """As the documents have it: no id of ours, no expiry of its own, and never behind an entry."""
+    request = codec.transfer_request(TRANSFER, NOW_MS)
+    assert (request.method, request.target, request.budget) == ("POST", "/api/v4/wallet/transfers", RequestClass.CANCEL)
+    assert msgspec.json.decode(request.body) == {
+        "currency": "USDT", "from": "spot", "to": "futures", "amount": "474.67", "settle": "usdt",
+    }
+    assert "x-gate-exptime" not in dict(request.headers)
+    assert Capability.TRANSFER in codec.capabilities
+    with pytest.raises(InvariantBroken):
+        codec.transfer_request(msgspec.structs.replace(TRANSFER, target=Venue.MEXC_SPOT), NOW_MS)
+
+
+@pytest.mark.parametrize("body", [b'{"tx_id":590001}', b'{"tx_id":"590001","more":1}'])
+def test_the_number_of_a_transfer_is_read(codec: GateSpotPrivate, body: bytes) -> None:
+    """A number or a text."""
+    assert codec.transferred(Reply(status=200, headers={}, body=body)) == "590001"
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"tx_id":null}', b'{"tx_id":"1e400"}', b"[]"])
+def test_a_transfer_s_answer_without_a_number_is_unreadable(codec: GateSpotPrivate, body: bytes) -> None:
+    """Then it may have been made, or not."""
+    with pytest.raises(FrameUnreadable):
+        codec.transferred(Reply(status=200, headers={}, body=body))
+
+
+# --- dead man's switch ------------------------------------------------------------------------------------------------
+def test_a_countdown_is_of_the_pair_alone(codec: GateSpotPrivate) -> None:
+    """Seconds; it is a way out, and has no expiry of its own."""
+    request = codec.countdown_request(30, NOW_MS)
+    assert (request.method, request.target) == ("POST", "/api/v4/spot/countdown_cancel_all")
+    assert msgspec.json.decode(request.body) == {"timeout": 30, "currency_pair": "BTC_USDT"}
+    assert request.budget is RequestClass.CANCEL
+    assert Capability.COUNTDOWN in codec.capabilities
+
+
+@pytest.mark.parametrize(
+    ("body", "at_ms"),
+    [(b'{"triggerTime":"1790000030000"}', 1_790_000_030_000), (b'{"triggerTime":1790000030000}', 1_790_000_030_000),
+     (b'{"triggerTime":"0"}', 0)],
+)  # fmt: skip
+def test_when_it_triggers(codec: GateSpotPrivate, body: bytes, at_ms: int) -> None:
+    """A text in the documents' example, a number in their schema."""
+    assert codec.countdown_set(Reply(status=200, headers={}, body=body)) == at_ms
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"triggerTime":null}', b'{"triggerTime":"soon"}'])
+def test_an_answer_without_a_time_is_none(codec: GateSpotPrivate, body: bytes) -> None:
+    """Then nothing is known to be armed."""
+    with pytest.raises(FrameUnreadable):
+        codec.countdown_set(Reply(status=200, headers={}, body=body))

@@ -17,6 +17,7 @@ from dnbot.domain.errors import ConfigError
 from dnbot.domain.units import divide, plain
 from dnbot.ports.net import is_loopback
 from dnbot.strategy.costs import losing_thresholds
+from dnbot.strategy.topping_up import LEAST_QUOTE
 
 MODES = ("sim", "paper", "live")
 MARKETS = ("lively", "calibrated", "realistic")
@@ -29,6 +30,7 @@ PCT_LEAST = {"max_drawdown_pct": "0.05", "margin_floor_pct": "1", "liquidation_d
 MS_LEAST = 20  # below it nothing crosses the internet and back; seconds written by mistake are
 MS_MOST = 3_600_000
 LEVERAGE_MOST = 50
+COUNTDOWN_S_LEAST, COUNTDOWN_S_MOST = 6, 600  # Gate takes 5 and more; a third of it must be time enough to renew
 
 _POSITIVE = (
     "base_position_size", "max_order_notional_quote", "edge_bps_max_credible", "price_collar_bps", "max_drawdown_pct",
@@ -39,6 +41,7 @@ _POSITIVE = (
     "carry_hold_hours_max", "position_timeout_minutes", "delta_rebalance_frequency_minutes", "establish_cost_bps_max",
     "delta_tolerance_base", "delta_hard_limit_base", "establish_slice_base", "hedge_quantity_per_minute_max",
     "max_daily_loss_quote", "margin_floor_pct", "liquidation_distance_min_pct",
+    "margin_top_up_quote_max", "margin_top_up_day_quote_max",
 )
 _NOT_NEGATIVE = ("slippage_reserve_bps", "inventory_skew_bps_max", "max_round_trip_loss_bps", "dust_base_max")
 _SHARES = ("inventory_ratio", "depth_share_max", "venue_equity_share_max")
@@ -51,7 +54,9 @@ Found = tuple[str, object, str]
 
 def check_settings(where: str, settings: Settings) -> None:
     """Raise ConfigError for the first rule that these settings break."""
-    rules = (_top, _symbol, _signs, _choices, _units, _sizes, _times, _thresholds, _perpetual, _live, _endpoints)
+    rules = (
+        _top, _symbol, _signs, _choices, _units, _sizes, _times, _thresholds, _perpetual, _top_up, _live, _endpoints,
+    )
     for rule in rules:
         for key, found, allowed in rule(settings):
             raise ConfigError(where, key, plain(found) if isinstance(found, Decimal) else found, allowed)
@@ -100,6 +105,9 @@ def _choices(settings: Settings) -> Iterator[Found]:
             yield f"strategy.{name}", found, " | ".join(allowed)
     if settings.gate.order_path not in ORDER_PATHS:
         yield "gate.order_path", settings.gate.order_path, " | ".join(ORDER_PATHS)
+    countdown_s = settings.gate.countdown_s
+    if countdown_s and not COUNTDOWN_S_LEAST <= countdown_s <= COUNTDOWN_S_MOST:
+        yield "gate.countdown_s", countdown_s, f"0 (never), or {COUNTDOWN_S_LEAST} to {COUNTDOWN_S_MOST} seconds"
 
 
 # --- units ------------------------------------------------------------------------------------------------------------
@@ -189,6 +197,20 @@ def _perpetual(settings: Settings) -> Iterator[Found]:
             f"{plain(params.liquidation_distance_min_pct)}, so every order would be refused"
         )
         yield "strategy.leverage", params.leverage, allowed
+
+
+def _top_up(settings: Settings) -> Iterator[Found]:
+    params = settings.strategy
+    if params.margin_top_up and params.margin_mode != "cross":
+        allowed = "only with margin_mode = \"cross\": money in the wallet does not margin an isolated position"
+        yield "strategy.margin_top_up", "true", allowed
+    for name in ("margin_top_up_quote_max", "margin_top_up_day_quote_max"):
+        value = getattr(params, name)
+        if value is not None and value < LEAST_QUOTE:
+            yield f"strategy.{name}", value, f"at least {plain(LEAST_QUOTE)}, the least that is worth a transfer"
+    if params.top_up_day_max_quote < params.top_up_max_quote:
+        allowed = f"at least what one transfer may move, {plain(params.top_up_max_quote)}"
+        yield "strategy.margin_top_up_day_quote_max", params.top_up_day_max_quote, allowed
 
 
 def _live(settings: Settings) -> Iterator[Found]:

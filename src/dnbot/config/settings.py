@@ -23,6 +23,8 @@ class GateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     secret: str = "GATE_API_SECRET"  # noqa: S105 (the name of a variable)
     order_path: str = "rest"
     """Creates leave by `rest`, or by the `websocket` API once it has proven that it refuses an expired order."""
+    countdown_s: int = 30
+    """Gate cancels what rests there when it was not renewed for so long; 0: never."""
     ca_file: str = ""
     """An extra certificate authority; only for loopback."""
 

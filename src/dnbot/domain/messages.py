@@ -33,6 +33,8 @@ from dnbot.domain.records import PositionSampled as PositionSampled
 from dnbot.domain.records import Record as Record
 from dnbot.domain.records import RowBooked as RowBooked
 from dnbot.domain.records import StateChanged as StateChanged
+from dnbot.domain.records import TransferChanged as TransferChanged
+from dnbot.domain.transfer import Transfer
 
 
 # --- market: feeds -> analytics ---------------------------------------------------------------------------------------
@@ -108,6 +110,14 @@ class StreamProven(msgspec.Struct, frozen=True, tag=True):
     asked_s: float
 
 
+class CountdownSet(msgspec.Struct, frozen=True, tag=True):
+    """A venue that cancels by itself will not do so before `until_s` (monotonic); `failure`: why it was not renewed."""
+
+    venue: Venue
+    until_s: float
+    failure: str = ""
+
+
 class BalanceChanged(msgspec.Struct, frozen=True, tag=True):
     """A private stream's word on a balance."""
 
@@ -155,6 +165,17 @@ class OrderAnswered(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     text: str = ""
     at_ns: int
     sent_to_answer_us: int = 0
+
+
+class TransferAnswered(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """What came of a transfer. `outcome`: accepted, refused, not_sent, ambiguous."""
+
+    transfer_id: str
+    outcome: str
+    venue_id: str = ""
+    code: str = ""
+    text: str = ""
+    at_ns: int
 
 
 class PairCommitted(msgspec.Struct, frozen=True, tag=True):
@@ -226,8 +247,8 @@ class StoreFound(msgspec.Struct, frozen=True, tag=True):
 
 Control = Stop | SetMode
 AccountEvent = (
-    SessionUp | SessionDown | StreamProven | AccountRead | BalanceChanged | PositionChanged | OrderReported
-    | FillReported | OrderSent | OrderAnswered | PairCommitted | PairAborted
+    SessionUp | SessionDown | StreamProven | CountdownSet | AccountRead | BalanceChanged | PositionChanged
+    | OrderReported | FillReported | OrderSent | OrderAnswered | PairCommitted | PairAborted | TransferAnswered
 )
 InboxEvent = Signal | AccountEvent | Fault | Control | Tick | Paused | StoreLost | StoreFound
 
@@ -270,6 +291,12 @@ class ResolveOrder(msgspec.Struct, frozen=True, tag=True):
     venue_order_id: str = ""
 
 
+class MoveMoney(msgspec.Struct, frozen=True, tag=True):
+    """Commit this transfer between wallets of ours, then ask the venue for it, once."""
+
+    transfer: Transfer
+
+
 class ProveStream(msgspec.Struct, frozen=True, tag=True):
     """Ping the private stream of one venue now."""
 
@@ -283,4 +310,4 @@ class ReadAccount(msgspec.Struct, frozen=True, tag=True):
     why: str
 
 
-Command = ExecutePair | PlaceOrder | CancelOrder | CancelAll | ResolveOrder | ProveStream | ReadAccount
+Command = ExecutePair | PlaceOrder | CancelOrder | CancelAll | ResolveOrder | MoveMoney | ProveStream | ReadAccount

@@ -11,9 +11,12 @@ from dnbot.domain.market import FundingRate, MarkPrice
 from dnbot.domain.order import Fill, Order
 from dnbot.domain.pair import Declined, Opportunity
 from dnbot.domain.position import LedgerEntry, Portfolio
+from dnbot.domain.transfer import Transfer
 
 REPAIR_WINDOW_S = 60
 """Hedges and unwinds younger than this count against the hedge budget, those before a restart too."""
+TRANSFER_WINDOW_S = 86_400
+"""Transfers younger than this count against what may be moved in a day, those before a restart too."""
 CRASH_WINDOW_S = 600
 """Starts younger than this that ended without SHUTDOWN are counted at the next start."""
 
@@ -81,6 +84,13 @@ class RowBooked(msgspec.Struct, frozen=True, tag=True):
     """Ledger entries that come from no fill: account-book rows, opening balances, adjustments."""
 
     entries: tuple[LedgerEntry, ...]
+    at_ns: int
+
+
+class TransferChanged(msgspec.Struct, frozen=True, tag=True):
+    """The transfer between wallets of ours as it is now."""
+
+    transfer: Transfer
     at_ns: int
 
 
@@ -181,5 +191,5 @@ class Alert(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 Record = (
     StateChanged | ModeChanged | OpportunityTaken | OpportunityDeclined | OrderChanged | FillBooked | RowBooked
     | PortfolioSaved | ExecutionClosed | BalancesSampled | PositionSampled | FundingSampled | BookTopSampled
-    | MetricSampled | Alert | InstrumentChanged
+    | MetricSampled | Alert | InstrumentChanged | TransferChanged
 )

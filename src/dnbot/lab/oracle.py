@@ -14,7 +14,7 @@ from dnbot.domain.instrument import Venue
 from dnbot.domain.messages import Record
 from dnbot.domain.order import OrderStatus
 from dnbot.domain.units import plain
-from dnbot.fakes.records import BalanceChange, MarkState, OrderEvent, PrivateEvent, UserTrade
+from dnbot.fakes.records import GATE_FUTURES, BalanceChange, MarkState, OrderEvent, PrivateEvent, UserTrade
 from dnbot.fakes.running import GATE_HOST, World
 from dnbot.lab.disk import Disk
 from dnbot.lab.oracle_delta import DeltaJudge
@@ -25,6 +25,7 @@ from dnbot.lab.oracle_orders import OrderJudge
 from dnbot.lab.oracle_reads import ReadJudge
 from dnbot.lab.oracle_scene import Scene, since_start_ns
 from dnbot.lab.oracle_secrets import SecretJudge
+from dnbot.lab.oracle_transfers import TransferJudge
 from dnbot.lab.oracle_words import NS_PER_S, Findings, Life, Violation
 from dnbot.lab.tap import Tap, Tapped
 from dnbot.lab.wire_reader import Said
@@ -59,6 +60,7 @@ class Oracle:
         self.reads = ReadJudge(self.scene)
         self.secrets = SecretJudge(self.scene)
         self.margin = MarginJudge(self.scene)
+        self.transfers = TransferJudge(self.scene)
         self._asked: dict[tuple[str, str], Sequence[Any]] = {}
         self._at_work_ns: int | None = None
         self._live_is_judged = False
@@ -170,13 +172,18 @@ class Oracle:
             self.delta.filled(name, event, now_ns)
             unit = scene.exchange.state.instruments[(event.venue, event.symbol)].multiplier
             self.orders.filled(name, event.quantity * unit, now_ns)
+            if name and event.venue == GATE_FUTURES and event.side == "buy":
+                self.margin.acted(now_ns)
             if not name and event.close_quantity:
                 self.orders.closed(event.close_quantity * unit, now_ns)
         elif isinstance(event, OrderEvent):
             if event.kind == "put":
                 self.orders.ordered(event.order, now_ns)
         elif isinstance(event, BalanceChange) and event.kind in ("dnw", "transfer"):
-            self.delta.money_moved(event.asset, event.change, now_ns)
+            is_own = self.transfers.is_own(event.change)
+            self.delta.money_moved(event.asset, event.change, now_ns, is_own=is_own)
+            if is_own:
+                self.margin.acted(now_ns)
 
     def _marked(self, mark: MarkState) -> None:
         if mark.symbol == self.scene.symbol:
@@ -253,6 +260,7 @@ class Oracle:
             return
         self.secrets.said(is_gate, said)
         self.reads.said(is_gate, said, event.time_ns)
+        self.transfers.said(life, said, event.time_ns)
         if said.created_id and self.orders.create(event.actor, is_gate, said, event.time_ns) is not None:
             intent = self.scene.committed(said.created_id)
             if intent is not None:

@@ -88,9 +88,10 @@ class DeltaJudge:
         self._look(now_ns, is_foreign=not name)
         self.value()
 
-    def money_moved(self, asset: str, change: Decimal, now_ns: int) -> None:
-        """A deposit, withdrawal or transfer."""
-        self._foreign_ns = now_ns
+    def money_moved(self, asset: str, change: Decimal, now_ns: int, *, is_own: bool) -> None:
+        """A deposit, withdrawal or transfer; `is_own`: one end of a transfer that the bot asked for."""
+        if not is_own:
+            self._foreign_ns = now_ns
         if asset == self.scene.params.symbol.quote:
             self._moved += change
         elif asset == self.scene.params.symbol.base:

@@ -77,6 +77,7 @@ class OrderJudge:
             findings.check("I15", life.mode is not TradingMode.HALTED, f"the probe {name} left while HALTED")
             return None
         self._gate(life, intent, now_ns)
+        self._rests(create)
         self._numbers(create, now_ns)
         self._caps(intent, now_ns)
         self._reducing(intent)
@@ -123,6 +124,11 @@ class OrderJudge:
         findings.check("I7", any(allows(state, mode, purpose) for state, mode in lately), text)
         if purpose in TAKES_RISK:
             findings.check("I15", any(mode is not TradingMode.HALTED for _, mode in lately), text)
+
+    def _rests(self, create: Create) -> None:
+        """MEXC has no countdown: what rests there when the bot dies would rest for ever."""
+        holds = create.venue is not Venue.MEXC_SPOT or create.tif == "ioc"
+        self.scene.findings.check("I13", holds, f"{create.client_id} would rest where nobody takes it away")
 
     def _numbers(self, create: Create, now_ns: int) -> None:
         kept = self._terms.setdefault(create.venue, deque(maxlen=8))

@@ -13,6 +13,7 @@ from dnbot.domain.instrument import Symbol
 from dnbot.domain.messages import Record
 from dnbot.domain.order import Fill, OrderIntent
 from dnbot.domain.pair import Opportunity
+from dnbot.domain.transfer import Transfer
 from dnbot.lab.tap import Tap
 from dnbot.ports.memory_store import MemoryStore
 from dnbot.ports.store import LedgerTotal, StoredState
@@ -48,6 +49,10 @@ class TappedStore:
             "commit_intents", tuple(intents),
             lambda: self.inner.commit_intents(intents, execution_id=execution_id, opportunity=opportunity),
         )
+
+    async def commit_transfer(self, transfer: Transfer) -> None:
+        """See `Store`."""
+        await self._call("commit_transfer", (transfer,), lambda: self.inner.commit_transfer(transfer))
 
     async def append(self, records: Sequence[Record]) -> None:
         """See `Store`."""

@@ -60,6 +60,7 @@ class Stage:
         spill: Spill | None = None,
         latch: Latch | None = None,
         order_path: str = "rest",
+        countdown_s: int = 30,
     ) -> Bot:
         """A new incarnation on this world, not yet running. `opener` replaces the network's own."""
         account = self.world.config.accounts[0]
@@ -82,6 +83,7 @@ class Stage:
                 spill=spill or open_spill(MemoryMedium()),
                 latch=latch or MemoryLatch(),
                 order_path=order_path,
+                countdown_s=countdown_s,
             )
         )
 

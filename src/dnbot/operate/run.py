@@ -157,6 +157,7 @@ async def _trade(
             spill=spill,
             latch=FileLatch.of(home),
             order_path=settings.gate.order_path,
+            countdown_s=settings.gate.countdown_s,
             version=__version__,
             settings=msgspec.json.encode(settings).decode(),
             retention_days=settings.database.retention_days,

@@ -113,9 +113,17 @@ STRATEGY: dict[str, Words] = {
     # the perpetual and the venues
     "leverage": Words("ratio", "Set on the contract at the start of each session."),
     "margin_mode": Words("cross | isolated", "Of the contract."),
-    "margin_floor_pct": Words("percent", "Free margin below which the short may not grow."),
+    "margin_floor_pct": Words("percent", "Free margin below which the short may not grow, and margin is restored."),
     "liquidation_distance_min_pct": Words(
         "percent", "Distance from mark to liquidation below which the short may not grow."
+    ),
+    "margin_top_up": Words(
+        "true | false",
+        "When margin is low, USDT moves from Gate spot to the perpetual's wallet before both legs shrink; cross only.",
+    ),
+    "margin_top_up_quote_max": Words("quote", "The most that one such transfer moves.", "max_order_notional_quote"),
+    "margin_top_up_day_quote_max": Words(
+        "quote", "The most that all of them move in 24 hours.", "three times margin_top_up_quote_max"
     ),
     "venue_equity_share_max": Words("fraction", "No entry on an exchange that holds a larger share of all equity."),
 }
@@ -133,6 +141,9 @@ GATE: dict[str, Words] = {
     "ws_futures_url": Words("wss URL", "Perpetual WebSocket."),
     "order_path": Words(
         "rest | websocket", "Orders leave by REST, or by the WebSocket API once it has proven to refuse expired ones."
+    ),
+    "countdown_s": Words(
+        "s", "Gate cancels every open order of the market, others' too, when not renewed for so long; 0: never."
     ),
     **_KEYS,
 }

@@ -28,15 +28,17 @@ from dnbot.domain.messages import (
     Record,
     RowBooked,
     StateChanged,
+    TransferChanged,
 )
 from dnbot.domain.order import Fill, Order, OrderIntent, Purpose
 from dnbot.domain.pair import Opportunity
 from dnbot.domain.position import EntryKind, LedgerEntry, Portfolio
 from dnbot.domain.records import CRASH_WINDOW_S, REPAIR_WINDOW_S
+from dnbot.domain.transfer import Transfer
 from dnbot.domain.units import ZERO
 from dnbot.ports.record_numbers import RecordNumbers
 from dnbot.ports.store import LedgerTotal, StoredState, UnresolvedIntent
-from dnbot.ports.store_rebuild import PORTFOLIOS_KEPT, SEEN_MAX, is_row, rebuilt, says_something
+from dnbot.ports.store_rebuild import PORTFOLIOS_KEPT, SEEN_MAX, is_row, rebuilt, says_something, young_transfers
 
 SAMPLES_MAX = 100_000
 HALTED = "HALTED"
@@ -62,6 +64,7 @@ class MemoryBook:
     fills: dict[tuple[Venue, str], tuple[int, Fill]] = attrs.field(factory=dict)
     entries: dict[str, tuple[int, LedgerEntry, bool]] = attrs.field(factory=dict)
     """By entry id: number, entry, and whether a fill caused it."""
+    transfers: dict[str, Transfer] = attrs.field(factory=dict)
     portfolios: deque[tuple[int, Portfolio]] = attrs.field(factory=lambda: deque(maxlen=PORTFOLIOS_KEPT))
     transitions: list[StateChanged] = attrs.field(factory=list)
     modes: list[ModeChanged] = attrs.field(factory=list)
@@ -137,6 +140,15 @@ class MemoryStore:
             book.orders.setdefault(intent.client_order_id, Order(intent=intent))
         if opportunity is not None:
             book.opportunities.setdefault(opportunity.opportunity_id, ("committed", opportunity))
+
+    async def commit_transfer(self, transfer: Transfer) -> None:
+        """See `Store`."""
+        book = self._book()
+        await self._arrive()
+        self._fence(book)
+        if transfer.transfer_id in book.transfers or not (_is_finite(transfer.amount) and transfer.amount > 0):
+            raise InvariantBroken(f"committed before, or not an amount: {transfer}")
+        book.transfers[transfer.transfer_id] = transfer
 
     async def append(self, records: Sequence[Record]) -> None:
         """See `Store`."""
@@ -270,6 +282,9 @@ def _write(book: MemoryBook, record: Record) -> None:
         case RowBooked():
             for entry in record.entries:
                 book.entries.setdefault(entry.entry_id, (book.sequence, entry, False))
+        case TransferChanged():
+            if record.transfer.transfer_id in book.transfers:  # else its commit is still to come
+                book.transfers[record.transfer.transfer_id] = record.transfer
         case PortfolioSaved():
             # Through JSON, as in the database: what cannot be stored is found out in a simulation.
             encoded = msgspec.json.encode(record.portfolio)
@@ -311,6 +326,7 @@ def _state(book: MemoryBook, runs: Sequence[tuple[int, Symbol, str, str, int]]) 
         fill_ms=_newest({}, ((fill.venue, fill.traded_at_ns) for _, fill in book.fills.values())),
         row_ms=_newest({}, ((entry.venue, entry.at_ns) for entry in rows if is_row(entry.entry_id))),
         repairs=_repairs(book, runs),
+        transfers=young_transfers(book.transfers.values(), _newest_start(book, runs)),
         crashes=_crashes(book, runs),
         opened=tuple(venue for venue in sorted(Venue, key=lambda v: v.value) if _is_open(rows, venue)),
         **_mode(book),
@@ -326,8 +342,12 @@ def _mode(book: MemoryBook) -> dict[str, str]:
     return {} if newest is None else {"mode": newest.to_mode, "mode_why": newest.why}
 
 
+def _newest_start(book: MemoryBook, runs: Sequence[tuple[int, Symbol, str, str, int]]) -> int:
+    return next((at_ns for _, symbol, _, _, at_ns in reversed(runs) if symbol == book.symbol), 0)
+
+
 def _repairs(book: MemoryBook, runs: Sequence[tuple[int, Symbol, str, str, int]]) -> tuple[Order, ...]:
-    newest_ns = next((at_ns for _, symbol, _, _, at_ns in reversed(runs) if symbol == book.symbol), 0)
+    newest_ns = _newest_start(book, runs)
     return tuple(
         order for order in _oldest_first(book.orders.values())
         if order.is_settled and order.intent.purpose in (Purpose.HEDGE, Purpose.UNWIND)

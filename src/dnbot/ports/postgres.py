@@ -21,7 +21,8 @@ from dnbot.domain.instrument import Symbol
 from dnbot.domain.messages import Record
 from dnbot.domain.order import OrderIntent
 from dnbot.domain.pair import Opportunity
-from dnbot.domain.records import CRASH_WINDOW_S, REPAIR_WINDOW_S
+from dnbot.domain.records import CRASH_WINDOW_S, REPAIR_WINDOW_S, TRANSFER_WINDOW_S
+from dnbot.domain.transfer import Transfer
 from dnbot.ports import migrations
 from dnbot.ports import postgres_queries as queries
 from dnbot.ports import postgres_rows as rows
@@ -176,6 +177,11 @@ class PostgresStore(Reports):
             if found is None or found[0] != len(names):
                 raise
 
+    async def commit_transfer(self, transfer: Transfer) -> None:
+        """See `Store`. A commit whose answer is lost is a failure: nothing is asked for, whatever is stored."""
+        document = rows.transfer_document(transfer)
+        await self._call(queries.COMMIT_TRANSFER, self._book(), self._epoch, document, limit_s=COMMIT_INTENTS_S_MAX)
+
     async def append(self, records: Sequence[Record]) -> None:
         """See `Store`. Calls follow one another.
 
@@ -231,6 +237,7 @@ class PostgresStore(Reports):
                 unsettled=await fetch(queries.UNSETTLED, book),
                 seen=await fetch(queries.SEEN, book, SEEN_MAX),
                 repairs=await fetch(queries.REPAIRS, book, REPAIR_WINDOW_S * 10**9),
+                transfers=await fetch(queries.TRANSFERS, book, TRANSFER_WINDOW_S * 10**9),
                 crashes=await fetch(queries.CRASHES, book, CRASH_WINDOW_S * 10**9),
                 newest=await fetch(queries.NEWEST, book),
             )

@@ -6,6 +6,7 @@ APPLIED = "select version, name, checksum from schema_migrations order by versio
 
 BEGIN_RUN = "select o_epoch, o_sequence from begin_run($1, $2, $3, $4, $5, $6)"
 COMMIT_INTENTS = "select commit_intents($1, $2, $3, $4)"
+COMMIT_TRANSFER = "select commit_transfer($1, $2, $3)"
 APPEND_RECORDS = "select append_records($1, $2, $3, $4, $5)"
 HALT = "select halt_book($1, $2, $3, $4, $5, $6)"
 PING = "insert into pings values (1, clock_timestamp()) on conflict (id) do update set at = excluded.at"
@@ -53,6 +54,11 @@ order by created_at_ns, client_order_id
 UNSETTLED = """
 select * from orders join order_intents using (client_order_id)
 where not settled and symbol = $1 order by created_at_ns, client_order_id
+"""
+TRANSFERS = """
+select * from transfers where symbol = $1 and (status in ('pending', 'ambiguous') or created_at_ns >= (
+    select started_at_ns from runs where symbol = $1 order by epoch desc limit 1
+) - $2::bigint) order by created_at_ns, transfer_id
 """
 SEEN = """
 select key from (

@@ -28,10 +28,12 @@ from dnbot.domain.messages import (
     Record,
     RowBooked,
     StateChanged,
+    TransferChanged,
 )
 from dnbot.domain.order import Fill, Order, OrderIntent
 from dnbot.domain.pair import Opportunity, PnlEstimate
 from dnbot.domain.position import LedgerEntry, Portfolio
+from dnbot.domain.transfer import Transfer
 from dnbot.ports.store import StoredState, UnresolvedIntent
 from dnbot.ports.store_rebuild import rebuilt, says_something
 
@@ -55,6 +57,7 @@ class StoredRows(msgspec.Struct, frozen=True, kw_only=True):
     unsettled: Sequence[DatabaseRow]
     seen: Sequence[DatabaseRow]
     repairs: Sequence[DatabaseRow]
+    transfers: Sequence[DatabaseRow]
     crashes: Sequence[DatabaseRow]
     newest: Sequence[DatabaseRow]
 
@@ -78,6 +81,11 @@ def intents_document(intents: Sequence[OrderIntent], execution_id: str, opportun
     if opportunity is not None:
         document.add("opportunities", opportunity_row(opportunity, execution_id, "committed", None))
     return document.encoded()
+
+
+def transfer_document(transfer: Transfer) -> str:
+    """The argument of `commit_transfer`."""
+    return msgspec.json.encode(transfer_row(transfer)).decode()
 
 
 def records_document(records: Sequence[Record], after: int) -> str:
@@ -125,6 +133,8 @@ def _add(document: _Document, record: Record, sequence: int) -> None:
         case RowBooked():
             for entry in record.entries:
                 document.add("ledger_entries", entry_row(entry, sequence, None))
+        case TransferChanged():
+            document.put("transfers", record.transfer.transfer_id, transfer_row(record.transfer))
         case PortfolioSaved():
             row: Row = {"sequence": sequence, "portfolio": record.portfolio, "at": instant(record.at_ns)}
             document.put("portfolio_snapshots", "", row)
@@ -292,6 +302,11 @@ def intent_row(intent: OrderIntent) -> Row:
     return row
 
 
+def transfer_row(transfer: Transfer) -> Row:
+    """A row of `transfers`."""
+    return _fields(transfer, Transfer.__struct_fields__) | {"created_at": instant(transfer.created_at_ns)}
+
+
 def entry_row(entry: LedgerEntry, sequence: int, trade_id: str | None) -> Row:
     """A row of `ledger_entries`; `trade_id` names the fill that caused it."""
     row = _fields(entry, LedgerEntry.__struct_fields__)
@@ -319,6 +334,11 @@ def fill_of(row: DatabaseRow) -> Fill:
 def entry_of(row: DatabaseRow) -> LedgerEntry:
     """A ledger entry from its row."""
     return _struct(row, LedgerEntry)
+
+
+def transfer_of(row: DatabaseRow) -> Transfer:
+    """A transfer from its row."""
+    return _struct(row, Transfer)
 
 
 def intent_of(row: DatabaseRow) -> OrderIntent:
@@ -355,6 +375,7 @@ def state_of(symbol: Symbol, found: StoredRows) -> StoredState:
         fill_ms={Venue(row["venue"]): row["fill_ms"] for row in found.newest if row["fill_ms"] is not None},
         row_ms={Venue(row["venue"]): row["row_ms"] for row in found.newest if row["row_ms"] is not None},
         repairs=tuple(order_of(row) for row in found.repairs),
+        transfers=tuple(transfer_of(row) for row in found.transfers),
         crashes=found.crashes[0]["crashes"],
         opened=tuple(Venue(row["venue"]) for row in found.newest if row["opened"]),
         **mode,

@@ -16,6 +16,7 @@ from dnbot.domain.messages import Record
 from dnbot.domain.order import Fill, Order, OrderIntent, OrderStatus
 from dnbot.domain.pair import Opportunity
 from dnbot.domain.position import Portfolio
+from dnbot.domain.transfer import Transfer
 from dnbot.domain.units import ZERO, Quantity
 
 
@@ -43,6 +44,8 @@ class StoredState(msgspec.Struct, frozen=True, kw_only=True):
     row_ms: dict[Venue, int] = {}
     repairs: tuple[Order, ...] = ()
     """Settled hedges and unwinds that were decided within `REPAIR_WINDOW_S` before the newest start, oldest first."""
+    transfers: tuple[Transfer, ...] = ()
+    """Those whose end is not known, and all of `TRANSFER_WINDOW_S` before the newest start, oldest first."""
     crashes: int = 0
     """Starts within `CRASH_WINDOW_S` before the newest one whose run never reached SHUTDOWN."""
     opened: tuple[Venue, ...] = ()
@@ -77,6 +80,10 @@ class Store(Protocol):
         self, intents: Sequence[OrderIntent], *, execution_id: str, opportunity: Opportunity | None
     ) -> None:
         """Make intents and their evidence durable, in one round trip. A second commit of an id is an error."""
+        ...
+
+    async def commit_transfer(self, transfer: Transfer) -> None:
+        """Make a transfer durable before it is asked for. A second commit of an id is an error."""
         ...
 
     async def append(self, records: Sequence[Record]) -> None:

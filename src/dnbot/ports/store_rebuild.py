@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from dnbot.domain.instrument import Symbol
 from dnbot.domain.order import Fill, Order, OrderStatus
 from dnbot.domain.position import LedgerEntry, Portfolio, book_fill, post
+from dnbot.domain.records import TRANSFER_WINDOW_S
+from dnbot.domain.transfer import Transfer
 from dnbot.domain.units import ZERO
 
 SEEN_MAX = 20_000
@@ -36,3 +38,9 @@ def says_something(order: Order) -> bool:
 def is_row(entry_id: str) -> bool:
     """Whether an entry comes from a venue's account book."""
     return ":row:" in entry_id
+
+
+def young_transfers(transfers: Iterable[Transfer], start_ns: int) -> tuple[Transfer, ...]:
+    """Those that a start at that time must know of: `StoredState.transfers`."""
+    since_ns = start_ns - TRANSFER_WINDOW_S * 10**9
+    return tuple(transfer for transfer in transfers if transfer.status.is_open or transfer.created_at_ns >= since_ns)

@@ -12,6 +12,7 @@ from dnbot.domain.market import BookView, MarketView
 from dnbot.domain.order import Fill, Order
 from dnbot.domain.pair import Opportunity, PairEdge
 from dnbot.domain.position import Portfolio
+from dnbot.domain.transfer import Transfer
 from dnbot.domain.units import ZERO
 from dnbot.strategy.orders import Orders
 from dnbot.strategy.parameters import StrategyParameters
@@ -100,6 +101,8 @@ class VenueAccount(msgspec.Struct, frozen=True, kw_only=True):
     differences: dict[str, Decimal] = {}
     """Asset -> reported minus ledger, at the last undisturbed read."""
     differences_s: float = 0.0
+    countdown_until_s: float | None = None
+    """Until when the venue is known not to cancel our orders by itself; None: no countdown is kept there."""
     compared_s: float = 0.0
     """When the last read began that was undisturbed, and so compared; 0 before the first."""
     closed_s: float = 0.0
@@ -128,7 +131,7 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
 
     execution_id: str
     kind: str
-    """`pair`, `establish` or `flatten`."""
+    """`pair`, `establish`, `shrink` or `flatten`."""
     order_ids: tuple[str, ...]
     opportunity: Opportunity | None = None
     committed: bool = False
@@ -246,6 +249,12 @@ class StrategyContext(msgspec.Struct, frozen=True, kw_only=True):
     portfolio: Portfolio
     orders: Orders = msgspec.field(default_factory=Orders.of)
     ages: dict[str, OrderAge] = {}
+    """Of orders and of transfers."""
+    transfers: tuple[Transfer, ...] = ()
+    """Between wallets of ours: those of the last day, and all whose end is not known; what changed last stands last."""
+    transfer_sequence: int = 0
+    margin_low_s: float | None = None
+    """Since when the perpetual's margin is low; None while it is not."""
     venue_order_ids: dict[str, str] = {}
     """`VENUE:venue order id` -> our client id, for reports that leave ours out."""
     parked: tuple[ParkedFill, ...] = ()
@@ -325,7 +334,7 @@ class StrategyContext(msgspec.Struct, frozen=True, kw_only=True):
         return max(self.params.hard_limit_base, self.tolerance or ZERO)
 
     def age(self, client_order_id: str) -> OrderAge:
-        """Since when an order of ours exists, and since when it is as it is."""
+        """Since when an order or transfer of ours exists, and since when it is as it is."""
         return self.ages.get(client_order_id, NEVER)
 
     @property

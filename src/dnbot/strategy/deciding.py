@@ -14,13 +14,14 @@ from dnbot.strategy.admitting import refused
 from dnbot.strategy.asking import tally_decline
 from dnbot.strategy.closing import close_execution
 from dnbot.strategy.doubting import awaited
-from dnbot.strategy.drifting import drifted, margin_became_low
+from dnbot.strategy.drifting import drifted
 from dnbot.strategy.establish import establish_step
 from dnbot.strategy.leaving import shutting_down
 from dnbot.strategy.plans import send_plan
 from dnbot.strategy.recovering import all_reconciled, begin_recovery, knows_instruments, recovering
 from dnbot.strategy.repairing import could_be_nearer, end_repair, hedge, needs_hedge, repair_is_spent
-from dnbot.strategy.standing import inventory_of
+from dnbot.strategy.shrinking import margin_is_short, shrink
+from dnbot.strategy.standing import inventory_of, low_margin
 from dnbot.strategy.states import StrategyState, TradingMode, Trigger
 from dnbot.strategy.trading import decline_all, executing, monitoring, preparing
 from dnbot.strategy.turn import Turn
@@ -49,10 +50,13 @@ def establishing(turn: Turn) -> None:
             hedge(turn, Purpose.HEDGE)
         return
     end_repair(turn)
-    margin_became_low(turn)
+    short = margin_is_short(turn)
     context = turn.context
     if context.unsettled:
         return  # neutral as far as anybody knows, and nothing is built on that
+    if short:
+        shrink(turn)
+        return
     if context.mode is not TradingMode.ACTIVE:
         turn.fire(Trigger.HEDGED, f"delta is neutral; mode {context.mode.name} builds no position")
         return
@@ -73,8 +77,9 @@ def active(turn: Turn) -> None:
     """Hedged and waiting for fresh markets."""
     if drifted(turn):
         return
-    margin_became_low(turn)
-    if turn.context.market_fresh:
+    if margin_is_short(turn):
+        turn.fire(Trigger.MARGIN_LOW, low_margin(turn.context) or "")
+    elif turn.context.market_fresh:
         turn.fire(Trigger.MARKET_FRESH, "three fresh books")
 
 

@@ -1,4 +1,4 @@
-"""What is watched while nothing is in flight: delta, the unconditional check against the venues, the margin."""
+"""What is watched while nothing is in flight: delta, and the unconditional check against the venues."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from dnbot.domain.instrument import VENUES
 from dnbot.strategy.asking import ask_for_read
 from dnbot.strategy.doubting import awaited, delta_to_hedge
 from dnbot.strategy.repairing import could_be_nearer, needs_hedge
-from dnbot.strategy.standing import low_margin
-from dnbot.strategy.states import TradingMode, Trigger
+from dnbot.strategy.states import Trigger
 from dnbot.strategy.turn import Turn
 
 
@@ -62,16 +61,4 @@ def _checked(turn: Turn) -> bool:
     if not could_be_nearer(turn):
         return False
     turn.fire(Trigger.DELTA_DRIFTED, f"unconditional check: delta {context.portfolio.delta}")
-    return True
-
-
-def margin_became_low(turn: Turn) -> bool:
-    """Whether the perpetual's margin just made the mode stricter; while it stays low, an alert repeats it."""
-    why = low_margin(turn.context)
-    if why is None:
-        return False
-    turn.alert("critical", "margin_low", why)
-    if turn.context.mode is not TradingMode.ACTIVE:
-        return False
-    turn.lower_mode(TradingMode.REDUCING, f"MARGIN_LOW: {why}")
     return True

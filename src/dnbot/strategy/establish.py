@@ -82,8 +82,22 @@ def flatten_step(
     Returns:
         None when neither venue holds enough for an order, or no short is left to buy back.
     """
+    return _less(min(inventory.total_base, -inventory.perp_base), inventory, market, fees, params)
+
+
+def shrink_step(
+    inventory: Inventory, market: MarketView, fees: dict[Venue, FeeSchedule], params: StrategyParameters
+) -> EstablishPlan | Declined | None:
+    """One slice less of both legs, at the prices of `flatten_step`: a short that comes near liquidation costs more."""
+    most = min(inventory.total_base, -inventory.perp_base, params.slice_base)
+    return _less(most, inventory, market, fees, params)
+
+
+def _less(
+    most: Decimal, inventory: Inventory, market: MarketView, fees: dict[Venue, FeeSchedule], params: StrategyParameters
+) -> EstablishPlan | Declined | None:
     wanted = _Slice(
-        wanted=min(inventory.total_base, -inventory.perp_base), cost_bps_max=2 * params.price_collar_bps,
+        wanted=most, cost_bps_max=2 * params.price_collar_bps,
         inventory=inventory, market=market, fees=fees, params=params, judged=False,
     )
     if wanted.wanted <= 0:

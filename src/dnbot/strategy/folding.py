@@ -38,6 +38,7 @@ from dnbot.domain.units import ZERO
 from dnbot.strategy.context import Execution, ParkedFill, RecentMove, VenueAccount
 from dnbot.strategy.orders import REPAIRS
 from dnbot.strategy.states import TradingMode
+from dnbot.strategy.transferring import arrived
 from dnbot.strategy.turn import Turn
 
 PARK_S = 2.0
@@ -197,6 +198,8 @@ def fold_row(turn: Turn, row: AccountRow) -> None:
     turn.change_account(row.venue, row_ms=max(account.row_ms, row.at_ns // 1_000_000))
     entry = entry_of_row(row)
     if entry is None:
+        return
+    if arrived(turn, row, entry):
         return
     post_entries(turn, (entry,))
     account = turn.context.accounts[row.venue]

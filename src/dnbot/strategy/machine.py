@@ -15,6 +15,7 @@ from dnbot.domain.messages import (
     AccountRead,
     BalanceChanged,
     Command,
+    CountdownSet,
     Fault,
     FillReported,
     InboxEvent,
@@ -35,11 +36,13 @@ from dnbot.domain.messages import (
     StoreLost,
     StreamProven,
     Tick,
+    TransferAnswered,
 )
 from dnbot.domain.order import OrderStatus, with_status
 from dnbot.strategy import folding
 from dnbot.strategy.asking import ask_for_read, chase_unsettled, record_taken
 from dnbot.strategy.context import StrategyContext, VenueAccount
+from dnbot.strategy.countdowns import fold_countdown, watch_countdowns
 from dnbot.strategy.deciding import HANDLERS
 from dnbot.strategy.doubting import watch_doubt
 from dnbot.strategy.leaving import hurry, leave
@@ -48,6 +51,7 @@ from dnbot.strategy.pausing import believed, fold_pause
 from dnbot.strategy.reading import DIFFERENCE_CONFIRM_S, fold_read
 from dnbot.strategy.recovering import enter_recovery, fault_again, leave_limbo
 from dnbot.strategy.states import StrategyState, TradingMode, Trigger
+from dnbot.strategy.transferring import chase_transfers, fold_transfer_answer
 from dnbot.strategy.turn import Turn
 
 UNANSWERED_S_MAX = 6.0
@@ -108,10 +112,14 @@ def _fold(turn: Turn, event: InboxEvent) -> None:
         case OrderAnswered():
             folding.fold_answer(turn, event)
             chase_unsettled(turn)
+        case TransferAnswered():
+            fold_transfer_answer(turn, event)
         case AccountRead():
             fold_read(turn, event)
         case StreamProven(venue=venue, asked_s=asked_s):
             turn.change_account(venue, heard_s=max(asked_s, turn.context.accounts[venue].heard_s))
+        case CountdownSet():
+            fold_countdown(turn, event)
         case BalanceChanged():
             folding.fold_balance(turn, event)
         case PositionChanged():
@@ -143,6 +151,8 @@ def _on_time(turn: Turn) -> None:
     folding.release_parked(turn)
     chase_unsettled(turn)
     watch_doubt(turn)
+    chase_transfers(turn)
+    watch_countdowns(turn)
     leave_limbo(turn)
     if context.current_state is not StrategyState.SHUTDOWN:
         _keep_reading(turn)

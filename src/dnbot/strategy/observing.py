@@ -14,6 +14,7 @@ from dnbot.strategy.repairing import needs_hedge
 from dnbot.strategy.risk import latches
 from dnbot.strategy.standing import PNL_UNKNOWN_S, identical_pairs_last_minute, risk_inputs
 from dnbot.strategy.states import StrategyState, TradingMode
+from dnbot.strategy.transferring import forget_transfers
 from dnbot.strategy.turn import ALERT_QUIET_S, Turn
 from dnbot.strategy.undo import carry_age_bps, overdue_shift
 
@@ -81,6 +82,7 @@ def sample(turn: Turn) -> None:
     _watch_lots(turn)
     _sample_rows(turn)
     _forget(turn)
+    forget_transfers(turn)
 
 
 def _value(turn: Turn) -> None:

@@ -11,6 +11,9 @@ import msgspec
 
 from dnbot.domain.instrument import Symbol
 
+MARGIN_CUSHION_PCT = Decimal(10)
+"""Points above floor and least distance that a top-up aims at: less, and each percent of a rally would need another."""
+
 
 class StrategyParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the operator decides. Money is quote units, sizes base units, rates basis points, times as named."""
@@ -64,6 +67,12 @@ class StrategyParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     margin_mode: str = "cross"
     margin_floor_pct: Decimal = Decimal(30)
     liquidation_distance_min_pct: Decimal = Decimal(20)
+    margin_top_up: bool = False
+    """Off: money moves between wallets only where somebody allowed it. Needs cross margin."""
+    margin_top_up_quote_max: Decimal | None = None
+    """None: `max_order_notional_quote`. A wrong decision moves no more than a wrong order is worth."""
+    margin_top_up_day_quote_max: Decimal | None = None
+    """None: three times that. A rally of a third eats about half of the position's value at leverage 2."""
     venue_equity_share_max: Decimal = Decimal("0.8")
     allow_losing_thresholds: bool = False
 
@@ -85,6 +94,25 @@ class StrategyParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     def dust_max(self, perp_lot: Decimal) -> Decimal:
         """Unhedgeable remainder that may pile up, base units."""
         return self.dust_base_max if self.dust_base_max is not None else 2 * perp_lot
+
+    @property
+    def margin_entry_floor_pct(self) -> Decimal:
+        """Free margin below which the short may not grow, percent of equity: money that was moved to carry a rally is
+        not there for new carries.
+        """
+        return self.margin_floor_pct + (MARGIN_CUSHION_PCT if self.margin_top_up else 0)
+
+    @property
+    def top_up_max_quote(self) -> Decimal:
+        """The most that one transfer may move, quote units."""
+        most = self.margin_top_up_quote_max
+        return most if most is not None else self.max_order_notional_quote
+
+    @property
+    def top_up_day_max_quote(self) -> Decimal:
+        """The most that transfers of 24 hours may move, quote units."""
+        most = self.margin_top_up_day_quote_max
+        return most if most is not None else 3 * self.top_up_max_quote
 
     @property
     def hedge_budget_base(self) -> Decimal:

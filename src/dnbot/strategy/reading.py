@@ -28,6 +28,7 @@ from dnbot.strategy.reconcile import (
     with_position,
 )
 from dnbot.strategy.states import StrategyState
+from dnbot.strategy.transferring import disturbs, settle_missing
 from dnbot.strategy.turn import Turn
 
 DIFFERENCE_CONFIRM_S = 1.0
@@ -51,6 +52,7 @@ def fold_read(turn: Turn, read: AccountRead) -> None:
             fold_fill(turn, fill)
         for row in read.rows:
             fold_row(turn, row)
+        settle_missing(turn, read)
     else:
         _open(turn, read)
     for report in read.open_orders:
@@ -121,9 +123,10 @@ def _markers(turn: Turn, venue: Venue, keys: list[str]) -> tuple[LedgerEntry, ..
 
 
 def undisturbed(turn: Turn, read: AccountRead) -> bool:
-    """Whether no order of ours can have changed the account while it was read."""
+    """Whether no order or transfer of ours can have changed the account while it was read."""
     account = turn.context.accounts[read.venue]
     busy = any(order.intent.venue is read.venue for order in turn.context.unsettled)
+    busy = busy or disturbs(turn.context, read.venue)
     return not busy and account.order_s < read.began_s
 
 

@@ -35,6 +35,7 @@ CONTROLS: tuple[tuple[Control, frozenset[Purpose]], ...] = (
     (standing.nothing_ambiguous, BUILD),
     (standing.store, BUILD),
     (standing.clock, BUILD),
+    (standing.countdown, BUILD),
     (orders.eligible, ALL),
     (orders.books_known, ALL),
     (orders.books_fresh, BUILD),

@@ -39,6 +39,8 @@ class RiskInputs(msgspec.Struct, frozen=True, kw_only=True):
     """Our clock against the venue's, where measured."""
     clock_error_ms: dict[Venue, float] = {}
     """How far the measured offset may be wrong: half of the shortest round trip, and the venue's resolution."""
+    countdowns_lapsed: tuple[Venue, ...] | None = None
+    """Venues that may have begun to cancel our orders by themselves."""
     store_available: bool | None = None
     delta_worst: Decimal | None = None
     """|delta| in base units with every unknown outcome counted the worst way."""

@@ -77,6 +77,16 @@ def clock(intents: Intents, inputs: RiskInputs) -> Refused | None:
     return None
 
 
+def countdown(_intents: Intents, inputs: RiskInputs) -> Refused | None:
+    """No venue may be cancelling our orders by itself."""
+    if inputs.countdowns_lapsed is None:
+        return unknown("COUNTDOWN", "countdowns of the venues")
+    if inputs.countdowns_lapsed:
+        names = ", ".join(venue.value for venue in inputs.countdowns_lapsed)
+        return refused("COUNTDOWN", names, "none", "countdowns that were not renewed")
+    return None
+
+
 def balances_fresh(intents: Intents, inputs: RiskInputs) -> Refused | None:
     """Balances of both venues were read recently."""
     for venue in _venues(intents):
@@ -149,8 +159,9 @@ def margin(intents: Intents, inputs: RiskInputs) -> Refused | None:
     needed = sum((divide(i.quantity * i.price, Decimal(params.leverage)) for i in added), ZERO)
     if needed > inputs.margin_free_quote:
         return refused("MARGIN", needed, inputs.margin_free_quote, "margin needed")
-    if inputs.margin_ratio_pct < params.margin_floor_pct:
-        return refused("MARGIN", inputs.margin_ratio_pct, params.margin_floor_pct, "free margin in percent is below")
+    floor_pct = params.margin_entry_floor_pct
+    if inputs.margin_ratio_pct < floor_pct:
+        return refused("MARGIN", inputs.margin_ratio_pct, floor_pct, "free margin in percent is below")
     return _distance(inputs) if inputs.perp_base != 0 else None
 
 

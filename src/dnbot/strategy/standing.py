@@ -8,8 +8,10 @@ from itertools import takewhile
 from dnbot.domain.instrument import SPOT_VENUES, VENUES, Venue
 from dnbot.domain.order import Order, OrderIntent, OrderStatus, Purpose
 from dnbot.domain.records import REPAIR_WINDOW_S
+from dnbot.domain.transfer import TransferStatus
 from dnbot.domain.units import ZERO, divide
 from dnbot.strategy.context import StrategyContext
+from dnbot.strategy.countdowns import lapsed
 from dnbot.strategy.inventory import Inventory
 from dnbot.strategy.risk_inputs import RiskInputs
 from dnbot.strategy.risk_orders import DUPLICATE_MS
@@ -27,9 +29,13 @@ def inventory_of(context: StrategyContext) -> Inventory:
     symbol, portfolio = context.params.symbol, context.portfolio
     accounts = context.accounts
     margin = margin_free(context)
+    quote = {v: accounts[v].free(symbol.quote, portfolio.balance(v, symbol.quote)) for v in SPOT_VENUES}
+    for transfer in context.transfers:
+        if transfer.status.is_open:  # it may have left
+            quote[transfer.source] = max(ZERO, quote[transfer.source] - transfer.amount)
     return Inventory(
         spot_base={v: accounts[v].free(symbol.base, portfolio.balance(v, symbol.base)) for v in SPOT_VENUES},
-        quote={v: accounts[v].free(symbol.quote, portfolio.balance(v, symbol.quote)) for v in SPOT_VENUES},
+        quote=quote,
         perp_base=portfolio.perp_base,
         margin_free_quote=margin if margin is not None else ZERO,
         hedge_room_base=hedge_room(context),
@@ -52,11 +58,16 @@ def margin_free(context: StrategyContext) -> Decimal | None:
 
 
 def _free_of(context: StrategyContext, equity: Decimal | None) -> Decimal | None:
+    used = margin_used(context)
+    return None if equity is None or used is None else max(ZERO, equity - used)
+
+
+def margin_used(context: StrategyContext) -> Decimal | None:
+    """What margins the position at our leverage; None while its mark is unknown."""
     mark = context.market.mark
-    if equity is None or mark is None:
+    if mark is None:
         return None
-    used = divide(abs(context.portfolio.perp_base) * mark.mark, Decimal(context.params.leverage))
-    return max(ZERO, equity - used)
+    return divide(abs(context.portfolio.perp_base) * mark.mark, Decimal(context.params.leverage))
 
 
 def margin_ratio_pct(context: StrategyContext) -> Decimal | None:
@@ -188,7 +199,8 @@ def risk_inputs(context: StrategyContext) -> RiskInputs:
         fees=context.fees,
         orders=context.unsettled,
         recent=_decided_within(context, DUPLICATE_MS / 1000),
-        ambiguous_pending=sum(order.status is OrderStatus.AMBIGUOUS for order in context.unsettled),
+        ambiguous_pending=sum(order.status is OrderStatus.AMBIGUOUS for order in context.unsettled)
+        + sum(transfer.status is TransferStatus.AMBIGUOUS for transfer in context.transfers),
         reconciled=all(context.account_ready(venue) for venue in VENUES),
         streams_live={venue: accounts[venue].stream_up for venue in VENUES},
         balance_ages_ms={v: int((context.now_s - accounts[v].read_s) * 1000) for v in VENUES if accounts[v].read_s},
@@ -196,6 +208,7 @@ def risk_inputs(context: StrategyContext) -> RiskInputs:
             v: offset for v in VENUES if (offset := accounts[v].clock_offset_ms) is not None
         },
         clock_error_ms={v: error for v in VENUES if (error := accounts[v].clock_error_ms) is not None},
+        countdowns_lapsed=lapsed(context, context.now_s),
         store_available=context.store_up,
         delta_worst=context.delta_worst_case,
         spot_base=inventory.spot_base,

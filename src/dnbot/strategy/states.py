@@ -68,6 +68,7 @@ TRANSITIONS: dict[StrategyState, dict[Trigger, StrategyState]] = {
     },
     _S.DELTA_NEUTRAL_ACTIVE: {
         _T.MARKET_FRESH: _S.MONITORING_SPREADS,
+        _T.MARGIN_LOW: _S.ESTABLISHING_DELTA_NEUTRAL,
         _T.DELTA_DRIFTED: _S.REBALANCING_DELTA,
         _T.HARD_LIMIT: _S.REBALANCING_DELTA,
         **_ANYWHERE,
@@ -118,6 +119,7 @@ GATE: dict[tuple[StrategyState, Purpose], frozenset[TradingMode]] = {
     (_S.ESTABLISHING_DELTA_NEUTRAL, _P.ESTABLISH): _ONLY_ACTIVE,
     (_S.ESTABLISHING_DELTA_NEUTRAL, _P.HEDGE): _EVERY_MODE,
     (_S.ESTABLISHING_DELTA_NEUTRAL, _P.UNWIND): _EVERY_MODE,
+    (_S.ESTABLISHING_DELTA_NEUTRAL, _P.FLATTEN): frozenset({_M.REDUCING}),
     (_S.PREPARING_ARBITRAGE, _P.ENTRY): _ONLY_ACTIVE,
     (_S.PREPARING_ARBITRAGE, _P.EXIT): _NOT_HALTED,
     (_S.EXECUTING_ARBITRAGE, _P.ENTRY): _ONLY_ACTIVE,
@@ -137,6 +139,13 @@ A hedge is allowed even when HALTED where it only finishes what is open: an unhe
 """
 
 
+TRANSFER_STATES = frozenset({
+    _S.ESTABLISHING_DELTA_NEUTRAL, _S.DELTA_NEUTRAL_ACTIVE, _S.MONITORING_SPREADS, _S.PREPARING_ARBITRAGE,
+    _S.EXECUTING_ARBITRAGE, _S.REBALANCING_DELTA,
+})
+"""Where money may be moved between wallets of ours, in every mode but HALTED."""
+
+
 def target(state: StrategyState, trigger: Trigger) -> StrategyState:
     """Where a trigger leads.
 
@@ -152,6 +161,11 @@ def target(state: StrategyState, trigger: Trigger) -> StrategyState:
 def allows(state: StrategyState, mode: TradingMode, purpose: Purpose) -> bool:
     """Whether an order of this purpose may leave now."""
     return mode in GATE.get((state, purpose), frozenset())
+
+
+def allows_transfer(state: StrategyState, mode: TradingMode) -> bool:
+    """Whether money may be moved between wallets of ours now."""
+    return state in TRANSFER_STATES and mode in _NOT_HALTED
 
 
 def draw() -> str:
@@ -170,4 +184,6 @@ def draw() -> str:
     for state in StrategyState:
         cells = ("".join(m.name[0] for m in TradingMode if allows(state, m, p)) or "-" for p in purposes)
         lines.append(f"| {state.name} | " + " | ".join(cells) + " |")
+    where = ", ".join(state.name for state in StrategyState if state in TRANSFER_STATES)
+    lines += ["", f"Money moves between wallets of ours (`margin_top_up`) in every mode but HALTED, in: {where}."]
     return "\n".join(lines) + "\n"

@@ -13,13 +13,14 @@ from dnbot.strategy.asking import ask_for_read, tally_decline
 from dnbot.strategy.closing import close_execution
 from dnbot.strategy.context import Repair, StrategyContext
 from dnbot.strategy.doubting import awaited, delta_to_hedge
-from dnbot.strategy.drifting import drifted, margin_became_low
+from dnbot.strategy.drifting import drifted
 from dnbot.strategy.hopeless import hopeless
 from dnbot.strategy.repairing import needs_hedge
 from dnbot.strategy.risk import check
 from dnbot.strategy.risk_inputs import Refused
+from dnbot.strategy.shrinking import margin_fell
 from dnbot.strategy.sizing import find_opportunity
-from dnbot.strategy.standing import inventory_of, risk_inputs
+from dnbot.strategy.standing import inventory_of, low_margin, risk_inputs
 from dnbot.strategy.states import StrategyState, Trigger, allows
 from dnbot.strategy.turn import Turn
 from dnbot.strategy.undo import carry_age_bps
@@ -33,8 +34,8 @@ def monitoring(turn: Turn) -> None:
     context = turn.context
     if drifted(turn):
         return
-    if margin_became_low(turn):
-        turn.fire(Trigger.MARGIN_LOW, turn.context.mode_why)
+    if margin_fell(turn):
+        turn.fire(Trigger.MARGIN_LOW, low_margin(turn.context) or "")
         return
     if not context.market_fresh:
         turn.fire(Trigger.MARKET_STALE, "a book is older than allowed")
@@ -127,8 +128,8 @@ def _overtaken(turn: Turn, chosen: Opportunity) -> bool:
         turn.fire(Trigger.MODE_CHANGED, turn.context.mode.name)
     elif drifted(turn):
         pass
-    elif margin_became_low(turn):
-        turn.fire(Trigger.MARGIN_LOW, turn.context.mode_why)
+    elif margin_fell(turn):
+        turn.fire(Trigger.MARGIN_LOW, low_margin(turn.context) or "")
     elif not turn.context.market_fresh:
         turn.fire(Trigger.MARKET_STALE, "a book is older than allowed")
     else:

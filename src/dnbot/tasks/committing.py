@@ -16,6 +16,7 @@ from dnbot.domain.errors import StoreUnreachable
 from dnbot.domain.messages import InboxEvent, StoreLost
 from dnbot.domain.order import OrderIntent, Purpose
 from dnbot.domain.pair import Opportunity
+from dnbot.domain.transfer import Transfer
 from dnbot.ports.clock import Clock
 from dnbot.ports.log import EventLog
 from dnbot.ports.spill import Spill
@@ -28,6 +29,7 @@ AWAY_S = 1.0
 """So long after a failure a way out goes to the file at once, instead of waiting for the database again."""
 LINGERING_MAX = 4
 """Commits that were given up and have not ended: a database that hangs takes seconds to be cut off."""
+TRANSFER_S_MAX = 1.0
 PUT_S_NOTED = 0.05
 
 
@@ -38,6 +40,10 @@ class Commits(Protocol):
         self, intents: Sequence[OrderIntent], *, execution_id: str, opportunity: Opportunity | None
     ) -> None:
         """Make intents durable, or raise StoreUnreachable."""
+        ...
+
+    async def commit_transfer(self, transfer: Transfer) -> None:
+        """Make a transfer durable, or raise StoreUnreachable."""
         ...
 
 
@@ -91,6 +97,23 @@ class Committer:
             self._put(intents, failure)
             await self.inbox.send(StoreLost(failure))
             return
+        raise StoreUnreachable(failure)
+
+    async def commit_transfer(self, transfer: Transfer) -> None:
+        """Make a transfer durable, in the database alone: what may be moved in a day is counted there.
+
+        Raises:
+            StoreUnreachable: it is not known to be, and must not be asked for.
+        """
+        failure = f"no answer in {TRANSFER_S_MAX} s"
+        with trio.move_on_after(TRANSFER_S_MAX):
+            try:
+                await self.store.commit_transfer(transfer)
+            except StoreUnreachable as error:
+                failure = str(error)
+            else:
+                return
+        await self.inbox.send(StoreLost(self._failed(failure)))
         raise StoreUnreachable(failure)
 
     async def _in_time(

@@ -18,6 +18,7 @@ from dnbot.domain.messages import (
     CancelOrder,
     Command,
     InboxEvent,
+    MoveMoney,
     OrderAnswered,
     OrderReported,
     OrderSent,
@@ -38,6 +39,7 @@ from dnbot.tasks.link import Line
 from dnbot.tasks.order_socket import OrderSocket, Outcome, outcome_of, outcome_of_failure
 from dnbot.tasks.resolver import Resolver
 from dnbot.tasks.sweeping import Swept, cancel_ours, open_orders, ours_of, sweep
+from dnbot.tasks.transferring import Mover
 from dnbot.venues.wire import PrivateCodec
 
 RECORD_S_MAX = 1.0  # an outcome is told within this, even while everything is being cancelled
@@ -66,9 +68,13 @@ class Desk:
     """Where creates leave while it is proven; otherwise, and without one, they leave by REST."""
     sent_ids: dict[str, None] = attrs.field(factory=dict)
     """Every client id that this process ever put on this wire; it outlives a restart of the task."""
+    mover: Mover = attrs.field(init=False)
     _reading: trio.Lock = attrs.field(factory=trio.Lock, init=False)
     _read_began_s: float = attrs.field(default=float("-inf"), init=False)
     """When the newest read that succeeded began."""
+
+    def __attrs_post_init__(self) -> None:
+        self.mover = Mover(self.codec, self.line, self.inbox, self.gate, self.store, self.clock)
 
     @property
     def venue(self) -> Venue:
@@ -93,6 +99,8 @@ class Desk:
                     await cancel_until_gone(self.codec, self.line, venue_order_id, self._tell_report)
                 case CancelAll():
                     await self._cancel_all()
+                case MoveMoney(transfer=transfer):
+                    await self.mover.move(transfer)
                 case ProveStream():
                     self.prove_stream()
                 case ReadAccount(why=why):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dnbot.domain.instrument import VENUES
+import msgspec
+
+from dnbot.domain.instrument import VENUES, Venue
 from dnbot.domain.order import Fill, Order, OrderStatus
 from dnbot.domain.position import Portfolio
+from dnbot.domain.transfer import Transfer, TransferStatus
 from dnbot.domain.units import ZERO, Quantity
 from dnbot.ports.clock import Clock
 from dnbot.ports.store import StoredState, UnresolvedIntent
@@ -45,14 +48,8 @@ def first_context(
         if order.intent.purpose in REPAIRS
         for decided_s in (now_s - max(0, now_ns - order.intent.created_at_ns) / 1e9,)
     }
-    accounts = {
-        venue: VenueAccount(
-            opened=venue in stored.opened,
-            fill_ms=stored.fill_ms.get(venue, 0),
-            row_ms=stored.row_ms.get(venue, 0),
-        )
-        for venue in VENUES
-    }
+    transfers = _transfers(stored)
+    ages |= {t.transfer_id: OrderAge(now_s, now_s if t.status.is_open else 0.0) for t in transfers}
     chunks = [frozenset(stored.seen[i : i + SEEN_CHUNK]) for i in range(0, len(stored.seen), SEEN_CHUNK)]
     return StrategyContext(
         params=params,
@@ -65,14 +62,35 @@ def first_context(
         orders=Orders.of(orders),
         ages=ages,
         crashes=stored.crashes,
+        transfers=transfers,
         venue_order_ids={
             f"{u.intent.venue.value}:{u.venue_order_id}": u.intent.client_order_id
             for u in stored.unresolved
             if u.venue_order_id
         },
-        accounts=accounts,
+        accounts=_accounts(stored),
         seen=SeenIds(tuple(chunks)),
         counters=Counters(states=(StrategyState.INITIALIZING.name,)),
+    )
+
+
+def _accounts(stored: StoredState) -> dict[Venue, VenueAccount]:
+    return {
+        venue: VenueAccount(
+            opened=venue in stored.opened,
+            fill_ms=stored.fill_ms.get(venue, 0),
+            row_ms=stored.row_ms.get(venue, 0),
+        )
+        for venue in VENUES
+    }
+
+
+def _transfers(stored: StoredState) -> tuple[Transfer, ...]:
+    """An earlier incarnation's open transfer counts as made when it is booked already, otherwise as unknown."""
+    ends = {True: TransferStatus.ACCEPTED, False: TransferStatus.AMBIGUOUS}
+    return tuple(
+        msgspec.structs.replace(t, status=ends[t.entry_id in stored.seen]) if t.status.is_open else t
+        for t in stored.transfers
     )
 
 

@@ -8,10 +8,14 @@ from __future__ import annotations
 import attrs
 
 from dnbot.domain.order import OrderIntent, Purpose
+from dnbot.domain.transfer import Transfer, TransferStatus
 from dnbot.ports.clock import Clock
 from dnbot.ports.latch import Latch, MemoryLatch
 from dnbot.strategy.context import StrategyContext
-from dnbot.strategy.states import TradingMode, allows
+from dnbot.strategy.countdowns import lapsed
+from dnbot.strategy.states import TradingMode, allows, allows_transfer
+
+_NOT_FORCED = frozenset({Purpose.ENTRY, Purpose.EXIT, Purpose.ESTABLISH})
 
 
 @attrs.define
@@ -36,8 +40,25 @@ class Gatekeeper:
         order = context.orders.get(intent.client_order_id)
         if order is None or order.status.is_final:
             return "DUPLICATE: the machine does not wait for this order"
-        if intent.purpose in {Purpose.ENTRY, Purpose.EXIT, Purpose.ESTABLISH} and self._stale(context, intent):
+        if intent.purpose in _NOT_FORCED and self._stale(context, intent):
             return "DATA_STALE: a book is older than allowed"
+        if intent.purpose in _NOT_FORCED and lapsed(context, self.clock.monotonic_s()):
+            return "COUNTDOWN: a venue may be cancelling our orders by itself"
+        return None
+
+    def denial_of_transfer(self, transfer: Transfer) -> str | None:
+        """Why this transfer may not be asked for now, or None. Fails closed before the first step."""
+        context = self.context
+        if context is None:
+            return "STATE_NOT_TRADING: the machine has not started"
+        mode = self.mode(context)
+        if not allows_transfer(context.current_state, mode):
+            return f"STATE_NOT_TRADING: a transfer in {context.current_state.name}/{mode.name}"
+        if self.clock.now_ns() >= transfer.expires_at_ns:
+            return "EXPIRED: the transfer is older than its own expiry"
+        waiting = (t.transfer_id for t in context.transfers if t.status is TransferStatus.PENDING)
+        if transfer.transfer_id not in waiting:
+            return "DUPLICATE: the machine does not wait for this transfer"
         return None
 
     def mode(self, context: StrategyContext) -> TradingMode:

@@ -23,6 +23,7 @@ from dnbot.domain.messages import (
     FundingSampled,
     InboxEvent,
     MetricSampled,
+    MoveMoney,
     OpportunityDeclined,
     PlaceOrder,
     PositionSampled,
@@ -163,6 +164,8 @@ def _venue_of(command: Command) -> Venue:
     match command:
         case PlaceOrder(intent=intent) | ResolveOrder(intent=intent):
             return intent.venue
+        case MoveMoney(transfer=transfer):
+            return transfer.source
         case CancelOrder(venue=venue) | CancelAll(venue=venue) | ReadAccount(venue=venue) | ProveStream(venue=venue):
             return venue
         case ExecutePair():

@@ -22,6 +22,7 @@ from dnbot.domain.market import PublicTrade as PublicTrade
 from dnbot.domain.market import Ticker as Ticker
 from dnbot.domain.order import Fill, OrderIntent, OrderReport
 from dnbot.domain.position import AccountRow
+from dnbot.domain.transfer import Transfer
 from dnbot.venues.words import AskedTooOften as AskedTooOften
 from dnbot.venues.words import Capability as Capability
 from dnbot.venues.words import Delta as Delta
@@ -226,6 +227,24 @@ class PrivateCodec(Protocol):
 
     def cancel_request(self, venue_order_id: str, now_ms: int) -> Request:
         """Cancel one order by the venue's id."""
+        ...
+
+    # dead man's switch (Capability.COUNTDOWN)
+    def countdown_request(self, timeout_s: int, now_ms: int) -> Request:
+        """Have every open order of the market cancelled in so many seconds, unless asked again; 0: never."""
+        ...
+
+    def countdown_set(self, reply: Reply) -> int:
+        """When the venue will do so, by its clock in ms; 0 for never (a success reply)."""
+        ...
+
+    # money between wallets of ours (Capability.TRANSFER)
+    def transfer_request(self, transfer: Transfer, now_ms: int) -> Request:
+        """Move money to another wallet of ours. The venue refuses it when it arrives a minute after `now_ms`."""
+        ...
+
+    def transferred(self, reply: Reply) -> str:
+        """The venue's number of the transfer (a success reply)."""
         ...
 
     # stream

@@ -53,6 +53,10 @@ class Capability(Flag):
     """The private stream needs a key from REST, renewed on time."""
     ORDER_SOCKET = auto()
     """Orders can also be placed over the private WebSocket."""
+    COUNTDOWN = auto()
+    """The venue cancels all orders of the market when a countdown is not renewed."""
+    TRANSFER = auto()
+    """Money can be moved from this wallet to another of ours at the same exchange."""
 
 
 class AskedTooOften(msgspec.Struct, frozen=True):

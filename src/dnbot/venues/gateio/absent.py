@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from dnbot.domain.errors import InvariantBroken
 from dnbot.domain.position import AccountRow
+from dnbot.domain.transfer import Transfer
 from dnbot.venues.wire import PositionReport, Reply, Request
 
 
@@ -65,3 +66,15 @@ class WithoutPosition:
     def leverage_requests(self, now_ms: int, leverage: int, margin_mode: str) -> tuple[Request, ...]:
         """Not a capability."""
         raise InvariantBroken("Gate spot has no leverage")
+
+
+class WithoutTransfer:
+    """Money leaves the futures wallet by hand alone."""
+
+    def transfer_request(self, transfer: Transfer, now_ms: int) -> Request:
+        """Not a capability."""
+        raise InvariantBroken("nothing is moved out of the futures wallet")
+
+    def transferred(self, reply: Reply) -> str:
+        """Not a capability."""
+        raise InvariantBroken("nothing is moved out of the futures wallet")

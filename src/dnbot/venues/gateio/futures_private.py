@@ -15,7 +15,8 @@ from dnbot.domain.errors import InvariantBroken
 from dnbot.domain.instrument import FeeSchedule, Instrument, Symbol, Venue
 from dnbot.domain.order import Fill, OrderIntent, OrderReport, Side
 from dnbot.domain.position import AccountRow
-from dnbot.venues.gateio.absent import WithoutFeeCoin, WithoutListenKey
+from dnbot.venues.gateio import countdown
+from dnbot.venues.gateio.absent import WithoutFeeCoin, WithoutListenKey, WithoutTransfer
 from dnbot.venues.gateio.account import account_facts, account_requests
 from dnbot.venues.gateio.envelope import PING_INTERVAL_S, Envelope, ping, subscription
 from dnbot.venues.gateio.errors import POSITION_NOT_FOUND, trouble_of
@@ -73,11 +74,11 @@ _receipt = msgspec.json.Decoder(Receipt).decode
 _rates = msgspec.json.Decoder(dict[str, ContractRates]).decode
 
 
-class GateFuturesPrivate(WithoutFeeCoin, WithoutListenKey):
+class GateFuturesPrivate(WithoutFeeCoin, WithoutListenKey, WithoutTransfer):
     """Private domain of one Gate USDT perpetual."""
 
     venue: Venue = Venue.GATE_FUTURES
-    capabilities: Capability = Capability.POSITION | Capability.ORDER_SOCKET
+    capabilities: Capability = Capability.POSITION | Capability.ORDER_SOCKET | Capability.COUNTDOWN
     ping_interval_s: float = PING_INTERVAL_S
 
     def __init__(
@@ -213,6 +214,16 @@ class GateFuturesPrivate(WithoutFeeCoin, WithoutListenKey):
             ("limit", PAGE_LIMIT),
             ("offset", page * PAGE_LIMIT),
         )
+
+    # --- dead man's switch
+    def countdown_request(self, timeout_s: int, now_ms: int) -> Request:
+        """Of the contract alone."""
+        body = {"timeout": timeout_s, "contract": self.contract}
+        return self._rest.post(f"/futures/usdt{countdown.PATH}", now_ms, body)
+
+    def countdown_set(self, reply: Reply) -> int:
+        """When it triggers."""
+        return countdown.trigger_ms(self.venue, reply)
 
     # --- orders
     def place_request(self, intent: OrderIntent, now_ms: int, expires_at_ms: int) -> Request:

@@ -1,7 +1,7 @@
 """Gate spot with a key: balances, orders, trades, and their stream.
 
-Sources: Gate API v4 docs, "Spot", "Wallet" (fee), "Account" (detail); spot WebSocket docs (orders, usertrades,
-balances, WebSocket API).
+Sources: Gate API v4 docs, "Spot", "Wallet" (fee, transfers), "Account" (detail); spot WebSocket docs (orders,
+usertrades, balances, WebSocket API).
 """
 
 from __future__ import annotations
@@ -13,18 +13,20 @@ import msgspec
 from dnbot.domain.errors import InvariantBroken
 from dnbot.domain.instrument import FeeSchedule, Instrument, Symbol, Venue
 from dnbot.domain.order import Fill, OrderIntent, OrderReport
+from dnbot.domain.transfer import Transfer
 from dnbot.domain.units import plain
+from dnbot.venues.gateio import countdown
 from dnbot.venues.gateio.absent import WithoutFeeCoin, WithoutListenKey, WithoutPosition
 from dnbot.venues.gateio.account import account_facts, account_requests
 from dnbot.venues.gateio.envelope import PING_INTERVAL_S, Envelope, ping, subscription
 from dnbot.venues.gateio.errors import trouble_of
-from dnbot.venues.gateio.literals import Literal, given, readable
+from dnbot.venues.gateio.literals import Literal, given, id_of, readable
 from dnbot.venues.gateio.order_socket import OrderSocket, socket_reply
 from dnbot.venues.gateio.orders import accepted, check_text, limit_price, text_for
 from dnbot.venues.gateio.rest import REST_PREFIX, SignedRest
 from dnbot.venues.gateio.signing import channel_auth
 from dnbot.venues.gateio.spot_public import WS_PATH
-from dnbot.venues.gateio.spot_shapes import Holding, HoldingUpdate, Rates, Receipt, SpotFill, SpotOrder
+from dnbot.venues.gateio.spot_shapes import Holding, HoldingUpdate, Moved, Rates, Receipt, SpotFill, SpotOrder
 from dnbot.venues.gateio.spot_words import balance_of, fees_of, fill_of, pushed_balance_of, report_of
 from dnbot.venues.gateio.stream import Reader, ascii_pair, read_frame
 from dnbot.venues.wire import (
@@ -51,6 +53,7 @@ _order = msgspec.json.Decoder(SpotOrder).decode
 _orders = msgspec.json.Decoder(list[SpotOrder]).decode
 _fills = msgspec.json.Decoder(list[SpotFill]).decode
 _receipt = msgspec.json.Decoder(Receipt).decode
+_moved = msgspec.json.Decoder(Moved).decode
 _rates = msgspec.json.Decoder(Rates).decode
 
 
@@ -58,7 +61,7 @@ class GateSpotPrivate(WithoutFeeCoin, WithoutListenKey, WithoutPosition):
     """Private domain of one Gate spot pair."""
 
     venue: Venue = Venue.GATE_SPOT
-    capabilities: Capability = Capability.ORDER_SOCKET
+    capabilities: Capability = Capability.ORDER_SOCKET | Capability.TRANSFER | Capability.COUNTDOWN
     ping_interval_s: float = PING_INTERVAL_S
 
     def __init__(
@@ -188,6 +191,34 @@ class GateSpotPrivate(WithoutFeeCoin, WithoutListenKey, WithoutPosition):
         if order.currency_pair != self.pair:
             raise ValueError(f"an order of {order.currency_pair}, not of {self.pair}")
         return report_of(order)
+
+    # --- dead man's switch
+    def countdown_request(self, timeout_s: int, now_ms: int) -> Request:
+        """Of the pair alone."""
+        body = {"timeout": timeout_s, "currency_pair": self.pair}
+        return self._rest.post(f"/spot{countdown.PATH}", now_ms, body)
+
+    def countdown_set(self, reply: Reply) -> int:
+        """When it triggers."""
+        return countdown.trigger_ms(self.venue, reply)
+
+    # --- transfers
+    def transfer_request(self, transfer: Transfer, now_ms: int) -> Request:
+        """From the spot wallet to that of the perpetual; Gate takes no id of ours for it."""
+        if (transfer.source, transfer.target) != (self.venue, Venue.GATE_FUTURES):
+            raise InvariantBroken(f"no such way: {transfer}")
+        return self._rest.post(
+            "/wallet/transfers", now_ms,
+            {
+                "currency": transfer.asset, "from": "spot", "to": "futures", "amount": plain(transfer.amount),
+                "settle": transfer.asset.lower(),
+            },
+        )
+
+    def transferred(self, reply: Reply) -> str:
+        """Gate's number of the transfer."""
+        with readable(self.venue, "transfer", reply.body):
+            return id_of(_moved(reply.body).tx_id)
 
     # --- stream
     def stream_target(self, listen_key: str) -> str:

@@ -107,6 +107,12 @@ class Receipt(msgspec.Struct):
     left: Literal = ABSENT
 
 
+class Moved(msgspec.Struct):
+    """The answer to a transfer between wallets."""
+
+    tx_id: Literal
+
+
 class SpotOrder(msgspec.Struct):
     """An order over REST (`status`), spot.orders (`event`) or the order socket."""
 

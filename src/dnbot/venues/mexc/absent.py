@@ -1,4 +1,4 @@
-"""What MEXC spot does not have: a perpetual position, and orders over the socket.
+"""What MEXC spot does not have: a perpetual position, orders over the socket, another wallet, and a countdown.
 
 `capabilities` says so; asking all the same is a bug of the caller.
 """
@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from dnbot.domain.order import OrderIntent
 from dnbot.domain.position import AccountRow
+from dnbot.domain.transfer import Transfer
 from dnbot.venues.wire import PositionReport, Reply, Request
 
 
@@ -18,6 +19,14 @@ def _no_position(*_asked: object) -> NoReturn:
 
 def _no_order_socket(*_asked: object) -> NoReturn:
     raise ValueError("MEXC spot has no order socket")
+
+
+def _no_countdown(*_asked: object) -> NoReturn:
+    raise ValueError("MEXC spot has no countdown")
+
+
+def _no_transfer(*_asked: object) -> NoReturn:
+    raise ValueError("MEXC spot has no other wallet")
 
 
 class WithoutPosition:
@@ -58,3 +67,27 @@ class WithoutOrderSocket:
     def socket_cancel_frame(self, venue_order_id: str, now_s: int, request_id: str) -> str:
         """Raises ValueError."""
         _no_order_socket(venue_order_id, now_s, request_id)
+
+
+class WithoutTransfer:
+    """Every method raises ValueError."""
+
+    def transfer_request(self, transfer: Transfer, now_ms: int) -> Request:
+        """Raises ValueError."""
+        _no_transfer(transfer, now_ms)
+
+    def transferred(self, reply: Reply) -> str:
+        """Raises ValueError."""
+        _no_transfer(reply)
+
+
+class WithoutCountdown:
+    """Every method raises ValueError. Nothing may rest where nobody takes it away: orders there are immediate."""
+
+    def countdown_request(self, timeout_s: int, now_ms: int) -> Request:
+        """Raises ValueError."""
+        _no_countdown(timeout_s, now_ms)
+
+    def countdown_set(self, reply: Reply) -> int:
+        """Raises ValueError."""
+        _no_countdown(reply)

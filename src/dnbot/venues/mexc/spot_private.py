@@ -14,7 +14,7 @@ from dnbot.domain.instrument import FeeSchedule, Instrument, Symbol
 from dnbot.domain.order import Fill, OrderIntent, OrderReport, OrderStatus, Side, TimeInForce
 from dnbot.domain.units import ZERO, Price, Quantity, plain
 from dnbot.venues.mexc import private_stream, shapes
-from dnbot.venues.mexc.absent import WithoutOrderSocket, WithoutPosition
+from dnbot.venues.mexc.absent import WithoutCountdown, WithoutOrderSocket, WithoutPosition, WithoutTransfer
 from dnbot.venues.mexc.account_facts import FACT_READS, account_facts
 from dnbot.venues.mexc.control import PING_FRAME, PING_INTERVAL_S, STREAM_PATH, Subscriptions
 from dnbot.venues.mexc.errors import trouble
@@ -54,7 +54,7 @@ TIME_ROUNDING_MS: Final = 1_000
 LISTEN_KEY_REFUSAL: Final = "Invalid listen key"
 
 
-class MexcSpotPrivate(MxFees, WithoutPosition, WithoutOrderSocket):
+class MexcSpotPrivate(MxFees, WithoutPosition, WithoutOrderSocket, WithoutTransfer, WithoutCountdown):
     """Private codec of one symbol. Its only state is where the last page of trades began."""
 
     venue = VENUE
