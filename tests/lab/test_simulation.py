@@ -139,7 +139,8 @@ def test_people_and_the_database() -> None:
 def test_the_hedge_budget_outlives_a_crash() -> None:
     """Somebody buys, the bot hedges up to its budget and is killed: its successor sells no more."""
     crash = Mishap(key="crash.1", kind="crash", at_s=11.5, for_s=0.5, how="kill now")
-    bought = {"name": "traded_by_hand", "key": "bought", "venue": "gate_spot", "at": 9.0, "side": "buy", "quantity": 0.05}
+    hand = {"side": "buy", "quantity": 0.05}
+    bought = {"name": "traded_by_hand", "key": "bought", "venue": "gate_spot", "at": 9.0, **hand}
     schedule = Schedule(seed=3, heal_s=20.0, order_path="rest", faults=(bought,), mishaps=(crash,))
     params = msgspec.structs.replace(PARAMS, hedge_quantity_per_minute_max=Decimal("0.02"))
     run = simulate(schedule, params, 45.0, config=LIVELY)
