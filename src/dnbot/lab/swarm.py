@@ -28,8 +28,8 @@ MISHAPS: dict[Kind, str] = {
     "killed_from_outside": "O05",
 }
 """Mishaps of our side, and their numbers in the fault catalogue."""
-NOT_IN_SWARM = frozenset({"paused"})
-"""Kinds that are only taken by name, or with all others."""
+PAUSED_SHARE = 0.25
+"""Of so many seeds of the swarm the process stands still, once to three times."""
 MOMENTS = ("now", "intents", "create", "fill")
 QUIET_S = 15.0
 """Before the first fault: the bot has started and trades."""
@@ -95,7 +95,7 @@ def kinds_of(wanted: str) -> tuple[str, ...]:
     """``swarm``, ``all``, ``none``, or names of faults and mishaps. Raises ConfigError."""
     known = (*FAULTS, *MISHAPS)
     if wanted in ("swarm", "all"):
-        return tuple(name for name in known if name not in ALONE and (wanted == "all" or name not in NOT_IN_SWARM))
+        return tuple(name for name in known if name not in ALONE)
     if wanted == "none":
         return ()
     names = tuple(name for name in wanted.split(",") if name)
@@ -112,6 +112,7 @@ def draw(seed: int, wanted: str, run_s: float) -> Schedule:
     kinds = kinds_of(wanted)
     if wanted == "swarm":
         share = rng.choice(SHARES)
+        kinds = tuple(kind for kind in kinds if kind != "paused")
         taken = (kind for kind in kinds if rng.random() < share * OFTEN.get(kind, 1))
         kinds = tuple(taken) or tuple(rng.sample(kinds, 5))
     heal_s = max(run_s - LIVE_S, run_s / 2)
@@ -125,11 +126,24 @@ def draw(seed: int, wanted: str, run_s: float) -> Schedule:
             mishaps.append(_mishap(own, key, kind, at_s, left_s))
         else:
             faults.append(_fault(own, key, FAULTS[kind], at_s, left_s).as_data())
+    if wanted == "swarm":
+        mishaps += _pauses(seed, heal_s)
     order_path = "websocket" if rng.random() < 0.5 else "rest"
     return Schedule(
         seed=seed, heal_s=heal_s, order_path=order_path, deviation_bps=rng.choice(DEVIATIONS_BPS),
         faults=tuple(faults), mishaps=tuple(mishaps),
     )  # fmt: skip
+
+
+def _pauses(seed: int, heal_s: float) -> list[Mishap]:
+    """Drawn beside all else, which they move nowhere: what a seed found before there were pauses, it still finds."""
+    own = random.Random(f"{seed}:paused")
+    if own.random() >= PAUSED_SHARE:
+        return []
+    moments = sorted(round(own.uniform(min(QUIET_S, heal_s / 4), heal_s - 2.0), 3) for _ in range(own.randint(1, 3)))
+    return [
+        _mishap(own, f"paused.{number}", "paused", at_s, heal_s - at_s) for number, at_s in enumerate(moments, 1)
+    ]
 
 
 def _moments(rng: random.Random, kinds: Sequence[str], wanted: str, heal_s: float) -> list[tuple[float, str]]:
