@@ -1,4 +1,4 @@
-"""`Orders`: a dict of orders that never forgets which of them are not settled."""
+"""`Orders`: a dict of orders that never forgets which of them are not settled, and which are repairs."""
 
 from __future__ import annotations
 
@@ -17,22 +17,26 @@ D = Decimal
 NAMES = ("dnb-1-1", "dnb-1-2", "dnb-1-3", "dnb-1-4")
 
 
-def order(name: str, status: OrderStatus = OrderStatus.PENDING, claimed: int = 0) -> Order:
+def order(
+    name: str, status: OrderStatus = OrderStatus.PENDING, claimed: int = 0, purpose: Purpose = Purpose.ENTRY
+) -> Order:
     """An order of one unit, of which the venue claims so much as filled and nothing is booked."""
     intent = OrderIntent(
         client_order_id=name, epoch=1, venue=Venue.MEXC_SPOT, symbol=Symbol("BTC", "USDT"), side=Side.BUY,
-        quantity=Quantity(D(1)), price=Price(D(60_000)), purpose=Purpose.ENTRY, created_at_ns=0, expires_at_ns=1,
+        quantity=Quantity(D(1)), price=Price(D(60_000)), purpose=purpose, created_at_ns=0, expires_at_ns=1,
     )  # fmt: skip
     return Order(intent=intent, status=status, reported_filled=Quantity(D(claimed)))
 
 
-ORDERS = st.builds(order, st.sampled_from(NAMES), st.sampled_from(OrderStatus), st.integers(0, 1))
+ORDERS = st.builds(
+    order, st.sampled_from(NAMES), st.sampled_from(OrderStatus), st.integers(0, 1), st.sampled_from(Purpose)
+)
 CHANGES = st.lists(st.one_of(ORDERS, st.sets(st.sampled_from(NAMES))))
 
 
 @given(CHANGES)
-def test_it_is_a_dict_that_knows_its_unsettled_orders(changes: list[Order | set[str]]) -> None:
-    """After any changes: the same ids, orders and sequence as a dict's, and exactly its unsettled orders apart."""
+def test_it_is_a_dict_that_knows_its_unsettled_orders_and_repairs(changes: list[Order | set[str]]) -> None:
+    """After any changes: ids, orders and sequence are a dict's; its unsettled orders and its repairs are apart."""
     told, plain = Orders.of(), dict[str, Order]()
     for change in changes:
         if isinstance(change, Order):
@@ -44,6 +48,7 @@ def test_it_is_a_dict_that_knows_its_unsettled_orders(changes: list[Order | set[
         assert list(told.values()) == list(told.newest_first())[::-1] == list(plain.values())
         assert len(told) == len(plain)
         assert told.unsettled == tuple(o for o in plain.values() if not o.is_settled)
+        assert told.repairs == tuple(o for o in plain.values() if o.intent.purpose in {Purpose.HEDGE, Purpose.UNWIND})
     assert Orders.of(plain.values()) == told == plain
 
 

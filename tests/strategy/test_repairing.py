@@ -221,6 +221,21 @@ def test_a_position_that_really_is_zero_is_believed_and_hedged_within_budget() -
     assert "HARD_LIMIT" in bench.triggers()
 
 
+def test_what_the_venue_closed_is_hedged_beyond_the_budget() -> None:
+    """`liquidated_again_and_again`: its own trades tell that it closed, three times a budget within a minute."""
+    bench = Bench(hedge_quantity_per_minute_max="0.4", max_order_notional_quote=60_000).boot()
+    for _ in range(3):
+        bench.truth[GF].base += Decimal("0.4")
+        stranger(bench, "0.4", Side.BUY, GF)
+        bench.signal(after_ms=2_000)
+        bench.filled(bench.last(PlaceOrder).intent)
+        assert bench.context.portfolio.delta == 0
+    assert hedged_last_minute(bench.context) == 0
+    stranger(bench, "0.5", Side.BUY, GS)
+    bench.signal()
+    assert bench.last(PlaceOrder).intent.quantity == Decimal("0.4"), "of what somebody bought, the budget of a minute"
+
+
 # --- where it begins and ends -----------------------------------------------------------------------------------------
 def test_it_begins_above_the_tolerance_and_ends_at_the_nearest_lot() -> None:
     """One lot is left alone; more is repaired down to half a lot, so it cannot flap."""

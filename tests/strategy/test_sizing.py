@@ -219,9 +219,7 @@ def test_the_first_look_never_says_no_to_what_would_be_something(
     funding = FundingRate(GF, Decimal(rate) / 10_000, 28_800, 100)
     scene["market"] = make.changed(scene["market"], funding=funding)
     if hopeless(pair, scene["market"], scene["fees"], scene["params"], scene["exit_edge"]):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("dnbot.strategy.sizing.hopeless", lambda *_: False)
-            assert look(make, pair, **scene) is None
+        assert look(make, pair, **scene) is None
 
 
 # --- what it is not traded for

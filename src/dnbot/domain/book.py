@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from decimal import Decimal
-from enum import Enum
 
 import attrs
 import msgspec
@@ -18,6 +17,7 @@ from dnbot.domain.errors import BookGap
 from dnbot.domain.instrument import Venue
 from dnbot.domain.order import Side
 from dnbot.domain.units import ZERO, divide
+from dnbot.domain.word import Word
 
 Level = tuple[Decimal, Decimal]
 """(price, base quantity)"""
@@ -46,7 +46,7 @@ class BookDelta(msgspec.Struct, frozen=True, kw_only=True):
     """Replaces the whole book."""
 
 
-class Applied(Enum):
+class Applied(Word):
     """What an increment did."""
 
     APPLIED = "applied"
@@ -79,16 +79,16 @@ class OrderBook:
     first_pending: bool = False
     _bids: dict[Decimal, Decimal] = attrs.field(factory=dict)
     _asks: dict[Decimal, Decimal] = attrs.field(factory=dict)
-    _bid_keys: list[Decimal] = attrs.field(factory=list)
-    """Negated prices, so that both key lists are ascending with the best first."""
-    _ask_keys: list[Decimal] = attrs.field(factory=list)
+    _bid_prices: list[Decimal] = attrs.field(factory=list)
+    """Both lists ascend: the best bid is last, the best ask first."""
+    _ask_prices: list[Decimal] = attrs.field(factory=list)
 
     def load(self, snapshot: BookSnapshot) -> None:
         """Replace everything by a snapshot; never call it with one that is older than what is applied."""
         self._bids = {price: quantity for price, quantity in snapshot.bids if quantity > 0}
         self._asks = {price: quantity for price, quantity in snapshot.asks if quantity > 0}
-        self._bid_keys = sorted(-price for price in self._bids)
-        self._ask_keys = sorted(self._asks)
+        self._bid_prices = sorted(self._bids)
+        self._ask_prices = sorted(self._asks)
         self.update_id = snapshot.update_id
         self.synced = True
         self.first_pending = True
@@ -108,9 +108,9 @@ class OrderBook:
             self.synced = False
             raise BookGap(self.venue.value, self.update_id + 1, delta.first_id)
         for price, quantity in delta.bids:
-            _set_level(self._bids, self._bid_keys, price, -price, quantity)
+            _set_level(self._bids, self._bid_prices, price, quantity)
         for price, quantity in delta.asks:
-            _set_level(self._asks, self._ask_keys, price, price, quantity)
+            _set_level(self._asks, self._ask_prices, price, quantity)
         self.update_id = delta.last_id
         self.first_pending = False
         if self.is_crossed:
@@ -132,15 +132,15 @@ class OrderBook:
     @property
     def is_crossed(self) -> bool:
         """Whether the best bid reaches the best ask: a corrupt book."""
-        return bool(self._bid_keys and self._ask_keys and -self._bid_keys[0] >= self._ask_keys[0])
+        return bool(self._bid_prices and self._ask_prices and self._bid_prices[-1] >= self._ask_prices[0])
 
     def bids(self, depth: int) -> tuple[Level, ...]:
         """The best `depth` bids, descending."""
-        return tuple((-key, self._bids[-key]) for key in self._bid_keys[:depth])
+        return tuple([(price, self._bids[price]) for price in self._bid_prices[: -depth - 1 : -1]])
 
     def asks(self, depth: int) -> tuple[Level, ...]:
         """The best `depth` asks, ascending."""
-        return tuple((key, self._asks[key]) for key in self._ask_keys[:depth])
+        return tuple([(price, self._asks[price]) for price in self._ask_prices[:depth]])
 
 
 def levels_for(side: Side, bids: tuple[Level, ...], asks: tuple[Level, ...]) -> tuple[Level, ...]:
@@ -164,16 +164,23 @@ def walk(levels: tuple[Level, ...], quantity: Decimal) -> Walk | None:
 
 def depth_within(levels: tuple[Level, ...], side: Side, price_cap: Decimal) -> Decimal:
     """Base units that an order of `side` could take without paying worse than `price_cap`."""
-    inside = (q for price, q in levels if (price <= price_cap if side is Side.BUY else price >= price_cap))
-    return sum(inside, ZERO)
+    return sum([quantity for _, quantity in levels_within(levels, side, price_cap)], ZERO)
 
 
-def _set_level(side: dict[Decimal, Decimal], keys: list[Decimal], price: Decimal, key: Decimal, size: Decimal) -> None:
+def levels_within(levels: tuple[Level, ...], side: Side, price_cap: Decimal) -> tuple[Level, ...]:
+    """The levels, best first, that an order of `side` may take without paying worse than `price_cap`."""
+    buys = side is Side.BUY
+    if levels and (levels[-1][0] <= price_cap if buys else levels[-1][0] >= price_cap):
+        return levels
+    return tuple([level for level in levels if (level[0] <= price_cap if buys else level[0] >= price_cap)])
+
+
+def _set_level(side: dict[Decimal, Decimal], prices: list[Decimal], price: Decimal, size: Decimal) -> None:
     known = price in side
     if size > 0:
         side[price] = size
         if not known:
-            insort(keys, key)
+            insort(prices, price)
     elif known:
         del side[price]
-        del keys[bisect_left(keys, key)]
+        del prices[bisect_left(prices, price)]

@@ -6,14 +6,14 @@ Everything above the wire counts in base units: a perpetual's lot is its contrac
 from __future__ import annotations
 
 from decimal import Decimal
-from enum import Enum
 
 import msgspec
 
 from dnbot.domain.units import ZERO, Contracts, Price, Quantity, ceil_to, divide, floor_to, is_multiple
+from dnbot.domain.word import Word
 
 
-class Venue(Enum):
+class Venue(Word):
     """The three markets that the bot trades."""
 
     GATE_SPOT = "GATEIO_SPOT"

@@ -6,19 +6,19 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from enum import Enum
 
 import msgspec
 
 from dnbot.domain.instrument import Symbol, Venue
 from dnbot.domain.units import ZERO, Price, Quantity
+from dnbot.domain.word import Word
 
 CLIENT_ID_PREFIX = "dnb"
 """Marks an order as ours; a venue's own prefix rule (Gate's `t-`) is added by its codec."""
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
-class Side(Enum):
+class Side(Word):
     """Direction of an order or fill, from our point of view."""
 
     BUY = "buy"
@@ -35,7 +35,7 @@ class Side(Enum):
         return Side.SELL if self is Side.BUY else Side.BUY
 
 
-class TimeInForce(Enum):
+class TimeInForce(Word):
     """How long an order lives. The bot itself sends IOC; the others exist for drills and plugins."""
 
     IOC = "ioc"
@@ -44,7 +44,7 @@ class TimeInForce(Enum):
     POST_ONLY = "poc"
 
 
-class Purpose(Enum):
+class Purpose(Word):
     """Why an order exists: the gate (state x mode x purpose) asks for it."""
 
     ENTRY = "entry"
@@ -56,7 +56,7 @@ class Purpose(Enum):
     CANCEL = "cancel"
 
 
-class OrderStatus(Enum):
+class OrderStatus(Word):
     """Where an order is in its life."""
 
     PENDING = "pending"  # committed, not yet handed to a connection

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from enum import Enum
 
 import msgspec
 
 from dnbot.domain.instrument import Venue
 from dnbot.domain.order import Purpose
 from dnbot.domain.units import Money, Price, Quantity
+from dnbot.domain.word import Word
 
 
-class PairKind(Enum):
+class PairKind(Word):
     """What a pair earns: the spread now, or basis and funding over time."""
 
     SPOT_SPOT = "spot_spot"
@@ -20,7 +20,7 @@ class PairKind(Enum):
     CARRY_CLOSE = "carry_close"
 
 
-class Pair(Enum):
+class Pair(Word):
     """Buy on the first venue, sell on the second."""
 
     GATE_TO_MEXC = ("spot_spot", Venue.GATE_SPOT, Venue.MEXC_SPOT)
@@ -42,7 +42,12 @@ class Pair(Enum):
     @property
     def reverse(self) -> Pair:
         """The pair that undoes this one."""
-        return next(p for p in Pair if p.buy_venue is self.sell_venue and p.sell_venue is self.buy_venue)
+        return _REVERSE[self]
+
+
+_REVERSE = {
+    pair: next(p for p in Pair if (p.buy_venue, p.sell_venue) == (pair.sell_venue, pair.buy_venue)) for pair in Pair
+}
 
 
 class PairEdge(msgspec.Struct, frozen=True, kw_only=True):

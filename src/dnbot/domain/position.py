@@ -8,16 +8,20 @@ spot is final profit, a match of spot with the perpetual opens or closes a basis
 from __future__ import annotations
 
 from decimal import Decimal
-from enum import Enum
 
 import msgspec
 
 from dnbot.domain.instrument import SPOT_VENUES, Symbol, Venue
 from dnbot.domain.order import Fill, Side
 from dnbot.domain.units import ZERO, divide
+from dnbot.domain.word import Word
+
+_LEDGER_OF = {venue: f"{venue.value}:" for venue in Venue}
+"""How the keys of a venue's balances begin."""
+_ON_GATE, _ON_MEXC = (_LEDGER_OF[venue] for venue in SPOT_VENUES)
 
 
-class EntryKind(Enum):
+class EntryKind(Word):
     """Why a ledger entry exists."""
 
     OPENING = "opening"  # what the account held when this book was opened
@@ -120,12 +124,13 @@ class Portfolio(msgspec.Struct, frozen=True, kw_only=True):
 
     def balance(self, venue: Venue, asset: str) -> Decimal:
         """What the ledger says that we hold there, native units."""
-        return self.balances.get(f"{venue.value}:{asset}", ZERO)
+        return self.balances.get(_LEDGER_OF[venue] + asset, ZERO)
 
     @property
     def spot_base(self) -> Decimal:
         """Base units over both spot venues."""
-        return sum((self.balance(venue, self.symbol.base) for venue in SPOT_VENUES), ZERO)
+        held, base = self.balances, self.symbol.base
+        return held.get(_ON_GATE + base, ZERO) + held.get(_ON_MEXC + base, ZERO)
 
     @property
     def delta(self) -> Decimal:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, getcontext, localcontext
 from typing import NewType
 
@@ -29,6 +30,9 @@ PRECISION = 60
 """Digits kept by divisions; sums and products of venue numbers stay exact far below it."""
 _OWN = Context(prec=PRECISION)
 getcontext().prec = PRECISION  # sums of 20-decimal balances need more than the usual 28 digits; tasks inherit this
+
+divide: Callable[[Decimal, Decimal], Decimal] = _OWN.divide
+"""A quotient (numerator, denominator) with `PRECISION` digits, whatever the ambient context says."""
 
 _PLAIN = re.compile(r"-?(?:\d+(?:\.\d*)?|\.\d+)\Z", re.ASCII)
 _EXPONENT = re.compile(r"-?\d+(?:\.\d+)?[eE][+-]?\d{1,2}\Z", re.ASCII)
@@ -66,11 +70,6 @@ def ceil_to(value: Decimal, step: Decimal) -> Decimal:
 def is_multiple(value: Decimal, step: Decimal) -> bool:
     """Whether `value` sits exactly on the grid of `step`."""
     return floor_to(value, step) == value
-
-
-def divide(numerator: Decimal, denominator: Decimal) -> Decimal:
-    """A quotient with `PRECISION` digits, whatever the ambient context says."""
-    return _OWN.divide(numerator, denominator)
 
 
 def bps(part: Decimal, whole: Decimal) -> BasisPoints:

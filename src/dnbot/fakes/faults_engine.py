@@ -138,8 +138,12 @@ class FaultEngine:
                 self._begin(armed, happening)
 
     def has(self, point: str) -> bool:
-        """Whether any fault that is switched on has such an effect; a quick no for the path of every frame."""
-        return any(getattr(armed.kind, point) is not None and not armed.spent for armed in self.armed.values())
+        """Whether any fault may have such an effect now; a quick no for the path of every frame."""
+        now_s = self.now_s
+        return any(
+            getattr(armed.kind, point) is not None and not armed.spent and armed.is_open(now_s)
+            for armed in self.armed.values()
+        )
 
     def bent(self, venue: Venue, symbol: str, commands: list[Command]) -> list[Command]:
         """What the outside market really does."""

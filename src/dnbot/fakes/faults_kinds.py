@@ -126,9 +126,13 @@ class Armed:
             return float("inf")
         return self.began_s + fault.at_s + fault.for_s
 
+    def is_open(self, now_s: float) -> bool:
+        """Whether its window is open."""
+        return self.began_s + self.fault.at_s <= now_s < self.ends_s
+
     def strikes(self, happening: Happening, now_s: float) -> bool:
         """Whether this one is struck; counts it among those that fit."""
-        if not self._fits(happening) or not self.began_s + self.fault.at_s <= now_s < self.ends_s:
+        if not self.is_open(now_s) or not self._fits(happening):
             return False
         self.seen += 1
         if self.seen < (self.fault.on_nth or 1) or self.spent:

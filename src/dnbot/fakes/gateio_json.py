@@ -25,7 +25,7 @@ def encode(value: Any) -> bytes:
 def plain(amount: Decimal) -> str:
     """A decimal string without an exponent; trailing zeros are dropped, negative zero is "0"."""
     text = format(amount, "f")
-    if "." in text:
+    if text[-1] == "0" and "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text
 

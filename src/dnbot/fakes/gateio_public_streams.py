@@ -152,8 +152,10 @@ class PublicStreams:
     def _level_changed(self, symbol: str, change: LevelChange) -> None:
         for feed in self._by_symbol.get(symbol, ()):
             feed.stream.touch(change.side, change.price, change.quantity)
-            self._changed[feed.beat_ms][feed] = None
-            self._due[feed.beat_ms].set()
+            changed = self._changed[feed.beat_ms]
+            if feed not in changed:
+                changed[feed] = None
+                self._due[feed.beat_ms].set()
 
     def _traded(self, market: Instrument, trade: PublicTrade) -> None:
         topic = (f"{self.name}.trades", market.name)

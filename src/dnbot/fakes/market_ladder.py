@@ -44,12 +44,15 @@ class Ladder:
     depth: float = 1.0
     orders: int = 0
     grid_ticks: int = attrs.field(init=False)
+    _multiplier: float = attrs.field(init=False)
+    _lot: float = attrs.field(init=False)
     bids: dict[int, str] = attrs.field(factory=dict)
     asks: dict[int, str] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         gap = self.quotes.gap_bps * self.spread / 1e4 * self.start_price / float(self.instrument.price_tick)
         self.grid_ticks = max(1, round(gap))
+        self._multiplier, self._lot = float(self.instrument.multiplier), float(self.instrument.lot)
 
     def requote(self, fair: float, spread: float, depth: float) -> list[Command]:
         """Take stale quotes away and place new ones around a fair price; the factors are the mood of the moment."""
@@ -94,13 +97,12 @@ class Ladder:
 
     def _quantity(self, scale: float) -> Decimal:
         """A random size around the mean, at least one lot, in whole lots."""
-        instrument = self.instrument
         base = self.quotes.base_per_level * self.depth * scale * self.rng.uniform(0.5, 1.5) * DEEP_PRICE
-        lots = round(base / self.start_price / float(instrument.multiplier) / float(instrument.lot))
-        return max(1, lots) * instrument.lot
+        lots = round(base / self.start_price / self._multiplier / self._lot)
+        return max(1, lots) * self.instrument.lot
 
 
 def _cancel_stale(held: dict[int, str], wanted: range, side: Side, commands: list[Command]) -> None:
     fresh = wanted[:REFRESH]
     stale = [level for level in held if level not in wanted or level in fresh]
-    commands.extend(Command("cancel", held.pop(level), side, ZERO, ZERO) for level in stale)
+    commands.extend([Command("cancel", held.pop(level), side, ZERO, ZERO) for level in stale])

@@ -6,6 +6,7 @@ from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Callable, Iterator
 from decimal import ROUND_FLOOR, Decimal
+from itertools import islice
 from typing import NamedTuple
 
 import attrs
@@ -62,7 +63,7 @@ class _BookSide:
 
     def from_best(self) -> Iterator[_Level]:
         order = reversed(self.ticks) if self.side == "buy" else iter(self.ticks)
-        return (self.levels[tick] for tick in order)
+        return map(self.levels.__getitem__, order)
 
     def level(self, tick: int, price: Decimal) -> _Level:
         found = self.levels.get(tick)
@@ -101,12 +102,7 @@ class Market:
 
     def depth(self, side: Side, limit: int) -> tuple[tuple[Decimal, Decimal], ...]:
         """The first ``limit`` levels of a side, best first, as (price, quantity)."""
-        found: list[tuple[Decimal, Decimal]] = []
-        for level in self._sides[side].from_best():
-            if len(found) >= limit:
-                break
-            found.append((level.price, level.total))
-        return tuple(found)
+        return tuple([(level.price, level.total) for level in islice(self._sides[side].from_best(), limit)])
 
     def order(self, order_id: str) -> RestingOrder | None:
         """The resting order with that id."""

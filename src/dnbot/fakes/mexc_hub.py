@@ -81,8 +81,9 @@ class Beat:
 
     def mark(self, feed: Feed) -> None:
         """Have this feed flushed at the next multiple."""
-        self._dirty[feed] = None
-        self._wake.set()
+        if feed not in self._dirty:
+            self._dirty[feed] = None
+            self._wake.set()
 
     def forget(self, feed: Feed) -> None:
         """Nobody listens any more."""

@@ -16,7 +16,7 @@ def plain(value: Decimal) -> str:
     if value == 0:
         return "0"
     text = format(value, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return text.rstrip("0").rstrip(".") if text[-1] == "0" and "." in text else text
 
 
 def padded(value: Decimal, places: int) -> str:

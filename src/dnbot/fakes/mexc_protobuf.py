@@ -56,7 +56,12 @@ _VARINT: Final = 0
 _LENGTH: Final = 2
 
 
+_ONE_BYTE: Final = tuple(bytes((value,)) for value in range(0x80))
+
+
 def _varint(value: int) -> bytes:
+    if 0 <= value < 0x80:
+        return _ONE_BYTE[value]
     if value < 0:
         value += 1 << 64  # int32 and int64 alike: ten bytes of two's complement
     out = bytearray()
@@ -67,12 +72,11 @@ def _varint(value: int) -> bytes:
     return bytes(out)
 
 
-def _tag(number: int, wire_type: int) -> bytes:
-    return _varint(number << 3 | wire_type)
+_LENGTH_KEYS: Final = tuple(_varint(number << 3 | _LENGTH) for number in range(max(BODY.values()) + 1))
 
 
 def _text(number: int, value: str) -> bytes:
-    return _optional_text(number, value or None)
+    return _message(number, value.encode()) if value else b""
 
 
 def _optional_text(number: int, value: str | None) -> bytes:
@@ -84,16 +88,16 @@ def _int(number: int, value: int) -> bytes:
 
 
 def _optional_int(number: int, value: int | None) -> bytes:
-    return b"" if value is None else _tag(number, _VARINT) + _varint(value)
+    return b"" if value is None else _varint(number << 3 | _VARINT) + _varint(value)
 
 
 def _message(number: int, encoded: bytes) -> bytes:
-    return _tag(number, _LENGTH) + _varint(len(encoded)) + encoded
+    return _LENGTH_KEYS[number] + _varint(len(encoded)) + encoded
 
 
 def _texts(*values: str) -> bytes:
     """Text fields numbered 1, 2, 3 ... in the order given."""
-    return b"".join(_text(number, value) for number, value in enumerate(values, start=1))
+    return b"".join([_text(number, value) for number, value in enumerate(values, start=1)])
 
 
 def wrapper(
@@ -118,7 +122,7 @@ def wrapper(
 
 
 def _levels(number: int, levels: Iterable[Level]) -> bytes:
-    return b"".join(_message(number, _texts(price, quantity)) for price, quantity in levels)
+    return b"".join([_message(number, _texts(price, quantity)) for price, quantity in levels])
 
 
 def aggre_depth(

@@ -51,8 +51,8 @@ class MexcStream:
     connections: dict[Outbox, None] = attrs.field(factory=dict)
     totals: Totals = attrs.field(factory=Totals)
     _feeds: dict[str, Feed] = attrs.field(factory=dict)
-    _feeds_of: dict[str, dict[str, Feed]] = attrs.field(factory=dict)
-    """The same feeds by symbol; those of all symbols together under the empty one."""
+    _feeds_of: dict[str, dict[Feed, Beat]] = attrs.field(factory=dict)
+    """The same feeds by symbol, with the beats that push them; those of all symbols together under the empty one."""
     _beats: dict[float, Beat] = attrs.field(factory=lambda: {s: Beat(s) for s in (0.005, 0.01, 0.1, 1.0, 3.0)})
 
     def __attrs_post_init__(self) -> None:
@@ -71,16 +71,16 @@ class MexcStream:
 
     def level_changed(self, name: str, change: LevelChange) -> None:
         """Tell the feeds of one symbol about a changed level."""
-        for feed in self._feeds_of.get(name, {}).values():
+        for feed, beat in self._feeds_of.get(name, {}).items():
             if feed.level_changed(change):
-                self._beat(feed.channel).mark(feed)
+                beat.mark(feed)
 
     def traded(self, name: str, trade: PublicTrade) -> None:
         """Tell the feeds of one symbol, and those of all symbols, about a trade."""
         for symbol in (name, ""):
-            for feed in self._feeds_of.get(symbol, {}).values():
+            for feed, beat in self._feeds_of.get(symbol, {}).items():
                 if feed.traded(trade):
-                    self._beat(feed.channel).mark(feed)
+                    beat.mark(feed)
 
     def _beat(self, channel: Channel) -> Beat:
         return self._beats[_KIND_BEATS_S.get(channel.kind) or _SPEED_BEATS_S.get(channel.option, _BEAT_S)]
@@ -122,10 +122,12 @@ class MexcStream:
         feed = self._feeds.get(channel.name) or make_feed(channel, self.sources)
         if feed is None:
             return False
-        self._feeds[channel.name] = self._feeds_of.setdefault(channel.symbol, {})[channel.name] = feed
+        beat = self._beat(channel)
+        self._feeds[channel.name] = feed
+        self._feeds_of.setdefault(channel.symbol, {})[feed] = beat
         feed.listeners[outbox] = None
         if channel.kind not in _EVENTS_ONLY:
-            self._beat(channel).mark(feed)
+            beat.mark(feed)
         return True
 
     def unsubscribe(self, outbox: Outbox, name: str) -> None:
@@ -140,8 +142,8 @@ class MexcStream:
         feed = self._feeds[name]
         feed.listeners.pop(outbox)
         if not feed.listeners:
-            del self._feeds[name], self._feeds_of[channel.symbol][name]
-            self._beat(channel).forget(feed)
+            del self._feeds[name]
+            self._feeds_of[channel.symbol].pop(feed).forget(feed)
 
     # -- one connection
 

@@ -55,8 +55,10 @@ class _Pipe:
     def take(self, size: int) -> bytes:
         taken = bytes(self.buffer[:size])
         del self.buffer[:size]
+        was_full = self.size >= WINDOW_BYTES
         self.size -= len(taken)
-        self.make_room()
+        if was_full:
+            self.make_room()
         return taken
 
     async def until_due(self, due_s: float) -> None:

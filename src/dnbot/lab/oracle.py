@@ -170,6 +170,8 @@ class Oracle:
             self.delta.filled(name, event, now_ns)
             unit = scene.exchange.state.instruments[(event.venue, event.symbol)].multiplier
             self.orders.filled(name, event.quantity * unit, now_ns)
+            if not name and event.close_quantity:
+                self.orders.closed(event.close_quantity * unit, now_ns)
         elif isinstance(event, OrderEvent):
             if event.kind == "put":
                 self.orders.ordered(event.order, now_ns)
@@ -210,9 +212,10 @@ class Oracle:
 
     def _live(self, now_ns: int, *, at_end: bool = False) -> None:
         """After the last fault the bot comes back to work, or halts, and says so."""
-        healed_ns, life = self.scene.faults_end_ns, self.scene.alive
+        healed_ns = self.scene.faults_end_ns
         if healed_ns is None or self._live_is_judged:
             return
+        life = self.scene.alive
         if life is not None and (life.state in _AT_WORK or life.mode is TradingMode.HALTED):
             self._at_work_ns = now_ns
         is_over = now_ns - healed_ns > LIVE_S_MAX * NS_PER_S

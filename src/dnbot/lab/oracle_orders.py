@@ -22,6 +22,8 @@ ORDERS_IN_FLIGHT_MAX = 4
 FAR = Decimal("0.96")
 """A buy below this share of the best bid cannot trade: no market here moves so far while an order is on its way."""
 MINUTE_NS = 60 * NS_PER_S
+CLOSED_IS_NEWS_NS = 3 * MINUTE_NS
+"""A bot that was away learns so late, at worst, what the venue closed; its minute begins then."""
 FINAL = frozenset(status.value for status in FINAL_STATUSES)
 TERMS_S_MAX = 600
 """Instruments are polled: an order may still follow the terms that held so long ago."""
@@ -45,6 +47,7 @@ class OrderJudge:
     probes: int = 0
     _taken: deque[int] = attrs.field(factory=deque)
     _repaired: deque[tuple[int, Decimal]] = attrs.field(factory=deque)
+    _closed: deque[tuple[int, Decimal]] = attrs.field(factory=lambda: deque(maxlen=64))
     _terms: dict[Venue, deque[tuple[int, Instrument]]] = attrs.field(factory=dict)
 
     # -- on the wire
@@ -134,9 +137,14 @@ class OrderJudge:
 
     def at_its_budget(self, now_ns: int) -> bool:
         """Whether repairs of the last minute leave less than a contract of the hedge budget."""
-        _forget(self._repaired, now_ns)
-        total = sum((quantity for _, quantity in self._repaired), ZERO)
+        total = self._repaired_within(now_ns, closed_ns=MINUTE_NS)
         return total > self.scene.params.hedge_budget_base - self.scene.perp_lot()
+
+    def _repaired_within(self, now_ns: int, *, closed_ns: int) -> Decimal:
+        """Repairs of the last minute, base units, less what the venue closed within `closed_ns`."""
+        _forget(self._repaired, now_ns)
+        closed = sum((base for at_ns, base in self._closed if now_ns - at_ns < closed_ns), ZERO)
+        return max(ZERO, sum((quantity for _, quantity in self._repaired), ZERO) - closed)
 
     def _caps(self, intent: OrderIntent, now_ns: int) -> None:
         findings, params, name = self.scene.findings, self.scene.params, intent.client_order_id
@@ -146,8 +154,7 @@ class OrderJudge:
             others = len(self.in_flight - {name})
             findings.check("I9", others < ORDERS_IN_FLIGHT_MAX, f"{name} left beside {others} orders in flight")
         if intent.purpose in REPAIRS:
-            _forget(self._repaired, now_ns)
-            total = intent.quantity + sum((quantity for _, quantity in self._repaired), ZERO)
+            total = intent.quantity + self._repaired_within(now_ns, closed_ns=CLOSED_IS_NEWS_NS)
             most = params.hedge_budget_base
             findings.check("I9", total <= most, f"{name} makes {total} of repairs in a minute, the budget is {most}")
 
@@ -173,6 +180,10 @@ class OrderJudge:
         intent = self.scene.intents.get(name)
         if intent is not None and intent.purpose in REPAIRS:
             self._repaired.append((now_ns, quantity))
+
+    def closed(self, base: Decimal, now_ns: int) -> None:
+        """The venue closed part of the perpetual, or somebody did: what it takes away may be hedged beyond the budget."""
+        self._closed.append((now_ns, base))
 
     def ordered(self, order: OrderState, now_ns: int) -> None:
         """A venue made an order: of an epoch that was not over, one for each intent."""

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import msgspec
 import trio
-import trio.testing
 
 from dnbot.domain.messages import Record
 from dnbot.fakes.config import FakesConfig
+from dnbot.lab.still_clock import still_clock
 from dnbot.lab.world import Stage, deterministic, stage
 from dnbot.ports.memory_store import MemoryStore
 from dnbot.strategy.parameters import StrategyParameters
@@ -81,6 +81,6 @@ def trace_of(
     deterministic(seed)
     trace = trio.run(
         traced_run, config or FakesConfig(seed=seed), params, duration_s, upset,
-        clock=trio.testing.MockClock(autojump_threshold=0),
+        clock=still_clock(),
     )
     return trace.hexdigest()

@@ -15,7 +15,6 @@ from typing import Any
 import attrs
 import msgspec
 import trio
-import trio.testing
 
 from dnbot.domain.messages import SetMode
 from dnbot.domain.units import plain
@@ -25,6 +24,7 @@ from dnbot.lab.incarnation import Incarnation
 from dnbot.lab.mishaps import Mishaps
 from dnbot.lab.oracle import Oracle
 from dnbot.lab.simulation_watch import Watch
+from dnbot.lab.still_clock import still_clock
 from dnbot.lab.swarm import Schedule
 from dnbot.lab.tap import NS_PER_S, Tap
 from dnbot.lab.world import Stage, deterministic, stage
@@ -88,7 +88,8 @@ def simulate(
 ) -> Run:
     """Run one schedule. The same arguments give the same `trace_hash`, in any process on this platform.
 
-    The garbage collector is stopped and runs at fixed moments, because what it finalises may act.
+    The garbage collector is stopped and runs at fixed moments, because what it finalises may act; what was there before
+    is left out.
     """
     began_s = time.process_time()
     deterministic(schedule.seed)
@@ -96,10 +97,13 @@ def simulate(
         config or FakesConfig(deviation_bps=schedule.deviation_bps), seed=schedule.seed, faults=schedule.plan()
     )
     gc.disable()
+    gc.collect()
+    gc.freeze()
     try:
         simulation = Simulation(schedule, params, run_s, world)
-        trio.run(simulation.run, clock=trio.testing.MockClock(autojump_threshold=0))
+        trio.run(simulation.run, clock=still_clock())
     finally:
+        gc.unfreeze()
         gc.enable()
     return simulation.outcome(time.process_time() - began_s)
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import attrs
 import msgspec
 import trio
-import trio.testing
 
 from dnbot.lab.incarnation import Disk, Incarnation
+from dnbot.lab.still_clock import still_clock
 from dnbot.lab.sweep_judge import WireWitness, check_end, check_log
 from dnbot.lab.sweep_sagas import PARAMS, Saga, SagaStuck, Scene, at_rest, config, quiet
 from dnbot.lab.sweep_steps import StepCounter, place_of
@@ -90,7 +90,7 @@ class Play:
     def run(self) -> Played | Crash:
         """Play it on virtual time. Raises SagaStuck when it does not come to its end."""
         deterministic(self.seed)
-        clock = trio.testing.MockClock(autojump_threshold=0)
+        clock = still_clock()
         result = trio.run(self._main, clock=clock, instruments=[self.steps])
         if self.steps.error is not None:
             raise self.steps.error

@@ -80,7 +80,8 @@ STRATEGY: dict[str, Words] = {
     ),
     "hedge_quantity_per_minute_max": Words(
         "base",
-        "Hedges and unwinds of a minute, counted from our own orders; no leg is larger than what is left of it.",
+        "Hedges and unwinds of a minute, counted from our own orders, less what the venue closed by its own trades; "
+        "no leg is larger than what is left of it.",
         "base_position_size",
     ),
     # building the position

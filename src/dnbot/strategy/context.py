@@ -201,6 +201,8 @@ class RiskLedger(msgspec.Struct, frozen=True, kw_only=True):
     losses_in_a_row: int = 0
     execution_times_s: tuple[float, ...] = ()
     api_error_times_s: tuple[float, ...] = ()
+    closed_by_venue: tuple[tuple[float, Decimal], ...] = ()
+    """When the venue closed part of the perpetual, as its own trades tell, and how much, base units."""
 
 
 class Counters(msgspec.Struct, frozen=True, kw_only=True):
@@ -314,7 +316,8 @@ class StrategyContext(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def tolerance(self) -> Decimal | None:
         """Delta that is left alone, base units; None until the contract is known."""
-        return self.params.tolerance_base(self.perp_lot) if self.perp_lot else None
+        lot = self.perp_lot
+        return self.params.tolerance_base(lot) if lot else None
 
     @property
     def hard_limit(self) -> Decimal:

@@ -9,7 +9,6 @@ case counts it both ways. What turns out otherwise is booked as it is told, and 
 from __future__ import annotations
 
 from decimal import Decimal
-from enum import Enum
 
 import msgspec
 
@@ -17,6 +16,7 @@ from dnbot.domain.instrument import Venue
 from dnbot.domain.messages import ProveStream
 from dnbot.domain.order import Order, OrderStatus
 from dnbot.domain.units import ZERO, divide
+from dnbot.domain.word import Word
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.states import StrategyState, TradingMode
@@ -30,7 +30,7 @@ PROVE_EVERY_S = 0.25
 TWO = Decimal(2)
 
 
-class Belief(Enum):
+class Belief(Word):
     """What an unsettled order counts as when delta is judged."""
 
     AWAITED = "awaited"  # its end may still be told: nothing is decided before

@@ -6,6 +6,7 @@ Everything is keyed by the venue's own ids and commutes: a stream may overtake a
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import dropwhile
 
 import msgspec
 
@@ -25,7 +26,6 @@ from dnbot.domain.order import (
     Order,
     OrderReport,
     OrderStatus,
-    Purpose,
     Side,
     is_ours,
     with_fill,
@@ -33,8 +33,10 @@ from dnbot.domain.order import (
     with_status,
 )
 from dnbot.domain.position import AccountRow, EntryKind, LedgerEntry, book_fill, entries_of, entry_of_row, post
+from dnbot.domain.records import REPAIR_WINDOW_S
 from dnbot.domain.units import ZERO
 from dnbot.strategy.context import Execution, ParkedFill, RecentMove, VenueAccount
+from dnbot.strategy.orders import REPAIRS
 from dnbot.strategy.states import TradingMode
 from dnbot.strategy.turn import Turn
 
@@ -145,13 +147,20 @@ def _tell_foreign(turn: Turn, fill: Fill, perp_before: Decimal) -> None:
     text = f"{fill.side.value} {fill.quantity} {fill.symbol.base} on {fill.venue.value} is not from an order of ours"
     if not fill.venue.is_spot and perp_before * fill.side.sign < 0:
         turn.alert("critical", f"foreign:{fill.venue.value}", text)
+        _note_closed(turn, min(fill.quantity, abs(perp_before)))
         turn.lower_mode(TradingMode.REDUCING, f"part of the perpetual was closed and not by us: {text}")
     else:
         turn.alert("warning", f"foreign:{fill.venue.value}", text)
 
 
+def _note_closed(turn: Turn, base: Decimal) -> None:
+    risk, now_s = turn.context.risk, turn.context.now_s
+    young = tuple(closed for closed in risk.closed_by_venue if now_s - closed[0] < REPAIR_WINDOW_S)
+    turn.change(risk=msgspec.structs.replace(risk, closed_by_venue=(*young, (now_s, base))))
+
+
 def _with_moves(account: VenueAccount, moves: tuple[tuple[str, Decimal], ...], now_s: float) -> tuple[RecentMove, ...]:
-    young = tuple(move for move in account.recent if now_s - move.at_s < LATE_S)
+    young = dropwhile(lambda move: now_s - move.at_s >= LATE_S, account.recent)
     return (*young, *(RecentMove(now_s, asset, amount) for asset, amount in moves))
 
 
@@ -159,10 +168,7 @@ def _attribute(turn: Turn, fill: Fill, order: Order) -> None:
     execution = turn.context.execution
     if execution is None or order.intent.execution_id != execution.execution_id:
         return
-    turn.change(execution=with_execution_fill(execution, fill, repaired=order.intent.purpose in _REPAIRS))
-
-
-_REPAIRS = frozenset({Purpose.HEDGE, Purpose.UNWIND})
+    turn.change(execution=with_execution_fill(execution, fill, repaired=order.intent.purpose in REPAIRS))
 
 
 def with_execution_fill(execution: Execution, fill: Fill, *, repaired: bool) -> Execution:
@@ -272,6 +278,8 @@ def fold_instruments(turn: Turn, instruments: dict[Venue, Instrument]) -> None:
     Then only what hedges is sent, until a person has seen what the venue made of the position.
     """
     known = turn.context.market.instruments
+    if instruments is known:
+        return
     for venue, instrument in instruments.items():
         before = known.get(venue)
         if before == instrument:

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import msgspec
 
-from dnbot.domain.book import Level, depth_within, walk
+from dnbot.domain.book import Level, depth_within, levels_within, walk
 from dnbot.domain.instrument import FeeSchedule, Instrument, Venue
 from dnbot.domain.market import MarketView
 from dnbot.domain.order import OrderIntent, Side
@@ -38,11 +38,8 @@ class Ladder(msgspec.Struct, frozen=True, kw_only=True):
     buy_fee: FeeSchedule
     sell_fee: FeeSchedule
     mid: Decimal
-
-    @property
-    def step(self) -> Decimal:
-        """The smallest step that lies on both venues' grids, base units."""
-        return common_step(self.buy.lot_size, self.sell.lot_size)
+    step: Decimal
+    """The smallest step that lies on both venues' grids, base units."""
 
     def buy_quantity(self, quantity: Decimal) -> Quantity:
         """The buy order that delivers `quantity` after its fee, to the nearest lot."""
@@ -94,9 +91,10 @@ def ladder_of(
     sell_bound = worst_price(Side.SELL, sell_book, sell, market.mark, params)
     return Ladder(
         pair=pair, buy=buy, sell=sell, buy_bound=buy_bound, sell_bound=sell_bound,
-        asks=tuple(level for level in buy_book.asks if level[0] <= buy_bound),
-        bids=tuple(level for level in sell_book.bids if level[0] >= sell_bound),
+        asks=levels_within(buy_book.asks, Side.BUY, buy_bound),
+        bids=levels_within(sell_book.bids, Side.SELL, sell_bound),
         buy_fee=fees[pair.buy_venue], sell_fee=fees[pair.sell_venue], mid=mid_of(pair, market.books),
+        step=common_step(buy.lot_size, sell.lot_size),
     )
 
 

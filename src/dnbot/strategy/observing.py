@@ -30,15 +30,15 @@ _AT_REST = frozenset({StrategyState.DELTA_NEUTRAL_ACTIVE, StrategyState.MONITORI
 def watch_delta(turn: Turn) -> None:
     """After every event: how long delta is outside its tolerance. A Tick comes before each, so time is up to date."""
     context = turn.context
-    if context.tolerance is None or context.current_state is StrategyState.INITIALIZING:
+    if not context.perp_lot or context.current_state is StrategyState.INITIALIZING:
         return
     size = abs(context.portfolio.delta)
     if size > context.counters.delta_worst:
         turn.change(counters=msgspec.structs.replace(context.counters, delta_worst=size))
     before = context.naked
-    naked = _naked(before, needs_hedge(turn), _ambiguous(turn), context.now_s)
-    if naked is not before:
-        turn.change(naked=naked)
+    outside = needs_hedge(turn)
+    if outside or before.since_s is not None:
+        turn.change(naked=_naked(before, outside, _ambiguous(turn), context.now_s))
     execution = turn.context.execution
     if execution is not None and before.since_s is not None:
         elapsed_ms = _elapsed_ms(before, context.now_s)
@@ -53,7 +53,7 @@ def _ambiguous(turn: Turn) -> bool:
 
 def _naked(naked: Naked, outside: bool, ambiguous: bool, now_s: float) -> Naked:
     if naked.since_s is None:
-        return msgspec.structs.replace(naked, since_s=now_s, ambiguous=ambiguous) if outside else naked
+        return msgspec.structs.replace(naked, since_s=now_s, ambiguous=ambiguous)
     told = _worst(msgspec.structs.replace(naked, ambiguous=naked.ambiguous or ambiguous), now_s)
     return told if outside else msgspec.structs.replace(told, since_s=None, ambiguous=False)
 

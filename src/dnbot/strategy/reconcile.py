@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from enum import Enum
 
 import msgspec
 
@@ -17,9 +16,10 @@ from dnbot.domain.messages import AccountRead
 from dnbot.domain.order import Order, OrderReport, Side, is_ours
 from dnbot.domain.position import EntryKind, LedgerEntry, Leg, Portfolio, with_leg, with_outside
 from dnbot.domain.units import ZERO, divide, plain
+from dnbot.domain.word import Word
 
 
-class FindingKind(Enum):
+class FindingKind(Word):
     """What does not agree."""
 
     BALANCE_DIFFERS = "balance_differs"

@@ -43,8 +43,10 @@ def could_be_nearer(turn: Turn) -> bool:
 
 def _beyond(context: StrategyContext, limit: Decimal) -> bool:
     """Delta is only known once every venue's ledger is open."""
+    if abs(delta_to_hedge(context)) <= limit:
+        return False
     known = all(context.accounts[venue].opened for venue in VENUES)
-    return known and abs(delta_to_hedge(context)) > limit and not is_dust(context)
+    return known and not is_dust(context)
 
 
 def is_dust(context: StrategyContext) -> bool:

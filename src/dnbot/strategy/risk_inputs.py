@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
+from itertools import chain
 
 import msgspec
 
 from dnbot.domain.instrument import FeeSchedule, Instrument, Venue
-from dnbot.domain.market import MarketView
+from dnbot.domain.market import BookView, MarketView
 from dnbot.domain.order import Order, OrderIntent
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.states import StrategyState, TradingMode
@@ -115,24 +116,34 @@ def known(inputs: RiskInputs) -> RiskInputs:
     return msgspec.structs.replace(inputs, **changes)
 
 
+_ALWAYS_FINITE = (str, int, bool, type(None))
+
+
 def is_finite(value: object) -> bool:
     """Whether every number in a figure, a struct or a collection of them is finite."""
+    if type(value) in _ALWAYS_FINITE:
+        return True
     if isinstance(value, Decimal):
         return value.is_finite()
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, tuple):
-        return all(is_finite(part) for part in value)
+        return all(map(is_finite, value))
     if isinstance(value, msgspec.Struct):
-        return all(is_finite(getattr(value, name)) for name in value.__struct_fields__)
+        return all(map(is_finite, msgspec.structs.astuple(value)))
     return True
+
+
+def _is_sound(book: BookView) -> bool:
+    numbers = chain.from_iterable((*book.bids, *book.asks))
+    return math.isfinite(book.received_s) and all(map(Decimal.is_finite, numbers))
 
 
 def _believable(inputs: RiskInputs) -> MarketView:
     market = inputs.market
     timed = math.isfinite(inputs.now_s)
     books = {
-        venue: book for venue, book in market.books.items() if timed and book.bids and book.asks and is_finite(book)
+        venue: book for venue, book in market.books.items() if timed and book.bids and book.asks and _is_sound(book)
     }
     mark = market.mark if is_finite(market.mark) and math.isfinite(market.mark_received_s) else None
     return msgspec.structs.replace(market, books=books, mark=mark)

@@ -16,7 +16,6 @@ from dnbot.domain.units import ZERO, Price, Quantity, divide
 from dnbot.strategy.costs import PnLCalculator
 from dnbot.strategy.establish import EstablishPlan, establish_step, flatten_step
 from dnbot.strategy.hedging import HedgePlan, hedge_order
-from dnbot.strategy.hopeless import hopeless
 from dnbot.strategy.inventory import Inventory, inventory_price_bps
 from dnbot.strategy.ladder import Ladder, ladder_of
 from dnbot.strategy.limits import Limit, Sized, affordable, held, size
@@ -84,8 +83,6 @@ def find_opportunity(
         The opportunity; why an edge above its requirement is not traded; or None: nothing above the requirement, or a
         book, instrument or fee is missing.
     """
-    if hopeless(pair, market, fees, params, exit_edge):
-        return None
     ladder = ladder_of(pair, market, fees, params)
     if ladder is None:
         return None

@@ -18,7 +18,6 @@ HUNDRED = Decimal(100)
 MINUTE_S = float(REPAIR_WINDOW_S)
 PNL_UNKNOWN_S = 60.0
 """So long profit may be unknown: then nothing new is entered, and trading halts if prices are there all the same."""
-REPAIRS = (Purpose.HEDGE, Purpose.UNWIND)
 _PAIRS = (Purpose.ENTRY, Purpose.EXIT)
 GATE_VENUES = (Venue.GATE_SPOT, Venue.GATE_FUTURES)
 
@@ -49,7 +48,11 @@ def perp_equity(context: StrategyContext) -> Decimal | None:
 
 def margin_free(context: StrategyContext) -> Decimal | None:
     """What a new position may still be margined with, at our leverage; None while unknown."""
-    equity, mark = perp_equity(context), context.market.mark
+    return _free_of(context, perp_equity(context))
+
+
+def _free_of(context: StrategyContext, equity: Decimal | None) -> Decimal | None:
+    mark = context.market.mark
     if equity is None or mark is None:
         return None
     used = divide(abs(context.portfolio.perp_base) * mark.mark, Decimal(context.params.leverage))
@@ -58,7 +61,8 @@ def margin_free(context: StrategyContext) -> Decimal | None:
 
 def margin_ratio_pct(context: StrategyContext) -> Decimal | None:
     """Free margin as a percentage of the perpetual account's equity."""
-    equity, free = perp_equity(context), margin_free(context)
+    equity = perp_equity(context)
+    free = _free_of(context, equity)
     if equity is None or free is None:
         return None
     return divide(free * HUNDRED, equity) if equity > 0 else ZERO
@@ -105,13 +109,17 @@ def within_last_minute(context: StrategyContext, times_s: tuple[float, ...]) -> 
 
 
 def hedged_last_minute(context: StrategyContext) -> Decimal:
-    """Base units of hedges and unwinds of the last minute, from our own orders: what traded, and what still may.
+    """Base units of hedges and unwinds of the last minute, from our own orders: what traded, and what still may; less
+    what the venue closed in that minute by trades of its own, which is to be hedged again whatever the budget.
 
     Orders stand in the order in which they were decided.
     """
-    repairs = (order for order in context.orders.newest_first() if order.intent.purpose in REPAIRS)
-    young = takewhile(lambda order: _age_s(context, order) < MINUTE_S, repairs)
-    return sum((order.filled if order.is_settled else order.intent.quantity for order in young), ZERO)
+    young = takewhile(lambda order: _age_s(context, order) < MINUTE_S, reversed(context.orders.repairs))
+    repaired = sum((order.filled if order.is_settled else order.intent.quantity for order in young), ZERO)
+    closed = context.risk.closed_by_venue
+    if not closed:
+        return repaired
+    return max(ZERO, repaired - sum((base for at_s, base in closed if context.now_s - at_s < MINUTE_S), ZERO))
 
 
 def _age_s(context: StrategyContext, order: Order) -> float:
@@ -141,8 +149,10 @@ def hedge_room(context: StrategyContext) -> Decimal:
 
 def low_margin(context: StrategyContext) -> str | None:
     """Why the perpetual position needs a person: free margin or distance to liquidation below its floor."""
+    if context.portfolio.perp_base == 0:
+        return None
     ratio, distance, params = margin_ratio_pct(context), liquidation_distance_pct(context), context.params
-    if context.portfolio.perp_base == 0 or ratio is None or distance is None:
+    if ratio is None or distance is None:
         return None
     if ratio < params.margin_floor_pct:
         return f"free margin is {ratio:.1f} % of equity; margin_floor_pct is {params.margin_floor_pct}"

@@ -5,13 +5,12 @@ A trigger that a state does not list raises and changes nothing. `docs/states.md
 
 from __future__ import annotations
 
-from enum import Enum
-
 from dnbot.domain.errors import InvariantBroken
 from dnbot.domain.order import Purpose
+from dnbot.domain.word import Word
 
 
-class StrategyState(Enum):
+class StrategyState(Word):
     """Where the strategy is."""
 
     INITIALIZING = "initializing"
@@ -25,7 +24,7 @@ class StrategyState(Enum):
     SHUTDOWN = "shutdown"
 
 
-class Trigger(Enum):
+class Trigger(Word):
     """Why a state is left."""
 
     RECONCILED = "reconciled"
@@ -49,7 +48,7 @@ class Trigger(Enum):
     STOP = "stop"
 
 
-class TradingMode(Enum):
+class TradingMode(Word):
     """How much the bot may do, beside the state: persisted, lowered by latches, raised only by a person."""
 
     ACTIVE = "active"

@@ -136,8 +136,11 @@ class RollingStatistics:
     @property
     def z_score(self) -> float:
         """How many deviations the newest value stands from the mean; 0 without a deviation."""
-        sd = self.sd
-        return (self._last - self.mean) / sd if sd > 0 and self._last is not None else 0.0
+        return self.deviations(self.mean, self.sd)
+
+    def deviations(self, mean: float, sd: float) -> float:
+        """`z_score`, for who has the mean and the deviation of now already."""
+        return (self._last - mean) / sd if sd > 0 and self._last is not None else 0.0
 
     def half_life_s(self) -> float | None:
         """Seconds in which a departure halves, or None: too few samples, or no reversion that chance cannot explain."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from dnbot.domain.instrument import VENUES, Venue
+from dnbot.domain.instrument import VENUES, FeeSchedule, Venue
 from dnbot.domain.order import Side
 from dnbot.domain.pair import Declined, Opportunity, Pair, PairEdge
 from dnbot.strategy.asking import ask_for_read, tally_decline
@@ -14,7 +14,7 @@ from dnbot.strategy.closing import close_execution
 from dnbot.strategy.context import Repair, StrategyContext
 from dnbot.strategy.doubting import awaited, delta_to_hedge
 from dnbot.strategy.drifting import drifted, margin_became_low
-from dnbot.strategy.inventory import Inventory
+from dnbot.strategy.hopeless import hopeless
 from dnbot.strategy.repairing import needs_hedge
 from dnbot.strategy.risk import check
 from dnbot.strategy.risk_inputs import Refused
@@ -63,9 +63,9 @@ def _new_findings(turn: Turn) -> Iterator[Opportunity | Declined]:
     if not context.signal_fresh or not all(context.accounts[v].fees for v in VENUES):
         return
     turn.change(signal_fresh=False)
-    by_name, inventory = {edge.pair_name: edge for edge in context.edges}, inventory_of(context)
+    edges, fees = {edge.pair: edge for edge in context.edges}, context.fees
     for edge in sorted(context.edges, key=lambda e: (-e.edge_bps, e.pair_name)):
-        found = _look_at(turn.context, edge.pair, by_name, inventory)
+        found = _look_at(turn.context, edge.pair, edges, fees)
         if found is not None:
             counters = turn.context.counters
             turn.change(
@@ -75,15 +75,17 @@ def _new_findings(turn: Turn) -> Iterator[Opportunity | Declined]:
 
 
 def _look_at(
-    context: StrategyContext, pair: Pair, edges: dict[str, PairEdge], inventory: Inventory
+    context: StrategyContext, pair: Pair, edges: dict[Pair, PairEdge], fees: dict[Venue, FeeSchedule]
 ) -> Opportunity | Declined | None:
-    if pair.name not in edges or _already_taken(context, pair):
+    if pair not in edges or _already_taken(context, pair):
+        return None
+    market, params, exit_edge = context.market, context.params, edges.get(pair.reverse)
+    if hopeless(pair, market, fees, params, exit_edge):
         return None
     return find_opportunity(
-        pair, context.market, context.fees, inventory, context.params, edges[pair.name],
-        edges.get(pair.reverse.name), opportunity_id=f"o{context.epoch}-{context.events}",
-        now_s=context.now_s, now_ns=context.now_ns,
-        carry_age_bps=carry_age_bps(context.portfolio.carry_lots, context.params, context.now_ns),
+        pair, market, fees, inventory_of(context), params, edges[pair], exit_edge,
+        opportunity_id=f"o{context.epoch}-{context.events}", now_s=context.now_s, now_ns=context.now_ns,
+        carry_age_bps=carry_age_bps(context.portfolio.carry_lots, params, context.now_ns),
     )
 
 
@@ -110,8 +112,8 @@ def preparing(turn: Turn) -> None:
         if context.now_s - context.state_since_s > PREPARE_PATIENCE_S:
             _refuse(turn, chosen, "BALANCE_STALE", "balances are older than allowed, and a read did not come in time")
         return
-    by_name = {edge.pair_name: edge for edge in turn.context.edges}
-    again = _look_at(turn.context, chosen.pair, by_name, inventory_of(turn.context))
+    edges = {edge.pair: edge for edge in turn.context.edges}
+    again = _look_at(turn.context, chosen.pair, edges, turn.context.fees)
     if not isinstance(again, Opportunity):
         reason = again.reason if isinstance(again, Declined) else "GONE"
         _refuse(turn, chosen, reason, "the edge went before it could be taken")

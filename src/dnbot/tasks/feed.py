@@ -29,6 +29,8 @@ SNAPSHOT_PAUSE_S = 0.3
 BUFFER_MAX = 2_000  # increments kept while a snapshot is fetched; more means that it never comes
 INSTRUMENT_POLL_S = 60.0
 PERPETUAL_POLL_S = 10.0  # until a new unit of the contract is read, orders are counted in the old one
+_DATA = (Delta, BookTop, PublicTrade, Ticker, MarkPrice)
+"""Messages that show that the market is alive."""
 TOP_DISAGREES_MAX = 50  # consecutive tickers that contradict the kept book before it is rebuilt
 
 
@@ -100,7 +102,7 @@ class Feed:
             elif now_s - book_s > BOOK_SILENCE_S_MAX:
                 book_s = now_s
                 self._doubt_book(nursery)
-            if any(isinstance(m, Delta | BookTop | PublicTrade | Ticker | MarkPrice) for m in messages):
+            if any(isinstance(m, _DATA) for m in messages):
                 data_s = now_s
             elif now_s - data_s > DATA_SILENCE_S_MAX:
                 raise VenueUnreachable(self.venue.value, f"no market data for {now_s - data_s:.0f} s, only pongs")

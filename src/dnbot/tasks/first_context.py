@@ -11,9 +11,8 @@ from dnbot.domain.units import ZERO, Quantity
 from dnbot.ports.clock import Clock
 from dnbot.ports.store import StoredState, UnresolvedIntent
 from dnbot.strategy.context import SEEN_CHUNK, Counters, OrderAge, SeenIds, StrategyContext, VenueAccount
-from dnbot.strategy.orders import Orders
+from dnbot.strategy.orders import REPAIRS, Orders
 from dnbot.strategy.parameters import StrategyParameters
-from dnbot.strategy.standing import REPAIRS
 from dnbot.strategy.states import StrategyState, TradingMode
 
 

@@ -6,14 +6,13 @@ expiry by the matching lag and two complete passes, one lag apart, know nothing 
 
 from __future__ import annotations
 
-from enum import Enum
-
 import attrs
 import trio
 
 from dnbot.domain.errors import VenueError
 from dnbot.domain.messages import FillReported, InboxEvent, OrderAnswered, OrderReported
 from dnbot.domain.order import Fill, OrderIntent, OrderReport, OrderStatus
+from dnbot.domain.word import Word
 from dnbot.ports.clock import Clock
 from dnbot.ports.log import EventLog
 from dnbot.strategy.doubting import CLOCK_SKEW_MS
@@ -35,7 +34,7 @@ class Lists:
     fills: tuple[Fill, ...]
 
 
-class Seen(Enum):
+class Seen(Word):
     """What one complete pass over the lists says of an order."""
 
     NOWHERE = "nowhere"

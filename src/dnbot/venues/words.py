@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum, Flag, auto
+from enum import Flag, auto
 
 import msgspec
 
@@ -10,9 +10,10 @@ from dnbot.domain.account import Balance, PositionReport
 from dnbot.domain.book import BookDelta
 from dnbot.domain.market import BookTop, FundingRate, MarkPrice, PublicTrade, Ticker
 from dnbot.domain.order import Fill, OrderReport
+from dnbot.domain.word import Word
 
 
-class RequestClass(Enum):
+class RequestClass(Word):
     """Which rate budget a request spends."""
 
     PUBLIC = "public"

@@ -15,6 +15,7 @@ from dnbot.domain.instrument import Venue
 from dnbot.domain.messages import Alert, RowBooked, StateChanged
 from dnbot.domain.order import OrderStatus, Purpose, Side, TimeInForce
 from dnbot.domain.position import EntryKind, LedgerEntry, book_fill, post
+from dnbot.fakes.faults_forced import liquidate_part
 from dnbot.fakes.faults_kinds import Happening
 from dnbot.fakes.faults_text import parse_fault
 from dnbot.lab.oracle_words import VIOLATIONS_MAX, Findings
@@ -316,6 +317,18 @@ async def above_the_budget(bench: Bench, broken: bool) -> None:
     for at in range(4 if broken else 2):
         side = Side.SELL if at % 2 else Side.BUY
         await bench.trade(bench.intent(Venue.GATE_FUTURES, side, "0.0200", Purpose.HEDGE))
+
+
+@play("I9", "more repairs than the budget and what the venue closed")
+async def above_the_budget_and_what_was_closed(bench: Bench, broken: bool) -> None:
+    await bench.start()
+    bench.prepare()
+    bench.state("PREPARING_ARBITRAGE", "DELTA_DRIFTED", "REBALANCING_DELTA")
+    for _ in range(3):
+        await bench.trade(bench.intent(Venue.GATE_FUTURES, Side.SELL, "0.0200", Purpose.HEDGE))
+    position = bench.exchange.account(bench.uid).positions[str(bench.intent().symbol)]
+    liquidate_part(bench.exchange, position, Decimal(100 if broken else 200))
+    await bench.trade(bench.intent(Venue.GATE_FUTURES, Side.SELL, "0.0200", Purpose.HEDGE))
 
 
 @play("I9", "more inventory than its cap")
