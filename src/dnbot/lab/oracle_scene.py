@@ -157,6 +157,10 @@ class Scene:
         """Whether a venue was under a fault at some time since then."""
         return bool(self.unreachable) or any(end_ns >= since_ns for end_ns in self.healed.values())
 
+    def stood_still(self, since_ns: int) -> bool:
+        """Whether the bot was stopped at some time since then."""
+        return self.stands_still or (self.went_on_ns is not None and self.went_on_ns >= since_ns)
+
     def was_ambiguous(self, since_ns: int) -> bool:
         """Whether a fault may have lost or held back an answer or a word to us since then, or may do so now."""
         return self.ambiguous_until_ns(since_ns) is not None
