@@ -8,14 +8,20 @@ import os
 import subprocess
 import sys
 from decimal import Decimal
+from itertools import pairwise
 
+import attrs
 import msgspec
 import pytest
+import trio
+import trio.testing
 
 from dnbot.config.reading import load_settings
 from dnbot.fakes.config import FakesConfig
-from dnbot.lab.simulation import Run, simulate
+from dnbot.lab.simulation import Run, Simulation, simulate
 from dnbot.lab.swarm import Mishap, Schedule, draw
+from dnbot.lab.tap import NS_PER_S, Tapped
+from dnbot.lab.world import deterministic
 from dnbot.ports.memory_store import MemoryStore
 from dnbot.resources import config_dir
 
@@ -70,6 +76,25 @@ def test_the_collector_is_left_as_it_was() -> None:
     simulate(draw(1, "none", 1.0), PARAMS, 1.0, config=LIVELY)
     assert gc.isenabled()
     assert gc.get_freeze_count() == 0
+
+
+def silences(schedule: Schedule, run_s: float) -> float:
+    """The longest time, seconds, in which the bot said nothing to anybody; the run is judged, and has one life."""
+    simulation = Simulation(schedule, PARAMS, run_s, attrs.evolve(LIVELY, seed=schedule.seed))
+    moments: list[int] = []
+
+    def hear(event: Tapped) -> None:
+        if event.actor.startswith("bot.") and event.port in ("wire", "store") and event.what in ("said", "asked"):
+            moments.append(event.time_ns)
+
+    simulation.tap.observers.append(hear)
+    deterministic(schedule.seed)
+    trio.run(simulation.run, clock=trio.testing.MockClock(autojump_threshold=0))
+    run = simulation.outcome(0.0)
+    assert run.violations == []
+    assert (run.lives, run.struck, run.sometimes["alert paused"]) == (1, {"paused": 1}, 1)
+    assert "MONITORING_SPREADS" in run.ended
+    return max(later - earlier for earlier, later in pairwise(moments)) / NS_PER_S
 
 
 def crash_at(at_s: float, how: str) -> Schedule:
@@ -133,6 +158,27 @@ def test_people_and_the_database() -> None:
     assert run.struck == {mishap.kind: 1 for mishap in mishaps}
     assert "MONITORING_SPREADS" in run.ended
     assert {"mode HALTED otherwise", "mode REDUCING otherwise", "life exit 0"} <= set(run.sometimes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["intents", "create"])
+def test_a_process_that_stood_still_is_late_and_then_at_work(how: str) -> None:
+    """For six seconds nothing of it reaches anybody; then it says so, in the same life, and goes on trading."""
+    pause = Mishap(key="a", kind="paused", at_s=6.0, for_s=6.0, how=how)
+    silent = silences(Schedule(seed=3, heal_s=14.0, order_path="rest", mishaps=(pause,)), 18.0)
+    assert 6.0 <= silent < 7.0
+
+
+@pytest.mark.slow
+def test_a_process_that_stands_still_can_be_killed() -> None:
+    """Its successor does not wait until the pause would have been over."""
+    pause = Mishap(key="a", kind="paused", at_s=5.0, for_s=30.0, how="now")
+    kill = Mishap(key="b", kind="crash", at_s=7.0, for_s=1.0, how="kill now")
+    run = simulate(Schedule(seed=3, heal_s=12.0, order_path="rest", mishaps=(pause, kill)), PARAMS, 18.0, config=LIVELY)
+    assert run.violations == []
+    assert (run.lives, run.struck["crash"]) == (2, 1)
+    assert "alert paused" not in run.sometimes
+    assert "MONITORING_SPREADS" in run.ended
 
 
 @pytest.mark.slow

@@ -59,6 +59,16 @@ def test_seeds_differ_and_together_have_everything() -> None:
     assert len(set(map(frozenset, taken))) == 200
 
 
+def test_pauses_move_nothing_else() -> None:
+    """They are in about a quarter of the seeds, and drawn beside what the seed had before there were any."""
+    with_pause = [seed for seed in range(1, 201) if any(m.kind == "paused" for m in draw(seed, "swarm", RUN_S).mishaps)]
+    assert 30 < len(with_pause) < 70
+    for seed in with_pause[:10]:
+        schedule = draw(seed, "swarm", RUN_S)
+        numbers = sorted(int(key.rpartition(".")[2]) for key in schedule.keys if not key.startswith("paused."))
+        assert numbers == list(range(1, len(numbers) + 1))
+
+
 def test_all_has_each_kind_once_and_none_nothing() -> None:
     """The two ends of what can be asked for."""
     assert sorted(key.split(".")[0] for key in draw(3, "all", RUN_S).keys) == sorted(kinds_of("all"))

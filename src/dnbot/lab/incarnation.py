@@ -13,6 +13,7 @@ from dnbot.domain.errors import OperatingError
 from dnbot.domain.messages import Record
 from dnbot.lab.disk import Disk as Disk
 from dnbot.lab.disk import HeldMedium
+from dnbot.lab.standstill import Standstill
 from dnbot.lab.tap import Tap, TappedOpener
 from dnbot.lab.tapped_store import TappedStore
 from dnbot.lab.world import Stage
@@ -40,6 +41,7 @@ class Incarnation:
     dead: bool = False
     ended: trio.Event = attrs.field(factory=trio.Event)
     _scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
+    _standstill: Standstill | None = None
 
     @classmethod
     def on(
@@ -54,6 +56,7 @@ class Incarnation:
     async def live(self, params: StrategyParameters, *, order_path: str = "rest") -> None:
         """Start, trade, end; how it ended is kept, never raised."""
         tap = self.wire.tap
+        self._standstill = Standstill(trio.lowlevel.current_task())
         tap.tell(self.name, "life", "started")
         try:
             with self._scope:
@@ -86,6 +89,25 @@ class Incarnation:
         self.wire.revoke(cut=power_cut)
         self.store.revoked = self.spill.revoked = True
         self._scope.cancel()
+        if self._standstill is not None:
+            self._standstill.end()
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether it was stopped and does not go on yet."""
+        return self._standstill is not None and self._standstill.lasts
+
+    def stop(self) -> None:
+        """Stand still, as after SIGSTOP: what reaches it lies there, its timers are late, and the world goes on."""
+        if self._standstill is not None:
+            self.wire.tap.tell(self.name, "life", "stopped")
+            self._standstill.begin()
+
+    def go_on(self) -> None:
+        """As after SIGCONT; does nothing for one that does not stand still."""
+        if self._standstill is not None and self._standstill.lasts:
+            self.wire.tap.tell(self.name, "life", "went on")
+            self._standstill.end()
 
     def _note(self, record: Record) -> None:
         if not self.dead:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dnbot.lab.simulation import Simulation
 
 WAITED_S_MAX = 20.0
-"""A crash that waits for an order comes without one after so long."""
+"""A crash or a pause that waits for an order comes without one after so long."""
 STOP_S_MAX = 60.0
 NS_PER_MS = 1_000_000
 
@@ -52,6 +52,8 @@ class Mishaps:
         self._settle_database()
         self.on.clock.skew_ns = 0
         self.simulation.disk.latch.halts.clear()
+        if self.simulation.alive is not None:
+            self.simulation.alive.go_on()
 
     def start_again_s(self, bot: Incarnation, otherwise_s: float) -> float:
         """How long after the end of a bot the next one starts."""
@@ -68,6 +70,7 @@ class Mishaps:
             "database_slow": self._database_slow,
             "database_answers_lost": self._answers_lost,
             "wall_clock_steps": self._clock_steps,
+            "paused": self._paused,
             "operator_halts": partial(self._mode, TradingMode.HALTED),
             "operator_reduces": partial(self._mode, TradingMode.REDUCING),
             "killed_from_outside": self._killed,
@@ -96,7 +99,7 @@ class Mishaps:
         return True
 
     async def _next(self, what: str) -> None:
-        """Wait for the next intents, create or fill; the crash falls between that and what would follow."""
+        """Wait for the next intents, create or fill; the mishap falls between that and what would follow."""
         seen = trio.Event()
 
         def hear(event: Tapped) -> None:
@@ -120,6 +123,17 @@ class Mishaps:
         bot.bot.stop("a new version")
         with trio.move_on_after(STOP_S_MAX):
             await bot.ended.wait()
+        return True
+
+    async def _paused(self, mishap: Mishap) -> bool:
+        if mishap.how != "now":
+            await self._next(mishap.how)
+        bot = self._alive
+        if bot is None or bot.stands_still or self._healed:
+            return False
+        bot.stop()
+        await trio.sleep(mishap.for_s)
+        bot.go_on()
         return True
 
     # -- the database

@@ -242,6 +242,11 @@ class Oracle:
             self.reads.begin()
             life.stands(event.time_ns)
             return
+        if self.scene.stands_still:
+            self.scene.stands_still, self.scene.went_on_ns = False, event.time_ns
+        if event.what in ("stopped", "went on"):
+            self.scene.stands_still = event.what == "stopped"
+            return
         life = self.scene.lives[event.actor]
         life.is_over = True
         if event.what == "ended":

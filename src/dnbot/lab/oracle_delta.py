@@ -19,7 +19,7 @@ CALM = (StrategyState.DELTA_NEUTRAL_ACTIVE, StrategyState.MONITORING_SPREADS)
 STALE_S_MAX = 2.0
 """How old a figure in a sample of the position may be."""
 WINDOWS_KEPT = 20_000
-CLASSES = ("definite", "ambiguous", "unreachable", "down", "foreign", "decided")
+CLASSES = ("definite", "ambiguous", "unreachable", "down", "stopped", "foreign", "decided")
 
 
 @attrs.define
@@ -199,6 +199,8 @@ class DeltaJudge:
             return "down"
         if self.scene.was_unreachable(early_ns):
             return "unreachable"
+        if self.scene.stood_still(early_ns):
+            return "stopped"
         if window.is_foreign:
             return "foreign"
         return "ambiguous" if self.scene.was_ambiguous(early_ns) else "definite"
@@ -211,9 +213,9 @@ class DeltaJudge:
         params, kind = self.scene.params, self._kind(window)
         if kind == "definite":
             return (params.hedge_deadline_ms + ROUND_TRIP_MS) * NS_PER_MS
-        if kind == "ambiguous":
+        if kind == "ambiguous" or (kind == "stopped" and not window.is_foreign):
             return self.scene.slow_ns()
-        if kind == "foreign":
+        if kind in ("foreign", "stopped"):
             return params.balance_age_ms_max * NS_PER_MS + self.scene.slow_ns()
         return None
 

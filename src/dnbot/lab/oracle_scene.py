@@ -54,6 +54,10 @@ class Scene:
     """Venues that the engine has under a fault now, and since when, ns."""
     healed: dict[Venue, int] = attrs.field(factory=dict)
     """When each venue last became reachable again, ns."""
+    stands_still: bool = False
+    """Whether the bot is stopped now."""
+    went_on_ns: int | None = None
+    """When it last went on."""
     faults_end_ns: int | None = None
     """When the last fault ended."""
     strikes: deque[tuple[int, Activation]] = attrs.field(factory=lambda: deque(maxlen=2_000))
@@ -153,6 +157,10 @@ class Scene:
         """Whether a venue was under a fault at some time since then."""
         return bool(self.unreachable) or any(end_ns >= since_ns for end_ns in self.healed.values())
 
+    def stood_still(self, since_ns: int) -> bool:
+        """Whether the bot was stopped at some time since then."""
+        return self.stands_still or (self.went_on_ns is not None and self.went_on_ns >= since_ns)
+
     def was_ambiguous(self, since_ns: int) -> bool:
         """Whether a fault may have lost or held back an answer or a word to us since then, or may do so now."""
         return self.ambiguous_until_ns(since_ns) is not None
@@ -160,9 +168,13 @@ class Scene:
     def ambiguous_until_ns(self, since_ns: int) -> int | None:
         """When, since then, a fault last may have lost or held back an answer or a word to us; None for never.
 
-        A fault that has struck and has a window may do so until its window ends.
+        A fault that has struck and has a window may do so until its window ends. A bot that stands still hears nothing.
         """
         now_ns, until_ns = since_start_ns(), since_ns - 1
+        if self.stands_still:
+            return now_ns
+        if self.went_on_ns is not None:
+            until_ns = max(until_ns, self.went_on_ns)
         for armed in self.world.faults.armed.values():
             if armed.kind.scope == "market" or armed.domain == "public":
                 continue

@@ -13,7 +13,10 @@ NEVER: Mapping[str, str] = {}
 
 
 def wanted() -> tuple[str, ...]:
-    """Every fault and mishap, edge of the state table, and end of an order; an unknown one is resolved each way."""
+    """Every fault and mishap of the swarm, edge of the state table, and end of an order.
+
+    An order of unknown fate is resolved each way.
+    """
     edges = (
         f"edge {state.name} {trigger.name} {after.name}"
         for state, found in TRANSITIONS.items()
@@ -21,7 +24,7 @@ def wanted() -> tuple[str, ...]:
     )
     orders = (f"order {status.name}" for status in OrderStatus)
     resolved = (f"resolved {status.name}" for status in OrderStatus if status.is_final)
-    faults = (f"fault {name}" for name in kinds_of("all"))
+    faults = (f"fault {name}" for name in kinds_of("swarm"))
     return (*faults, *edges, *orders, *resolved)
 
 

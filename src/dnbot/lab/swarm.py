@@ -24,10 +24,13 @@ Kind = Literal[
 ]
 MISHAPS: dict[Kind, str] = {
     "crash": "C01", "restart": "C02", "database_down": "S05", "database_slow": "S04", "database_answers_lost": "S01",
-    "wall_clock_steps": "T01", "operator_halts": "O05", "operator_reduces": "O05", "killed_from_outside": "O05",
+    "wall_clock_steps": "T01", "paused": "T03", "operator_halts": "O05", "operator_reduces": "O05",
+    "killed_from_outside": "O05",
 }
 """Mishaps of our side, and their numbers in the fault catalogue."""
-WAYS_TO_CRASH = ("now", "intents", "create", "fill")
+PAUSED_SHARE = 0.25
+"""Of so many seeds of the swarm the process stands still, once to three times."""
+MOMENTS = ("now", "intents", "create", "fill")
 QUIET_S = 15.0
 """Before the first fault: the bot has started and trades."""
 LIVE_S = 100.0
@@ -38,6 +41,7 @@ EVERY_S = (5.0, 20.0)
 """Mean time between two of them; drawn between these."""
 OFTEN = {"crash": 6, "reply_lost": 3, "request_lost": 3, "partial_fill": 3, "order_rejected": 3, "database_down": 3}
 """Kinds that seeds take so many times as often as others."""
+PAUSED_S = (5.0, 40.0)
 DEVIATIONS_BPS = (16.0, 20.0, 26.0)
 """How far the spot venues drift apart: opportunities every few seconds, or several a second."""
 
@@ -47,7 +51,8 @@ class Mishap(msgspec.Struct, frozen=True, kw_only=True):
 
     *crash*: `how` is power or kill, and at once or upon the next intents, create or fill; a new start `for_s` later.
     *restart*: a person stops it, and starts it again. *database_slow*: a call takes `amount` s.
-    *database_answers_lost*: so many. *wall_clock_steps*: by so many ms, and back.
+    *database_answers_lost*: so many. *wall_clock_steps*: by so many ms, and back. *paused*: the process
+    stands still; `how` is at once or upon what, as for a crash.
     """
 
     key: str
@@ -107,6 +112,7 @@ def draw(seed: int, wanted: str, run_s: float) -> Schedule:
     kinds = kinds_of(wanted)
     if wanted == "swarm":
         share = rng.choice(SHARES)
+        kinds = tuple(kind for kind in kinds if kind != "paused")
         taken = (kind for kind in kinds if rng.random() < share * OFTEN.get(kind, 1))
         kinds = tuple(taken) or tuple(rng.sample(kinds, 5))
     heal_s = max(run_s - LIVE_S, run_s / 2)
@@ -120,11 +126,24 @@ def draw(seed: int, wanted: str, run_s: float) -> Schedule:
             mishaps.append(_mishap(own, key, kind, at_s, left_s))
         else:
             faults.append(_fault(own, key, FAULTS[kind], at_s, left_s).as_data())
+    if wanted == "swarm":
+        mishaps += _pauses(seed, heal_s)
     order_path = "websocket" if rng.random() < 0.5 else "rest"
     return Schedule(
         seed=seed, heal_s=heal_s, order_path=order_path, deviation_bps=rng.choice(DEVIATIONS_BPS),
         faults=tuple(faults), mishaps=tuple(mishaps),
     )  # fmt: skip
+
+
+def _pauses(seed: int, heal_s: float) -> list[Mishap]:
+    """Drawn beside all else, which they move nowhere: what a seed found before there were pauses, it still finds."""
+    own = random.Random(f"{seed}:paused")
+    if own.random() >= PAUSED_SHARE:
+        return []
+    moments = sorted(round(own.uniform(min(QUIET_S, heal_s / 4), heal_s - 2.0), 3) for _ in range(own.randint(1, 3)))
+    return [
+        _mishap(own, f"paused.{number}", "paused", at_s, heal_s - at_s) for number, at_s in enumerate(moments, 1)
+    ]
 
 
 def _moments(rng: random.Random, kinds: Sequence[str], wanted: str, heal_s: float) -> list[tuple[float, str]]:
@@ -162,7 +181,7 @@ def _mishap(rng: random.Random, key: str, kind: Kind, at_s: float, left_s: float
 
     match kind:
         case "crash":
-            how = f"{rng.choice(('power', 'kill'))} {rng.choice(WAYS_TO_CRASH)}"
+            how = f"{rng.choice(('power', 'kill'))} {rng.choice(MOMENTS)}"
             return Mishap(key=key, kind=kind, at_s=at_s, for_s=lasting(0.2, 8.0), how=how)
         case "database_slow":
             return Mishap(key=key, kind=kind, at_s=at_s, for_s=lasting(1.0, 10.0), amount=rng.choice((0.05, 0.3, 2.0)))
@@ -171,5 +190,7 @@ def _mishap(rng: random.Random, key: str, kind: Kind, at_s: float, left_s: float
         case "wall_clock_steps":
             step_ms = rng.choice((-3_600_000, -5_000, -400, 400, 5_000, 3_600_000))
             return Mishap(key=key, kind=kind, at_s=at_s, for_s=lasting(5.0, 60.0), amount=step_ms)
+        case "paused":
+            return Mishap(key=key, kind=kind, at_s=at_s, for_s=lasting(*PAUSED_S), how=rng.choice(MOMENTS))
         case _:
             return Mishap(key=key, kind=kind, at_s=at_s, for_s=lasting(1.0, 20.0))

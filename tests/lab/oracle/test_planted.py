@@ -199,6 +199,51 @@ async def naked(bench: Bench, broken: bool) -> None:
     await bench.later(5)
 
 
+@play("I6", "naked for too long by a process that did not stand still")
+async def naked_and_awake(bench: Bench, broken: bool) -> None:
+    await bench.start()
+    bench.prepare()
+    await bench.trade(bench.intent())
+    bench.state("PREPARING_ARBITRAGE", "DELTA_DRIFTED", "REBALANCING_DELTA")
+    if not broken:
+        bench.tap.tell(bench.actor, "life", "stopped")
+    await bench.later(5)
+    if not broken:
+        bench.tap.tell(bench.actor, "life", "went on")
+    await bench.trade(bench.intent(Venue.GATE_FUTURES, Side.SELL, purpose=Purpose.HEDGE))
+    await bench.later(5)
+
+
+@play("I6", "naked for too long after it went on")
+async def naked_when_it_went_on(bench: Bench, broken: bool) -> None:
+    await bench.start()
+    bench.prepare()
+    await bench.trade(bench.intent())
+    bench.state("PREPARING_ARBITRAGE", "DELTA_DRIFTED", "REBALANCING_DELTA")
+    bench.tap.tell(bench.actor, "life", "stopped")
+    await bench.later(30)
+    bench.tap.tell(bench.actor, "life", "went on")
+    await bench.later(4)
+    if not broken:
+        await bench.trade(bench.intent(Venue.GATE_FUTURES, Side.SELL, purpose=Purpose.HEDGE))
+    await bench.later(2)
+
+
+@play("I6", "naked for too long, long after it stood still")
+async def naked_afterwards(bench: Bench, broken: bool) -> None:
+    await bench.start()
+    bench.tap.tell(bench.actor, "life", "stopped")
+    await bench.later(5)
+    bench.tap.tell(bench.actor, "life", "went on")
+    await bench.later(5)
+    bench.prepare()
+    await bench.trade(bench.intent())
+    bench.state("PREPARING_ARBITRAGE", "DELTA_DRIFTED", "REBALANCING_DELTA")
+    if not broken:
+        await bench.trade(bench.intent(Venue.GATE_FUTURES, Side.SELL, purpose=Purpose.HEDGE))
+    await bench.later(5)
+
+
 @play("I6", "more is naked than when it said that it cannot help it")
 async def more_than_decided(bench: Bench, broken: bool) -> None:
     await bench.start()
