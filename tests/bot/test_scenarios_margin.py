@@ -116,7 +116,7 @@ async def test_rally_30pct_with_top_up(autojump_clock: Any, lab: Any) -> None:
         watch = Watch(trial)
         await watch.until_risen()
         moved = [Decimal(moved["amount"]) for moved in trial.stage.audit()["transfers"]]
-        assert len(moved) >= 3
+        assert len(moved) >= 2
         assert max(moved) <= 400
         assert sum(moved) <= 2500
         assert trial.bot.context.mode is TradingMode.ACTIVE, trial.bot.context.mode_why
