@@ -16,6 +16,8 @@ class Disk:
     store: MemoryStore = attrs.field(factory=MemoryStore)
     spill: MemoryMedium = attrs.field(factory=MemoryMedium)
     latch: MemoryLatch = attrs.field(factory=MemoryLatch)
+    spilled: list[bytes] = attrs.field(factory=list)
+    """Every line that the spill file ever held; those that the database has since taken are no longer in it."""
 
 
 @attrs.define
@@ -27,6 +29,8 @@ class HeldMedium:
     """
 
     inner: MemoryMedium
+    ever: list[bytes]
+    """Told of what was appended."""
     revoked: bool = False
 
     def read(self) -> bytes:
@@ -36,6 +40,7 @@ class HeldMedium:
     def append(self, data: bytes) -> None:
         """Add bytes."""
         self._held().append(data)
+        self.ever += data.splitlines()
 
     def replace(self, data: bytes) -> None:
         """Put these bytes in place of all others."""

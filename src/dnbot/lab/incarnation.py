@@ -51,7 +51,7 @@ class Incarnation:
         """One that is not yet alive; `number` names it in the tap: ``bot.1``."""
         tap, name = tap or Tap(), f"bot.{number}"
         wire = TappedOpener(tap, name, stage.network.open_stream)
-        return cls(name, stage, disk, wire, TappedStore(tap, name, disk.store), HeldMedium(disk.spill), witness)
+        return cls(name, stage, disk, wire, TappedStore(tap, name, disk.store), HeldMedium(disk.spill, disk.spilled), witness)
 
     async def live(self, params: StrategyParameters, *, order_path: str = "rest") -> None:
         """Start, trade, end; how it ended is kept, never raised."""

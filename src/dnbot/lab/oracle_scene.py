@@ -129,14 +129,17 @@ class Scene:
     # -- what is durable
 
     def committed(self, client_id: str) -> OrderIntent | None:
-        """The intent that a crash now would leave behind, in the database or in the spill file."""
+        """The intent that a crash now would leave behind, in the database or in the spill file.
+
+        One that was spilled leaves the file when the journal has brought the database a record of its order.
+        """
         book = self.book
         if book is not None and client_id in book.committed:
             return book.orders[client_id].intent
-        for line in self.disk.spill.content.split(b"\n"):
-            if client_id.encode() in line and (intent := _spilled(line)) and intent.client_order_id == client_id:
-                return intent
-        return None
+        intent = _spilled(client_id, self.disk.spill.content.splitlines())
+        if intent is None and book is not None and client_id in book.orders and _spilled(client_id, self.disk.spilled):
+            return book.orders[client_id].intent
+        return intent
 
     def own_id(self, trade: UserTrade) -> str:
         """The client order id of a fill of the bot's, or an empty text for somebody else's."""
@@ -214,7 +217,14 @@ class Scene:
         return (wait_ms + params.hedge_deadline_ms + ROUND_TRIP_MS) * NS_PER_MS
 
 
-def _spilled(line: bytes) -> OrderIntent | None:
+def _spilled(client_id: str, lines: list[bytes]) -> OrderIntent | None:
+    for line in reversed(lines):
+        if client_id.encode() in line and (intent := _read_line(line)) and intent.client_order_id == client_id:
+            return intent
+    return None
+
+
+def _read_line(line: bytes) -> OrderIntent | None:
     try:
         return _decode_intent(line.split(b" ", 2)[2])
     except (IndexError, msgspec.MsgspecError):

@@ -12,12 +12,13 @@ import pytest
 from oracle_bench import PARAMS, Bench
 
 from dnbot.domain.instrument import Venue
-from dnbot.domain.messages import Alert, RowBooked, StateChanged
-from dnbot.domain.order import OrderStatus, Purpose, Side, TimeInForce
+from dnbot.domain.messages import Alert, OrderChanged, RowBooked, StateChanged
+from dnbot.domain.order import Order, OrderStatus, Purpose, Side, TimeInForce
 from dnbot.domain.position import EntryKind, LedgerEntry, book_fill, post
 from dnbot.fakes.faults_forced import liquidate_part
 from dnbot.fakes.faults_kinds import Happening
 from dnbot.fakes.faults_text import parse_fault
+from dnbot.lab.disk import HeldMedium
 from dnbot.lab.oracle_words import VIOLATIONS_MAX, Findings
 from dnbot.ports.spill import open_spill
 
@@ -51,6 +52,19 @@ async def spilled(bench: Bench, broken: bool) -> None:
     bench.prepare()
     intent = bench.intent()
     open_spill(bench.disk.spill).put([bench.intent() if broken else intent])
+    bench.send(intent)
+
+
+@play("I1", "left the spill file, and the database has it")
+async def taken_from_the_file(bench: Bench, broken: bool) -> None:
+    await bench.start()
+    bench.prepare()
+    intent = bench.intent()
+    spill = open_spill(HeldMedium(bench.disk.spill, bench.disk.spilled))
+    spill.put([bench.intent() if broken else intent])
+    spill.forget([pending.client_order_id for pending in spill.pending])
+    order = Order(intent=intent, status=OrderStatus.SENT, changed_at_ns=bench.wall_ns)
+    await bench.store.append([OrderChanged(order, bench.wall_ns)])
     bench.send(intent)
 
 

@@ -59,7 +59,7 @@ def test_evidence_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_a_dead_process_writes_no_file() -> None:
     """What was written before is there; the file can no more be grown, replaced or emptied."""
     disk = MemoryMedium(content=b"before")
-    held = HeldMedium(disk)
+    held = HeldMedium(disk, [])
     held.append(b", and after")
     held.revoked = True
     for call in (held.append, held.replace, held.set_aside):
