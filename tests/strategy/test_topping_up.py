@@ -122,6 +122,7 @@ def test_one_at_a_time_and_only_after_both_wallets_were_read() -> None:
     bench.answered_transfer(transfer)
     risen(bench, 1)
     assert statuses(bench) == ["accepted"]
+    assert bench.context.portfolio.balance(GS, "USDT") == 45_000, "what left is booked when the venue says so"
     assert len(asked(bench)) == 1
     bench.made(transfer)
     bench.signal(gs=68_000, gf=68_000, ms=68_000)
@@ -135,6 +136,19 @@ def assert_books_agree_but_for(bench: Bench, pending: Transfer) -> None:
     """As the venue has it: the pending transfer is not made."""
     assert pending.status is TransferStatus.PENDING
     assert_books_agree(bench)
+
+
+def test_nothing_is_moved_on_accounts_that_are_not_known() -> None:
+    """After a gap both wallets are read before anything is moved; what comes too late shrinks both legs instead."""
+    bench = Bench(quote="50000", max_drawdown_pct=50, margin_top_up=True, max_order_notional_quote=20_000).boot()
+    bench.down(GF)
+    bench.mark = D(68_000)
+    risen(bench, 5)
+    assert asked(bench) == []
+    assert bench.context.mode.name == "ACTIVE"
+    bench.up(GF)
+    risen(bench, 1)
+    assert len(asked(bench)) == 1
 
 
 def test_money_that_may_have_left_is_not_spent() -> None:
