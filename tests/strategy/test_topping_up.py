@@ -7,13 +7,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from machine_kit import GF, GS, Bench, S
+from machine_kit import GF, GS, MS, Bench, S
 
 from dnbot.domain.messages import Alert, MoveMoney, SetMode, StoreFound, StoreLost
 from dnbot.domain.order import Purpose
 from dnbot.domain.transfer import Transfer, TransferStatus
 from dnbot.domain.units import ZERO
 from dnbot.strategy.inventory import Inventory
+from dnbot.strategy.risk_standing import margin
 from dnbot.strategy.standing import inventory_of, margin_ratio_pct, risk_inputs
 
 D = Decimal
@@ -285,11 +286,26 @@ def test_yesterday_s_transfers_are_forgotten() -> None:
     assert bench.context.transfers == ()
 
 
-def test_what_was_moved_for_a_rally_is_not_for_new_carries() -> None:
+@pytest.mark.parametrize(("on", "code"), [(False, ""), (True, "MARGIN")])
+def test_what_was_moved_for_a_rally_is_not_for_new_carries(on: bool, code: str) -> None:
     """With top-ups on, the short may not grow below floor and cushion; without them, below the floor."""
-    assert [
-        Bench(margin_top_up=on).context.params.margin_entry_floor_pct for on in (False, True)
-    ] == [30, 40]
+    bench = Bench(margin_top_up=on).boot()
+    sell = bench.opportunity().intents[1]
+    carry = msgspec.structs.replace(sell, venue=GF, quantity=D("0.001"), reduce_only=False)
+    verdict = margin((carry,), msgspec.structs.replace(risk_inputs(bench.context), margin_ratio_pct=D(35)))
+    assert (verdict.code if verdict else "") == code
+
+
+def test_a_venue_whose_book_is_old_takes_no_part_in_shrinking() -> None:
+    """MEXC holds more, and its feed is silent: Gate spot sells."""
+    bench = Bench(quote="50000", max_drawdown_pct=50)
+    bench.truth[MS].balances["BTC"], bench.truth[GS].balances["BTC"] = D("0.7"), D("0.3")
+    bench.boot()
+    bench.mark = D(68_000)
+    for _ in range(6):
+        bench.signal(gs=68_000, gf=68_000, ms=None, after_ms=500)
+        bench.answer_reads()
+    assert {intent.venue for intent in bench.intents()} == {GS, GF}
 
 
 def test_a_transfer_that_never_arrives_is_a_person_s() -> None:
