@@ -302,8 +302,8 @@ def test_a_venue_whose_book_is_old_takes_no_part_in_shrinking() -> None:
     bench.truth[MS].balances["BTC"], bench.truth[GS].balances["BTC"] = D("0.7"), D("0.3")
     bench.boot()
     bench.mark = D(68_000)
-    for _ in range(6):
-        bench.signal(gs=68_000, gf=68_000, ms=None, after_ms=500)
+    for number in range(5):
+        bench.signal(gs=68_000, gf=68_000, ms=None if number else 68_000, after_ms=600)
         bench.answer_reads()
     assert {intent.venue for intent in bench.intents()} == {GS, GF}
 
