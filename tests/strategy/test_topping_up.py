@@ -7,13 +7,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from machine_kit import GF, GS, Bench, S
+from machine_kit import GF, GS, MS, Bench, S
 
 from dnbot.domain.messages import Alert, MoveMoney, SetMode, StoreFound, StoreLost
 from dnbot.domain.order import Purpose
 from dnbot.domain.transfer import Transfer, TransferStatus
 from dnbot.domain.units import ZERO
 from dnbot.strategy.inventory import Inventory
+from dnbot.strategy.risk_standing import margin
 from dnbot.strategy.standing import inventory_of, margin_ratio_pct, risk_inputs
 
 D = Decimal
@@ -122,6 +123,7 @@ def test_one_at_a_time_and_only_after_both_wallets_were_read() -> None:
     bench.answered_transfer(transfer)
     risen(bench, 1)
     assert statuses(bench) == ["accepted"]
+    assert bench.context.portfolio.balance(GS, "USDT") == 45_000, "what left is booked when the venue says so"
     assert len(asked(bench)) == 1
     bench.made(transfer)
     bench.signal(gs=68_000, gf=68_000, ms=68_000)
@@ -135,6 +137,19 @@ def assert_books_agree_but_for(bench: Bench, pending: Transfer) -> None:
     """As the venue has it: the pending transfer is not made."""
     assert pending.status is TransferStatus.PENDING
     assert_books_agree(bench)
+
+
+def test_nothing_is_moved_on_accounts_that_are_not_known() -> None:
+    """After a gap both wallets are read before anything is moved; what comes too late shrinks both legs instead."""
+    bench = Bench(quote="50000", max_drawdown_pct=50, margin_top_up=True, max_order_notional_quote=20_000).boot()
+    bench.down(GF)
+    bench.mark = D(68_000)
+    risen(bench, 5)
+    assert asked(bench) == []
+    assert bench.context.mode.name == "ACTIVE"
+    bench.up(GF)
+    risen(bench, 1)
+    assert len(asked(bench)) == 1
 
 
 def test_money_that_may_have_left_is_not_spent() -> None:
@@ -271,11 +286,26 @@ def test_yesterday_s_transfers_are_forgotten() -> None:
     assert bench.context.transfers == ()
 
 
-def test_what_was_moved_for_a_rally_is_not_for_new_carries() -> None:
+@pytest.mark.parametrize(("on", "code"), [(False, ""), (True, "MARGIN")])
+def test_what_was_moved_for_a_rally_is_not_for_new_carries(on: bool, code: str) -> None:
     """With top-ups on, the short may not grow below floor and cushion; without them, below the floor."""
-    assert [
-        Bench(margin_top_up=on).context.params.margin_entry_floor_pct for on in (False, True)
-    ] == [30, 40]
+    bench = Bench(margin_top_up=on).boot()
+    sell = bench.opportunity().intents[1]
+    carry = msgspec.structs.replace(sell, venue=GF, quantity=D("0.001"), reduce_only=False)
+    verdict = margin((carry,), msgspec.structs.replace(risk_inputs(bench.context), margin_ratio_pct=D(35)))
+    assert (verdict.code if verdict else "") == code
+
+
+def test_a_venue_whose_book_is_old_takes_no_part_in_shrinking() -> None:
+    """MEXC holds more, and its feed is silent: Gate spot sells."""
+    bench = Bench(quote="50000", max_drawdown_pct=50)
+    bench.truth[MS].balances["BTC"], bench.truth[GS].balances["BTC"] = D("0.7"), D("0.3")
+    bench.boot()
+    bench.mark = D(68_000)
+    for number in range(5):
+        bench.signal(gs=68_000, gf=68_000, ms=None if number else 68_000, after_ms=600)
+        bench.answer_reads()
+    assert {intent.venue for intent in bench.intents()} == {GS, GF}
 
 
 def test_a_transfer_that_never_arrives_is_a_person_s() -> None:

