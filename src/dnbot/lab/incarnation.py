@@ -51,7 +51,8 @@ class Incarnation:
         """One that is not yet alive; `number` names it in the tap: ``bot.1``."""
         tap, name = tap or Tap(), f"bot.{number}"
         wire = TappedOpener(tap, name, stage.network.open_stream)
-        return cls(name, stage, disk, wire, TappedStore(tap, name, disk.store), HeldMedium(disk.spill, disk.spilled), witness)
+        spill = HeldMedium(disk.spill, disk.spilled)
+        return cls(name, stage, disk, wire, TappedStore(tap, name, disk.store), spill, witness)
 
     async def live(self, params: StrategyParameters, *, order_path: str = "rest") -> None:
         """Start, trade, end; how it ended is kept, never raised."""
