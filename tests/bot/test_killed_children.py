@@ -12,7 +12,7 @@ GROUPS = ("public", "private", "analytics", "machine")
 MEMBERS = (
     "feed:GATEIO_SPOT", "feed:GATEIO_FUTURES", "feed:MEXC_SPOT", "session:GATEIO_SPOT", "session:GATEIO_FUTURES",
     "session:MEXC_SPOT", "desk:GATEIO_SPOT", "desk:GATEIO_FUTURES", "desk:MEXC_SPOT", "execution", "commits",
-    "analyst", "strategist", "journal",
+    "countdown:GATEIO_SPOT", "countdown:GATEIO_FUTURES", "analyst", "strategist", "journal",
 )
 FAULT = ("FAULT", "ERROR_RECOVERY")
 RECOVERED = (("RECONCILED", "DELTA_NEUTRAL_ACTIVE"), ("INVENTORY_OUT_OF_BAND", "ESTABLISHING_DELTA_NEUTRAL"))
