@@ -54,19 +54,28 @@ def test_what_is_left_out_moves_nothing_else() -> None:
 def test_seeds_differ_and_together_have_everything() -> None:
     """Each seed takes a part of the kinds, so that two of them meet alone; many seeds take all."""
     taken = [{key.split(".")[0] for key in draw(seed, "swarm", RUN_S).keys} for seed in range(1, 201)]
-    assert set.union(*taken) == set(kinds_of("all"))
+    assert set.union(*taken) - {"drained"} == set(kinds_of("all"))
     assert max(map(len, taken)) < 0.6 * len(kinds_of("all"))
     assert len(set(map(frozenset, taken))) == 200
 
 
-def test_pauses_move_nothing_else() -> None:
-    """They are in about a quarter of the seeds, and drawn beside what the seed had before there were any."""
-    with_pause = [seed for seed in range(1, 201) if any(m.kind == "paused" for m in draw(seed, "swarm", RUN_S).mishaps)]
-    assert 30 < len(with_pause) < 70
-    for seed in with_pause[:10]:
-        schedule = draw(seed, "swarm", RUN_S)
-        numbers = sorted(int(key.rpartition(".")[2]) for key in schedule.keys if not key.startswith("paused."))
-        assert numbers == list(range(1, len(numbers) + 1))
+@pytest.mark.parametrize(("word", "least", "most"), [("paused", 30, 70), ("drained", 18, 45)])
+def test_pauses_and_drains_move_nothing_else(word: str, least: int, most: int) -> None:
+    """They are in a part of the seeds, and drawn beside what the seed had before there were any."""
+    found = {seed: draw(seed, "swarm", RUN_S).keys for seed in range(1, 201)}
+    with_it = [keys for keys in found.values() if any(key.startswith(f"{word}.") for key in keys)]
+    assert least < len(with_it) < most
+    for keys in with_it[:10]:
+        numbers = [int(key.rpartition(".")[2]) for key in keys if key.partition(".")[0] not in ("paused", "drained")]
+        assert sorted(numbers) == list(range(1, len(numbers) + 1))
+
+
+def test_half_of_the_drained_bots_may_move_money_back() -> None:
+    """By their seed, whatever the configuration says; the others have to make do with less."""
+    drained = [draw(seed, "swarm", RUN_S) for seed in range(1, 201)]
+    drained = [schedule for schedule in drained if any(key.startswith("drained.") for key in schedule.keys)]
+    assert {schedule.margin_top_up for schedule in drained} == {True, False}
+    assert all(schedule.margin_top_up is (schedule.seed % 2 == 0) for schedule in drained)
 
 
 def test_all_has_each_kind_once_and_none_nothing() -> None:

@@ -46,9 +46,13 @@ WIRE_NAMES = {
     Venue.GATE_SPOT: "gate_spot", Venue.GATE_FUTURES: "gate_futures", Venue.MEXC_SPOT: "mexc_spot",
 }
 """Our venues by the fakes' words for them."""
+COUNTDOWN_S = 90
+"""Longer than anything that the drills cut off: what became of others' orders is judged, and Gate would cancel them."""
 CONFIG = """\
 mode = "sim"
 state_dir = "{home}"
+[gate]
+countdown_s = {countdown_s}
 [strategy]
 symbol = "BTC/USDT"
 base_position_size = "0.1"
@@ -250,7 +254,9 @@ async def stage(
             around = of_fakes(address, SecretRegistry())
             config = folder / "drill.toml"
             file = fakes.address_file if lines is None else lines.address_file
-            await trio.Path(config).write_text(CONFIG.format(home=folder / "bot", dsn=DSN_VARIABLE, address=file))
+            await trio.Path(config).write_text(CONFIG.format(
+                home=folder / "bot", dsn=DSN_VARIABLE, address=file, countdown_s=COUNTDOWN_S,
+            ))
             bot = BotProcess(folder, config, server.dsn)
             controls = Controls(around)
             store = await stack.enter_async_context(open_postgres_store(server.dsn, log=log))

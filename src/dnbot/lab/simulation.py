@@ -93,6 +93,7 @@ def simulate(
     """
     began_s = time.process_time()
     deterministic(schedule.seed)
+    params = msgspec.structs.replace(params, margin_top_up=params.margin_top_up or schedule.margin_top_up)
     world = attrs.evolve(
         config or FakesConfig(deviation_bps=schedule.deviation_bps), seed=schedule.seed, faults=schedule.plan()
     )

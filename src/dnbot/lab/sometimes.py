@@ -8,7 +8,13 @@ from dnbot.domain.order import OrderStatus
 from dnbot.lab.swarm import kinds_of
 from dnbot.strategy.states import TRANSITIONS
 
-NEVER: Mapping[str, str] = {}
+NEVER: Mapping[str, str] = {
+    "fault listen_key_not_renewed": "listen keys are renewed every 20 minutes; tests/bot renews one",
+    "fault batch_item_missing": "the bot sends no batches; a client of the fakes may",
+    "fault cancel_meets_fill": "every order is immediate-or-cancel, so none rests that a cancel could meet",
+    "resolved REJECTED": "only its own answer tells that an order was rejected; the lists know nothing of it",
+    "resolved NOT_SENT": "only the desk knows that an order never left; the lists know nothing of it",
+}
 """What cannot be seen in a simulation of the swarm, and why."""
 
 

@@ -28,6 +28,9 @@ MISHAPS: dict[Kind, str] = {
     "killed_from_outside": "O05",
 }
 """Mishaps of our side, and their numbers in the fault catalogue."""
+DRAINED_SHARE = 0.15
+DRAINS_QUOTE = (-7_600, -4_000, 3_000)
+"""Of ten thousand, of which the short needs less than two; some money comes back."""
 PAUSED_SHARE = 0.25
 """Of so many seeds of the swarm the process stands still, once to three times."""
 MOMENTS = ("now", "intents", "create", "fill")
@@ -70,6 +73,8 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     heal_s: float
     order_path: str
     deviation_bps: float = DEVIATIONS_BPS[0]
+    margin_top_up: bool = False
+    """Whether the bot may move money to the perpetual's wallet, whatever its configuration says."""
     faults: tuple[dict[str, Value], ...] = ()
     mishaps: tuple[Mishap, ...] = ()
 
@@ -128,9 +133,11 @@ def draw(seed: int, wanted: str, run_s: float) -> Schedule:
             faults.append(_fault(own, key, FAULTS[kind], at_s, left_s).as_data())
     if wanted == "swarm":
         mishaps += _pauses(seed, heal_s)
+        faults += _drains(seed, heal_s)
     order_path = "websocket" if rng.random() < 0.5 else "rest"
     return Schedule(
         seed=seed, heal_s=heal_s, order_path=order_path, deviation_bps=rng.choice(DEVIATIONS_BPS),
+        margin_top_up=any(fault["name"] == "money_moves" for fault in faults) and seed % 2 == 0,
         faults=tuple(faults), mishaps=tuple(mishaps),
     )  # fmt: skip
 
@@ -144,6 +151,21 @@ def _pauses(seed: int, heal_s: float) -> list[Mishap]:
     return [
         _mishap(own, f"paused.{number}", "paused", at_s, heal_s - at_s) for number, at_s in enumerate(moments, 1)
     ]
+
+
+def _drains(seed: int, heal_s: float) -> list[dict[str, Value]]:
+    """Somebody takes most of the perpetual's wallet, once or twice; drawn beside all else, as pauses are."""
+    own = random.Random(f"{seed}:drained")
+    if own.random() >= DRAINED_SHARE:
+        return []
+    moments = sorted(round(own.uniform(heal_s / 4, heal_s - 2.0), 3) for _ in range(own.randint(1, 2)))
+    return [
+        Fault(
+            name="money_moves", key=f"drained.{number}", at_s=at_s, for_s=1.0, venue="gate_futures",
+            options={"asset": "USDT", "amount": own.choice(DRAINS_QUOTE)},
+        ).as_data()
+        for number, at_s in enumerate(moments, 1)
+    ]  # fmt: skip
 
 
 def _moments(rng: random.Random, kinds: Sequence[str], wanted: str, heal_s: float) -> list[tuple[float, str]]:
