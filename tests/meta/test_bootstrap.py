@@ -24,11 +24,11 @@ def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     spec.loader.exec_module(module)
     monkeypatch.setattr(module, "ROOT", tmp_path)
-    for name, folder in {"VENV": ".venv", "CLIENTS": ".venv-conformance"}.items():
+    for name, folder in {"VENV": ".venv", "CLIENTS": ".venv-conformance", "BENCH": ".venv-bench"}.items():
         monkeypatch.setattr(module, name, tmp_path / folder)
         (tmp_path / folder / "bin").mkdir(parents=True)
         (tmp_path / folder / "bin" / "python").symlink_to(sys.executable)
-    for lock in (module.RUN_LOCK, module.DEV_LOCK, module.CLIENTS_LOCK):
+    for lock in (module.RUN_LOCK, module.DEV_LOCK, module.CLIENTS_LOCK, module.BENCH_LOCK):
         (tmp_path / lock).write_text(f"pins of {lock}")
     return module
 

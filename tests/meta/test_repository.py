@@ -12,9 +12,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 THIS = Path(__file__).resolve().relative_to(ROOT).as_posix()
-LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-conformance.lock")
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-conformance.lock", "requirements-bench.lock")
 CACHES = {
-    ".git", ".venv", ".venv-conformance", ".dnbot", "dist", "__pycache__", ".mypy_cache", ".ruff_cache",
+    ".git", ".venv", ".venv-conformance", ".venv-bench", ".dnbot", "dist", "__pycache__", ".mypy_cache", ".ruff_cache",
     ".import_linter_cache",
 }  # fmt: skip
 
