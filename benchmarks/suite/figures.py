@@ -19,6 +19,11 @@ def quantile(samples: Sequence[float], share: float) -> float:
     return sorted(samples)[math.ceil(share * len(samples)) - 1]
 
 
+def shown(value: float) -> str:
+    """Three digits; thousands apart, never an exponent."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
 @attrs.frozen
 class Rounds:
     """What each contender gave in each round, in the order of the rounds."""
@@ -36,4 +41,4 @@ class Rounds:
     def spread(self, contender: str, figure: str) -> str:
         """`lowest..highest` of the rounds, three digits."""
         values = self.values(contender, figure)
-        return f"{min(values):.3g}..{max(values):.3g}"
+        return f"{shown(min(values))}..{shown(max(values))}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from suite.figures import shown
 from suite.target import Target
 
 HEADERS = ("target", "measured", "to reach", "beside", "ratio", "")
@@ -29,11 +30,6 @@ def _cells(target: Target) -> tuple[str, ...]:
     ratio = "" if target.ratio is None else f"{target.ratio:.3g}"
     verdict = "met" if target.met else "MISSED"
     return (target.name, f"{shown(target.measured)} {target.unit}", target.target, compared, ratio, verdict)
-
-
-def shown(value: float) -> str:
-    """Three digits; thousands apart, never an exponent."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
