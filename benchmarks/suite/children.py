@@ -7,13 +7,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 BENCH = Path(__file__).resolve().parents[1] / "bench.py"
 CHILD_S_MAX = 600.0
+END_S_MAX = 20.0  # a database server among them ends in order
 FLAG = "--child"
 
 
@@ -33,7 +34,7 @@ def call(function: str, *arguments: object) -> Any:
 
 @contextmanager
 def serving(function: str, *arguments: object, core: int | None = None) -> Iterator[Any]:
-    """A server that prints one line of JSON when it listens, which is given here, and ends with its stdin.
+    """A server that prints one line of JSON when it listens, which is given here, and ends when its stdin does.
 
     It is pinned to `core`, where the machine has more than that.
     """
@@ -50,6 +51,9 @@ def serving(function: str, *arguments: object, core: int | None = None) -> Itera
                 raise RuntimeError(f"{function} did not start")
             yield json.loads(line)
         finally:
+            child.stdin.close()
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(END_S_MAX)
             child.kill()
 
 

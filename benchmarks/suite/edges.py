@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import partial
 from itertools import pairwise
 
 from dnbot.domain.instrument import VENUES
@@ -34,7 +35,7 @@ def measure(effort: Effort) -> list[Target]:
         fast, plain = observing(views), computing(views)
         rounds = interleaved(
             effort.rounds,
-            {"ours": lambda f=fast: each_us(f, times), "Decimal": lambda p=plain: each_us(p, times)},
+            {"ours": partial(each_us, fast, times), "Decimal": partial(each_us, plain, times)},
         )
         targets.append(
             Target(

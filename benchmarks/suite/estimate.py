@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 
 from dnbot.domain.instrument import Symbol
 from dnbot.domain.pair import Pair
@@ -22,7 +23,7 @@ def measure(effort: Effort) -> list[Target]:
     """The slower kind of opportunity is the one that counts; nothing else computes the same, so there is no peer."""
     times = effort.times(CALLS)
     kinds = (Pair.GATE_TO_MEXC, Pair.OPEN_GATE)
-    rounds = interleaved(effort.rounds, {pair.name: lambda pair=pair: estimating(pair, times) for pair in kinds})
+    rounds = interleaved(effort.rounds, {pair.name: partial(estimating, pair, times) for pair in kinds})
     slower = max(kinds, key=lambda pair: rounds.median(pair.name, "p50")).name
     each = "; ".join(f"{pair.name} {rounds.median(pair.name, 'p50'):.2f}" for pair in kinds)
     return [

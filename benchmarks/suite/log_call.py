@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from suite.children import call
 from suite.log_contenders import CONTENDERS, OURS
 from suite.measuring import Effort, interleaved
@@ -15,7 +17,7 @@ def measure(effort: Effort) -> list[Target]:
     """Ours against the limits and against NautilusTrader's logger; the others in the detail."""
     calls = effort.times(CALLS)
     rounds = interleaved(
-        effort.rounds, {name: lambda name=name: call("log_contenders:run", name, calls, 1) for name in CONTENDERS}
+        effort.rounds, {name: partial(call, "log_contenders:run", name, calls, 1) for name in CONTENDERS}
     )
     others = "; ".join(
         f"{name} {rounds.median(name, 'p50'):.2f} / {rounds.median(name, 'p99'):.2f}" for name in CONTENDERS

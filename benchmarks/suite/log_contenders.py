@@ -7,7 +7,6 @@ processors, and encodes with msgspec into a large buffer.
 
 from __future__ import annotations
 
-import io
 import logging
 import logging.handlers
 import queue
@@ -16,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import attrs
 import msgspec
@@ -161,7 +160,10 @@ def _nautilus(folder: Path) -> Session:
         level_stdout=enums.LogLevel.ERROR, level_file=enums.LogLevel.INFO, directory=str(folder), file_name="log",
     )]
     info = component.Logger("bench").info
-    return Session(lambda number: info(f"quoted venue=GATEIO_SPOT price={60_000.1} update={number}"), guard.clear, component.flush_logger)
+    return Session(
+        lambda number: info(f"quoted venue=GATEIO_SPOT price={60_000.1} update={number}"), guard.clear,
+        component.flush_logger,
+    )
 
 
 def _stdlib(folder: Path) -> Session:
@@ -227,7 +229,7 @@ def _structlog_bare(folder: Path) -> Session:
     return _structlog_session(structlog, file)
 
 
-def _structlog_session(structlog: Any, file: io.BufferedWriter) -> Session:
+def _structlog_session(structlog: Any, file: BinaryIO) -> Session:
     info = structlog.get_logger().bind().info
     return Session(
         lambda number: info("quoted", venue="GATEIO_SPOT", price=60_000.1, update=number), file.close, file.flush

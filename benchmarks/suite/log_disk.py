@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from suite.children import call
 from suite.figures import Rounds
 from suite.log_contenders import CONTENDERS, OURS
@@ -19,7 +21,7 @@ def measure(effort: Effort) -> list[Target]:
     lines = {name: effort.times(LINES.get(name, LINES_ELSE)) for name in CONTENDERS}
     rounds = interleaved(
         effort.rounds,
-        {name: lambda name=name: call("log_contenders:run", name, 1, lines[name]) for name in CONTENDERS},
+        {name: partial(call, "log_contenders:run", name, 1, lines[name]) for name in CONTENDERS},
     )
     lost = call("log_contenders:losses")
     return [

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ def measure(effort: Effort) -> list[Target]:
         "edge": (lambda _: Turn(context).fire(Trigger.MARKET_STALE, "bench"), effort.times(CALLS)),
     }
     rounds = interleaved(
-        effort.rounds, {name: lambda call=call, times=times: each_us(call, times) for name, (call, times) in calls.items()}
+        effort.rounds, {name: partial(each_us, call, times) for name, (call, times) in calls.items()}
     )
     return [
         _target("5 step() of the machine, a signal, p50", rounds, "step", "p50", 20.0),

@@ -64,8 +64,13 @@ class Target:
         if self.limit is not None:
             parts.append(f"{'>=' if self.more_is_better else '<='} {self.limit:g} {self.unit}")
         if self.factor is not None:
-            parts.append(f">= {self.factor:.3g} x {self.beside}")
+            parts.append(self._factor_text(self.factor))
         return ", ".join(parts)
+
+    def _factor_text(self, factor: float) -> str:
+        if factor < 1 and not self.more_is_better:
+            return f"<= {1 / factor:.3g} x what {self.beside} takes"
+        return f">= {factor:.3g} x better than {self.beside}" if factor > 1 else f">= {factor:.3g} x {self.beside}"
 
     def record(self) -> dict[str, Any]:
         """The same for `--json`."""

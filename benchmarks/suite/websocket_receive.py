@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from suite.authority import HOST
@@ -32,7 +33,7 @@ def measure(effort: Effort) -> list[Target]:
     ):
         ca_file = Path(folder) / "ca.pem"
         rounds = interleaved(
-            effort.rounds, {name: lambda name=name: _figures(name, ports, ca_file, effort) for name in CLIENTS}
+            effort.rounds, {name: partial(_figures, name, ports, ca_file, effort) for name in CLIENTS}
         )
     return [
         *(_target(rounds, f"TLS, {mode}", "trio-websocket", factor) for mode, factor in FACTORS_OF_TRIO.items()),
