@@ -20,8 +20,8 @@ def quantile(samples: Sequence[float], share: float) -> float:
 
 
 def shown(value: float) -> str:
-    """Three digits; thousands apart, never an exponent."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    """Three digits, or all of a whole number with its thousands apart."""
+    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
 
 
 @attrs.frozen

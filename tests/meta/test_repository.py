@@ -193,10 +193,11 @@ def test_a_lock_holds_hashed_pins_and_names_no_host(lock: str) -> None:
     assert "://" not in text_of(lock)
 
 
-def test_the_development_lock_repeats_every_runtime_pin() -> None:
-    """What the tests run on is what users install."""
-    runtime, development = pins("requirements.lock"), pins("requirements-dev.lock")
-    assert {name: development.get(name) for name in runtime} == runtime
+@pytest.mark.parametrize("lock", ["requirements-dev.lock", "requirements-bench.lock"])
+def test_a_superset_of_the_runtime_lock_repeats_every_pin(lock: str) -> None:
+    """What the tests and the benchmarks run on is what users install."""
+    runtime, superset = pins("requirements.lock"), pins(lock)
+    assert {name: superset.get(name) for name in runtime} == runtime
 
 
 def test_every_runtime_dependency_has_its_reason() -> None:
