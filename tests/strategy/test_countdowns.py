@@ -41,3 +41,18 @@ def test_a_failed_renewal_takes_nothing_away() -> None:
     bench.give(CountdownSet(GS, bench.now_s, "timeout"))
     assert bench.context.accounts[GS].countdown_until_s == bench.now_s + 30
     assert [alert.level for alert in bench.all(Alert) if alert.key == "countdown:GATEIO_SPOT"] == ["warning"]
+
+
+def test_before_the_first_renewal_nothing_ran_out() -> None:
+    """Every start begins so: nothing new is taken, and nobody is woken for it."""
+    bench = Bench().boot()
+    bench.give(CountdownSet(GS))
+    bench.quiet(2)
+    bench.signal(ms=60_200)
+    assert bench.context.counters.declined["COUNTDOWN"] >= 1
+    bench.give(CountdownSet(GS, failure="timeout"))
+    bench.quiet(2)
+    assert not [alert for alert in bench.all(Alert) if alert.key.startswith("countdown_lapsed")]
+    bench.give(CountdownSet(GS, bench.now_s + 30))
+    bench.signal(ms=60_200)
+    assert bench.state is S.PREPARING_ARBITRAGE

@@ -111,10 +111,12 @@ class StreamProven(msgspec.Struct, frozen=True, tag=True):
 
 
 class CountdownSet(msgspec.Struct, frozen=True, tag=True):
-    """A venue that cancels by itself will not do so before `until_s` (monotonic); `failure`: why it was not renewed."""
+    """A venue that cancels by itself will not do so before `until_s` (monotonic; 0: nothing new is known of it);
+    `failure`: why it was not renewed.
+    """
 
     venue: Venue
-    until_s: float
+    until_s: float = 0.0
     failure: str = ""
 
 

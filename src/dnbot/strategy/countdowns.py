@@ -20,7 +20,10 @@ def lapsed(context: StrategyContext, now_s: float) -> tuple[Venue, ...]:
 
 
 def fold_countdown(turn: Turn, event: CountdownSet) -> None:
-    """A renewal counts from when it was asked for; one that failed leaves what was known."""
+    """A renewal counts from when it was asked for; one that failed leaves what was known.
+
+    Before the first one the venue holds no timer, and until it does no new risk is taken either.
+    """
     known_s = turn.context.accounts[event.venue].countdown_until_s
     until_s = event.until_s if known_s is None else max(known_s, event.until_s)
     turn.change_account(event.venue, countdown_until_s=until_s)
@@ -30,9 +33,11 @@ def fold_countdown(turn: Turn, event: CountdownSet) -> None:
 
 
 def watch_countdowns(turn: Turn) -> None:
-    """Tell that a venue may have cancelled what rests there."""
+    """Tell that a venue may have cancelled what rests there; one that was not armed yet has cancelled nothing."""
     if turn.state in _NOT_WATCHED:
         return
     for venue in lapsed(turn.context, turn.context.now_s):
+        if not turn.context.accounts[venue].countdown_until_s:
+            continue
         text = f"{venue.value} may have cancelled our orders: its countdown ran out; no new risk until it is renewed"
         turn.alert("critical", f"countdown_lapsed:{venue.value}", text)

@@ -42,12 +42,12 @@ class Countdown:
 
     async def run(self) -> None:
         """Never returns. Until the first renewal nothing is armed, and the machine knows."""
-        await self.inbox.send(CountdownSet(self.venue, trio.current_time()))
+        await self.inbox.send(CountdownSet(self.venue))
         await self._clock_known()
         while True:
             asked_s = trio.current_time()
             failure = await self._set(self.timeout_s, self.timeout_s / RENEWALS)
-            until_s = asked_s if failure else asked_s + self.timeout_s
+            until_s = 0.0 if failure else asked_s + self.timeout_s
             await self.inbox.send(CountdownSet(self.venue, until_s, failure))
             self.renewed += not failure
             await trio.sleep_until(asked_s + (RETRY_S if failure else self.timeout_s / RENEWALS))

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import msgspec
 
-from dnbot.domain.errors import InvariantBroken
+from dnbot.domain.errors import FrameUnreadable, InvariantBroken
 from dnbot.domain.instrument import FeeSchedule, Instrument, Symbol, Venue
 from dnbot.domain.order import Fill, OrderIntent, OrderReport, Side
 from dnbot.domain.position import AccountRow
@@ -294,7 +294,7 @@ class GateFuturesPrivate(WithoutFeeCoin, WithoutListenKey, WithoutTransfer):
     def subscribe_frames(self, now_s: int, user_id: str) -> tuple[str, ...]:
         """Orders, own trades, position, wallet, each signed by itself. A wrong user id would be silent for ever."""
         if not user_id.isdecimal():
-            raise InvariantBroken(f"futures channels need the numeric user id, not {user_id!r}")
+            raise FrameUnreadable(self.venue.value, "no numeric user id, which futures channels need", user_id)
         ours = (user_id, self.contract)
         return (
             self._subscription("futures.orders", ours, now_s),
