@@ -30,6 +30,7 @@ def measure(effort: Effort) -> list[Target]:
         Target(
             "5 PnL estimate of one opportunity, p50", "us", rounds.median(slower, "p50"), limit=LIMIT_US,
             detail=f"p50 in us: {each}; p99 {rounds.median(slower, 'p99'):.2f}",
+            again=partial(estimating, Pair[slower], times),
         )
     ]
 

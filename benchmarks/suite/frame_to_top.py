@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import partial
 from importlib import import_module
 from operator import itemgetter
 from typing import Any
@@ -50,6 +51,7 @@ def _measure(venue: Venue, effort: Effort) -> Target:
         f"3 frame -> top of book, {venue.value}", "us", rounds.median("ours", "us"), limit=LIMITS_US[venue],
         factor=10.0, beside="ccxt.pro", comparison=rounds.median("ccxt.pro", "us"),
         detail=f"mean of a frame of {len(many[-1])} bytes; rounds {rounds.spread('ours', 'us')}",
+        again=partial(ours, venue, few),
     )
 
 

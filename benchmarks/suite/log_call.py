@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from suite.children import call
-from suite.log_contenders import CONTENDERS, OURS
+from suite.log_contenders import CONTENDERS, OURS, run
 from suite.measuring import Effort, interleaved
 from suite.target import Target
 
@@ -26,7 +26,7 @@ def measure(effort: Effort) -> list[Target]:
         Target(
             f"1 log call, {name}, p50", "us", rounds.median(name, "p50"), limit=LIMITS_US[name], factor=3.0,
             beside="nautilus_trader", comparison=rounds.median("nautilus_trader", "p50"),
-            detail=f"p50 / p99 in us: {others}",
+            detail=f"p50 / p99 in us: {others}", again=partial(run, name, calls, 1),
         )
         for name in OURS
     ]

@@ -15,9 +15,12 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
+import attrs
+
 from suite.children import FLAG, become
 from suite.machine import machine
 from suite.measuring import ROUNDS_MIN, Effort
+from suite.profiles import top_lines
 from suite.table import table
 from suite.target import Target
 
@@ -39,7 +42,7 @@ def main() -> int:
     targets: list[Target] = []
     for name in options.only:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        targets += import_module(f"suite.{name}").measure(effort)
+        targets += [_explained(target) for target in import_module(f"suite.{name}").measure(effort)]
     found = machine()
     if options.trial:
         found["trial"] = "too few repetitions for a figure"
@@ -48,6 +51,13 @@ def main() -> int:
         content = {"machine": found, "targets": [target.record() for target in targets]}
         options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return 0 if all(target.met for target in targets) else 1
+
+
+def _explained(target: Target) -> Target:
+    """With its profile, when it is missed."""
+    if target.met or target.again is None:
+        return target
+    return attrs.evolve(target, profile=top_lines(target.again))
 
 
 def parser() -> argparse.ArgumentParser:

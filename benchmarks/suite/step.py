@@ -16,13 +16,19 @@ from dnbot.domain.messages import ExecutePair, InboxEvent
 from dnbot.strategy.machine import step
 from dnbot.strategy.states import StrategyState, Trigger
 from dnbot.strategy.turn import Turn
-from suite.figures import Rounds
 from suite.measuring import Effort, each_us, interleaved
 from suite.target import Target
 
 KIT = Path(__file__).resolve().parents[2] / "tests" / "strategy"
 CALLS, CALLS_OF_OPPORTUNITY = 10_000, 2_000
 SIGNALS = 16
+LIMITS_US = (
+    ("5 step() of the machine, a signal, p50", "step", "p50", 20.0),
+    ("5 the bare transition, p50", "edge", "p50", 1.5),
+    ("7b opportunity -> both intents decided, p50", "opportunity", "p50", 150.0),
+    ("7b opportunity -> both intents decided, p99", "opportunity", "p99", 500.0),
+)
+"""Name, what is called, which figure of it, limit."""
 
 
 def measure(effort: Effort) -> list[Target]:
@@ -42,10 +48,11 @@ def measure(effort: Effort) -> list[Target]:
         effort.rounds, {name: partial(each_us, call, times) for name, (call, times) in calls.items()}
     )
     return [
-        _target("5 step() of the machine, a signal, p50", rounds, "step", "p50", 20.0),
-        _target("5 the bare transition, p50", rounds, "edge", "p50", 1.5),
-        _target("7b opportunity -> both intents decided, p50", rounds, "opportunity", "p50", 150.0),
-        _target("7b opportunity -> both intents decided, p99", rounds, "opportunity", "p99", 500.0),
+        Target(
+            name, "us", rounds.median(contender, figure), limit=limit,
+            detail=f"rounds {rounds.spread(contender, figure)}", again=partial(each_us, *calls[contender]),
+        )
+        for name, contender, figure, limit in LIMITS_US
     ]
 
 
@@ -67,10 +74,3 @@ def _signal(bench: Any, mexc_mid: int) -> InboxEvent:
     bench.books[venue] = bench.book(venue, mexc_mid)
     signal: InboxEvent = bench.market_signal()
     return signal
-
-
-def _target(name: str, rounds: Rounds, contender: str, figure: str, limit: float) -> Target:
-    return Target(
-        name, "us", rounds.median(contender, figure), limit=limit,
-        detail=f"rounds {rounds.spread(contender, figure)}",
-    )

@@ -11,7 +11,7 @@ HEADERS = ("target", "measured", "to reach", "beside", "ratio", "")
 
 
 def table(machine: Mapping[str, str], targets: Sequence[Target]) -> str:
-    """Columns as wide as their widest cell; the details, where there are any, under their row."""
+    """Columns as wide as their widest cell; details, and where a miss spent its time, under their row."""
     rows = [_cells(target) for target in targets]
     widths = [max(len(row[column]) for row in [HEADERS, *rows]) for column in range(len(HEADERS))]
     lines = [f"{name}: {text}" for name, text in machine.items()]
@@ -20,6 +20,7 @@ def table(machine: Mapping[str, str], targets: Sequence[Target]) -> str:
         lines.append(_line(row, widths))
         if target.detail:
             lines.append(f"    {target.detail}")
+        lines += [f"        {line}" for line in target.profile]
     met = sum(target.met for target in targets)
     lines += ["", f"{met} met, {len(targets) - met} missed"]
     return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -27,6 +28,10 @@ class Target:
     """Who the comparison is."""
     comparison: float | None = None
     detail: str = ""
+    again: Callable[[], object] | None = None
+    """Does once more what was measured of ours, in this process, to be profiled when the target is missed."""
+    profile: tuple[str, ...] = ()
+    """Where the time went, for a missed target."""
 
     def __attrs_post_init__(self) -> None:
         if self.limit is None and self.factor is None:
@@ -77,4 +82,5 @@ class Target:
         return {
             "name": self.name, "measured": self.measured, "target": self.target, "comparison": self.comparison,
             "beside": self.beside, "ratio": self.ratio, "met": self.met, "unit": self.unit, "detail": self.detail,
+            "profile": list(self.profile),
         }

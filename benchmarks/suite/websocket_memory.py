@@ -43,6 +43,7 @@ def measure(effort: Effort) -> list[Target]:
                 f"6 CPU of a message, {burst} in a chunk", "us", rounds.median("ours", "us"), factor=factor,
                 beside="trio-websocket", comparison=rounds.median("library", "us"),
                 detail=f"in memory; rounds {rounds.spread('ours', 'us')}",
+                again=partial(trio.run, ours, burst, messages),
             )
         )
     return targets

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -26,23 +27,38 @@ FACTOR_OF_PICOWS = 0.9
 
 def measure(effort: Effort) -> list[Target]:
     """Over TLS beside trio-websocket; beside picows over TLS and without."""
+    with served() as (ports, ca_file):
+        rounds = interleaved(
+            effort.rounds, {name: partial(_figures, name, ports, ca_file, effort) for name in CLIENTS}
+        )
+    return [
+        *(
+            _target(rounds, f"TLS, {mode}", "trio-websocket", factor, effort)
+            for mode, factor in FACTORS_OF_TRIO.items()
+        ),
+        *(
+            _target(rounds, f"{kind}, {mode}", "picows", FACTOR_OF_PICOWS, effort)
+            for kind in ("plain", "TLS")
+            for mode in MESSAGES
+        ),
+    ]
+
+
+@contextmanager
+def served() -> Iterator[tuple[Mapping[str, int], Path]]:
+    """Ports of a server on its core and the file of its authority, with this process on the other core."""
     with (
         tempfile.TemporaryDirectory() as folder,
         serving("websocket_server:serve", f"{folder}/ca.pem", core=SERVER_CORE) as ports,
         on_core(CLIENT_CORE),
     ):
-        ca_file = Path(folder) / "ca.pem"
-        rounds = interleaved(
-            effort.rounds, {name: partial(_figures, name, ports, ca_file, effort) for name in CLIENTS}
-        )
-    return [
-        *(_target(rounds, f"TLS, {mode}", "trio-websocket", factor) for mode, factor in FACTORS_OF_TRIO.items()),
-        *(
-            _target(rounds, f"{kind}, {mode}", "picows", FACTOR_OF_PICOWS)
-            for kind in ("plain", "TLS")
-            for mode in MESSAGES
-        ),
-    ]
+        yield ports, Path(folder) / "ca.pem"
+
+
+def again(effort: Effort) -> None:
+    """Ours once more, in all four ways."""
+    with served() as (ports, ca_file):
+        _figures("ours", ports, ca_file, effort)
 
 
 def _figures(name: str, ports: Mapping[str, int], ca_file: Path, effort: Effort) -> Figures:
@@ -56,10 +72,11 @@ def _figures(name: str, ports: Mapping[str, int], ca_file: Path, effort: Effort)
     return found
 
 
-def _target(rounds: Rounds, figure: str, beside: str, factor: float) -> Target:
+def _target(rounds: Rounds, figure: str, beside: str, factor: float, effort: Effort) -> Target:
     others = "; ".join(f"{name} {rounds.median(name, figure):,.0f}" for name in CLIENTS if name not in ("ours", beside))
     return Target(
         f"6 receive, {figure}", "1/s", rounds.median("ours", figure), factor=factor, beside=beside,
         comparison=rounds.median(beside, figure),
         detail=f"frames of {len(FRAME)} bytes; rounds {rounds.spread('ours', figure)}; {others}",
+        again=partial(again, effort),
     )

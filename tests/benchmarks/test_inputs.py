@@ -88,6 +88,9 @@ def test_executions_share_no_name() -> None:
     moves = [record.sequence for one in done for record in one.records if isinstance(record, StateChanged)]
     for names in (orders, fills, moves, [one.execution_id for one in done]):
         assert len(names) == len(set(names)) >= len(done)
+    later = [record.fill.trade_id for record in executions(8, 1)[0].records if isinstance(record, FillBooked)]
+    assert later
+    assert not set(later) & set(fills)
     assert all(intent.epoch == 7 for one in done for intent in one.intents)
     assert all(sum(isinstance(record, ExecutionClosed) for record in one.records) == 1 for one in done)
 

@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
+import attrs
 import pytest
 from suite import runner
 from suite.measuring import Effort, each_us, interleaved
@@ -81,6 +82,25 @@ def test_the_exit_code_and_the_file_say_what_was_missed(
     assert "CONFIG_ARGS" in written["machine"]
     assert "trial" not in written["machine"]
     assert "CONFIG_ARGS: " in capsys.readouterr().out
+
+
+def test_a_miss_is_told_with_its_profile_and_a_hit_is_not_profiled(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was measured is done once more, where that can be done."""
+    done: list[str] = []
+
+    def slow_part() -> None:
+        done.append("missed")
+
+    targets = [attrs.evolve(MISSED, again=slow_part), attrs.evolve(MET, again=partial(done.append, "met")), MISSED]
+    path = tmp_path / "out.json"
+    run(monkeypatch, targets, "--only", "said", "--json", str(path))
+    assert done == ["missed"]
+    first, *others = json.loads(path.read_text(encoding="utf-8"))["targets"]
+    assert any("slow_part (test_runner.py:" in line for line in first["profile"])
+    assert [target["profile"] for target in others] == [[], []]
+    assert f"        {first['profile'][0]}\n" in capsys.readouterr().out
 
 
 def test_a_trial_says_that_its_figures_do_not_count(
