@@ -7,6 +7,8 @@ from typing import Any
 
 import attrs
 
+from suite.figures import shown
+
 UNITS_MORE_IS_BETTER = frozenset({"1/s"})
 
 
@@ -67,7 +69,7 @@ class Target:
         """What had to be reached, as text."""
         parts = []
         if self.limit is not None:
-            parts.append(f"{'>=' if self.more_is_better else '<='} {self.limit:g} {self.unit}")
+            parts.append(f"{'>=' if self.more_is_better else '<='} {shown(self.limit)} {self.unit}")
         if self.factor is not None:
             parts.append(self._factor_text(self.factor))
         return ", ".join(parts)
