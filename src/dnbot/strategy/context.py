@@ -10,7 +10,7 @@ from dnbot.domain.account import AccountFacts, Balance, PositionReport
 from dnbot.domain.instrument import SPOT_VENUES, VENUES, FeeSchedule, Instrument, Venue
 from dnbot.domain.market import BookView, MarketView
 from dnbot.domain.order import Fill, Order
-from dnbot.domain.pair import Opportunity, PairEdge
+from dnbot.domain.pair import Opportunity, Pair, PairEdge
 from dnbot.domain.position import Portfolio
 from dnbot.domain.transfer import Transfer
 from dnbot.domain.units import ZERO
@@ -267,6 +267,8 @@ class StrategyContext(msgspec.Struct, frozen=True, kw_only=True):
     signal_fresh: bool = False
     """The event being handled brought a new market."""
     preparing: Opportunity | None = None
+    refusals: dict[Pair, tuple[float, str, str]] = {}
+    """When a risk check last refused a pair, its code and text."""
     execution: Execution | None = None
     repair: Repair | None = None
     recovery: Recovery | None = None
