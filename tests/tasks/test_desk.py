@@ -165,13 +165,14 @@ async def test_one_send_per_id_whatever_happens(autojump_clock: Any, kit: Any, b
 async def test_each_outcome_has_its_class(
     autojump_clock: Any, kit: Any, bench: Any, reply: Any, outcome: str, code: str
 ) -> None:
-    """Refused and not sent are definitive; everything unclear is ambiguous."""
+    """Refused and not sent are definitive; everything unclear is ambiguous. After a refusal the terms are read anew."""
     intent = kit.intent()
     it = bench(intent)
 
     kit.script.answers[CREATE] = [kit.unreadable(reply) if isinstance(reply, FrameUnreadable) else reply]
     answer = await it.answer(kit, intent)
     assert (answer.outcome, answer.code) == (outcome, code)
+    assert ("instrument read" in it.story) is (code == "BALANCE")
 
 
 async def test_a_rate_refusal_pauses_the_budget(autojump_clock: Any, kit: Any, bench: Any) -> None:

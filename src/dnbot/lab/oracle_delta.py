@@ -132,10 +132,13 @@ class DeltaJudge:
         self.naked_notional_worst = max(self.naked_notional_worst, delta * self.scene.mark())
 
     def _allowed(self) -> Decimal:
-        """The tolerance, and while orders are in doubt what their middle, hedged to the next lot, may leave."""
+        """The tolerance, or what the perpetual takes no order for; and what the middle of orders in doubt, hedged to a
+        lot, may leave.
+        """
+        least = max(self.scene.tolerance(), self.scene.dust())
         if not self.blind:
-            return self.scene.tolerance()
-        return self.scene.tolerance() + sum(self.blind.values(), self.scene.perp_lot()) / 2
+            return least
+        return least + sum(self.blind.values(), self.scene.perp_lot()) / 2
 
     def in_doubt(self, name: str, quantity: Decimal, now_ns: int) -> None:
         """The bot says that nobody tells of an order of its own."""
@@ -176,6 +179,9 @@ class DeltaJudge:
         """Whether the open window is longer than its bound; cheap when none is open."""
         window = self.window
         if window is None:
+            return
+        if abs(self.scene.delta()) <= self._allowed():  # the smallest order has grown: it begins when it shrinks
+            window.opened_ns = now_ns
             return
         life = self.scene.alive
         if life is None or life.reconciled_ns is None or life.reconciled_ns > window.opened_ns:

@@ -213,6 +213,21 @@ async def naked(bench: Bench, broken: bool) -> None:
     await bench.later(5)
 
 
+@play("I6", "naked with more than the perpetual's smallest order")
+async def naked_beyond_dust(bench: Bench, broken: bool) -> None:
+    await bench.start()
+    bench.prepare()
+    terms = bench.exchange.state.instruments
+    key = ("gate_futures", str(bench.intent().symbol))
+    await bench.trade(bench.intent())
+    bench.state("PREPARING_ARBITRAGE", "DELTA_DRIFTED", "REBALANCING_DELTA")
+    await bench.later(0.5)
+    await bench.trade(bench.intent(Venue.GATE_FUTURES, Side.SELL, purpose=Purpose.HEDGE))
+    terms[key] = attrs.evolve(terms[key], quantity_min=Decimal(20 if broken else 40))
+    await bench.trade(bench.intent(quantity="0.0030", purpose=Purpose.HEDGE))
+    await bench.later(5)
+
+
 @play("I6", "naked for too long by a process that did not stand still")
 async def naked_and_awake(bench: Bench, broken: bool) -> None:
     await bench.start()
