@@ -167,7 +167,7 @@ class DeltaJudge:
     def close(self, now_ns: int) -> None:
         """Delta is back, or the run is over."""
         if self.window is not None:
-            self.judge(now_ns)
+            self._judge(now_ns)
             kind = self._kind(self.window)
             seconds = (now_ns - self.window.opened_ns) / NS_PER_S
             self.naked_s_worst[kind] = max(self.naked_s_worst[kind], seconds)
@@ -175,13 +175,16 @@ class DeltaJudge:
             self.windows.append(Naked(self.window.opened_ns, now_ns, kind, notional))
             self.window = None
 
-    def judge(self, now_ns: int) -> None:
-        """Whether the open window is longer than its bound; cheap when none is open."""
+    def look(self, now_ns: int) -> None:
+        """Now and then: whether the open window is longer than its bound; cheap when none is open."""
+        if self.window is not None and abs(self.scene.delta()) <= self._allowed():
+            self.window.opened_ns = now_ns  # the smallest order has grown since: it begins when that shrinks again
+            return
+        self._judge(now_ns)
+
+    def _judge(self, now_ns: int) -> None:
         window = self.window
         if window is None:
-            return
-        if abs(self.scene.delta()) <= self._allowed():  # the smallest order has grown: it begins when it shrinks
-            window.opened_ns = now_ns
             return
         life = self.scene.alive
         if life is None or life.reconciled_ns is None or life.reconciled_ns > window.opened_ns:
