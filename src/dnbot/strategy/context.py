@@ -263,6 +263,8 @@ class StrategyContext(msgspec.Struct, frozen=True, kw_only=True):
     market: MarketView = MarketView()
     market_since_s: float = float("-inf")
     """Books that arrived before the end of the last pause of the process are not believed."""
+    awake_since_s: float = float("-inf")
+    """When the process last went on after it had stood still: waiting for news counts from then on."""
     edges: tuple[PairEdge, ...] = ()
     signal_fresh: bool = False
     """The event being handled brought a new market."""
