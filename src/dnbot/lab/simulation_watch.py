@@ -135,6 +135,8 @@ class Watch:
         before = self._orders.get(name)
         if before == "AMBIGUOUS" and status != before:
             self.sometimes[f"resolved {status}"] += 1
+        if status == "NOT_SENT" and before != status:
+            self.sometimes[f"not sent {_code(str(order['reason']))}"] += 1
         self._orders[name] = status
         self.sometimes[f"order {status}"] += 1
 

@@ -34,6 +34,11 @@ DRAINS_QUOTE = (-7_600, -4_000, 3_000)
 PAUSED_SHARE = 0.25
 """Of so many seeds of the swarm the process stands still, once to three times."""
 MOMENTS = ("now", "intents", "create", "fill")
+TIMED_SHARE = 0.3
+"""Of so many seeds people and faults strike just when the machine is in a state that it leaves again at once."""
+STOPPED_IN = ("ESTABLISHING_DELTA_NEUTRAL", "DELTA_NEUTRAL_ACTIVE", "REBALANCING_DELTA", "PREPARING_ARBITRAGE")
+SAID_WHILE_PREPARING: tuple[Kind, ...] = ("operator_reduces", "operator_halts")
+GONE_WHILE_PREPARING = ("traded_by_hand", "position_deleveraged", "money_moves")
 QUIET_S = 15.0
 """Before the first fault: the bot has started and trades."""
 LIVE_S = 100.0
@@ -53,7 +58,8 @@ class Mishap(msgspec.Struct, frozen=True, kw_only=True):
     """Something that happens to our side at `at_s`, for `for_s`, seconds of the run. `how` and `amount` by kind.
 
     *crash*: `how` is power or kill, and at once or upon the next intents, create or fill; a new start `for_s` later.
-    *restart*: a person stops it, and starts it again. *database_slow*: a call takes `amount` s.
+    *restart*: a person stops it, and starts it again; like *operator_halts* and *operator_reduces* at once, or when the
+    state that `how` names begins. *database_slow*: a call takes `amount` s.
     *database_answers_lost*: so many. *wall_clock_steps*: by so many ms, and back. *paused*: the process
     stands still; `how` is at once or upon what, as for a crash.
     """
@@ -134,6 +140,9 @@ def draw(seed: int, wanted: str, run_s: float) -> Schedule:
     if wanted == "swarm":
         mishaps += _pauses(seed, heal_s)
         faults += _drains(seed, heal_s)
+        timed_mishaps, timed_faults = _timed(seed, heal_s)
+        mishaps += timed_mishaps
+        faults += timed_faults
     order_path = "websocket" if rng.random() < 0.5 else "rest"
     return Schedule(
         seed=seed, heal_s=heal_s, order_path=order_path, deviation_bps=rng.choice(DEVIATIONS_BPS),
@@ -166,6 +175,48 @@ def _drains(seed: int, heal_s: float) -> list[dict[str, Value]]:
         ).as_data()
         for number, at_s in enumerate(moments, 1)
     ]  # fmt: skip
+
+
+def _timed(seed: int, heal_s: float) -> tuple[list[Mishap], list[dict[str, Value]]]:
+    """What meets the machine in a state that lasts for milliseconds, twice; drawn beside all else, as pauses are.
+
+    A stop waits for its state; before the one in ESTABLISHING there is a crash, which leads there. While PREPARING,
+    which a slow database lengthens, something ends what is prepared: a word of a person, base or margin that went.
+    """
+    own = random.Random(f"{seed}:timed")
+    mishaps: list[Mishap] = []
+    faults: list[dict[str, Value]] = []
+    if own.random() >= TIMED_SHARE:
+        return mishaps, faults
+    for number in (1, 2):
+        at_s = round(own.uniform(min(QUIET_S, heal_s / 4), heal_s - 2.0), 3)
+        left_s, key = heal_s - at_s, f"timed_{number}"
+        if own.choice((True, False)):
+            state = own.choice(STOPPED_IN)
+            if state == STOPPED_IN[0]:
+                mishaps.append(Mishap(key=f"{key}.crash", kind="crash", at_s=at_s, for_s=0.1, how="kill now"))
+            mishaps.append(Mishap(key=f"{key}.stop", kind="restart", at_s=at_s, for_s=min(1.0, left_s), how=state))
+            continue
+        for_s = round(min(15.0, left_s), 3)
+        mishaps.append(Mishap(key=f"{key}.slow", kind="database_slow", at_s=at_s, for_s=for_s, amount=0.3))
+        if own.choice((True, False)):
+            said = own.choice(SAID_WHILE_PREPARING)
+            mishaps.append(Mishap(key=f"{key}.{said}", kind=said, at_s=at_s, for_s=for_s, how="PREPARING_ARBITRAGE"))
+        else:
+            gone_s = round(at_s + min(for_s / 2, own.uniform(1.0, 6.0)), 3)
+            faults.append(_gone(own, key, own.choice(GONE_WHILE_PREPARING), gone_s))
+    return mishaps, faults
+
+
+def _gone(rng: random.Random, key: str, what: str, at_s: float) -> dict[str, Value]:
+    """Base or margin that somebody takes, in one blow."""
+    options: dict[str, dict[str, Value]] = {
+        "traded_by_hand": {"side": rng.choice(("buy", "sell")), "quantity": 0.001},
+        "position_deleveraged": {"fraction": 0.1},
+        "money_moves": {"asset": "USDT", "amount": DRAINS_QUOTE[0]},
+    }
+    venue = "gate_spot" if what == "traded_by_hand" else "gate_futures"
+    return Fault(name=what, key=f"{key}.{what}", at_s=at_s, for_s=0.5, venue=venue, options=options[what]).as_data()
 
 
 def _moments(rng: random.Random, kinds: Sequence[str], wanted: str, heal_s: float) -> list[tuple[float, str]]:
