@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 WAITED_S_MAX = 20.0
 """A crash or a pause that waits for an order comes without one after so long."""
+LASTING_S = 0.05
 STOP_S_MAX = 60.0
 NS_PER_MS = 1_000_000
 
@@ -99,10 +100,11 @@ class Mishaps:
 
     async def _moment(self, what: str) -> None:
         """Wait for the next intents, create or fill, or the begin of a state: the mishap falls between that and what
-        would follow.
+        would follow. A state may also have to last for a moment.
         """
         if what in ("", "now"):
             return
+        what, lasting = what.removeprefix("lasting "), what.startswith("lasting ")
         seen = trio.Event()
 
         def hear(event: Tapped) -> None:
@@ -118,7 +120,15 @@ class Mishaps:
         observers.append(hear)
         with trio.move_on_after(WAITED_S_MAX):
             await seen.wait()
+            while lasting and not await self._lasts(what):
+                seen = trio.Event()
+                await seen.wait()
         observers.remove(hear)
+
+    async def _lasts(self, state: str) -> bool:
+        await trio.sleep(LASTING_S)
+        bot = self._alive
+        return bot is not None and bot.bot is not None and bot.bot.context.current_state.name == state
 
     async def _restart(self, mishap: Mishap) -> bool:
         await self._moment(mishap.how)
