@@ -38,7 +38,6 @@ TIMED_SHARE = 0.3
 """Of so many seeds people and faults strike just when the machine is in a state that it leaves again at once."""
 STOPPED_IN = ("ESTABLISHING_DELTA_NEUTRAL", "DELTA_NEUTRAL_ACTIVE", "REBALANCING_DELTA", "PREPARING_ARBITRAGE")
 LASTING_PREPARING = "lasting PREPARING_ARBITRAGE"
-SAID_WHILE_PREPARING: tuple[Kind, ...] = ("operator_reduces", "operator_halts")
 GONE_WHILE_PREPARING = ("traded_by_hand", "position_deleveraged", "money_moves")
 QUIET_S = 15.0
 """Before the first fault: the bot has started and trades."""
@@ -201,8 +200,11 @@ def _timed(seed: int, heal_s: float) -> tuple[list[Mishap], list[dict[str, Value
             continue
         faults += _slow_to_prepare(key, at_s, left_s)
         if own.choice((True, False)):
-            said, for_s = own.choice(SAID_WHILE_PREPARING), min(10.0, left_s)
-            mishaps.append(Mishap(key=f"{key}.{said}", kind=said, at_s=at_s, for_s=for_s, how=LASTING_PREPARING))
+            mishaps.append(
+                Mishap(
+                    key=f"{key}.halt", kind="operator_halts", at_s=at_s, for_s=min(10.0, left_s), how=LASTING_PREPARING
+                )
+            )
         else:
             gone_s = min(own.uniform(5.0, 15.0), left_s - 1.0)
             faults.append(_gone(own, key, own.choice(GONE_WHILE_PREPARING), round(at_s + gone_s, 3)))
@@ -214,7 +216,7 @@ def _slow_to_prepare(key: str, at_s: float, left_s: float) -> list[Fault]:
     return [
         Fault(
             name="reply_delayed", key=f"{key}.slow", at_s=at_s, for_s=min(25.0, left_s), venue="mexc_spot",
-            path="reads", options={"delay_s": 1.0},
+            path="balance_reads", options={"delay_s": 2.0},
         ),
         Fault(
             name="money_moves", key=f"{key}.paid_in", at_s=at_s, for_s=min(1.0, left_s), venue="mexc_spot",
