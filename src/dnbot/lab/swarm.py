@@ -206,7 +206,7 @@ def _timed(seed: int, heal_s: float) -> tuple[list[Mishap], list[dict[str, Value
                 )
             )
         else:
-            gone_s = min(own.uniform(5.0, 15.0), left_s - 1.0)
+            gone_s = min(own.uniform(6.0, 14.0), left_s - 1.0)
             faults.append(_gone(own, key, own.choice(GONE_WHILE_PREPARING), round(at_s + gone_s, 3)))
     return mishaps, [fault.as_data() for fault in faults]
 
@@ -216,7 +216,7 @@ def _slow_to_prepare(key: str, at_s: float, left_s: float) -> list[Fault]:
     return [
         Fault(
             name="reply_delayed", key=f"{key}.slow", at_s=at_s, for_s=min(25.0, left_s), venue="mexc_spot",
-            path="balance_reads", options={"delay_s": 2.0},
+            path="balance_reads", options={"delay_s": 4.0},
         ),
         Fault(
             name="money_moves", key=f"{key}.paid_in", at_s=at_s, for_s=min(1.0, left_s), venue="mexc_spot",
