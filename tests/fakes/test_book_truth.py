@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from dnbot.fakes.gateio_hub import StreamFault
 from dnbot.fakes.records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT
 
+pytestmark = pytest.mark.slow
+
 UPDATES_LEAST = 10_000
 EXAMPLES, UPDATES_EACH = 5, 1_800
 NUMBERED = [channel for channel in CHANNELS if channel.make is GateObu or channel.rest]
 
 
-@pytest.mark.slow
 def test_every_channel_gives_the_servers_book() -> None:
     """Through 10,000 random changes every client's book is, after every frame and in the end, the server's."""
     seen: Counter[str] = Counter()
@@ -42,7 +43,6 @@ def test_every_channel_gives_the_servers_book() -> None:
     assert seen["frames"] >= UPDATES_LEAST
 
 
-@pytest.mark.slow
 def test_every_lost_frame_is_noticed_and_healed() -> None:
     """Each numbered channel notices each loss, once; channels of whole books heal by their next frame."""
     seen, lost = Counter[str](), Counter[str]()

@@ -54,19 +54,22 @@ def test_what_is_left_out_moves_nothing_else() -> None:
 def test_seeds_differ_and_together_have_everything() -> None:
     """Each seed takes a part of the kinds, so that two of them meet alone; many seeds take all."""
     taken = [{key.split(".")[0] for key in draw(seed, "swarm", RUN_S).keys} for seed in range(1, 201)]
-    assert set.union(*taken) - {"drained"} == set(kinds_of("all"))
+    assert set.union(*taken) - {"drained", "timed_1", "timed_2"} == set(kinds_of("all"))
     assert max(map(len, taken)) < 0.6 * len(kinds_of("all"))
     assert len(set(map(frozenset, taken))) == 200
 
 
-@pytest.mark.parametrize(("word", "least", "most"), [("paused", 30, 70), ("drained", 18, 45)])
-def test_pauses_and_drains_move_nothing_else(word: str, least: int, most: int) -> None:
+BESIDE = ("paused", "drained", "timed_1", "timed_2")
+
+
+@pytest.mark.parametrize(("word", "least", "most"), [("paused", 30, 70), ("drained", 18, 45), ("timed_1", 40, 80)])
+def test_what_is_drawn_beside_all_else_moves_nothing_else(word: str, least: int, most: int) -> None:
     """They are in a part of the seeds, and drawn beside what the seed had before there were any."""
     found = {seed: draw(seed, "swarm", RUN_S).keys for seed in range(1, 201)}
     with_it = [keys for keys in found.values() if any(key.startswith(f"{word}.") for key in keys)]
     assert least < len(with_it) < most
     for keys in with_it[:10]:
-        numbers = [int(key.rpartition(".")[2]) for key in keys if key.partition(".")[0] not in ("paused", "drained")]
+        numbers = [int(key.rpartition(".")[2]) for key in keys if key.partition(".")[0] not in BESIDE]
         assert sorted(numbers) == list(range(1, len(numbers) + 1))
 
 

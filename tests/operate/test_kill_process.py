@@ -29,6 +29,8 @@ from dnbot.ports.latch import FileLatch, Halt
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.tasks.sweeping import Swept
 
+pytestmark = pytest.mark.slow
+
 HOLD = """
 import sys, time
 from pathlib import Path

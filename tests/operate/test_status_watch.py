@@ -25,6 +25,8 @@ from dnbot.operate.watch import ALERTS_KEPT, EXECUTIONS_KEPT, WARNING_CHARACTERS
 from dnbot.ports.clock import VirtualClock
 from dnbot.ports.log import EventLog
 
+pytestmark = pytest.mark.slow
+
 
 def alert(number: int) -> Alert:
     """An alert that says its number."""

@@ -30,7 +30,7 @@ def test_from_its_end_on_nothing_new_is_taken(venue: object) -> None:
     assert bench.state is S.MONITORING_SPREADS
     assert bench.context.counters.declined["COUNTDOWN"] == 1
     bench.give(CountdownSet(venue, bench.now_s + 30))
-    bench.signal(ms=60_200)
+    bench.signal(ms=60_200, after_ms=1_100)
     assert bench.state is S.PREPARING_ARBITRAGE
 
 

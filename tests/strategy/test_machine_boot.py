@@ -354,6 +354,27 @@ def test_establishing_waits_for_books_and_accounts() -> None:
     assert len(bench.all(ExecutePair)) == 2
 
 
+@pytest.mark.parametrize("spot", ["0.1", "0"])
+def test_what_the_margin_carries_no_further_is_traded_with(spot: str) -> None:
+    """Free margin between the floor of entries and the one that both legs shrink below: no market would end the wait.
+
+    Nothing at all is no position to trade with: then building goes on being tried.
+    """
+    perp = -2 * Decimal(spot)
+    bench = Bench(spot, str(perp), margin_top_up=True)
+    params = bench.context.params
+    ratio = (params.margin_floor_pct + params.margin_entry_floor_pct) / 200
+    used = -perp * 60_000 / params.leverage
+    bench.truth[GF].balances["USDT"] = used / (1 - ratio) if used else Decimal(1)
+    bench.boot()
+    bench.quiet(8, 200)
+    assert bench.state is S.ESTABLISHING_DELTA_NEUTRAL
+    bench.quiet(4, 200)
+    assert (bench.state is S.ESTABLISHING_DELTA_NEUTRAL) is (spot == "0")
+    assert "MARGIN" in {told.declined.reason for told in bench.all(OpportunityDeclined)}
+    assert not bench.intents()
+
+
 def test_commit_news_of_another_execution_is_ignored() -> None:
     """A late answer to a pair that is gone changes nothing."""
     bench = Bench("0", "0").boot()

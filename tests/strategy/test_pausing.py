@@ -6,13 +6,14 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from machine_kit import Bench
+from machine_kit import Bench, in_state
 
 from dnbot.domain.instrument import VENUES, Venue
 from dnbot.domain.messages import Alert, ModeChanged, Paused, ReadAccount, SetMode
 from dnbot.domain.position import EntryKind, LedgerEntry, Portfolio, post
+from dnbot.strategy.doubting import Belief, belief, wait_ms
 from dnbot.strategy.observing import CRASHES_MAX
-from dnbot.strategy.states import StrategyState
+from dnbot.strategy.states import StrategyState, TradingMode
 from dnbot.tasks.pausing import APART_S_MAX, GAP_S_MAX, PauseWatch
 
 GS, GF, MS = Venue.GATE_SPOT, Venue.GATE_FUTURES, Venue.MEXC_SPOT
@@ -46,7 +47,7 @@ def test_after_a_pause_nothing_is_entered_before_new_reads() -> None:
     bench = Bench().boot()
     assert bench.state is S.MONITORING_SPREADS
     bench.tick(50)
-    step = bench.give(Paused("test", bench.now_s))
+    step = bench.give(Paused("test", bench.now_s, stood_still=False))
     assert step.context.market.books == {}
     assert {command.venue for command in step.commands if isinstance(command, ReadAccount)} == set(VENUES)
     assert any(alert.key == "paused" for alert in bench.all(Alert))
@@ -63,9 +64,55 @@ def test_a_book_from_before_the_pause_stays_forgotten() -> None:
     """The analyst still has it; its age by the monotonic clock says nothing after a suspension."""
     bench = Bench().boot()
     old = bench.market_signal()
-    bench.give(Paused("test", bench.now_s + 0.001))
+    bench.give(Paused("test", bench.now_s + 0.001, stood_still=True))
     bench.give(old)
     assert bench.context.market.books == {}
+
+
+@pytest.mark.parametrize("stood_still", [True, False])
+def test_time_asleep_is_no_time_that_a_venue_was_given_to_answer(stood_still: bool) -> None:
+    """Both legs had just left: after a standstill their news are waited for as if they left now, and nothing halts.
+
+    When only the wall clock stepped, monotonic time went by awake, and the wait is not lengthened.
+    """
+    bench = Bench().boot()
+    buy, sell = bench.executing().intents
+    for leg in (buy, sell):
+        bench.sent(leg)
+    bench.tick(200)
+    bench.now_s += 30 if stood_still else 0.05
+    bench.give(Paused("test", bench.now_s, stood_still=stood_still))
+    patience_s = (wait_ms(bench.context.params) - (0 if stood_still else 250)) / 1000
+    bench.wait(patience_s - 0.1)
+    assert [belief(bench.context, order) for order in bench.context.unsettled] == [Belief.AWAITED] * 2
+    assert not [change for change in bench.all(ModeChanged) if change.to_mode == TradingMode.HALTED.name]
+    bench.wait(0.2)
+    assert bench.context.mode is TradingMode.HALTED, "the wait has an end, too"
+
+
+@pytest.mark.parametrize("state", [S.REBALANCING_DELTA, S.ERROR_RECOVERY])
+def test_repair_recovery_and_unanswered_reads_have_their_time_after_a_standstill(state: StrategyState) -> None:
+    """None of them had any while the process stood still."""
+    bench = in_state(state)
+    bench.wait(1)
+    bench.now_s += 30
+    bench.give(Paused("test", bench.now_s, stood_still=True))
+    assert bench.state is state
+    repair, recovery = bench.context.repair, bench.context.recovery
+    begun = [repair.since_s] if repair is not None else [recovery.attempt_since_s] if recovery is not None else []
+    assert begun == [bench.now_s]
+    assert {account.unanswered_since_s for account in bench.context.accounts.values()} == {bench.now_s}
+
+
+def test_a_venue_is_not_called_silent_for_the_time_asleep() -> None:
+    """A read that is overdue because nobody asked is no sign of a dead venue; one that stays unanswered then is."""
+    bench = Bench().boot()
+    bench.now_s += 60
+    bench.give(Paused("test", bench.now_s, stood_still=True))
+    bench.tick(100)
+    states = [bench.state]
+    bench.wait(30)
+    assert [*states, bench.state] == [S.DELTA_NEUTRAL_ACTIVE, S.ERROR_RECOVERY]
 
 
 # --- crash loops ------------------------------------------------------------------------------------------------------

@@ -460,13 +460,18 @@ def test_a_surplus_inside_the_largest_inventory_is_hedged() -> None:
     assert [(h.venue, h.purpose) for h in hedges(bench)] == [(GF, Purpose.HEDGE)]
 
 
+def refused(bench: Bench, times: int, code: str) -> None:
+    """So many repair orders, one after the other, are refused by their venue."""
+    for number in range(times):
+        bench.sent(hedges(bench)[number])
+        bench.answered(hedges(bench)[number], "refused", code)
+        bench.signal(after_ms=100)
+
+
 def test_a_perpetual_that_refuses_twice_is_left_for_spot() -> None:
     """Its terms changed under us: a third try would be refused too, and the deadline is not waited for."""
     bench = in_state(S.REBALANCING_DELTA)
-    for number in range(2):
-        bench.sent(hedges(bench)[number])
-        bench.answered(hedges(bench)[number], "refused", "SIZE_TOO_SMALL")
-        bench.signal(after_ms=100)
+    refused(bench, 2, "SIZE_TOO_SMALL")
     assert [(h.venue.is_spot, h.purpose) for h in hedges(bench)] == [
         (False, Purpose.HEDGE), (False, Purpose.HEDGE), (True, Purpose.UNWIND)
     ]
@@ -475,8 +480,5 @@ def test_a_perpetual_that_refuses_twice_is_left_for_spot() -> None:
 def test_a_spot_venue_that_refuses_twice_is_left_for_the_other() -> None:
     """Gate refuses all that is sent, on both of its markets: what MEXC holds is sold instead."""
     bench = in_state(S.REBALANCING_DELTA)
-    for number in range(4):
-        bench.sent(hedges(bench)[number])
-        bench.answered(hedges(bench)[number], "refused", "REQUEST_EXPIRED")
-        bench.signal(after_ms=100)
+    refused(bench, 4, "REQUEST_EXPIRED")
     assert [h.venue for h in hedges(bench)] == [GF, GF, GS, GS, MS]

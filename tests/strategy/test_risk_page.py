@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from dnbot.lab.sometimes import DENIALS, NEVER
+
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "dnbot"
 PAGE = (ROOT / "docs" / "risk-controls.md").read_text(encoding="utf-8")
@@ -71,6 +73,12 @@ def test_every_code_has_its_row_and_every_row_its_code() -> None:
     assert told == denials() | latched()
     bold = {code for row in ROWS for code in re.findall(r"\*\*([A-Z_]+)\*\*", row[4])}
     assert bold == latched() - {"PNL_UNKNOWN"}
+
+
+def test_a_campaign_looks_for_every_denial() -> None:
+    """The list that a campaign of the simulator goes by is the page's."""
+    assert sorted(denials()) == sorted(DENIALS)
+    assert all(name.removeprefix("denial ") in DENIALS for name in NEVER if name.startswith("denial "))
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])

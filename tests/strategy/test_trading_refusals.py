@@ -21,7 +21,7 @@ from dnbot.domain.messages import (
     StoreLost,
 )
 from dnbot.domain.order import OrderStatus, Side
-from dnbot.strategy.trading import PREPARE_PATIENCE_S
+from dnbot.strategy.trading import PREPARE_PATIENCE_S, REFUSED_S
 
 
 def reasons(bench: Bench) -> list[str]:
@@ -130,8 +130,24 @@ def test_a_risk_check_refuses() -> None:
     assert bench.context.orders == {}
     assert bench.all(Alert)[-1].key == "store"
     bench.give(StoreFound())
-    bench.signal(ms=60_200)
+    bench.signal(ms=60_200, after_ms=1_000 * REFUSED_S)
     assert bench.state is S.PREPARING_ARBITRAGE
+
+
+def test_what_refuses_stands_for_a_second() -> None:
+    """Ten markets a second give two edges, not twenty; each market is counted, and other pairs are free."""
+    bench = Bench().boot()
+    bench.give(StoreLost("test"))
+    before = len(bench.path())
+    for _ in range(25):
+        bench.signal(ms=60_200, after_ms=100)
+    assert [trigger for _, trigger, _ in bench.path()[before:]] == ["OPPORTUNITY_FOUND", "REFUSED"] * 3
+    assert bench.context.counters.declined["DB_UNAVAILABLE"] >= 25
+    bench.give(StoreFound())
+    bench.signal(ms=60_200)
+    assert bench.state is S.MONITORING_SPREADS, "the pair waits for its second"
+    bench.signal(gs=60_200, ms=60_000)
+    assert bench.state is S.PREPARING_ARBITRAGE, "and another one does not"
 
 
 def test_a_pair_that_is_not_sent_is_refused() -> None:

@@ -15,7 +15,7 @@ import trio
 
 from dnbot.domain.account import AccountFacts
 from dnbot.domain.book import BookDelta, BookSnapshot
-from dnbot.domain.errors import OperatingError, VenueUnreachable
+from dnbot.domain.errors import OperatingError, StoreUnreachable, VenueUnreachable
 from dnbot.domain.instrument import VENUES, FeeSchedule, Instrument, Symbol, Venue
 from dnbot.domain.market import BookView, MarketView
 from dnbot.domain.order import Fill, Order, OrderIntent, OrderReport, OrderStatus, Purpose, Side
@@ -285,6 +285,30 @@ class FakeSocket:
 
 
 @attrs.define
+class Ledger:
+    """Commits, or fails, and writes down when."""
+
+    story: list[str]
+    failure: str = ""
+    on_commit: Any = None
+    takes_s: float = 0.01
+
+    async def commit_intents(self, intents: Any, *, execution_id: str, opportunity: Any) -> None:
+        await self._commit(intents[0].client_order_id)
+
+    async def commit_transfer(self, transfer: Any) -> None:
+        await self._commit(transfer.transfer_id)
+
+    async def _commit(self, name: str) -> None:
+        await trio.sleep(self.takes_s)
+        if self.failure:
+            raise StoreUnreachable(self.failure)
+        self.story.append(f"committed {name}")
+        if self.on_commit is not None:
+            self.on_commit()
+
+
+@attrs.define
 class Kit:
     """Everything that one task needs, and builders for what it meets."""
 
@@ -410,6 +434,9 @@ class Kit:
     def gate(self, *intents: OrderIntent, **changes: Any) -> Gatekeeper:
         """The gate of such a machine."""
         return Gatekeeper(self.clock, self.context(*intents, **changes))
+
+    def ledger(self, story: list[str]) -> Ledger:
+        return Ledger(story)
 
     def changed(self, value: Any, **changes: Any) -> Any:
         return msgspec.structs.replace(value, **changes)

@@ -8,7 +8,7 @@ import attrs
 import pytest
 import trio
 
-from dnbot.domain.errors import FrameUnreadable, RequestAmbiguous, RequestNotSent, StoreUnreachable, VenueUnreachable
+from dnbot.domain.errors import FrameUnreadable, RequestAmbiguous, RequestNotSent, VenueUnreachable
 from dnbot.domain.messages import (
     AccountRead,
     CancelAll,
@@ -29,28 +29,11 @@ CREATE = "POST /order"
 
 
 @attrs.define
-class Ledger:
-    """Commits, or fails, and writes down when."""
-
-    story: list[str]
-    failure: str = ""
-    on_commit: Any = None
-
-    async def commit_intents(self, intents: Any, *, execution_id: str, opportunity: Any) -> None:
-        await trio.sleep(0.01)
-        if self.failure:
-            raise StoreUnreachable(self.failure)
-        self.story.append(f"committed {intents[0].client_order_id}")
-        if self.on_commit is not None:
-            self.on_commit()
-
-
-@attrs.define
 class Bench:
     """A desk on a scripted venue, and its story: commits and requests in the order in which they happened."""
 
     desk: Desk
-    store: Ledger
+    store: Any
     inbox: Any
     story: list[str]
 
@@ -74,7 +57,7 @@ def bench(kit: Any) -> Any:
         story: list[str] = []
         kit.script.on_request = story.append
         inbox, orders, line = kit.pipe(), kit.pipe(), kit.line()
-        store = Ledger(story)
+        store = kit.ledger(story)
         resolver = Resolver(kit.codec, line, inbox[0], kit.clock, kit.log, 250, 30.0)
         desk = Desk(
             kit.codec, line, orders[1], inbox[0], kit.gate(*intents, **context), store, kit.clock, kit.log, resolver,
@@ -165,13 +148,14 @@ async def test_one_send_per_id_whatever_happens(autojump_clock: Any, kit: Any, b
 async def test_each_outcome_has_its_class(
     autojump_clock: Any, kit: Any, bench: Any, reply: Any, outcome: str, code: str
 ) -> None:
-    """Refused and not sent are definitive; everything unclear is ambiguous."""
+    """Refused and not sent are definitive; everything unclear is ambiguous. After a refusal the terms are read anew."""
     intent = kit.intent()
     it = bench(intent)
 
     kit.script.answers[CREATE] = [kit.unreadable(reply) if isinstance(reply, FrameUnreadable) else reply]
     answer = await it.answer(kit, intent)
     assert (answer.outcome, answer.code) == (outcome, code)
+    assert ("instrument read" in it.story) is (code == "BALANCE")
 
 
 async def test_a_rate_refusal_pauses_the_budget(autojump_clock: Any, kit: Any, bench: Any) -> None:

@@ -336,6 +336,23 @@ async def test_a_changed_instrument_is_told_once(autojump_clock: Any, kit: Any, 
     assert told == [kit.instrument(), kit.instrument(lot="0.001")]
 
 
+async def test_refused_orders_have_it_read_once_a_second(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """At once for the first, and however often they are refused no more than that."""
+    it = bench(10)
+
+    async def story() -> None:
+        before = kit.script.count("GET /instrument")
+        it.feed.read_instrument()
+        await trio.sleep(0.1)
+        assert kit.script.count("GET /instrument") == before + 1
+        for _ in range(20):
+            it.feed.read_instrument()
+            await trio.sleep(0.1)
+        assert kit.script.count("GET /instrument") == before + 3
+
+    await it.run(story)
+
+
 async def test_a_contract_of_another_unit_ends_the_feed(autojump_clock: Any, kit: Any, bench: Any) -> None:
     """A perpetual's unit is looked at every ten seconds; when it is another one, the kept book is worth nothing."""
     kit.codec.venue = Venue.GATE_FUTURES

@@ -29,6 +29,7 @@ from dnbot.tasks.session import (
     CLOCK_SAMPLES_FIRST,
     FEES_EVERY_S,
     LISTEN_KEY_RENEW_S,
+    PROBLEM_S,
     SUBSCRIBE_S_MAX,
     Session,
 )
@@ -319,3 +320,14 @@ async def test_a_problem_of_the_account_leaves_it_alone(autojump_clock: Any, kit
     told = await it.run(wait)
     assert kit.script.count("POST /leverage/2/cross") == 0
     assert told[0].facts.problem == "dual mode"
+
+
+async def test_a_problem_that_is_gone_opens_the_session_anew(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """A symbol that was suspended when the session began: the account is looked at again, for as long as it is so."""
+    it = bench()
+    kit.script.answers["GET /facts"] = [kit.facts("suspended"), kit.facts("suspended"), kit.facts(None)]
+    began_s = trio.current_time()
+    with pytest.raises(ExceptionGroup) as caught:
+        await it.run(lambda: wait(60))
+    assert caught.group_contains(VenueUnreachable, match="the account is another: it may trade")
+    assert 2 * PROBLEM_S <= trio.current_time() - began_s < 2 * PROBLEM_S + 1

@@ -24,24 +24,6 @@ MOVE = "POST /transfers"
 
 
 @attrs.define
-class Ledger:
-    """Commits, or fails, and writes down when."""
-
-    story: list[str]
-    failure: str = ""
-    on_commit: Any = None
-    takes_s: float = 0.01
-
-    async def commit_transfer(self, transfer: Transfer) -> None:
-        await trio.sleep(self.takes_s)
-        if self.failure:
-            raise StoreUnreachable(self.failure)
-        self.story.append(f"committed {transfer.transfer_id}")
-        if self.on_commit is not None:
-            self.on_commit()
-
-
-@attrs.define
 class Bench:
     """A mover on a scripted venue, and its story: commits and requests in the order in which they happened."""
 
@@ -78,7 +60,7 @@ def bench(kit: Any) -> Any:
         kit.script.on_request = story.append
         inbox = kit.pipe()
         gate = kit.gate(**{"current_state": StrategyState.MONITORING_SPREADS, "transfers": (transfer,), **context})
-        mover = Mover(kit.codec, kit.line(), inbox[0], gate, Ledger(story), kit.clock)
+        mover = Mover(kit.codec, kit.line(), inbox[0], gate, kit.ledger(story), kit.clock)
         return Bench(mover, transfer, story, inbox[1], kit)
 
     return make

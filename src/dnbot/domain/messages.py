@@ -217,6 +217,8 @@ class Paused(msgspec.Struct, frozen=True, tag=True):
 
     what: str
     at_s: float
+    stood_still: bool
+    """Whether monotonic time went by in which the process saw nothing; not so when only the clocks went apart."""
 
 
 class Stop(msgspec.Struct, frozen=True, tag=True):

@@ -73,10 +73,14 @@ def change_funding(strike: WorldStrike) -> None:
 
 
 def change_instruments(strike: WorldStrike) -> None:
-    """Steps, minima, bands or the multiplier change; options that are not given stay as they were."""
+    """Steps, minima, bands or the multiplier change; options that are not given stay as they were.
+
+    A contract has no least worth: the venue could refuse for it and tell nobody of it.
+    """
     given: dict[str, Any] = {name: _decimal(strike, name) for name in CHANGEABLE if strike.text(name)}
+    of_contracts = {name: value for name, value in given.items() if name != "notional_min"}
     strike.struck()
-    _evolve_instruments(strike, lambda market: attrs.evolve(market, **given))
+    _evolve_instruments(strike, lambda market: attrs.evolve(market, **(of_contracts if market.is_perp else given)))
 
 
 def suspend(strike: WorldStrike) -> Undo:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import trio
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 WAITED_S_MAX = 20.0
 """A crash or a pause that waits for an order comes without one after so long."""
+LASTING_S = 0.05
 STOP_S_MAX = 60.0
 NS_PER_MS = 1_000_000
 
@@ -89,8 +90,7 @@ class Mishaps:
 
     async def _crash(self, mishap: Mishap) -> bool:
         how, when = mishap.how.split()
-        if when != "now":
-            await self._next(when)
+        await self._moment(when)
         bot = self._alive
         if bot is None or self._healed:
             return False
@@ -98,26 +98,42 @@ class Mishaps:
         bot.crash(power_cut=how == "power")
         return True
 
-    async def _next(self, what: str) -> None:
-        """Wait for the next intents, create or fill; the mishap falls between that and what would follow."""
+    async def _moment(self, what: str) -> None:
+        """Wait for the next intents, create or fill, or the begin of a state: the mishap falls between that and what
+        would follow. A state may also have to last for a moment.
+        """
+        if what in ("", "now"):
+            return
+        what, lasting = what.removeprefix("lasting "), what.startswith("lasting ")
         seen = trio.Event()
 
         def hear(event: Tapped) -> None:
             asked = event.what == "done" and event.data[:1] == ("commit_intents",)
             said = event.port == "wire" and event.what == "said" and bool(getattr(event.data[1], "created_id", ""))
             booked = event.port == "record" and event.what == "FillBooked"
-            if {"intents": asked, "create": said, "fill": booked}[what]:
+            fields: Any = event.data[0] if event.what == "StateChanged" else {}
+            begun = event.port == "record" and fields.get("to_state") == what
+            if {"intents": asked, "create": said, "fill": booked}.get(what, begun):
                 seen.set()
 
         observers = self.simulation.tap.observers
         observers.append(hear)
         with trio.move_on_after(WAITED_S_MAX):
             await seen.wait()
+            while lasting and not await self._lasts(what):
+                seen = trio.Event()
+                await seen.wait()
         observers.remove(hear)
 
-    async def _restart(self, mishap: Mishap) -> bool:
+    async def _lasts(self, state: str) -> bool:
+        await trio.sleep(LASTING_S)
         bot = self._alive
-        if bot is None or bot.bot is None:
+        return bot is not None and bot.bot is not None and bot.bot.context.current_state.name == state
+
+    async def _restart(self, mishap: Mishap) -> bool:
+        await self._moment(mishap.how)
+        bot = self._alive
+        if bot is None or bot.bot is None or self._healed:
             return False
         self._start_s[bot.name] = min(mishap.for_s, 5.0)
         bot.bot.stop("a new version")
@@ -126,8 +142,7 @@ class Mishaps:
         return True
 
     async def _paused(self, mishap: Mishap) -> bool:
-        if mishap.how != "now":
-            await self._next(mishap.how)
+        await self._moment(mishap.how)
         bot = self._alive
         if bot is None or bot.stands_still or self._healed:
             return False
@@ -175,8 +190,9 @@ class Mishaps:
         return True
 
     async def _mode(self, mode: TradingMode, mishap: Mishap) -> bool:
+        await self._moment(mishap.how)
         bot = self._alive
-        if bot is None or bot.bot is None:
+        if bot is None or bot.bot is None or self._healed:
             return False
         bot.bot.tell(SetMode(mode.name, "somebody wants to look", by="a person"))
         await trio.sleep(mishap.for_s)

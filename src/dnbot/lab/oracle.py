@@ -213,7 +213,7 @@ class Oracle:
     def _judge(self, now_ns: int) -> None:
         if self.delta.window is not None and self.orders.at_its_budget(now_ns):
             self.delta.decide(now_ns)
-        self.delta.judge(now_ns)
+        self.delta.look(now_ns)
         self.lifecycle.judge(now_ns)
         self._live(now_ns)
 

@@ -132,10 +132,13 @@ class DeltaJudge:
         self.naked_notional_worst = max(self.naked_notional_worst, delta * self.scene.mark())
 
     def _allowed(self) -> Decimal:
-        """The tolerance, and while orders are in doubt what their middle, hedged to the next lot, may leave."""
+        """The tolerance, or what the perpetual takes no order for; and what the middle of orders in doubt, hedged to a
+        lot, may leave.
+        """
+        least = max(self.scene.tolerance(), self.scene.dust())
         if not self.blind:
-            return self.scene.tolerance()
-        return self.scene.tolerance() + sum(self.blind.values(), self.scene.perp_lot()) / 2
+            return least
+        return least + sum(self.blind.values(), self.scene.perp_lot()) / 2
 
     def in_doubt(self, name: str, quantity: Decimal, now_ns: int) -> None:
         """The bot says that nobody tells of an order of its own."""
@@ -164,7 +167,7 @@ class DeltaJudge:
     def close(self, now_ns: int) -> None:
         """Delta is back, or the run is over."""
         if self.window is not None:
-            self.judge(now_ns)
+            self._judge(now_ns)
             kind = self._kind(self.window)
             seconds = (now_ns - self.window.opened_ns) / NS_PER_S
             self.naked_s_worst[kind] = max(self.naked_s_worst[kind], seconds)
@@ -172,8 +175,14 @@ class DeltaJudge:
             self.windows.append(Naked(self.window.opened_ns, now_ns, kind, notional))
             self.window = None
 
-    def judge(self, now_ns: int) -> None:
-        """Whether the open window is longer than its bound; cheap when none is open."""
+    def look(self, now_ns: int) -> None:
+        """Now and then: whether the open window is longer than its bound; cheap when none is open."""
+        if self.window is not None and abs(self.scene.delta()) <= self._allowed():
+            self.window.opened_ns = now_ns  # the smallest order has grown since: it begins when that shrinks again
+            return
+        self._judge(now_ns)
+
+    def _judge(self, now_ns: int) -> None:
         window = self.window
         if window is None:
             return

@@ -122,6 +122,11 @@ class Scene:
         """Delta that is left alone, base units."""
         return self.params.tolerance_base(self.perp_lot())
 
+    def dust(self) -> Decimal:
+        """Delta of which the nearest lot is less than the smallest order of the perpetual, base units; or nothing."""
+        terms = self.instrument(Venue.GATE_FUTURES)
+        return max(ZERO, (terms.quantity_min - terms.lot / 2) * terms.multiplier)
+
     def mark(self) -> Decimal:
         """The perpetual's mark price."""
         return self.exchange.mark(self.symbol).mark

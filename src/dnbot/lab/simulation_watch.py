@@ -122,7 +122,7 @@ class Watch:
             case "ModeChanged":
                 self.sometimes[f"mode {fields['to_mode']} {_code(fields['why'])}"] += 1
             case "OpportunityDeclined":
-                self.sometimes[f"declined {fields['declined']['reason']}"] += 1
+                self.sometimes[f"denial {fields['declined']['reason']}"] += 1
             case "Alert":
                 self.sometimes[f"alert {fields['key'].split(':')[0]}"] += 1
             case "OrderChanged":
@@ -135,6 +135,8 @@ class Watch:
         before = self._orders.get(name)
         if before == "AMBIGUOUS" and status != before:
             self.sometimes[f"resolved {status}"] += 1
+        if status == "NOT_SENT" and before != status:
+            self.sometimes[f"denial {_code(str(order['reason']))}"] += 1
         self._orders[name] = status
         self.sometimes[f"order {status}"] += 1
 

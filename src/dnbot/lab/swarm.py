@@ -34,6 +34,11 @@ DRAINS_QUOTE = (-7_600, -4_000, 3_000)
 PAUSED_SHARE = 0.25
 """Of so many seeds of the swarm the process stands still, once to three times."""
 MOMENTS = ("now", "intents", "create", "fill")
+TIMED_SHARE = 0.3
+"""Of so many seeds people and faults strike just when the machine is in a state that it leaves again at once."""
+STOPPED_IN = ("ESTABLISHING_DELTA_NEUTRAL", "DELTA_NEUTRAL_ACTIVE", "REBALANCING_DELTA", "PREPARING_ARBITRAGE")
+LASTING_PREPARING = "lasting PREPARING_ARBITRAGE"
+GONE_WHILE_PREPARING = ("traded_by_hand", "position_deleveraged", "money_moves")
 QUIET_S = 15.0
 """Before the first fault: the bot has started and trades."""
 LIVE_S = 100.0
@@ -53,7 +58,8 @@ class Mishap(msgspec.Struct, frozen=True, kw_only=True):
     """Something that happens to our side at `at_s`, for `for_s`, seconds of the run. `how` and `amount` by kind.
 
     *crash*: `how` is power or kill, and at once or upon the next intents, create or fill; a new start `for_s` later.
-    *restart*: a person stops it, and starts it again. *database_slow*: a call takes `amount` s.
+    *restart*: a person stops it, and starts it again; like *operator_halts* and *operator_reduces* at once, or when the
+    state that `how` names begins (or has begun, and *lasting*). *database_slow*: a call takes `amount` s.
     *database_answers_lost*: so many. *wall_clock_steps*: by so many ms, and back. *paused*: the process
     stands still; `how` is at once or upon what, as for a crash.
     """
@@ -134,6 +140,9 @@ def draw(seed: int, wanted: str, run_s: float) -> Schedule:
     if wanted == "swarm":
         mishaps += _pauses(seed, heal_s)
         faults += _drains(seed, heal_s)
+        timed_mishaps, timed_faults = _timed(seed, heal_s)
+        mishaps += timed_mishaps
+        faults += timed_faults
     order_path = "websocket" if rng.random() < 0.5 else "rest"
     return Schedule(
         seed=seed, heal_s=heal_s, order_path=order_path, deviation_bps=rng.choice(DEVIATIONS_BPS),
@@ -166,6 +175,65 @@ def _drains(seed: int, heal_s: float) -> list[dict[str, Value]]:
         ).as_data()
         for number, at_s in enumerate(moments, 1)
     ]  # fmt: skip
+
+
+def _timed(seed: int, heal_s: float) -> tuple[list[Mishap], list[dict[str, Value]]]:
+    """What meets the machine in a state that lasts for milliseconds, twice; drawn beside all else, as pauses are.
+
+    A stop waits for its state; before the one in ESTABLISHING there is a crash, which leads there. PREPARING lasts
+    while an account is read: somebody pays in, reads take long, and a word, or base or margin that goes, ends what is
+    prepared.
+    """
+    own = random.Random(f"{seed}:timed")
+    mishaps: list[Mishap] = []
+    faults: list[Fault] = []
+    if own.random() >= TIMED_SHARE:
+        return mishaps, []
+    for number in (1, 2):
+        at_s = round(own.uniform(min(QUIET_S, heal_s / 4), heal_s - 2.0), 3)
+        left_s, key = round(heal_s - at_s, 3), f"timed_{number}"
+        if own.choice((True, False)):
+            state = own.choice(STOPPED_IN)
+            if state == STOPPED_IN[0]:
+                mishaps.append(Mishap(key=f"{key}.crash", kind="crash", at_s=at_s, for_s=0.1, how="kill now"))
+            mishaps.append(Mishap(key=f"{key}.stop", kind="restart", at_s=at_s, for_s=min(1.0, left_s), how=state))
+            continue
+        faults += _slow_to_prepare(key, at_s, left_s)
+        if own.choice((True, False)):
+            mishaps.append(
+                Mishap(
+                    key=f"{key}.halt", kind="operator_halts", at_s=at_s, for_s=min(10.0, left_s), how=LASTING_PREPARING
+                )
+            )
+        else:
+            gone_s = min(own.uniform(6.0, 14.0), left_s - 1.0)
+            faults.append(_gone(own, key, own.choice(GONE_WHILE_PREPARING), round(at_s + gone_s, 3)))
+    return mishaps, [fault.as_data() for fault in faults]
+
+
+def _slow_to_prepare(key: str, at_s: float, left_s: float) -> list[Fault]:
+    """Money that the ledger does not know makes MEXC unready until two reads have said the same, and reads are slow."""
+    return [
+        Fault(
+            name="reply_delayed", key=f"{key}.slow", at_s=at_s, for_s=min(25.0, left_s), venue="mexc_spot",
+            path="balance_reads", options={"delay_s": 4.0},
+        ),
+        Fault(
+            name="money_moves", key=f"{key}.paid_in", at_s=at_s, for_s=min(1.0, left_s), venue="mexc_spot",
+            options={"asset": "USDT", "amount": 50},
+        ),
+    ]  # fmt: skip
+
+
+def _gone(rng: random.Random, key: str, what: str, at_s: float) -> Fault:
+    """Base or margin that somebody takes, in one blow."""
+    options: dict[str, dict[str, Value]] = {
+        "traded_by_hand": {"side": rng.choice(("buy", "sell")), "quantity": 0.001},
+        "position_deleveraged": {"fraction": 0.1},
+        "money_moves": {"asset": "USDT", "amount": DRAINS_QUOTE[0]},
+    }
+    venue = "gate_spot" if what == "traded_by_hand" else "gate_futures"
+    return Fault(name=what, key=f"{key}.{what}", at_s=at_s, for_s=0.5, venue=venue, options=options[what])
 
 
 def _moments(rng: random.Random, kinds: Sequence[str], wanted: str, heal_s: float) -> list[tuple[float, str]]:

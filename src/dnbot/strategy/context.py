@@ -10,7 +10,7 @@ from dnbot.domain.account import AccountFacts, Balance, PositionReport
 from dnbot.domain.instrument import SPOT_VENUES, VENUES, FeeSchedule, Instrument, Venue
 from dnbot.domain.market import BookView, MarketView
 from dnbot.domain.order import Fill, Order
-from dnbot.domain.pair import Opportunity, PairEdge
+from dnbot.domain.pair import Opportunity, Pair, PairEdge
 from dnbot.domain.position import Portfolio
 from dnbot.domain.transfer import Transfer
 from dnbot.domain.units import ZERO
@@ -263,10 +263,14 @@ class StrategyContext(msgspec.Struct, frozen=True, kw_only=True):
     market: MarketView = MarketView()
     market_since_s: float = float("-inf")
     """Books that arrived before the end of the last pause of the process are not believed."""
+    awake_since_s: float = float("-inf")
+    """When the process last went on after it had stood still: waiting for news counts from then on."""
     edges: tuple[PairEdge, ...] = ()
     signal_fresh: bool = False
     """The event being handled brought a new market."""
     preparing: Opportunity | None = None
+    refusals: dict[Pair, tuple[float, str, str]] = {}
+    """When a risk check last refused a pair, its code and text."""
     execution: Execution | None = None
     repair: Repair | None = None
     recovery: Recovery | None = None

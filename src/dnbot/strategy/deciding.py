@@ -17,10 +17,10 @@ from dnbot.strategy.doubting import awaited
 from dnbot.strategy.drifting import drifted
 from dnbot.strategy.establish import establish_step
 from dnbot.strategy.leaving import shutting_down
-from dnbot.strategy.plans import send_plan
+from dnbot.strategy.plans import WAITS_QUIETLY_S, send_plan
 from dnbot.strategy.recovering import all_reconciled, begin_recovery, knows_instruments, recovering
 from dnbot.strategy.repairing import could_be_nearer, end_repair, hedge, needs_hedge, repair_is_spent
-from dnbot.strategy.shrinking import margin_is_short, shrink
+from dnbot.strategy.shrinking import can_shrink, margin_is_short, shrink
 from dnbot.strategy.standing import inventory_of, low_margin
 from dnbot.strategy.states import StrategyState, TradingMode, Trigger
 from dnbot.strategy.trading import decline_all, executing, monitoring, preparing
@@ -69,8 +69,20 @@ def establishing(turn: Turn) -> None:
         turn.fire(Trigger.HEDGED, "inventory is inside its band and hedged")
     elif isinstance(plan, Declined):
         tally_decline(turn, plan)
+        _build_no_more(turn, plan.reason, plan.text)
     else:
-        send_plan(turn, plan, "establish", Purpose.ESTABLISH)
+        refusal = send_plan(turn, plan, "establish", Purpose.ESTABLISH)
+        if refusal is not None:
+            _build_no_more(turn, refusal.code, refusal.text)
+
+
+def _build_no_more(turn: Turn, code: str, text: str) -> None:
+    """What stands is traded with when the margin carries no more: no market changes that, and between the floor of
+    entries and the one below which both legs shrink it may stay so for good. The next start or recovery builds on.
+    """
+    lasts = turn.context.now_s - turn.context.state_since_s > WAITS_QUIETLY_S
+    if code == "MARGIN" and lasts and can_shrink(turn.context):
+        turn.fire(Trigger.HEDGED, f"below its band, and margin carries no more: {text}")
 
 
 def active(turn: Turn) -> None:

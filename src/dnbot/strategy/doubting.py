@@ -74,7 +74,8 @@ def belief(context: StrategyContext, order: Order) -> Belief:
     """What an unsettled order counts as now. One that an earlier incarnation left is awaited: only lists know it."""
     created_s = context.age(order.intent.client_order_id).created_s
     judged_here = order.intent.epoch == context.epoch and context.current_state is not StrategyState.INITIALIZING
-    if not judged_here or (context.now_s - created_s) * 1000 < wait_ms(context.params):
+    waited_s = context.now_s - max(created_s, context.awake_since_s)
+    if not judged_here or waited_s * 1000 < wait_ms(context.params):
         return Belief.AWAITED
     never_left = order.status is OrderStatus.PENDING  # and the gate lets nothing leave after its expiry
     if order.status.is_final or never_left or _silent(context, order.intent.venue, created_s):

@@ -169,7 +169,8 @@ def _keep_reading(turn: Turn) -> None:
         unsure = bool(account.differences) or account.own_open > 0 or _is_disturbed(context, account, schedule_s)
         if account.stream_up and age_s > (DIFFERENCE_CONFIRM_S if unsure else schedule_s):
             ask_for_read(turn, venue, "schedule")
-        unanswered = account.stream_up and account.read_s > 0 and age_s > schedule_s + UNANSWERED_S_MAX
+        silent_s = min(age_s, context.now_s - context.awake_since_s)
+        unanswered = account.stream_up and account.read_s > 0 and silent_s > schedule_s + UNANSWERED_S_MAX
         if unanswered and context.current_state in _EXPOSED:
             enter_recovery(turn, f"{venue.value} has answered no account read for {age_s:.0f} s")
             return

@@ -15,7 +15,7 @@ WAITS_QUIETLY_S = 10.0
 """Prices and equity come in within seconds of a start; what is refused longer than this a person should know."""
 
 
-def send_plan(turn: Turn, plan: EstablishPlan, kind: str, purpose: Purpose) -> None:
+def send_plan(turn: Turn, plan: EstablishPlan, kind: str, purpose: Purpose) -> Refused | None:
     """Both orders to execution; what a risk check refuses is counted under the kind's name, and nothing is sent."""
     execution_id = turn.new_execution_id()
     spot = turn.new_intent(
@@ -31,5 +31,6 @@ def send_plan(turn: Turn, plan: EstablishPlan, kind: str, purpose: Purpose) -> N
         tally(turn, kind.upper(), verdict.code, verdict.text)
         if turn.context.now_s - turn.context.state_since_s > WAITS_QUIETLY_S:
             turn.alert("warning", f"waiting:{kind}", f"{kind} waits: {verdict.code}: {verdict.text}")
-        return
+        return verdict
     turn.execute(kind, execution_id, (spot, perp), None, turn.context.now_s)
+    return None

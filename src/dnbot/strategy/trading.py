@@ -25,6 +25,8 @@ from dnbot.strategy.states import StrategyState, Trigger, allows
 from dnbot.strategy.turn import Turn
 from dnbot.strategy.undo import carry_age_bps
 
+REFUSED_S = 1.0
+"""A pair that a risk check refused is not brought before it again for so long; others may be."""
 PREPARE_PATIENCE_S = 1.0
 """So long a chosen opportunity waits for the account reads that it needs; then it is refused as stale."""
 
@@ -45,10 +47,18 @@ def monitoring(turn: Turn) -> None:
             tally_decline(turn, found)
         elif not _mode_lets(turn.context, found):
             tally_decline(turn, _declined(found, "MODE", f"trading mode is {context.mode.name}: {context.mode_why}"))
+        elif (refusal := _refused_just_now(turn.context, found.pair)) is not None:
+            tally_decline(turn, _declined(found, *refusal))
         else:
             turn.change(preparing=found)
             turn.fire(Trigger.OPPORTUNITY_FOUND, f"{found.pair_name} {found.edge_bps:.2f} bps")
             return
+
+
+def _refused_just_now(context: StrategyContext, pair: Pair) -> tuple[str, str] | None:
+    """Code and text of a refusal that still stands: what refuses one market refuses the next, thirty times a second."""
+    at_s, code, text = context.refusals.get(pair, (float("-inf"), "", ""))
+    return (code, text) if context.now_s - at_s < REFUSED_S else None
 
 
 def decline_all(turn: Turn) -> None:
@@ -165,6 +175,9 @@ def _commit(turn: Turn, chosen: Opportunity) -> None:
     )
     verdict = check((buy, sell), risk_inputs(turn.context))
     if isinstance(verdict, Refused):
+        if verdict.code != "DUPLICATE":  # that one passes within DUPLICATE_MS
+            refusal = (turn.context.now_s, verdict.code, verdict.text)
+            turn.change(refusals={**turn.context.refusals, pair: refusal})
         _refuse(turn, chosen, verdict.code, verdict.text)
         return
     books = turn.context.market.books

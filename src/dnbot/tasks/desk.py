@@ -13,7 +13,6 @@ import trio
 from dnbot.domain.errors import OperatingError, StoreUnreachable, VenueError, VenueUnreachable
 from dnbot.domain.instrument import Venue
 from dnbot.domain.messages import (
-    SYMBOL_CLOSED,
     CancelAll,
     CancelOrder,
     Command,
@@ -145,7 +144,7 @@ class Desk:
         try:
             outcome, code, text, report = await self._exchange(intent, now_ms, expires_at_ms)
         finally:
-            if code == SYMBOL_CLOSED:
+            if outcome == "refused" and code != "RATE":  # perhaps by terms that we do not know yet
                 self.read_instrument()
             with trio.move_on_after(RECORD_S_MAX, shield=True):
                 if report is not None:

@@ -28,6 +28,7 @@ SNAPSHOT_TRIES_MAX = 6
 SNAPSHOT_PAUSE_S = 0.3
 BUFFER_MAX = 2_000  # increments kept while a snapshot is fetched; more means that it never comes
 INSTRUMENT_POLL_S = 60.0
+INSTRUMENT_S_LEAST = 1.0  # between two reads, however often an order was refused for its terms
 PERPETUAL_POLL_S = 10.0  # until a new unit of the contract is read, orders are counted in the old one
 _DATA = (Delta, BookTop, PublicTrade, Ticker, MarkPrice)
 """Messages that show that the market is alive."""
@@ -267,3 +268,4 @@ class Feed:
                 await self._asked.wait()
             self._asked = trio.Event()
             await self._read_instrument()
+            await trio.sleep(INSTRUMENT_S_LEAST)

@@ -29,7 +29,7 @@ class PauseWatch:
             return None
         gap_s, apart_s = now_s - seen[1], (now_ns - seen[0]) / 1e9 - (now_s - seen[1])
         if gap_s > GAP_S_MAX:
-            return Paused(f"the process stood still for {gap_s:.1f} s", now_s)
+            return Paused(f"the process stood still for {gap_s:.1f} s", now_s, stood_still=True)
         if abs(apart_s) > APART_S_MAX:
-            return Paused(f"the wall clock moved {apart_s:+.1f} s against the monotonic one", now_s)
+            return Paused(f"the wall clock moved {apart_s:+.1f} s against the monotonic one", now_s, stood_still=False)
         return None

@@ -48,6 +48,8 @@ LISTEN_KEY_RENEW_S = 20 * 60.0
 CLOCK_SAMPLES_FIRST = 3
 CLOCK_EVERY_S = 30.0
 FEES_EVERY_S = 3600.0
+PROBLEM_S = 10.0
+"""An account that may not trade is looked at again after this: what was in the way may be gone."""
 FAREWELL_S = 2.0
 
 
@@ -115,6 +117,8 @@ class Session:
             nursery.start_soon(self._watch_clock, name=f"clock:{self.venue.value}")
             nursery.start_soon(self._watch_fees, name=f"fees:{self.venue.value}")
             nursery.start_soon(self._watch_instrument, instrument, name=f"unit:{self.venue.value}")
+            if facts.problem is not None:
+                nursery.start_soon(self._watch_problem, facts, name=f"problem:{self.venue.value}")
             if listen_key:
                 nursery.start_soon(self._renew, listen_key, name=f"listen-key:{self.venue.value}")
             while True:
@@ -222,6 +226,18 @@ class Session:
             after = await self._read_fees()
             if before != after:
                 self.log.info("fees_changed", venue=self.venue.value, maker=str(after.maker), taker=str(after.taker))
+
+    async def _watch_problem(self, known: AccountFacts) -> None:
+        """Have the session opened anew once the account is another.
+
+        Raises:
+            VenueUnreachable: its problem is gone, or is another one.
+        """
+        while True:
+            await trio.sleep(PROBLEM_S)
+            facts = await self._facts()
+            if facts.problem != known.problem:
+                raise VenueUnreachable(self.venue.value, f"the account is another: {facts.problem or 'it may trade'}")
 
     async def _watch_instrument(self, known: Instrument) -> None:
         """Count in a contract's new unit from the moment on at which it is read.

@@ -217,6 +217,14 @@ async def test_what_others_do_with_the_account_is_seen(autojump_clock: Any, stan
         assert await on.client.open_ids("mexc_spot") == []
 
 
+async def test_the_least_worth_of_an_order_is_of_spot_alone(autojump_clock: Any, stand: Any) -> None:
+    """Gate's contracts publish no such thing, so nothing is refused for it that a client could not know."""
+    async with stand() as on:
+        on.switch_on("instruments_change:notional_min=20")
+        least = {venue: on.world.exchange.instrument(venue, "BTC/USDT").notional_min for venue in VENUES}
+        assert least == {"gate_spot": 20, "gate_futures": 0, "mexc_spot": 20}
+
+
 async def test_an_audit_tells_what_struck(autojump_clock: Any, stand: Any, unanswered: Any) -> None:
     """audit.json has the plan, the scenario and every strike with its request."""
     async with stand(scenario="timeout_but_delivered") as on:

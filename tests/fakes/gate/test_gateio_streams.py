@@ -13,6 +13,8 @@ import trio_websocket
 from dnbot.fakes.gateio_hub import StreamFault
 from dnbot.fakes.outgoing import FRAMES_MAX
 
+pytestmark = pytest.mark.slow
+
 SPOT, FUTURES = "/ws/v4/", "/v4/ws/usdt"
 DECIMAL = {"X-Gate-Size-Decimal": "1"}
 

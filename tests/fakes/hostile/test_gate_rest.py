@@ -13,6 +13,8 @@ import pytest
 
 from dnbot.fakes.running import GATE_HOST
 
+pytestmark = pytest.mark.slow
+
 SPOT = {"currency_pair": "BTC_USDT", "side": "buy", "amount": "0.001", "price": "59000"}
 PERP = {"contract": "BTC_USDT", "size": 1, "price": "59000"}
 VALUE, ARGUMENT, BODY = (400, "INVALID_PARAM_VALUE"), (400, "INVALID_ARGUMENT"), (400, "INVALID_REQUEST_BODY")

@@ -213,6 +213,21 @@ async def naked(bench: Bench, broken: bool) -> None:
     await bench.later(5)
 
 
+@play("I6", "naked with more than the perpetual's smallest order")
+async def naked_beyond_dust(bench: Bench, broken: bool) -> None:
+    await bench.start()
+    bench.prepare()
+    terms = bench.exchange.state.instruments
+    key = ("gate_futures", str(bench.intent().symbol))
+    await bench.trade(bench.intent())
+    bench.state("PREPARING_ARBITRAGE", "DELTA_DRIFTED", "REBALANCING_DELTA")
+    await bench.later(0.5)
+    await bench.trade(bench.intent(Venue.GATE_FUTURES, Side.SELL, purpose=Purpose.HEDGE))
+    terms[key] = attrs.evolve(terms[key], quantity_min=Decimal(20 if broken else 40))
+    await bench.trade(bench.intent(quantity="0.0030", purpose=Purpose.HEDGE))
+    await bench.later(5)
+
+
 @play("I6", "naked for too long by a process that did not stand still")
 async def naked_and_awake(bench: Bench, broken: bool) -> None:
     await bench.start()
@@ -743,3 +758,16 @@ def test_the_first_of_each_kind_is_kept() -> None:
     assert findings.violations[0].text == "0"
     assert findings.violations[-1].text == "the only one"
     assert findings.found == {"I1": 2 * VIOLATIONS_MAX, "I2": 1}
+
+
+async def test_a_hedged_window_has_its_length(autojump_clock: Any) -> None:
+    """From the fill that opened it to the one that closed it, and no shorter; and what was naked in it."""
+    bench = Bench()
+    await bench.start()
+    bench.prepare()
+    await bench.trade(bench.intent())
+    bench.state("PREPARING_ARBITRAGE", "DELTA_DRIFTED", "REBALANCING_DELTA")
+    await bench.later(1.5)
+    await bench.trade(bench.intent(Venue.GATE_FUTURES, Side.SELL, purpose=Purpose.HEDGE))
+    assert bench.oracle.delta.naked_s_worst["definite"] == pytest.approx(1.5, abs=0.1)
+    assert bench.oracle.delta.naked_notional_worst == pytest.approx(Decimal(60), abs=Decimal(1))
