@@ -165,17 +165,17 @@ def test_states_that_last_for_milliseconds_are_met() -> None:
     """A stop falls into one, and a fault; what waits for a state that has to last passes over shorter stays."""
     hand = {"name": "traded_by_hand", "key": "hand", "venue": "gate_spot", "at": 18.0, "for": 0.5, "side": "buy"}
     schedule = Schedule(
-        seed=2, heal_s=22.0, order_path="rest",
+        seed=2, heal_s=50.0, order_path="rest",
         mishaps=(
-            Mishap(key="stop", kind="restart", at_s=0.5, for_s=0.5, how="DELTA_NEUTRAL_ACTIVE"),
+            Mishap(key="stop", kind="restart", at_s=0.5, for_s=0.5, how="ESTABLISHING_DELTA_NEUTRAL"),
             Mishap(key="halt", kind="operator_halts", at_s=14.0, for_s=1.0, how="lasting MONITORING_SPREADS"),
         ),
         meetings=(Meeting(how="MONITORING_SPREADS", fault={**hand, "quantity": 0.001}),),
     )  # fmt: skip
-    run = simulate(schedule, PARAMS, 60.0, config=LIVELY)
+    run = simulate(schedule, PARAMS, 90.0, config=LIVELY)
     assert run.violations == []
     assert run.struck == {"traded_by_hand": 1, "restart": 1, "operator_halts": 1}
-    assert run.sometimes["edge DELTA_NEUTRAL_ACTIVE STOP SHUTDOWN"] == 1
+    assert run.sometimes["edge ESTABLISHING_DELTA_NEUTRAL STOP SHUTDOWN"] == 1
 
 
 @pytest.mark.slow
