@@ -167,7 +167,7 @@ def test_states_that_last_for_milliseconds_are_met() -> None:
     schedule = Schedule(
         seed=2, heal_s=50.0, order_path="rest",
         mishaps=(
-            Mishap(key="stop", kind="restart", at_s=0.5, for_s=0.5, how="ESTABLISHING_DELTA_NEUTRAL"),
+            Mishap(key="stop", kind="restart", at_s=6.0, for_s=0.5, how="PREPARING_ARBITRAGE"),
             Mishap(key="halt", kind="operator_halts", at_s=14.0, for_s=1.0, how="lasting MONITORING_SPREADS"),
         ),
         meetings=(Meeting(how="MONITORING_SPREADS", fault={**hand, "quantity": 0.001}),),
@@ -175,7 +175,7 @@ def test_states_that_last_for_milliseconds_are_met() -> None:
     run = simulate(schedule, PARAMS, 90.0, config=LIVELY)
     assert run.violations == []
     assert run.struck == {"traded_by_hand": 1, "restart": 1, "operator_halts": 1}
-    assert run.sometimes["edge ESTABLISHING_DELTA_NEUTRAL STOP SHUTDOWN"] == 1
+    assert run.sometimes["edge PREPARING_ARBITRAGE STOP SHUTDOWN"] == 1
 
 
 @pytest.mark.slow
