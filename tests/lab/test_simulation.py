@@ -19,7 +19,7 @@ import trio.testing
 from dnbot.config.reading import load_settings
 from dnbot.fakes.config import FakesConfig
 from dnbot.lab.simulation import Run, Simulation, simulate
-from dnbot.lab.swarm import Mishap, Schedule, draw
+from dnbot.lab.swarm import Meeting, Mishap, Schedule, draw
 from dnbot.lab.tap import NS_PER_S, Tapped
 from dnbot.lab.world import deterministic
 from dnbot.ports.memory_store import MemoryStore
@@ -158,6 +158,24 @@ def test_people_and_the_database() -> None:
     assert run.struck == {mishap.kind: 1 for mishap in mishaps}
     assert "MONITORING_SPREADS" in run.ended
     assert {"mode HALTED otherwise", "mode REDUCING otherwise", "life exit 0"} <= set(run.sometimes)
+
+
+@pytest.mark.slow
+def test_states_that_last_for_milliseconds_are_met() -> None:
+    """A stop falls into one, and a fault; what waits for a state that has to last passes over shorter stays."""
+    hand = {"name": "traded_by_hand", "key": "hand", "venue": "gate_spot", "at": 18.0, "for": 0.5, "side": "buy"}
+    schedule = Schedule(
+        seed=2, heal_s=50.0, order_path="rest",
+        mishaps=(
+            Mishap(key="stop", kind="restart", at_s=6.0, for_s=0.5, how="PREPARING_ARBITRAGE"),
+            Mishap(key="halt", kind="operator_halts", at_s=14.0, for_s=1.0, how="lasting MONITORING_SPREADS"),
+        ),
+        meetings=(Meeting(how="MONITORING_SPREADS", fault={**hand, "quantity": 0.001}),),
+    )  # fmt: skip
+    run = simulate(schedule, PARAMS, 90.0, config=LIVELY)
+    assert run.violations == []
+    assert run.struck == {"traded_by_hand": 1, "restart": 1, "operator_halts": 1}
+    assert run.sometimes["edge PREPARING_ARBITRAGE STOP SHUTDOWN"] == 1
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dnbot.domain.errors import ConfigError
+from dnbot.fakes.faults import Fault
 from dnbot.fakes.faults_catalogue import KINDS, checked
 from dnbot.lab.swarm import LIVE_S, MISHAPS, QUIET_S, Schedule, draw, kinds_of
 from dnbot.lab.swarm_table import ALONE, FAULTS
@@ -36,6 +37,9 @@ def test_a_schedule_follows_from_its_seed(seed: int, wanted: str) -> None:
         assert fault.for_s is not None
         assert QUIET_S <= fault.at_s <= fault.at_s + fault.for_s <= schedule.heal_s + 0.001
         assert fault.venue in KINDS[fault.name].venues
+    for meeting in schedule.meetings:
+        fault = checked(Fault.from_data(meeting.fault))
+        assert QUIET_S <= fault.at_s <= schedule.heal_s
     for mishap in schedule.mishaps:
         assert QUIET_S <= mishap.at_s <= mishap.at_s + mishap.for_s <= schedule.heal_s + 0.001
 
@@ -48,6 +52,9 @@ def test_what_is_left_out_moves_nothing_else() -> None:
     assert part.keys == tuple(key for key in schedule.keys if key in kept)
     assert all(fault in schedule.plan().faults for fault in part.plan().faults)
     assert set(part.mishaps) <= set(schedule.mishaps)
+    timed = next(found for found in (draw(seed, "swarm", RUN_S) for seed in range(1, 201)) if found.meetings)
+    assert timed.only([]).meetings == ()
+    assert timed.only([str(timed.meetings[0].fault["key"])]).meetings == timed.meetings[:1]
     assert (part.heal_s, part.order_path) == (schedule.heal_s, schedule.order_path)
 
 

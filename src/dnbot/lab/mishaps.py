@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,8 @@ import attrs
 import trio
 
 from dnbot.domain.messages import SetMode
-from dnbot.lab.swarm import Mishap
+from dnbot.fakes.faults import Fault
+from dnbot.lab.swarm import Meeting, Mishap, Schedule
 from dnbot.lab.tap import Tapped
 from dnbot.lab.world import Stage
 from dnbot.ports.latch import Halt
@@ -40,11 +41,13 @@ class Mishaps:
     _slow: list[float] = attrs.field(factory=list)
     _healed: bool = False
 
-    async def run(self, mishaps: Sequence[Mishap]) -> None:
+    async def run(self, schedule: Schedule) -> None:
         """Until the last has ended."""
         async with trio.open_nursery() as nursery:
-            for mishap in mishaps:
+            for mishap in schedule.mishaps:
                 nursery.start_soon(self._at, mishap, name=f"mishap:{mishap.key}")
+            for meeting in schedule.meetings:
+                nursery.start_soon(self._meet, meeting)
 
     def heal(self) -> None:
         """Whatever still holds ends now, and nothing begins any more."""
@@ -80,6 +83,13 @@ class Mishaps:
         begun_s = trio.current_time()
         if await acts[mishap.kind](mishap):
             self.happened.append((mishap.kind, begun_s, trio.current_time()))
+
+    async def _meet(self, meeting: Meeting) -> None:
+        fault = Fault.from_data(meeting.fault)
+        await trio.sleep_until(fault.at_s)
+        await self._moment(meeting.how)
+        if not self._healed:
+            self.on.world.faults.switch_on(attrs.evolve(fault, at_s=0.0))
 
     @property
     def _alive(self) -> Incarnation | None:

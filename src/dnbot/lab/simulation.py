@@ -141,7 +141,7 @@ class Simulation:
                 nursery.start_soon(self._person, name="person")
                 nursery.start_soon(self._collect, name="collector")
                 nursery.start_soon(self.watch.run, name="watch")
-                nursery.start_soon(self.mishaps.run, self.schedule.mishaps, name="mishaps")
+                nursery.start_soon(self.mishaps.run, self.schedule, name="mishaps")
                 await trio.sleep_until(self.schedule.heal_s)
                 self._heal(on)
                 await trio.sleep_until(self.run_s)

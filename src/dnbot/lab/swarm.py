@@ -72,6 +72,13 @@ class Mishap(msgspec.Struct, frozen=True, kw_only=True):
     how: str = ""
 
 
+class Meeting(msgspec.Struct, frozen=True, kw_only=True):
+    """A fault, as `Fault.as_data` has it, that strikes when the bot is where `how` says, as for a mishap."""
+
+    how: str
+    fault: dict[str, Value]
+
+
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     """All that goes wrong in one run, and until when, seconds of the run. `faults` are as `Fault.as_data` has them."""
 
@@ -83,15 +90,17 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the bot may move money to the perpetual's wallet, whatever its configuration says."""
     faults: tuple[dict[str, Value], ...] = ()
     mishaps: tuple[Mishap, ...] = ()
+    meetings: tuple[Meeting, ...] = ()
 
     def plan(self) -> FaultPlan:
-        """The exchanges' part."""
+        """The exchanges' part, but for what waits for the bot."""
         return FaultPlan(tuple(Fault.from_data(data) for data in self.faults), self.seed)
 
     @property
     def keys(self) -> tuple[str, ...]:
         """The names of everything in it; leaving one out moves nothing else."""
-        return (*(str(fault["key"]) for fault in self.faults), *(mishap.key for mishap in self.mishaps))
+        faults = (*self.faults, *(meeting.fault for meeting in self.meetings))
+        return (*(str(fault["key"]) for fault in faults), *(mishap.key for mishap in self.mishaps))
 
     def only(self, keys: Collection[str]) -> Self:
         """The schedule with these alone."""
@@ -99,6 +108,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
             self,
             faults=tuple(fault for fault in self.faults if fault["key"] in keys),
             mishaps=tuple(mishap for mishap in self.mishaps if mishap.key in keys),
+            meetings=tuple(meeting for meeting in self.meetings if meeting.fault["key"] in keys),
         )
 
 
@@ -129,6 +139,7 @@ def draw(seed: int, wanted: str, run_s: float) -> Schedule:
     heal_s = max(run_s - LIVE_S, run_s / 2)
     faults: list[dict[str, Value]] = []
     mishaps: list[Mishap] = []
+    meetings: list[Meeting] = []
     for number, (at_s, kind) in enumerate(_moments(rng, kinds, wanted, heal_s), 1):
         key = f"{kind}.{number}"
         own = random.Random(f"{seed}:{key}")  # what one is like does not hang on the ones before it
@@ -140,14 +151,15 @@ def draw(seed: int, wanted: str, run_s: float) -> Schedule:
     if wanted == "swarm":
         mishaps += _pauses(seed, heal_s)
         faults += _drains(seed, heal_s)
-        timed_mishaps, timed_faults = _timed(seed, heal_s)
-        mishaps += timed_mishaps
-        faults += timed_faults
+        timed = _timed(seed, heal_s)
+        mishaps += timed.mishaps
+        faults += timed.faults
+        meetings += timed.meetings
     order_path = "websocket" if rng.random() < 0.5 else "rest"
     return Schedule(
         seed=seed, heal_s=heal_s, order_path=order_path, deviation_bps=rng.choice(DEVIATIONS_BPS),
         margin_top_up=any(fault["name"] == "money_moves" for fault in faults) and seed % 2 == 0,
-        faults=tuple(faults), mishaps=tuple(mishaps),
+        faults=tuple(faults), mishaps=tuple(mishaps), meetings=tuple(meetings),
     )  # fmt: skip
 
 
@@ -177,55 +189,59 @@ def _drains(seed: int, heal_s: float) -> list[dict[str, Value]]:
     ]  # fmt: skip
 
 
-def _timed(seed: int, heal_s: float) -> tuple[list[Mishap], list[dict[str, Value]]]:
+class _Timed(msgspec.Struct):
+    mishaps: list[Mishap] = []
+    faults: list[dict[str, Value]] = []
+    meetings: list[Meeting] = []
+
+
+def _timed(seed: int, heal_s: float) -> _Timed:
     """What meets the machine in a state that lasts for milliseconds, twice; drawn beside all else, as pauses are.
 
     A stop waits for its state; before the one in ESTABLISHING there is a crash, which leads there. PREPARING lasts
     while an account is read: somebody pays in, reads take long, and a word, or base or margin that goes, ends what is
     prepared.
     """
-    own = random.Random(f"{seed}:timed")
-    mishaps: list[Mishap] = []
-    faults: list[Fault] = []
+    own, found = random.Random(f"{seed}:timed"), _Timed()
     if own.random() >= TIMED_SHARE:
-        return mishaps, []
+        return found
     for number in (1, 2):
         at_s = round(own.uniform(min(QUIET_S, heal_s / 4), heal_s - 2.0), 3)
         left_s, key = round(heal_s - at_s, 3), f"timed_{number}"
         if own.choice((True, False)):
             state = own.choice(STOPPED_IN)
             if state == STOPPED_IN[0]:
-                mishaps.append(Mishap(key=f"{key}.crash", kind="crash", at_s=at_s, for_s=0.1, how="kill now"))
-            mishaps.append(Mishap(key=f"{key}.stop", kind="restart", at_s=at_s, for_s=min(1.0, left_s), how=state))
+                found.mishaps.append(Mishap(key=f"{key}.crash", kind="crash", at_s=at_s, for_s=0.1, how="kill now"))
+            found.mishaps.append(
+                Mishap(key=f"{key}.stop", kind="restart", at_s=at_s, for_s=min(1.0, left_s), how=state)
+            )
             continue
-        faults += _slow_to_prepare(key, at_s, left_s)
+        found.faults += _slow_to_prepare(key, at_s, left_s)
         if own.choice((True, False)):
-            mishaps.append(
-                Mishap(
-                    key=f"{key}.halt", kind="operator_halts", at_s=at_s, for_s=min(10.0, left_s), how=LASTING_PREPARING
-                )
+            for_s = min(10.0, left_s)
+            found.mishaps.append(
+                Mishap(key=f"{key}.halt", kind="operator_halts", at_s=at_s, for_s=for_s, how=LASTING_PREPARING)
             )
         else:
-            gone_s = min(own.uniform(6.0, 14.0), left_s - 1.0)
-            faults.append(_gone(own, key, own.choice(GONE_WHILE_PREPARING), round(at_s + gone_s, 3)))
-    return mishaps, [fault.as_data() for fault in faults]
+            fault = _gone(own, key, own.choice(GONE_WHILE_PREPARING), at_s)
+            found.meetings.append(Meeting(how=LASTING_PREPARING, fault=fault))
+    return found
 
 
-def _slow_to_prepare(key: str, at_s: float, left_s: float) -> list[Fault]:
+def _slow_to_prepare(key: str, at_s: float, left_s: float) -> list[dict[str, Value]]:
     """Money that the ledger does not know makes MEXC unready until two reads have said the same, and reads are slow."""
-    return [
-        Fault(
-            name="reply_delayed", key=f"{key}.slow", at_s=at_s, for_s=min(25.0, left_s), venue="mexc_spot",
-            path="balance_reads", options={"delay_s": 4.0},
-        ),
-        Fault(
-            name="money_moves", key=f"{key}.paid_in", at_s=at_s, for_s=min(1.0, left_s), venue="mexc_spot",
-            options={"asset": "USDT", "amount": 50},
-        ),
-    ]  # fmt: skip
+    slow = Fault(
+        name="reply_delayed", key=f"{key}.slow", at_s=at_s, for_s=min(25.0, left_s), venue="mexc_spot",
+        path="balance_reads", options={"delay_s": 4.0},
+    )  # fmt: skip
+    paid_in = Fault(
+        name="money_moves", key=f"{key}.paid_in", at_s=at_s, for_s=min(1.0, left_s), venue="mexc_spot",
+        options={"asset": "USDT", "amount": 50},
+    )  # fmt: skip
+    return [slow.as_data(), paid_in.as_data()]
 
 
-def _gone(rng: random.Random, key: str, what: str, at_s: float) -> Fault:
+def _gone(rng: random.Random, key: str, what: str, at_s: float) -> dict[str, Value]:
     """Base or margin that somebody takes, in one blow."""
     options: dict[str, dict[str, Value]] = {
         "traded_by_hand": {"side": rng.choice(("buy", "sell")), "quantity": 0.001},
@@ -233,7 +249,7 @@ def _gone(rng: random.Random, key: str, what: str, at_s: float) -> Fault:
         "money_moves": {"asset": "USDT", "amount": DRAINS_QUOTE[0]},
     }
     venue = "gate_spot" if what == "traded_by_hand" else "gate_futures"
-    return Fault(name=what, key=f"{key}.{what}", at_s=at_s, for_s=0.5, venue=venue, options=options[what])
+    return Fault(name=what, key=f"{key}.{what}", at_s=at_s, for_s=0.5, venue=venue, options=options[what]).as_data()
 
 
 def _moments(rng: random.Random, kinds: Sequence[str], wanted: str, heal_s: float) -> list[tuple[float, str]]:
