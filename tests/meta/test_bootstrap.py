@@ -24,11 +24,11 @@ def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     spec.loader.exec_module(module)
     monkeypatch.setattr(module, "ROOT", tmp_path)
-    for name, folder in {"VENV": ".venv", "CLIENTS": ".venv-conformance"}.items():
+    for name, folder in {"VENV": ".venv", "CLIENTS": ".venv-conformance", "BENCH": ".venv-bench"}.items():
         monkeypatch.setattr(module, name, tmp_path / folder)
         (tmp_path / folder / "bin").mkdir(parents=True)
         (tmp_path / folder / "bin" / "python").symlink_to(sys.executable)
-    for lock in (module.RUN_LOCK, module.DEV_LOCK, module.CLIENTS_LOCK):
+    for lock in (module.RUN_LOCK, module.DEV_LOCK, module.CLIENTS_LOCK, module.BENCH_LOCK):
         (tmp_path / lock).write_text(f"pins of {lock}")
     return module
 
@@ -95,12 +95,15 @@ def test_a_moved_checkout_is_installed_again(
     assert not script.is_ready(script.DEV_LOCK)
 
 
-def test_other_peoples_clients_live_apart(script: ModuleType) -> None:
-    """Their lock has an environment of its own, and neither serves for the other."""
-    installed(script, script.CLIENTS_LOCK)
-    assert script.is_ready(script.CLIENTS_LOCK)
-    assert not script.is_ready(script.RUN_LOCK)
-    assert script.python_of(script.CLIENTS_LOCK) != script.python_of(script.DEV_LOCK)
+@pytest.mark.parametrize("apart", ["CLIENTS_LOCK", "BENCH_LOCK"])
+def test_other_peoples_packages_live_apart(script: ModuleType, apart: str) -> None:
+    """Each such lock has an environment of its own, which serves for no other."""
+    lock = getattr(script, apart)
+    installed(script, lock)
+    assert script.is_ready(lock)
+    others = {script.RUN_LOCK, script.DEV_LOCK, script.CLIENTS_LOCK, script.BENCH_LOCK} - {lock}
+    assert [other for other in others if script.is_ready(other)] == []
+    assert script.python_of(lock) not in {script.python_of(other) for other in others}
 
 
 @pytest.mark.parametrize("arguments", [["-n0"], ["-n", "4"], ["-p", "no:xdist"], ["--co"], ["--pdb"], ["--version"]])

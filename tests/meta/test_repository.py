@@ -12,9 +12,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 THIS = Path(__file__).resolve().relative_to(ROOT).as_posix()
-LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-conformance.lock")
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-conformance.lock", "requirements-bench.lock")
 CACHES = {
-    ".git", ".venv", ".venv-conformance", ".dnbot", "dist", "__pycache__", ".mypy_cache", ".ruff_cache",
+    ".git", ".venv", ".venv-conformance", ".venv-bench", ".dnbot", "dist", "__pycache__", ".mypy_cache", ".ruff_cache",
     ".import_linter_cache",
 }  # fmt: skip
 
@@ -193,10 +193,11 @@ def test_a_lock_holds_hashed_pins_and_names_no_host(lock: str) -> None:
     assert "://" not in text_of(lock)
 
 
-def test_the_development_lock_repeats_every_runtime_pin() -> None:
-    """What the tests run on is what users install."""
-    runtime, development = pins("requirements.lock"), pins("requirements-dev.lock")
-    assert {name: development.get(name) for name in runtime} == runtime
+@pytest.mark.parametrize("lock", ["requirements-dev.lock", "requirements-bench.lock"])
+def test_a_superset_of_the_runtime_lock_repeats_every_pin(lock: str) -> None:
+    """What the tests and the benchmarks run on is what users install."""
+    runtime, superset = pins("requirements.lock"), pins(lock)
+    assert {name: superset.get(name) for name in runtime} == runtime
 
 
 def test_every_runtime_dependency_has_its_reason() -> None:

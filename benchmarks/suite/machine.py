@@ -1,0 +1,41 @@
+"""What the figures were taken on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sysconfig
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = (
+    "trio", "msgspec", "httpx", "httpcore", "h11", "trio-websocket", "asyncpg", "trio-asyncio", "protobuf",
+    "aiohttp", "ccxt", "nautilus-trader", "orjson", "picologging", "picows", "structlog", "uvloop", "websockets",
+)
+
+
+def machine() -> dict[str, str]:
+    """Processor, system, interpreter with the options it was built with, and versions of everything measured."""
+    return {
+        "processor": f"{len(os.sched_getaffinity(0))} x {_processor()}",
+        "load": " ".join(f"{load:.2f}" for load in os.getloadavg()),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": f"{platform.python_implementation()} {platform.python_version()} ({platform.python_compiler()})",
+        "CONFIG_ARGS": str(sysconfig.get_config_var("CONFIG_ARGS") or "unknown"),
+        "packages": ", ".join(f"{name} {_version(name)}" for name in PACKAGES),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.machine()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "absent"

@@ -1,0 +1,129 @@
+"""The command `./dnbot bench`: what it accepts, prints and writes, and that contenders take turns."""
+
+from __future__ import annotations
+
+import json
+import sys
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+
+import attrs
+import pytest
+from suite import runner
+from suite.measuring import Effort, each_us, interleaved
+from suite.table import table
+from suite.target import Target
+
+MET = Target("1 quick", "us", 1.0, limit=2)
+MISSED = Target("2 slow", "us", 3.0, limit=2, detail="because")
+
+
+def run(monkeypatch: pytest.MonkeyPatch, targets: list[Target], *arguments: str) -> int:
+    """The command, with one module that measures nothing and says this."""
+    monkeypatch.setitem(sys.modules, "suite.said", SimpleNamespace(measure=lambda effort: targets))
+    monkeypatch.setattr(runner, "MEASURES", ("said",))
+    monkeypatch.setattr(sys, "argv", ["bench", *arguments])
+    return runner.main()
+
+
+def test_contenders_take_turns_and_none_always_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each once a round, each round begins with another, and the garbage of one is gone before the next."""
+    order: list[str] = []
+
+    def contend(name: str) -> dict[str, float]:
+        order.append(name)
+        return {"n": len(order) / 2}
+
+    monkeypatch.setattr("suite.measuring.gc.collect", lambda: order.append("."))
+    rounds = interleaved(3, {name: partial(contend, name) for name in "abc"})
+    assert "".join(order) == ".a.b.c.b.c.a.c.a.b"
+    assert rounds.values("a", "n") == [1, 6, 8]
+
+
+def test_calls_are_numbered_and_warmed_up() -> None:
+    """A tenth before, which do not count, with numbers of their own."""
+    numbers: list[int] = []
+    figures = each_us(numbers.append, 20)
+    assert numbers == [-1, -2, *range(20)]
+    assert 0 <= figures["p50"] <= figures["p99"]
+
+
+def test_an_effort_scales_every_number_but_never_to_nothing() -> None:
+    """A trial runs everything at least once."""
+    assert Effort(share=0.5).times(10) == 5
+    assert Effort(share=0.01).times(10) == 1
+
+
+def test_a_table_shows_every_miss_with_its_detail() -> None:
+    """The verdict stands in its row, the reason under it, and the sum at the end."""
+    text = table({"python": "3.11"}, [MET, MISSED])
+    quick, slow, detail = text.splitlines()[-5:-2]
+    assert text.startswith("python: 3.11\n")
+    assert quick.startswith("1 quick")
+    assert quick.endswith("met")
+    assert slow.startswith("2 slow")
+    assert slow.endswith("MISSED")
+    assert detail == "    because"
+    assert text.endswith("1 met, 1 missed")
+
+
+@pytest.mark.parametrize(("targets", "code"), [([MET], 0), ([MET, MISSED], 1)])
+def test_the_exit_code_and_the_file_say_what_was_missed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], targets: list[Target],
+    code: int,
+) -> None:
+    """Scripts need not read the table."""
+    path = tmp_path / "out.json"
+    assert run(monkeypatch, targets, "--only", "said", "--json", str(path)) == code
+    written = json.loads(path.read_text(encoding="utf-8"))
+    assert [target["met"] for target in written["targets"]] == [target.met for target in targets]
+    assert "CONFIG_ARGS" in written["machine"]
+    assert "trial" not in written["machine"]
+    assert "CONFIG_ARGS: " in capsys.readouterr().out
+
+
+def test_a_miss_is_told_with_its_profile_and_a_hit_is_not_profiled(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was measured is done once more, where that can be done."""
+    done: list[str] = []
+
+    def slow_part() -> None:
+        done.append("missed")
+
+    targets = [attrs.evolve(MISSED, again=slow_part), attrs.evolve(MET, again=partial(done.append, "met")), MISSED]
+    path = tmp_path / "out.json"
+    run(monkeypatch, targets, "--only", "said", "--json", str(path))
+    assert done == ["missed"]
+    first, *others = json.loads(path.read_text(encoding="utf-8"))["targets"]
+    assert any("slow_part (test_runner.py:" in line for line in first["profile"])
+    assert [target["profile"] for target in others] == [[], []]
+    assert f"        {first['profile'][0]}\n" in capsys.readouterr().out
+
+
+def test_a_trial_says_that_its_figures_do_not_count(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On the page where they stand."""
+    run(monkeypatch, [MET], "--only", "said", "--trial")
+    assert "too few repetitions" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("arguments", "text"), [
+    (["--only", "said,nothing"], "no target named nothing; there are said"), (["--rounds", "4"], "at least 5"),
+])
+def test_what_cannot_be_measured_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], text: str
+) -> None:
+    """Unknown names, and too few rounds for a median."""
+    with pytest.raises(SystemExit):
+        run(monkeypatch, [], *arguments)
+    assert text in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", runner.MEASURES)
+def test_every_target_is_a_module_that_measures(name: str) -> None:
+    """Importing it needs no peer: those are imported when they run."""
+    assert callable(import_module(f"suite.{name}").measure)
