@@ -245,11 +245,15 @@ class DeltaJudge:
             )
 
     def left_behind(self, purpose: Purpose, name: str, now_ns: int) -> None:
-        """An order that takes risk leaves: delta was not above its hard limit for longer than news takes."""
+        """An order that takes risk leaves: delta was not above its hard limit for longer than news takes.
+
+        While the bot stands still no news reach it; what it was about to send then leaves when it goes on.
+        """
         if self.window is None or purpose not in TAKES_RISK or purpose is Purpose.ESTABLISH:
             return
         limit = max(self.scene.params.hard_limit_base, self.scene.tolerance())
-        is_news = now_ns - self.window.opened_ns <= 2 * ROUND_TRIP_MS * NS_PER_MS
+        could_know_ns = max(self.window.opened_ns, self.scene.went_on_ns or self.window.opened_ns)
+        is_news = now_ns - could_know_ns <= 2 * ROUND_TRIP_MS * NS_PER_MS
         holds = is_news or self._bound_ns(self.window) is None or abs(self.scene.delta()) <= limit
         self.scene.findings.check("I6", holds, f"{name} left with delta {plain(self.scene.delta())} above {limit}")
 

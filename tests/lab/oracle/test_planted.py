@@ -296,6 +296,20 @@ async def above_the_hard_limit(bench: Bench, broken: bool) -> None:
     bench.send(intent)
 
 
+@play("I6", "new risk above the hard limit, long after it went on")
+async def above_the_hard_limit_awake(bench: Bench, broken: bool) -> None:
+    await bench.start()
+    bench.prepare()
+    await bench.trade(bench.intent(quantity="0.004"))
+    bench.tap.tell(bench.actor, "life", "stopped")
+    intent = bench.intent(Venue.MEXC_SPOT)
+    await bench.commit(intent)
+    await bench.later(10)
+    bench.tap.tell(bench.actor, "life", "went on")
+    await bench.later(1 if broken else 0)
+    bench.send(intent)
+
+
 @play("I7", "an entry while recovering")
 async def entry_while_recovering(bench: Bench, broken: bool) -> None:
     await bench.start()
