@@ -161,7 +161,7 @@ def test_history_gathers_in_event_time(make: Any) -> None:
     assert first.sd_bps == pytest.approx(5.0, rel=0.02)
     assert first.z_score == pytest.approx(1.0, abs=0.05)
     assert first.half_life_s == 1.0
-    assert analyzer.statistics(Pair.GATE_TO_MEXC).mean == first.mean_bps
+    assert analyzer.statistics(Pair.GATE_TO_MEXC).summary().mean == first.mean_bps
 
 
 def test_what_did_not_change_is_not_computed_again(make: Any) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnbot.strategy.statistics import Moments, RollingStatistics
+from dnbot.strategy.statistics import Moments, RollingStatistics, Summary
 
 EVENTS = st.lists(st.tuples(st.floats(-50, 50), st.floats(0.0, 3.0)), min_size=1, max_size=60)
 
@@ -36,8 +36,8 @@ def test_mean_and_deviation_are_those_of_the_window(events: list[tuple[float, fl
         rolling.observe(value, now)
     samples = on_grid(events, 20)
     assert rolling.samples == len(samples)
-    assert rolling.mean == pytest.approx(statistics.fmean(samples) if samples else events[-1][0], abs=1e-9)
-    assert rolling.sd == pytest.approx(statistics.stdev(samples) if len(samples) > 1 else 0.0, abs=1e-6)
+    assert rolling.summary().mean == pytest.approx(statistics.fmean(samples) if samples else events[-1][0], abs=1e-9)
+    assert rolling.summary().sd == pytest.approx(statistics.stdev(samples) if len(samples) > 1 else 0.0, abs=1e-6)
 
 
 def test_an_hour_of_large_numbers_leaves_no_rounding_behind() -> None:
@@ -46,14 +46,14 @@ def test_an_hour_of_large_numbers_leaves_no_rounding_behind() -> None:
     for second in range(3600):
         rolling.observe(1e9 + second if second < 3000 else float(second % 2), float(second))
     assert rolling.samples == 60
-    assert rolling.mean == 0.5
-    assert rolling.sd == pytest.approx(statistics.stdev([0.0, 1.0] * 30))
+    assert rolling.summary().mean == 0.5
+    assert rolling.summary().sd == pytest.approx(statistics.stdev([0.0, 1.0] * 30))
 
 
 def test_it_knows_nothing_before_the_first_value() -> None:
     """Zeros, and no half-life."""
     rolling = RollingStatistics()
-    assert (rolling.samples, rolling.mean, rolling.sd, rolling.z_score, rolling.half_life_s()) == (0, 0, 0, 0, None)
+    assert (rolling.samples, rolling.summary(), rolling.z_score()) == (0, Summary(0.0, 0.0, None), 0.0)
 
 
 def test_z_score_counts_deviations_from_the_mean() -> None:
@@ -61,7 +61,7 @@ def test_z_score_counts_deviations_from_the_mean() -> None:
     rolling = RollingStatistics()
     for second, value in enumerate((0.0, 2.0, 4.0)):
         rolling.observe(value, float(second))
-    assert rolling.z_score == pytest.approx(3 / math.sqrt(2))
+    assert rolling.z_score() == pytest.approx(3 / math.sqrt(2))
 
 
 def test_time_does_not_go_back() -> None:
@@ -70,7 +70,7 @@ def test_time_does_not_go_back() -> None:
     rolling.observe(1.0, 10.0)
     rolling.observe(5.0, 3.0)
     rolling.observe(9.0, 11.0)
-    assert (rolling.samples, rolling.mean) == (1, 5.0)
+    assert (rolling.samples, rolling.summary().mean) == (1, 5.0)
 
 
 def test_a_long_silence_is_a_gap() -> None:
@@ -95,29 +95,29 @@ def follow(phi: float, count: int, seed: int = 1) -> RollingStatistics:
 @pytest.mark.parametrize("half_life_s", [2.0, 10.0, 60.0])
 def test_the_half_life_of_a_reverting_series_is_found(half_life_s: float) -> None:
     """Within a third, from an hour of samples."""
-    found = follow(2 ** (-1 / half_life_s), 3600).half_life_s()
+    found = follow(2 ** (-1 / half_life_s), 3600).summary().half_life_s
     assert found is not None
     assert half_life_s / 1.34 < found < half_life_s * 1.34
 
 
 def test_a_random_walk_does_not_revert() -> None:
     """Although its fitted slope is below one, chance explains that: one in a hundred is taken for reverting."""
-    found = [follow(1.0, 500, seed).half_life_s() for seed in range(60)]
+    found = [follow(1.0, 500, seed).summary().half_life_s for seed in range(60)]
     assert len([half_life for half_life in found if half_life is not None]) <= 2
 
 
 def test_what_forgets_within_a_step_has_the_half_life_of_a_step() -> None:
     """The grid cannot say more."""
-    assert follow(0.0, 300).half_life_s() == 1.0
+    assert follow(0.0, 300).summary().half_life_s == 1.0
 
 
 def test_few_samples_and_constant_series_have_no_half_life() -> None:
     """29 steps are too few, and a constant shows no reversion."""
-    assert follow(0.0, 30).half_life_s() is None
+    assert follow(0.0, 30).summary().half_life_s is None
     constant = RollingStatistics()
     for second in range(100):
         constant.observe(1.0, float(second))
-    assert constant.half_life_s() is None
+    assert constant.summary().half_life_s is None
 
 
 def test_a_perfect_fit_is_certain() -> None:

@@ -143,10 +143,10 @@ class SpreadAnalyzer:
     def _fold(self, name: str, edge_bps: float, gross_bps: float, now_s: float) -> PairEdge:
         history = self._history(name)
         history.observe(edge_bps, now_s)
-        mean, sd = history.mean, history.sd
+        past = history.summary()
         return PairEdge(
-            pair_name=name, edge_bps=edge_bps, gross_bps=gross_bps, mean_bps=mean, sd_bps=sd,
-            z_score=history.deviations(mean, sd), half_life_s=history.half_life_s(), samples=history.samples,
+            pair_name=name, edge_bps=edge_bps, gross_bps=gross_bps, mean_bps=past.mean, sd_bps=past.sd,
+            z_score=history.z_score(), half_life_s=past.half_life_s, samples=history.samples,
         )
 
 

@@ -80,6 +80,15 @@ class Reversion:
     t_statistic: float
 
 
+@attrs.frozen
+class Summary:
+    """What a window says: it changes with its samples, once per step, and not with every value."""
+
+    mean: float
+    sd: float
+    half_life_s: float | None
+
+
 @attrs.define
 class RollingStatistics:
     """Mean, deviation, z-score and half-life over the last `window_s` seconds, one sample per `step_s`.
@@ -102,6 +111,8 @@ class RollingStatistics:
     """Number of the last grid point that was passed."""
     _previous: float | None = None
     _evicted: int = 0
+    _summary: Summary | None = None
+    """Of the samples as they are; None: to be computed."""
 
     @property
     def samples(self) -> int:
@@ -123,26 +134,20 @@ class RollingStatistics:
             self._grid = grid
         self._last, self._last_s = value, now_s
 
-    @property
-    def mean(self) -> float:
-        """Mean of the window; the newest value while the window is empty."""
-        return self._moments.mean if self._points else self._last or 0.0
+    def summary(self) -> Summary:
+        """Mean (the newest value while the window is empty), deviation (0 for fewer than two samples), half-life."""
+        if not self._points:
+            return Summary(self._last or 0.0, 0.0, None)
+        if self._summary is None:
+            self._summary = Summary(self._moments.mean, self._moments.sd, self._half_life_s())
+        return self._summary
 
-    @property
-    def sd(self) -> float:
-        """Standard deviation of the window; 0 while it holds fewer than two samples."""
-        return self._moments.sd
-
-    @property
     def z_score(self) -> float:
         """How many deviations the newest value stands from the mean; 0 without a deviation."""
-        return self.deviations(self.mean, self.sd)
+        now = self.summary()
+        return (self._last - now.mean) / now.sd if now.sd > 0 and self._last is not None else 0.0
 
-    def deviations(self, mean: float, sd: float) -> float:
-        """`z_score`, for who has the mean and the deviation of now already."""
-        return (self._last - mean) / sd if sd > 0 and self._last is not None else 0.0
-
-    def half_life_s(self) -> float | None:
+    def _half_life_s(self) -> float | None:
         """Seconds in which a departure halves, or None: too few samples, or no reversion that chance cannot explain."""
         if self._moments.steps < self.samples_min:
             return None
@@ -154,6 +159,7 @@ class RollingStatistics:
         return self.step_s * math.log(2) / -math.log(fit.phi)
 
     def _sample(self, value: float) -> None:
+        self._summary = None
         self._points.append((value, self._previous))
         self._moments.add(value, self._previous)
         self._previous = value
