@@ -9,15 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dnbot.domain.book import depth_within
+from dnbot.domain.book import depth_within, walk
 from dnbot.domain.instrument import SPOT_VENUES, VENUES, Venue
 from dnbot.domain.market import BookView, FundingRate, MarkPrice, TradeFlow
 from dnbot.domain.order import Purpose, Side
 from dnbot.domain.pair import Declined, Opportunity, Pair
 from dnbot.domain.position import EdgeLot
 from dnbot.domain.units import is_multiple
-from dnbot.strategy.hopeless import hopeless
+from dnbot.strategy.hopeless import FirstLook
 from dnbot.strategy.inventory import base_after, inventory_price_bps, tilt_bps
+from dnbot.strategy.ladder import ladder_of
 from dnbot.strategy.sizing import find_opportunity
 from dnbot.strategy.spread import buy_factor, edge_of, gross_up, sell_factor
 
@@ -218,8 +219,24 @@ def test_the_first_look_never_says_no_to_what_would_be_something(
     scene["exit_edge"] = make.history("CLOSE_GATE", float(mean))
     funding = FundingRate(GF, Decimal(rate) / 10_000, 28_800, 100)
     scene["market"] = make.changed(scene["market"], funding=funding)
-    if hopeless(pair, scene["market"], scene["fees"], scene["params"], scene["exit_edge"]):
+    if FirstLook.at(scene["market"], scene["fees"], scene["params"]).hopeless(pair, scene["exit_edge"]):
         assert look(make, pair, **scene) is None
+
+
+@settings(max_examples=200)
+@given(raw=scenes(), pair=st.sampled_from(Pair), hundredths=st.integers(1, 3000))
+def test_the_last_unit_s_prices_are_those_of_a_walk(
+    raw: dict[str, Any], pair: Pair, hundredths: int, make: Any
+) -> None:
+    """Found by bisection, they are what walking both sides gives, and None together with it."""
+    scene = build(make, raw)
+    ladder = ladder_of(pair, scene["market"], scene["fees"], scene["params"])
+    assert ladder is not None
+    quantity = Decimal(hundredths) / 100
+    bought = walk(ladder.asks, quantity * gross_up(ladder.buy_fee))
+    sold = walk(ladder.bids, quantity)
+    expected = None if bought is None or sold is None else (bought.worst_price, sold.worst_price)
+    assert ladder.worst(quantity) == expected
 
 
 # --- what it is not traded for
@@ -375,7 +392,7 @@ def test_the_inventory_price_never_falls_with_the_quantity(
 def test_the_tilt_is_linear_on_each_side_of_the_ratio(make: Any, gs: int, ms: int, ratio: str, tilt: int) -> None:
     """Zero at the ratio, the whole skew when a venue is empty."""
     params = make.params(inventory_ratio=ratio, inventory_skew_bps_max=4)
-    assert tilt_bps({GS: Decimal(gs), MS: Decimal(ms)}, params) == tilt
+    assert tilt_bps(Decimal(gs), Decimal(ms), params) == tilt
 
 
 def test_what_worsens_the_split_costs_and_what_mends_it_is_discounted(make: Any) -> None:
@@ -390,12 +407,16 @@ def test_what_worsens_the_split_costs_and_what_mends_it_is_discounted(make: Any)
     assert found.required_bps >= -2
 
 
-def test_where_a_trade_leaves_the_inventory(make: Any) -> None:
+@pytest.mark.parametrize(
+    ("pair", "gate", "mexc"),
+    [
+        (Pair.GATE_TO_MEXC, "1.1", "0.9"), (Pair.MEXC_TO_GATE, "0.9", "1.1"), (Pair.OPEN_GATE, "1.1", "1"),
+        (Pair.OPEN_MEXC, "1", "1.1"), (Pair.CLOSE_GATE, "0.9", "1"), (Pair.CLOSE_MEXC, "1", "0.9"),
+    ],
+)
+def test_where_a_trade_leaves_the_inventory(pair: Pair, gate: str, mexc: str) -> None:
     """Spot legs move base on their venue; the perpetual moves none."""
-    inventory = make.inventory(1, 1)
-    assert base_after(Pair.GATE_TO_MEXC, Decimal("0.1"), inventory) == {GS: Decimal("1.1"), MS: Decimal("0.9")}
-    assert base_after(Pair.OPEN_MEXC, Decimal("0.1"), inventory) == {GS: Decimal(1), MS: Decimal("1.1")}
-    assert base_after(Pair.CLOSE_GATE, Decimal("0.1"), inventory) == {GS: Decimal("0.9"), MS: Decimal(1)}
+    assert base_after(pair, Decimal("0.1"), Decimal(1), Decimal(1)) == (Decimal(gate), Decimal(mexc))
 
 
 # --- undoing

@@ -12,6 +12,8 @@ from dnbot.domain.position import Portfolio
 from dnbot.domain.units import ZERO, divide
 from dnbot.strategy.parameters import StrategyParameters
 
+ONE = Decimal(1)
+
 
 class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     """What is free to trade with, as our own ledger knows it: base units and quote units."""
@@ -47,26 +49,31 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
         return self.total_base + self.perp_base
 
 
-def base_after(pair: Pair, quantity: Decimal, inventory: Inventory) -> dict[Venue, Decimal]:
-    """Base per spot venue after `quantity` base units net went through the pair."""
-    after = {venue: inventory.base_on(venue) for venue in SPOT_VENUES}
-    if pair.buy_venue.is_spot:
-        after[pair.buy_venue] += quantity
-    if pair.sell_venue.is_spot:
-        after[pair.sell_venue] -= quantity
-    return after
+def base_after(pair: Pair, quantity: Decimal, gate: Decimal, mexc: Decimal) -> tuple[Decimal, Decimal]:
+    """Base on Gate spot and on MEXC spot after `quantity` base units net went through the pair."""
+    to_gate, to_mexc = _MOVES[pair]
+    return gate + to_gate * quantity, mexc + to_mexc * quantity
 
 
-def tilt_bps(base: dict[Venue, Decimal], params: StrategyParameters) -> Decimal:
+def _moves(pair: Pair) -> tuple[int, int]:
+    gate, mexc = (int(pair.buy_venue is venue) - int(pair.sell_venue is venue) for venue in SPOT_VENUES)
+    return gate, mexc
+
+
+_MOVES = {pair: _moves(pair) for pair in Pair}
+"""Which way base goes: (Gate spot, MEXC spot)."""
+
+
+def tilt_bps(gate: Decimal, mexc: Decimal, params: StrategyParameters) -> Decimal:
     """How far the split leans to Gate: 0 at `inventory_ratio`, +-`inventory_skew_bps_max` when a venue is empty."""
-    gate, mexc = base[Venue.GATE_SPOT], base[Venue.MEXC_SPOT]
-    if gate + mexc <= 0:
+    total = gate + mexc
+    if total <= 0:
         return ZERO
-    share = min(max(divide(gate, gate + mexc), ZERO), Decimal(1))
+    share = min(max(divide(gate, total), ZERO), ONE)
     away = share - params.inventory_ratio
     if away == 0:
         return ZERO
-    room = Decimal(1) - params.inventory_ratio if away > 0 else params.inventory_ratio
+    room = ONE - params.inventory_ratio if away > 0 else params.inventory_ratio
     return divide(params.inventory_skew_bps_max * away, room)
 
 
@@ -76,6 +83,8 @@ def inventory_price_bps(pair: Pair, quantity: Decimal, inventory: Inventory, par
     Positive when the split leans the wrong way after the trade, negative (a discount) while the trade still brings it
     back. While what is sold is held, it never falls as `quantity` grows: a size can be searched by bisection.
     """
-    tilt = tilt_bps(base_after(pair, quantity, inventory), params)
+    held = inventory.spot_base
+    gate, mexc = base_after(pair, quantity, held.get(Venue.GATE_SPOT, ZERO), held.get(Venue.MEXC_SPOT, ZERO))
+    tilt = tilt_bps(gate, mexc, params)
     towards_gate = pair.buy_venue is Venue.GATE_SPOT or pair.sell_venue is Venue.MEXC_SPOT
     return tilt if towards_gate else -tilt

@@ -6,12 +6,14 @@ The marginal edge at `q` is what the last unit of `q` earns: both walks' worst p
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import accumulate
 
 import msgspec
 
-from dnbot.domain.book import Level, depth_within, levels_within, walk
+from dnbot.domain.book import Level, depth_within, levels_within
 from dnbot.domain.instrument import FeeSchedule, Instrument, Venue
 from dnbot.domain.market import MarketView
 from dnbot.domain.order import OrderIntent, Side
@@ -40,27 +42,34 @@ class Ladder(msgspec.Struct, frozen=True, kw_only=True):
     mid: Decimal
     step: Decimal
     """The smallest step that lies on both venues' grids, base units."""
+    asks_until: tuple[Decimal, ...]
+    bids_until: tuple[Decimal, ...]
+    """Base units from the best level to each one: a size is tried many times, and found here by bisection."""
+    gross: Decimal
+    pays: Decimal
+    gets: Decimal
+    """`gross_up` and `buy_factor` of the buy venue's fee, `sell_factor` of the other's."""
 
     def buy_quantity(self, quantity: Decimal) -> Quantity:
         """The buy order that delivers `quantity` after its fee, to the nearest lot."""
-        return Quantity(nearest(quantity * gross_up(self.buy_fee), self.buy.lot_size))
+        return Quantity(nearest(quantity * self.gross, self.buy.lot_size))
 
     def order_room(self, buy_quantity: Decimal) -> Decimal:
         """Base units net that a buy order of at most `buy_quantity` can deliver, rounding to the lot included."""
-        factor = gross_up(self.buy_fee)
-        if factor == 1:
+        if self.gross == 1:
             return buy_quantity
-        return divide(max(ZERO, buy_quantity - self.buy.lot_size * HALF), factor)
+        return divide(max(ZERO, buy_quantity - self.buy.lot_size * HALF), self.gross)
 
     def worst(self, quantity: Decimal) -> tuple[Decimal, Decimal] | None:
         """The prices (ask, bid) of the last unit of `quantity`; None beyond the depth inside the bounds."""
-        bought = walk(self.asks, quantity * gross_up(self.buy_fee))
-        sold = walk(self.bids, quantity)
-        return None if bought is None or sold is None else (bought.worst_price, sold.worst_price)
+        bought, sold = bisect_left(self.asks_until, quantity * self.gross), bisect_left(self.bids_until, quantity)
+        if bought == len(self.asks) or sold == len(self.bids):
+            return None
+        return self.asks[bought][0], self.bids[sold][0]
 
     def earned_bps(self, ask: Decimal, bid: Decimal) -> Decimal:
         """What a unit bought at `ask` and sold at `bid` earns, net of fees."""
-        return bps(bid * sell_factor(self.sell_fee) - ask * buy_factor(self.buy_fee), self.mid)
+        return bps(bid * self.gets - ask * self.pays, self.mid)
 
     def caps(self, ask: Decimal, bid: Decimal, required_bps: Decimal) -> tuple[Price, Price]:
         """Limit prices of both orders: what a unit at (ask, bid) earns beyond `required_bps` may be given up, half on
@@ -69,8 +78,8 @@ class Ladder(msgspec.Struct, frozen=True, kw_only=True):
         If both legs trade at their caps, the edge is still `required_bps`.
         """
         given = of_bps(self.mid, max(ZERO, self.earned_bps(ask, bid) - required_bps)) * HALF
-        buy = min(ask + divide(given, buy_factor(self.buy_fee)), self.buy_bound)
-        sell = max(bid - divide(given, sell_factor(self.sell_fee)), self.sell_bound)
+        buy = min(ask + divide(given, self.pays), self.buy_bound)
+        sell = max(bid - divide(given, self.gets), self.sell_bound)
         return self.buy.price_down(buy), self.sell.price_up(sell)
 
     def depths(self, buy_cap: Decimal, sell_cap: Decimal) -> tuple[Decimal, Decimal]:
@@ -89,12 +98,16 @@ def ladder_of(
     buy, sell = market.instruments[pair.buy_venue], market.instruments[pair.sell_venue]
     buy_bound = worst_price(Side.BUY, buy_book, buy, market.mark, params)
     sell_bound = worst_price(Side.SELL, sell_book, sell, market.mark, params)
+    asks = levels_within(buy_book.asks, Side.BUY, buy_bound)
+    bids = levels_within(sell_book.bids, Side.SELL, sell_bound)
+    buy_fee, sell_fee = fees[pair.buy_venue], fees[pair.sell_venue]
     return Ladder(
-        pair=pair, buy=buy, sell=sell, buy_bound=buy_bound, sell_bound=sell_bound,
-        asks=levels_within(buy_book.asks, Side.BUY, buy_bound),
-        bids=levels_within(sell_book.bids, Side.SELL, sell_bound),
-        buy_fee=fees[pair.buy_venue], sell_fee=fees[pair.sell_venue], mid=mid_of(pair, market.books),
+        pair=pair, buy=buy, sell=sell, buy_bound=buy_bound, sell_bound=sell_bound, asks=asks, bids=bids,
+        buy_fee=buy_fee, sell_fee=sell_fee, mid=mid_of(pair, market.books),
         step=common_step(buy.lot_size, sell.lot_size),
+        asks_until=tuple(accumulate([size for _, size in asks])),
+        bids_until=tuple(accumulate([size for _, size in bids])),
+        gross=gross_up(buy_fee), pays=buy_factor(buy_fee), gets=sell_factor(sell_fee),
     )
 
 

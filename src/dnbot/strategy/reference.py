@@ -64,11 +64,12 @@ def off_reference(
     if mark is None or now_s - market.mark_received_s > MARK_AGE_S_MAX:
         return "COLLAR", f"no mark and index price within {MARK_AGE_S_MAX:.0f} s to compare with"
     for book in books:
+        mid = book.mid
         for name, price in (("mark", mark.mark), ("index", mark.index)):
-            away = abs(bps(book.mid - price, price))
+            away = abs(bps(mid - price, price))
             if away > params.price_collar_bps:
                 return "COLLAR", (
-                    f"{book.venue.value} mid {book.mid} is {away:.1f} bps from {name} {price}, "
+                    f"{book.venue.value} mid {mid} is {away:.1f} bps from {name} {price}, "
                     f"allowed {params.price_collar_bps}"
                 )
     return None
@@ -82,12 +83,12 @@ def worst_price(
     Inside `price_collar_bps` of the book's own mid and of the mark (when known), and inside BAND_SHARE of the venue's
     own `price_deviation_max` from the mark on the perpetual and from the mid on spot.
     """
-    sign = side.sign
-    bounds = [book.mid + sign * of_bps(book.mid, params.price_collar_bps)]
+    sign, mid = side.sign, book.mid
+    bounds = [mid + sign * of_bps(mid, params.price_collar_bps)]
     if mark is not None:
         bounds.append(mark.mark + sign * of_bps(mark.mark, params.price_collar_bps))
     if instrument.price_deviation_max is not None:
-        anchor = book.mid if instrument.venue.is_spot or mark is None else mark.mark
+        anchor = mid if instrument.venue.is_spot or mark is None else mark.mark
         bounds.append(anchor * (1 + sign * BAND_SHARE * instrument.price_deviation_max))
     if side is Side.BUY:
         return instrument.price_down(min(bounds))

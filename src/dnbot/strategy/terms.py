@@ -38,7 +38,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
     def required_bps(self, quantity: Decimal, inventory_price_bps: Decimal) -> Decimal:
         """What the last unit of `quantity` must earn, inventory price included."""
-        need = next(need for end, need in self.needs if quantity <= end)
+        need = self.needs[0][1] if len(self.needs) == 1 else next(need for end, need in self.needs if quantity <= end)
         if inventory_price_bps >= 0:
             return need + inventory_price_bps
         if not self.discount:

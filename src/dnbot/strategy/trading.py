@@ -14,7 +14,7 @@ from dnbot.strategy.closing import close_execution
 from dnbot.strategy.context import Repair, StrategyContext
 from dnbot.strategy.doubting import awaited, delta_to_hedge
 from dnbot.strategy.drifting import drifted
-from dnbot.strategy.hopeless import hopeless
+from dnbot.strategy.hopeless import FirstLook
 from dnbot.strategy.repairing import needs_hedge
 from dnbot.strategy.risk import check
 from dnbot.strategy.risk_inputs import Refused
@@ -75,8 +75,12 @@ def _new_findings(turn: Turn) -> Iterator[Opportunity | Declined]:
         return
     turn.change(signal_fresh=False)
     edges, fees = {edge.pair: edge for edge in context.edges}, context.fees
+    look = FirstLook.at(context.market, fees, context.params)
     for edge in sorted(context.edges, key=lambda e: (-e.edge_bps, e.pair_name)):
-        found = _look_at(turn.context, edge.pair, edges, fees)
+        pair = edge.pair
+        if look.hopeless(pair, edges.get(pair.reverse)):
+            continue
+        found = _look_at(turn.context, pair, edges, fees)
         if found is not None:
             counters = turn.context.counters
             turn.change(
@@ -90,14 +94,16 @@ def _look_at(
 ) -> Opportunity | Declined | None:
     if pair not in edges or _already_taken(context, pair):
         return None
-    market, params, exit_edge = context.market, context.params, edges.get(pair.reverse)
-    if hopeless(pair, market, fees, params, exit_edge):
-        return None
     return find_opportunity(
-        pair, market, fees, inventory_of(context), params, edges[pair], exit_edge,
-        opportunity_id=f"o{context.epoch}-{context.events}", now_s=context.now_s, now_ns=context.now_ns,
-        carry_age_bps=carry_age_bps(context.portfolio.carry_lots, params, context.now_ns),
+        pair, context.market, fees, inventory_of(context), context.params, edges[pair], edges.get(pair.reverse),
+        opportunity_id=_opportunity_id(context), now_s=context.now_s, now_ns=context.now_ns,
+        carry_age_bps=carry_age_bps(context.portfolio.carry_lots, context.params, context.now_ns),
     )
+
+
+def _opportunity_id(context: StrategyContext) -> str:
+    """One event finds at most one opportunity that is taken."""
+    return f"o{context.epoch}-{context.events}"
 
 
 def _already_taken(context: StrategyContext, pair: Pair) -> bool:
@@ -123,13 +129,19 @@ def preparing(turn: Turn) -> None:
         if context.now_s - context.state_since_s > PREPARE_PATIENCE_S:
             _refuse(turn, chosen, "BALANCE_STALE", "balances are older than allowed, and a read did not come in time")
         return
-    edges = {edge.pair: edge for edge in turn.context.edges}
-    again = _look_at(turn.context, chosen.pair, edges, turn.context.fees)
+    again = _again(turn.context, chosen)
     if not isinstance(again, Opportunity):
         reason = again.reason if isinstance(again, Declined) else "GONE"
         _refuse(turn, chosen, reason, "the edge went before it could be taken")
         return
     _commit(turn, again)
+
+
+def _again(context: StrategyContext, chosen: Opportunity) -> Opportunity | Declined | None:
+    """The opportunity as it is now; what was found in this very turn is as it was."""
+    if chosen.opportunity_id == _opportunity_id(context):
+        return chosen
+    return _look_at(context, chosen.pair, {edge.pair: edge for edge in context.edges}, context.fees)
 
 
 def _overtaken(turn: Turn, chosen: Opportunity) -> bool:
