@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 import traceback
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import getcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -24,6 +25,11 @@ from dnbot.lab.simulate_command import simulate
 from dnbot.operate.database import database_status, migrate_database
 from dnbot.operate.kill_command import kill_command, sweep_command
 from dnbot.operate.run import RunOptions, run_settings, state_dir
+from dnbot.ports.clock import SystemClock
+from dnbot.ports.log_sinks import RANK
+
+if TYPE_CHECKING:
+    from dnbot.operate.logs import LogReader
 
 EXIT_CONFIG = 2
 EXIT_INTERNAL = 70
@@ -343,6 +349,34 @@ def report(config: Path | None, since: str, html: Path | None, csv: Path | None,
         raise click.BadParameter(str(error), param_hint="--since") from None
     options = ReportOptions(since=length, html=html, csv=csv, json=as_json)
     click.echo(trio.run(report_on, settings_of(config), options))
+
+
+@commands.command()
+@CONFIG
+@click.option("--level", type=click.Choice(list(RANK)), default="info", show_default=True, help="From this level up.")
+@click.option("--event", "events", multiple=True, help="These events alone; may be given several times.")
+@click.option("--since", callback=duration_option, help="Nothing older than this, such as 10m.")
+@click.option("--last", type=click.IntRange(0), default=50, show_default=True, help="The newest so many; 0: all.")
+@click.option("--follow", is_flag=True, help="Then show what comes, until Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="Lines as they are in the file.")
+def logs(config: Path | None, since: float | None, follow: bool, **wanted: Any) -> None:
+    """Show the log of this state folder, rotated files included; a bot need not run."""
+    from dnbot.operate.logs import LOG_FILE, LogReader, Wanted
+
+    since_ns = 0 if since is None else SystemClock().now_ns() - round(since * 1e9)
+    reader = LogReader(state_dir(settings_of(config)) / LOG_FILE, Wanted(since_ns=since_ns, **wanted))
+    for line in reader.newest():
+        click.echo(line)
+    if reader.unreadable:
+        click.echo(f"dnbot: {reader.unreadable} lines could not be read and were left out", err=True)
+    if follow:
+        with suppress(KeyboardInterrupt):
+            trio.run(_follow, reader)
+
+
+async def _follow(reader: LogReader) -> None:
+    async for line in reader.coming():
+        click.echo(line)
 
 
 @commands.command()

@@ -21,7 +21,7 @@ from trio.testing import MockClock
 
 from dnbot.ports.clock import SystemClock, VirtualClock
 from dnbot.ports.credentials import Secret, SecretRegistry
-from dnbot.ports.log import EventLog, stdlib_logging
+from dnbot.ports.log import ERRORS_EXTRA, EventLog, stdlib_logging
 from dnbot.ports.log_sinks import FileSink, Line, MemorySink, TerminalSink
 from dnbot.ports.redaction import Redactor
 
@@ -93,6 +93,24 @@ def test_full_ring_drops_and_counts_and_says_so() -> None:
     assert [line["event"] for line in sink.lines] == ["n", "OrderSent"] * 5 + ["bad", "log_lines_dropped"]
     assert sink.named("log_lines_dropped") == [{"lines": 50, "limit": 10}]
     assert log.statistics().dropped == 50
+
+
+def test_the_least_important_lines_are_dropped_first() -> None:
+    """Debug lines above three quarters, the others above the limit; errors a little later, critical lines never."""
+    log, sink = log_with(lines_max=100)
+    for number in range(80):
+        log.debug("debug", number=number)
+    for level in ("info", "warning"):
+        for number in range(20):
+            log.append(level, level, {"number": number})
+    for number in range(ERRORS_EXTRA + 5):
+        log.error("error", number=number)
+    for number in range(50):
+        log.critical("critical", number=number)
+    assert log.statistics().dropped == 5 + 15 + 5
+    log.flush_now()
+    kept = {name: len(sink.named(name)) for name in ("debug", "info", "warning", "error", "critical")}
+    assert kept == {"debug": 75, "info": 20, "warning": 5, "error": ERRORS_EXTRA, "critical": 50}
 
 
 def test_nothing_is_lost_below_the_limit() -> None:
@@ -184,7 +202,7 @@ def test_text_form_is_readable() -> None:
     line = Line(
         1_767_268_800_123_456_789, "warning", "feed_stale", {"venue": "mexc", "why": "no data", "x": Decimal("1.50")}
     )
-    assert text_of(line) == '2026-01-01T12:00:00.123Z WARNING feed_stale venue=mexc why="no data" x=1.50\n'
+    assert text_of(line) == '2026-01-01T12:00:00.123Z WARNING  feed_stale venue=mexc why="no data" x=1.50\n'
 
 
 @pytest.mark.parametrize(
@@ -260,7 +278,7 @@ def test_terminal_shows_from_its_level_up() -> None:
     with os.fdopen(follower, "w") as stream:
         sink = TerminalSink(stream, Redactor(SecretRegistry()), level_min="warning")
         sink.write([Line(0, "info", "quiet", {}), Line(0, "error", "loud", {})], b"")
-        assert os.read(leader, 1000) == b"1970-01-01T00:00:00.000Z ERROR   loud \r\n".replace(b"loud ", b"loud")
+        assert os.read(leader, 1000) == b"1970-01-01T00:00:00.000Z ERROR    loud\r\n"
     os.close(leader)
 
 

@@ -24,6 +24,7 @@ from dnbot.operate.control import ControlServer
 from dnbot.operate.control_socket import listening, only_bot_of, socket_path
 from dnbot.operate.face import Face
 from dnbot.operate.fakes_process import FakesProcess, fakes_process, read_address
+from dnbot.operate.logs import LOG_FILE
 from dnbot.operate.places import Surroundings, of_fakes, of_live
 from dnbot.operate.screen import face_for, is_picture
 from dnbot.operate.status import Reporter, facts_of, market_line
@@ -84,7 +85,7 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
     home.mkdir(parents=True, exist_ok=True)
     registry, watch = SecretRegistry(), Watch()
     redactor = Redactor(registry)
-    sinks: list[Sink] = [FileSink(home / "log" / "dnbot.jsonl"), watch]
+    sinks: list[Sink] = [FileSink(home / LOG_FILE), watch]
     if not (is_picture(sys.stdout, plain=options.plain) and sys.stderr.isatty()):
         sinks.append(TerminalSink(sys.stderr, redactor, level_min="warning"))  # the picture shows warnings itself
     log = EventLog(SystemClock(), sinks, redactor)

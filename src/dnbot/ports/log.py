@@ -1,7 +1,8 @@
 """The log: a call appends to a bounded ring; one trio task writes batches.
 
-A call costs less than a microsecond and never waits; when the ring is full, lines are dropped and counted. Secrets
-are removed from the finished bytes, after every formatter, because that is the only place nothing can go round.
+A call costs less than a microsecond and never waits; when the ring fills up, lines are dropped and counted, the least
+important level first, and critical ones never. Secrets are removed from the finished bytes, after every formatter,
+because that is the only place nothing can go round.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ LINES_MAX = 65_536
 BATCH_LINES = 1_000
 PERIOD_S = 0.1
 FLUSH_S_MAX = 2.0
+DEBUG_SHARE = 0.75
+"""Of the ring's limit: debug lines above it are dropped, so that a flood of them takes no other level's room."""
 ERRORS_EXTRA = 1_024
+"""Errors are kept so far above the limit. Critical lines, which nothing writes in numbers, are kept always."""
 _UNENCODABLE = (TypeError, ValueError, OverflowError, RecursionError)  # UnicodeError is a ValueError
 
 
@@ -60,6 +64,7 @@ class EventLog:
         self._redactor = redactor or Redactor()
         self._ring: deque[Line] = deque()
         self._lines_max = lines_max
+        self._roomy = int(lines_max * DEBUG_SHARE)
         self._period_s = period_s
         self._encoder = msgspec.json.Encoder(enc_hook=plain)
         self._written = self._written_bytes = self._dropped = self._lost = 0
@@ -67,7 +72,7 @@ class EventLog:
 
     def log(self, event: msgspec.Struct, level: Level = "info") -> None:
         """Appends a declared event; its class name is the event's name."""
-        if len(self._ring) >= self._lines_max and not self._make_room(level):
+        if len(self._ring) >= self._roomy and not self._has_room(level):
             return
         self._ring.append(Line(self._now_ns(), level, type(event).__name__, event))
 
@@ -87,9 +92,13 @@ class EventLog:
         """Appends a free event; when the ring is full, errors are kept a little longer."""
         self.append("error", event, fields)
 
+    def critical(self, event: str, /, **fields: object) -> None:
+        """Appends a free event that is never dropped: for what a person has to act on."""
+        self.append("critical", event, fields)
+
     def append(self, level: Level, event: str, fields: dict[str, object], ts_ns: int | None = None) -> None:
         """Appends a free event whose fields are already a dict, which then belongs to the log; now, or at `ts_ns`."""
-        if len(self._ring) >= self._lines_max and not self._make_room(level):
+        if len(self._ring) >= self._roomy and not self._has_room(level):
             return
         self._ring.append(Line(self._now_ns() if ts_ns is None else ts_ns, level, event, fields))
 
@@ -111,7 +120,7 @@ class EventLog:
     def close(self) -> None:
         """Writes the rest and closes the sinks. Calls after it are dropped and counted."""
         self.flush_now()
-        self._lines_max = 0
+        self._lines_max = self._roomy = 0
         for sink in self._sinks:
             sink.close()
         self._sinks = ()
@@ -127,12 +136,21 @@ class EventLog:
             redactions=self._redactor.redactions,
         )
 
-    def _make_room(self, level: Level) -> bool:
-        """Above the limit errors alone are kept, up to ERRORS_EXTRA of them."""
-        if level == "error" and self._sinks and len(self._ring) < self._lines_max + ERRORS_EXTRA:
-            return True
-        self._dropped += 1
-        return False
+    def _has_room(self, level: Level) -> bool:
+        """Whether a line of this level is kept by a ring that is no longer roomy; counts it when not."""
+        pending, kept = len(self._ring), False
+        if self._sinks:
+            match level:
+                case "debug":
+                    kept = pending < self._roomy
+                case "info" | "warning":
+                    kept = pending < self._lines_max
+                case "error":
+                    kept = pending < self._lines_max + ERRORS_EXTRA
+                case "critical":
+                    kept = True
+        self._dropped += not kept
+        return kept
 
     async def _write_all(self) -> None:
         while self._write_batch():
@@ -215,6 +233,8 @@ def _message(record: logging.LogRecord) -> str:
 
 
 def _level(number: int) -> Level:
+    if number >= logging.CRITICAL:
+        return "critical"
     if number >= logging.ERROR:
         return "error"
     if number >= logging.WARNING:

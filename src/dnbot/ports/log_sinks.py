@@ -13,8 +13,8 @@ import msgspec
 
 from dnbot.ports.redaction import Redactor, escape_text
 
-Level = Literal["debug", "info", "warning", "error"]
-RANK: dict[str, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+Level = Literal["debug", "info", "warning", "error", "critical"]
+RANK: dict[str, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 FILE_BYTES_MAX = 64 * 1024 * 1024
 FILES_MAX = 8
 TERMINAL_CHUNK_BYTES = 4096  # PIPE_BUF: a pipe that polls as writable takes this much without blocking
@@ -145,12 +145,12 @@ class MemorySink:
 
 
 def render(line: Line) -> str:
-    """`2026-01-31T12:00:00.123Z INFO  order_sent venue=gateio price=1.5`, with every unsafe character visible."""
+    """`2026-01-31T12:00:00.123Z INFO     order_sent venue=gateio price=1.5`, with every unsafe character visible."""
     moment = datetime.fromtimestamp(line.ts_ns // 1_000_000_000, UTC)
     stamp = f"{moment:%Y-%m-%dT%H:%M:%S}.{line.ts_ns // 1_000_000 % 1000:03d}Z"
     fields = msgspec.structs.asdict(line.data) if isinstance(line.data, msgspec.Struct) else line.data
     words = [f"{name}={_shown(value)}" for name, value in fields.items()]
-    return escape_text(" ".join([stamp, f"{line.level.upper():<7}", line.event, *words]))
+    return escape_text(" ".join([stamp, f"{line.level.upper():<8}", line.event, *words]))
 
 
 def plain(value: object) -> str:

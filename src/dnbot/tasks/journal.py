@@ -84,7 +84,8 @@ class Journal:
             break
         for record in self._batch:
             if isinstance(record, Alert):
-                self.log.warning("alert", level=record.level, key=record.key, text=record.text)
+                tell = self.log.critical if record.level == "critical" else self.log.warning
+                tell("alert", level=record.level, key=record.key, text=record.text)
         self._wrote()
         # The loss may have been told by a commit, or by this task before it was restarted.
         if told or (self.gate.context is not None and not self.gate.context.store_up):
