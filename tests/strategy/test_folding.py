@@ -177,6 +177,24 @@ def test_a_nameless_fill_of_nobody_is_foreign_after_a_while() -> None:
     assert "foreign:GATEIO_SPOT" in {alert.key for alert in bench.all(Alert)}
 
 
+def test_a_parked_fill_is_no_unexplained_difference() -> None:
+    """Reads agree about what it changed before it is booked; it is booked once, as the trade that it is."""
+    bench = Bench().boot()
+    buy, sell = bench.executing().intents
+    bench.answered(sell, "refused", "X")
+    bench.give(FillReported(foreign(bench, side=Side.BUY)))
+    bench.answered(buy, "no_effect", "EXPIRED")
+    for _ in range(3):
+        bench.wait(PARK_S / 4)
+        bench.read_all()
+    assert fills(bench) == []
+    bench.wait(PARK_S)
+    bench.read_all()
+    assert fills(bench) == ["web-1"]
+    assert bench.context.portfolio.balance(GS, "BTC") == bench.truth[GS].balances["BTC"]
+    assert not [entry for row in bench.all(RowBooked) for entry in row.entries if entry.kind is EntryKind.ADJUSTMENT]
+
+
 def test_a_nameless_fill_of_the_other_side_is_not_parked() -> None:
     """An order that buys cannot have sold."""
     bench = Bench().boot()

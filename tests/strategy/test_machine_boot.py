@@ -372,6 +372,7 @@ def test_what_the_margin_carries_no_further_is_traded_with(spot: str) -> None:
     bench.quiet(4, 200)
     assert (bench.state is S.ESTABLISHING_DELTA_NEUTRAL) is (spot == "0")
     assert "MARGIN" in {told.declined.reason for told in bench.all(OpportunityDeclined)}
+    assert "waiting:establish" in {alert.key for alert in bench.all(Alert)}
     assert not bench.intents()
 
 

@@ -65,6 +65,7 @@ class Oracle:
         self._at_work_ns: int | None = None
         self._live_is_judged = False
         self._at_its_budget_ns: int | None = None
+        self._waits_ns: int | None = None
 
     # -- what the engine wants to know
 
@@ -230,7 +231,8 @@ class Oracle:
             self._live_is_judged = True
             where = "no bot" if life is None else f"{life.state.name}, {life.mode.name}"
             at_budget = self._at_its_budget_ns is not None and now_ns - self._at_its_budget_ns <= LIVE_S_MAX * NS_PER_S
-            holds = self._at_work_ns is not None or at_budget
+            waits = self._waits_ns is not None and self._waits_ns >= healed_ns and self.margin.carries_nothing()
+            holds = self._at_work_ns is not None or at_budget or waits
             self.findings.check("I23", holds, f"{where} {LIVE_S_MAX} s after the last fault")
         elif at_end:
             self._live_is_judged = True
@@ -332,6 +334,8 @@ class Oracle:
             self.secrets.written("an alert", fields)
             if fields["key"] == "hedge_budget":
                 self._at_its_budget_ns = now_ns
+            if fields["key"] == "waiting:establish":
+                self._waits_ns = now_ns
             intent = self.scene.intents.get(str(fields["key"]).removeprefix(BLIND))
             if intent is not None:
                 self.delta.in_doubt(intent.client_order_id, intent.quantity, now_ns)

@@ -10,6 +10,7 @@ import attrs
 
 from dnbot.domain.instrument import Venue
 from dnbot.domain.order import OrderIntent, Purpose
+from dnbot.domain.units import divide
 from dnbot.fakes.records import ZERO
 from dnbot.lab.oracle_scene import Scene
 from dnbot.lab.oracle_words import NS_PER_MS
@@ -58,6 +59,12 @@ class MarginJudge:
         is_late = self._is_late(now_ns, max(self.below_since_ns or 0, self._acted_ns))
         text = f"free margin {free_pct:.1f} %, and nothing brings it back"
         self._is_judged = not scene.findings.check("I27", calm or not is_late, text)
+
+    def carries_nothing(self) -> bool:
+        """Whether the perpetual's wallet is too small for a single contract: nothing can be built but by a person."""
+        scene = self.scene
+        needs = divide(scene.perp_lot() * scene.mark(), Decimal(scene.params.leverage))
+        return not scene.contracts() and scene.exchange.margin(scene.uid).available < needs
 
     def _can_shrink(self) -> bool:
         return self.scene.perp() <= -ORDER_BASE and max(self.scene.spot()) >= ORDER_BASE

@@ -17,7 +17,7 @@ from dnbot.strategy.doubting import awaited
 from dnbot.strategy.drifting import drifted
 from dnbot.strategy.establish import establish_step
 from dnbot.strategy.leaving import shutting_down
-from dnbot.strategy.plans import WAITS_QUIETLY_S, send_plan
+from dnbot.strategy.plans import send_plan, tell_that_it_waits
 from dnbot.strategy.recovering import all_reconciled, begin_recovery, knows_instruments, recovering
 from dnbot.strategy.repairing import could_be_nearer, end_repair, hedge, needs_hedge, repair_is_spent
 from dnbot.strategy.shrinking import can_shrink, margin_is_short, shrink
@@ -80,7 +80,7 @@ def _build_no_more(turn: Turn, code: str, text: str) -> None:
     """What stands is traded with when the margin carries no more: no market changes that, and between the floor of
     entries and the one below which both legs shrink it may stay so for good. The next start or recovery builds on.
     """
-    lasts = turn.context.now_s - turn.context.state_since_s > WAITS_QUIETLY_S
+    lasts = tell_that_it_waits(turn, "establish", code, text)
     if code == "MARGIN" and lasts and can_shrink(turn.context):
         turn.fire(Trigger.HEDGED, f"below its band, and margin carries no more: {text}")
 

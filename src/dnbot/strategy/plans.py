@@ -29,8 +29,15 @@ def send_plan(turn: Turn, plan: EstablishPlan, kind: str, purpose: Purpose) -> R
     verdict = check((spot, perp), risk_inputs(turn.context))
     if isinstance(verdict, Refused):
         tally(turn, kind.upper(), verdict.code, verdict.text)
-        if turn.context.now_s - turn.context.state_since_s > WAITS_QUIETLY_S:
-            turn.alert("warning", f"waiting:{kind}", f"{kind} waits: {verdict.code}: {verdict.text}")
+        tell_that_it_waits(turn, kind, verdict.code, verdict.text)
         return verdict
     turn.execute(kind, execution_id, (spot, perp), None, turn.context.now_s)
     return None
+
+
+def tell_that_it_waits(turn: Turn, kind: str, code: str, text: str) -> bool:
+    """Whether the machine has been in this state so long that a person should know; then an alert says so."""
+    lasts = turn.context.now_s - turn.context.state_since_s > WAITS_QUIETLY_S
+    if lasts:
+        turn.alert("warning", f"waiting:{kind}", f"{kind} waits: {code}: {text}")
+    return lasts

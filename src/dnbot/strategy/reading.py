@@ -123,9 +123,12 @@ def _markers(turn: Turn, venue: Venue, keys: list[str]) -> tuple[LedgerEntry, ..
 
 
 def undisturbed(turn: Turn, read: AccountRead) -> bool:
-    """Whether no order or transfer of ours can have changed the account while it was read."""
+    """Whether no order or transfer of ours can have changed the account while it was read, and all that it tells is
+    booked: a fill that still waits for its order would be booked a second time, as an unexplained difference.
+    """
     account = turn.context.accounts[read.venue]
     busy = any(order.intent.venue is read.venue for order in turn.context.unsettled)
+    busy = busy or any(parked.fill.venue is read.venue for parked in turn.context.parked)
     busy = busy or disturbs(turn.context, read.venue)
     return not busy and account.order_s < read.began_s
 

@@ -10,6 +10,7 @@ import pytest
 from oracle_bench import PARAMS, Bench
 
 from dnbot.domain.instrument import Venue
+from dnbot.domain.messages import Alert
 from dnbot.domain.order import Purpose, Side, TimeInForce
 from dnbot.domain.transfer import Transfer
 
@@ -173,3 +174,22 @@ async def test_margin_stays_low(autojump_clock: Any, does: str) -> None:
         await bench.later(20)
         bench.exchange.set_mark(bench.exchange.mark("BTC/USDT"))
     assert bench.found == (set() if does in ("shrinks", "tops up", "halts") else {"I27"})
+
+
+@pytest.mark.parametrize(("drained", "says_so"), [(True, True), (True, False), (False, True)])
+async def test_it_may_wait_for_money_that_is_not_there(autojump_clock: Any, drained: bool, says_so: bool) -> None:
+    """I23: building nothing is right while the perpetual's wallet carries no contract, and when a person is told."""
+    bench = Bench()
+    await bench.start()
+    bench.state("MONITORING_SPREADS", "FAULT", "ERROR_RECOVERY")
+    if drained:
+        amount = bench.exchange.margin(bench.uid).available
+        moved = bench.exchange.transfer(bench.uid, "USDT", "gate_futures", "gate_spot", amount)
+        assert isinstance(moved, int), moved
+    bench.oracle.heal()
+    bench.state("ERROR_RECOVERY", "INVENTORY_OUT_OF_BAND", "ESTABLISHING_DELTA_NEUTRAL")
+    await bench.later(20)
+    if says_so:
+        bench.record(Alert(level="warning", key="waiting:establish", text="test", at_ns=bench.wall_ns))
+    await bench.later(45)
+    assert ("I23" in bench.found) is not (drained and says_so)
