@@ -49,10 +49,7 @@ class FirstLook:
         if market.funding is not None:
             settlements = float(params.carry_hold_hours_max) * 3600 / market.funding.interval_s + 1
             settled = max(0.0, float(market.funding.rate)) * 10_000 * settlements
-        touches = {
-            venue: _Touch.of(book.bids, book.asks, fees[venue])
-            for venue, book in market.books.items() if venue in fees
-        }  # fmt: skip
+        touches = {v: _Touch.of(book.bids, book.asks, fees[v]) for v, book in market.books.items() if v in fees}
         return cls(touches, min(entry, float(params.arbitrage_exit_threshold_bps)), settled)
 
     def hopeless(self, pair: Pair, exit_edge: PairEdge | None) -> bool:
