@@ -39,6 +39,11 @@ def gate_frames(count: int) -> list[str]:
     return [_gate(number) for number in range(1, count + 1)]
 
 
+def gate_futures_frames(count: int) -> list[str]:
+    """`futures.order_book_update`, contiguous from `FIRST_ID`; sizes are contracts."""
+    return [_gate_futures(number) for number in range(1, count + 1)]
+
+
 def mexc_frames(count: int) -> list[bytes]:
     """`PushDataV3ApiWrapper` with `publicAggreDepths` (source: MEXC websocket-proto), contiguous from `FIRST_ID`."""
     return [_mexc(number) for number in range(1, count + 1)]
@@ -52,6 +57,21 @@ def _gate(number: int) -> str:
     }
     frame = {
         "time": _AT_MS // 1000, "time_ms": _AT_MS + number, "channel": "spot.order_book_update", "event": "update",
+        "result": result,
+    }
+    return json.dumps(frame, separators=(",", ":"))
+
+
+def _gate_futures(number: int) -> str:
+    bids, asks = (
+        [{"p": price, "s": size.replace(".", "")} for price, size in side] for side in changes(number)
+    )  # fmt: skip
+    result = {
+        "t": _AT_MS + number, "s": GATE_PAIR, "U": FIRST_ID + number, "u": FIRST_ID + number, "b": bids, "a": asks,
+        "l": str(LEVELS_KEPT),
+    }
+    frame = {
+        "time": _AT_MS // 1000, "time_ms": _AT_MS + number, "channel": "futures.order_book_update", "event": "update",
         "result": result,
     }
     return json.dumps(frame, separators=(",", ":"))

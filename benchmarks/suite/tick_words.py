@@ -1,0 +1,27 @@
+"""What every contender of the tick path tells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+ENDS_WITH = '{"frames"'
+"""How the server's last message begins."""
+
+
+class Done(Exception):  # noqa: N818 (an end, not an error)
+    """The server has said its last word."""
+
+    def __init__(self, told: dict[str, Any]) -> None:
+        super().__init__()
+        self.told = told
+
+
+@attrs.define
+class Decided:
+    """One run: per frame, ns from its read to the decision that it was part of; our CPU; the server's last word."""
+
+    waited_ns: list[int] = attrs.field(factory=list)
+    cpu_s: float = 0.0
+    server: dict[str, Any] = attrs.field(factory=dict)
