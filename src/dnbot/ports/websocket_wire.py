@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import trio
 
 from dnbot.ports.websocket_frames import FrameReader
@@ -18,6 +20,8 @@ class Inbox:
         self._size = size
         self._news = trio.Event()
         self._room = trio.Event()
+        self.taker: Callable[[], None] | None = None
+        """Takes what there is in the very turn in which it was read; then nobody waits."""
 
     @property
     def is_empty(self) -> bool:
@@ -35,6 +39,8 @@ class Inbox:
 
     def tell(self) -> None:
         """There is something new."""
+        if self._messages and self.taker is not None:
+            self.taker()
         if self._messages or self.ended is not None:
             self._news.set()
 
@@ -53,6 +59,13 @@ class Inbox:
         if not self._messages and self.ended is None:
             self._news = trio.Event()
         await self._news.wait()
+
+    async def wait_for_end(self, over: trio.Event) -> None:
+        """Set `over` when nothing more will come."""
+        while self.ended is None:
+            self._news = trio.Event()
+            await self._news.wait()
+        over.set()
 
     async def have_room(self) -> None:
         """Until fewer than `size` wait."""
