@@ -93,7 +93,6 @@ class WebSocket:
         any more, and VenueUnreachable as `receive` does.
         """
         failed: list[Exception] = []
-        over = trio.Event()
 
         def take_all() -> None:
             if failed:
@@ -104,32 +103,30 @@ class WebSocket:
                     take(message)
                 self._received_at_s = trio.current_time()
                 conclude()
-            except Exception as error:  # noqa: BLE001 (it belongs to our caller, not to the reader)
+            except Exception as error:  # noqa: BLE001 (it is our caller's, not the reader's)
                 failed.append(error)
-                over.set()
+                self._inbox.over.set()
 
         self._raise_if_broken()
         self._inbox.taker = take_all
         try:
             if not self._inbox.is_empty:
                 take_all()
-            await self._until_over(over)
+            await self._until_over()
         finally:
             self._inbox.taker = None
         if failed:
             raise failed[0]
         self._fail(self._inbox.ended or f"silent for {trio.current_time() - self._received_at_s:.1f} s")
 
-    async def _until_over(self, over: trio.Event) -> None:
+    async def _until_over(self) -> None:
         """Return when a taker failed, the connection ended, or nothing came for too long."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._inbox.wait_for_end, over)
-            while not over.is_set():
-                with trio.CancelScope(deadline=self._received_at_s + self._silence_s_max):
-                    await over.wait()
-                if trio.current_time() - self._received_at_s >= self._silence_s_max:
-                    break
-            nursery.cancel_scope.cancel()
+        silent_s = 0.0
+        while not self._inbox.over.is_set() and silent_s < self._silence_s_max:
+            with trio.CancelScope(deadline=self._received_at_s + self._silence_s_max):
+                await self._inbox.over.wait()
+            silent_s = trio.current_time() - self._received_at_s
+        await trio.lowlevel.checkpoint()
 
     async def send(self, message: str | bytes) -> None:
         """Hands one message to the stream, str as a text frame and bytes as a binary one.

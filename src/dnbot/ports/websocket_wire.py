@@ -21,7 +21,9 @@ class Inbox:
         self._news = trio.Event()
         self._room = trio.Event()
         self.taker: Callable[[], None] | None = None
-        """Takes what there is in the very turn in which it was read; then nobody waits."""
+        """Takes what there is in the very turn in which it was read; then nobody waits for a message."""
+        self.over = trio.Event()
+        """Set when nothing more will come."""
 
     @property
     def is_empty(self) -> bool:
@@ -52,6 +54,7 @@ class Inbox:
     def end(self, why: str) -> None:
         """Nothing more will come; what is there is still given."""
         self.ended = self.ended or why
+        self.over.set()
         self.tell()
 
     async def wait(self) -> None:
@@ -59,13 +62,6 @@ class Inbox:
         if not self._messages and self.ended is None:
             self._news = trio.Event()
         await self._news.wait()
-
-    async def wait_for_end(self, over: trio.Event) -> None:
-        """Set `over` when nothing more will come."""
-        while self.ended is None:
-            self._news = trio.Event()
-            await self._news.wait()
-        over.set()
 
     async def have_room(self) -> None:
         """Until fewer than `size` wait."""

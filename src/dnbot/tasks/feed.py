@@ -247,9 +247,8 @@ class Feed:
         )
 
     def _lose(self, why: str) -> None:
-        """The book may not be used any more; the machine knows at once."""
+        """The book may not be used any more. The machine knows at the end of the burst, or with the feed's failure."""
         self.market.take(FeedDown(self.venue, why))
-        self.market.conclude()
 
     # --- the rest -----------------------------------------------------------------------------------------------------
     def _wall_s(self) -> int:
