@@ -27,6 +27,9 @@ TELL_EVERY_S = 0.1
 """So long a market that pays nobody may be kept."""
 
 
+_PAIRS_OF = {venue: tuple(pair for pair in Pair if venue in (pair.buy_venue, pair.sell_venue)) for venue in Venue}
+
+
 class LiveBook(Protocol):
     """A feed's book, which changes with every frame."""
 
@@ -148,12 +151,8 @@ class Analyst:
 
     def _promises(self) -> bool:
         """Whether a pair of a book that moved could pay at best prices."""
-        for pair in Pair:
-            if pair.buy_venue in self._moved or pair.sell_venue in self._moved:
-                exit_edge = self._edges.get(pair.reverse)
-                if not self.look.hopeless(pair, exit_edge):
-                    return True
-        return False
+        hopeless, edges = self.look.hopeless, self._edges
+        return any(not hopeless(pair, edges.get(pair.reverse)) for venue in self._moved for pair in _PAIRS_OF[venue])
 
     # -- what is known
 

@@ -34,8 +34,8 @@ BUFFER_MAX = 2_000  # increments kept while a snapshot is fetched; more means th
 INSTRUMENT_POLL_S = 60.0
 INSTRUMENT_S_LEAST = 1.0  # between two reads, however often an order was refused for its terms
 PERPETUAL_POLL_S = 10.0  # until a new unit of the contract is read, orders are counted in the old one
-_DATA = (Delta, BookTop, PublicTrade, Ticker, MarkPrice)
-"""Messages that show that the market is alive."""
+_DATA = (BookTop, PublicTrade, Ticker, MarkPrice)
+"""Messages that show, as a change of the book does, that the market is alive."""
 TOP_DISAGREES_MAX = 50  # consecutive tickers that contradict the kept book before it is rebuilt
 
 
@@ -106,24 +106,23 @@ class Feed:
         await socket.deliver(partial(self._read, nursery), self.market.conclude)
 
     def _read(self, nursery: trio.Nursery, frame: str | bytes) -> None:
-        messages = self.codec.decode(frame)
         now_s = trio.current_time()
-        if any(isinstance(m, Delta) for m in messages):
-            self._book_s = now_s
-        elif now_s - self._book_s > BOOK_SILENCE_S_MAX:
+        for message in self.codec.decode(frame):
+            if isinstance(message, Delta):
+                self._data_s = self._book_s = now_s
+                self._fold(message.delta, nursery)
+                continue
+            if isinstance(message, _DATA):
+                self._data_s = now_s
+            self._handle(message, nursery)
+        if now_s - self._book_s > BOOK_SILENCE_S_MAX:
             self._book_s = now_s
             self._doubt_book(nursery)
-        if any(isinstance(m, _DATA) for m in messages):
-            self._data_s = now_s
-        elif now_s - self._data_s > DATA_SILENCE_S_MAX:
+        if now_s - self._data_s > DATA_SILENCE_S_MAX:
             raise VenueUnreachable(self.venue.value, f"no market data for {now_s - self._data_s:.0f} s, only pongs")
-        for message in messages:
-            self._handle(message, nursery)
 
     def _handle(self, message: PublicMessage, nursery: trio.Nursery) -> None:
         match message:
-            case Delta(delta=delta):
-                self._fold(delta, nursery)
             case BookTop():
                 self._cross_check(message, nursery)
             case PublicTrade() | Ticker() | MarkPrice() | FundingRate():
