@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -62,6 +63,23 @@ async def test_a_lost_answer_is_not_written_twice(words: Any) -> None:
     book = store.database.books[words.symbol]
     assert (len(book.transitions), len(book.alerts), len(book.fills)) == (1, 1, 1)
     assert sum(isinstance(sample, OpportunityDeclined) for sample in book.samples) == 1
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3, 4])
+async def test_answers_that_are_lost_one_after_the_other(words: Any, lost: int) -> None:
+    """A journal tries the same records again, sometimes with more behind them; each is written once."""
+    store = await begun(words)
+    batch = [*words.one_of_each()]
+    store.lose_next_answers(lost)
+    for number in range(lost + 1):
+        with suppress(StoreUnreachable):
+            await store.append(batch)
+            break
+        if number % 2:
+            batch.append(words.booked(str(number)))
+    book = store.database.books[words.symbol]
+    assert (len(book.transitions), len(book.alerts)) == (1, 1)
+    assert book.sequence == len(batch)
 
 
 async def test_a_slow_store_takes_its_time_and_then_gives_up(words: Any, autojump_clock: MockClock) -> None:

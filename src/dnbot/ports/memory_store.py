@@ -158,6 +158,9 @@ class MemoryStore:
             left = tuple(records)
             if not self._numbers.is_sure:
                 left = self._numbers.without_known(left, book.sequence)
+                if not left:
+                    self._numbers.written(left)
+                    return
             self._fence(book)
             for record in left:
                 self._check(record)

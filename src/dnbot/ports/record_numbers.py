@@ -17,6 +17,8 @@ class RecordNumbers:
 
     sequence: int = 0
     _unsure: list[tuple[Record, ...]] = attrs.field(factory=list)
+    _begun: tuple[Record, ...] = ()
+    """What the append that is tried again begins with and is known to be written: its next try may fail, too."""
 
     @property
     def is_sure(self) -> bool:
@@ -27,11 +29,13 @@ class RecordNumbers:
         """A new incarnation starts from the stored number."""
         self.sequence = sequence
         self._unsure.clear()
+        self._begun = ()
 
     def written(self, records: tuple[Record, ...]) -> None:
         """An append was answered; those before it that were not have therefore not been done."""
         self.sequence += len(records)
         self._unsure.clear()
+        self._begun = ()
 
     def unanswered(self, records: tuple[Record, ...]) -> None:
         """An append was cut off: it was done whole, or not at all."""
@@ -42,11 +46,16 @@ class RecordNumbers:
 
         Raises InvariantBroken when the number fits none of our appends: then somebody else writes to this book.
         """
+        begun = self._begun if records[: len(self._begun)] == self._begun else ()
+        left = records[len(begun) :]
         done = stored - self.sequence
         if done == 0:
-            return records
+            return left
         known = next((unsure for unsure in self._unsure if len(unsure) == done), None)
         if known is None:
             raise InvariantBroken(f"{done} records after {self.sequence} were written by somebody else")
         self.written(known)
-        return records[done:] if records[:done] == known else records
+        if left[:done] != known:
+            return left
+        self._begun = (*begun, *known)
+        return left[done:]
