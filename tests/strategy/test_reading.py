@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import msgspec
+import pytest
 from machine_kit import GF, GS, Bench, S
 
 from dnbot.domain.account import Balance
@@ -227,6 +228,22 @@ def test_an_account_that_reads_as_empty_is_no_answer() -> None:
     bench.truth[GS].balances.update(kept)
     bench.read_all()
     assert bench.context.account_ready(GS)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_an_account_that_was_emptied_is_believed_when_its_book_says_so(told: bool) -> None:
+    """Somebody withdrew everything from the perpetual's wallet: its row explains the zero, and nothing is in doubt."""
+    bench = Bench("0", "0").boot()
+    bench.aborted()
+    bench.row("dnw", -bench.truth[GF].balances["USDT"])
+    if not told:
+        bench.truth[GF].rows.clear()
+    bench.wait(1)
+    bench.read_all()
+    bench.read_all()
+    assert bench.context.account_ready(GF) is told
+    assert ("account:GATEIO_FUTURES" in {alert.key for alert in bench.all(Alert)}) is not told
+    assert (bench.context.portfolio.balance(GF, "USDT") == 0) is told
 
 
 def test_one_coin_may_go_to_nothing() -> None:

@@ -40,9 +40,6 @@ POSITION_LATE_S = 10.0
 def fold_read(turn: Turn, read: AccountRead) -> None:
     """A complete read: book what the stream missed, then compare, to the last digit."""
     account = turn.context.accounts[read.venue]
-    if _is_emptied(turn, read):
-        _refuse(turn, read.venue)
-        return
     if read.coin_prices:
         turn.change_account(
             read.venue, coin_prices={**account.coin_prices, **read.coin_prices}, coin_prices_s=read.began_s
@@ -52,6 +49,9 @@ def fold_read(turn: Turn, read: AccountRead) -> None:
             fold_fill(turn, fill)
         for row in read.rows:
             fold_row(turn, row)
+        if _is_emptied(turn, read):
+            _refuse(turn, read.venue)
+            return
         settle_missing(turn, read)
     else:
         _open(turn, read)
@@ -74,13 +74,13 @@ def fold_read(turn: Turn, read: AccountRead) -> None:
 
 
 def _is_emptied(turn: Turn, read: AccountRead) -> bool:
-    """Whether an account of which we hold figures reads as empty in every asset, while the bot runs.
+    """Whether an account reads as empty in every asset while the bot runs, and no trade or row of it explains that.
 
     That is how an account looks that became one of another kind (a unified one) under us, and booking it would write
     everything off. At a start the kind of the account has just been looked at: then an empty one is believed.
     """
     context = turn.context
-    if not context.accounts[read.venue].opened or context.current_state is StrategyState.INITIALIZING:
+    if context.current_state is StrategyState.INITIALIZING:
         return False
     ours = [context.portfolio.balance(read.venue, asset) for asset in _assets(context, read.venue)]
     return any(amount > 0 for amount in ours) and all(balance.total == 0 for balance in read.balances)
