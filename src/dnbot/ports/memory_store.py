@@ -156,11 +156,9 @@ class MemoryStore:
         async with self._appending:
             await self._arrive()
             left = tuple(records)
-            if not self._numbers.is_sure:
-                left = self._numbers.without_known(left, book.sequence)
-                if not left:
-                    self._numbers.written(left)
-                    return
+            if not self._numbers.is_sure and not (left := self._numbers.without_known(left, book.sequence)):
+                self._numbers.written(left)
+                return
             self._fence(book)
             for record in left:
                 self._check(record)
