@@ -133,7 +133,6 @@ def test_the_limits_of_the_channels_are_those_of_the_code() -> None:
     row = re.compile(r"^\| (\w+)(?:, per venue)? \| [^|]+ \| (\d+) \|", re.MULTILINE)
     rows = dict(row.findall(page("docs/architecture.md")))
     assert {name: int(limit) for name, limit in rows.items()} == {
-        "market": channels.MARKET_LIMIT,
         "inbox": channels.INBOX_LIMIT,
         "executions": channels.EXECUTION_LIMIT,
         "orders": channels.ORDERS_LIMIT,

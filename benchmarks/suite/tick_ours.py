@@ -141,5 +141,6 @@ class _Machine:
         now_s = trio.current_time()
         self.context = msgspec.structs.replace(self.context, now_s=now_s, checked_s=now_s)
 
-    def see(self, signal: Signal) -> None:
+    def see(self, signal: Signal) -> bool:
         self.context = step(self.context, signal).context
+        return True

@@ -83,7 +83,12 @@ def bench(*, eager: bool = False) -> Bench:
     for venue in VENUES:
         boards.fees[venue].put(FeeSchedule(venue=venue, maker=Decimal(0), taker=Decimal("0.001")))
     look = FirstLook(PARAMS)
-    return Bench(Analyst(boards, analyzer, look, told.append, lambda: eager), analyzer, told)  # type: ignore[arg-type]
+
+    def deliver(signal: Signal) -> bool:
+        told.append(signal)
+        return True
+
+    return Bench(Analyst(boards, analyzer, look, deliver, lambda: eager), analyzer, told)  # type: ignore[arg-type]
 
 
 async def test_a_market_that_pays_nobody_is_told_ten_times_a_second(autojump_clock: Any, kit: Any) -> None:
@@ -121,6 +126,18 @@ async def test_the_machine_may_ask_for_the_newest(autojump_clock: Any, kit: Any)
     assert set(found.market.books) == {GS}
     assert it.analyst.newest() is None
     assert await it.wait(1) == []
+
+
+async def test_a_machine_that_is_busy_asks_itself(autojump_clock: Any, kit: Any) -> None:
+    """What it did not take is there when it asks, the newest then."""
+    it = bench(eager=True)
+    it.analyst.deliver = lambda _: False
+    it.burst(kit.book(GS))
+    it.burst(kit.book(GS, bid=60_005))
+    found = it.analyst.newest()
+    assert found is not None
+    assert found.market.books[GS].bids[0][0] == 60_005
+    assert it.analyst.newest() is None
 
 
 async def test_feed_down_removes_the_book_at_once(autojump_clock: Any, kit: Any) -> None:

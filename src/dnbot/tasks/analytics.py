@@ -68,8 +68,8 @@ class Analyst:
     boards: Boards
     analyzer: SpreadAnalyzer
     look: FirstLook
-    deliver: Callable[[Signal], None]
-    """Has the machine see a market now."""
+    deliver: Callable[[Signal], bool]
+    """Has the machine see a market now; False when it will ask for the newest itself."""
     eager: Callable[[], bool]
     """Whether the machine wants every market, whatever it pays."""
     view: MarketView = attrs.field(factory=MarketView)
@@ -146,8 +146,8 @@ class Analyst:
 
     def _tell(self) -> None:
         signal = self.newest()
-        if signal is not None:
-            self.deliver(signal)
+        if signal is not None and not self.deliver(signal):
+            self._has_news = True
 
     def _promises(self) -> bool:
         """Whether a pair of a book that moved could pay at best prices."""

@@ -101,42 +101,35 @@ class Strategist:
         self.finished.set()
         await trio.sleep_forever()
 
-    def see_market(self, signal: Signal) -> None:
-        """Have the machine see a market in the caller's turn, after everything that waits in the inbox.
+    def see_market(self, signal: Signal) -> bool:
+        """Have the machine see a market in the caller's turn.
 
-        What goes wrong is the strategist's to raise. One that does not run sees the market when it does.
+        What goes wrong is the strategist's to raise. False: it does not run, or has events to see first; it asks for
+        the newest market before each of them, so that no event overtakes another.
         """
-        if not self._is_running or self._failure is not None:
-            return
+        inbox = self.channels.inbox.receive.statistics()
+        is_idle = inbox.tasks_waiting_receive > 0 and inbox.current_buffer_used == 0
+        if not self._is_running or self._failure is not None or not is_idle:
+            return False
         try:
-            for event in (*self._waiting(), signal):
-                if self.context.exit_code is None:
-                    self._see(event)
+            self._see(signal)
         except OperatingError as error:
             self._failure = error
+        return True
 
     def is_eager(self) -> bool:
         """Whether every market matters: whatever is under way may turn on it."""
         return self.context.current_state is not StrategyState.MONITORING_SPREADS
 
-    def _waiting(self) -> list[InboxEvent]:
-        """Everything that is in the inbox, taken."""
-        found: list[InboxEvent] = []
-        while True:
-            try:
-                found.append(self.channels.inbox.receive.receive_nowait())
-            except trio.WouldBlock:
-                return found
-
     def _see(self, event: InboxEvent) -> None:
         """One event with what goes before it: a halt from outside, the clock, and the newest market."""
         self._heed_latch()
-        if not isinstance(event, Tick):
-            # Facts are folded at the time they are seen: the clock goes first, in the same turn.
-            self._take(self._now())
+        # Facts are folded at the time they are seen: the clock goes first, in the same turn.
+        self._take(event if isinstance(event, Tick) else self._now())
         if not isinstance(event, Signal) and (newest := self.pull()) is not None:
             self._take(newest)
-        self._take(event)
+        if not isinstance(event, Tick):
+            self._take(event)
         self._hand_over_records()
 
     async def _next(self) -> InboxEvent:
