@@ -73,6 +73,8 @@ class LedgerJudge:
     """Each key that was ever booked, and by which life."""
     _durable: Balances = attrs.field(factory=dict)
     _durable_keys: set[str] = attrs.field(factory=set)
+    _judged: list[PortfolioSaved] = attrs.field(factory=list)
+    """The portfolios that were judged when the newest call of the store ended."""
 
     def filled(self, trade: UserTrade) -> None:
         """The venue made a fill."""
@@ -158,16 +160,23 @@ class LedgerJudge:
     # -- what is durable
 
     def appended(self, records: Sequence[Record]) -> None:
-        """A call of the store ended, well or not: what of it is stored is folded, and the stored portfolio is that."""
+        """A call of the store ended, well or not: what of it is stored is folded, and the stored portfolio is that.
+
+        A call that is tried again brings portfolios that were judged, and entries that came after them.
+        """
         book = self.scene.book
         if book is None:
             return
+        before, self._judged = self._judged, []
         with localcontext() as context:
             context.prec = PRECISION
             for record in records:
                 if isinstance(record, FillBooked | RowBooked):
                     self._store(entry for entry in record.entries if entry.entry_id in book.entries)
                 elif isinstance(record, PortfolioSaved) and _is_stored(book.portfolios, record.portfolio):
+                    self._judged.append(record)
+                    if any(record is judged for judged in before):
+                        continue
                     told = record.portfolio.balances
                     same = _same(told, self._durable)
                     self.scene.findings.check("I20", same, partial(self._stored_otherwise, told))

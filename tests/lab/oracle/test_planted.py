@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -11,8 +12,9 @@ import msgspec
 import pytest
 from oracle_bench import PARAMS, Bench
 
+from dnbot.domain.errors import StoreUnreachable
 from dnbot.domain.instrument import Venue
-from dnbot.domain.messages import Alert, OrderChanged, RowBooked, StateChanged
+from dnbot.domain.messages import Alert, OrderChanged, PortfolioSaved, RowBooked, StateChanged
 from dnbot.domain.order import Order, OrderStatus, Purpose, Side, TimeInForce
 from dnbot.domain.position import EntryKind, LedgerEntry, book_fill, post
 from dnbot.fakes.faults_forced import liquidate_part
@@ -598,6 +600,29 @@ async def not_the_fold(bench: Bench, broken: bool) -> None:
         portfolio = msgspec.structs.replace(portfolio, balances={**portfolio.balances, "MEXC_SPOT:USDT": Decimal(1)})
     bench.portfolio = portfolio
     await bench.store.append([bench.save()])
+
+
+@play("I20", "a stored portfolio that is not the fold, stored by a call that was tried again")
+async def not_the_fold_again(bench: Bench, broken: bool) -> None:
+    await open_ledger(bench)
+    book = bench.disk.store.database.books[bench.params.symbol]
+    bench.portfolio = post(bench.portfolio, tuple(entry for _, entry, _ in book.entries.values()))
+    before = bench.save()
+    paid = LedgerEntry(
+        entry_id="GATEIO_FUTURES:row:1", venue=Venue.GATE_FUTURES, asset="USDT", amount=Decimal(1),
+        kind=EntryKind.FUNDING, at_ns=0,
+    )
+    row = RowBooked((paid,), 0)
+    bench.record(row)
+    bench.portfolio = post(bench.portfolio, (paid,))
+    after = bench.save()
+    if broken:
+        balances = {**bench.portfolio.balances, "MEXC_SPOT:USDT": Decimal(1)}
+        after = PortfolioSaved(msgspec.structs.replace(bench.portfolio, balances=balances), bench.wall_ns)
+    bench.disk.store.lose_next_answers()
+    for _ in range(2):
+        with suppress(StoreUnreachable):
+            await bench.store.append([before, row, after])
 
 
 @play("I21", "an exponent on the wire")
