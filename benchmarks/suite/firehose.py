@@ -1,9 +1,9 @@
 """Three venues' book frames at a steady rate, encoded before: a server that costs next to nothing per frame.
 
-A client asks for `/VENUE/RATE/SECONDS` (what follows is its own), with the frames a second of that venue. When three have come, all are served
-together: every millisecond each gets what is due, in one write. A frame is one of `TEMPLATES`, with its own id patched
-in, so the books stay contiguous for as long as wanted. Who does not read makes the server wait; it then tells how far
-it fell behind.
+A client asks for `/VENUE/RATE/SECONDS` (what follows is its own), with the frames a second of that venue. When three
+have come, all are served together: every millisecond each gets what is due, in one write. A frame is one of
+`TEMPLATES`, with its own id patched in, so the books stay contiguous for as long as wanted. Who does not read makes the
+server wait; it then tells how far it fell behind.
 """
 
 from __future__ import annotations
@@ -153,7 +153,8 @@ def _pour(streams: Sequence[_Stream]) -> None:
     while True:
         elapsed_s = time.perf_counter() - began_s
         busy = [stream.send_due(elapsed_s) for stream in streams]
-        behind_s = max(behind_s, *(elapsed_s - stream.sent / stream.rate for stream in streams if elapsed_s < ends_s), 0.0)
+        if elapsed_s < ends_s:
+            behind_s = max(behind_s, *(elapsed_s - stream.sent / stream.rate for stream in streams))
         if elapsed_s > ends_s and not any(busy):
             break
         late_s = time.perf_counter() - began_s - elapsed_s

@@ -15,15 +15,21 @@ PACKAGES = (
 
 
 def machine() -> dict[str, str]:
-    """Processor, system, interpreter with the options it was built with, and versions of everything measured."""
+    """Processor, system, interpreter and how it was built, and versions of everything measured."""
     return {
         "processor": f"{len(os.sched_getaffinity(0))} x {_processor()}",
         "load": " ".join(f"{load:.2f}" for load in os.getloadavg()),
         "system": f"{platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()} ({platform.python_compiler()})",
-        "CONFIG_ARGS": str(sysconfig.get_config_var("CONFIG_ARGS") or "unknown"),
+        "build": _build(str(sysconfig.get_config_var("CONFIG_ARGS") or "")),
         "packages": ", ".join(f"{name} {_version(name)}" for name in PACKAGES),
     }
+
+
+def _build(arguments: str) -> str:
+    """Whether the interpreter was built to be fast; its other options name folders."""
+    options = [name for name in ("--enable-optimizations", "--with-lto") if name in arguments]
+    return " ".join(options) or "without --enable-optimizations, --with-lto"
 
 
 def _processor() -> str:

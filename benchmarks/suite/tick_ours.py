@@ -7,7 +7,6 @@ comes from the bench of its tests; time goes on for it with each signal.
 from __future__ import annotations
 
 import time
-from collections import deque
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,11 +20,11 @@ from dnbot.domain.book import BookSnapshot
 from dnbot.domain.instrument import VENUES, FeeSchedule, Symbol, Venue
 from dnbot.domain.market import FundingRate, MarkPrice
 from dnbot.domain.messages import InstrumentChanged, Signal
-from dnbot.ports.channels import Boards, Channels
+from dnbot.ports.channels import Boards
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.log import EventLog
 from dnbot.ports.net import Endpoint, TcpTlsOpener
-from dnbot.ports.websocket import WebSocket
+from dnbot.strategy.hopeless import FirstLook
 from dnbot.strategy.machine import step
 from dnbot.strategy.spread import SpreadAnalyzer
 from dnbot.tasks.analytics import Analyst
@@ -54,34 +53,17 @@ def snapshot(venue: Venue) -> BookSnapshot:
 
 
 @attrs.define
-class _Stamped:
-    """A socket whose messages are stamped when they were read, and that knows the server's last word."""
-
-    socket: WebSocket
-    at_ns: int = 0
-
-    async def receive(self) -> str | bytes:
-        message = await self.socket.receive()
-        self.at_ns = time.perf_counter_ns()
-        if isinstance(message, str) and message.startswith(ENDS_WITH):
-            raise Done(msgspec.json.decode(message))
-        return message
-
-    async def send(self, message: str | bytes) -> None:
-        await self.socket.send(message)
-
-
-@attrs.define
 class _Feed(Feed):
-    """The bot's feed with its snapshot at hand; notes when the frame of each book was read."""
+    """The bot's feed with its snapshot at hand; knows when each frame was read, and the server's last word."""
 
-    read: deque[tuple[int, int]] = attrs.field(factory=deque)
-    """(update id, ns) of frames that are not decided yet."""
-    stamped: _Stamped | None = None
+    read_ns: list[int] = attrs.field(factory=list)
+    """Of frames that are not decided yet."""
 
-    async def _listen(self, socket: WebSocket, nursery: trio.Nursery) -> None:
-        self.stamped = _Stamped(socket)
-        await super()._listen(cast("WebSocket", self.stamped), nursery)
+    def _read(self, nursery: trio.Nursery, frame: str | bytes) -> None:
+        self.read_ns.append(time.perf_counter_ns())
+        if isinstance(frame, str) and frame.startswith(ENDS_WITH):
+            raise Done(msgspec.json.decode(frame))
+        super()._read(nursery, frame)
 
     async def _read_instrument(self) -> None:
         if isinstance(self.codec, GateFuturesPublic):
@@ -92,62 +74,73 @@ class _Feed(Feed):
         self._publish(0)
         self._syncing = False
 
-    def _publish(self, at_ms: int) -> None:
-        assert self.stamped is not None
-        self.read.append((self._book.update_id, self.stamped.at_ns))
-        super()._publish(at_ms)
+
+@attrs.define
+class _Analyst(Analyst):
+    """The bot's analyst; notes when it has decided what to do with a burst, the machine's step included."""
+
+    read_ns: list[list[int]] = attrs.field(factory=list)
+    found: Decided = attrs.field(factory=Decided)
+
+    def conclude(self) -> None:
+        super().conclude()
+        now_ns = time.perf_counter_ns()
+        for waiting in self.read_ns:
+            self.found.waited_ns += [now_ns - at_ns for at_ns in waiting]
+            waiting.clear()
 
 
 async def decided(urls: dict[Venue, str], ca_file: Path) -> Decided:
     """All frames of a server, and how long each waited for the decision that it was part of."""
-    channels, boards, found = Channels.open(), Boards(), Decided()
+    boards = Boards()
     clock, log = SystemClock(), EventLog(SystemClock(), [])
+    machine = _Machine(monitoring().context)
+    analyst = _Analyst(
+        boards, SpreadAnalyzer(Decimal("0.05")), FirstLook(machine.context.params), machine.see, lambda: False
+    )
     line = cast("Line", SimpleNamespace(clock=SimpleNamespace(clock=clock)))
     feeds = [
         _Feed(
             public_codec(venue, SYMBOL), line, TcpTlsOpener([Endpoint.from_url(url)], ca_file=ca_file), url,
-            channels.market.send, boards.instruments[venue], log,
+            analyst, boards.instruments[venue], log,
         )
         for venue, url in urls.items()
     ]
-    bench = monitoring()
+    analyst.read_ns = [feed.read_ns for feed in feeds]
     for venue in VENUES:
         boards.fees[venue].put(FeeSchedule(venue=venue, maker=FEE, taker=FEE))
-        await channels.market.send.send(InstrumentChanged(bench.instruments[venue]))
+        analyst.take(InstrumentChanged(machine.context.instruments[venue]))
     price = Decimal(60_000)
-    await channels.market.send.send(MarkPrice(Venue.GATE_FUTURES, price, price, 0))
-    await channels.market.send.send(FundingRate(Venue.GATE_FUTURES, Decimal("0.0001"), 28_800, 2_000_000_000))
-    analyst = Analyst(channels.market.receive, channels.inbox.send, boards, SpreadAnalyzer(Decimal("0.05")))
+    analyst.take(MarkPrice(Venue.GATE_FUTURES, price, price, 0))
+    analyst.take(FundingRate(Venue.GATE_FUTURES, Decimal("0.0001"), 28_800, 2_000_000_000))
 
     async def listen(feed: _Feed) -> None:
         try:
             await feed.run()
         except* Done as done:
-            found.server = cast("Done", done.exceptions[0]).told
+            analyst.found.server = cast("Done", done.exceptions[0]).told
 
     async with trio.open_nursery() as root:
         root.start_soon(analyst.run)
-        root.start_soon(_decide, channels, bench.context, {feed.venue: feed.read for feed in feeds}, found)
         async with trio.open_nursery() as nursery:
             began_s = time.process_time()
             for feed in feeds:
                 nursery.start_soon(listen, feed)
-        found.cpu_s = time.process_time() - began_s
+        analyst.found.cpu_s = time.process_time() - began_s
         root.cancel_scope.cancel()
-    return found
+    return analyst.found
 
 
-async def _decide(
-    channels: Channels, context: Any, waiting: dict[Venue, deque[tuple[int, int]]], found: Decided
-) -> None:
-    now_s = trio.current_time()
-    context = msgspec.structs.replace(context, now_s=now_s, checked_s=now_s)
-    while True:
-        event = await channels.inbox.receive.receive()
-        context = step(context, event).context
-        now_ns = time.perf_counter_ns()
-        assert isinstance(event, Signal)
-        for venue, book in event.market.books.items():
-            queue = waiting[venue]
-            while queue and queue[0][0] <= book.update_id:
-                found.waited_ns.append(now_ns - queue.popleft()[1])
+@attrs.define
+class _Machine:
+    """The machine's step, on one market after the other."""
+
+    context: Any
+
+    def __attrs_post_init__(self) -> None:
+        now_s = trio.current_time()
+        self.context = msgspec.structs.replace(self.context, now_s=now_s, checked_s=now_s)
+
+    def see(self, signal: Signal) -> bool:
+        self.context = step(self.context, signal).context
+        return True

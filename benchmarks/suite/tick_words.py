@@ -10,7 +10,7 @@ ENDS_WITH = '{"frames"'
 """How the server's last message begins."""
 
 
-class Done(Exception):  # noqa: N818 (an end, not an error)
+class Done(Exception):
     """The server has said its last word."""
 
     def __init__(self, told: dict[str, Any]) -> None:

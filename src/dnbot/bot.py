@@ -27,6 +27,7 @@ from dnbot.ports.net import Endpoint, StreamOpener
 from dnbot.ports.spill import MemoryMedium, Spill, open_spill
 from dnbot.ports.store import Store
 from dnbot.strategy.context import StrategyContext
+from dnbot.strategy.hopeless import FirstLook
 from dnbot.strategy.leaving import VERIFY_TIMES, abandon
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.spread import SpreadAnalyzer
@@ -277,12 +278,18 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
     feeds: dict[Venue, Feed] = {}
     sessions: dict[Venue, Session] = {}
     desks: dict[Venue, Desk] = {}
+    strategist = Strategist(channels, gate, clock, log, context, parts.publish, parts.witness)
+    analyst = Analyst(
+        boards, SpreadAnalyzer(params.base_position_size / PROBE_SHARE), FirstLook(params), strategist.see_market,
+        strategist.is_eager,
+    )
+    strategist.pull = analyst.newest
     for venue in VENUES:
         place = parts.places[venue]
         feeds[venue] = Feed(
             public_codec(venue, params.symbol),
             line_of(parts.opener, place.rest, venue, venue_clock, stack, private=False), parts.opener,
-            place.stream_url, channels.market.send, boards.instruments[venue], log,
+            place.stream_url, analyst, boards.instruments[venue], log,
         )
         codec = private_codec(venue, params.symbol, parts.signers[venue])
         line = line_of(parts.opener, place.rest, venue, venue_clock, stack, private=True)
@@ -303,7 +310,7 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
         channels=channels,
         supervisor=supervisor,
         gate=gate,
-        strategist=Strategist(channels, gate, clock, log, context, parts.publish, parts.witness),
+        strategist=strategist,
         journal=Journal(
             channels.records.receive, channels.inbox.send, parts.store, clock, log, parts.retention_days, gate,
             parts.spill,
@@ -317,10 +324,7 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
             channels.executions.receive, {v: channels.orders[v].send for v in VENUES}, channels.inbox.send, gate,
             committer, clock, {venue: desk.line.create_wait_s for venue, desk in desks.items()},
         ),
-        analyst=Analyst(
-            channels.market.receive, channels.inbox.send, boards,
-            SpreadAnalyzer(params.base_position_size / PROBE_SHARE),
-        ),
+        analyst=analyst,
         clients=stack,
     )
 

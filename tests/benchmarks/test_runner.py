@@ -79,9 +79,9 @@ def test_the_exit_code_and_the_file_say_what_was_missed(
     assert run(monkeypatch, targets, "--only", "said", "--json", str(path)) == code
     written = json.loads(path.read_text(encoding="utf-8"))
     assert [target["met"] for target in written["targets"]] == [target.met for target in targets]
-    assert "CONFIG_ARGS" in written["machine"]
+    assert "build" in written["machine"]
     assert "trial" not in written["machine"]
-    assert "CONFIG_ARGS: " in capsys.readouterr().out
+    assert "build: " in capsys.readouterr().out
 
 
 def test_a_miss_is_told_with_its_profile_and_a_hit_is_not_profiled(

@@ -139,7 +139,7 @@ async def test_rally_30pct_without_top_up(autojump_clock: Any, lab: Any) -> None
         assert trial.bot.context.mode_why.startswith("MARGIN_LOW"), trial.bot.context.mode_why
         shrunk = [c for c in trial.store.database.books[lab.symbol].closed.values() if c.pair_name == "SHRINK"]
         assert len(shrunk) >= 2
-        assert watch.ratio_worst > 25, "each slice follows within a moment"
+        assert watch.ratio_worst > 20, "each slice follows a second after the margin fell below its floor of 30"
         assert margin_ratio_pct(trial.bot.context) >= trial.bot.context.params.margin_floor_pct
         await assert_kept(trial, watch)
 

@@ -139,6 +139,73 @@ async def test_queued_messages_come_before_the_close(nursery: trio.Nursery, auto
             await websocket.send("after")
 
 
+async def test_delivered_messages_come_in_the_turn_of_their_bytes(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """All in order, concluded once for each burst, until the connection ends; no message is lost before or after."""
+
+    async def bursts(connection: trio_websocket.WebSocketConnection) -> None:
+        for number in range(6):
+            await connection.send_message(f"early {number}")
+        await trio.sleep(2)
+        await connection.send_message("late")
+        await connection.aclose(code=1000)
+
+    taken: list[str | bytes] = []
+    bursts_of: list[int] = []
+    async with open_websocket(ws_opener(nursery, bursts), URL, venue="test", silence_s_max=5) as websocket:
+        await trio.sleep(1)  # what came before anybody wanted it
+        with pytest.raises(VenueUnreachable, match="closed with 1000"):
+            await websocket.deliver(taken.append, lambda: bursts_of.append(len(taken)))
+        assert websocket.statistics().messages_received == 7
+    assert taken == [*(f"early {number}" for number in range(6)), "late"]
+    assert bursts_of == [6, 7]
+
+
+async def test_delivery_notices_silence(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    """Counted from the last message."""
+
+    async def one_then_silence(connection: trio_websocket.WebSocketConnection) -> None:
+        await trio.sleep(2)
+        await connection.send_message("one")
+        await trio.sleep_forever()
+
+    opener = ws_opener(nursery, one_then_silence)
+    async with open_websocket(opener, URL, venue="test", silence_s_max=5) as websocket:
+        with pytest.raises(VenueUnreachable, match=r"^test: silent for 5\.0 s"):
+            await websocket.deliver(lambda _: None, lambda: None)
+    assert trio.current_time() == pytest.approx(7)
+
+
+@pytest.mark.parametrize("where", ["take", "conclude"])
+async def test_what_a_taker_raises_is_its_caller_s(
+    nursery: trio.Nursery, autojump_clock: MockClock, where: str
+) -> None:
+    """Not the reader's: it comes out of `deliver`, and nothing is taken after it."""
+
+    async def three(connection: trio_websocket.WebSocketConnection) -> None:
+        for number in range(3):
+            await connection.send_message(str(number))
+            await trio.sleep(0.1)
+        await trio.sleep_forever()
+
+    taken: list[str | bytes] = []
+
+    def take(message: str | bytes) -> None:
+        taken.append(message)
+        if where == "take":
+            raise ZeroDivisionError("planted")
+
+    def conclude() -> None:
+        raise ZeroDivisionError("planted")
+
+    async with open_websocket(ws_opener(nursery, three), URL, venue="test", silence_s_max=5) as websocket:
+        with pytest.raises(ZeroDivisionError, match="planted"):
+            await websocket.deliver(take, conclude)
+        await trio.sleep(1)
+    assert taken == ["0"]
+
+
 async def test_hard_drop_is_noticed(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
     """A link that ends without a close frame is unreachable at once."""
 

@@ -275,6 +275,14 @@ class FakeSocket:
                 raise VenueUnreachable("stub", "connection ended") from None
         raise VenueUnreachable("stub", "silent")
 
+    async def deliver(self, take: Callable[[Any], None], conclude: Callable[[], None]) -> None:
+        """As the port: every message in turn, and a word after each burst."""
+        while True:
+            take(await self.receive())
+            while self._receive.statistics().current_buffer_used:
+                take(self._receive.receive_nowait())
+            conclude()
+
     async def send(self, message: Any) -> None:
         await trio.lowlevel.checkpoint()
         self.sent.append(message)

@@ -31,13 +31,29 @@ GS = Venue.GATE_SPOT
 
 
 @attrs.define
+class Desk:
+    """Writes down what it is brought, each book as it is then, and how often a burst ended."""
+
+    told: list[Any] = attrs.field(factory=list)
+    bursts: int = 0
+
+    def take(self, event: Any) -> None:
+        self.told.append(event)
+
+    def moved(self, book: Any) -> None:
+        self.told.append(book.view())
+
+    def conclude(self) -> None:
+        self.bursts += 1
+
+
+@attrs.define
 class Bench:
     """A feed on a scripted venue."""
 
     kit: Any
     feed: Feed
-    market: Any
-    told: list[Any] = attrs.field(factory=list)
+    desk: Desk
 
     @property
     def socket(self) -> Any:
@@ -53,8 +69,11 @@ class Bench:
             nursery.cancel_scope.cancel()
         return self.all()
 
+    @property
+    def told(self) -> list[Any]:
+        return self.desk.told
+
     def all(self) -> list[Any]:
-        self.told += self.kit.drain(self.market)
         return self.told
 
     def books(self) -> list[int]:
@@ -65,15 +84,15 @@ class Bench:
 def bench(kit: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Bench]:
     """A feed whose snapshots are of these update ids, the last one for ever."""
 
-    def make(*snapshots: int, limit: int = 1000, took_s: float = 0.001) -> Bench:
+    def make(*snapshots: int, took_s: float = 0.001) -> Bench:
         monkeypatch.setattr(feed_module, "open_websocket", kit.open_websocket)
         kit.script.answers = {
             "GET /instrument": [kit.instrument()], "GET /snapshot": [kit.snapshot(n) for n in snapshots],
         }
         kit.script.took_s = took_s
-        market = kit.pipe(limit)
-        feed = Feed(kit.codec, kit.line(), kit.opener, "wss://stub", market[0], kit.instrument_cell, kit.log)
-        return Bench(kit, feed, market[1])
+        desk = Desk()
+        feed = Feed(kit.codec, kit.line(), kit.opener, "wss://stub", desk, kit.instrument_cell, kit.log)
+        return Bench(kit, feed, desk)
 
     return make
 
@@ -304,13 +323,21 @@ async def test_a_ticker_that_contradicts_for_long_rebuilds_the_book(autojump_clo
     assert it.feed._book.bids(1) == ((Decimal(98), Decimal(1)),)
 
 
-async def test_a_slow_analyst_costs_frames_that_are_counted(autojump_clock: Any, kit: Any, bench: Any) -> None:
-    """A full channel never makes the socket wait: frames are dropped and counted."""
-    it = bench(10, limit=2)
+async def test_a_burst_is_concluded_once(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """However many frames were read together; the desk looks at the last of them."""
+    it = bench(10)
     trade = PublicTrade(GS, Decimal(100), Decimal(1), True, 1)
-    await it.run(lambda: _say(it, *[trade] * 5))
-    assert len(it.told) == 2
-    assert it.feed.dropped == 5  # four trades and the last FeedDown
+
+    async def story() -> None:
+        before = it.desk.bursts
+        it.socket.say(trade)
+        it.socket.say(trade)
+        it.socket.say(trade)
+        await trio.sleep(0.1)
+        assert it.desk.bursts == before + 1
+
+    told = await it.run(story)
+    assert told.count(trade) == 3
 
 
 async def test_unknown_frames_are_counted(autojump_clock: Any, kit: Any, bench: Any) -> None:

@@ -14,6 +14,7 @@ import trio
 
 from dnbot.domain.errors import InvariantBroken, StoreUnreachable
 from dnbot.domain.instrument import Venue
+from dnbot.domain.market import MarketView
 from dnbot.domain.messages import (
     Alert,
     ExecutePair,
@@ -23,6 +24,7 @@ from dnbot.domain.messages import (
     ReadAccount,
     ResolveOrder,
     SetMode,
+    Signal,
     StoreLost,
     Tick,
 )
@@ -112,6 +114,79 @@ async def test_the_clock_goes_before_each_event(autojump_clock: Any, kit: Any, b
     facts = [n for n, event in enumerate(it.events) if isinstance(event, StoreLost)]
     assert len(facts) == 2
     assert all(isinstance(it.events[n - 1], Tick) for n in facts)
+
+
+def market() -> Signal:
+    return Signal(market=MarketView(), edges=(), at_s=trio.current_time())
+
+
+async def test_a_market_is_seen_in_the_turn_that_brings_it(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """The clock goes first; who does not run sees nothing."""
+    it = bench()
+    assert not it.strategist.see_market(market())
+    assert it.events == []
+
+    async def bring() -> None:
+        await trio.sleep(0.05)
+        assert it.strategist.see_market(market())
+        assert [type(event).__name__ for event in it.events[-2:]] == ["Tick", "Signal"]
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(it.run, 0.2)
+        nursery.start_soon(bring)
+
+
+async def test_no_market_overtakes_an_event_and_no_event_another(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """One that was handed over and not seen yet, and those behind it, go first; each with the newest market before."""
+    it = bench()
+    waiting: list[Signal] = []
+    it.strategist.pull = lambda: waiting.pop() if waiting else None
+
+    async def bring() -> None:
+        await trio.sleep(0.05)
+        before = len(it.events)
+        for name in "ab":
+            it.tell(StoreLost(name))
+        waiting.append(market())
+        assert not it.strategist.see_market(waiting[0])
+        await trio.sleep(0.01)
+        seen = [event for event in it.events[before:] if not isinstance(event, Tick)]
+        assert [type(event).__name__ for event in seen] == ["Signal", "StoreLost", "StoreLost"]
+        assert [event.what for event in seen[1:]] == ["a", "b"]
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(it.run, 0.2)
+        nursery.start_soon(bring)
+
+
+async def test_the_newest_market_goes_before_each_event(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """A hedge of a fill is priced on what is known now; a market that was seen is not seen again."""
+    it = bench()
+    waiting = [market()]
+    it.strategist.pull = lambda: waiting.pop() if waiting else None
+    it.tell(StoreLost("a"))
+    it.tell(StoreLost("b"))
+    await it.run(0.05)
+    names = [type(event).__name__ for event in it.events]
+    assert names[:6] == ["Tick", "Signal", "Tick", "StoreLost", "Tick", "StoreLost"]
+
+
+async def test_what_fails_while_a_market_is_seen_is_the_strategist_s(
+    autojump_clock: Any, kit: Any, bench: Any
+) -> None:
+    """The feed that brought it goes on; records that nobody takes end the strategist, as always."""
+    it = bench(lambda event: ((), [alert(n) for n in range(5)] * isinstance(event, Signal), None), records_limit=2)
+
+    async def bring() -> None:
+        await trio.sleep(0.05)
+        it.strategist.see_market(market())
+        it.strategist.see_market(market())
+
+    with pytest.RaisesGroup(StoreUnreachable):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(it.run, 1.0)
+            nursery.start_soon(bring)
+    assert sum(isinstance(event, Signal) for event in it.events) == 1
 
 
 async def test_the_gate_sees_each_context_in_the_same_turn(autojump_clock: Any, kit: Any, bench: Any) -> None:

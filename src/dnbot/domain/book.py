@@ -134,6 +134,10 @@ class OrderBook:
         """Whether the best bid reaches the best ask: a corrupt book."""
         return bool(self._bid_prices and self._ask_prices and self._bid_prices[-1] >= self._ask_prices[0])
 
+    def touch(self) -> tuple[Decimal, Decimal] | None:
+        """Best bid and ask; None while a side is empty."""
+        return (self._bid_prices[-1], self._ask_prices[0]) if self._bid_prices and self._ask_prices else None
+
     def bids(self, depth: int) -> tuple[Level, ...]:
         """The best `depth` bids, descending."""
         return tuple([(price, self._bids[price]) for price in self._bid_prices[: -depth - 1 : -1]])

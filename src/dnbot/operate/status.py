@@ -73,8 +73,6 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True):
     """Restarts of the feed and of the session."""
     resyncs: int
     """Snapshots of the book fetched."""
-    dropped: int
-    """Market events that a busy analyst did not take."""
     unknown_frames: int
 
 
@@ -199,7 +197,6 @@ def _traffic(bot: Bot, venue: Venue) -> Traffic:
         logins=session.connects,
         reconnects=sum(child.restarts for child in children if child is not None),
         resyncs=feed.resyncs,
-        dropped=feed.dropped,
         unknown_frames=feed.unknown + session.unknown,
     )
 
@@ -211,7 +208,6 @@ def _sum(statistics: list[HttpStatistics], figure: Callable[[HttpStatistics], in
 def _statistics(bot: Bot, log: EventLog) -> Statistics:
     channels, lines = bot.channels, log.statistics()
     pipes = {
-        "market": channels.market.receive.statistics(),
         "inbox": channels.inbox.receive.statistics(),
         "executions": channels.executions.receive.statistics(),
         "records": channels.records.receive.statistics(),

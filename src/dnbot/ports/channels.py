@@ -11,9 +11,8 @@ import attrs
 import trio
 
 from dnbot.domain.instrument import VENUES, FeeSchedule, Instrument, Venue
-from dnbot.domain.messages import Command, ExecutePair, InboxEvent, MarketEvent, Record
+from dnbot.domain.messages import Command, ExecutePair, InboxEvent, Record
 
-MARKET_LIMIT = 256  # three venues at 50 frames/s: over a second of a stalled analyst, who then drains all at once
 INBOX_LIMIT = 1024  # a burst of every private stream; senders wait, the machine never does
 ORDERS_LIMIT = 64  # above the in-flight limit of the risk checks, so it cannot fill
 EXECUTION_LIMIT = 4  # the machine runs one execution at a time
@@ -78,7 +77,6 @@ def pipe(limit: int) -> Pipe[T]:
 class Channels:
     """Every channel of the bot, by its name in `docs/architecture.md`."""
 
-    market: Pipe[MarketEvent]
     inbox: Pipe[InboxEvent]
     orders: dict[Venue, Pipe[Command]]
     executions: Pipe[ExecutePair]
@@ -88,7 +86,6 @@ class Channels:
     def open(cls) -> Channels:
         """Fresh channels with their limits."""
         return cls(
-            market=pipe(MARKET_LIMIT),
             inbox=pipe(INBOX_LIMIT),
             orders={venue: pipe(ORDERS_LIMIT) for venue in VENUES},
             executions=pipe(EXECUTION_LIMIT),

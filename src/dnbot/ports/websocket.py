@@ -6,7 +6,7 @@ exceptions in groups; here silence has a limit, closing has a deadline, and ever
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import NoReturn, Protocol, cast
@@ -85,6 +85,48 @@ class WebSocket:
         self._received_at_s = trio.current_time()
         self._received += 1
         return message
+
+    async def deliver(self, take: Callable[[str | bytes], None], conclude: Callable[[], None]) -> NoReturn:
+        """Give every message to `take` in the turn in which its bytes were read, and call `conclude` after a burst.
+
+        Between socket and `take` no other task has a turn. Raises what these two raised, after which nothing is given
+        any more, and VenueUnreachable as `receive` does.
+        """
+        failed: list[Exception] = []
+
+        def take_all() -> None:
+            if failed:
+                return
+            try:
+                while (message := self._inbox.take()) is not None:
+                    self._received += 1
+                    take(message)
+                self._received_at_s = trio.current_time()
+                conclude()
+            except Exception as error:  # noqa: BLE001 (it is our caller's, not the reader's)
+                failed.append(error)
+                self._inbox.over.set()
+
+        self._raise_if_broken()
+        self._inbox.taker = take_all
+        try:
+            if not self._inbox.is_empty:
+                take_all()
+            await self._until_over()
+        finally:
+            self._inbox.taker = None
+        if failed:
+            raise failed[0]
+        self._fail(self._inbox.ended or f"silent for {trio.current_time() - self._received_at_s:.1f} s")
+
+    async def _until_over(self) -> None:
+        """Return when a taker failed, the connection ended, or nothing came for too long."""
+        silent_s = 0.0
+        while not self._inbox.over.is_set() and silent_s < self._silence_s_max:
+            with trio.CancelScope(deadline=self._received_at_s + self._silence_s_max):
+                await self._inbox.over.wait()
+            silent_s = trio.current_time() - self._received_at_s
+        await trio.lowlevel.checkpoint()
 
     async def send(self, message: str | bytes) -> None:
         """Hands one message to the stream, str as a text frame and bytes as a binary one.

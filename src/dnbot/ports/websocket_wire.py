@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import trio
 
 from dnbot.ports.websocket_frames import FrameReader
@@ -18,6 +20,10 @@ class Inbox:
         self._size = size
         self._news = trio.Event()
         self._room = trio.Event()
+        self.taker: Callable[[], None] | None = None
+        """Takes what there is in the very turn in which it was read; then nobody waits for a message."""
+        self.over = trio.Event()
+        """Set when nothing more will come."""
 
     @property
     def is_empty(self) -> bool:
@@ -35,6 +41,8 @@ class Inbox:
 
     def tell(self) -> None:
         """There is something new."""
+        if self._messages and self.taker is not None:
+            self.taker()
         if self._messages or self.ended is not None:
             self._news.set()
 
@@ -46,6 +54,7 @@ class Inbox:
     def end(self, why: str) -> None:
         """Nothing more will come; what is there is still given."""
         self.ended = self.ended or why
+        self.over.set()
         self.tell()
 
     async def wait(self) -> None:

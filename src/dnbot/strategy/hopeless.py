@@ -6,11 +6,12 @@ which no quantity beats, and its bound on the requirement is the lowest that any
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import attrs
 
-from dnbot.domain.book import Level
 from dnbot.domain.instrument import FeeSchedule, Venue
-from dnbot.domain.market import MarketView
+from dnbot.domain.market import FundingRate, MarketView
 from dnbot.domain.pair import Pair, PairEdge, PairKind
 from dnbot.strategy.parameters import StrategyParameters
 
@@ -26,31 +27,47 @@ class _Touch:
     got: float
     both: float
 
-    @classmethod
-    def of(cls, bids: tuple[Level, ...], asks: tuple[Level, ...], fee: FeeSchedule) -> _Touch:
-        ask, bid, rate = float(asks[0][0]), float(bids[0][0]), float(fee.taker)
-        return cls(ask / (1 - rate) if fee.buy_fee_in_base else ask * (1 + rate), bid * (1 - rate), ask + bid)
 
-
-@attrs.frozen
+@attrs.define
 class FirstLook:
-    """One market, looked at once for all pairs."""
+    """The best prices of each venue, as they were last told."""
 
-    _touches: dict[Venue, _Touch]
-    _lowest_bps: float
-    _settled_bps: float | None
+    params: StrategyParameters
+    _touches: dict[Venue, _Touch] = attrs.field(factory=dict)
+    _settled_bps: float | None = None
     """The most that funding could bring a carry that is opened now; None while it is not known."""
+    _lowest_bps: float = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        entry = self.params.arbitrage_entry_threshold_bps + self.params.slippage_reserve_bps
+        self._lowest_bps = min(float(entry), float(self.params.arbitrage_exit_threshold_bps))
 
     @classmethod
     def at(cls, market: MarketView, fees: dict[Venue, FeeSchedule], params: StrategyParameters) -> FirstLook:
-        """The market as it is, under these fees and parameters."""
-        entry = float(params.arbitrage_entry_threshold_bps + params.slippage_reserve_bps)
-        settled = None
-        if market.funding is not None:
-            settlements = float(params.carry_hold_hours_max) * 3600 / market.funding.interval_s + 1
-            settled = max(0.0, float(market.funding.rate)) * 10_000 * settlements
-        touches = {v: _Touch.of(book.bids, book.asks, fees[v]) for v, book in market.books.items() if v in fees}
-        return cls(touches, min(entry, float(params.arbitrage_exit_threshold_bps)), settled)
+        """A whole market."""
+        look = cls(params)
+        look.fund(market.funding)
+        for venue, book in market.books.items():
+            if venue in fees:
+                look.touch(venue, book.bids[0][0], book.asks[0][0], fees[venue])
+        return look
+
+    def touch(self, venue: Venue, best_bid: Decimal, best_ask: Decimal, fee: FeeSchedule) -> None:
+        """A venue's best prices are these now."""
+        ask, bid, rate = float(best_ask), float(best_bid), float(fee.taker)
+        paid = ask / (1 - rate) if fee.buy_fee_in_base else ask * (1 + rate)
+        self._touches[venue] = _Touch(paid, bid * (1 - rate), ask + bid)
+
+    def lose(self, venue: Venue) -> None:
+        """A venue's prices are not known any more."""
+        self._touches.pop(venue, None)
+
+    def fund(self, funding: FundingRate | None) -> None:
+        """The funding rate is this now."""
+        self._settled_bps = None
+        if funding is not None:
+            settlements = float(self.params.carry_hold_hours_max) * 3600 / funding.interval_s + 1
+            self._settled_bps = max(0.0, float(funding.rate)) * 10_000 * settlements
 
     def hopeless(self, pair: Pair, exit_edge: PairEdge | None) -> bool:
         """Whether even the best prices are below the lowest requirement; True also when a book or fee is missing."""

@@ -5,6 +5,9 @@ The book lives here and nowhere else. What leaves is a frozen view of its best l
 
 from __future__ import annotations
 
+from decimal import Decimal
+from functools import partial
+
 import attrs
 import trio
 
@@ -12,11 +15,12 @@ from dnbot.domain.book import Applied, BookDelta, BookSnapshot, OrderBook
 from dnbot.domain.errors import BookGap, VenueRefused, VenueUnreachable
 from dnbot.domain.instrument import Instrument, Venue
 from dnbot.domain.market import BookTop, BookView, FundingRate, MarkPrice, PublicTrade, Ticker
-from dnbot.domain.messages import FeedDown, FeedUp, InstrumentChanged, MarketEvent
+from dnbot.domain.messages import FeedDown, FeedUp, InstrumentChanged
 from dnbot.ports.channels import Cell
 from dnbot.ports.log import EventLog
 from dnbot.ports.net import StreamOpener
 from dnbot.ports.websocket import WebSocket, open_websocket
+from dnbot.tasks.analytics import MarketDesk
 from dnbot.tasks.link import Line
 from dnbot.venues.wire import Delta, PublicCodec, PublicMessage, SubscriptionRefused, UnknownFrame, UpgradeAhead
 
@@ -30,8 +34,8 @@ BUFFER_MAX = 2_000  # increments kept while a snapshot is fetched; more means th
 INSTRUMENT_POLL_S = 60.0
 INSTRUMENT_S_LEAST = 1.0  # between two reads, however often an order was refused for its terms
 PERPETUAL_POLL_S = 10.0  # until a new unit of the contract is read, orders are counted in the old one
-_DATA = (Delta, BookTop, PublicTrade, Ticker, MarkPrice)
-"""Messages that show that the market is alive."""
+_DATA = (BookTop, PublicTrade, Ticker, MarkPrice)
+"""Messages that show, as a change of the book does, that the market is alive."""
 TOP_DISAGREES_MAX = 50  # consecutive tickers that contradict the kept book before it is rebuilt
 
 
@@ -44,10 +48,9 @@ class Feed:
     opener: StreamOpener
     stream_url: str
     """Scheme, host and port of the WebSocket, without path."""
-    market: trio.MemorySendChannel[MarketEvent]
+    market: MarketDesk
     instrument: Cell[Instrument]
     log: EventLog
-    dropped: int = 0
     unknown: int = 0
     resyncs: int = 0
     _book: OrderBook = attrs.field(init=False)
@@ -55,6 +58,12 @@ class Feed:
     _syncing: bool = attrs.field(default=False, init=False)
     _disagrees: int = attrs.field(default=0, init=False)
     _asked: trio.Event = attrs.field(factory=trio.Event, init=False)
+    _moved_s: float = attrs.field(default=0.0, init=False)
+    """When the book last changed, and the venue's time of that, ms."""
+    _moved_ms: int = attrs.field(default=0, init=False)
+    _data_s: float = attrs.field(default=0.0, init=False)
+    """When the market last said anything, and when its book did."""
+    _book_s: float = attrs.field(default=0.0, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._book = OrderBook(self.codec.venue)
@@ -90,34 +99,34 @@ class Feed:
                 nursery.start_soon(self._poll_instrument, name=f"instrument:{self.venue.value}")
                 await self._listen(socket, nursery)
         finally:
-            self._tell(FeedDown(self.venue, "the feed ended"))
+            self._lose("the feed ended")
 
     async def _listen(self, socket: WebSocket, nursery: trio.Nursery) -> None:
-        data_s = book_s = trio.current_time()
-        while True:
-            frame = await socket.receive()
-            messages = self.codec.decode(frame)
-            now_s = trio.current_time()
-            if any(isinstance(m, Delta) for m in messages):
-                book_s = now_s
-            elif now_s - book_s > BOOK_SILENCE_S_MAX:
-                book_s = now_s
-                self._doubt_book(nursery)
-            if any(isinstance(m, _DATA) for m in messages):
-                data_s = now_s
-            elif now_s - data_s > DATA_SILENCE_S_MAX:
-                raise VenueUnreachable(self.venue.value, f"no market data for {now_s - data_s:.0f} s, only pongs")
-            for message in messages:
-                self._handle(message, nursery)
+        self._data_s = self._book_s = trio.current_time()
+        await socket.deliver(partial(self._read, nursery), self.market.conclude)
+
+    def _read(self, nursery: trio.Nursery, frame: str | bytes) -> None:
+        now_s = trio.current_time()
+        for message in self.codec.decode(frame):
+            if isinstance(message, Delta):
+                self._data_s = self._book_s = now_s
+                self._fold(message.delta, nursery)
+                continue
+            if isinstance(message, _DATA):
+                self._data_s = now_s
+            self._handle(message, nursery)
+        if now_s - self._book_s > BOOK_SILENCE_S_MAX:
+            self._book_s = now_s
+            self._doubt_book(nursery)
+        if now_s - self._data_s > DATA_SILENCE_S_MAX:
+            raise VenueUnreachable(self.venue.value, f"no market data for {now_s - self._data_s:.0f} s, only pongs")
 
     def _handle(self, message: PublicMessage, nursery: trio.Nursery) -> None:
         match message:
-            case Delta(delta=delta):
-                self._fold(delta, nursery)
             case BookTop():
                 self._cross_check(message, nursery)
             case PublicTrade() | Ticker() | MarkPrice() | FundingRate():
-                self._tell(message)
+                self.market.take(message)
             case SubscriptionRefused(channel=channel, text=text):
                 raise VenueRefused(self.venue.value, channel, text)
             case UpgradeAhead(text=text):
@@ -138,7 +147,7 @@ class Feed:
             applied = self._book.apply(delta)
         except BookGap as gap:
             self.log.warning("book_gap", venue=self.venue.value, what=gap.what)
-            self._tell(FeedDown(self.venue, gap.what))
+            self._lose(gap.what)
             self._pending.clear()
             self._buffer(delta)
             self._start_sync(nursery)
@@ -180,8 +189,9 @@ class Feed:
             for _ in range(SNAPSHOT_TRIES_MAX):
                 reply = await self.line.read(self.codec, self.codec.snapshot_request())
                 if self._join(reply_snapshot := self.codec.snapshot(reply)):
-                    self._tell(FeedUp(self.venue))
+                    self.market.take(FeedUp(self.venue))
                     self._publish(reply_snapshot.at_ms)
+                    self.market.conclude()
                     return
                 await trio.sleep(SNAPSHOT_PAUSE_S)
             raise VenueUnreachable(self.venue.value, f"{SNAPSHOT_TRIES_MAX} snapshots did not join the stream")
@@ -214,28 +224,32 @@ class Feed:
         if self._disagrees > TOP_DISAGREES_MAX:
             self._disagrees = 0
             self._book.synced = False
-            self._tell(FeedDown(self.venue, "the ticker contradicts the kept book"))
+            self._lose("the ticker contradicts the kept book")
             self._start_sync(nursery)
 
     def _publish(self, at_ms: int) -> None:
+        self._moved_s, self._moved_ms = trio.current_time(), at_ms
+        self.market.moved(self)
+
+    def touch(self) -> tuple[Decimal, Decimal] | None:
+        """Best bid and ask of the kept book; None for an empty side."""
+        return self._book.touch()
+
+    def view(self) -> BookView | None:
+        """The best levels of the kept book; None for an empty side."""
         bids, asks = self._book.bids(DEPTH), self._book.asks(DEPTH)
         if not bids or not asks:
-            return
-        self._tell(
-            BookView(
-                venue=self.venue, bids=bids, asks=asks, update_id=self._book.update_id, venue_ms=at_ms,
-                received_s=trio.current_time(),
-            )
+            return None
+        return BookView(
+            venue=self.venue, bids=bids, asks=asks, update_id=self._book.update_id, venue_ms=self._moved_ms,
+            received_s=self._moved_s,
         )
 
-    # --- the rest -----------------------------------------------------------------------------------------------------
-    def _tell(self, event: MarketEvent) -> None:
-        """Hand over without waiting. When the analyst is behind, the newest state follows with the next frame."""
-        try:
-            self.market.send_nowait(event)
-        except (trio.WouldBlock, trio.BrokenResourceError):
-            self.dropped += 1
+    def _lose(self, why: str) -> None:
+        """The book may not be used any more. The machine knows at the end of the burst, or with the feed's failure."""
+        self.market.take(FeedDown(self.venue, why))
 
+    # --- the rest -----------------------------------------------------------------------------------------------------
     def _wall_s(self) -> int:
         return self.line.clock.clock.now_ns() // 1_000_000_000
 
@@ -256,7 +270,8 @@ class Feed:
         if instrument == before:
             return
         self.instrument.put(instrument)
-        await self.market.send(InstrumentChanged(instrument))
+        self.market.take(InstrumentChanged(instrument))
+        self.market.conclude()
         if before is not None and before.multiplier != instrument.multiplier:
             text = f"a contract was {before.multiplier} base units and is {instrument.multiplier}"
             raise VenueUnreachable(self.venue.value, text)

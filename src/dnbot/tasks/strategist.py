@@ -11,7 +11,7 @@ from collections.abc import Callable
 import attrs
 import trio
 
-from dnbot.domain.errors import InvariantBroken, StoreUnreachable
+from dnbot.domain.errors import InvariantBroken, OperatingError, StoreUnreachable
 from dnbot.domain.instrument import Venue
 from dnbot.domain.messages import (
     BalancesSampled,
@@ -32,6 +32,7 @@ from dnbot.domain.messages import (
     Record,
     ResolveOrder,
     SetMode,
+    Signal,
     Tick,
 )
 from dnbot.ports.channels import Channels
@@ -49,6 +50,10 @@ VIEW_S = 0.25
 _SAMPLES = (BalancesSampled, BookTopSampled, FundingSampled, MetricSampled, OpportunityDeclined, PositionSampled)
 
 
+def _nothing_new() -> None:
+    """Who has no market to look at."""
+
+
 @attrs.define
 class Strategist:
     """`run` is supervised. The context lives here and survives a restart of the task."""
@@ -62,6 +67,8 @@ class Strategist:
     """Shows the newest context to whoever watches, at most four times a second."""
     witness: Callable[[Record], None]
     """Sees each record in order, before it is written."""
+    pull: Callable[[], Signal | None] = _nothing_new
+    """The newest market, if the machine has not seen it; asked for before each event."""
     finished: trio.Event = attrs.field(factory=trio.Event)
     held: deque[Record] = attrs.field(factory=deque, init=False)
     """Records that did not fit into their channel yet: none may be lost, but for samples."""
@@ -70,21 +77,60 @@ class Strategist:
     _pauses: PauseWatch = attrs.field(factory=PauseWatch, init=False)
     _ticked_s: float = attrs.field(default=float("-inf"), init=False)
     _shown_s: float = attrs.field(default=float("-inf"), init=False)
+    _is_running: bool = attrs.field(default=False, init=False)
+    _failure: OperatingError | None = attrs.field(default=None, init=False)
+    """What went wrong while somebody else had the machine see a market."""
 
     async def run(self) -> None:
-        """Until the machine says that everything is done."""
+        """Until the machine says that everything is done.
+
+        Raises:
+            StoreUnreachable: records pile up.
+        """
         self.gate.context = self.context
-        while self.context.exit_code is None:
-            event = await self._next()
-            self._heed_latch()
-            if not isinstance(event, Tick):
-                # Facts are folded at the time they are seen: the clock goes first, in the same turn.
-                self._take(self._now())
-            self._take(event)
-            self._hand_over_records()
+        self._is_running, self._failure = True, None
+        try:
+            while self.context.exit_code is None:
+                event = await self._next()
+                if self._failure is not None:
+                    raise self._failure
+                self._see(event)
+        finally:
+            self._is_running = False
         self.publish(self.context)
         self.finished.set()
         await trio.sleep_forever()
+
+    def see_market(self, signal: Signal) -> bool:
+        """Have the machine see a market in the caller's turn.
+
+        What goes wrong is the strategist's to raise. False: it does not run, or has events to see first; it asks for
+        the newest market before each of them, so that no event overtakes another.
+        """
+        inbox = self.channels.inbox.receive.statistics()
+        is_idle = inbox.tasks_waiting_receive > 0 and inbox.current_buffer_used == 0
+        if not self._is_running or self._failure is not None or not is_idle:
+            return False
+        try:
+            self._see(signal)
+        except OperatingError as error:
+            self._failure = error
+        return True
+
+    def is_eager(self) -> bool:
+        """Whether every market matters: whatever is under way may turn on it."""
+        return self.context.current_state is not StrategyState.MONITORING_SPREADS
+
+    def _see(self, event: InboxEvent) -> None:
+        """One event with what goes before it: a halt from outside, the clock, and the newest market."""
+        self._heed_latch()
+        # Facts are folded at the time they are seen: the clock goes first, in the same turn.
+        self._take(event if isinstance(event, Tick) else self._now())
+        if not isinstance(event, Signal) and (newest := self.pull()) is not None:
+            self._take(newest)
+        if not isinstance(event, Tick):
+            self._take(event)
+        self._hand_over_records()
 
     async def _next(self) -> InboxEvent:
         due_s = self._ticked_s + TICK_S

@@ -7,7 +7,7 @@ Source: MEXC spot v3 docs, Market Data, Spot Account and Trade, Wallet (trade fe
 from __future__ import annotations
 
 import re
-from decimal import Decimal, localcontext
+from decimal import Decimal, InvalidOperation, localcontext
 from typing import Final, TypeVar
 
 import msgspec
@@ -16,7 +16,7 @@ from dnbot.domain.book import Level
 from dnbot.domain.errors import FrameUnreadable
 from dnbot.domain.instrument import Symbol, Venue
 from dnbot.domain.order import Fill, OrderReport, OrderStatus, Side
-from dnbot.domain.units import Price, Quantity, parse_decimal
+from dnbot.domain.units import DIGITS_MAX, Price, Quantity, parse_decimal
 from dnbot.venues.wire import Balance
 
 VENUE: Final = Venue.MEXC_SPOT
@@ -240,8 +240,20 @@ def version(text: str, name: str, raw: bytes | str) -> int:
     return int(text)
 
 
+_NO_PLAIN = str.maketrans("", "", "0123456789.")
+
+
 def levels(rows: list[tuple[str, str]], raw: bytes | str) -> tuple[Level, ...]:
-    """Price levels, in the venue's order. Raises FrameUnreadable."""
+    """Price levels, in the venue's order. Raises FrameUnreadable.
+
+    The hottest content of the stream: texts of nothing but digits and dots go straight to `Decimal`.
+    """
+    texts = [text for row in rows for text in row]
+    if not "".join(texts).translate(_NO_PLAIN) and max(map(len, texts), default=0) <= DIGITS_MAX:
+        try:
+            return tuple([(Decimal(price), Decimal(quantity)) for price, quantity in rows])
+        except InvalidOperation:
+            pass  # dots without digits, or too many: told by name below
     return tuple((amount(price, "price", raw), amount(quantity, "quantity", raw)) for price, quantity in rows)
 
 
