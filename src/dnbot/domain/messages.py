@@ -12,7 +12,7 @@ import msgspec
 
 from dnbot.domain.account import AccountFacts, Balance, PositionReport
 from dnbot.domain.instrument import FeeSchedule, Venue
-from dnbot.domain.market import BookView, FundingRate, MarketView, MarkPrice, PublicTrade, Ticker
+from dnbot.domain.market import FundingRate, MarketView, MarkPrice, PublicTrade, Ticker
 from dnbot.domain.order import Fill, OrderIntent, OrderReport
 from dnbot.domain.pair import Opportunity, PairEdge
 from dnbot.domain.position import AccountRow
@@ -51,7 +51,7 @@ class FeedDown(msgspec.Struct, frozen=True, tag=True):
     why: str
 
 
-MarketEvent = BookView | FeedUp | FeedDown | InstrumentChanged | PublicTrade | Ticker | MarkPrice | FundingRate
+MarketEvent = FeedUp | FeedDown | InstrumentChanged | PublicTrade | Ticker | MarkPrice | FundingRate
 
 
 # --- inbox: everyone -> machine ---------------------------------------------------------------------------------------

@@ -101,8 +101,6 @@ class Analyst:
         now_s = trio.current_time()
         self._has_news = self._has_news or not isinstance(event, PublicTrade | Ticker | FeedUp)
         match event:
-            case BookView(venue=venue):
-                self._keep(event, now_s)
             case FeedDown(venue=venue):
                 self.look.lose(venue)
                 self._moved.pop(venue, None)
