@@ -26,7 +26,7 @@ from suite.target import Target
 
 MEASURES = (
     "log_call", "log_disk", "frame_to_top", "edges", "estimate", "step", "websocket_memory", "websocket_receive",
-    "tick_path", "intents_commit", "order_path", "execution_record", "simulator",
+    "tick_path", "intents_commit", "order_path", "execution_record", "collector", "simulator",
 )
 """Modules of the suite in the order of their numbers; each has `measure(effort) -> list[Target]`."""
 TRIAL = Effort(rounds=1, share=0.01)

@@ -31,6 +31,7 @@ from dnbot.operate.status import Reporter, facts_of, market_line
 from dnbot.operate.summary import summary_of
 from dnbot.operate.watch import Watch
 from dnbot.ports.clock import SystemClock
+from dnbot.ports.collector import settle
 from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.embedded_postgres import embedded_postgres
 from dnbot.ports.latch import FileLatch
@@ -199,6 +200,7 @@ async def _until_it_ends(
             nursery.start_soon(_after, options.duration_s, bot, why, name="duration")
         if options.flatten:
             nursery.start_soon(_flatten, bot, options.flatten, why, name="flatten")
+        nursery.start_soon(_settle, bot, name="collector")
         nursery.start_soon(face.run, report, name="status")
         nursery.start_soon(control.serve, listener, name="control")
         code = await bot.run()
@@ -207,6 +209,13 @@ async def _until_it_ends(
     if options.flatten and FLATTENING not in why:
         code = code or EXIT_UNAVAILABLE
     return code, why
+
+
+async def _settle(bot: Bot) -> None:
+    """Once the accounts are known everything that a start makes is there."""
+    while bot.context.current_state in _NOT_KNOWN:  # noqa: ASYNC110 (the machine sets no event for a state)
+        await trio.sleep(LOOK_S)
+    bot.parts.log.info("settled", objects=settle())
 
 
 async def _flatten(bot: Bot, reason: str, why: list[str]) -> None:
