@@ -179,14 +179,34 @@ async def test_what_fails_while_a_market_is_seen_is_the_strategist_s(
 
     async def bring() -> None:
         await trio.sleep(0.05)
-        it.strategist.see_market(market())
-        it.strategist.see_market(market())
+        assert it.strategist.see_market(market())
+        assert not it.strategist.see_market(market())
+        it.tell(StoreLost("a"))
 
     with pytest.RaisesGroup(StoreUnreachable):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(it.run, 1.0)
             nursery.start_soon(bring)
     assert sum(isinstance(event, Signal) for event in it.events) == 1
+    assert sum(isinstance(event, StoreLost) for event in it.events) == 1, "it was taken, so it is seen"
+
+
+async def test_no_market_is_seen_after_the_end(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """Nothing follows the step that says that everything is done."""
+    it = bench(lambda event: ((), (), 0) if isinstance(event, Signal) else None)
+    it.strategist.finished = ended = trio.Event()
+
+    async def bring() -> None:
+        await trio.sleep(0.05)
+        assert it.strategist.see_market(market())
+        assert not it.strategist.see_market(market())
+        it.tell(StoreLost("a"))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(it.run, 1.0)
+        nursery.start_soon(bring)
+    assert ended.is_set()
+    assert isinstance(it.events[-1], Signal)
 
 
 async def test_the_gate_sees_each_context_in_the_same_turn(autojump_clock: Any, kit: Any, bench: Any) -> None:

@@ -92,9 +92,10 @@ class Strategist:
         try:
             while self.context.exit_code is None:
                 event = await self._next()
+                if self.context.exit_code is None:  # a market that was seen meanwhile may have been the end
+                    self._see(event)
                 if self._failure is not None:
                     raise self._failure
-                self._see(event)
         finally:
             self._is_running = False
         self.publish(self.context)
@@ -109,7 +110,8 @@ class Strategist:
         """
         inbox = self.channels.inbox.receive.statistics()
         is_idle = inbox.tasks_waiting_receive > 0 and inbox.current_buffer_used == 0
-        if not self._is_running or self._failure is not None or not is_idle:
+        is_over = self._failure is not None or self.context.exit_code is not None
+        if not self._is_running or is_over or not is_idle:
             return False
         try:
             self._see(signal)
