@@ -188,6 +188,25 @@ async def test_an_append_whose_answer_is_lost_is_not_repeated(
         assert await count(store, "fills") == 2
 
 
+async def test_appends_whose_answers_are_lost_one_after_the_other(
+    database: str, words: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first is done and not heard of; so is its second try, which has more behind it; the third is told both."""
+    loss = Loss(monkeypatch)
+    async with open_postgres_store(database) as store:
+        await begin(store, words)
+        batch = [*words.one_of_each()]
+        for number in range(2):
+            loss.answer_of("append_records")
+            with pytest.raises(StoreUnreachable):
+                await store.append(batch)
+            batch = [*batch, words.booked(f"more-{number}")]
+        await store.append(batch)
+        assert await count(store, "state_transitions") == 1
+        assert await count(store, "fills") == 2
+        assert await count(store, "alerts") == 1
+
+
 async def test_somebody_elses_records_are_noticed(database: str, words: Any, sql: Any) -> None:
     """If the book's number moves under a running incarnation, it stops instead of writing beside the other."""
     async with open_postgres_store(database) as store:
