@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,9 +26,12 @@ from dnbot.ports.log import EventLog
 from dnbot.ports.postgres import SETTINGS, PostgresStore, migrate, open_postgres_store
 from suite.children import serving
 from suite.figures import Figures, quantile
+from suite.measuring import Effort, interleaved
+from suite.target import Target
 
 PAGE_BYTES = 8192
 WARM_UP = 10
+NUMBERS_OF_EPOCH = 1_000_000_000
 BOOK = Symbol("BTC", "USDT")
 """Of all contenders: each begins a run of its own, which ends the one before."""
 
@@ -38,6 +42,39 @@ class Database:
 
     dsn: str
     folder: Path
+
+
+Ours = Callable[[int, PostgresStore, int], Awaitable[Figures]]
+"""Measures so many calls of the bot's store, in the epoch that it began."""
+Theirs = Callable[[int, "asyncpg.Connection[asyncpg.Record]", int, int], Awaitable[Figures]]
+"""The same of one bare connection, with the epoch that it began and the last number of a record."""
+
+
+def beside_asyncpg(name: str, times: int, effort: Effort, ours: Ours, theirs: Theirs, *, limit_ms: float) -> Target:
+    """The p50 of so many calls against its limit and bare asyncpg; the disk's share in the detail."""
+    counted = effort.times(times)
+    called = WARM_UP + counted
+    with database() as found:
+        rounds = interleaved(
+            effort.rounds,
+            {
+                "ours": lambda: with_store(found.dsn, partial(ours, called)),
+                "asyncpg": lambda: with_asyncpg(found.dsn, partial(theirs, called)),
+                "fsync": lambda: fsync_us(found.folder, counted),
+            },
+        )
+    return Target(
+        name, "ms", rounds.median("ours", "p50"), limit=limit_ms, factor=1 / 1.6,
+        beside="bare asyncpg", comparison=rounds.median("asyncpg", "p50"),
+        detail=f"p99 {rounds.median('ours', 'p99'):.2f} ms; rounds {rounds.spread('ours', 'p50')}; "
+        f"8 kB to the disk, p50 {rounds.median('fsync', 'p50'):.0f} us",
+        again=partial(_again, partial(ours, called)),
+    )
+
+
+def _again(work: Callable[[PostgresStore, int], Awaitable[Figures]]) -> None:
+    with database() as found:
+        with_store(found.dsn, work)
 
 
 @contextmanager

@@ -6,53 +6,27 @@ The comparison calls the same SQL function with the same document, made in the s
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 from dnbot.ports import postgres_queries as queries
 from dnbot.ports import postgres_rows as rows
-from suite.database import BOOK, WARM_UP, database, fsync_us, timed_ms, with_asyncpg, with_store
+from suite.database import BOOK, NUMBERS_OF_EPOCH, beside_asyncpg, timed_ms
 from suite.executions import Done, executions
-from suite.intents_commit import NUMBERS_OF_EPOCH
-from suite.measuring import Effort, interleaved
-from suite.target import Target
 
 if TYPE_CHECKING:
     import asyncpg
 
     from dnbot.ports.postgres import PostgresStore
     from suite.figures import Figures
+    from suite.measuring import Effort
+    from suite.target import Target
 
 RECORDS = 100
 
 
 def measure(effort: Effort) -> list[Target]:
-    """The p50 against its limit and bare asyncpg; the disk's share in the detail."""
-    times = WARM_UP + effort.times(RECORDS)
-    with database() as found:
-        rounds = interleaved(
-            effort.rounds,
-            {
-                "ours": lambda: with_store(found.dsn, partial(_ours, times)),
-                "asyncpg": lambda: with_asyncpg(found.dsn, partial(_theirs, times)),
-                "fsync": lambda: fsync_us(found.folder, effort.times(RECORDS)),
-            },
-        )
-    return [
-        Target(
-            "12 execution record, p50", "ms", rounds.median("ours", "p50"), limit=1.0, factor=1 / 1.6,
-            beside="bare asyncpg", comparison=rounds.median("asyncpg", "p50"),
-            detail=f"p99 {rounds.median('ours', 'p99'):.2f} ms; rounds {rounds.spread('ours', 'p50')}; "
-            f"8 kB to the disk, p50 {rounds.median('fsync', 'p50'):.0f} us",
-            again=partial(again, times),
-        )
-    ]
-
-
-def again(times: int) -> None:
-    """Ours once more."""
-    with database() as found:
-        with_store(found.dsn, partial(_ours, times))
+    """See `beside_asyncpg`."""
+    return [beside_asyncpg("12 execution record, p50", RECORDS, effort, _ours, _theirs, limit_ms=1.0)]
 
 
 async def _ours(times: int, store: PostgresStore, epoch: int) -> Figures:

@@ -12,19 +12,13 @@ import base64
 import hashlib
 import json
 import re
-import selectors
-import socket
-import ssl
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 
 import attrs
 
 from suite import frames, loopback
-from suite.authority import HOST, server_context
 
 TEMPLATES = 1_000
 """Frames that are encoded; then they come again: an even number, because frames take turns removing a level."""
@@ -105,23 +99,10 @@ def serve(ca_file: str) -> None:
 
     Each client gets, as a last text message, what the server did: CPU and wall seconds, and how far it fell behind.
     """
-    context = server_context(Path(ca_file))
     kept = {venue: templates(venue) for venue in VENUES}
-    waiting = selectors.DefaultSelector()
-    ports = {}
-    for kind in ("plain", "tls"):
-        listener = socket.create_server((HOST, 0))
-        ports[kind] = listener.getsockname()[1]
-        waiting.register(listener, selectors.EVENT_READ, context if kind == "tls" else None)
-    print(json.dumps(ports), flush=True)
-    waiting.register(sys.stdin, selectors.EVENT_READ)
     streams: list[_Stream] = []
-    while True:
-        for key, _ in waiting.select():
-            if key.fileobj is sys.stdin:
-                return
-            assert isinstance(key.fileobj, socket.socket)
-            streams.append(_accepted(key.fileobj, key.data, kept))
+    for client in loopback.clients(ca_file):
+        streams.append(_accepted(client, kept))
         if len(streams) == len(VENUES):
             with suppress(OSError):  # a client that has enough
                 _pour(streams)
@@ -130,10 +111,7 @@ def serve(ca_file: str) -> None:
             streams.clear()
 
 
-def _accepted(listener: socket.socket, context: ssl.SSLContext | None, kept: dict[str, list[Template]]) -> _Stream:
-    accepted, _ = listener.accept()
-    accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    client = accepted if context is None else context.wrap_socket(accepted, server_side=True)
+def _accepted(client: loopback.Connection, kept: dict[str, list[Template]]) -> _Stream:
     request = loopback.read_head(client)
     assert request is not None
     venue, rate, seconds, *_ = request[0].split(b" ")[1].decode().strip("/").split("/")

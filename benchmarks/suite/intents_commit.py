@@ -6,54 +6,27 @@ The comparison calls the same SQL function with the same document, made in the s
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 from dnbot.ports import postgres_queries as queries
 from dnbot.ports import postgres_rows as rows
-from suite.database import BOOK, WARM_UP, database, fsync_us, timed_ms, with_asyncpg, with_store
+from suite.database import BOOK, NUMBERS_OF_EPOCH, beside_asyncpg, timed_ms
 from suite.executions import Done, executions
-from suite.measuring import Effort, interleaved
-from suite.target import Target
 
 if TYPE_CHECKING:
     import asyncpg
 
     from dnbot.ports.postgres import PostgresStore
     from suite.figures import Figures
+    from suite.measuring import Effort
+    from suite.target import Target
 
 COMMITS = 200
-NUMBERS_OF_EPOCH = 1_000_000_000
-
 
 
 def measure(effort: Effort) -> list[Target]:
-    """The p50 against its limit and bare asyncpg; the disk's share in the detail."""
-    commits = WARM_UP + effort.times(COMMITS)
-    with database() as found:
-        rounds = interleaved(
-            effort.rounds,
-            {
-                "ours": lambda: with_store(found.dsn, partial(_ours, commits)),
-                "asyncpg": lambda: with_asyncpg(found.dsn, partial(_theirs, commits)),
-                "fsync": lambda: fsync_us(found.folder, effort.times(COMMITS)),
-            },
-        )
-    return [
-        Target(
-            "8 commit of both intents, p50", "ms", rounds.median("ours", "p50"), limit=0.7, factor=1 / 1.6,
-            beside="bare asyncpg", comparison=rounds.median("asyncpg", "p50"),
-            detail=f"p99 {rounds.median('ours', 'p99'):.2f} ms; rounds {rounds.spread('ours', 'p50')}; "
-            f"8 kB to the disk, p50 {rounds.median('fsync', 'p50'):.0f} us",
-            again=partial(again, commits),
-        )
-    ]
-
-
-def again(commits: int) -> None:
-    """Ours once more."""
-    with database() as found:
-        with_store(found.dsn, partial(_ours, commits))
+    """See `beside_asyncpg`."""
+    return [beside_asyncpg("8 commit of both intents, p50", COMMITS, effort, _ours, _theirs, limit_ms=0.7)]
 
 
 async def _ours(commits: int, store: PostgresStore, epoch: int) -> Figures:

@@ -7,7 +7,7 @@ import selectors
 import socket
 import ssl
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from suite.authority import HOST, server_context
@@ -18,6 +18,16 @@ RECEIVE_BYTES = 65_536
 
 def serve(ca_file: str, speak: Callable[[Connection], None]) -> None:
     """Print `{"plain": port, "tls": port}`, then speak to one client at a time until stdin ends."""
+    for client in clients(ca_file):
+        try:
+            with client:
+                speak(client)
+        except OSError:  # it has enough, and closed in the middle of something
+            continue
+
+
+def clients(ca_file: str) -> Iterator[Connection]:
+    """Print `{"plain": port, "tls": port}`, then give each client as it comes, its TLS open, until stdin ends."""
     context = server_context(Path(ca_file))
     waiting = selectors.DefaultSelector()
     ports = {}
@@ -34,12 +44,7 @@ def serve(ca_file: str, speak: Callable[[Connection], None]) -> None:
             assert isinstance(key.fileobj, socket.socket)
             accepted, _ = key.fileobj.accept()
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            client = accepted if key.data is None else key.data.wrap_socket(accepted, server_side=True)
-            try:
-                with client:
-                    speak(client)
-            except OSError:  # it has enough, and closed in the middle of something
-                continue
+            yield accepted if key.data is None else key.data.wrap_socket(accepted, server_side=True)
 
 
 def read_head(client: Connection, begun: bytes = b"") -> tuple[bytes, bytes] | None:
