@@ -179,6 +179,17 @@ def test_states_that_last_for_milliseconds_are_met() -> None:
 
 
 @pytest.mark.slow
+def test_a_hand_that_cannot_trade_ends_nothing() -> None:
+    """More than the account holds: the exchange says no, and the run goes on."""
+    hand = {"name": "traded_by_hand", "key": "hand", "venue": "gate_spot", "at": 1.0, "for": 0.5, "side": "sell"}
+    meeting = Meeting(how="now", fault={**hand, "quantity": 1000.0})
+    run = simulate(
+        Schedule(seed=2, heal_s=5.0, order_path="rest", meetings=(meeting,)), PARAMS, 12.0, config=LIVELY
+    )
+    assert run.violations == []
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["intents", "create"])
 def test_a_process_that_stood_still_is_late_and_then_at_work(how: str) -> None:
     """For six seconds nothing of it reaches anybody; then it says so, in the same life, and goes on trading."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import attrs
 import trio
 
 from dnbot.domain.messages import SetMode
-from dnbot.fakes.faults import Fault
+from dnbot.fakes.faults import Fault, FaultRefused
 from dnbot.lab.swarm import Meeting, Mishap, Schedule
 from dnbot.lab.tap import Tapped
 from dnbot.lab.world import Stage
@@ -89,7 +90,8 @@ class Mishaps:
         await trio.sleep_until(fault.at_s)
         await self._moment(meeting.how)
         if not self._healed:
-            self.on.world.faults.switch_on(attrs.evolve(fault, at_s=0.0))
+            with suppress(FaultRefused):  # a hand cannot trade what the account does not hold
+                self.on.world.faults.switch_on(attrs.evolve(fault, at_s=0.0))
 
     @property
     def _alive(self) -> Incarnation | None:
