@@ -168,7 +168,7 @@ async def _socket(port: int, ca_file: Path, orders: int) -> Figures:
 async def _rest(port: int, ca_file: Path, orders: int) -> Figures:
     mexc, clock = codec(Venue.MEXC_SPOT), SystemClock()
     venue_clock = VenueClock(clock)
-    venue_clock.observe(Venue.MEXC_SPOT.value, clock.now_ns(), clock.now_ns() // 1_000_000, clock.now_ns())
+    venue_clock.observe(Venue.MEXC_SPOT.value, clock.monotonic_s(), clock.now_ns() // 1_000_000, clock.monotonic_s())
     endpoint = Endpoint(HOST, port)
     with stamping() as stamps:
         opener = stamps.opener(TcpTlsOpener([endpoint], ca_file=ca_file))

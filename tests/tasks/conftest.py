@@ -342,8 +342,8 @@ class Kit:
 
     def line(self, rate_per_s: float = 1000, burst: int = 1000) -> Line:
         """All classes on the one script; the venue's clock is measured already."""
-        now_ns = self.clock.now_ns()
-        self.venue_clock.observe(self.codec.venue.value, now_ns, now_ns // 1_000_000, now_ns)
+        now_s, now_ms = self.clock.monotonic_s(), self.clock.now_ns() // 1_000_000
+        self.venue_clock.observe(self.codec.venue.value, now_s, now_ms, now_s)
         return Line(
             self.codec.venue, dict.fromkeys(RequestClass, self.script),  # type: ignore[arg-type]
             {budget: RateLimiter(rate_per_s, burst) for budget in RequestClass}, self.venue_clock,

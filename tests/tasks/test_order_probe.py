@@ -107,7 +107,7 @@ async def bench(autojump_clock: Any) -> Bench:
     """Quiet, with a book and an instrument."""
     clock = VirtualClock(EPOCH_NS)
     venue_clock = VenueClock(clock)
-    venue_clock.observe(Venue.GATE_SPOT.value, clock.now_ns(), EPOCH_NS // 1_000_000, clock.now_ns())
+    venue_clock.observe(Venue.GATE_SPOT.value, clock.monotonic_s(), EPOCH_NS // 1_000_000, clock.monotonic_s())
     line = Line(Venue.GATE_SPOT, {}, {RequestClass.CREATE: RateLimiter(10, 10)}, venue_clock)
     cell: Cell[Instrument] = Cell()
     cell.put(

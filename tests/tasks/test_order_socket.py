@@ -162,7 +162,7 @@ def bench(nursery: trio.Nursery) -> Callable[..., Bench]:
 
         clock = VirtualClock(EPOCH_NS)
         venue_clock = VenueClock(clock)
-        venue_clock.observe(Venue.GATE_FUTURES.value, clock.now_ns(), NOW_MS, clock.now_ns())
+        venue_clock.observe(Venue.GATE_FUTURES.value, clock.monotonic_s(), NOW_MS, clock.monotonic_s())
         budget = RateLimiter(1, burst)
         line = Line(Venue.GATE_FUTURES, {}, {RequestClass.CREATE: budget}, venue_clock)
         cell: Cell[Instrument] = Cell()

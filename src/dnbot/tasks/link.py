@@ -84,9 +84,9 @@ class Line:
 
     async def measure_clock(self, codec: PublicCodec) -> None:
         """One sample of the venue's clock."""
-        sent_ns = self.clock.clock.now_ns()
+        sent_s = self.clock.clock.monotonic_s()
         reply = await self.read(codec, codec.server_time_request())
-        self.clock.observe(self.venue.value, sent_ns, codec.server_time_ms(reply), self.clock.clock.now_ns())
+        self.clock.observe(self.venue.value, sent_s, codec.server_time_ms(reply), self.clock.clock.monotonic_s())
 
     def venue_now_ms(self) -> int:
         """The venue's time now.
