@@ -14,6 +14,7 @@ from dnbot.domain.errors import ConfigError
 from dnbot.lab import campaign as subject
 from dnbot.lab.campaign import CampaignOptions, Evidence, run_campaign, summarised
 from dnbot.lab.simulation import Run
+from dnbot.lab.source import source_digest
 from dnbot.lab.swarm import Schedule
 from dnbot.resources import config_dir
 
@@ -99,6 +100,19 @@ def test_a_campaign_goes_on_where_it_stopped(quick: None, tmp_path: Path, monkey
     assert [run.seed for run in evidence.runs] == [1, 2, 4]
     assert ran == [30, 30, 400]
     assert evidence.summary["executions"] == 460
+
+
+def test_what_failed_is_tried_again(quick: None, tmp_path: Path) -> None:
+    """Only what passed counts as done; which source each run had is kept, and told."""
+    file = tmp_path / "evidence.json"
+    assert campaign(1, BAD, json=file)[0] == 1
+    code, said = campaign(1, BAD, json=file, resume=True)
+    assert code == 1
+    assert "1 seeds have passed" in said[0]
+    assert [line.split()[1] for line in said if line.startswith("seed")] == [str(BAD)]
+    evidence = msgspec.json.decode(file.read_bytes(), type=Evidence)
+    assert [run.seed for run in evidence.runs] == [1, BAD]
+    assert evidence.summary["sources"] == {source_digest().hex()[:12]: 2}
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,13 @@ did not.
 
 from __future__ import annotations
 
-import hashlib
 import random
 import sys
 from pathlib import Path
 
+from dnbot.lab.source import source_digest
+
 HERE = Path(__file__).resolve().parent
-SOURCE = HERE.parents[1] / "src"
 LAST = 600
 """Seeds beyond the campaign's are not drawn."""
 NUMBER = 30
@@ -28,11 +28,8 @@ def known() -> list[int]:
 
 def drawn() -> list[int]:
     """`NUMBER` others."""
-    digest = hashlib.sha256()
-    for path in sorted(SOURCE.rglob("*.py")):
-        digest.update(str(path.relative_to(SOURCE)).encode() + b"\0" + path.read_bytes())
     others = [seed for seed in range(1, LAST + 1) if seed not in known()]
-    return sorted(random.Random(digest.digest()).sample(others, NUMBER))
+    return sorted(random.Random(source_digest()).sample(others, NUMBER))
 
 
 if __name__ == "__main__":

@@ -18,8 +18,9 @@ import msgspec
 from dnbot import __version__
 from dnbot.domain.errors import ConfigError
 from dnbot.lab.shrink import shrunk
-from dnbot.lab.simulation import Run, simulate
+from dnbot.lab.simulation import SOURCE_DIGITS, Run, simulate
 from dnbot.lab.sometimes import never_hit
+from dnbot.lab.source import source_digest
 from dnbot.lab.swarm import Schedule, draw, kinds_of
 from dnbot.strategy.parameters import StrategyParameters
 
@@ -71,10 +72,11 @@ def run_campaign(options: CampaignOptions, say: Callable[[str], None]) -> int:
     """
     kinds_of(options.faults)
     evidence = _begin(options)
+    evidence.runs = [run for run in evidence.runs if not run.failed]
     done = {run.seed for run in evidence.runs}
     todo = [seed for seed in options.seeds if seed not in done]
     if done:
-        say(f"{len(done)} seeds are in {options.json} already")
+        say(f"{len(done)} seeds have passed in {options.json} already")
     for run in _results(options, todo):
         evidence.runs.append(run)
         say(_line(run))
@@ -162,10 +164,10 @@ def _ended(worker: _Worker) -> Run:
 def lost(seed: int, why: str) -> Run:
     """A run whose process gave no answer: that is a failure."""
     return Run(
-        seed=seed, trace_hash="", events=0, chunks=0, virtual_s=0.0, cpu_s=0.0, executions=0, fills=0, creates=0,
-        lives=0, naked_seconds_worst=0.0, naked={}, naked_notional_worst_quote="0", loss_worst_quote="0",
-        violations=[{"invariant": "I17", "at_s": 0.0, "text": why}], idle="", struck={}, planned=0, by_fault={},
-        checks={}, sometimes={}, frames_per_s={}, ended=why,
+        seed=seed, source=source_digest().hex()[:SOURCE_DIGITS], trace_hash="", events=0, chunks=0, virtual_s=0.0,
+        cpu_s=0.0, executions=0, fills=0, creates=0, lives=0, naked_seconds_worst=0.0, naked={},
+        naked_notional_worst_quote="0", loss_worst_quote="0", idle="", struck={}, planned=0, by_fault={}, checks={},
+        sometimes={}, frames_per_s={}, ended=why, violations=[{"invariant": "I17", "at_s": 0.0, "text": why}],
     )  # fmt: skip
 
 
@@ -228,6 +230,7 @@ def summarised(runs: Sequence[Run], *, swarm: bool = True) -> dict[str, Any]:
     classes = sorted({name for run in runs for name in run.naked})
     return {
         "runs": len(runs),
+        "sources": dict(sorted(Counter(run.source for run in runs).items())),
         "failed": [run.seed for run in runs if run.violations],
         "idle": [run.seed for run in runs if run.idle],
         "distinct_hashes": len({run.trace_hash for run in runs}),
@@ -278,7 +281,7 @@ def told(summary: dict[str, Any]) -> str:
     lines = [
         f"{summary['runs']} runs, {hours:.2f} virtual hours at {summary['virtual_per_cpu']} times real time",
         f"{summary['events']} events, {sum(checks.values())} checks of {len(checks)} invariants",
-        f"distinct traces: {summary['distinct_hashes']}",
+        f"distinct traces: {summary['distinct_hashes']}; of {len(summary['sources'])} states of the source",
         f"failed: {summary['failed'] or 'none'}; idle: {summary['idle'] or 'none'}",
         f"worst naked seconds: {', '.join(naked)}",
         f"worst loss: {summary['loss_worst'][0]:.2f} (seed {summary['loss_worst'][1]})",

@@ -24,6 +24,7 @@ from dnbot.lab.incarnation import Incarnation
 from dnbot.lab.mishaps import Mishaps
 from dnbot.lab.oracle import Oracle
 from dnbot.lab.simulation_watch import Watch
+from dnbot.lab.source import source_digest
 from dnbot.lab.still_clock import still_clock
 from dnbot.lab.swarm import Schedule
 from dnbot.lab.tap import NS_PER_S, Tap
@@ -41,12 +42,15 @@ PERSON_S = 5.0
 PATIENCE_S = 25.0
 """A person looks every so often, and raises a mode that was lowered for that long."""
 COLLECT_S = 30.0
+SOURCE_DIGITS = 12
 
 
 class Run(msgspec.Struct, kw_only=True):
     """What one seed came to. Times in seconds; money in the quote coin, as text."""
 
     seed: int
+    source: str
+    """The first digits of `source_digest`: whose behaviour this is."""
     trace_hash: str
     events: int
     """Messages, calls and records at the ports; `chunks` are pieces of raw bytes beside them."""
@@ -214,6 +218,7 @@ class Simulation:
         struck = watch.struck(self.mishaps.happened)
         return Run(
             seed=self.schedule.seed,
+            source=source_digest().hex()[:SOURCE_DIGITS],
             trace_hash=self.tap.hexdigest(),
             events=self.tap.events,
             chunks=self.tap.chunks,

@@ -38,7 +38,14 @@ TIMED_SHARE = 0.3
 """Of so many seeds people and faults strike just when the machine is in a state that it leaves again at once."""
 STOPPED_IN = ("ESTABLISHING_DELTA_NEUTRAL", "DELTA_NEUTRAL_ACTIVE", "REBALANCING_DELTA", "PREPARING_ARBITRAGE")
 LASTING_PREPARING = "lasting PREPARING_ARBITRAGE"
-GONE_WHILE_PREPARING = ("traded_by_hand", "position_deleveraged", "money_moves")
+GONE_WHILE_PREPARING = ("traded_by_hand", "position_deleveraged", "price_jumps")
+TRADED_BASE = (0.001, 0.004)
+"""Of the demo's 0.06, of which 0.003 are the hard limit of delta."""
+NEARLY_LOW_QUOTE = -6_900
+"""Of ten thousand: a little more stays than the floor of the margin wants, and a price that jumps takes that away."""
+NEARLY_LOW_S = 12.0
+"""So long before: a read, at most five seconds apart, has to tell of it."""
+JUMP_BPS = 1_000
 QUIET_S = 15.0
 """Before the first fault: the bot has started and trades."""
 LIVE_S = 100.0
@@ -200,7 +207,7 @@ def _timed(seed: int, heal_s: float) -> _Timed:
 
     A stop waits for its state; before the one in ESTABLISHING there is a crash, which leads there. PREPARING lasts
     while an account is read: somebody pays in, reads take long, and a word, or base or margin that goes, ends what is
-    prepared.
+    prepared. What is taken from the margin is known with a read, which is too late: a price takes the last of it.
     """
     own, found = random.Random(f"{seed}:timed"), _Timed()
     if own.random() >= TIMED_SHARE:
@@ -223,8 +230,10 @@ def _timed(seed: int, heal_s: float) -> _Timed:
                 Mishap(key=f"{key}.halt", kind="operator_halts", at_s=at_s, for_s=for_s, how=LASTING_PREPARING)
             )
         else:
-            fault = _gone(own, key, own.choice(GONE_WHILE_PREPARING), at_s)
-            found.meetings.append(Meeting(how=LASTING_PREPARING, fault=fault))
+            what = own.choice(GONE_WHILE_PREPARING)
+            if what == "price_jumps":
+                found.faults.append(_nearly_low(key, at_s))
+            found.meetings.append(Meeting(how=LASTING_PREPARING, fault=_gone(own, key, what, at_s)))
     return found
 
 
@@ -241,14 +250,21 @@ def _slow_to_prepare(key: str, at_s: float, left_s: float) -> list[dict[str, Val
     return [slow.as_data(), paid_in.as_data()]
 
 
+def _nearly_low(key: str, at_s: float) -> dict[str, Value]:
+    return Fault(
+        name="money_moves", key=f"{key}.nearly_low", at_s=max(1.0, round(at_s - NEARLY_LOW_S, 3)), for_s=0.5,
+        venue="gate_futures", options={"asset": "USDT", "amount": NEARLY_LOW_QUOTE},
+    ).as_data()  # fmt: skip
+
+
 def _gone(rng: random.Random, key: str, what: str, at_s: float) -> dict[str, Value]:
-    """Base or margin that somebody takes, in one blow."""
+    """Base or margin that goes in one blow."""
     options: dict[str, dict[str, Value]] = {
-        "traded_by_hand": {"side": rng.choice(("buy", "sell")), "quantity": 0.001},
+        "traded_by_hand": {"side": rng.choice(("buy", "sell")), "quantity": rng.choice(TRADED_BASE)},
         "position_deleveraged": {"fraction": 0.1},
-        "money_moves": {"asset": "USDT", "amount": DRAINS_QUOTE[0]},
+        "price_jumps": {"bps": JUMP_BPS},
     }
-    venue = "gate_spot" if what == "traded_by_hand" else "gate_futures"
+    venue = "gate_futures" if what == "position_deleveraged" else "gate_spot"
     return Fault(name=what, key=f"{key}.{what}", at_s=at_s, for_s=0.5, venue=venue, options=options[what]).as_data()
 
 
