@@ -140,5 +140,5 @@ def _translated(where: str, message: str, raw: Mapping[str, Any]) -> ConfigError
     for key in keys:
         found = found.get(key) if isinstance(found, Mapping) else found
     wanted = problem.split("`")[1].split(" | ")[0] if problem.startswith("Expected `") else ""
-    shown = HIDDEN if keys[:1] in (["gate"], ["mexc"], ["database"]) else found
+    shown = HIDDEN if keys[:1] in (["gate"], ["mexc"], ["database"], ["alerts"]) else found
     return ConfigError(where, ".".join(keys) or "file", shown, _KINDS.get(wanted, problem))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from dnbot.monitor.thresholds import MonitorSettings
 from dnbot.strategy.parameters import StrategyParameters
 
 GATE_REST = "https://api.gateio.ws/api/v4"
@@ -56,6 +57,20 @@ class FakesSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """A file with the line that a running `dnbot fakes` printed; empty: they are started with the bot."""
 
 
+class AlertSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who is told of alerts, and how often."""
+
+    urls: str = ""
+    """Name of a variable with the services' URLs, as apprise writes them, blanks between; empty: nobody is told."""
+    heartbeat: str = ""
+    """Name of a variable with a URL that is asked for while all is well; empty: none."""
+    heartbeat_s: int = 60
+    level_min: str = "warning"
+    group_ms: int = 2_000
+    per_hour_max: int = 30
+    repeat_minutes: int = 60
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One configuration file."""
 
@@ -66,11 +81,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     gate: GateSettings = GateSettings()
     mexc: MexcSettings = MexcSettings()
     database: DatabaseSettings = DatabaseSettings()
+    monitors: MonitorSettings = MonitorSettings()
+    alerts: AlertSettings = AlertSettings()
     fakes: FakesSettings = FakesSettings()
 
 
 SECTIONS: dict[str, type[msgspec.Struct]] = {
     "": Settings, "strategy": StrategyParameters, "gate": GateSettings, "mexc": MexcSettings,
-    "database": DatabaseSettings, "fakes": FakesSettings,
+    "database": DatabaseSettings, "monitors": MonitorSettings, "alerts": AlertSettings, "fakes": FakesSettings,
 }
 """Sections in the order in which a file has them; the first is the part above all tables."""

@@ -19,12 +19,14 @@ from dnbot import __version__
 from dnbot.bot import Bot, BotParts, build_bot
 from dnbot.config import Settings
 from dnbot.domain.errors import ConfigError
+from dnbot.operate.alert_places import AlertSecrets, heartbeat_of, load_alert_secrets, monitors_of, sampler_of
 from dnbot.operate.commanding import Commander
 from dnbot.operate.control import ControlServer
 from dnbot.operate.control_socket import listening, only_bot_of, socket_path
 from dnbot.operate.face import Face
 from dnbot.operate.fakes_process import FakesProcess, fakes_process, read_address
 from dnbot.operate.logs import LOG_FILE
+from dnbot.operate.monitoring import Monitors
 from dnbot.operate.places import Surroundings, of_fakes, of_live
 from dnbot.operate.screen import face_for, is_picture
 from dnbot.operate.status import Reporter, facts_of, market_line
@@ -97,6 +99,8 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
         try:
             # Keys and venues first: what they refuse must not leave a database behind.
             around, fakes = await _surroundings(settings, home, registry, stack)
+            secrets = load_alert_secrets(settings, registry)
+            monitors = monitors_of(settings, secrets, watch, redactor, log)
             dsn = await stack.enter_async_context(database_dsn(settings, home, log))
             for name in await migrate(dsn, log=log):
                 log.info("migrated", name=name)
@@ -104,7 +108,7 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
             symbol = settings.strategy.symbol
             spill = spill_file(home / "spill" / f"{symbol.base}-{symbol.quote}.log")
             stack.enter_context(closing(spill))
-            code = await _trade(settings, options, home, log, store, around, fakes, watch, spill)
+            code = await _trade(settings, options, home, log, store, around, fakes, monitors, secrets, spill)
         finally:
             nursery.cancel_scope.cancel()
             log.flush_now()
@@ -142,9 +146,9 @@ async def _surroundings(
 
 async def _trade(
     settings: Settings, options: RunOptions, home: Path, log: EventLog, store: Store, around: Surroundings,
-    fakes: FakesProcess | None, watch: Watch, spill: Spill,
+    fakes: FakesProcess | None, monitors: Monitors, secrets: AlertSecrets, spill: Spill,
 ) -> int:
-    began_s = trio.current_time()
+    began_s, watch = trio.current_time(), monitors.watch
     bot = await build_bot(
         BotParts(
             params=settings.strategy,
@@ -155,7 +159,7 @@ async def _trade(
             store=store,
             log=log,
             publish=watch.show,
-            witness=watch.take,
+            witness=monitors.witness,
             spill=spill,
             latch=FileLatch.of(home),
             order_path=settings.gate.order_path,
@@ -168,12 +172,15 @@ async def _trade(
     before = _profit(bot.context)
     market: dict[str, object] = dict(fakes.address.market) if fakes else {"name": "live"}
     facts = facts_of(settings.mode, market, home, __version__, bot.parts.clock)
-    report = Reporter(bot, watch, bot.parts.clock, log, facts)
+    report = Reporter(bot, watch, bot.parts.clock, log, facts, monitors.standing)
+    commander = Commander(bot, watch, report, log)
+    heartbeat = heartbeat_of(settings, secrets, monitors.is_well, bot, log)
+    monitors.attach(sampler_of(bot, settings, home, log), commander.answer, heartbeat)
     face: Face = face_for(sys.stderr if options.flatten else sys.stdout, plain=options.plain)
     face.say(_banner(settings, home, market))
     with listening(socket_path(home)) as listener:
-        control = ControlServer(Commander(bot, watch, report, log).answer, log)
-        code, why = await _until_it_ends(bot, options, face, report, control, listener)
+        control = ControlServer(commander.answer, log)
+        code, why = await _until_it_ends(bot, options, face, report, control, listener, monitors)
     summary = summary_of(
         bot.context,
         exit_reason=why[0] if why else _leaving_reason(bot),
@@ -190,7 +197,8 @@ async def _trade(
 
 
 async def _until_it_ends(
-    bot: Bot, options: RunOptions, face: Face, report: Reporter, control: ControlServer, listener: trio.SocketListener
+    bot: Bot, options: RunOptions, face: Face, report: Reporter, control: ControlServer, listener: trio.SocketListener,
+    monitors: Monitors,
 ) -> tuple[int, list[str]]:
     """The run itself, with everyone who watches or commands it; returns the exit code and what asked for the end."""
     why: list[str] = []
@@ -203,7 +211,9 @@ async def _until_it_ends(
         nursery.start_soon(_settle, bot, name="collector")
         nursery.start_soon(face.run, report, name="status")
         nursery.start_soon(control.serve, listener, name="control")
-        code = await bot.run()
+        nursery.start_soon(monitors.run, name="monitors")
+        async with monitors.telling_the_end():
+            code = await bot.run()
         await control.finish(ANSWERS_S_MAX)
         nursery.cancel_scope.cancel()
     if options.flatten and FLATTENING not in why:

@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-import msgspec
-
-
-class Words(msgspec.Struct, frozen=True):
-    """What is said of one key."""
-
-    unit: str
-    text: str
-    unset: str = ""
-    """What holds while an optional key is not set."""
-
+from dnbot.operate.setting_words_alerts import ALERTS, MONITORS, Words
 
 SECTION_WORDS: dict[str, str] = {
     "": "Above all sections",
@@ -20,6 +10,8 @@ SECTION_WORDS: dict[str, str] = {
     "gate": "Gate.io: where it is and where its key is found",
     "mexc": "MEXC: where it is and where its key is found",
     "database": "PostgreSQL",
+    "monitors": "What is alerted on, and how much is too much",
+    "alerts": "Who is told of alerts, and how often",
     "fakes": "The fake exchanges of mode sim",
 }
 
@@ -169,5 +161,6 @@ FAKES: dict[str, Words] = {
     ),
 }
 WORDS: dict[str, dict[str, Words]] = {
-    "": TOP, "strategy": STRATEGY, "gate": GATE, "mexc": MEXC, "database": DATABASE, "fakes": FAKES,
+    "": TOP, "strategy": STRATEGY, "gate": GATE, "mexc": MEXC, "database": DATABASE,
+    "monitors": MONITORS, "alerts": ALERTS, "fakes": FAKES,
 }

@@ -13,6 +13,7 @@ import trio
 from dnbot.bot import Bot
 from dnbot.domain.instrument import Venue
 from dnbot.domain.messages import Alert, ExecutionClosed
+from dnbot.operate.alert_words import AlertsStanding
 from dnbot.operate.watch import Watch
 from dnbot.ports.clock import Clock
 from dnbot.ports.http import HttpStatistics
@@ -114,6 +115,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     children: tuple[ChildStatus, ...]
     traffic: tuple[Traffic, ...]
     statistics: Statistics
+    standing: AlertsStanding = AlertsStanding()
+    """What is open, and how telling it goes."""
     tree: tuple[str, ...] = ()
     """The live task tree, indented two blanks per level; only when it was asked for."""
 
@@ -121,8 +124,12 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 class Reporter:
     """Makes a `Status` of one bot whenever it is asked."""
 
-    def __init__(self, bot: Bot, watch: Watch, clock: Clock, log: EventLog, facts: RunFacts) -> None:
+    def __init__(
+        self, bot: Bot, watch: Watch, clock: Clock, log: EventLog, facts: RunFacts,
+        standing: Callable[[], AlertsStanding] = AlertsStanding,
+    ) -> None:
         self._bot, self._watch, self._clock, self._log, self._facts = bot, watch, clock, log, facts
+        self._standing = standing
         self._start = bot.context
 
     def __call__(self, *, tree: bool = False) -> Status:
@@ -143,6 +150,7 @@ class Reporter:
             children=_children(self._bot),
             traffic=tuple(_traffic(self._bot, venue) for venue in self._bot.feeds),
             statistics=_statistics(self._bot, self._log),
+            standing=self._standing(),
             tree=tuple(task_tree()) if tree else (),
         )
 

@@ -21,7 +21,10 @@ class Priority(enum.Enum):
 
 @attrs.frozen
 class LimiterStatistics:
-    """Granted tokens and refused requests since start; tokens left now; `penalty_s` of pause still to come."""
+    """Granted tokens and refused requests since start; tokens left now; `penalty_s` of pause still to come.
+
+    `share_left`, 0..1: what NORMAL may take now of what it could with a full bucket.
+    """
 
     granted_normal: int
     granted_reserved: int
@@ -29,6 +32,7 @@ class LimiterStatistics:
     penalties: int
     tokens: float
     penalty_s: float
+    share_left: float
 
 
 class RateLimiter:
@@ -109,6 +113,7 @@ class RateLimiter:
             penalties=self._penalties,
             tokens=self._tokens,
             penalty_s=max(0.0, self._resume_at_s - trio.current_time()),
+            share_left=max(0.0, self._tokens - self._reserve) / (self._burst - self._reserve),
         )
 
     def _take(self, priority: Priority, cost: int) -> None:

@@ -1,0 +1,175 @@
+"""The open alerts, and what of them is told to people: each once, in groups, not too often, and its end.
+
+Two sources: monitors, which raise and resolve; and the strategy, which only raises, again each minute while it lasts.
+An alert of the strategy is over when a monitor that has the same key says so, or, without one, when it has not been
+repeated for `QUIET_S`. What monitors judge better as a whole (`FOLDED`) is kept and listed, and told to nobody.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import attrs
+import msgspec
+
+from dnbot.domain.records import Alert
+from dnbot.monitor.evaluate import RANK, Resolved
+
+QUIET_S = 150.0
+"""The strategy repeats an alert that lasts once a minute."""
+FOLDED = ("fault:", "recovery")
+"""One failure of a child is weather: feeds, streams, restarts and recoveries that last have alerts of their own."""
+HOUR_S = 3600.0
+LINES_MAX = 20
+
+
+class AlertRules(msgspec.Struct, frozen=True, kw_only=True):
+    """How people are told."""
+
+    level_min: str = "warning"
+    group_s: float = 2.0
+    """What begins within this is told together."""
+    per_hour_max: int = 30
+    """Notices an hour; so many critical ones on top."""
+    repeat_s: float = 3600.0
+    """A critical alert that lasts is told again so often."""
+
+
+class OpenAlert(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert that is not over."""
+
+    level: str
+    key: str
+    text: str
+    since_ns: int
+    last_ns: int
+    """When it was last raised."""
+    times: int = 1
+    watched: bool = False
+    """Whether a monitor will say when it is over."""
+    last_s: float = 0.0
+    told: str = ""
+    """The level at which people were told; empty: not yet."""
+    told_s: float = 0.0
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """One message to people."""
+
+    level: str
+    """Of the worst alert in it; info when it only tells what is over."""
+    title: str
+    lines: tuple[str, ...]
+    at_ns: int
+
+
+@attrs.define
+class AlertBook:
+    """Nothing in it waits: who holds it asks for what is due."""
+
+    rules: AlertRules
+    name: str
+    """Stands before every title."""
+    open: dict[str, OpenAlert] = attrs.field(factory=dict)
+    limited: int = 0
+    """Alerts that were over before the limit of an hour let them be told."""
+    _over: list[Resolved] = attrs.field(factory=list, init=False)
+    """Told alerts whose end is to be told."""
+    _waiting_since_s: float | None = attrs.field(default=None, init=False)
+    _sent_s: deque[float] = attrs.field(factory=deque, init=False)
+
+    def raise_(self, alert: Alert, now_s: float, *, watched: bool) -> bool:
+        """Take an alert; False when it was open already at this level or above.
+
+        `watched`: a monitor raised it, and will resolve it.
+        """
+        known = self.open.get(alert.key)
+        if known is None:
+            self.open[alert.key] = OpenAlert(
+                level=alert.level, key=alert.key, text=alert.text, since_ns=alert.at_ns, last_ns=alert.at_ns,
+                watched=watched, last_s=now_s,
+            )
+            return True
+        rises = RANK[alert.level] > RANK[known.level]
+        self.open[alert.key] = msgspec.structs.replace(
+            known, level=alert.level if rises else known.level, text=alert.text if rises else known.text,
+            last_ns=alert.at_ns, times=known.times + 1, watched=known.watched or watched, last_s=now_s,
+        )
+        return rises
+
+    def resolve(self, resolved: Resolved) -> None:
+        """An alert is over."""
+        known = self.open.pop(resolved.key, None)
+        if known is None:
+            return
+        if known.told:
+            self._over.append(resolved)
+        elif self._is_told(known):
+            self.limited += 1
+
+    def expire(self, now_s: float, now_ns: int) -> list[Resolved]:
+        """Alerts of the strategy that were not repeated and that no monitor watches: they are over."""
+        found = [
+            Resolved(
+                level=known.level, key=known.key, text=known.text, at_ns=now_ns,
+                lasted_s=(known.last_ns - known.since_ns) / 1e9,
+            )
+            for known in self.open.values()
+            if not known.watched and now_s - known.last_s >= QUIET_S
+        ]
+        for resolved in found:
+            self.resolve(resolved)
+        return found
+
+    def due(self, now_s: float, now_ns: int) -> Notice | None:
+        """What is to be told now, in one notice; it counts as told."""
+        fresh = [known for known in self.open.values() if self._is_told(known) and self._is_news(known, now_s)]
+        if not fresh and not self._over:
+            self._waiting_since_s = None
+            return None
+        if self._waiting_since_s is None:
+            self._waiting_since_s = now_s
+        worst = max((known.level for known in fresh), key=RANK.__getitem__, default="info")
+        if now_s - self._waiting_since_s < self.rules.group_s or not self._may_send(worst, now_s):
+            return None
+        self._sent_s.append(now_s)
+        self._waiting_since_s = None
+        fresh.sort(key=lambda known: (-RANK[known.level], known.key))
+        for known in fresh:
+            self.open[known.key] = msgspec.structs.replace(known, told=known.level, told_s=now_s)
+        over, self._over = self._over, []
+        return self._notice(worst, fresh, over, now_ns)
+
+    def _is_told(self, known: OpenAlert) -> bool:
+        return RANK[known.level] >= RANK[self.rules.level_min] and not known.key.startswith(FOLDED)
+
+    def _is_news(self, known: OpenAlert, now_s: float) -> bool:
+        if not known.told or RANK[known.level] > RANK[known.told]:
+            return True
+        return known.level == "critical" and now_s - known.told_s >= self.rules.repeat_s
+
+    def _may_send(self, worst: str, now_s: float) -> bool:
+        while self._sent_s and now_s - self._sent_s[0] >= HOUR_S:
+            self._sent_s.popleft()
+        most = self.rules.per_hour_max * (2 if worst == "critical" else 1)
+        return len(self._sent_s) < most
+
+    def _notice(self, worst: str, fresh: list[OpenAlert], over: list[Resolved], now_ns: int) -> Notice:
+        lines = [_line(known) for known in fresh]
+        lines += [f"resolved {one.key} after {one.lasted_s:.0f} s: {one.text}" for one in over]
+        if self.limited:
+            lines.append(f"{self.limited} alerts came and went untold: more than {self.rules.per_hour_max} an hour")
+            self.limited = 0
+        if len(lines) > LINES_MAX:
+            lines = [*lines[: LINES_MAX - 1], f"and {len(lines) - LINES_MAX + 1} more: dnbot alerts"]
+        what = f"{worst.upper()} {fresh[0].key}" if fresh else f"resolved {over[0].key}"
+        more = len(fresh) + len(over) - 1
+        return Notice(
+            level=worst, title=f"{self.name}: {what}{f' and {more} more' if more else ''}", lines=tuple(lines),
+            at_ns=now_ns,
+        )
+
+
+def _line(known: OpenAlert) -> str:
+    again = f" (raised {known.times} times)" if known.told else ""
+    return f"{known.level} {known.key}: {known.text}{again}"

@@ -1,0 +1,184 @@
+"""From a running bot to the figures that monitors judge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from statistics import median
+
+import attrs
+import trio
+
+from dnbot.bot import Bot
+from dnbot.domain.instrument import SPOT_VENUES, VENUES, Venue
+from dnbot.domain.units import divide
+from dnbot.monitor.snapshot import Snapshot, TradeFigures, VenueFigures
+from dnbot.monitor.windows import Growth
+from dnbot.ports.log import EventLog
+from dnbot.ports.machine import descriptors_pct, disk_free_mib, memory_mib
+from dnbot.strategy.context import StrategyContext
+from dnbot.strategy.risk_inputs import RiskInputs
+from dnbot.strategy.risk_standing import HUNDRED, drawdown_pct
+from dnbot.strategy.standing import risk_inputs
+
+LAG_PROBE_S = 0.1
+ORDERS_JUDGED = 20
+"""The newest orders whose delay is judged."""
+MACHINE_EVERY_S = 10.0
+"""Disk and memory change slowly, and asking takes a system call each."""
+
+
+@attrs.define
+class LagProbe:
+    """How late a timer comes, at worst, since it was last asked: what everything else in the loop waits as well."""
+
+    worst_s: float = 0.0
+
+    async def run(self) -> None:
+        """Never returns."""
+        while True:
+            due_s = trio.current_time() + LAG_PROBE_S
+            await trio.sleep_until(due_s)
+            self.worst_s = max(self.worst_s, trio.current_time() - due_s)
+
+    def take_ms(self) -> float:
+        """The worst so far, milliseconds; it is counted anew from here."""
+        worst_s, self.worst_s = self.worst_s, 0.0
+        return worst_s * 1000
+
+
+@attrs.frozen
+class MachineFigures:
+    """Of the computer that the bot runs on."""
+
+    disk_free_mib: float | None = None
+    memory_mib: float | None = None
+    descriptors_pct: float | None = None
+
+
+def machine_figures(home: Path) -> MachineFigures:
+    """As they are now; `home` is the state folder."""
+    return MachineFigures(disk_free_mib(home), memory_mib(), descriptors_pct())
+
+
+@attrs.define
+class Sampler:
+    """Takes one snapshot after the other of one bot."""
+
+    bot: Bot
+    log: EventLog
+    machine: Callable[[], MachineFigures]
+    window_s: float
+    lag: LagProbe = attrs.field(factory=LagProbe)
+    _restarts: Growth = attrs.field(init=False)
+    _lost: Growth = attrs.field(init=False)
+    _began_s: float = attrs.field(factory=trio.current_time, init=False)
+    _written: tuple[int, float] | None = attrs.field(default=None, init=False)
+    """What the journal had written, and since when that has not changed."""
+    _machine: MachineFigures = attrs.field(factory=MachineFigures, init=False)
+    _machine_s: float = attrs.field(default=float("-inf"), init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._restarts, self._lost = Growth(self.window_s), Growth(self.window_s)
+
+    def snapshot(self, trades: TradeFigures) -> Snapshot:
+        """The figures of this moment; `trades` comes from the trade monitor."""
+        bot, context, now_s = self.bot, self.bot.context, trio.current_time()
+        inputs, params = risk_inputs(context), context.params
+        machine = self._machine_now(now_s)
+        lines = self.log.statistics()
+        margined = context.portfolio.perp_base != 0
+        return Snapshot(
+            at_ns=bot.parts.clock.now_ns(),
+            now_s=now_s,
+            age_s=now_s - self._began_s,
+            state=context.current_state.name,
+            state_age_s=max(0.0, context.now_s - context.state_since_s),
+            mode=context.mode.name,
+            mode_why=context.mode_why,
+            venues=tuple(self._venue(context, venue, now_s) for venue in VENUES),
+            restarts=self._restarts.note({n: child.restarts for n, child in bot.supervisor.children.items()}, now_s),
+            store_up=context.store_up,
+            store_lag_ms=self._store_lag_ms(now_s),
+            loop_lag_ms=self.lag.take_ms(),
+            tick_to_order_ms=_tick_to_order_ms(context),
+            queues_pct=_queues_pct(bot),
+            delta_base=context.portfolio.delta,
+            hard_limit_base=context.hard_limit if context.perp_lot else None,
+            naked_ms=_naked_ms(context),
+            ambiguous_orders=inputs.ambiguous_pending or 0,
+            margin_free_pct=inputs.margin_ratio_pct if margined else None,
+            margin_floor_pct=params.margin_floor_pct,
+            liquidation_pct=inputs.liquidation_distance_pct if margined else None,
+            liquidation_min_pct=params.liquidation_distance_min_pct,
+            funding_bps=float(context.market.funding.rate * 10_000) if context.market.funding else None,
+            inventory_pct=_inventory_pct(inputs),
+            drawdown_pct=drawdown_pct(inputs),
+            drawdown_max_pct=params.max_drawdown_pct,
+            losses_in_a_row=context.risk.losses_in_a_row,
+            losses_max=params.consecutive_loss_limit,
+            equity_age_s=_equity_age_s(context),
+            api_errors=inputs.api_errors_last_minute or 0,
+            api_errors_max=params.api_error_limit_per_minute,
+            trades=trades,
+            disk_free_mib=machine.disk_free_mib,
+            memory_mib=machine.memory_mib,
+            descriptors_pct=machine.descriptors_pct,
+            log_lines_lost=self._lost.note({"lines": lines.dropped + lines.lost_by_sinks}, now_s)["lines"],
+        )
+
+    def _venue(self, context: StrategyContext, venue: Venue, now_s: float) -> VenueFigures:
+        book, account = context.market.books.get(venue), context.accounts[venue]
+        lines = (self.bot.feeds[venue].line, self.bot.sessions[venue].line, self.bot.desks[venue].line)
+        left = [budget.statistics().share_left for line in lines for budget in line.budgets.values()]
+        return VenueFigures(
+            venue=venue.value,
+            book_age_ms=round((now_s - book.received_s) * 1000) if book else None,
+            stream_up=account.stream_up,
+            clock_offset_ms=account.clock_offset_ms,
+            clock_error_ms=account.clock_error_ms,
+            rate_left_pct=min(left) * 100,
+        )
+
+    def _store_lag_ms(self, now_s: float) -> float:
+        written = self.bot.journal.written
+        if self._written is None or self._written[0] != written:
+            self._written = (written, now_s)
+        return (now_s - self._written[1]) * 1000
+
+    def _machine_now(self, now_s: float) -> MachineFigures:
+        if now_s - self._machine_s >= MACHINE_EVERY_S:
+            self._machine, self._machine_s = self.machine(), now_s
+        return self._machine
+
+
+def _queues_pct(bot: Bot) -> dict[str, float]:
+    channels = bot.channels
+    pipes = {"inbox": channels.inbox.receive.statistics(), "records": channels.records.receive.statistics()}
+    pipes |= {f"orders:{venue.value}": pipe.receive.statistics() for venue, pipe in channels.orders.items()}
+    return {name: one.current_buffer_used * 100 / one.max_buffer_size for name, one in pipes.items()}
+
+
+def _tick_to_order_ms(context: StrategyContext) -> float | None:
+    newest = context.counters.tick_to_order_us[-ORDERS_JUDGED:]
+    return median(newest) / 1000 if len(newest) == ORDERS_JUDGED else None
+
+
+def _naked_ms(context: StrategyContext) -> int:
+    since_s = context.naked.since_s
+    return round((context.now_s - since_s) * 1000) if since_s is not None else 0
+
+
+def _inventory_pct(inputs: RiskInputs) -> Decimal | None:
+    held = [inputs.spot_base[venue] for venue in SPOT_VENUES if venue in inputs.spot_base]
+    total = sum(held)
+    return divide(max(held) * HUNDRED, total) if total > 0 else None
+
+
+def _equity_age_s(context: StrategyContext) -> float | None:
+    """As the strategy's latch sees it: profit that waits for a price or an account is not unknown."""
+    opened = all(context.accounts[venue].opened for venue in VENUES)
+    if context.risk.equity_s is None or not opened or not context.market_fresh:
+        return None
+    return max(0.0, context.now_s - context.risk.equity_s)
