@@ -10,7 +10,7 @@ from dnbot.domain.records import Alert
 
 
 class MonitorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Thresholds. A limit of the strategy itself (delta, margin, drawdown) is read from `[strategy]`, never repeated."""
+    """Thresholds. A limit of the strategy itself (delta, margin, drawdown) comes from `[strategy]`, never repeated."""
 
     clear_ms: int = 10_000
     """A venue that comes and goes every few seconds is one incident."""

@@ -36,7 +36,6 @@ ALIVE_S = 5.0
 """The machine is told the time ten times a second; longer without is a machine that stands."""
 END_S_MAX = 5.0
 MONITOR = "monitor"
-FAILED, BUG = "monitor_failed", "bug"
 _TRADES = (OrderChanged, FillBooked, ExecutionClosed)
 
 Command = Callable[[Request, str], Awaitable[Reply]]
@@ -108,8 +107,8 @@ class Monitors:
             yield
         except Exception as error:
             text = f"a bug ended the bot: {type(error).__name__}; look at the position and the log"
-            self.log.critical("alert", level="critical", key=BUG, text=text)  # the journal has ended
-            self._alerts.append(Alert(level="critical", key=BUG, text=text, at_ns=self._now_ns()))
+            self.log.critical("bug", text=text)  # the journal has ended, and stores no alert any more
+            self.alert("critical", "bug", text)
             raise
         finally:
             with trio.move_on_after(END_S_MAX, shield=True):
@@ -126,6 +125,12 @@ class Monitors:
             context.exit_code is None and now_s - context.now_s < ALIVE_S and not self.courier.is_failing(now_s)
         )
 
+    def alert(self, level: str, key: str, text: str) -> None:
+        """Raise one that no figure resolves."""
+        alert = Alert(level=level, key=key, text=text, at_ns=self._now_ns())
+        if self.book.raise_(alert, trio.current_time(), watched=False):
+            self._keep(alert)
+
     # --- one look -----------------------------------------------------------------------------------------------------
     def _look_safely(self, nursery: trio.Nursery) -> None:
         try:
@@ -134,7 +139,7 @@ class Monitors:
             self.errors += 1
             self.log.error("monitor_failed", error=type(error).__name__, what=str(error)[:200])
             text = f"a monitor failed, its figures are not watched: {type(error).__name__}"
-            self._tell("critical", FAILED, text)
+            self.alert("critical", "monitor_failed", text)
             self._post(trio.current_time())
 
     def _look(self, nursery: trio.Nursery) -> None:
@@ -200,16 +205,10 @@ class Monitors:
         reply = await self._command(Kill(why) if action == "halt" else Pause(why), MONITOR)
         mode = bot.context.mode.name
         if isinstance(reply, Done | Killed) and mode in enough:
-            self._tell("critical", f"mode:{mode.lower()}", f"a monitor set the mode to {mode}: {why}")
+            self.alert("critical", f"mode:{mode.lower()}", f"a monitor set the mode to {mode}: {why}")
         else:
             text = reply.text if not isinstance(reply, StatusTold) else ""
-            self._tell("critical", "not_lowered", f"a monitor asked for {action} and the mode is {mode}: {text}")
-
-    def _tell(self, level: str, key: str, text: str) -> None:
-        """An alert that no figure resolves."""
-        alert = Alert(level=level, key=key, text=text, at_ns=self._now_ns())
-        if self.book.raise_(alert, trio.current_time(), watched=False):
-            self._keep(alert)
+            self.alert("critical", "not_lowered", f"a monitor asked for {action} and the mode is {mode}: {text}")
 
     def _now_ns(self) -> int:
         assert self._sampler is not None

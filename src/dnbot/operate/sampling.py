@@ -12,7 +12,7 @@ import trio
 
 from dnbot.bot import Bot
 from dnbot.domain.instrument import SPOT_VENUES, VENUES, Venue
-from dnbot.domain.units import divide
+from dnbot.domain.units import ZERO, divide
 from dnbot.monitor.snapshot import Snapshot, TradeFigures, VenueFigures
 from dnbot.monitor.windows import Growth
 from dnbot.ports.log import EventLog
@@ -172,7 +172,7 @@ def _naked_ms(context: StrategyContext) -> int:
 
 def _inventory_pct(inputs: RiskInputs) -> Decimal | None:
     held = [inputs.spot_base[venue] for venue in SPOT_VENUES if venue in inputs.spot_base]
-    total = sum(held)
+    total = sum(held, ZERO)
     return divide(max(held) * HUNDRED, total) if total > 0 else None
 
 

@@ -1,0 +1,139 @@
+"""What people are told: each alert once, in groups, not too often, and its end."""
+
+from __future__ import annotations
+
+from dnbot.domain.records import Alert
+from dnbot.monitor.book import LINES_MAX, QUIET_S, AlertBook, AlertRules, Notice
+from dnbot.monitor.evaluate import Resolved
+
+
+def book(**rules: float | str) -> AlertBook:
+    """A book with some rules."""
+    return AlertBook(AlertRules(**rules), "dnbot BTC/USDT sim")  # type: ignore[arg-type]
+
+
+def alert(key: str, level: str = "critical", text: str = "words", at_ns: int = 0) -> Alert:
+    """An alert."""
+    return Alert(level=level, key=key, text=text, at_ns=at_ns)
+
+
+def end(key: str, level: str = "critical") -> Resolved:
+    """The end of one."""
+    return Resolved(level=level, key=key, text="words", lasted_s=12.0, at_ns=0)
+
+
+def told(found: AlertBook, *moments: float) -> list[Notice]:
+    """The notices that are due at these moments."""
+    return [notice for at_s in moments if (notice := found.due(at_s, 0)) is not None]
+
+
+def test_what_begins_together_is_told_together() -> None:
+    """Within the group time alerts become one notice, the worst first and in its title; then nothing is due."""
+    here = book()
+    here.raise_(alert("slow", "warning"), 0.0, watched=True)
+    assert told(here, 0.0, 1.0) == []
+    here.raise_(alert("naked"), 1.0, watched=True)
+    (notice,) = told(here, 2.0, 3.0, 500.0)
+    assert notice.title == "dnbot BTC/USDT sim: CRITICAL naked and 1 more"
+    assert notice.lines == ("critical naked: words", "warning slow: words")
+    assert notice.level == "critical"
+
+
+def test_a_repeated_alert_is_told_once_and_its_end_once() -> None:
+    """A key that is open is not told again; its end is told, and then it may be told anew."""
+    here = book()
+    assert here.raise_(alert("k"), 0.0, watched=True)
+    assert not here.raise_(alert("k"), 1.0, watched=False)
+    assert len(told(here, 0.0, 2.0)) == 1
+    assert not here.raise_(alert("k"), 3.0, watched=False)
+    assert here.open["k"].times == 3
+    assert told(here, 4.0, 8.0) == []
+    here.resolve(end("k"))
+    here.resolve(end("k"))
+    (notice,) = told(here, 10.0, 12.0, 20.0)
+    assert (notice.level, notice.title) == ("info", "dnbot BTC/USDT sim: resolved k")
+    assert notice.lines == ("resolved k after 12 s: words",)
+    assert here.raise_(alert("k"), 30.0, watched=True)
+    assert len(told(here, 30.0, 32.0)) == 1
+
+
+def test_an_alert_that_rises_is_told_again() -> None:
+    """From warning to critical: with the new words; not the other way."""
+    here = book()
+    here.raise_(alert("drawdown", "warning"), 0.0, watched=True)
+    assert len(told(here, 0.0, 2.0)) == 1
+    assert here.raise_(alert("drawdown", "critical", "worse"), 3.0, watched=True)
+    (notice,) = told(here, 3.0, 5.0)
+    assert notice.lines == ("critical drawdown: worse (raised 2 times)",)
+    assert not here.raise_(alert("drawdown", "warning"), 6.0, watched=True)
+    assert here.open["drawdown"].level == "critical"
+    assert told(here, 6.0, 9.0) == []
+
+
+def test_what_nobody_wants_to_hear_is_kept_and_not_told() -> None:
+    """Alerts below the least level, and single failures of children, are open and untold; their end too."""
+    here = book(level_min="warning")
+    here.raise_(alert("inventory_skew", "info"), 0.0, watched=True)
+    here.raise_(alert("fault:feed:MEXC_SPOT", "warning"), 0.0, watched=False)
+    here.raise_(alert("recovery", "warning"), 0.0, watched=False)
+    assert told(here, 0.0, 2.0, 4.0) == []
+    assert set(here.open) == {"inventory_skew", "fault:feed:MEXC_SPOT", "recovery"}
+    here.resolve(end("recovery"))
+    assert told(here, 5.0, 8.0) == []
+    assert here.limited == 0
+
+
+def test_the_strategys_alerts_end_when_they_are_not_repeated() -> None:
+    """Raised again each minute it stays; silent for QUIET_S it is over, unless a monitor watches it."""
+    here = book()
+    here.raise_(alert("hedge_budget"), 0.0, watched=False)
+    here.raise_(alert("hard_limit"), 0.0, watched=False)
+    here.raise_(alert("hard_limit"), 1.0, watched=True)
+    assert len(told(here, 0.0, 2.0)) == 1
+    here.raise_(alert("hedge_budget", at_ns=60_000_000_000), 60.0, watched=False)
+    assert here.expire(60.0 + QUIET_S - 1, 0) == []
+    (over,) = here.expire(60.0 + QUIET_S, 0)
+    assert (over.key, over.lasted_s) == ("hedge_budget", 60.0)
+    assert set(here.open) == {"hard_limit"}
+    assert len(told(here, 300.0, 303.0)) == 1
+
+
+def test_an_hour_has_its_limit_and_critical_ones_some_more() -> None:
+    """Above the limit warnings wait, critical ones have as many again; what waited is told with the next, grouped."""
+    here = book(per_hour_max=2, group_s=0.0)
+    notices = []
+    for number in range(8):
+        here.raise_(alert(f"w{number}", "warning"), float(number), watched=True)
+        notices += told(here, float(number))
+    assert len(notices) == 2
+    here.raise_(alert("naked"), 10.0, watched=True)
+    (urgent,) = told(here, 10.0)
+    assert urgent.lines[0].startswith("critical naked")
+    assert len(urgent.lines) == 7
+    here.raise_(alert("w9", "warning"), 11.0, watched=True)
+    here.resolve(end("w9", "warning"))
+    assert told(here, 12.0) == []
+    here.raise_(alert("w10", "warning"), 13.0, watched=True)
+    assert told(here, 14.0, 3600.0) == []
+    (later,) = told(here, 3601.0)
+    assert [line.split(":")[0] for line in later.lines] == ["warning w10", "1 alerts came and went untold"]
+
+
+def test_a_critical_alert_that_lasts_is_told_again() -> None:
+    """After the time for that, and a warning is not."""
+    here = book(repeat_s=600.0)
+    here.raise_(alert("naked"), 0.0, watched=True)
+    here.raise_(alert("slow", "warning"), 0.0, watched=True)
+    assert len(told(here, 0.0, 2.0, 300.0)) == 1
+    (again,) = told(here, 603.0, 605.0, 700.0)
+    assert again.lines == ("critical naked: words (raised 1 times)",)
+
+
+def test_a_notice_is_not_endless() -> None:
+    """More lines than LINES_MAX are counted, not told."""
+    here = book(group_s=0.0)
+    for number in range(50):
+        here.raise_(alert(f"k{number:02}"), 0.0, watched=True)
+    (notice,) = told(here, 0.0)
+    assert len(notice.lines) == LINES_MAX
+    assert notice.lines[-1] == "and 31 more: dnbot alerts"
