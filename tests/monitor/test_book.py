@@ -93,7 +93,8 @@ def test_the_strategys_alerts_end_when_they_are_not_repeated() -> None:
     here.raise_(alert("hedge_budget", at_ns=60_000_000_000), 60.0, watched=False)
     assert here.expire(60.0 + QUIET_S - 1, 0) == []
     (over,) = here.expire(60.0 + QUIET_S, 0)
-    assert (over.key, over.lasted_s) == ("hedge_budget", 60.0)
+    assert (over.key, over.lasted_s) == ("hedge_budget", 60.0 + QUIET_S)
+    assert over.text == "not raised again for 150 s; it said: words"
     assert set(here.open) == {"hard_limit"}
     assert len(told(here, 300.0, 303.0)) == 1
 

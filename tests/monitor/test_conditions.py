@@ -75,7 +75,7 @@ def mexc(**fields: Any) -> dict[str, Any]:
 # key, level, what provokes it, seconds that it must last before it counts
 CONDITIONS: list[tuple[str, str, dict[str, Any], float]] = [
     ("feed_stale:MEXC_SPOT", "warning", mexc(book_age_ms=5_001), 0),
-    ("feed_stale:MEXC_SPOT", "warning", mexc(book_age_ms=None), 1),
+    ("feed_stale:MEXC_SPOT", "warning", mexc(book_age_ms=None), 5),
     ("stream_down:MEXC_SPOT", "warning", mexc(stream_up=False), 3),
     ("restarts:feed:MEXC_SPOT", "warning", {"restarts": {"feed:MEXC_SPOT": 6, "journal": 0}}, 0),
     ("recovering", "critical", {"state": "ERROR_RECOVERY", "state_age_s": 31.0}, 0),

@@ -111,8 +111,8 @@ class AlertBook:
         """Alerts of the strategy that were not repeated and that no monitor watches: they are over."""
         found = [
             Resolved(
-                level=known.level, key=known.key, text=known.text, at_ns=now_ns,
-                lasted_s=(known.last_ns - known.since_ns) / 1e9,
+                level=known.level, key=known.key, text=f"not raised again for {QUIET_S:.0f} s; it said: {known.text}",
+                lasted_s=(known.last_ns - known.since_ns) / 1e9 + QUIET_S, at_ns=now_ns,
             )
             for known in self.open.values()
             if not known.watched and now_s - known.last_s >= QUIET_S

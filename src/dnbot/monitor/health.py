@@ -32,7 +32,8 @@ def health(now: Snapshot, limits: MonitorSettings) -> Iterator[Reading | None]:
 def _venue(now: VenueFigures, limits: MonitorSettings) -> Iterator[Reading | None]:
     name = now.venue
     if now.book_age_ms is None:
-        yield when("warning", f"feed_stale:{name}", True, f"{name} has no book", hold_s=HOLD_S)
+        missing = f"{name} has had no book for more than {limits.feed_age_ms_max} ms"
+        yield when("warning", f"feed_stale:{name}", True, missing, hold_s=limits.feed_age_ms_max / 1000)
     else:
         what = f"ms since {name}'s book last changed:"
         yield over("warning", f"feed_stale:{name}", now.book_age_ms, limits.feed_age_ms_max, what)
