@@ -22,6 +22,7 @@ from dnbot.lab.audit_check import check_audit
 from dnbot.lab.command_options import CONFIG, duration_option, settings_of
 from dnbot.lab.drill_command import drill
 from dnbot.lab.simulate_command import simulate
+from dnbot.operate.alerts_command import alerts_command
 from dnbot.operate.database import database_status, migrate_database
 from dnbot.operate.kill_command import kill_command, sweep_command
 from dnbot.operate.run import RunOptions, run_settings, state_dir
@@ -60,7 +61,7 @@ def _only_ours(error: BaseException) -> DnbotError | None:
 
 
 @click.group(
-    cls=_Commands, commands=(drill, kill_command, simulate, sweep_command),
+    cls=_Commands, commands=(alerts_command, drill, kill_command, simulate, sweep_command),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 def commands() -> None:

@@ -61,7 +61,7 @@ async def report_on(settings: Settings, options: ReportOptions) -> str:
     """
     if options.csv is not None:
         _made(options.csv)
-    async with _store(settings) as store:
+    async with opened_store(settings) as store:
         now_ns = SystemClock().now_ns()
         until = BEGINNING + timedelta(microseconds=now_ns // 1000)
         since = until - options.since if options.since is not None else BEGINNING
@@ -91,7 +91,7 @@ def _write(path: Path, text: str) -> Path:
 
 # --- the database -----------------------------------------------------------------------------------------------------
 @asynccontextmanager
-async def _store(settings: Settings) -> AsyncIterator[PostgresStore]:
+async def opened_store(settings: Settings) -> AsyncIterator[PostgresStore]:
     """The configured database; of an embedded one the running server, else our own for the length of the report."""
     log = EventLog(SystemClock(), [])
     home = state_dir(settings)
