@@ -1,0 +1,126 @@
+"""The task around the monitors: it never ends, slows or fills the bot, and tells the bot's end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import trio
+
+from dnbot.domain.messages import SetMode
+from dnbot.domain.records import Alert
+from dnbot.operate import monitoring
+from dnbot.operate.monitoring import END_S_MAX, UNSTORED_MAX
+from dnbot.strategy.states import TradingMode
+
+pytestmark = pytest.mark.slow
+
+
+def lines(here: Any) -> list[str]:
+    """What people were told."""
+    return [line for _, line in here.ears.lines()]
+
+
+async def test_a_bug_of_a_monitor_is_told_and_ends_nothing(
+    autojump_clock: Any, watched: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every look fails: the bot runs on, people are told once, and after the mend the monitors see again."""
+    async with watched(grace_ms=1_000, clear_ms=1_000) as here:
+        real = monitoring.evaluate
+        monkeypatch.setattr(monitoring, "evaluate", lambda *_: 1 // 0)
+        await trio.sleep(10.0)
+        assert not here.ended.is_set()
+        assert here.monitors.errors >= 9
+        assert lines(here) == ["critical monitor_failed: a monitor failed, its figures are not watched: ZeroDivisionError"]
+        monkeypatch.setattr(monitoring, "evaluate", real)
+        here.store.down = True
+        await here.hear("critical store: ")
+        assert here.monitors.standing().monitor_errors == here.monitors.errors
+
+
+async def test_people_who_cannot_be_reached_slow_nothing(autojump_clock: Any, watched: Any) -> None:
+    """A notifier that hangs: alerts are stored as ever, commands are carried out, and the bot ends within its time."""
+    async with watched(grace_ms=1_000, clear_ms=1_000) as here:
+        here.ears.stuck = True
+        for number in range(200):
+            here.monitors.alert("critical", "bug", f"{number}")
+            here.monitors.book.open.clear()
+            here.monitors._post(trio.current_time() + 10.0 * number)
+        assert here.monitors.standing().waiting <= 66
+        await trio.sleep(3.0)
+        assert len([alert for alert in here.stored() if alert.key == "bug"]) == 200
+        here.bot.stop("the test is over")
+        began_s = trio.current_time()
+        await here.until(here.ended.is_set, "the end", 60.0)
+        assert trio.current_time() - began_s <= 10.0 + END_S_MAX
+
+
+async def test_alerts_leave_the_machine_its_channel(autojump_clock: Any, watched: Any) -> None:
+    """With the database away the records' channel is never filled beyond its half by us; what waits is bounded, and
+    stored when the database is back.
+    """
+    async with watched(grace_ms=1_000) as here:
+        here.store.down = True
+        await here.until(lambda: not here.bot.context.store_up, "the database is away")
+        records = here.bot.channels.records
+        for _ in range(3):
+            for number in range(1_500):
+                here.monitors._keep(Alert(level="warning", key="k", text=f"{number}", at_ns=0))
+                if number % 100 == 0:
+                    here.monitors._post(trio.current_time())
+        used = records.receive.statistics()
+        assert used.current_buffer_used <= used.max_buffer_size / 2
+        assert here.monitors.unstored > 0
+        assert len(here.monitors._to_store) == UNSTORED_MAX
+        here.store.down = False
+        await here.until(lambda: not here.monitors._to_store, "they are stored", 30.0)
+
+
+async def test_the_end_of_the_bot_is_told(autojump_clock: Any, watched: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the last second raised, and a bug that ended the bot, reach people before everybody goes home."""
+    with pytest.raises(BaseExceptionGroup) as caught:
+        async with watched(grace_ms=1_000) as here:
+            heard = here.ears
+            monkeypatch.setattr(type(here.bot.strategist), "_see", lambda *_: 1 // 0)
+            await trio.sleep(10.0)
+    assert caught.value.split(ZeroDivisionError)[0] is not None
+    (_, message) = heard.heard[-1]
+    assert message.title == "dnbot BTC/USDT sim: CRITICAL bug"
+    assert message.body.startswith("critical bug: a bug ended the bot: ")
+
+
+async def test_a_mode_that_is_strict_enough_keeps_its_reason(autojump_clock: Any, watched: Any) -> None:
+    """A monitor that asks for what is already so changes nothing: a halt by a limit still wants --force."""
+    async with watched(grace_ms=1_000, on_clock="halt") as here:
+        here.bot.tell(SetMode("HALTED", "DRAWDOWN: too much", "latch"))
+        await here.until(lambda: here.bot.context.mode is TradingMode.HALTED, "halted")
+        await here.monitors._act(Alert(level="critical", key="clock:X", text="off", at_ns=0), "halt")
+        await here.monitors._act(Alert(level="critical", key="clock:X", text="off", at_ns=0), "pause")
+        assert here.bot.context.mode_why == "DRAWDOWN: too much"
+        assert "not_lowered" not in here.monitors.book.open
+
+
+async def test_a_mode_that_cannot_be_lowered_is_told(
+    autojump_clock: Any, watched: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine does not answer: people hear that the mode is as it was."""
+    async with watched(grace_ms=1_000) as here:
+        monkeypatch.setattr(type(here.bot.strategist), "_see", lambda *_: None)
+        await here.monitors._act(Alert(level="critical", key="naked", text="long", at_ns=0), "pause")
+        await here.hear("critical not_lowered: a monitor asked for pause and the mode is ACTIVE: no REDUCING within 5 s")
+
+
+async def test_the_standing_says_what_is_open_and_told(autojump_clock: Any, watched: Any) -> None:
+    """The worst first, with the level at which people know it; the bot is well until its machine stands."""
+    async with watched(grace_ms=1_000) as here:
+        assert here.monitors.is_well()
+        here.store.down = True
+        here.monitors.alert("warning", "k", "words")
+        await here.hear("critical store: ")
+        standing = here.monitors.standing()
+        assert [(one.key, one.told) for one in standing.open] == [("store", "critical"), ("k", "warning")]
+        assert (standing.services, standing.sent, standing.heartbeats) == (1, 2, None) or standing.sent == 1
+        here.bot.strategist.context = here.bot.context.__class__(**{
+            name: getattr(here.bot.context, name) for name in here.bot.context.__struct_fields__
+        } | {"now_s": trio.current_time() - 6.0})
+        assert not here.monitors.is_well()
