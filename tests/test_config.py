@@ -156,6 +156,30 @@ BROKEN: dict[str, tuple[str, str, tuple[str, ...]]] = {
     ),
     "a port that is none": (gate('rest_url = "https://127.0.0.1:99999/api/v4"'), "gate.rest_url", ("loopback",)),
     "another authority for a real venue": (gate('ca_file = "/etc/ca.pem"'), "gate.ca_file", ("loopback",)),
+    "a service's URL in the file": (
+        config_text(rest=f'[alerts]\nurls = "tgram://{LEAK}"\n'), "alerts.urls", ("NAME of an environment variable",),
+    ),
+    "a heartbeat's URL in the file": (
+        config_text(rest=f'[alerts]\nheartbeat = "https://{LEAK}"\n'), "alerts.heartbeat", ("NAME of",),
+    ),
+    "a level that is none": (config_text(rest='[alerts]\nlevel_min = "loud"\n'), "alerts.level_min", ("info | warning",)),
+    "a heart that races": (config_text(rest="[alerts]\nheartbeat_s = 1\n"), "alerts.heartbeat_s", ("10 or more",)),
+    "no notice at all": (config_text(rest="[alerts]\nper_hour_max = 0\n"), "alerts.per_hour_max", ("1 or more",)),
+    "a group without end": (config_text(rest="[alerts]\ngroup_ms = 90000\n"), "alerts.group_ms", ("0 to 60000",)),
+    "an action that is none": (
+        config_text(rest='[monitors]\non_clock = "kill"\n'), "monitors.on_clock", ("none | pause | halt",),
+    ),
+    "seconds for milliseconds in a monitor": (
+        config_text(rest="[monitors]\nfeed_age_ms_max = 5\n"), "monitors.feed_age_ms_max", ("3 seconds are 3000",),
+    ),
+    "more than all": (config_text(rest='[monitors]\nqueue_pct_max = "100"\n'), "monitors.queue_pct_max", ("below 100",)),
+    "a threshold of nothing": (config_text(rest="[monitors]\norders_min = 0\n"), "monitors.orders_min", ("more than 0",)),
+    "percent for basis points": (
+        config_text(rest='[monitors]\nedge_drift_bps_max = "6000"\n'), "monitors.edge_drift_bps_max", ("at most 5000",),
+    ),
+    "a warning after the limit": (
+        config_text(rest='[monitors]\ndrawdown_pct_warn = "3"\n'), "monitors.drawdown_pct_warn", ("max_drawdown_pct",),
+    ),
     "the key itself in the file": (gate(f'key = "{LEAK}"'), "gate.key", ("NAME of an environment variable",)),
     "the secret as a number": (gate("secret = 123456"), "gate.secret", ("text in quotes",)),
     "a connection string in the file": (

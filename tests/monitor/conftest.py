@@ -118,7 +118,7 @@ async def _run(watched: Watched) -> None:
 async def _watched(
     config: FakesConfig | None = None, params: dict[str, Any] | None = None, window_s: float = 300.0, **limits: Any
 ) -> AsyncIterator[Watched]:
-    async with fake_exchanges(config or FakesConfig(market="scripted")) as fakes, trio.open_nursery() as nursery:
+    async with fake_exchanges(config or FakesConfig(market="scripted", symbols=("BTC/USDT",))) as fakes, trio.open_nursery() as nursery:
         if fakes.stage.world.script is not None:
             fakes.market.pulse(PULSE_S)
         store, watch, ears, log = MemoryStore(), Watch(), Ears(), fakes.stage.log

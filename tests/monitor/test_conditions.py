@@ -169,7 +169,7 @@ def test_an_hour_in_good_order_tells_nothing() -> None:
 
 def test_every_condition_of_the_code_is_provoked() -> None:
     """The table above has each key that a monitor can raise, with each of its levels."""
-    made: dict[str, set[str]] = {"mode": {"info"}, "clock": {"critical"}, "margin_low": {"critical"}}  # not literals
+    made: dict[str, set[str]] = {"margin_low": {"critical"}}  # made without one of the makers
     for path in MONITOR.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MAKERS:

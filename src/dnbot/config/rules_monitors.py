@@ -36,7 +36,7 @@ def monitors(settings: Settings) -> Iterator[Found]:
             yield key, value, "percent, below 100"
         elif "_bps" in name and value > Decimal(5_000):
             yield key, value, "basis points, at most 5000 (50 %)"
-    if limits.drawdown_pct_warn > settings.strategy.max_drawdown_pct:
+    if limits.drawdown_pct_warn is not None and limits.drawdown_pct_warn > settings.strategy.max_drawdown_pct:
         allowed = f"at most strategy.max_drawdown_pct = {settings.strategy.max_drawdown_pct}: a warning comes before"
         yield "monitors.drawdown_pct_warn", limits.drawdown_pct_warn, allowed
 

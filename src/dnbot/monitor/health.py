@@ -17,8 +17,8 @@ def health(now: Snapshot, limits: MonitorSettings) -> Iterator[Reading | None]:
     yield when("critical", "store", not now.store_up, "the database does not answer; entries are refused")
     if now.store_up:
         yield over("warning", "store_lag", now.store_lag_ms, limits.store_lag_ms_max, "ms since the last write:")
-    for mode, key in (("REDUCING", "mode:reducing"), ("HALTED", "mode:halted")):
-        yield when("info", key, now.mode == mode, f"trading mode is {mode}: {now.mode_why}")
+    yield when("info", "mode:reducing", now.mode == "REDUCING", f"trading mode is REDUCING: {now.mode_why}")
+    yield when("info", "mode:halted", now.mode == "HALTED", f"trading mode is HALTED: {now.mode_why}")
     recovering_ms = now.state_age_s * 1000 if now.state == "ERROR_RECOVERY" else 0.0
     yield over("critical", "recovering", recovering_ms, limits.recovering_ms_max, "ms in ERROR_RECOVERY:")
     for name, times in now.restarts.items():
@@ -45,14 +45,14 @@ def _venue(now: VenueFigures, limits: MonitorSettings) -> Iterator[Reading | Non
 
 
 def _clock(now: VenueFigures, limits: MonitorSettings) -> Reading | None:
-    """The offset as it may be at worst; an uncertain one is as bad as a large one."""
-    key, error = f"clock:{now.venue}", now.clock_error_ms
+    """How far the clocks are apart; an offset that is not certain is as bad as a large one."""
+    name, error = now.venue, now.clock_error_ms
     if error is not None and error > limits.clock_error_ms_max:
-        what = f"ms by which the measured offset to {now.venue}'s clock may be wrong:"
-        return over("critical", key, error, limits.clock_error_ms_max, what, hold_s=HOLD_S)
+        what = f"ms by which the measured offset to {name}'s clock may be wrong:"
+        return over("critical", f"clock:{name}", error, limits.clock_error_ms_max, what, hold_s=HOLD_S)
     offset = None if now.clock_offset_ms is None else abs(now.clock_offset_ms)
-    what = f"ms between {now.venue}'s clock and ours:"
-    return over("critical", key, offset, limits.clock_offset_ms_max, what, hold_s=HOLD_S)
+    what = f"ms between {name}'s clock and ours:"
+    return over("critical", f"clock:{name}", offset, limits.clock_offset_ms_max, what, hold_s=HOLD_S)
 
 
 def performance(now: Snapshot, limits: MonitorSettings) -> Iterator[Reading | None]:

@@ -47,8 +47,8 @@ class MonitorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Above order_expiry_ms + 2 match_lag_ms + hedge_deadline_ms, the longest that is planned for."""
     ambiguous_ms_max: int = 2_000
     """An order expires after 0.8 s; resolving begins at once."""
-    drawdown_pct_warn: Decimal = Decimal(1)
-    """Half of the default `max_drawdown_pct`, at which trading halts."""
+    drawdown_pct_warn: Decimal | None = None
+    """None: half of `max_drawdown_pct`, at which trading halts."""
     loss_streak_max: int | None = None
     """None: three fifths of `consecutive_loss_limit`, two at least."""
     pnl_unknown_ms_max: int = 30_000

@@ -47,7 +47,8 @@ def _money(now: Snapshot, limits: MonitorSettings) -> Iterator[Reading | None]:
     if now.drawdown_pct is not None and now.drawdown_pct > now.drawdown_max_pct:
         yield over("critical", "drawdown", now.drawdown_pct, now.drawdown_max_pct, what)
     else:
-        yield over("warning", "drawdown", now.drawdown_pct, limits.drawdown_pct_warn, what)
+        warned = limits.drawdown_pct_warn
+        yield over("warning", "drawdown", now.drawdown_pct, warned or now.drawdown_max_pct / 2, what)
     streak = limits.loss_streak_max if limits.loss_streak_max is not None else max(2, now.losses_max * 3 // 5)
     text = f"{now.losses_in_a_row} losing round trips in a row; alerted at {streak}, limited at {now.losses_max}"
     yield when("warning", "loss_streak", now.losses_in_a_row >= streak, text)

@@ -35,7 +35,10 @@ MONITORS: dict[str, Words] = {
     # trading
     "naked_ms_max": Words("ms", "Delta may be outside its tolerance so long."),
     "ambiguous_ms_max": Words("ms", "The fate of an order may be unknown so long."),
-    "drawdown_pct_warn": Words("percent", "Loss of equity since 00:00 UTC that is a warning; critical at the limit."),
+    "drawdown_pct_warn": Words(
+        "percent", "Loss of equity since 00:00 UTC that is a warning; critical at the limit.",
+        "half of max_drawdown_pct",
+    ),
     "loss_streak_max": Words(
         "count", "Losing round trips in a row that are an alert.", "three fifths of consecutive_loss_limit"
     ),
