@@ -162,7 +162,9 @@ BROKEN: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "a heartbeat's URL in the file": (
         config_text(rest=f'[alerts]\nheartbeat = "https://{LEAK}"\n'), "alerts.heartbeat", ("NAME of",),
     ),
-    "a level that is none": (config_text(rest='[alerts]\nlevel_min = "loud"\n'), "alerts.level_min", ("info | warning",)),
+    "a level that is none": (
+        config_text(rest='[alerts]\nlevel_min = "loud"\n'), "alerts.level_min", ("info | warning",),
+    ),
     "a heart that races": (config_text(rest="[alerts]\nheartbeat_s = 1\n"), "alerts.heartbeat_s", ("10 or more",)),
     "no notice at all": (config_text(rest="[alerts]\nper_hour_max = 0\n"), "alerts.per_hour_max", ("1 or more",)),
     "a group without end": (config_text(rest="[alerts]\ngroup_ms = 90000\n"), "alerts.group_ms", ("0 to 60000",)),
@@ -172,8 +174,12 @@ BROKEN: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "seconds for milliseconds in a monitor": (
         config_text(rest="[monitors]\nfeed_age_ms_max = 5\n"), "monitors.feed_age_ms_max", ("3 seconds are 3000",),
     ),
-    "more than all": (config_text(rest='[monitors]\nqueue_pct_max = "100"\n'), "monitors.queue_pct_max", ("below 100",)),
-    "a threshold of nothing": (config_text(rest="[monitors]\norders_min = 0\n"), "monitors.orders_min", ("more than 0",)),
+    "more than all": (
+        config_text(rest='[monitors]\nqueue_pct_max = "100"\n'), "monitors.queue_pct_max", ("below 100",),
+    ),
+    "a threshold of nothing": (
+        config_text(rest="[monitors]\norders_min = 0\n"), "monitors.orders_min", ("more than 0",),
+    ),
     "percent for basis points": (
         config_text(rest='[monitors]\nedge_drift_bps_max = "6000"\n'), "monitors.edge_drift_bps_max", ("at most 5000",),
     ),

@@ -74,7 +74,7 @@ class Ears:
         return [(at_s, line) for at_s, told in self.heard if at_s >= since_s for line in told.body.splitlines()]
 
 
-@attrs.define
+@attrs.define(repr=False)  # a whole world hangs on it
 class Watched:
     """A bot, its world, its monitors and whoever they talk to."""
 
@@ -90,7 +90,7 @@ class Watched:
     async def until(self, holds: Callable[[], bool], what: str, s_max: float = 30.0) -> None:
         """Wait until something holds."""
         with trio.move_on_after(s_max):
-            while not holds():
+            while not holds():  # noqa: ASYNC110 (whatever it is, it has no event)
                 await trio.sleep(0.05)
         assert holds(), f"{what}: {self.ears.lines()}; open: {list(self.monitors.book.open)}"
 
@@ -118,7 +118,8 @@ async def _run(watched: Watched) -> None:
 async def _watched(
     config: FakesConfig | None = None, params: dict[str, Any] | None = None, window_s: float = 300.0, **limits: Any
 ) -> AsyncIterator[Watched]:
-    async with fake_exchanges(config or FakesConfig(market="scripted", symbols=("BTC/USDT",))) as fakes, trio.open_nursery() as nursery:
+    config = config or FakesConfig(market="scripted", symbols=("BTC/USDT",))
+    async with fake_exchanges(config) as fakes, trio.open_nursery() as nursery:
         if fakes.stage.world.script is not None:
             fakes.market.pulse(PULSE_S)
         store, watch, ears, log = MemoryStore(), Watch(), Ears(), fakes.stage.log

@@ -112,7 +112,7 @@ async def test_each_trouble_is_one_alert_and_one_end(
     A clock that is off lowers the mode, in the monitor's name and with its reason.
     """
     monkeypatch.setattr(book, "QUIET_S", 15.0)
-    async with watched(window_s=20.0, clear_ms=2_000, grace_ms=5_000) as here:
+    async with watched(window_s=20.0, clear_ms=2_000, grace_ms=5_000, act_after_ms=1_000) as here:
         assert here.ears.lines() == []
         for row in DRILL:
             await drill(here, *row)
@@ -133,7 +133,7 @@ async def drill(here: Any, provoke: Provoke, key: str, level: str, end_s: float,
     await here.until(lambda: not told_open(here), f"everything is over: {key}", 90.0)
     await trio.sleep(3.0)  # until that is told
     lines = [line for _, line in here.ears.lines(began_s)]
-    ours = [line for line in lines if line.split(":")[0] == f"{level} {key.split(':')[0]}" or f"resolved {key} " in line]
+    ours = [line for line in lines if line.startswith((f"{level} {key}: ", f"resolved {key} "))]
     assert len(ours) == 2, lines
     others = [line for line in lines if line not in ours]
     assert [line for line in others if not any(f" {known}" in line for known in entailed)] == [], key
@@ -199,7 +199,8 @@ AMID_ORDERS: list[tuple[Provoke, str, str, float, tuple[str, ...]]] = [
 async def test_each_trouble_amid_orders(autojump_clock: Any, watched: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same of troubles that need an order; a naked leg halts the bot where that is configured."""
     monkeypatch.setattr(book, "QUIET_S", 15.0)
-    limits = {"clear_ms": 2_000, "grace_ms": 5_000, "naked_ms_max": 3_500, "ambiguous_ms_max": 500, "on_naked": "halt"}
+    limits = {"clear_ms": 2_000, "grace_ms": 5_000, "naked_ms_max": 3_500, "ambiguous_ms_max": 500, "on_naked": "halt",
+              "act_after_ms": 1_000}
     params = {"match_lag_ms": 600, "hedge_deadline_ms": 10_000}
     async with watched(window_s=20.0, params=params, window_minutes=1, **limits) as here:
         for row in AMID_ORDERS:

@@ -1,4 +1,4 @@
-"""Each condition on its own, through evaluation and book at one look a second: one alert, one end, nothing beside it."""
+"""Each condition on its own, through evaluation and book, a look a second: one alert, one end, nothing beside it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from dnbot.domain.records import Alert
+from dnbot.monitor.acting import Action, actions_due
 from dnbot.monitor.book import AlertBook, AlertRules
-from dnbot.monitor.evaluate import State, evaluate
+from dnbot.monitor.evaluate import Standing, State, evaluate
 from dnbot.monitor.snapshot import Anomaly, Snapshot, TradeFigures, VenueFigures
-from dnbot.monitor.thresholds import MonitorSettings, action_of
+from dnbot.monitor.thresholds import MonitorSettings
 
 LIMITS = MonitorSettings()
 VENUES = ("GATEIO_SPOT", "GATEIO_FUTURES", "MEXC_SPOT")
@@ -141,7 +141,7 @@ def history(provoked: dict[str, Any], end_s: float = END_S, healed_s: float = HE
 
 @pytest.mark.parametrize(("key", "level", "provoked", "hold_s"), CONDITIONS)
 def test_each_condition_is_one_alert_and_one_end(key: str, level: str, provoked: dict[str, Any], hold_s: float) -> None:
-    """Told within five seconds of its breach at its level, ended once within fifteen of its end, and nothing else is."""
+    """Told within five seconds of its breach at its level, its end within fifteen of its end, and nothing else is."""
     told, ended = history(provoked)
     at_s, found, what = told.split(" ", 2)
     assert found == level
@@ -217,17 +217,25 @@ def test_the_database_that_is_down_is_one_alert() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "key", "level", "action"),
+    ("field", "key", "level", "ask", "wait_s"),
     [
-        ("on_drawdown", "drawdown", "critical", "halt"), ("on_naked", "naked", "critical", "pause"),
-        ("on_pnl_unknown", "pnl_unknown", "critical", "pause"), ("on_clock", "clock:MEXC_SPOT", "critical", "pause"),
-        ("on_errors", "api_errors", "warning", "pause"), ("on_errors", "reject_rate", "warning", "pause"),
+        ("on_drawdown", "drawdown", "critical", "halt", 0), ("on_naked", "naked", "critical", "pause", 60),
+        ("on_pnl_unknown", "pnl_unknown", "critical", "pause", 60),
+        ("on_clock", "clock:MEXC_SPOT", "critical", "pause", 60),
+        ("on_errors", "api_errors", "warning", "pause", 60), ("on_errors", "reject_rate", "warning", "pause", 60),
     ],
 )
-def test_what_an_alert_asks_for(field: str, key: str, level: str, action: str) -> None:
-    """As configured; a drawdown that is only a warning, and every other alert, asks for nothing."""
-    alert = Alert(level=level, key=key, text="", at_ns=0)
-    assert action_of(alert, LIMITS) == action
-    assert action_of(alert, msgspec.structs.replace(LIMITS, **{field: "none"})) == "none"
-    assert action_of(Alert(level="warning", key="drawdown", text="", at_ns=0), LIMITS) == "none"
-    assert action_of(Alert(level="critical", key="hard_limit", text="", at_ns=0), LIMITS) == "none"
+def test_what_an_alert_asks_for(field: str, key: str, level: str, ask: str, wait_s: int) -> None:
+    """As configured, when it has been open for its time, and once; another alert asks for nothing."""
+    state = {key: Standing(level=level, text="why", since_s=100.0), "hard_limit": Standing(level="critical")}
+    due = [at_s for at_s in (99, 100, 159, 160) if actions_due(state, LIMITS, (), float(at_s))]
+    assert min(due) == 100 + wait_s
+    assert actions_due(state, LIMITS, (), 160.0) == [Action(key=key, text="why", ask=ask)]
+    assert actions_due(state, LIMITS, {key}, 160.0) == []
+    assert actions_due({key: Standing(since_s=100.0)}, LIMITS, (), 160.0) == []
+    assert actions_due(state, msgspec.structs.replace(LIMITS, **{field: "none"}), (), 160.0) == []
+
+
+def test_a_drawdown_that_is_only_a_warning_asks_for_nothing() -> None:
+    """Until it is at the strategy's limit."""
+    assert actions_due({"drawdown": Standing(level="warning", since_s=0.0)}, LIMITS, (), 1_000.0) == []

@@ -1,4 +1,4 @@
-"""Notices on their way: never waited for, tried again where they failed, dropped in the right order, without secrets."""
+"""Notices on their way: nobody waits, failures are tried again, the least is dropped first, no secret is in them."""
 
 from __future__ import annotations
 

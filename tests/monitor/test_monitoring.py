@@ -9,6 +9,7 @@ import trio
 
 from dnbot.domain.messages import SetMode
 from dnbot.domain.records import Alert
+from dnbot.monitor.acting import Action
 from dnbot.operate import monitoring
 from dnbot.operate.monitoring import END_S_MAX, UNSTORED_MAX
 from dnbot.strategy.states import TradingMode
@@ -31,7 +32,8 @@ async def test_a_bug_of_a_monitor_is_told_and_ends_nothing(
         await trio.sleep(10.0)
         assert not here.ended.is_set()
         assert here.monitors.errors >= 9
-        assert lines(here) == ["critical monitor_failed: a monitor failed, its figures are not watched: ZeroDivisionError"]
+        text = "a monitor failed, its figures are not watched: ZeroDivisionError"
+        assert lines(here) == [f"critical monitor_failed: {text}"]
         monkeypatch.setattr(monitoring, "evaluate", real)
         here.store.down = True
         await here.hear("critical store: ")
@@ -78,13 +80,18 @@ async def test_alerts_leave_the_machine_its_channel(autojump_clock: Any, watched
 
 async def test_the_end_of_the_bot_is_told(autojump_clock: Any, watched: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the last second raised, and a bug that ended the bot, reach people before everybody goes home."""
-    with pytest.raises(BaseExceptionGroup) as caught:
+    heard: list[Any] = []
+
+    async def ends_by_a_bug() -> None:
         async with watched(grace_ms=1_000) as here:
-            heard = here.ears
+            heard.append(here.ears)
             monkeypatch.setattr(type(here.bot.strategist), "_see", lambda *_: 1 // 0)
             await trio.sleep(10.0)
+
+    with pytest.raises(BaseExceptionGroup) as caught:
+        await ends_by_a_bug()
     assert caught.value.split(ZeroDivisionError)[0] is not None
-    (_, message) = heard.heard[-1]
+    (_, message) = heard[0].heard[-1]
     assert message.title == "dnbot BTC/USDT sim: CRITICAL bug"
     assert message.body.startswith("critical bug: a bug ended the bot: ")
 
@@ -94,8 +101,8 @@ async def test_a_mode_that_is_strict_enough_keeps_its_reason(autojump_clock: Any
     async with watched(grace_ms=1_000, on_clock="halt") as here:
         here.bot.tell(SetMode("HALTED", "DRAWDOWN: too much", "latch"))
         await here.until(lambda: here.bot.context.mode is TradingMode.HALTED, "halted")
-        await here.monitors._act(Alert(level="critical", key="clock:X", text="off", at_ns=0), "halt")
-        await here.monitors._act(Alert(level="critical", key="clock:X", text="off", at_ns=0), "pause")
+        await here.monitors._act(Action(key="clock:X", text="off", ask="halt"))
+        await here.monitors._act(Action(key="clock:X", text="off", ask="pause"))
         assert here.bot.context.mode_why == "DRAWDOWN: too much"
         assert "not_lowered" not in here.monitors.book.open
 
@@ -106,8 +113,9 @@ async def test_a_mode_that_cannot_be_lowered_is_told(
     """The machine does not answer: people hear that the mode is as it was."""
     async with watched(grace_ms=1_000) as here:
         monkeypatch.setattr(type(here.bot.strategist), "_see", lambda *_: None)
-        await here.monitors._act(Alert(level="critical", key="naked", text="long", at_ns=0), "pause")
-        await here.hear("critical not_lowered: a monitor asked for pause and the mode is ACTIVE: no REDUCING within 5 s")
+        await here.monitors._act(Action(key="naked", text="long", ask="pause"))
+        text = "a monitor asked for pause and the mode is ACTIVE: no REDUCING within 5 s"
+        await here.hear(f"critical not_lowered: {text}")
 
 
 async def test_the_standing_says_what_is_open_and_told(autojump_clock: Any, watched: Any) -> None:

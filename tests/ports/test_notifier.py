@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ def child(text: str) -> AppriseProcess:
 
 
 async def test_a_child_is_asked_again_and_again() -> None:
-    """One process for all messages; the URLs come over standard input, and neither arguments nor environment hold them."""
+    """One process for all messages; the URLs come over standard input, and are in no argument and no variable."""
     notifier = child(
         "for line in sys.stdin:\n"
         "    message = json.loads(line)\n"
@@ -45,7 +46,8 @@ async def test_a_child_is_asked_again_and_again() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "sys.exit(3)", "print('no JSON', flush=True); sys.stdin.read()", "print('x' * 5000, flush=True); sys.stdin.read()",
+        "sys.exit(3)", "print('no JSON', flush=True); sys.stdin.read()",
+        "print('x' * 5000, flush=True); sys.stdin.read()",
         "print('{\"failed\": 1}', flush=True); sys.stdin.read()",
     ],
     ids=["dies", "no JSON", "endless", "other JSON"],
@@ -87,9 +89,7 @@ async def test_apprise_tells_a_service_and_says_which_it_could_not(nursery: trio
         await stream.send_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
         await stream.aclose()
 
-    listeners: list[trio.SocketListener] = await nursery.start(
-        lambda task_status: trio.serve_tcp(serve, 0, host="127.0.0.1", task_status=task_status)
-    )
+    listeners: list[trio.SocketListener] = await nursery.start(partial(trio.serve_tcp, serve, 0, host="127.0.0.1"))
     port = listeners[0].socket.getsockname()[1]
     urls = [f"json://127.0.0.1:{port}/canary", "no service at all", "json://127.0.0.1:9/"]
     notifier = AppriseProcess([Secret(url) for url in urls])

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from dnbot.config.settings import Settings
+from dnbot.monitor.acting import ACTIONS
 from dnbot.monitor.evaluate import RANK
-from dnbot.monitor.thresholds import ACTIONS
 
 MS_LEAST, MS_MOST = 10, 3_600_000
 VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*\Z")

@@ -6,8 +6,6 @@ from decimal import Decimal
 
 import msgspec
 
-from dnbot.domain.records import Alert
-
 
 class MonitorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Thresholds. A limit of the strategy itself (delta, margin, drawdown) comes from `[strategy]`, never repeated."""
@@ -81,24 +79,10 @@ class MonitorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     descriptors_pct_max: Decimal = Decimal(80)
     """Of the limit of the process; beyond it no connection can be opened."""
     # what lowers the mode, as a person would
+    act_after_ms: int = 60_000
+    """What the bot mends by itself is over by then; until then a person has the choice. A drawdown does not wait."""
     on_drawdown: str = "halt"
     on_naked: str = "pause"
     on_pnl_unknown: str = "pause"
     on_clock: str = "pause"
     on_errors: str = "pause"
-
-
-ACTIONS = ("none", "pause", "halt")
-"""What a monitor may ask for: nothing; REDUCING; HALTED with every order of ours cancelled."""
-
-
-def action_of(alert: Alert, settings: MonitorSettings) -> str:
-    """What an alert that was just raised asks for: one of `ACTIONS`."""
-    family = alert.key.partition(":")[0]
-    if family == "drawdown" and alert.level != "critical":
-        return "none"
-    actions = {
-        "drawdown": settings.on_drawdown, "naked": settings.on_naked, "pnl_unknown": settings.on_pnl_unknown,
-        "clock": settings.on_clock, "api_errors": settings.on_errors, "reject_rate": settings.on_errors,
-    }
-    return actions.get(family, "none")

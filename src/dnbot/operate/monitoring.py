@@ -14,9 +14,10 @@ import attrs
 import trio
 
 from dnbot.domain.records import Alert, ExecutionClosed, FillBooked, OrderChanged, Record
+from dnbot.monitor.acting import Action, actions_due
 from dnbot.monitor.book import AlertBook
 from dnbot.monitor.evaluate import Resolved, State, evaluate
-from dnbot.monitor.thresholds import MonitorSettings, action_of
+from dnbot.monitor.thresholds import MonitorSettings
 from dnbot.monitor.trades import TradeWatch
 from dnbot.operate.alert_words import AlertsStanding
 from dnbot.operate.control_words import Done, Kill, Killed, Pause, Reply, Request, StatusTold
@@ -36,6 +37,8 @@ ALIVE_S = 5.0
 """The machine is told the time ten times a second; longer without is a machine that stands."""
 END_S_MAX = 5.0
 MONITOR = "monitor"
+WHY_MAX = 250
+"""Characters of a reason; the control channel takes 300."""
 _TRADES = (OrderChanged, FillBooked, ExecutionClosed)
 
 Command = Callable[[Request, str], Awaitable[Reply]]
@@ -58,6 +61,8 @@ class Monitors:
     _command: Command | None = attrs.field(default=None, init=False)
     _heartbeat: Heartbeat | None = attrs.field(default=None, init=False)
     _trades: TradeWatch = attrs.field(init=False)
+    _acted: set[str] = attrs.field(factory=set, init=False)
+    """Open alerts that have asked for what they ask for."""
     _state: State = attrs.field(factory=dict, init=False)
     _alerts: deque[Alert] = attrs.field(factory=lambda: deque(maxlen=RECORDS_MAX), init=False)
     _records: deque[Record] = attrs.field(factory=lambda: deque(maxlen=RECORDS_MAX), init=False)
@@ -151,11 +156,11 @@ class Monitors:
         self._state = found.state
         for alert in found.raised:
             self._raise(alert, now_s)
-            action = action_of(alert, self.limits)
-            if action != "none":
-                nursery.start_soon(self._act, alert, action, name=f"act:{alert.key}")
         for resolved in (*found.resolved, *self.book.expire(now_s, snapshot.at_ns)):
             self._resolve(resolved)
+        for action in actions_due(self._state, self.limits, self._acted, now_s):
+            self._acted.add(action.key)
+            nursery.start_soon(self._act, action, name=f"act:{action.key}")
         self._post(now_s)
 
     def _hear(self, now_s: float) -> None:
@@ -172,6 +177,7 @@ class Monitors:
             self._keep(alert)
 
     def _resolve(self, resolved: Resolved) -> None:
+        self._acted.discard(resolved.key)
         self.book.resolve(resolved)
         text = f"resolved after {resolved.lasted_s:.1f} s: {resolved.text}"
         self._keep(Alert(level="info", key=resolved.key, text=text, at_ns=resolved.at_ns))
@@ -194,21 +200,21 @@ class Monitors:
             self.courier.put(notice)
 
     # --- lowering the mode --------------------------------------------------------------------------------------------
-    async def _act(self, alert: Alert, action: str) -> None:
+    async def _act(self, action: Action) -> None:
         """Ask for a stricter mode as a person would; one that is as strict already is left with its own reason."""
         assert self._sampler is not None
         assert self._command is not None
-        bot, why = self._sampler.bot, f"{alert.key}: {alert.text}"[:250]
-        enough = ("HALTED",) if action == "halt" else ("REDUCING", "HALTED")
+        bot, why = self._sampler.bot, f"{action.key}: {action.text}"[:WHY_MAX]
+        enough = ("HALTED",) if action.ask == "halt" else ("REDUCING", "HALTED")
         if bot.context.mode.name in enough:
             return
-        reply = await self._command(Kill(why) if action == "halt" else Pause(why), MONITOR)
+        reply = await self._command(Kill(why) if action.ask == "halt" else Pause(why), MONITOR)
         mode = bot.context.mode.name
         if isinstance(reply, Done | Killed) and mode in enough:
             self.alert("critical", f"mode:{mode.lower()}", f"a monitor set the mode to {mode}: {why}")
         else:
             text = reply.text if not isinstance(reply, StatusTold) else ""
-            self.alert("critical", "not_lowered", f"a monitor asked for {action} and the mode is {mode}: {text}")
+            self.alert("critical", "not_lowered", f"a monitor asked for {action.ask} and the mode is {mode}: {text}")
 
     def _now_ns(self) -> int:
         assert self._sampler is not None

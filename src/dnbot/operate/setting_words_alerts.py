@@ -60,6 +60,7 @@ MONITORS: dict[str, Words] = {
     "memory_mib_max": Words("MiB", "Memory that the bot may use."),
     "descriptors_pct_max": Words("percent", "Share of the file descriptors that may be open."),
     # actions
+    "act_after_ms": Words("ms", "What follows is done when its alert has been open for so long; a drawdown's at once."),
     "on_drawdown": Words(_ACTION, "What a drawdown beyond max_drawdown_pct does: pause is REDUCING, halt is a kill."),
     "on_naked": Words(_ACTION, "What delta that stays outside its tolerance does."),
     "on_pnl_unknown": Words(_ACTION, "What equity that stays unknown does."),
