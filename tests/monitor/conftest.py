@@ -63,7 +63,8 @@ class Ears:
             await trio.sleep_forever()
         if self.deaf:
             return message.to
-        self.heard.append((trio.current_time(), message))
+        if message.to:
+            self.heard.append((trio.current_time(), message))
         return []
 
     async def aclose(self) -> None:

@@ -87,7 +87,7 @@ CONDITIONS: list[tuple[str, str, dict[str, Any], float]] = [
     ("mode:reducing", "info", {"mode": "REDUCING", "mode_why": "lunch"}, 0),
     ("mode:halted", "info", {"mode": "HALTED", "mode_why": "killed"}, 0),
     ("loop_lag", "warning", {"loop_lag_ms": 400.0}, 0),
-    ("tick_to_order", "warning", {"tick_to_order_ms": 45.0}, 0),
+    ("tick_to_order", "warning", {"tick_to_order_ms": 65.0}, 0),
     ("queue:inbox", "warning", {"queues_pct": {"inbox": 60.0, "records": 1.0}}, 1),
     ("hard_limit", "critical", {"delta_base": Decimal("-0.004")}, 0),
     ("naked", "critical", {"naked_ms": 5_100}, 0),

@@ -39,7 +39,8 @@ class Post:
             raise RuntimeError("a bug")
         if self.stuck:
             await trio.sleep_forever()
-        self.messages.append(message)
+        if message.to:
+            self.messages.append(message)
         self.taken += [(number, message.title) for number in message.to if number not in self.down]
         return [number for number in message.to if number in self.down]
 
@@ -97,11 +98,34 @@ async def test_what_nobody_takes_is_counted_and_told_to_the_log(autojump_clock: 
     assert not here.is_failing(trio.current_time())
 
 
-async def test_a_full_queue_drops_the_least(autojump_clock: Any, nursery: trio.Nursery) -> None:
-    """The oldest that is not critical goes first; among critical ones the oldest; every loss is counted."""
-    post = Post(stuck=True)
+async def test_a_service_that_is_down_holds_up_nobody(autojump_clock: Any, nursery: trio.Nursery) -> None:
+    """One that failed in every try gets each further notice once, until it takes one."""
+    post = Post(down=[1])
     here, _, _ = courier(post)
     nursery.start_soon(here.run)
+    here.put(notice("a"))
+    await trio.sleep(20.0)
+    for title in "bc":
+        here.put(notice(title))
+        await trio.sleep(0.1)
+        assert here.waiting == 0
+    assert [message.to for message in post.messages] == [[0, 1, 2], [1], [1], [0, 1, 2], [0, 1, 2]]
+    post.down = []
+    here.put(notice("d"))
+    await trio.sleep(0.1)
+    post.down = [1]
+    here.put(notice("e"))
+    await trio.sleep(20.0)
+    assert [message.to for message in post.messages[5:]] == [[0, 1, 2], [0, 1, 2], [1], [1]]
+
+
+async def test_a_full_queue_drops_the_least(autojump_clock: Any, nursery: trio.Nursery) -> None:
+    """The oldest that is not critical goes first; among critical ones the oldest; every loss is counted."""
+    post = Post()
+    here, _, _ = courier(post)
+    nursery.start_soon(here.run)
+    await trio.testing.wait_all_tasks_blocked()
+    post.stuck = True
     here.put(notice("on its way"))
     await trio.testing.wait_all_tasks_blocked()
     for number in range(NOTICES_MAX - 1):
@@ -146,7 +170,7 @@ async def test_a_bug_of_the_notifier_ends_nothing(autojump_clock: Any, nursery: 
     post.breaks = False
     here.put(notice("b"))
     await trio.sleep(1.0)
-    assert (here.sent, here.failed) == (1, 1)
+    assert (here.sent, here.failed) == (1, 2)  # its start failed too
     log.flush_now()
     assert sink.lines[0]["event"] == "courier_failed"
 

@@ -36,8 +36,8 @@ class MonitorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     # performance
     loop_lag_ms_max: int = 250
     """A third of the default `order_expiry_ms`: what is decided so late may be refused by the venue."""
-    tick_to_order_ms_max: int = 20
-    """From the frame to the order's bytes takes a few milliseconds."""
+    tick_to_order_ms_max: int = 50
+    """From the frame to the order's bytes takes a few milliseconds; a busy machine makes some tens of it."""
     queue_pct_max: Decimal = Decimal(50)
     """A full channel is a fault or a bug."""
     # trading

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import attrs
 import trio
@@ -11,6 +13,8 @@ from dnbot.monitor.book import Notice
 from dnbot.ports.log import EventLog
 from dnbot.ports.notifier import Message, Notifier
 from dnbot.ports.redaction import Redactor
+
+T = TypeVar("T")
 
 NOTICES_MAX = 64
 TRIES_PAUSES_S = (2.0, 10.0)
@@ -35,6 +39,8 @@ class Courier:
     _queue: deque[Notice] = attrs.field(factory=deque, init=False)
     _busy: bool = attrs.field(default=False, init=False)
     _filled: trio.Event = attrs.field(factory=trio.Event, init=False)
+    _down: frozenset[int] = attrs.field(default=frozenset(), init=False)
+    """Services that did not take the last notice in any try: they get the next one once, and hold up nobody."""
     _failing_since_s: float | None = attrs.field(default=None, init=False)
 
     @property
@@ -56,20 +62,26 @@ class Courier:
     async def run(self) -> None:
         """Never returns. Resource handling: the notifier is closed at the end."""
         try:
+            if self.notifier.services:  # the first alert is not to wait until whatever tells it has been started
+                await self._safely(self.notifier.send, Message(level="info", title="", body="", to=[]))
             while True:
                 while not self._queue:
                     self._filled = trio.Event()
                     await self._filled.wait()
                 notice, self._busy = self._queue.popleft(), True
                 try:
-                    await self._tell(notice)
-                except Exception as error:  # noqa: BLE001 (a bug here must not end the bot; it is told and counted)
-                    self.failed += 1
-                    self.log.error("courier_failed", error=type(error).__name__)
+                    await self._safely(self._tell, notice)
                 finally:
                     self._busy = False
         finally:
             await self.notifier.aclose()
+
+    async def _safely(self, do: Callable[[T], Awaitable[object]], what: T) -> None:
+        try:
+            await do(what)
+        except Exception as error:  # noqa: BLE001 (a bug here must not end the bot; it is told and counted)
+            self.failed += 1
+            self.log.error("courier_failed", error=type(error).__name__)
 
     async def finish(self, s_max: float) -> None:
         """Wait until everything is told, but no longer than this."""
@@ -83,11 +95,15 @@ class Courier:
 
     async def _tell(self, notice: Notice) -> None:
         left, services = list(range(self.notifier.services)), self.notifier.services
-        for pause_s in (0.0, *TRIES_PAUSES_S):
-            if not left:
+        left = await self.notifier.send(self._message(notice, left))
+        for pause_s in TRIES_PAUSES_S:
+            again = [number for number in left if number not in self._down]
+            if not again:
                 break
             await trio.sleep(pause_s)
-            left = await self.notifier.send(self._message(notice, left))
+            failed = await self.notifier.send(self._message(notice, again))
+            left = [number for number in left if number in failed or number in self._down]
+        self._down = frozenset(left)
         if left:  # numbers alone: a service's name is part of its URL
             self.log.warning("notice_not_told", title=notice.title, services=[number + 1 for number in left])
         if len(left) == services:

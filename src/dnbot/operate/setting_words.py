@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dnbot.operate.setting_words_alerts import ALERTS, MONITORS, Words
+from dnbot.operate.setting_words_alerts import ALERTS, MONITORS
+from dnbot.operate.setting_words_alerts import Words as Words
 
 SECTION_WORDS: dict[str, str] = {
     "": "Above all sections",
