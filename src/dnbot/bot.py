@@ -302,7 +302,7 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
         )
         desks[venue] = Desk(
             codec, line, channels.orders[venue].receive, channels.inbox.send, gate, committer, clock, log, resolver,
-            sessions[venue].prove, feeds[venue].read_instrument,
+            sessions[venue].prove, sessions[venue].reopen, feeds[venue].read_instrument,
             _order_socket(parts, codec, line, channels, boards, gate),
         )
     return Bot(

@@ -28,6 +28,7 @@ from dnbot.domain.messages import (
     PlaceOrder,
     PositionSampled,
     ProveStream,
+    ReopenStream,
     ReadAccount,
     Record,
     ResolveOrder,
@@ -214,7 +215,9 @@ def _venue_of(command: Command) -> Venue:
             return intent.venue
         case MoveMoney(transfer=transfer):
             return transfer.source
-        case CancelOrder(venue=venue) | CancelAll(venue=venue) | ReadAccount(venue=venue) | ProveStream(venue=venue):
+        case CancelOrder(venue=venue) | CancelAll(venue=venue) | ReadAccount(venue=venue):
+            return venue
+        case ProveStream(venue=venue) | ReopenStream(venue=venue):
             return venue
         case ExecutePair():
             raise InvariantBroken("a pair goes to execution, not to a desk")
