@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 from machine_kit import GF, GS, MS, Bench
 
-from dnbot.domain.instrument import Venue
 from dnbot.domain.account import Balance
+from dnbot.domain.instrument import Venue
 from dnbot.domain.messages import BalanceChanged, Paused, PositionChanged, ReopenStream
 from dnbot.strategy.muteness import MUTE_S, TOGETHER_S
 

@@ -23,8 +23,8 @@ from dnbot.domain.messages import (
     OrderSent,
     PlaceOrder,
     ProveStream,
-    ReopenStream,
     ReadAccount,
+    ReopenStream,
     ResolveOrder,
 )
 from dnbot.domain.order import OrderIntent, OrderReport, Purpose
