@@ -278,7 +278,9 @@ class FakeSocket:
     async def deliver(self, take: Callable[[Any], None], conclude: Callable[[], None]) -> None:
         """As the port: every message in turn, and a word after each burst."""
         while True:
-            take(await self.receive())
+            message = await self.receive()
+            self.read_s = trio.current_time()
+            take(message)
             while self._receive.statistics().current_buffer_used:
                 take(self._receive.receive_nowait())
             conclude()
