@@ -251,6 +251,7 @@ class FakeSocket:
 
     silence_s_max: float = 15.0
     pongs: bool = True
+    read_s: float = 0.0
     sent: list[Any] = attrs.field(factory=list)
     on_send: Callable[[Any], None] | None = None
     _send: Any = attrs.field(init=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import attrs
 
 from dnbot.domain.instrument import Venue
@@ -27,6 +29,15 @@ def count(counts: dict[str, int], key: str) -> None:
     if key not in counts and len(counts) >= CODES_MAX:
         key = OTHER
     counts[key] = counts.get(key, 0) + 1
+
+
+def capped(counts: Mapping[str, int]) -> dict[str, int]:
+    """The same with no more than `CODES_MAX` kinds and OTHER."""
+    kept: dict[str, int] = {}
+    for key, number in counts.items():
+        name = key if len(kept) < CODES_MAX else OTHER
+        kept[name] = kept.get(name, 0) + number
+    return kept
 
 
 @attrs.define
