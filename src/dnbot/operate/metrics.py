@@ -16,7 +16,8 @@ from dnbot.bot import Bot
 from dnbot.domain.errors import ConfigError
 from dnbot.metrics.exposition import Family, exposition
 from dnbot.metrics.loop_lag import watch_loop
-from dnbot.metrics.page import PageServer
+from dnbot.metrics.page import CLIENT_S_MAX, CLIENTS_MAX, PageServer
+from dnbot.metrics.tallies import CODES_MAX, OTHER
 from dnbot.operate.metrics_machine import MACHINE
 from dnbot.operate.metrics_moment import Moment, Runtime
 from dnbot.operate.metrics_money import MONEY
@@ -72,7 +73,7 @@ class Metrics:
 
     @asynccontextmanager
     async def served(self, listeners: list[trio.SocketListener]) -> AsyncIterator[None]:
-        """Inside the block the loop and the garbage collector are watched, and the page is served if anybody listens."""
+        """Inside the block loop and garbage collector are watched, and the page is served where there is a socket."""
         page = PageServer({PATH: self.page}, self.bot.parts.log)
         with collections_told(self.runtime.paused):
             async with trio.open_nursery() as nursery:
@@ -123,12 +124,36 @@ def address_of(listeners: list[trio.SocketListener]) -> str:
 
 def metrics_page() -> str:
     """docs/metrics.md."""
-    parts = [_HEAD]
+    parts = [_HEAD.rstrip()]
     for title, families in SECTIONS.items():
         rows = [f"| `{f.name}` | {f.kind} | {', '.join(f.labels)} | {f.text} |" for f in families]
         parts.append("\n".join([f"## {title}\n", "| name | kind | labels | |", "| --- | --- | --- | --- |", *rows]))
     return "\n\n".join(parts) + "\n"
 
 
-_HEAD = """# Metrics
+_HEAD = f"""# Metrics
+
+    dnbot run --metrics 127.0.0.1:9464
+
+serves `{PATH}` in Prometheus' text format. Every figure is listed below; this page is made from the code, and a test
+compares. Rules and a dashboard are in [deploy/](../deploy/README.md), the reasons in
+[decision 23](decisions/0023-metrics.md).
+
+- Loopback alone, and only under a loopback name: the page has no password, and says what you own. Every user of the
+  machine can read it. Let a Prometheus on the same host ask, or a proxy of yours that knows who may.
+- It never stands in the way of trading: a client has {CLIENT_S_MAX:.0f} s, {CLIENTS_MAX} are served at once, a page is
+  made about once a second at most, in pieces between which others have their turn
+  (`dnbot_exposition_piece_seconds` says how long a piece takes), and one that cannot be made is an answer 500 and a
+  line `page_failed` in the log.
+- What is not known is not told: a series that is absent means unknown, never zero. Base and quote are the coins of the
+  symbol; money is rounded to a float here, and exact in `dnbot status --json` and the database.
+- Counters begin at zero with the process; `dnbot_profit_*` and the inventory cover the whole ledger.
+- Labels take values from short fixed lists: venues, pairs, states, stages, children, queues. Reasons and codes are words
+  of our own, at most {CODES_MAX} of a kind, and then `{OTHER}`; what a venue calls its refusals is in the log alone.
+- Histograms have buckets at 1, 2.5, 5 and 7.5 of each decade from a microsecond to ten seconds, so that a quantile is
+  read to within its bucket. Times of a run are the stages that `dnbot bench` measures
+  ([performance.md](performance.md)): `dnbot_burst_handling_seconds` is its target 7, the stages of an arbitrage up to
+  `decided` 7b, `decided_to_committed` 8 with the turn in which execution takes over, `until="sent"` 10. `sent` is the
+  moment before an order's bytes are handed to the connection; an order's `filled` counts from `sent`, because a
+  stream may overtake the answer.
 """
