@@ -142,14 +142,13 @@ compares. Rules and a dashboard are in [deploy/](../deploy/README.md), the reaso
 - Loopback alone, and only under a loopback name: the page has no password, and says what you own. Every user of the
   machine can read it. Let a Prometheus on the same host ask, or a proxy of yours that knows who may.
 - It never stands in the way of trading: a client has {CLIENT_S_MAX:.0f} s, {CLIENTS_MAX} are served at once, a page is
-  made about once a second at most, in pieces between which others have their turn
-  (`dnbot_exposition_piece_seconds` says how long a piece takes), and one that cannot be made is an answer 500 and a
-  line `page_failed` in the log.
+  made about once a second at most, in pieces between which others have their turn (`dnbot_exposition_piece_seconds`),
+  and one that cannot be made is an answer 500 and a line `page_failed` in the log.
 - What is not known is not told: a series that is absent means unknown, never zero. Base and quote are the coins of the
   symbol; money is rounded to a float here, and exact in `dnbot status --json` and the database.
 - Counters begin at zero with the process; `dnbot_profit_*` and the inventory cover the whole ledger.
-- Labels take values from short fixed lists: venues, pairs, states, stages, children, queues. Reasons and codes are words
-  of our own, at most {CODES_MAX} of a kind, and then `{OTHER}`; what a venue calls its refusals is in the log alone.
+- Labels take values from short fixed lists: venues, pairs, states, stages, children, queues. Reasons and codes are our
+  own words, at most {CODES_MAX} of a kind, and then `{OTHER}`; what a venue calls its refusals is in the log alone.
 - Histograms have buckets at 1, 2.5, 5 and 7.5 of each decade from a microsecond to ten seconds, so that a quantile is
   read to within its bucket. Times of a run are the stages that `dnbot bench` measures
   ([performance.md](performance.md)): `dnbot_burst_handling_seconds` is its target 7, the stages of an arbitrage up to

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dnbot.domain.instrument import VENUES
-from dnbot.metrics.exposition import Family, Value, counters, gauges
+from dnbot.metrics.exposition import Family, Value, counters, gauge, gauges
 from dnbot.operate.metrics_moment import Moment
 from dnbot.operate.status import Traffic
 from dnbot.strategy.view_parts import VenueView
@@ -56,6 +56,10 @@ VENUE_FIGURES: tuple[Family[Moment], ...] = (
     gauges("dnbot_clock_error_seconds", "How far that may be wrong.", "venue", _clock_errors),
     gauges(
         "dnbot_countdown_remaining_seconds", "Until the venue may cancel our orders by itself.", "venue", _countdowns
+    ),
+    gauge(
+        "dnbot_countdown_setting_seconds", "How long a countdown runs when it was just renewed; 0: none is kept.",
+        lambda m: m.bot.parts.countdown_s,
     ),
     _asked("dnbot_requests_total", "Requests over REST.", lambda t: t.requests),
     _asked("dnbot_requests_not_sent_total", "Of these, requests that provably never left.", lambda t: t.not_sent),
