@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from decimal import Decimal
@@ -155,6 +156,7 @@ async def _told(bot: Manned) -> Told:
     metrics = Metrics(bot.bot, bot.report)
     async with metrics.served([]):
         await trio.sleep(1.01)
+        gc.collect()
         bot.bot.parts.log.flush_now()
         text, status, context = (await metrics.page()).decode(), bot.report(), bot.bot.context
     moment = Moment(status, context, bot.bot, metrics.runtime, process_figures())
@@ -175,7 +177,7 @@ def told() -> Told:
 
     async def look() -> Told:
         async with _manned(market="lively") as bot:
-            await trio.sleep(40)
+            await trio.sleep(25)
             return await _told(bot)
 
     return trio.run(look, clock=trio.testing.MockClock(autojump_threshold=0))

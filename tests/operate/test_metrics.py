@@ -59,6 +59,7 @@ def value(text: str, name: str, **labels: str) -> float:
     return samples(text)[name, frozenset(labels.items())]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["told", "told_of_nothing"])
 def test_what_is_told_is_what_is_listed(which: str, request: pytest.FixtureRequest) -> None:
     """Each family once, with its type and its labels; also of a bot that knows nothing yet."""
@@ -83,6 +84,7 @@ def test_names_say_kind_and_unit() -> None:
     assert len({family.name for family in FAMILIES}) == len(FAMILIES)
 
 
+@pytest.mark.slow
 @needs_promtool
 @pytest.mark.parametrize("which", ["told", "told_of_nothing"])
 def test_promtool_finds_nothing_to_say(which: str, request: pytest.FixtureRequest) -> None:
@@ -113,6 +115,7 @@ def changed(told: Any) -> Any:
             raise AssertionError(told)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", [name for name in View.__struct_fields__ if name not in NO_FIGURES])
 def test_each_figure_of_the_view_is_told(told: Any, field: str) -> None:
     """A view that differs in one field gives another text."""
@@ -122,6 +125,7 @@ def test_each_figure_of_the_view_is_told(told: Any, field: str) -> None:
     assert told.again(msgspec.structs.replace(view, **{field: changed(getattr(view, field))})) != told.again(view)
 
 
+@pytest.mark.slow
 def test_the_figures_are_those_of_the_status(told: Any) -> None:
     """Units are Prometheus' own: seconds, ratios; what is a sum there is a sum here."""
     text, view, status = told.text, told.status.view, told.status
@@ -143,6 +147,7 @@ def test_the_figures_are_those_of_the_status(told: Any) -> None:
     assert 0 < value(text, "dnbot_margin_free_ratio") < 1
     assert value(text, "dnbot_margin_floor_ratio") == 0.3
     assert value(text, "dnbot_event_loop_lag_seconds_count") >= 20
+    assert value(text, "dnbot_gc_pause_seconds_count", generation="2") >= 1
     assert value(text, "process_resident_memory_bytes") > 10_000_000
 
 
@@ -152,15 +157,19 @@ def _python() -> str:
     return platform.python_version()
 
 
+@pytest.mark.slow
 def test_each_arbitrage_is_measured_at_each_stage(told: Any) -> None:
     """As many observations as pairs that were decided on; both legs of each are sent, answered and filled."""
     stages, executions = told.measures.stages, told.measures.tallies.executions
     decided = stages.stages["evaluated_to_decided"].count
-    assert decided > 10
+    assert decided > 5
     assert [stages.stages[name].count for name in STAGES] == [decided] * 5
     assert stages.until["sent"].count == decided
     assert decided - 2 <= stages.until["filled"].count <= decided
-    assert stages.until["filled"].total > 0
+    # Time is virtual: venues and lines alone take any, so a stamp that is not of this very arbitrage would show.
+    assert [stages.stages[name].total for name in STAGES] == [0.0] * 5
+    assert stages.until["sent"].total == 0
+    assert 0 < stages.until["filled"].total < decided * 0.1
     assert sum(executions.values()) >= stages.until["filled"].count
     sent = told.counters.orders_sent
     assert sent - 2 <= sum(one.count for one in stages.answers.values()) <= sent

@@ -43,7 +43,8 @@ TIMES: tuple[Family[Moment], ...] = (
         lambda m: m.bot.parts.measures.appends,
     ),
     histogram(
-        "dnbot_event_loop_lag_seconds", "How late a task is that is due, the system's timer included; looked at every 50 ms.",
+        "dnbot_event_loop_lag_seconds",
+        "How late a task is that is due, the system's timer included; looked at every 50 ms.",
         lambda m: m.runtime.lag,
     ),
     histograms(
