@@ -20,6 +20,7 @@ from dnbot.metrics.stages import STAGES
 from dnbot.operate.metrics import (
     FAMILIES,
     FRESH_S,
+    SECTIONS,
     Metrics,
     address_of,
     listen_address,
@@ -194,8 +195,19 @@ async def test_a_page_is_made_once_a_second(autojump_clock: trio.testing.MockClo
             asked.append(trio.current_time())
             return bot.report()
 
+        async def others() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await trio.lowlevel.checkpoint()
+
+        turns = 0
         metrics = Metrics(bot.bot, report)  # type: ignore[arg-type]  # it is called like a reporter
-        first = await metrics.page()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(others)
+            first = await metrics.page()
+            nursery.cancel_scope.cancel()
+        assert turns >= len(SECTIONS) - 1
         await trio.sleep(FRESH_S * 0.9)
         assert await metrics.page() is first
         await trio.sleep(FRESH_S * 0.2)
