@@ -272,7 +272,7 @@ async def _load_spilled(parts: BotParts) -> None:
 
 def _wire(parts: BotParts, context: StrategyContext) -> Bot:
     channels, boards, stack = Channels.open(), Boards(), AsyncExitStack()
-    clock, log, params = parts.clock, parts.log, parts.params
+    clock, log, params, measures = parts.clock, parts.log, parts.params, parts.measures
     supervisor = Supervisor(channels.inbox.send, log)
     gate = Gatekeeper(clock, latch=parts.latch)
     committer = Committer(parts.store, parts.spill, channels.inbox.send, clock, log)
@@ -280,10 +280,7 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
     feeds: dict[Venue, Feed] = {}
     sessions: dict[Venue, Session] = {}
     desks: dict[Venue, Desk] = {}
-    measures = parts.measures
-    strategist = Strategist(
-        channels, gate, clock, log, context, parts.publish, parts.witness, measures=measures
-    )
+    strategist = Strategist(channels, gate, clock, log, context, parts.publish, parts.witness, measures=measures)
     analyst = Analyst(
         boards, SpreadAnalyzer(params.base_position_size / PROBE_SHARE), FirstLook(params), strategist.see_market,
         strategist.is_eager, stages=measures.stages,

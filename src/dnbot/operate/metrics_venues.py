@@ -25,8 +25,8 @@ def _seconds(ms: float | None) -> float | None:
 
 def _countdowns(moment: Moment) -> dict[str, Value]:
     """Less than nothing once it may have run out; nothing is told where none was armed."""
-    untils = ((venue, moment.context.accounts[venue].countdown_until_s) for venue in VENUES)
-    return {venue.value: until_s - moment.context.now_s for venue, until_s in untils if until_s}
+    kept = ((venue, moment.context.accounts[venue].countdown_until_s) for venue in VENUES)
+    return {venue.value: until_s - moment.context.now_s for venue, until_s in kept if until_s}
 
 
 def _clock_errors(moment: Moment) -> dict[str, Value]:
