@@ -11,9 +11,11 @@ from typing import Any
 import msgspec
 import pytest
 import trio
+from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 from promtool_here import PROMTOOL, needs_promtool
 
+from dnbot.cli import commands
 from dnbot.domain.errors import ConfigError
 from dnbot.domain.instrument import VENUES
 from dnbot.metrics.stages import STAGES
@@ -262,3 +264,13 @@ def test_nothing_but_loopback_is_listened_on(text: str) -> None:
     """The page has no password."""
     with pytest.raises(ConfigError, match=r"loopback address such as 127\.0\.0\.1:9464"):
         listen_address(text)
+
+
+def test_a_run_that_would_listen_elsewhere_does_not_begin(tmp_path: Path) -> None:
+    """A sentence and exit code 2."""
+    home = tmp_path / "home"
+    ended = CliRunner(env={"DNBOT_HOME": str(home)}).invoke(commands, ["run", "--metrics", "0.0.0.0:9464"])
+    assert ended.exit_code == 2
+    assert ended.stderr.startswith("dnbot: ")
+    assert "127.0.0.1:9464" in ended.stderr
+    assert [path.name for path in home.rglob("*")] == []

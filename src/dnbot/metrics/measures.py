@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import attrs
 
-from dnbot.domain.messages import InboxEvent, Record
+from dnbot.domain.messages import InboxEvent, OrderAnswered, OrderSent, PairAborted, Record
 from dnbot.metrics.histogram import Histogram
 from dnbot.metrics.stages import Stages
 from dnbot.metrics.tallies import Tallies
 from dnbot.strategy.orders import Orders
+
+_HEARD = frozenset({OrderAnswered, OrderSent, PairAborted})
+"""What is measured although nothing was written down of it: most events are of no interest here."""
 
 
 @attrs.define
@@ -22,5 +25,7 @@ class Measures:
 
     def note(self, event: InboxEvent, records: tuple[Record, ...], orders: Orders) -> None:
         """What the machine saw, what it wrote down of it, and the orders as it knows them now."""
+        if not records and type(event) not in _HEARD:
+            return
         self.stages.note(event, records, orders)
         self.tallies.note(event, records, orders)
