@@ -152,7 +152,7 @@ compares. Rules and a dashboard are in [deploy/](../deploy/README.md), the reaso
 - Histograms have buckets at 1, 2.5, 5 and 7.5 of each decade from a microsecond to ten seconds, so that a quantile is
   read to within its bucket. Times of a run are the stages that `dnbot bench` measures
   ([performance.md](performance.md)): `dnbot_burst_handling_seconds` is its target 7, the stages of an arbitrage up to
-  `decided` 7b, `decided_to_committed` 8 with the turn in which execution takes over, `until="sent"` 10. `sent` is the
-  moment before an order's bytes are handed to the connection; an order's `filled` counts from `sent`, because a
-  stream may overtake the answer.
+  `decided` 7b, `decided_to_committed` 8 with the turn in which execution takes over, `until="sent"` 10. `read` is
+  the moment in which the bytes of a frame come out of TLS, `sent` the one before an order's bytes are handed to the
+  connection; an order's `filled` counts from `sent`, because a stream may overtake the answer.
 """
