@@ -150,9 +150,9 @@ compares. Rules and a dashboard are in [deploy/](../deploy/README.md), the reaso
 - Labels take values from short fixed lists: venues, pairs, states, stages, children, queues. Reasons and codes are our
   own words, at most {CODES_MAX} of a kind, and then `{OTHER}`; what a venue calls its refusals is in the log alone.
 - Histograms have buckets at 1, 2.5, 5 and 7.5 of each decade from a microsecond to ten seconds, so that a quantile is
-  read to within its bucket. Times of a run are the stages that `dnbot bench` measures
-  ([performance.md](performance.md)): `dnbot_burst_handling_seconds` is its target 7, the stages of an arbitrage up to
-  `decided` 7b, `decided_to_committed` 8 with the turn in which execution takes over, `until="sent"` 10. `read` is
-  the moment in which the bytes of a frame come out of TLS, `sent` the one before an order's bytes are handed to the
-  connection; an order's `filled` counts from `sent`, because a stream may overtake the answer.
+  read to within its bucket. They stand beside what `dnbot bench` measures ([performance.md](performance.md)):
+  `dnbot_burst_handling_seconds` beside its target 7, `evaluated_to_decided` beside 7b, `decided_to_committed` (with the
+  turn in which execution takes over) beside 8, `until="sent"` beside 10. `read` is the moment in which the bytes of a
+  frame come out of TLS, `sent` the one before an order's bytes are handed to the connection; an order's `filled`
+  counts from `sent`, because a stream may overtake the answer.
 """
