@@ -10,7 +10,15 @@ from machine_kit import GF, GS, MS, Bench
 
 from dnbot.domain.account import Balance
 from dnbot.domain.instrument import Venue
-from dnbot.domain.messages import BalanceChanged, Paused, PositionChanged, ReopenStream
+from dnbot.domain.messages import (
+    BalanceChanged,
+    FillReported,
+    OrderReported,
+    Paused,
+    PositionChanged,
+    ReopenStream,
+)
+from dnbot.domain.order import OrderStatus
 from dnbot.strategy.muteness import MUTE_S, TOGETHER_S
 
 
@@ -31,6 +39,17 @@ def balance_told(bench: Bench, venue: Venue) -> None:
     bench.give(BalanceChanged(Balance(venue, "USDT", Decimal(5), Decimal(5), at_ms=10**13), bench.now_s))
 
 
+def order_told(bench: Bench, venue: Venue) -> None:
+    """The stream tells of the order that traded."""
+    intent = next(intent for intent in bench.intents() if intent.venue is venue)
+    bench.give(OrderReported(bench.report(intent, OrderStatus.FILLED, intent.quantity), streamed=True))
+
+
+def trade_told(bench: Bench, venue: Venue) -> None:
+    """The stream tells of the trade."""
+    bench.give(FillReported(bench.truth[venue].fills[-1], streamed=True))
+
+
 def reopened(bench: Bench) -> list[Venue]:
     """Whose stream was asked to be opened anew."""
     return [command.venue for command in bench.all(ReopenStream)]
@@ -49,12 +68,13 @@ def test_a_trade_that_the_stream_keeps_from_us_has_it_opened_anew(venue: Venue) 
     assert reopened(bench) == [venue]
 
 
+@pytest.mark.parametrize("tell", [balance_told, order_told, trade_told])
 @pytest.mark.parametrize("after_s", [0.0, 0.5 * MUTE_S])
-def test_a_stream_that_tells_is_left_alone(after_s: float) -> None:
-    """At once or late: what it tells after the trade is news of it."""
+def test_a_stream_that_tells_is_left_alone(after_s: float, tell: Callable[[Bench, Venue], None]) -> None:
+    """At once or late: what it tells after the trade, whatever it is, is news of it."""
     bench = traded(MS)
     bench.wait(after_s)
-    balance_told(bench, MS)
+    tell(bench, MS)
     bench.wait(2 * MUTE_S)
     assert reopened(bench) == []
 

@@ -173,7 +173,7 @@ async def test_every_private_word_reaches_the_machine(autojump_clock: Any, kit: 
         await wait()
 
     told = await it.run(story)
-    assert told[1:3] == [OrderReported(kit.report()), FillReported(kit.fill())]
+    assert told[1:3] == [OrderReported(kit.report(), streamed=True), FillReported(kit.fill(), streamed=True)]
     assert isinstance(told[3], BalanceChanged)
     assert told[3].balance == balance
     assert isinstance(told[4], PositionChanged)

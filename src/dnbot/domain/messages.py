@@ -138,12 +138,16 @@ class OrderReported(msgspec.Struct, frozen=True, tag=True):
     """News of one order, from whatever source; folded by client id, or by venue id when that is missing."""
 
     report: OrderReport
+    streamed: bool = False
+    """Whether the private stream told it."""
 
 
 class FillReported(msgspec.Struct, frozen=True, tag=True):
     """One trade of ours, from whatever source; deduplicated by (venue, trade id)."""
 
     fill: Fill
+    streamed: bool = False
+    """Whether the private stream told it."""
 
 
 class OrderSent(msgspec.Struct, frozen=True, tag=True):

@@ -15,8 +15,10 @@ from dnbot.domain.messages import (
     SYMBOL_CLOSED,
     BalanceChanged,
     FillBooked,
+    FillReported,
     InstrumentChanged,
     OrderAnswered,
+    OrderReported,
     OrderSent,
     PositionChanged,
     RowBooked,
@@ -60,6 +62,16 @@ def find_order(turn: Turn, venue: Venue, client_id: str, venue_id: str) -> Order
     """The order that a report or fill speaks of, by our id or by the venue's."""
     name = client_id or turn.context.venue_order_ids.get(f"{venue.value}:{venue_id}", "")
     return turn.context.orders.get(name)
+
+
+def fold_news(turn: Turn, event: OrderReported | FillReported) -> None:
+    """News of an order, or a trade."""
+    if isinstance(event, OrderReported):
+        fold_report(turn, event.report)
+    else:
+        fold_fill(turn, event.fill)
+    if event.streamed:
+        note_told(turn, event.report.venue if isinstance(event, OrderReported) else event.fill.venue)
 
 
 def fold_report(turn: Turn, report: OrderReport) -> None:

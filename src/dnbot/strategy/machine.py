@@ -104,10 +104,8 @@ def _fold(turn: Turn, event: InboxEvent) -> None:
             _on_time(turn)
         case Paused():
             fold_pause(turn, event)
-        case OrderReported(report=report):
-            folding.fold_report(turn, report)
-        case FillReported(fill=fill):
-            folding.fold_fill(turn, fill)
+        case OrderReported() | FillReported():
+            folding.fold_news(turn, event)
         case OrderSent():
             folding.fold_sent(turn, event)
         case OrderAnswered():

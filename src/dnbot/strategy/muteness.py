@@ -1,8 +1,8 @@
 """A private stream that answers pings and tells nothing: its key has died, or the venue forgot a subscription.
 
-Whatever trades, the stream tells of the balance that this moved. A trade of ours that was found by reading, of which
-the stream says nothing, is proof that it is mute: then its silence proves nothing, and it is opened anew. Without a
-trade nobody misses anything.
+Whatever trades, the stream tells of: the order, the trade, the balance that it moved. A trade of ours that was found by
+reading, around which the stream says nothing at all, is proof that it is mute: then its silence proves nothing, and it
+is opened anew. Without a trade nobody misses anything.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from dnbot.strategy.context import VenueAccount
 from dnbot.strategy.turn import Turn
 
 TOGETHER_S = 1.0
-"""The balance may be told so long before the trade is booked, and is not missed for so long afterwards."""
+"""News may come so long before the trade is booked, and are not missed for so long afterwards."""
 MUTE_S = 10.0
 """A stream that is only late is left alone: to open it anew costs a few seconds of trading."""
 
 
 def note_told(turn: Turn, venue: Venue) -> None:
-    """The stream told of a balance or of the position."""
+    """The stream told something of the account."""
     turn.change_account(venue, told_s=turn.context.now_s, untold_since_s=None)
 
 

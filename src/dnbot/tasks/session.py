@@ -150,9 +150,9 @@ class Session:
         for message in messages:
             match message:
                 case OrderNews(report=report):
-                    await self.inbox.send(OrderReported(report))
+                    await self.inbox.send(OrderReported(report, streamed=True))
                 case FillNews(fill=fill):
-                    await self.inbox.send(FillReported(fill))
+                    await self.inbox.send(FillReported(fill, streamed=True))
                 case Balance():
                     await self.inbox.send(BalanceChanged(message, trio.current_time()))
                 case PositionReport():
