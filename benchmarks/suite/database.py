@@ -27,6 +27,7 @@ from dnbot.ports.postgres import SETTINGS, PostgresStore, migrate, open_postgres
 from suite.children import serving
 from suite.figures import Figures, quantile
 from suite.measuring import Effort, interleaved
+from suite.profiles import profiled, unprofiled
 from suite.target import Target
 
 PAGE_BYTES = 8192
@@ -73,7 +74,7 @@ def beside_asyncpg(name: str, times: int, effort: Effort, ours: Ours, theirs: Th
 
 
 def _again(work: Callable[[PostgresStore, int], Awaitable[Figures]]) -> None:
-    with database() as found:
+    with unprofiled(), database() as found:
         with_store(found.dsn, work)
 
 
@@ -146,11 +147,12 @@ def with_asyncpg(
 
 
 async def timed_ms(calls: Sequence[Callable[[], Awaitable[object]]]) -> Figures:
-    """ms of each call, after WARM_UP that do not count: `p50` and `p99`."""
+    """ms of each call, after WARM_UP that do not count: `p50` and `p99`. A profile counts nothing but the calls."""
     samples = []
-    for call in calls:
-        began_ns = time.perf_counter_ns()
-        await call()
-        samples.append((time.perf_counter_ns() - began_ns) / 1e6)
+    with profiled():
+        for call in calls:
+            began_ns = time.perf_counter_ns()
+            await call()
+            samples.append((time.perf_counter_ns() - began_ns) / 1e6)
     counted = samples[WARM_UP:]
     return {"p50": quantile(counted, 0.5), "p99": quantile(counted, 0.99)}
