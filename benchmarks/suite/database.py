@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 import asyncpg
 import attrs
@@ -29,6 +30,8 @@ from suite.figures import Figures, quantile
 from suite.measuring import Effort, interleaved
 from suite.profiles import profiled, unprofiled
 from suite.target import Target
+
+T = TypeVar("T")
 
 PAGE_BYTES = 8192
 WARM_UP = 10
@@ -114,10 +117,10 @@ def fsync_us(folder: Path, times: int) -> Figures:
     return {"p50": quantile(samples, 0.5)}
 
 
-def with_store(dsn: str, work: Callable[[PostgresStore, int], Awaitable[Figures]]) -> Figures:
+def with_store(dsn: str, work: Callable[[PostgresStore, int], Awaitable[T]]) -> T:
     """What `work` measures with the bot's store and the epoch that it began."""
 
-    async def main() -> Figures:
+    async def main() -> T:
         async with open_postgres_store(dsn) as store:
             began_ns = SystemClock().now_ns()
             epoch = await store.begin_run(BOOK, version="bench", settings="{}", started_at_ns=began_ns)
@@ -127,11 +130,11 @@ def with_store(dsn: str, work: Callable[[PostgresStore, int], Awaitable[Figures]
 
 
 def with_asyncpg(
-    dsn: str, work: Callable[[asyncpg.Connection[asyncpg.Record], int, int], Awaitable[Figures]]
-) -> Figures:
+    dsn: str, work: Callable[[asyncpg.Connection[asyncpg.Record], int, int], Awaitable[T]]
+) -> T:
     """What `work` measures with one bare connection, the epoch that it began, and the last number of a record."""
 
-    async def main() -> Figures:
+    async def main() -> T:
         connection = await asyncpg.connect(dsn, server_settings=SETTINGS)
         try:
             began_ns = SystemClock().now_ns()
