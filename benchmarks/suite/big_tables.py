@@ -39,8 +39,8 @@ _FILL = {
     "position_snapshots": """
 insert into position_snapshots (
     at, symbol, epoch, spot_base, spot_gate, spot_mexc, perp_base, delta_base, mark, equity_quote, realised_quote
-) select at, symbol, epoch, 1.25, 0.6 + n % 7 * 0.01, 0.65 - n % 7 * 0.01, -1.25, (n % 5 - 2) * 0.0001, 60000 + n % 1000,
-    300000 + n % 500, n % 400 * 0.25
+) select at, symbol, epoch, 1.25, 0.6 + n % 7 * 0.01, 0.65 - n % 7 * 0.01, -1.25, (n % 5 - 2) * 0.0001,
+    60000 + n % 1000, 300000 + n % 500, n % 400 * 0.25
 """,
     "opportunities_declined": """
 insert into opportunities_declined (
@@ -68,8 +68,8 @@ _BESIDE = (
     """insert into opportunities_taken (
     opportunity_id, symbol, epoch, execution_id, outcome, pair_name, purpose, buy_quantity, sell_quantity,
     buy_price_cap, sell_price_cap, edge_bps, required_bps, inventory_price_bps, gross_quote, fees_quote,
-    slippage_quote, funding_quote, exit_quote, net_quote, confidence, adverse_move_bps, depth_risk, venue_risk, book_ids, book_ages_ms, found_at,
-    found_at_ns
+    slippage_quote, funding_quote, exit_quote, net_quote, confidence, adverse_move_bps, depth_risk, venue_risk,
+    book_ids, book_ages_ms, found_at, found_at_ns
 ) select 'o' || n, symbol, epoch, 'x' || n, 'taken', 'GATE_TO_MEXC', 'entry', 0.01, 0.01, 60001, 60009, 5, 4, 0, 1.5,
     0.5, 0.1, 0, 0, 0.9, 0.5, 1, 0.1, 0.1, '{}', '{}', at, 0""",
     """insert into order_intents (
@@ -120,7 +120,6 @@ async def fill(connection: asyncpg.Connection[asyncpg.Record], rows: int) -> Non
             legs = _LEGS if "side" in sql else ""
             await connection.execute(sql + numbered + legs, first, end, UNTIL, spacing_s("trade_executions", rows))
     await connection.execute("vacuum analyze")
-    await connection.execute("checkpoint")
 
 
 def _chunks(rows: int) -> Iterator[tuple[int, int]]:

@@ -73,6 +73,7 @@ def _target(table: str, names: list[str], times: Mapping[str, float]) -> Target:
 
 async def _filled(connection: asyncpg.Connection[asyncpg.Record], rows: int) -> Figures:
     await big_tables.fill(connection, rows)
+    await connection.execute("checkpoint")  # what was written is not on its way to the disk while questions are asked
     return {"bytes": await connection.fetchval("select pg_database_size(current_database())")}
 
 
