@@ -76,7 +76,7 @@ class TimedFeed(Feed):
 
 
 @attrs.define
-class _Analyst(Analyst):
+class TimedAnalyst(Analyst):
     """The bot's analyst; notes when it has decided what to do with a burst, the machine's step included."""
 
     read_ns: list[list[int]] = attrs.field(factory=list)
@@ -114,7 +114,7 @@ async def decided(
     boards, found = Boards(), found or Decided()
     clock, log = SystemClock(), EventLog(SystemClock(), [])
     machine = _Machine(monitoring().context, found)
-    analyst = _Analyst(
+    analyst = TimedAnalyst(
         boards, SpreadAnalyzer(Decimal("0.05")), FirstLook(machine.context.params), machine.see, lambda: False
     )
     line = cast("Line", SimpleNamespace(clock=SimpleNamespace(clock=clock)))
