@@ -126,10 +126,10 @@ def picture(targets: list[dict[str, Any]]) -> str:
         f'<text x="{MIDDLE}" y="18" text-anchor="middle" font-weight="bold">times as good as asked (log)</text>',
     ]
     for decade in (-1, 0, 1):
-        x = MIDDLE + decade * PER_DECADE
+        at = MIDDLE + decade * PER_DECADE
         lines += [
-            f'<line x1="{x}" y1="30" x2="{x}" y2="{height - 10}" stroke="#bbbbbb"/>',
-            f'<text x="{x}" y="{height - 12}" text-anchor="middle" fill="#777777">{10.0**decade:g}</text>',
+            f'<line x1="{at}" y1="30" x2="{at}" y2="{height - 10}" stroke="#bbbbbb"/>',
+            f'<text x="{at}" y="{height - 12}" text-anchor="middle" fill="#777777">{10.0**decade:g}</text>',
         ]
     for number, one in enumerate(targets):
         y, times = 34 + ROW * number, margin(one)
@@ -181,8 +181,9 @@ def curves(lasting: dict[str, Any]) -> str:
         panel("a frame's wait in us, against frames/s", waits(rate), last.get("frames/s")),
         panel("a frame's wait in us, against symbols in one process", waits(symbols), last.get("symbols")),
         panel(
-            f"stages in us at {at['load']:,.0f} frames/s: p50, p90, p99, p99.9",
-            {stage: [(n, at[f"{stage} {q}"]) for n, q in enumerate(QUANTILES, 1)] for stage in STAGES}, None,
+            f"stages of a frame's wait in us, at {at['load']:,.0f} frames/s",
+            {stage: [(10.0**n, at[f"{stage} {q}"]) for n, q in enumerate(QUANTILES)] for stage in STAGES}, None,
+            {10.0**n: name for n, name in enumerate(QUANTILES)},
         ),
     ]
     moved = [
@@ -201,17 +202,17 @@ def waits(points: list[dict[str, float]]) -> Series:
     return {name: [(point["load"], point[f"whole {name}"]) for point in points] for name in ("p50", "p99")}
 
 
-def panel(title: str, series: Series, last: float | None) -> str:
-    """Lines with their points; a dashed line at the last load before the knee."""
+def panel(title: str, series: Series, last: float | None, marks: dict[float, str] | None = None) -> str:
+    """Lines; a dashed one at the last load before the knee. `marks` are what is written below, else the range."""
     xs, ys = ([place[axis] for line in series.values() for place in line] for axis in (0, 1))
-    right, bottom = PANEL_WIDTH - 20, PANEL_HEIGHT - 40
+    right, bottom = PANEL_WIDTH - 40, PANEL_HEIGHT - 40
     across, up = scale(xs, EDGE, right), scale(ys, bottom, 40)
     lines = [
         f'<text x="{EDGE}" y="20" font-weight="bold">{title}</text>',
         f'<path d="M{EDGE} 40V{bottom}H{right}" fill="none" stroke="#777777"/>',
         *(
-            f'<text x="{across(x):.1f}" y="{bottom + 16}" text-anchor="middle" fill="#777777">{shown(x)}</text>'
-            for x in (min(xs), max(xs))
+            f'<text x="{across(x):.1f}" y="{bottom + 16}" text-anchor="middle" fill="#777777">{text}</text>'
+            for x, text in (marks or {x: shown(x) for x in (min(xs), max(xs))}).items()
         ),
         *(
             f'<text x="{EDGE - 6}" y="{up(y) + 4:.1f}" text-anchor="end" fill="#777777">{shown(y)}</text>'

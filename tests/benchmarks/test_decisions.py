@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 from suite import decisions
+from suite.both_ways import Compared
 from suite.decisions import by_thousand, compared_sequences
 from suite.kept import Kept
 from suite.recorded import recorded
@@ -16,7 +17,7 @@ from suite.recorded import recorded
 from dnbot.domain.pair import Opportunity, Pair
 from dnbot.strategy import hopeless, ladder, spread, trading
 from dnbot.strategy.inventory import inventory_price_bps
-from dnbot.strategy.sizing import find_opportunity
+from dnbot.strategy.sizing import _Case, find_opportunity
 
 BOOKS = Path(__file__).resolve().parents[2] / "../shared/data/market/binance_l2"
 
@@ -42,7 +43,7 @@ PLANTS: dict[str, tuple[Any, str, Any]] = {
     "a cap is a tick off": (trading, "find_opportunity", a_tick_dearer),
     "the first look asks too much": (hopeless, "MARGIN_BPS", -3.0),
     "sizes lean the wrong way": (
-        trading.find_opportunity.__globals__["_Case"], "price_bps",
+        _Case, "price_bps",
         lambda case, quantity: -inventory_price_bps(case.pair, quantity, case.inventory, case.params),
     ),
     "the last level is left": (ladder, "bisect_left", lambda until, quantity: sum(size <= quantity for size in until)),
@@ -71,9 +72,9 @@ def test_thousands_are_kept_and_not_compared_again(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(decisions, "THOUSAND", 2)
     compared: list[int] = []
 
-    def counted(numbers: range) -> decisions.Compared:
+    def counted(numbers: range) -> Compared:
         compared.extend(numbers)
-        return decisions.Compared(markets=1, different=["x"] if 1 in numbers else [])
+        return Compared(markets=1, different=["x"] if 1 in numbers else [])
 
     monkeypatch.setattr(decisions, "compared_sequences", counted)
     path = tmp_path / "out.json"

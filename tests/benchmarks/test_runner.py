@@ -147,7 +147,12 @@ def test_a_file_keeps_what_the_same_source_measured(monkeypatch: pytest.MonkeyPa
 def test_sizes_are_asked_for_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What was given counts; else a trial is small and the rest whole."""
     efforts: list[Effort] = []
-    monkeypatch.setitem(sys.modules, "suite.said", SimpleNamespace(measure=lambda effort: efforts.append(effort) or []))
+
+    def measure(effort: Effort) -> list[Target]:
+        efforts.append(effort)
+        return []
+
+    monkeypatch.setitem(sys.modules, "suite.said", SimpleNamespace(measure=measure))
     monkeypatch.setattr(runner, "MEASURES", ("said",))
     for arguments in ([], ["--trial"], ["--trial", "--rows", "7", "--recordings", str(tmp_path)]):
         monkeypatch.setattr(sys, "argv", ["bench", *arguments])
