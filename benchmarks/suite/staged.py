@@ -1,14 +1,14 @@
 """Where a frame's wait goes: in the socket, in its book, until its decision; of any number of symbols in one process.
 
 A server sends frame n of a feed n gaps after the first, so the earliest that any frame came beside its schedule is when
-the feed began. The stamps of the stages cost about a microsecond a frame.
+the feed began. What is due in the first second does not count: then all feeds still open their streams. The stamps of
+the stages cost about a microsecond a frame.
 """
 
 from __future__ import annotations
 
 import time
 from array import array
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -21,8 +21,11 @@ from dnbot.domain.instrument import VENUES, Venue
 from suite import tick_ours
 from suite.endurance import rss_mb
 from suite.figures import Figures, quantile
+from suite.machine import held_s
 from suite.tick_words import Decided
 
+WARM_UP_S = 1.0
+STAGES = ("socket", "book", "decision", "whole")
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
 
 
@@ -32,12 +35,11 @@ class Stages(Decided):
 
     gap_ns: float = 0.0
     """Between two frames of one feed."""
-    book: array[float] = attrs.field(factory=lambda: array("d"))
-    decision: array[float] = attrs.field(factory=lambda: array("d"))
-    began: dict[Venue, array[float]] = attrs.field(factory=lambda: {venue: array("d") for venue in VENUES})
-    waited: dict[Venue, array[float]] = attrs.field(factory=lambda: {venue: array("d") for venue in VENUES})
-    """From the read to the decision."""
-    _numbers: Counter[Venue] = attrs.field(factory=Counter)
+    warm_up_s: float = WARM_UP_S
+    _frames: dict[Venue, list[array[float]]] = attrs.field(
+        factory=lambda: {venue: [array("d") for _ in range(3)] for venue in VENUES}
+    )
+    """Per feed: ns at which frame 0 was due if this one was not late, in its book, until its decision."""
     _pending: list[tuple[Venue, int, int]] = attrs.field(factory=list)
 
     def folded(self, venue: Venue, read_ns: int, now_ns: int) -> None:
@@ -49,26 +51,23 @@ class Stages(Decided):
         if not read_ns:
             return
         for venue, at_ns, folded_ns in self._pending:
-            self.book.append(folded_ns - at_ns)
-            self.decision.append(now_ns - folded_ns)
-            self.waited[venue].append(now_ns - at_ns)
-            self.began[venue].append(at_ns - self._numbers[venue] * self.gap_ns)
-            self._numbers[venue] += 1
+            began, book, decision = self._frames[venue]
+            began.append(at_ns - len(began) * self.gap_ns)
+            book.append(folded_ns - at_ns)
+            decision.append(now_ns - folded_ns)
         self._pending.clear()
 
     def stages_us(self) -> dict[str, list[float]]:
         """Per frame: in the socket, in its book, until its decision, and all together from its due time on."""
-        socket: list[float] = []
-        whole: list[float] = []
-        for venue, began in self.began.items():
+        found: dict[str, list[float]] = {stage: [] for stage in STAGES}
+        first = int(self.warm_up_s * 1e9 / self.gap_ns)
+        for began, *stages in self._frames.values():
             earliest = min(began, default=0.0)
-            late = [(at - earliest) / 1000 for at in began]
-            socket += late
-            whole += [one + waited / 1000 for one, waited in zip(late, self.waited[venue], strict=True)]
-        return {
-            "socket": socket, "book": [ns / 1000 for ns in self.book],
-            "decision": [ns / 1000 for ns in self.decision], "whole": whole,
-        }
+            for place in range(first, len(began)):
+                each = (began[place] - earliest, *(stage[place] for stage in stages))
+                for stage, ns in zip(STAGES, (*each, sum(each)), strict=True):
+                    found[stage].append(ns / 1000)
+        return found
 
 
 @attrs.define
@@ -84,12 +83,14 @@ class StagedFeed(tick_ours.TimedFeed):
 def listen(urls: Sequence[Mapping[str, str]], ca_file: str, rate: float) -> Figures:
     """One symbol per mapping of its feeds' addresses, each with so many frames a second over its three feeds.
 
-    `STAGE QUANTILE` in us; `cpu`: of one core; `handled`: frames a second of all symbols; `rss_mb`.
+    `STAGE QUANTILE` in us; `cpu`: of one core; `handled`: frames a second of all symbols; `rss_mb`; `held`: the share
+    of the time in which others had the core that we wanted.
     """
     found = [Stages(gap_ns=len(VENUES) / rate * 1e9) for _ in urls]
     addresses = [{Venue(name): url for name, url in each.items()} for each in urls]
+    before_s = held_s()
     trio.run(_listen, addresses, Path(ca_file), found)
-    memory_mb, server = rss_mb(), found[0].server
+    waited_s, memory_mb, server = held_s() - before_s, rss_mb(), found[0].server
     samples: dict[str, list[float]] = {}
     for each in found:
         for stage, waits in each.stages_us().items():
@@ -101,6 +102,7 @@ def listen(urls: Sequence[Mapping[str, str]], ca_file: str, rate: float) -> Figu
         },
         "cpu": max(each.cpu_s for each in found) / server["wall_s"],  # of the process, as each symbol saw it
         "handled": server["frames"] / server["wall_s"], "rss_mb": memory_mb,
+        "held": waited_s / server["wall_s"],
     }
 
 

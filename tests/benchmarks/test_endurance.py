@@ -20,7 +20,7 @@ from dnbot.domain.units import ZERO
 
 QUIET = {
     "stretch": 1, "frames": 10.0, "judged": 5.0, "stale": 0.0, "oldest_ms": 3.0, "p50_us": 20.0, "p99_us": 50.0,
-    "p99.9_us": 90.0, "rss_mb": 60.0,
+    "p99.9_us": 90.0, "rss_mb": 60.0, "held_s": 0.0,
 }
 
 

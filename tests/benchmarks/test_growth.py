@@ -19,7 +19,7 @@ def points(**series: tuple[float, ...]) -> list[dict[str, float]]:
     """A calm curve over `RATES`, but for these figures."""
     return [
         {
-            "load": rate, "offered": rate, "handled": rate, "cpu": 0.3, "whole p99": 100.0, "rss_mb": 60.0,
+            "load": rate, "offered": rate, "handled": rate, "cpu": 0.3, "whole p99": 100.0, "rss_mb": 60.0, "held": 0.0,
             **{name.replace("_", " "): values[number] for name, values in series.items()},
         }
         for number, rate in enumerate(RATES)
@@ -53,7 +53,7 @@ def test_what_lies_before_the_knee_counts() -> None:
 
 def test_a_frame_s_wait_counts_from_when_it_was_due() -> None:
     """In the socket, in its book, until the decision of its burst; the earliest frame was not late."""
-    stages = Stages(gap_ns=1_000_000)
+    stages = Stages(gap_ns=1_000_000, warm_up_s=0.0)
     for read_us, folded_us in ((100, 110), (1_100, 1_105), (4_100, 4_150)):
         stages.folded(Venue.GATE_SPOT, read_us * 1000, folded_us * 1000)
     stages.note(5_000_000, [])
@@ -65,6 +65,8 @@ def test_a_frame_s_wait_counts_from_when_it_was_due() -> None:
     assert told["whole"] == pytest.approx([4_900, 3_900, 2_900])
     stages.note(6_000_000, [2])
     assert len(stages.stages_us()["book"]) == 3
+    stages.warm_up_s = 0.002
+    assert stages.stages_us()["socket"] == pytest.approx([2_000])
 
 
 @pytest.mark.parametrize("levels", [20, 500])
