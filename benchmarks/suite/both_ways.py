@@ -68,7 +68,8 @@ class BothWays:
     """One sequence of books. Inside a Trio run, whose clock is the one that books are dated by."""
 
     def __init__(self, scene: Scene, compared: Compared) -> None:
-        self.scene, self.compared, self.signal = scene, compared, cast("Signal | None", None)
+        self.scene, self.compared = scene, compared
+        self.signals: list[Signal] = []
         boards = Boards()
         self.analyst = Analyst(
             boards, SpreadAnalyzer(scene.params.slice_base), FirstLook(scene.params), self._see, lambda: False
@@ -116,15 +117,14 @@ class BothWays:
         self._compare(set(books))
 
     def _see(self, signal: Signal) -> bool:
-        self.signal = signal
+        self.signals.append(signal)
         return True
 
     def _compare(self, moved: set[Venue]) -> None:
         now_s = trio.current_time()
-        self.signal = None
+        self.signals.clear()
         self.analyst.conclude()
-        at_once = self.signal is not None
-        signal = self.signal or self.analyst.newest()
+        signal = self.signals[-1] if self.signals else self.analyst.newest()
         assert signal is not None, "books moved, and nobody knows"
         self.context = msgspec.structs.replace(
             self.context, market=signal.market, edges=signal.edges, signal_fresh=True, now_s=now_s,
@@ -133,7 +133,7 @@ class BothWays:
         turn = Turn(self.context)
         ours = {found.pair_name: _verdict(found) for found in _new_findings(turn)}
         plain = self._plain(moved, {edge.pair: edge.half_life_s for edge in signal.edges})
-        self._judge(ours, plain, moved if not at_once else set())
+        self._judge(ours, plain, set() if self.signals else moved)
 
     def _plain(
         self, moved: set[Venue], half_lives: dict[Pair, float | None]
@@ -179,7 +179,7 @@ class BothWays:
         first = next((name for name, verdict in ours.items() if verdict[0] == "taken"), "")
         taken = {name: edge for name, (verdict, edge) in plain.items() if verdict[0] == "taken"}
         if first in taken and taken[first] < max(taken.values()) - SAME_BPS:
-            compared.different.append(f"market {number}: {first} comes first; plainly {max(taken, key=taken.get)}")
+            compared.different.append(f"market {number}: {first} comes first; plainly {max(taken, key=taken.__getitem__)}")
 
 
 def _verdict(found: Opportunity | Declined) -> Verdict:

@@ -32,6 +32,7 @@ SECONDS, SECONDS_MIN, FRAMES = 6.0, 2.0, 20_000
 TIMES_MAX, BUSY_MAX, BEHIND_MAX = 10.0, 0.9, 0.99
 RATE_MIN, SYMBOLS_MIN, DEEPER_MAX = 10_000, 10, 1.5
 """What has to lie before the knee, and how much dearer a frame of the deepest book may be."""
+CURVES = ("rate", "symbols")
 FIGURES = (*(f"{stage} {name}" for stage in STAGES for name in QUANTILES), "cpu", "handled", "rss_mb", "held")
 
 Point = Mapping[str, float]
@@ -40,25 +41,31 @@ Point = Mapping[str, float]
 
 def measure(effort: Effort) -> list[Target]:
     """The three curves; points that were kept are not measured again."""
-    trial = effort.share < 1
-    curves: dict[str, list[Point]] = {}
-    with listening() as (ports, ca_file):
-        told = partial(_told, ports, ca_file, max(SECONDS_MIN, SECONDS * effort.share))
-        rates = [(rate, 1, rate) for rate in (RATES_OF_TRIAL if trial else RATES)]
-        symbols = [(count, count, RATE_OF_A_SYMBOL) for count in (SYMBOLS_OF_TRIAL if trial else SYMBOLS)]
-        for name, plan in (("rate", rates), ("symbols", symbols)):
-            curves[name] = []
-            for load, count, rate in plan:
-                measured = partial(_listened, effort.rounds, partial(told, count, rate))
-                curves[name].append(_point(effort, name, load, {"offered": count * rate}, measured))
-                effort.kept.keep("growth", {**effort.kept.of("growth"), **curves})
-    depths = LEVELS_OF_TRIAL if trial else LEVELS
+    curves = listened(effort)
+    depths = LEVELS_OF_TRIAL if effort.share < 1 else LEVELS
     rounds = interleaved(
         effort.rounds, {str(depth): partial(deep_books.frame_us, depth, effort.times(FRAMES)) for depth in depths}
     )
     curves["levels"] = [{"load": depth, "us": rounds.median(str(depth), "us")} for depth in depths]
     effort.kept.keep("growth", curves)
     return targets(curves)
+
+
+def listened(effort: Effort) -> dict[str, list[Point]]:
+    """The two curves that need a server, point by point."""
+    trial = effort.share < 1
+    rates = [(rate, 1, rate) for rate in (RATES_OF_TRIAL if trial else RATES)]
+    symbols = [(count, count, RATE_OF_A_SYMBOL) for count in (SYMBOLS_OF_TRIAL if trial else SYMBOLS)]
+    curves: dict[str, list[Point]] = {name: list(effort.kept.of("growth").get(name, [])) for name in CURVES}
+    with listening() as (ports, ca_file):
+        told = partial(_told, ports, ca_file, max(SECONDS_MIN, SECONDS * effort.share))
+        for name, plan in zip(CURVES, (rates, symbols), strict=True):
+            for load, count, rate in plan[len(curves[name]) :]:
+                point = _listened(effort.rounds, partial(told, count, rate))
+                curves[name].append({"load": load, "offered": count * rate, **point})
+                effort.kept.keep("growth", curves)
+                print(f"growth: {name} {load:,}: p99 {point['whole p99']:,.0f} us", file=sys.stderr, flush=True)
+    return curves
 
 
 def targets(curves: Mapping[str, Sequence[Point]]) -> list[Target]:
@@ -102,14 +109,6 @@ def _before_knee(name: str, unit: str, points: Sequence[Point], limit: float) ->
     return Target(
         name, unit, points[number - 1]["load"] if number else 0.0, limit=limit, detail=f"{beyond}; {each}"
     )
-
-
-def _point(effort: Effort, name: str, load: float, more: Point, measured: Callable[[], Point]) -> Point:
-    kept: list[Point] = effort.kept.of("growth").get(name, [])
-    known = [point for point in kept if point["load"] == load]
-    point = known[0] if known else {"load": load, **more, **measured()}
-    print(f"growth: {name} {load:,}: p99 {point['whole p99']:,.0f} us", file=sys.stderr, flush=True)
-    return point
 
 
 def _listened(rounds: int, told: Callable[[], Figures]) -> Point:

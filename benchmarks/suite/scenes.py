@@ -58,7 +58,9 @@ def scene(number: int) -> Scene:
     return Scene(
         params=_params(rng), instruments=instruments, fees={venue: _fee(rng, venue) for venue in VENUES},
         portfolio=_portfolio(rng),
-        mark=MarkPrice(Venue.GATE_FUTURES, *(Decimal(MID + rng.randint(-90, 90)) for _ in range(2)), at_ms=0),
+        mark=MarkPrice(
+            Venue.GATE_FUTURES, Decimal(MID + rng.randint(-90, 90)), Decimal(MID + rng.randint(-90, 90)), 0
+        ),
         funding=_funding(rng), first=first, changes=(*warm, *later),
     )
 

@@ -22,6 +22,7 @@ from dnbot.strategy.sizing import _Case, find_opportunity
 BOOKS = Path(__file__).resolve().parents[2] / "../shared/data/market/binance_l2"
 
 
+@pytest.mark.slow
 def test_both_ways_decide_the_same() -> None:
     """On eighty sequences, in which every pair is traded and most reasons to decline come up."""
     found = compared_sequences(range(80))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
-from suite import deep_books, frames
+from suite import deep_books, frames, growth
 from suite.growth import knee, targets
+from suite.kept import Kept
+from suite.measuring import Effort
 from suite.staged import Stages
 
 from dnbot.domain.instrument import Venue
@@ -67,6 +72,34 @@ def test_a_frame_s_wait_counts_from_when_it_was_due() -> None:
     assert len(stages.stages_us()["book"]) == 3
     stages.warm_up_s = 0.002
     assert stages.stages_us()["socket"] == pytest.approx([2_000])
+
+
+def test_points_that_were_kept_are_not_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interrupted curve goes on where it was; each point is kept as it is found."""
+    measured: list[tuple[int, float]] = []
+
+    def told(*arguments: Any) -> dict[str, float]:
+        measured.append(arguments[-2:])
+        if len(measured) == 3:
+            raise RuntimeError("interrupted")
+        return dict.fromkeys(growth.FIGURES, float(len(measured)))
+
+    @contextmanager
+    def listening() -> Iterator[Any]:
+        yield {"plain": 1}, tmp_path
+
+    monkeypatch.setattr(growth, "_told", told)
+    monkeypatch.setattr(growth, "listening", listening)
+    path = tmp_path / "out.json"
+    with pytest.raises(RuntimeError, match="interrupted"):
+        growth.listened(Effort(rounds=1, share=0.01, kept=Kept(path, "a", True)))
+    curves = growth.listened(Effort(rounds=1, share=0.01, kept=Kept(path, "a", True)))
+    assert measured == [(1, 1_000), (1, 10_000), (1, 100_000), (1, 100_000), (1, 300), (5, 300)]
+    assert [point["load"] for point in curves["rate"]] == [1_000, 10_000, 100_000]
+    assert [(point["load"], point["offered"]) for point in curves["symbols"]] == [(1, 300), (5, 1_500)]
+    again = growth.listened(Effort(rounds=1, share=0.01, kept=Kept(path, "a", True)))
+    assert again == curves
+    assert len(measured) == 6
 
 
 @pytest.mark.parametrize("levels", [20, 500])

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import attrs
 import pytest
 from suite import runner
+from suite.children import lines
 from suite.measuring import Effort, each_us, interleaved
 from suite.profiles import profiled, top_lines, unprofiled
 from suite.table import table
@@ -159,6 +160,13 @@ def test_sizes_are_asked_for_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         runner.main()
     assert [effort.size("rows", full=100, trial=3) for effort in efforts] == [100, 3, 7]
     assert [effort.recordings for effort in efforts] == [None, None, tmp_path]
+
+
+def test_what_a_child_prints_comes_line_by_line_and_its_failure_is_told() -> None:
+    """One that ends well, a line and the end of its answer; and one that cannot be."""
+    assert list(lines("figures:shown", 1234.5)) == ["1,234"]
+    with pytest.raises(RuntimeError, match=r"figures:nobody ended with 1"):
+        list(lines("figures:nobody"))
 
 
 def test_a_profile_leaves_out_what_is_preparation() -> None:
