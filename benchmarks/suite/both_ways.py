@@ -178,8 +178,9 @@ class BothWays:
                 compared.declined[mine[1]] += 1
         first = next((name for name, verdict in ours.items() if verdict[0] == "taken"), "")
         taken = {name: edge for name, (verdict, edge) in plain.items() if verdict[0] == "taken"}
-        if first in taken and taken[first] < max(taken.values()) - SAME_BPS:
-            compared.different.append(f"market {number}: {first} comes first; plainly {max(taken, key=taken.__getitem__)}")
+        best = max(taken, key=taken.__getitem__, default="")
+        if first in taken and taken[first] < taken[best] - SAME_BPS:
+            compared.different.append(f"market {number}: {first} comes first; plainly {best}")
 
 
 def _verdict(found: Opportunity | Declined) -> Verdict:
