@@ -307,6 +307,13 @@ class ProveStream(msgspec.Struct, frozen=True, tag=True):
     venue: Venue
 
 
+class ReopenStream(msgspec.Struct, frozen=True, tag=True):
+    """Open the private stream of one venue anew: it can no longer be believed."""
+
+    venue: Venue
+    why: str
+
+
 class ReadAccount(msgspec.Struct, frozen=True, tag=True):
     """Read the whole account of one venue over REST."""
 
@@ -314,4 +321,7 @@ class ReadAccount(msgspec.Struct, frozen=True, tag=True):
     why: str
 
 
-Command = ExecutePair | PlaceOrder | CancelOrder | CancelAll | ResolveOrder | MoveMoney | ProveStream | ReadAccount
+Command = (
+    ExecutePair | PlaceOrder | CancelOrder | CancelAll | ResolveOrder | MoveMoney | ProveStream | ReopenStream
+    | ReadAccount
+)
