@@ -25,6 +25,7 @@ from dnbot.lab.simulate_command import simulate
 from dnbot.operate.alerts_command import alerts_command
 from dnbot.operate.database import database_status, migrate_database
 from dnbot.operate.kill_command import kill_command, sweep_command
+from dnbot.operate.metrics import listen_address
 from dnbot.operate.run import RunOptions, run_settings, state_dir
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.log_sinks import RANK
@@ -92,7 +93,8 @@ def _need_folder(path: Path, key: str) -> None:
 @click.option("--duration", callback=duration_option, help="Stop cleanly after this long, such as 60s.")
 @click.option("--summary", type=click.Path(path_type=Path, dir_okay=False), help="Write the run's figures as JSON.")
 @click.option("--plain", is_flag=True, help="A status line a second instead of the picture that redraws itself.")
-def run(config: Path | None, duration: float | None, summary: Path | None, plain: bool) -> None:
+@click.option("--metrics", metavar="HOST:PORT", help="Let Prometheus ask here, on loopback; docs/metrics.md.")
+def run(config: Path | None, duration: float | None, summary: Path | None, plain: bool, metrics: str | None) -> None:
     """Trade until Ctrl-C. Without --config: fake exchanges on loopback and an embedded database."""
     settings = settings_of(config)
     if settings.mode == "paper":
@@ -100,7 +102,10 @@ def run(config: Path | None, duration: float | None, summary: Path | None, plain
     _need_folder(state_dir(settings), "state_dir or $DNBOT_HOME")
     if summary is not None:
         _need_folder(summary.resolve().parent, "--summary")
-    options = RunOptions(duration_s=duration, summary=summary, plain=plain, check_audit=check_audit)
+    options = RunOptions(
+        duration_s=duration, summary=summary, plain=plain, check_audit=check_audit,
+        metrics=None if metrics is None else listen_address(metrics),
+    )
     sys.exit(trio.run(run_settings, settings, options))
 
 

@@ -8,7 +8,8 @@ import hypothesis.strategies as st
 from hypothesis import given
 
 from dnbot.monitor.windows import Growth
-from dnbot.ports.machine import descriptors_pct, disk_free_mib, memory_mib
+from dnbot.operate.sampling import machine_figures
+from dnbot.ports.process import disk_free_bytes
 
 
 @given(st.lists(st.tuples(st.floats(0.1, 20.0), st.integers(0, 5)), max_size=40))
@@ -35,15 +36,16 @@ def test_counters_come_and_start_again() -> None:
 
 
 def test_the_machine_is_asked(tmp_path: Path) -> None:
-    """Free space, memory and descriptors are positive figures; a folder that is not there is not known."""
-    free, memory, share = disk_free_mib(tmp_path), memory_mib(), descriptors_pct()
-    assert free is not None
-    assert free > 1
-    assert memory is None or 5 < memory < 100_000
-    before = share
+    """Free space, memory and descriptors in their units; a folder that is not there is not known."""
+    before = machine_figures(tmp_path)
+    assert before.disk_free_mib is not None
+    assert before.disk_free_mib > 1
+    assert before.memory_mib is None or 5 < before.memory_mib < 100_000
     files = [(tmp_path / "f").open("w") for _ in range(50)]
-    after = descriptors_pct()
+    after = machine_figures(tmp_path)
     for file in files:
         file.close()
-    assert before is None or (after is not None and after > before)
-    assert disk_free_mib(tmp_path / "nowhere" / "at all") is None
+    if before.descriptors_pct is not None:
+        assert after.descriptors_pct is not None
+        assert 100 >= after.descriptors_pct > before.descriptors_pct > 0
+    assert disk_free_bytes(tmp_path / "nowhere" / "at all") is None

@@ -26,6 +26,7 @@ from dnbot.operate.control_socket import listening, only_bot_of, socket_path
 from dnbot.operate.face import Face
 from dnbot.operate.fakes_process import FakesProcess, fakes_process, read_address
 from dnbot.operate.logs import LOG_FILE
+from dnbot.operate.metrics import Metrics, address_of, metrics_listeners
 from dnbot.operate.monitoring import Monitors
 from dnbot.operate.places import Surroundings, of_fakes, of_live
 from dnbot.operate.screen import face_for, is_picture
@@ -69,6 +70,8 @@ class RunOptions:
     """A status line a second, even where a picture could be drawn."""
     flatten: str = ""
     """Why this run does nothing but close the position, as soon as the accounts are known; it tells so on stderr."""
+    metrics: tuple[str, int] | None = None
+    """Host and port at which Prometheus may ask."""
     check_audit: AuditCheck | None = None
     """Judges our ledger by the fakes' audit; given by the command, which may see the lab."""
 
@@ -97,7 +100,8 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
         nursery.start_soon(log.drain, name="log")
         stack.enter_context(stdlib_logging(log))
         try:
-            # Keys and venues first: what they refuse must not leave a database behind.
+            # Ports, keys and venues first: what they refuse must not leave a database behind.
+            pages = await metrics_listeners(options.metrics, stack)
             around, fakes = await _surroundings(settings, home, registry, stack)
             secrets = load_alert_secrets(settings, registry)
             monitors = monitors_of(settings, secrets, watch, redactor, log)
@@ -108,7 +112,7 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
             symbol = settings.strategy.symbol
             spill = spill_file(home / "spill" / f"{symbol.base}-{symbol.quote}.log")
             stack.enter_context(closing(spill))
-            code = await _trade(settings, options, home, log, store, around, fakes, monitors, secrets, spill)
+            code = await _trade(settings, options, home, log, store, around, fakes, monitors, secrets, spill, pages)
         finally:
             nursery.cancel_scope.cancel()
             log.flush_now()
@@ -147,6 +151,7 @@ async def _surroundings(
 async def _trade(
     settings: Settings, options: RunOptions, home: Path, log: EventLog, store: Store, around: Surroundings,
     fakes: FakesProcess | None, monitors: Monitors, secrets: AlertSecrets, spill: Spill,
+    pages: list[trio.SocketListener],
 ) -> int:
     began_s, watch = trio.current_time(), monitors.watch
     bot = await build_bot(
@@ -178,9 +183,12 @@ async def _trade(
     monitors.attach(sampler_of(bot, settings, home, log), commander.answer, heartbeat)
     face: Face = face_for(sys.stderr if options.flatten else sys.stdout, plain=options.plain)
     face.say(_banner(settings, home, market))
+    if pages:
+        face.say(f"metrics at {address_of(pages)}")
     with listening(socket_path(home)) as listener:
         control = ControlServer(commander.answer, log)
-        code, why = await _until_it_ends(bot, options, face, report, control, listener, monitors)
+        async with Metrics(bot, report).served(pages):
+            code, why = await _until_it_ends(bot, options, face, report, control, listener, monitors)
     summary = summary_of(
         bot.context,
         exit_reason=why[0] if why else _leaving_reason(bot),

@@ -13,16 +13,17 @@ import trio
 from dnbot.bot import Bot
 from dnbot.domain.instrument import SPOT_VENUES, VENUES, Venue
 from dnbot.domain.units import ZERO, divide
+from dnbot.metrics.loop_lag import watch_loop
 from dnbot.monitor.snapshot import Snapshot, TradeFigures, VenueFigures
 from dnbot.monitor.windows import Growth
 from dnbot.ports.log import EventLog
-from dnbot.ports.machine import descriptors_pct, disk_free_mib, memory_mib
+from dnbot.ports.process import disk_free_bytes, process_figures
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.risk_inputs import RiskInputs
 from dnbot.strategy.risk_standing import HUNDRED, drawdown_pct
 from dnbot.strategy.standing import risk_inputs
 
-LAG_PROBE_S = 0.1
+MIB = 1024 * 1024
 ORDERS_JUDGED = 20
 """The newest orders whose delay is judged."""
 MACHINE_EVERY_S = 10.0
@@ -31,16 +32,16 @@ MACHINE_EVERY_S = 10.0
 
 @attrs.define
 class LagProbe:
-    """How late a timer comes, at worst, since it was last asked: what everything else in the loop waits as well."""
+    """How late the loop was at worst since it was last asked."""
 
     worst_s: float = 0.0
 
     async def run(self) -> None:
         """Never returns."""
-        while True:
-            due_s = trio.current_time() + LAG_PROBE_S
-            await trio.sleep_until(due_s)
-            self.worst_s = max(self.worst_s, trio.current_time() - due_s)
+        await watch_loop(self._observe)
+
+    def _observe(self, late_s: float) -> None:
+        self.worst_s = max(self.worst_s, late_s)
 
     def take_ms(self) -> float:
         """The worst so far, milliseconds; it is counted anew from here."""
@@ -59,7 +60,12 @@ class MachineFigures:
 
 def machine_figures(home: Path) -> MachineFigures:
     """As they are now; `home` is the state folder."""
-    return MachineFigures(disk_free_mib(home), memory_mib(), descriptors_pct())
+    free, process = disk_free_bytes(home), process_figures()
+    return MachineFigures(
+        disk_free_mib=free / MIB if free is not None else None,
+        memory_mib=process.resident_bytes / MIB if process.resident_bytes is not None else None,
+        descriptors_pct=process.open_fds * 100 / process.max_fds if process.open_fds and process.max_fds else None,
+    )
 
 
 @attrs.define
