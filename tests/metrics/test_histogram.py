@@ -31,6 +31,17 @@ def test_each_bound_has_what_is_at_most_it(durations: list[float]) -> None:
     assert told.total == sum(durations)
 
 
+@given(DURATIONS, st.sampled_from(SECONDS))
+def test_what_is_above_a_bound_is_counted(durations: list[float], bound: float) -> None:
+    """Of a bound itself exactly what is longer; of what lies between two, what is longer than the upper one."""
+    told = Histogram()
+    for seconds in durations:
+        told.observe(seconds)
+    assert told.above(bound) == sum(seconds > bound for seconds in durations)
+    assert told.above(2.0) == told.above(2.5)
+    assert told.above(11.0) == 0
+
+
 def test_a_duration_below_zero_counts_as_zero() -> None:
     """Stamps of two tasks may be the wrong way round; a sum that fell would look like a restart."""
     told = Histogram()

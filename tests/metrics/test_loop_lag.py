@@ -12,7 +12,7 @@ async def test_a_loop_that_was_held_up_shows_it(mock_clock: trio.testing.MockClo
     """Once on time, once late by the rest of what stopped the loop."""
     lag = Histogram()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(watch_loop, lag)
+        nursery.start_soon(watch_loop, lag.observe)
         await trio.testing.wait_all_tasks_blocked()
         for jump_s in (PERIOD_S, 4 * PERIOD_S):
             mock_clock.jump(jump_s)

@@ -135,7 +135,7 @@ async def _watched(
         clock = fakes.stage.clock
         facts = RunFacts(version="test", mode="sim", market="", home="nowhere", pid=1, began_ns=clock.now_ns())
         commander = Commander(bot, watch, Reporter(bot, watch, clock, log, facts), log)
-        sampler = Sampler(bot, log, lambda: machine["now"], window_s)
+        sampler = Sampler(bot, log, lambda: machine["now"], settings.monitors, window_s)
         monitors.attach(sampler, commander.answer, None)
         watched = Watched(fakes, store, bot, monitors, ears, machine)
         nursery.start_soon(monitors.run, name="monitors")

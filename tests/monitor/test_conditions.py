@@ -14,7 +14,7 @@ import pytest
 from dnbot.monitor.acting import Action, actions_due
 from dnbot.monitor.book import AlertBook, AlertRules
 from dnbot.monitor.evaluate import Standing, State, evaluate
-from dnbot.monitor.snapshot import Anomaly, Snapshot, TradeFigures, VenueFigures
+from dnbot.monitor.snapshot import Anomaly, Snapshot, Stage, TradeFigures, VenueFigures
 from dnbot.monitor.thresholds import MonitorSettings
 
 LIMITS = MonitorSettings()
@@ -23,6 +23,13 @@ MONITOR = Path(__file__).resolve().parents[2] / "src" / "dnbot" / "monitor"
 MAKERS = ("over", "under", "when")
 ALERT_S_MAX = 5.0
 PROVOKED_S, HEALED_S, END_S = 100.0, 200.0, 400.0
+
+
+STAGES = (
+    Stage(name="fill:MEXC_SPOT", times=100, slow=20, limit_ms=9),
+    Stage(name="commit", times=19, slow=19, limit_ms=9),
+)
+"""As slow as they may be, and too few to be judged."""
 
 
 def venue(name: str = "MEXC_SPOT", **fields: Any) -> VenueFigures:
@@ -43,12 +50,13 @@ def good(now_s: float) -> Snapshot:
     return Snapshot(
         at_ns=round(now_s * 1e9), now_s=now_s, age_s=now_s, state="MONITORING_SPREADS", state_age_s=3.0,
         venues=tuple(map(venue, VENUES)), restarts={"feed:MEXC_SPOT": 0, "journal": 0}, store_lag_ms=900.0,
-        loop_lag_ms=3.0, tick_to_order_ms=2.0, queues_pct={"inbox": 0.0, "records": 1.0}, delta_base=Decimal("0.0001"),
-        hard_limit_base=Decimal("0.003"), margin_free_pct=Decimal(50), margin_floor_pct=Decimal(30),
+        loop_lag_ms=3.0, tick_to_order_ms=2.0, stages=STAGES, queues_pct={"inbox": 0.0, "records": 1.0},
+        delta_base=Decimal("0.0001"), hard_limit_base=Decimal("0.003"), margin_free_pct=Decimal(50),
+        margin_floor_pct=Decimal(30),
         liquidation_pct=Decimal(45), liquidation_min_pct=Decimal(20), funding_bps=1.0, inventory_pct=Decimal(60),
         drawdown_pct=Decimal("0.1"), drawdown_max_pct=Decimal(2), losses_in_a_row=0, losses_max=5, equity_age_s=0.5,
-        api_errors_max=10, trades=TradeFigures(orders=100, pairs=40, edge_drift_bps=-0.5, drift_pairs=40,
-                                               anomalies=anomalies),
+        api_errors_max=10,
+        trades=TradeFigures(orders=100, pairs=40, edge_drift_bps=-0.5, drift_pairs=40, anomalies=anomalies),
         disk_free_mib=50_000.0, memory_mib=180.0, descriptors_pct=4.0,
     )
 
@@ -88,6 +96,7 @@ CONDITIONS: list[tuple[str, str, dict[str, Any], float]] = [
     ("mode:halted", "info", {"mode": "HALTED", "mode_why": "killed"}, 0),
     ("loop_lag", "warning", {"loop_lag_ms": 400.0}, 0),
     ("tick_to_order", "warning", {"tick_to_order_ms": 65.0}, 0),
+    ("slow:fill:MEXC_SPOT", "warning", {"stages": (Stage(name="fill:MEXC_SPOT", times=20, slow=6, limit_ms=9),)}, 0),
     ("queue:inbox", "warning", {"queues_pct": {"inbox": 60.0, "records": 1.0}}, 1),
     ("hard_limit", "critical", {"delta_base": Decimal("-0.004")}, 0),
     ("naked", "critical", {"naked_ms": 5_100}, 0),

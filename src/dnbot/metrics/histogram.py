@@ -37,6 +37,10 @@ class Histogram:
         else:
             self.counts[0] += 1
 
+    def above(self, seconds: float) -> int:
+        """How many were longer than the least bound that is not below `seconds`."""
+        return sum(self.counts[bisect_left(self.bounds, seconds) + 1 :])
+
     @property
     def count(self) -> int:
         """How many there were."""

@@ -62,6 +62,10 @@ def performance(now: Snapshot, limits: MonitorSettings) -> Iterator[Reading | No
     yield over("warning", "loop_lag", now.loop_lag_ms, limits.loop_lag_ms_max, "ms that a timer came late:")
     what = "ms from the frame to the order's bytes (median of the newest orders):"
     yield over("warning", "tick_to_order", now.tick_to_order_ms, limits.tick_to_order_ms_max, what)
+    for stage in now.stages:
+        share = stage.slow * 100 / stage.times if stage.times >= limits.orders_min else 0.0
+        what = f"percent of {stage.times} took longer than {stage.limit_ms} ms ({stage.name}):"
+        yield over("warning", f"slow:{stage.name}", share, limits.slow_pct_max, what)
     for name, share in now.queues_pct.items():
         what = f"percent of channel {name} in use:"
         yield over("warning", f"queue:{name}", share, limits.queue_pct_max, what, hold_s=HOLD_S)

@@ -32,6 +32,16 @@ class Anomaly(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
+class Stage(msgspec.Struct, frozen=True, kw_only=True):
+    """How often one operation was done within the window, and how often it took longer than it may."""
+
+    name: str
+    """commit, answer:VENUE or fill:VENUE."""
+    times: int
+    slow: int
+    limit_ms: int
+
+
 class TradeFigures(msgspec.Struct, frozen=True, kw_only=True):
     """Our own trades within the window, folded from the machine's records."""
 
@@ -69,6 +79,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """The worst delay of a timer since the last snapshot."""
     tick_to_order_ms: float | None = None
     """Median of the newest orders; None while there are too few."""
+    stages: tuple[Stage, ...] = ()
     queues_pct: dict[str, float] = {}
     delta_base: Decimal = Decimal(0)
     hard_limit_base: Decimal | None = None

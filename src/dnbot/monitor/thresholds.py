@@ -38,6 +38,14 @@ class MonitorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """A third of the default `order_expiry_ms`: what is decided so late may be refused by the venue."""
     tick_to_order_ms_max: int = 50
     """From the frame to the order's bytes takes a few milliseconds; a busy machine makes some tens of it."""
+    commit_ms_max: int = 100
+    """From the decision to durable intents; a local database takes a few milliseconds."""
+    answer_ms_max: int = 1_000
+    """An order expires after 0.8 s: an answer that is later is of an order that was late itself."""
+    fill_ms_max: int = 2_500
+    """Below the default `execution_deadline_ms`, after which recovery begins."""
+    slow_pct_max: Decimal = Decimal(25)
+    """One slow order is weather; a quarter of them is a line, a disk or a venue."""
     queue_pct_max: Decimal = Decimal(50)
     """A full channel is a fault or a bug."""
     # trading

@@ -111,7 +111,7 @@ def monitors_of(
 
 def sampler_of(bot: Bot, settings: Settings, home: Path, log: EventLog) -> Sampler:
     """What looks at this bot; `home` is the state folder."""
-    return Sampler(bot, log, lambda: machine_figures(home), settings.monitors.window_minutes * 60.0)
+    return Sampler(bot, log, lambda: machine_figures(home), settings.monitors, settings.monitors.window_minutes * 60.0)
 
 
 def heartbeat_of(

@@ -14,7 +14,8 @@ from dnbot.bot import Bot
 from dnbot.domain.instrument import SPOT_VENUES, VENUES, Venue
 from dnbot.domain.units import ZERO, divide
 from dnbot.metrics.loop_lag import watch_loop
-from dnbot.monitor.snapshot import Snapshot, TradeFigures, VenueFigures
+from dnbot.monitor.snapshot import Snapshot, Stage, TradeFigures, VenueFigures
+from dnbot.monitor.thresholds import MonitorSettings
 from dnbot.monitor.windows import Growth
 from dnbot.ports.log import EventLog
 from dnbot.ports.process import disk_free_bytes, process_figures
@@ -75,10 +76,13 @@ class Sampler:
     bot: Bot
     log: EventLog
     machine: Callable[[], MachineFigures]
+    limits: MonitorSettings
     window_s: float
     lag: LagProbe = attrs.field(factory=LagProbe)
     _restarts: Growth = attrs.field(init=False)
     _lost: Growth = attrs.field(init=False)
+    _times: Growth = attrs.field(init=False)
+    _slow: Growth = attrs.field(init=False)
     _began_s: float = attrs.field(factory=trio.current_time, init=False)
     _written: tuple[int, float] | None = attrs.field(default=None, init=False)
     """What the journal had written, and since when that has not changed."""
@@ -86,7 +90,7 @@ class Sampler:
     _machine_s: float = attrs.field(default=float("-inf"), init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._restarts, self._lost = Growth(self.window_s), Growth(self.window_s)
+        self._restarts, self._lost, self._times, self._slow = (Growth(self.window_s) for _ in range(4))
 
     def snapshot(self, trades: TradeFigures) -> Snapshot:
         """The figures of this moment; `trades` comes from the trade monitor."""
@@ -109,6 +113,7 @@ class Sampler:
             store_lag_ms=self._store_lag_ms(now_s),
             loop_lag_ms=self.lag.take_ms(),
             tick_to_order_ms=_tick_to_order_ms(context),
+            stages=self._stages_now(now_s),
             queues_pct=_queues_pct(bot),
             delta_base=context.portfolio.delta,
             hard_limit_base=context.hard_limit if context.perp_lot else None,
@@ -132,6 +137,18 @@ class Sampler:
             memory_mib=machine.memory_mib,
             descriptors_pct=machine.descriptors_pct,
             log_lines_lost=self._lost.note({"lines": lines.dropped + lines.lost_by_sinks}, now_s)["lines"],
+        )
+
+    def _stages_now(self, now_s: float) -> tuple[Stage, ...]:
+        """Growth of two counts per stage: of all, and of those beyond the limit."""
+        stages, limits = self.bot.parts.measures.stages, self.limits
+        timed = {"commit": (stages.stages["decided_to_committed"], limits.commit_ms_max)}
+        timed |= {f"answer:{venue.value}": (lag, limits.answer_ms_max) for venue, lag in stages.answers.items()}
+        timed |= {f"fill:{venue.value}": (lag, limits.fill_ms_max) for venue, lag in stages.fills.items()}
+        times = self._times.note({name: lag.count for name, (lag, _) in timed.items()}, now_s)
+        slow = self._slow.note({name: lag.above(most / 1000) for name, (lag, most) in timed.items()}, now_s)
+        return tuple(
+            Stage(name=name, times=times[name], slow=slow[name], limit_ms=most) for name, (_, most) in timed.items()
         )
 
     def _venue(self, context: StrategyContext, venue: Venue, now_s: float) -> VenueFigures:

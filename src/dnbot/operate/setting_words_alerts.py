@@ -31,6 +31,14 @@ MONITORS: dict[str, Words] = {
     # performance
     "loop_lag_ms_max": Words("ms", "A timer of the event loop may come so late."),
     "tick_to_order_ms_max": Words("ms", "From a frame to the order's bytes, median of the newest 20 orders."),
+    "commit_ms_max": Words("ms", "From a decision to its durable intents; longer is slow (steps of 1, 2.5, 5, 7.5)."),
+    "answer_ms_max": Words(
+        "ms", "From an order's bytes to the venue's answer; longer is slow (steps of 1, 2.5, 5, 7.5)."
+    ),
+    "fill_ms_max": Words(
+        "ms", "From an order's bytes to its last fill being booked; longer is slow (steps of 1, 2.5, 5, 7.5)."
+    ),
+    "slow_pct_max": Words("percent", "Share of them within the window that may be slow."),
     "queue_pct_max": Words("percent", "A channel that is fuller is an alert."),
     # trading
     "naked_ms_max": Words("ms", "Delta may be outside its tolerance so long."),
