@@ -11,7 +11,7 @@ import trio
 from dnbot.config.settings import AlertSettings, Settings
 from dnbot.domain.errors import ConfigError
 from dnbot.domain.instrument import Symbol
-from dnbot.operate.alert_places import address_of, load_alert_secrets
+from dnbot.operate.alert_places import address_of, load_alert_secrets, load_if_there
 from dnbot.operate.heartbeat import Heartbeat
 from dnbot.ports.clock import VirtualClock
 from dnbot.ports.credentials import Secret, SecretRegistry
@@ -84,6 +84,19 @@ def test_what_cannot_be_used_is_refused_by_its_variable(
         load_alert_secrets(wanted, SecretRegistry())
     assert named in str(refused.value)
     assert "canary" not in str(refused.value)
+
+
+def test_a_flatten_does_not_fail_for_want_of_somebody_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that is missing is logged, and nobody is told; one that is there is used."""
+    sink = MemorySink()
+    log = EventLog(VirtualClock(0), [sink])
+    monkeypatch.setattr(log, "_now_ns", lambda: 0)
+    wanted = settings("ALERT_URLS")
+    assert load_if_there(wanted, SecretRegistry(), log).services == ()
+    log.flush_now()
+    assert [line["event"] for line in sink.lines] == ["nobody_is_told"]
+    monkeypatch.setenv("ALERT_URLS", TELEGRAM)
+    assert len(load_if_there(wanted, SecretRegistry(), log).services) == 1
 
 
 class Check:

@@ -120,6 +120,17 @@ def test_an_hour_has_its_limit_and_critical_ones_some_more() -> None:
     assert [line.split(":")[0] for line in later.lines] == ["warning w10", "1 alerts came and went untold"]
 
 
+def test_critical_ones_have_a_limit_too() -> None:
+    """As many again as the others have; the rest waits for its hour."""
+    here, notices = book(per_hour_max=2, group_s=0.0), []
+    for number in range(10):
+        here.raise_(alert(f"c{number}"), float(number), watched=True)
+        notices += told(here, float(number))
+    assert len(notices) == 4
+    (rest,) = told(here, 3599.0, 3600.0)
+    assert len(rest.lines) == 6
+
+
 def test_a_critical_alert_that_lasts_is_told_again() -> None:
     """After the time for that, and a warning is not."""
     here = book(repeat_s=600.0)

@@ -36,6 +36,15 @@ class AlertSecrets:
     heartbeat: Secret | None = None
 
 
+def load_if_there(settings: Settings, registry: SecretRegistry, log: EventLog) -> AlertSecrets:
+    """As `load_alert_secrets`, for a run that must not fail for want of somebody to tell: then nobody is told."""
+    try:
+        return load_alert_secrets(settings, registry)
+    except ConfigError as error:
+        log.warning("nobody_is_told", what=str(error))
+        return AlertSecrets()
+
+
 def load_alert_secrets(settings: Settings, registry: SecretRegistry) -> AlertSecrets:
     """From the variables that the settings name; whole and in their parts they are redacted from then on.
 

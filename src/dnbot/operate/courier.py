@@ -79,7 +79,7 @@ class Courier:
     async def _safely(self, do: Callable[[T], Awaitable[object]], what: T) -> None:
         try:
             await do(what)
-        except Exception as error:  # noqa: BLE001 (a bug here must not end the bot; it is told and counted)
+        except Exception as error:  # noqa: BLE001 (bugs here must not end the bot; they are told and counted)
             self.failed += 1
             self.log.error("courier_failed", error=type(error).__name__)
 

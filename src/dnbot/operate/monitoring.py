@@ -140,7 +140,7 @@ class Monitors:
     def _look_safely(self, nursery: trio.Nursery) -> None:
         try:
             self._look(nursery)
-        except Exception as error:  # noqa: BLE001 (a bug of a monitor must not end the bot; it is told and counted)
+        except Exception as error:  # noqa: BLE001 (bugs of a monitor must not end the bot; they are told and counted)
             self.errors += 1
             self.log.error("monitor_failed", error=type(error).__name__, what=str(error)[:200])
             text = f"a monitor failed, its figures are not watched: {type(error).__name__}"

@@ -19,7 +19,14 @@ from dnbot import __version__
 from dnbot.bot import Bot, BotParts, build_bot
 from dnbot.config import Settings
 from dnbot.domain.errors import ConfigError
-from dnbot.operate.alert_places import AlertSecrets, heartbeat_of, load_alert_secrets, monitors_of, sampler_of
+from dnbot.operate.alert_places import (
+    AlertSecrets,
+    heartbeat_of,
+    load_alert_secrets,
+    load_if_there,
+    monitors_of,
+    sampler_of,
+)
 from dnbot.operate.commanding import Commander
 from dnbot.operate.control import ControlServer
 from dnbot.operate.control_socket import listening, only_bot_of, socket_path
@@ -103,7 +110,9 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
             # Ports, keys and venues first: what they refuse must not leave a database behind.
             pages = await metrics_listeners(options.metrics, stack)
             around, fakes = await _surroundings(settings, home, registry, stack)
-            secrets = load_alert_secrets(settings, registry)
+            # Who closes the position after a kill may have another environment, and needs nobody to be told.
+            load = partial(load_if_there, log=log) if options.flatten else load_alert_secrets
+            secrets = load(settings, registry)
             monitors = monitors_of(settings, secrets, watch, redactor, log)
             dsn = await stack.enter_async_context(database_dsn(settings, home, log))
             for name in await migrate(dsn, log=log):
