@@ -122,7 +122,7 @@ def test_an_hour_has_its_limit_and_critical_ones_some_more() -> None:
 
 def test_critical_ones_have_a_limit_too() -> None:
     """As many again as the others have; the rest waits for its hour."""
-    here, notices = book(per_hour_max=2, group_s=0.0), []
+    here, notices = book(per_hour_max=2, group_s=0.0, repeat_s=9e9), []
     for number in range(10):
         here.raise_(alert(f"c{number}"), float(number), watched=True)
         notices += told(here, float(number))

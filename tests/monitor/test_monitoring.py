@@ -10,6 +10,7 @@ import trio
 from dnbot.domain.messages import SetMode
 from dnbot.domain.records import Alert
 from dnbot.monitor.acting import Action
+from dnbot.monitor.evaluate import Standing
 from dnbot.operate import monitoring
 from dnbot.operate.monitoring import END_S_MAX, UNSTORED_MAX
 from dnbot.strategy.states import TradingMode
@@ -105,6 +106,26 @@ async def test_a_mode_that_is_strict_enough_keeps_its_reason(autojump_clock: Any
         await here.monitors._act(Action(key="clock:X", text="off", ask="pause"))
         assert here.bot.context.mode_why == "DRAWDOWN: too much"
         assert "not_lowered" not in here.monitors.book.open
+
+
+async def test_a_person_is_not_overruled(autojump_clock: Any, watched: Any) -> None:
+    """Who resumes while the alert is still open stays resumed: a monitor asks once per alert."""
+    async with watched(grace_ms=1_000, act_after_ms=1_000, clear_ms=600_000) as here:
+        here.monitors._state = {"naked": Standing(level="critical", text="long", since_s=trio.current_time())}
+        await here.until(lambda: here.bot.context.mode is TradingMode.REDUCING, "the monitor pauses")
+        here.bot.tell(SetMode("ACTIVE", "looked into it", "somebody"))
+        await trio.sleep(10.0)
+        assert here.bot.context.mode is TradingMode.ACTIVE
+        assert here.monitors._state["naked"].level == "critical"
+
+
+async def test_profit_that_waits_for_a_price_is_not_unknown(autojump_clock: Any, watched: Any) -> None:
+    """With a feed down equity cannot be computed for long: its feed is told, the profit is not."""
+    async with watched(grace_ms=1_000, pnl_unknown_ms_max=3_000) as here:
+        here.fakes.faults.on("public_sockets_down", venue="mexc_spot")
+        await here.until(lambda: here.bot.context.now_s - here.bot.context.risk.equity_s > 10.0, "equity is old", 60.0)
+        assert [line for line in lines(here) if "feed_stale:MEXC_SPOT" in line] != []
+        assert "pnl_unknown" not in here.monitors.book.open
 
 
 async def test_a_mode_that_cannot_be_lowered_is_told(
