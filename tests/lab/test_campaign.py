@@ -72,6 +72,7 @@ def test_a_process_that_dies_is_a_failure(quick: None) -> None:
     assert "its process ended with 7" in "\n".join(said)
 
 
+@pytest.mark.slow
 def test_a_process_that_hangs_is_ended(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """By its id, and told as a failure."""
     monkeypatch.setattr(subject, "_hang_s", lambda _options: -1.0)
@@ -81,6 +82,7 @@ def test_a_process_that_hangs_is_ended(quick: None, monkeypatch: pytest.MonkeyPa
     assert "it hung and was ended" in "\n".join(said)
 
 
+@pytest.mark.slow
 def test_time_that_is_over_begins_no_seed(quick: None) -> None:
     """What was begun ends; the rest is left for another time."""
     code, said = campaign(1, 2, 3, within_s=-1.0)

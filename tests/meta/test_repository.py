@@ -119,6 +119,7 @@ def test_no_source_file_holds_two_ideas() -> None:
     assert long == set(LONG_SOURCES)
 
 
+@pytest.mark.slow
 def test_no_function_is_longer_than_a_screen() -> None:
     """Every function in src/ can be seen whole."""
     functions = [
@@ -155,6 +156,7 @@ def test_elsewhere_a_suppressed_check_is_named_with_its_reason() -> None:
 # --- tests
 
 
+@pytest.mark.slow
 def test_every_test_says_what_holds() -> None:
     """Each test function has a docstring."""
     silent = [

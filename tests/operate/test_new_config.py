@@ -77,6 +77,7 @@ def functions(tree: ast.AST) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
     return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
 
 
+@pytest.mark.slow
 def test_no_key_is_without_effect() -> None:
     """Each parameter is read by something that runs.
 

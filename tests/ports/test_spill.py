@@ -98,6 +98,7 @@ def test_what_the_database_has_is_forgotten(place: Place) -> None:
     assert place.spill().pending == ()
 
 
+@pytest.mark.slow
 def test_a_torn_tail_is_cut_wherever_it_was_torn(place: Place) -> None:
     """A kill inside a write leaves any part of the last record: it is dropped, the others stay, and writing goes on."""
     spill = place.spill()
