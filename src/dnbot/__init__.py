@@ -11,9 +11,10 @@ its own, so whatever you open, you have already read what it stands on. `import-
 6. `tasks`      each is one async function with one inbox, the same for all venues.
 7. `bot`        the root nursery, in which the tasks live and end in order.
 8. `operate`    what people and machines hold: they read a view and send a control, nothing else.
-9. `lab`        where the bot meets the fake exchanges: simulation, backtest, replay, drills.
-10. `testing`   the fakes as a harness for other people's tests: a pytest plugin and what stands behind it.
-11. `cli`       the command.
+9. `web`        the same in a browser: it reads what `operate` reads, and commands by the same function.
+10. `lab`       where the bot meets the fake exchanges: simulation, backtest, replay, drills.
+11. `testing`   the fakes as a harness for other people's tests: a pytest plugin and what stands behind it.
+12. `cli`       the command.
 
 Two stand apart. `fakes` is another world with the same wire: it imports nothing from dnbot, so that one mistake
 cannot hide in both. `resources` finds the files that are not code.

@@ -15,6 +15,7 @@ import msgspec
 import trio
 
 from dnbot import __version__
+from dnbot.config.rules import check_settings
 from dnbot.domain.errors import ConfigError, DnbotError, InvariantBroken, OperatingError
 from dnbot.domain.units import PRECISION
 from dnbot.fakes.config import AccountConfig, FakesConfig, Listing, ReplayConfig
@@ -91,16 +92,33 @@ def _need_folder(path: Path, key: str) -> None:
 @click.option("--duration", callback=duration_option, help="Stop cleanly after this long, such as 60s.")
 @click.option("--summary", type=click.Path(path_type=Path, dir_okay=False), help="Write the run's figures as JSON.")
 @click.option("--plain", is_flag=True, help="A status line a second instead of the picture that redraws itself.")
-def run(config: Path | None, duration: float | None, summary: Path | None, plain: bool) -> None:
+@click.option("--web", "listen", metavar="HOST:PORT|off", help="Where the dashboard listens; default: [web] listen.")
+def run(config: Path | None, duration: float | None, summary: Path | None, plain: bool, listen: str | None) -> None:
     """Trade until Ctrl-C. Without --config: fake exchanges on loopback and an embedded database."""
     settings = settings_of(config)
+    if listen is not None:
+        settings = msgspec.structs.replace(settings, web=msgspec.structs.replace(settings.web, listen=listen))
+        check_settings("command line, --web", settings)
     if settings.mode == "paper":
         raise ConfigError(str(config), "mode", "paper", "sim | live (paper trading is not built yet)")
     _need_folder(state_dir(settings), "state_dir or $DNBOT_HOME")
     if summary is not None:
         _need_folder(summary.resolve().parent, "--summary")
-    options = RunOptions(duration_s=duration, summary=summary, plain=plain, check_audit=check_audit)
+    from dnbot.web.dashboard import Dashboard
+
+    options = RunOptions(
+        duration_s=duration, summary=summary, plain=plain, check_audit=check_audit, beside=Dashboard()
+    )
     sys.exit(trio.run(run_settings, settings, options))
+
+
+@commands.command()
+@CONFIG
+def dashboard(config: Path | None) -> None:
+    """Print the address of the dashboard, with a login in it where the state folder has the token."""
+    from dnbot.web.places import link_of
+
+    click.echo(link_of(state_dir(settings_of(config))))
 
 
 @commands.command()

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 import msgspec
@@ -58,6 +58,37 @@ AuditCheck = Callable[[dict[str, Any], Store, StrategyContext, dict[str, Any] | 
 
 
 @attrs.frozen
+class Standing:
+    """A run as whoever serves beside it sees it."""
+
+    bot: Bot
+    watch: Watch
+    report: Reporter
+    commander: Commander
+    log: EventLog
+    home: Path
+    dsn: str
+    say: Callable[[str], None]
+    """A sentence for the person at the terminal."""
+
+
+class Beside(Protocol):
+    """What a run may have served beside itself, such as the dashboard."""
+
+    def prepare(self, settings: Settings, home: Path, registry: SecretRegistry) -> None:
+        """Before anything is started; raises ConfigError for what it cannot be served with."""
+        ...
+
+    async def serve(self, run: Standing) -> None:
+        """Until cancelled; what goes wrong there does not end the run."""
+        ...
+
+    async def finish(self, within_s: float) -> None:
+        """Wait for the answers that somebody waits for."""
+        ...
+
+
+@attrs.frozen
 class RunOptions:
     """What the command line adds to a configuration."""
 
@@ -69,6 +100,8 @@ class RunOptions:
     """Why this run does nothing but close the position, as soon as the accounts are known; it tells so on stderr."""
     check_audit: AuditCheck | None = None
     """Judges our ledger by the fakes' audit; given by the command, which may see the lab."""
+    beside: Beside | None = None
+    """The dashboard; given by the command, which may see its room."""
 
 
 def state_dir(settings: Settings) -> Path:
@@ -96,6 +129,8 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
         stack.enter_context(stdlib_logging(log))
         try:
             # Keys and venues first: what they refuse must not leave a database behind.
+            if options.beside is not None:
+                options.beside.prepare(settings, home, registry)
             around, fakes = await _surroundings(settings, home, registry, stack)
             dsn = await stack.enter_async_context(database_dsn(settings, home, log))
             for name in await migrate(dsn, log=log):
@@ -104,7 +139,7 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
             symbol = settings.strategy.symbol
             spill = spill_file(home / "spill" / f"{symbol.base}-{symbol.quote}.log")
             stack.enter_context(closing(spill))
-            code = await _trade(settings, options, home, log, store, around, fakes, watch, spill)
+            code = await _trade(settings, options, home, log, store, dsn, around, fakes, watch, spill)
         finally:
             nursery.cancel_scope.cancel()
             log.flush_now()
@@ -141,8 +176,8 @@ async def _surroundings(
 
 
 async def _trade(
-    settings: Settings, options: RunOptions, home: Path, log: EventLog, store: Store, around: Surroundings,
-    fakes: FakesProcess | None, watch: Watch, spill: Spill,
+    settings: Settings, options: RunOptions, home: Path, log: EventLog, store: Store, dsn: str,
+    around: Surroundings, fakes: FakesProcess | None, watch: Watch, spill: Spill,
 ) -> int:
     began_s = trio.current_time()
     bot = await build_bot(
@@ -172,8 +207,9 @@ async def _trade(
     face: Face = face_for(sys.stderr if options.flatten else sys.stdout, plain=options.plain)
     face.say(_banner(settings, home, market))
     with listening(socket_path(home)) as listener:
-        control = ControlServer(Commander(bot, watch, report, log).answer, log)
-        code, why = await _until_it_ends(bot, options, face, report, control, listener)
+        commander = Commander(bot, watch, report, log)
+        standing = Standing(bot, watch, report, commander, log, home, dsn, face.say)
+        code, why = await _until_it_ends(standing, options, face, listener)
     summary = summary_of(
         bot.context,
         exit_reason=why[0] if why else _leaving_reason(bot),
@@ -190,10 +226,11 @@ async def _trade(
 
 
 async def _until_it_ends(
-    bot: Bot, options: RunOptions, face: Face, report: Reporter, control: ControlServer, listener: trio.SocketListener
+    standing: Standing, options: RunOptions, face: Face, listener: trio.SocketListener
 ) -> tuple[int, list[str]]:
     """The run itself, with everyone who watches or commands it; returns the exit code and what asked for the end."""
     why: list[str] = []
+    bot, control = standing.bot, ControlServer(standing.commander.answer, standing.log)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(partial(_signals, bot, why, face), name="signals")
         if options.duration_s is not None:
@@ -201,10 +238,15 @@ async def _until_it_ends(
         if options.flatten:
             nursery.start_soon(_flatten, bot, options.flatten, why, name="flatten")
         nursery.start_soon(_settle, bot, name="collector")
-        nursery.start_soon(face.run, report, name="status")
+        nursery.start_soon(face.run, standing.report, name="status")
         nursery.start_soon(control.serve, listener, name="control")
+        if options.beside is not None:
+            nursery.start_soon(options.beside.serve, standing, name="web")
         code = await bot.run()
-        await control.finish(ANSWERS_S_MAX)
+        async with trio.open_nursery() as answers:
+            answers.start_soon(control.finish, ANSWERS_S_MAX)
+            if options.beside is not None:
+                answers.start_soon(options.beside.finish, ANSWERS_S_MAX)
         nursery.cancel_scope.cancel()
     if options.flatten and FLATTENING not in why:
         code = code or EXIT_UNAVAILABLE

@@ -20,6 +20,7 @@ SECTION_WORDS: dict[str, str] = {
     "gate": "Gate.io: where it is and where its key is found",
     "mexc": "MEXC: where it is and where its key is found",
     "database": "PostgreSQL",
+    "web": "The dashboard in a browser, docs/dashboard.md",
     "fakes": "The fake exchanges of mode sim",
 }
 
@@ -158,6 +159,18 @@ DATABASE: dict[str, Words] = {
     ),
     "retention_days": Words("days", "Time series older than this are dropped; orders, fills and the ledger are kept."),
 }
+WEB: dict[str, Words] = {
+    "listen": Words(
+        "HOST:PORT | off", "Where the dashboard listens; beyond loopback it also needs public_url and operate_token."
+    ),
+    "public_url": Words("https URL", "Where people reach it through a proxy that speaks TLS; empty: there is none."),
+    "operate_token": Words(
+        "variable",
+        "NAME of the variable with the token that may look and operate, or NAME_FILE as for keys; on loopback a run "
+        "makes one of its own where there is none.",
+    ),
+    "view_token": Words("variable", "NAME of the variable with the token that may look alone, or NAME_FILE as above."),
+}
 FAKES: dict[str, Words] = {
     "market": Words(
         "lively | calibrated | realistic | replay:PATH",
@@ -169,5 +182,5 @@ FAKES: dict[str, Words] = {
     ),
 }
 WORDS: dict[str, dict[str, Words]] = {
-    "": TOP, "strategy": STRATEGY, "gate": GATE, "mexc": MEXC, "database": DATABASE, "fakes": FAKES,
+    "": TOP, "strategy": STRATEGY, "gate": GATE, "mexc": MEXC, "database": DATABASE, "web": WEB, "fakes": FAKES,
 }

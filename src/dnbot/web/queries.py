@@ -1,0 +1,80 @@
+"""The SQL of the pages. $1 is the symbol; every query is bounded in rows, and walks an index from its newest end."""
+
+from __future__ import annotations
+
+PAGE_ROWS = 50
+ORDERS_ROWS = 100
+POINTS = 300
+"""Of a curve at most."""
+
+TRADES = """
+select execution_id, epoch, pair_name, purpose, status, started_at, ended_at, bought, sold, residual_base, gross_quote,
+    fees_quote, net_quote, estimate_net_quote, naked_ms, ambiguous
+from trade_executions
+where symbol = $1 and status <> 'open' and ended_at is not null
+    and (ended_at, execution_id) < ($2::timestamptz, $3::text) and ($4::text = '' or status = $4)
+order by ended_at desc, execution_id desc limit $5
+"""
+
+TRADE = """
+select execution_id, epoch, pair_name, purpose, status, started_at, ended_at, bought, sold, residual_base, gross_quote,
+    fees_quote, net_quote, estimate_net_quote, naked_ms, ambiguous
+from trade_executions where symbol = $1 and execution_id = $2
+"""
+EVIDENCE = """
+select opportunity_id, outcome, purpose, buy_quantity, sell_quantity, buy_price_cap, sell_price_cap, edge_bps,
+    required_bps, inventory_price_bps, gross_quote, fees_quote, slippage_quote, funding_quote, exit_quote, net_quote,
+    confidence, adverse_move_bps, depth_risk, venue_risk, edge::text as edge, book_ids::text as book_ids,
+    book_ages_ms::text as book_ages_ms, found_at, taken_at
+from opportunities_taken where symbol = $1 and execution_id = $2 order by found_at limit 10
+"""
+_ORDER = """
+i.client_order_id, i.execution_id, i.venue, i.side, i.quantity, i.price, i.purpose, i.time_in_force, i.reduce_only,
+    i.epoch, i.created_at, i.created_at_ns, i.expires_at_ns, i.committed_at, o.status, o.venue_order_id, o.filled,
+    o.reason, o.sent_at_ns, o.changed_at_ns, o.settled
+from order_intents i left join orders o using (client_order_id)
+"""
+TRADE_ORDERS = f"""
+select {_ORDER} where i.symbol = $1 and i.execution_id = $2 order by i.created_at_ns, i.client_order_id limit 100
+"""
+TRADE_FILLS = """
+select venue, trade_id, client_order_id, venue_order_id, side, price, quantity, fee, fee_asset, is_maker, traded_at,
+    booked_at
+from fills where symbol = $1 and execution_id = $2 order by traded_at, trade_id limit 200
+"""
+ORDERS = f"""
+select {_ORDER} where i.symbol = $1 and (i.created_at, i.client_order_id) < ($2::timestamptz, $3::text)
+    and ($4::text = '' or i.venue = $4) order by i.created_at desc, i.client_order_id desc limit $5
+"""
+UNSETTLED = f"""
+select {_ORDER} where i.symbol = $1 and not o.settled order by i.created_at desc limit $2
+"""
+
+EQUITY = """
+select distinct on (date_bin(make_interval(secs => $4), at, $2)) at, equity_quote, realised_quote
+from position_snapshots where symbol = $1 and at > $2 and at <= $3 and equity_quote is not null
+order by date_bin(make_interval(secs => $4), at, $2), at desc
+"""
+PAIRS = """
+select pair_name, count(*) as executions, count(*) filter (where net_quote < 0) as losing,
+    sum(gross_quote) as gross_quote, sum(fees_quote) as fees_quote, sum(net_quote) as net_quote,
+    sum(net_quote) filter (where purpose in ('entry', 'exit') and estimate_net_quote is not null) as judged_net_quote,
+    sum(estimate_net_quote) filter (where purpose in ('entry', 'exit')) as estimate_net_quote, max(naked_ms) as naked_ms
+from trade_executions
+where symbol = $1 and status <> 'open' and ended_at > $2 and ended_at <= $3 group by pair_name order by pair_name
+"""
+FEES = """
+select venue, fee_asset, count(*) as fills, sum(fee) as fee, sum(price * quantity) as turnover_quote
+from fills where symbol = $1 and booked_at > $2 and booked_at <= $3 group by venue, fee_asset order by venue, fee_asset
+"""
+FUNDING = """
+select at, venue, asset, amount from ledger_entries
+where symbol = $1 and kind = 'funding' and at > $2 and at <= $3 order by at desc limit 50
+"""
+ALERTS = """
+select at, level, key, text, epoch from alerts
+where symbol = $1 and at < $2::timestamptz and ($3::text = '' or level = $3) order by at desc limit $4
+"""
+MODES = """
+select at, from_mode, to_mode, why, changed_by from trading_modes where symbol = $1 order by sequence desc limit $2
+"""

@@ -1,0 +1,141 @@
+"""Debian's Chromium, driven over its DevTools protocol with the WebSocket library that is here already."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import trio
+import trio_websocket
+
+CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), "")
+START_S_MAX = 30.0
+ANSWER_S_MAX = 20.0
+MESSAGE_BYTES_MAX = 64 * 1024 * 1024
+
+
+@attrs.define
+class Page:
+    """One tab. Everything that its console or the network complained of is in `complaints`."""
+
+    socket: trio_websocket.WebSocketConnection
+    session: str
+    complaints: list[str] = attrs.field(factory=list)
+    _answers: dict[int, trio.Event] = attrs.field(factory=dict, init=False)
+    _results: dict[int, dict[str, Any]] = attrs.field(factory=dict, init=False)
+    _number: int = attrs.field(default=100, init=False)
+
+    async def listen(self) -> None:
+        """Take what the browser sends; runs beside everything else."""
+        while True:
+            message = json.loads(await self.socket.get_message())
+            if "id" in message:
+                self._results[message["id"]] = message
+                if (event := self._answers.get(message["id"])) is not None:
+                    event.set()
+                continue
+            told, method = message.get("params", {}), message.get("method", "")
+            if method == "Runtime.exceptionThrown":
+                self.complaints.append(json.dumps(told["exceptionDetails"])[:600])
+            elif method == "Runtime.consoleAPICalled" and told["type"] in ("error", "warning", "assert"):
+                self.complaints.append(json.dumps(told["args"])[:600])
+            elif method == "Log.entryAdded" and told["entry"]["level"] in ("error", "warning"):
+                self.complaints.append(f"{told['entry']['text']} {told['entry'].get('url', '')}")
+
+    async def call(self, method: str, **params: Any) -> dict[str, Any]:
+        """One command of the protocol and its result."""
+        self._number += 1
+        number, event = self._number, trio.Event()
+        self._answers[number] = event
+        asked: dict[str, Any] = {"id": number, "method": method, "params": params}
+        if self.session:
+            asked["sessionId"] = self.session
+        await self.socket.send_message(json.dumps(asked))
+        with trio.fail_after(ANSWER_S_MAX):
+            await event.wait()
+        answer = self._results.pop(number)
+        assert "error" not in answer, (method, answer["error"])
+        result: dict[str, Any] = answer["result"]
+        return result
+
+    async def evaluate(self, script: str) -> Any:
+        """What an expression gives; promises are waited for."""
+        found = await self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in found, found["exceptionDetails"]
+        return found["result"].get("value")
+
+    async def until(self, script: str, s_max: float = 15.0) -> Any:
+        """Wait until an expression gives something true, and return it."""
+        found = None
+        with trio.move_on_after(s_max):
+            while not (found := await self.evaluate(script)):
+                await trio.sleep(0.05)
+            return found
+        text = await self.evaluate("document.body.innerText")
+        raise AssertionError(f"not within {s_max} s: {script}; the page says {text[:1500]}")
+
+    async def open(self, url: str) -> None:
+        """Go to an address and wait until the page is there."""
+        await self.call("Page.navigate", url=url)
+        await self.until("document.readyState === 'complete'")
+
+    async def view(self, width: int, height: int = 900, scheme: str = "light") -> None:
+        """A window of this size, light or dark."""
+        mobile = width < 600
+        await self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        await self.call("Emulation.setEmulatedMedia", features=[feature])
+
+    async def picture(self, path: Path, *, whole: bool = True) -> None:
+        """A PNG of the page."""
+        clip = {}
+        if whole:
+            size = (await self.call("Page.getLayoutMetrics"))["cssContentSize"]
+            clip = {"clip": {"x": 0, "y": 0, "width": size["width"], "height": min(4000, math.ceil(size["height"])), "scale": 1}}
+        taken = await self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole, **clip)
+        path.write_bytes(base64.b64decode(taken["data"]))
+
+
+@asynccontextmanager
+async def browser(folder: Path) -> AsyncIterator[Page]:
+    """A page of a browser that was started for this block, with a profile of its own."""
+    command = [
+        CHROMIUM, "--headless=new", "--remote-debugging-port=0", f"--user-data-dir={folder / 'chromium'}",
+        "--no-first-run", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking", "about:blank",
+    ]
+    if os.geteuid() == 0:
+        command.insert(1, "--no-sandbox")
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        url = await _devtools(folder / "chromium" / "DevToolsActivePort")
+        connecting = trio_websocket.open_websocket_url(url, max_message_size=MESSAGE_BYTES_MAX)
+        async with connecting as socket, trio.open_nursery() as nursery:
+            root = Page(socket, "")
+            nursery.start_soon(root.listen)
+            target = (await root.call("Target.createTarget", url="about:blank"))["targetId"]
+            root.session = (await root.call("Target.attachToTarget", targetId=target, flatten=True))["sessionId"]
+            for domain in ("Page", "Runtime", "Log"):
+                await root.call(f"{domain}.enable")
+            yield root
+            nursery.cancel_scope.cancel()
+    finally:
+        process.terminate()
+        with trio.CancelScope(shield=True):
+            while process.poll() is None:
+                await trio.sleep(0.02)
+
+
+async def _devtools(told: Path) -> str:
+    with trio.fail_after(START_S_MAX):
+        while not (told.exists() and len(lines := told.read_text().split()) == 2):
+            await trio.sleep(0.05)
+    return f"ws://127.0.0.1:{lines[0]}{lines[1]}"
