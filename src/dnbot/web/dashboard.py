@@ -18,7 +18,7 @@ from dnbot.ports.postgres import open_postgres_store
 from dnbot.web.access import Keyring
 from dnbot.web.api import Api
 from dnbot.web.commands import Commands
-from dnbot.web.guard import Guard
+from dnbot.web.guard import Guard, failed
 from dnbot.web.health import Health
 from dnbot.web.hub import Hub
 from dnbot.web.pages import Pages
@@ -90,7 +90,8 @@ def application(run: Standing, api: Api) -> Guard:
         Route("/api/unsettled", api.unsettled), Route("/api/alerts", api.alerts), Route("/api/modes", api.modes),
         Route("/api/control/{action}", api.control, methods=["POST"]),
     ]  # fmt: skip
-    return Guard(Starlette(routes=routes), api.place, api.keyring, run.log, lambda: api.clock.now_ns() / 1e9)
+    inner = Starlette(routes=routes, exception_handlers={Exception: failed})
+    return Guard(inner, api.place, api.keyring, run.log, lambda: api.clock.now_ns() / 1e9)
 
 
 async def _watched(hub: Hub, run: Standing) -> None:

@@ -62,7 +62,7 @@ class Guard:
         except Exception as error:  # noqa: BLE001 (a page that fails is an answer, and a line of the log)
             self.log.error("web_error", path=scope["path"], error=repr(error))
             if not headed.started:
-                await refusal(500, "something went wrong here; the log tells what")(scope, receive, headed)
+                await FAILED(scope, receive, headed)
 
     async def _pass(self, request: Request, receive: Receive, send: Send) -> None:
         scope = request.scope
@@ -138,17 +138,29 @@ async def read_body(request: Request) -> bytes | Response:
         return refusal(413, f"at most {BODY_BYTES_MAX} bytes")
     body = bytearray()
     with trio.move_on_after(BODY_S_MAX):
-        async for chunk in request.stream():
-            body += chunk
+        while True:
+            message = await request.receive()
+            body += message.get("body", b"")
             if len(body) > BODY_BYTES_MAX:
                 return refusal(413, f"at most {BODY_BYTES_MAX} bytes")
-        return bytes(body)
+            if message["type"] == "http.disconnect":
+                return refusal(400, "the request broke off")
+            if not message.get("more_body", False):
+                return bytes(body)
     return refusal(408, f"the body took longer than {BODY_S_MAX:.0f} s")
 
 
 def refusal(status: int, why: str) -> Response:
     """Why not, for people and programs alike."""
     return JSONResponse({"error": why}, status, {"connection": "close"} if status in (408, 413) else None)
+
+
+FAILED = refusal(500, "something went wrong here; the log tells what")
+
+
+async def failed(_request: Request, _error: Exception) -> Response:
+    """What an error of a page looks like from outside; the guard logs it."""
+    return FAILED
 
 
 @attrs.define
