@@ -50,10 +50,17 @@ UNSETTLED = f"""
 select {_ORDER} where i.symbol = $1 and not o.settled order by i.created_at desc limit $2
 """
 
+FIRST_SAMPLE = """
+select at from position_snapshots where symbol = $1 and at > $2 and equity_quote is not null order by at limit 1
+"""
+# One look into the index per point, however much was sampled.
 EQUITY = """
-select distinct on (date_bin(make_interval(secs => $4), at, $2)) at, equity_quote, realised_quote
-from position_snapshots where symbol = $1 and at > $2 and at <= $3 and equity_quote is not null
-order by date_bin(make_interval(secs => $4), at, $2), at desc
+select p.at, p.equity_quote, p.realised_quote
+from generate_series($2::timestamptz, $3::timestamptz, make_interval(secs => $4)) as since cross join lateral (
+    select at, equity_quote, realised_quote from position_snapshots
+    where symbol = $1 and at > since and at <= since + make_interval(secs => $4) and equity_quote is not null
+    order by at desc limit 1
+) p order by p.at
 """
 PAIRS = """
 select pair_name, count(*) as executions, count(*) filter (where net_quote < 0) as losing,
@@ -65,7 +72,11 @@ where symbol = $1 and status <> 'open' and ended_at > $2 and ended_at <= $3 grou
 """
 FEES = """
 select venue, fee_asset, count(*) as fills, sum(fee) as fee, sum(price * quantity) as turnover_quote
-from fills where symbol = $1 and booked_at > $2 and booked_at <= $3 group by venue, fee_asset order by venue, fee_asset
+from fills
+where symbol = $1 and venue in ('GATEIO_SPOT', 'GATEIO_FUTURES', 'MEXC_SPOT')
+    and traded_at_ns > (extract(epoch from $2::timestamptz) * 1000000000)::bigint
+    and traded_at_ns <= (extract(epoch from $3::timestamptz) * 1000000000)::bigint
+group by venue, fee_asset order by venue, fee_asset
 """
 FUNDING = """
 select at, venue, asset, amount from ledger_entries

@@ -75,10 +75,12 @@ class Readings:
     async def profit(self, now: datetime, hours: float) -> dict[str, Any]:
         """The curves and sums of the last hours."""
         since = now - timedelta(hours=hours)
-        bucket_s = max(1.0, hours * 3600 / queries.POINTS)
+        first = await self.read(queries.FIRST_SAMPLE, str(self.symbol), since)
+        began = first[0]["at"] - timedelta(seconds=1) if first else now
+        bucket_s = max(1.0, (now - began).total_seconds() / queries.POINTS)
         return {
             "since": since.isoformat(), "until": now.isoformat(),
-            "equity": await self._rows(queries.EQUITY, since, now, bucket_s),
+            "equity": await self._rows(queries.EQUITY, began, now, bucket_s),
             "pairs": await self._rows(queries.PAIRS, since, now),
             "fees": await self._rows(queries.FEES, since, now),
             "funding": await self._rows(queries.FUNDING, since, now),

@@ -1,9 +1,16 @@
 // The frame around every page: who looks, the stream of pictures, how old the newest one is, and which page is shown.
 import { el, put } from "./dom.js";
 import { clock } from "./words.js";
+import * as alerts from "./alerts.js";
+import * as control from "./control.js";
+import * as logs from "./logs.js";
 import * as now from "./now.js";
+import * as orders from "./orders.js";
+import * as profit from "./profit.js";
+import * as risk from "./risk.js";
+import * as trades from "./trades.js";
 
-const PAGES = { now };
+const PAGES = { now, profit, trades, orders, risk, logs, alerts, control };
 const STALE_MS = 3000;
 const byId = (id) => document.getElementById(id);
 
@@ -30,8 +37,10 @@ function show() {
   const [name, detail] = route();
   page?.leave?.();
   for (const link of byId("nav").children) {
-    if (link.dataset.page === name) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+    if (link.dataset.page === name) {
+      link.setAttribute("aria-current", "page");
+      link.scrollIntoView({ inline: "nearest", block: "nearest" });
+    } else link.removeAttribute("aria-current");
   }
   document.title = `dnbot: ${PAGES[name].title}`;
   const root = byId("page");
@@ -72,6 +81,7 @@ function head({ status }) {
   const market = byId("market");
   market.hidden = !status.run.market;
   put(market, status.run.market);
+  market.title = status.run.market;
 }
 
 function connect() {
@@ -107,7 +117,7 @@ async function start() {
     setTimeout(start, 2000);
     return;
   }
-  put(byId("who"), `${session.me.name || "no name"}, may ${session.me.role}`);
+  put(byId("who"), `${session.me.name ? `${session.me.name}, ` : ""}may ${session.me.role}`);
   byId("logout").addEventListener("click", async () => {
     await ask("/api/logout", { method: "POST", headers: { "x-csrf-token": session.me.csrf } }).catch(() => {});
     location.replace("/login");

@@ -1,3 +1,5 @@
+import { money } from "./words.js";
+
 // uPlot with the colours of the page, UTC, and a size that follows the window.
 const SERIES = ["--series-1", "--series-2", "--series-3", "--series-4", "--series-5", "--series-6"];
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -21,6 +23,12 @@ function moments(plot, splits, _axis, _space, step) {
   });
 }
 
+// As many digits as tell two neighbouring labels apart.
+function figures(plot, splits, _axis, _space, step) {
+  const places = Math.min(10, Math.max(0, Math.ceil(-Math.log10(step) - 1e-9)));
+  return splits.map((value) => money(Math.abs(value) < step / 1e6 ? 0 : value, places));
+}
+
 // `series`: [{label, index, dash, step}], `unit` stands on the value axis.
 export function chart(root, { series, unit, height = 190, places = 2, zero = false }) {
   let plot = null;
@@ -32,7 +40,7 @@ export function chart(root, { series, unit, height = 190, places = 2, zero = fal
       width: width(), height, tzDate: utc,
       legend: { live: true }, cursor: { drag: { x: false, y: false } },
       scales: { y: { range: (u, low, high) => padded(low, high, zero) } },
-      axes: [axis({ space: 75, values: moments, size: 28 }), axis({ size: 64, label: unit, labelSize: 18, labelFont: "12px system-ui, sans-serif" })],
+      axes: [axis({ space: 75, values: moments, size: 28 }), axis({ size: 72, values: figures, label: unit, labelSize: 18, labelFont: "12px system-ui, sans-serif" })],
       series: [
         { label: "UTC", value: (u, v) => (v === null ? "–" : new Date(v * 1000).toISOString().slice(0, 19).replace("T", " ")) },
         ...series.map((one) => ({
@@ -65,6 +73,6 @@ function padded(low, high, zero) {
   if (low === null || high === null) return [0, 1];
   const least = zero ? Math.min(0, low) : low;
   const most = zero ? Math.max(0, high) : high;
-  const room = (most - least) * 0.08 || Math.abs(most) * 0.01 || 1e-6;
+  const room = (most - least) * 0.08 || Math.abs(most) * 0.01 || 1;
   return [least - room, most + room];
 }

@@ -2,7 +2,7 @@
 import { card, el, put, table } from "./dom.js";
 import { chart } from "./charts.js";
 import { strip } from "./strip.js";
-import { age, bps, clock, count, money, ms, price, real, size, UNKNOWN, venue } from "./words.js";
+import { age, bps, count, money, ms, price, real, short, size, UNKNOWN, venue } from "./words.js";
 
 export const title = "Now";
 const WINDOW_S = 600;
@@ -67,7 +67,7 @@ function standing() {
         view.busy || `for ${age(view.state_age_s)}`);
       const since = status.mode_age_s === null ? "since the start" : `for ${age(status.mode_age_s)}, by ${status.mode_by}`;
       put(mode, `Trading mode ${view.mode} ${since}`);
-      put(why, view.mode_why);
+      put(why, `because: ${view.mode_why}`);
       put(life, `${count(view.executions)} executions, ${count(view.orders_sent)} orders, ${count(view.fills)} fills, ` +
         `${count(view.faults)} faults, ${count(view.unsettled)} orders open; up ${age(status.uptime_s)}`);
       line.show(history.changes, view, status.at_ns / 1e6);
@@ -107,7 +107,7 @@ function delta() {
       gauge.setAttribute("aria-label", `delta ${now} of tolerance ${tolerance} ${unit}: ${level}`);
       put(scale.firstChild, `−${size(span)}`);
       put(scale.lastChild, `+${size(span)}`);
-      const shown = recent(history.samples);
+      const shown = [...recent(history.samples), [status.at_ns / 1e6, now]];
       plot.set([shown.map((s) => s[0] / 1000), shown.map((s) => s[1]), shown.map(() => tolerance),
         shown.map(() => (tolerance === null ? null : -tolerance))]);
     },
@@ -160,13 +160,13 @@ function edges() {
       const { pairs, opportunities_seen: seen, declined } = status.view;
       if (!cells.length) pairs.forEach((pair, index) => make(index, pair));
       const shown = recent(history.samples);
-      const at = shown.map((s) => s[0] / 1000);
+      const at = [...shown.map((s) => s[0] / 1000), status.at_ns / 1e9];
       cells.forEach(({ words, plot, index }) => {
         const pair = pairs[index];
         const pays = pair.edge_bps !== null && pair.required_bps !== null && pair.edge_bps >= pair.required_bps;
         put(words, `${bps(pair.edge_bps)} bps${pair.required_bps === null ? ", not traded now" :
           ` of ${bps(pair.required_bps)} as ${pair.purpose}`}`, `num ${pays ? "good" : ""}`);
-        plot.set([at, shown.map((s) => s[3][index]), shown.map((s) => s[4][index])]);
+        plot.set([at, [...shown.map((s) => s[3][index]), pair.edge_bps], [...shown.map((s) => s[4][index]), pair.required_bps]]);
       });
       const often = Object.entries(declined).sort((a, b) => b[1] - a[1]).slice(0, 5);
       put(note, `${count(seen)} opportunities seen${often.length ? `; declined: ${often.map(([why, n]) => `${why} ${count(n)}`).join(", ")}` : ""}`);
@@ -212,8 +212,8 @@ export function meter(name) {
     node,
     show({ now, limit, used, unit, is_floor: floor }) {
       const level = used === null ? "" : used >= 1 ? "bad" : used >= 0.8 ? "warn" : "good";
-      const said = now === null ? "not known" : size(now, false, Math.abs(now) >= 10 ? 1 : 5);
-      put(words, limit === null ? `${said} ${unit}; no limit` : `${said} ${floor ? "≥" : "of"} ${size(limit, false, 5).replace(/\.?0+$/, "")} ${unit}`, `num ${level}`);
+      const said = now === null ? "not known" : short(now);
+      put(words, limit === null ? `${said} ${unit}; no limit` : `${said} ${floor ? "≥" : "of"} ${short(limit)} ${unit}`, `num ${level}`);
       fill.style.width = `${100 * Math.max(0, Math.min(1, used ?? 0))}%`;
       fill.className = level;
       bar.setAttribute("aria-label", `${name}: ${said} ${unit}, limit ${limit ?? "none"}`);

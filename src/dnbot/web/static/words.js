@@ -29,6 +29,12 @@ export function price(value) {
   return money(number, Math.min(10, Math.max(1, 5 - exponent)));
 }
 
+// A figure beside its limit: no zeros at the end, five digits behind the point where it is small.
+export function short(value) {
+  const number = real(value);
+  return number.toLocaleString("en-US", { maximumFractionDigits: Math.abs(number) >= 10 ? 1 : 5 }).replace("-", "−");
+}
+
 export const bps = (value, places = 1) => money(value, places, true);
 export const count = (value) => (value === null || value === undefined ? UNKNOWN : Number(value).toLocaleString("en-US"));
 
