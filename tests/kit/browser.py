@@ -17,9 +17,11 @@ import attrs
 import trio
 import trio_websocket
 
-CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), "")
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next((path for name in _NAMES if (path := shutil.which(name))), "")
 START_S_MAX = 30.0
 ANSWER_S_MAX = 20.0
+PICTURE_HEIGHT_MAX = 4000
 MESSAGE_BYTES_MAX = 64 * 1024 * 1024
 
 
@@ -77,7 +79,10 @@ class Page:
         """Wait until an expression gives something true, and return it."""
         found = None
         with trio.move_on_after(s_max):
-            while not (found := await self.evaluate(script)):
+            # An element has no value to return: that it is there is the answer.
+            while not (  # noqa: ASYNC110 (a page sets no event)
+                found := await self.evaluate(f"(found => found instanceof Node || found)({script})")
+            ):
                 await trio.sleep(0.05)
             return found
         text = await self.evaluate("document.body.innerText")
@@ -90,8 +95,8 @@ class Page:
 
     async def view(self, width: int, height: int = 900, scheme: str = "light") -> None:
         """A window of this size, light or dark."""
-        mobile = width < 600
-        await self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
+        screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        await self.call("Emulation.setDeviceMetricsOverride", **screen)
         await self.call("Emulation.setScrollbarsHidden", hidden=True)
         feature = {"name": "prefers-color-scheme", "value": scheme}
         await self.call("Emulation.setEmulatedMedia", features=[feature])
@@ -101,9 +106,10 @@ class Page:
         clip = {}
         if whole:
             size = (await self.call("Page.getLayoutMetrics"))["cssContentSize"]
-            clip = {"clip": {"x": 0, "y": 0, "width": size["width"], "height": min(4000, math.ceil(size["height"])), "scale": 1}}
+            height = min(PICTURE_HEIGHT_MAX, math.ceil(size["height"]))
+            clip = {"clip": {"x": 0, "y": 0, "width": size["width"], "height": height, "scale": 1}}
         taken = await self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole, **clip)
-        path.write_bytes(base64.b64decode(taken["data"]))
+        path.write_bytes(base64.b64decode(taken["data"]))  # noqa: ASYNC240 (a small file, and nobody waits)
 
 
 @asynccontextmanager
@@ -115,7 +121,9 @@ async def browser(folder: Path) -> AsyncIterator[Page]:
     ]
     if os.geteuid() == 0:
         command.insert(1, "--no-sandbox")
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(  # noqa: ASYNC220 (it must not depend on how long a thread lives)
+        command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
     try:
         url = await _devtools(folder / "chromium" / "DevToolsActivePort")
         connecting = trio_websocket.open_websocket_url(url, max_message_size=MESSAGE_BYTES_MAX)
@@ -126,17 +134,22 @@ async def browser(folder: Path) -> AsyncIterator[Page]:
             root.session = (await root.call("Target.attachToTarget", targetId=target, flatten=True))["sessionId"]
             for domain in ("Page", "Runtime", "Log"):
                 await root.call(f"{domain}.enable")
+            await root.call("Emulation.setFocusEmulationEnabled", enabled=True)
             yield root
             nursery.cancel_scope.cancel()
     finally:
         process.terminate()
         with trio.CancelScope(shield=True):
-            while process.poll() is None:
+            while process.poll() is None:  # noqa: ASYNC110 (a process sets no event)
                 await trio.sleep(0.02)
 
 
 async def _devtools(told: Path) -> str:
     with trio.fail_after(START_S_MAX):
-        while not (told.exists() and len(lines := told.read_text().split()) == 2):
+        while len(lines := _lines(told)) != 2:  # noqa: ASYNC110 (a file sets no event)
             await trio.sleep(0.05)
     return f"ws://127.0.0.1:{lines[0]}{lines[1]}"
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().split() if path.exists() else []

@@ -27,8 +27,8 @@ from dnbot.operate.commanding import Commander
 from dnbot.operate.run import Standing
 from dnbot.operate.status import Reporter, RunFacts
 from dnbot.operate.watch import Watch
-from dnbot.ports.credentials import Secret
 from dnbot.ports.clock import VirtualClock
+from dnbot.ports.credentials import Secret
 from dnbot.ports.latch import FileLatch
 from dnbot.ports.log import EventLog
 from dnbot.ports.log_sinks import MemorySink

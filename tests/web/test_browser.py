@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 VIEW = "looks-on-" + "v" * 32
 PAGES = ("now", "profit", "trades", "orders", "risk", "logs", "alerts", "control")
 READY_S_MAX = 90.0
+ENTER = "document.getElementById('name').value = 'ann'; document.querySelector('#login button').click()"
 IS_LIVE = "document.getElementById('link') && document.getElementById('link').textContent === 'live'"
 
 
@@ -65,9 +66,8 @@ class Run:
 
     def link(self) -> str:
         """What `dnbot dashboard` prints."""
-        done = subprocess.run(
-            [sys.executable, "-m", "dnbot", "dashboard"], env=self.variables(), capture_output=True, text=True, check=True
-        )
+        command = [sys.executable, "-m", "dnbot", "dashboard"]
+        done = subprocess.run(command, env=self.variables(), capture_output=True, text=True, check=True)
         return done.stdout.strip()
 
     async def ready(self) -> None:
@@ -100,14 +100,19 @@ def run(tmp_path: Path) -> Iterator[Run]:
 async def log_in(page: Page, run_: Run, token: str) -> None:
     """As a person does."""
     await page.open(f"{run_.url}/login")
-    await page.evaluate(f"document.getElementById('token').value = '{token}'; document.getElementById('name').value = 'ann'")
-    await page.evaluate("document.querySelector('#login button').click()")
+    await page.evaluate(f"document.getElementById('token').value = '{token}'")
+    await page.evaluate(ENTER)
     await page.until(IS_LIVE)
+
+
+def form_of(action: str) -> str:
+    """The script that finds the form of an action."""
+    return f"[...document.querySelectorAll('form.order')].find(f => f.querySelector('h2').textContent === '{action}')"
 
 
 async def order(page: Page, action: str, *, confirm: str = "", force: bool = False) -> str:
     """Fill in the form of an action and send it; the words of the answer."""
-    form = f"[...document.querySelectorAll('form.order')].find(f => f.querySelector('h2').textContent.startsWith('{action}'))"
+    form = form_of(action)
     await page.until(form)
     await page.evaluate(f"""(() => {{
         const form = {form}, fields = form.querySelectorAll('input:not([type=checkbox])');
@@ -127,9 +132,10 @@ async def every_page_fits_and_is_filled(page: Page, run_: Run) -> None:
     """On a desk and on a phone, light and dark: its heading, something in it, and nothing wider than the screen."""
     for width, scheme in ((1440, "light"), (390, "dark")):
         await page.view(width, 900, scheme)
+        await page.open(f"{run_.url}/control")
+        await page.until(IS_LIVE)
         for name in PAGES:
-            await page.open(f"{run_.url}/{name}")
-            await page.until(IS_LIVE)
+            await page.evaluate(f"document.querySelector('nav [data-page={name}]').click()")
             await page.until(f"document.querySelector('nav [aria-current]').dataset.page === '{name}'")
             await page.until("document.querySelector('h1').textContent.toLowerCase() === location.pathname.slice(1)")
             await page.until("document.querySelector('main').innerText.length > 60")
@@ -155,8 +161,9 @@ async def a_trade_opens(page: Page, run_: Run) -> None:
     await page.open(f"{run_.url}/trades")
     await page.until("document.querySelector('.opener')")
     await page.evaluate("document.querySelector('.opener').focus()")
-    for kind in ("rawKeyDown", "char", "keyUp"):
-        await page.call("Input.dispatchKeyEvent", type=kind, key="Enter", code="Enter", windowsVirtualKeyCode=13, text="\r")
+    for kind, text in (("keyDown", "\r"), ("keyUp", "")):
+        pressed = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": text}
+        await page.call("Input.dispatchKeyEvent", type=kind, **pressed)
     await page.until("document.querySelector('.inside h3')")
     text = await page.evaluate("document.querySelector('.inside').innerText")
     for word in ("Timings", "sent", "Orders", "Fills", "taker"):
@@ -170,10 +177,12 @@ async def who_may_look_sees_what_may_not_be_done(page: Page, run_: Run) -> None:
     await log_in(page, run_, VIEW)
     await page.open(f"{run_.url}/control")
     await page.until("document.querySelector('.notice')")
+    await page.until("document.getElementById('head-mode').textContent === 'ACTIVE'")
     assert await page.evaluate("[...document.querySelectorAll('form.order button')].every(b => b.disabled)")
-    status = await page.evaluate("""fetch('/api/me').then(a => a.json()).then(me => fetch('/api/control/pause', { method: 'POST',
-        headers: { 'content-type': 'application/json', 'x-csrf-token': me.csrf }, body: '{"why":"round the page"}' }))
-        .then(a => a.status)""")
+    status = await page.evaluate("""fetch('/api/me').then(a => a.json()).then(me => fetch('/api/control/pause', {
+        method: 'POST', body: '{"why":"round the page"}',
+        headers: { 'content-type': 'application/json', 'x-csrf-token': me.csrf },
+    })).then(a => a.status)""")
     assert status == 403
     assert await page.evaluate("document.getElementById('head-mode').textContent") == "ACTIVE"
     page.complaints = [one for one in page.complaints if "403" not in one]
@@ -187,8 +196,7 @@ async def who_may_operate_does(page: Page, run_: Run) -> None:
     await page.until("document.getElementById('head-mode').textContent === 'REDUCING'")
     assert "ACTIVE" in await order(page, "Resume")
     await page.until("document.querySelector('main').innerText.includes('web:ann')")
-    button = "[...document.querySelectorAll('form.order')].find(f => f.querySelector('h2').textContent === 'Kill').querySelector('button')"
-    assert await page.evaluate(f"{button}.disabled")
+    assert await page.evaluate(f"{form_of('Kill')}.querySelector('button').disabled")
     assert "Halted" in await order(page, "Kill", confirm="KILL BTC/USDT")
     await page.until("document.getElementById('head-mode').textContent === 'HALTED'")
     halt = FileLatch.of(run_.home / "state").newest()
@@ -203,7 +211,8 @@ async def a_bot_that_is_gone_is_noticed_and_found_again(page: Page, run_: Run) -
     await page.until(IS_LIVE)
     await page.evaluate("window.same = true")
     assert run_.end() == 0
-    await page.until("document.body.classList.contains('stale') && document.getElementById('link').textContent.includes('NO DATA')")
+    await page.until("document.body.classList.contains('stale')")
+    await page.until("document.getElementById('link').textContent.includes('NO DATA')")
     run_.begin()
     await page.until(f"window.same && {IS_LIVE}", READY_S_MAX)
     await page.until("!document.body.classList.contains('stale')")
@@ -217,7 +226,7 @@ async def opened(run_: Run) -> AsyncIterator[Page]:
         await run_.ready()
         await page.open(run_.link())
         await page.until("document.getElementById('token').value && !location.hash")
-        await page.evaluate("document.getElementById('name').value = 'ann'; document.querySelector('#login button').click()")
+        await page.evaluate(ENTER)
         await page.until(IS_LIVE)
         yield page
 

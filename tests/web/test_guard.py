@@ -24,6 +24,8 @@ ATTACKS: dict[str, tuple[dict[str, Any], int]] = {
     "a page without an origin": ({"headers": {"origin": "null"}}, 403),
     "a name that now resolves to loopback": ({"headers": {"host": "evil.example:8180"}}, 421),
     "a name without the port": ({"headers": {"host": "localhost"}}, 421),
+    "a name that looks like the path of a probe": ({"headers": {"host": "127.0.0.1:8180/livez?"}}, 421),
+    "a name that looks like a file of the pages": ({"headers": {"host": "127.0.0.1:8180/static/app.css?"}}, 421),
     "a request that says it crosses sites": ({"headers": {"sec-fetch-site": "cross-site"}}, 403),
     "without the word of the session": ({"headers": {"x-csrf-token": ""}}, 403),
     "with a made-up word": ({"headers": {"x-csrf-token": "0" * 64}}, 403),
@@ -42,8 +44,9 @@ ATTACKS: dict[str, tuple[dict[str, Any], int]] = {
 async def test_an_attack_changes_nothing(autojump_clock: MockClock, site: Sites, name: str) -> None:
     """The browser of somebody who may operate is led into it, and the bot goes on as before."""
     given, status = ATTACKS[name]
+    body = {} if "content" in given else {"json": PAUSE}
     async with site() as here, here.client("operate") as browser:
-        answer = await browser.post("/api/control/pause", **({"json": PAUSE} | given if "content" not in given else given))
+        answer = await browser.post("/api/control/pause", **(body | given))
         assert answer.status_code == status, answer.text
         assert here.bot.channels.inbox.receive.statistics().current_buffer_used == 0
         assert "control" not in here.lines()
@@ -95,7 +98,10 @@ async def test_nothing_is_changed_by_get(autojump_clock: MockClock, site: Sites)
 
 @pytest.mark.parametrize(
     "path",
-    ["../dashboard.py", "..%2fdashboard.py", "%2e%2e/%2e%2e/cli.py", "/etc/passwd", "%2fetc%2fpasswd", "app.css/..", "x%00.css", ""],
+    [
+        "../dashboard.py", "..%2fdashboard.py", "%2e%2e/%2e%2e/cli.py", "/etc/passwd", "%2fetc%2fpasswd", "app.css/..",
+        "x%00.css", "",
+    ],
 )
 async def test_no_file_but_those_of_the_pages_is_served(autojump_clock: MockClock, site: Sites, path: str) -> None:
     """Whatever a path climbs to, nothing is opened."""
@@ -155,11 +161,11 @@ async def test_a_token_opens_a_session_whose_cookie_scripts_cannot_read(autojump
 
 async def test_behind_the_proxy_the_cookie_is_secure(autojump_clock: MockClock, site: Sites) -> None:
     """And browsers are told to come by TLS alone."""
-    async with site(public_url="https://bot.example.org") as here:
-        async with here.client(host="bot.example.org", origin="https://bot.example.org") as browser:
-            answer = await _log_in(browser, VIEW)
-            assert "secure" in answer.headers["set-cookie"].lower()
-            assert "strict-transport-security" in answer.headers
+    behind = {"host": "bot.example.org", "origin": "https://bot.example.org"}
+    async with site(public_url="https://bot.example.org") as here, here.client(**behind) as browser:
+        answer = await _log_in(browser, VIEW)
+        assert "secure" in answer.headers["set-cookie"].lower()
+        assert "strict-transport-security" in answer.headers
 
 
 async def test_a_page_of_another_site_cannot_log_anybody_in(autojump_clock: MockClock, site: Sites) -> None:

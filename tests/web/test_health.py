@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -26,7 +27,7 @@ async def probe(here: Site, path: str, host: str = "10.0.0.7:8180") -> tuple[int
         return answer.status_code, answer.json()
 
 
-async def test_a_bot_that_has_not_read_its_accounts_is_alive_and_not_ready(autojump_clock: MockClock, site: Sites) -> None:
+async def test_a_bot_that_begins_is_alive_and_not_ready(autojump_clock: MockClock, site: Sites) -> None:
     """Then it starts, is ready, and stays started."""
     async with site(runs=True) as here:
         assert await probe(here, "/livez") == (200, {"machine": True})
@@ -73,7 +74,7 @@ async def test_history_is_a_quarter_of_an_hour_of_seconds(autojump_clock: MockCl
         history = here.hub.history()
         times = [sample.at_ms for sample in history.samples]
         assert len(times) == SAMPLES_KEPT
-        assert {later - earlier for earlier, later in zip(times, times[1:], strict=False)} == {1000}
+        assert {later - earlier for earlier, later in pairwise(times)} == {1000}
         assert len(history.pairs) == len(history.samples[0].edges) == len(history.samples[0].required) == 6
 
 

@@ -36,7 +36,8 @@ def test_the_newest_lines_and_then_what_comes(tmp_path: Path) -> None:
 def test_level_and_text_choose(tmp_path: Path) -> None:
     """From a level up; the text may be anywhere in the line, in any case."""
     path = tmp_path / "dnbot.jsonl"
-    path.write_text(line(0, "debug") + line(1, "warning", venue="MEXC_SPOT") + line(2, "critical") + "torn\n" + line(3, "error"))
+    lines = (line(0, "debug"), line(1, "warning", venue="MEXC_SPOT"), line(2, "critical"), "torn\n", line(3, "error"))
+    path.write_text("".join(lines))
     assert numbers(log_page(path, level="warning", text="", after="")) == [1, 2, 3]
     assert numbers(log_page(path, level="debug", text="mexc", after="")) == [1]
 

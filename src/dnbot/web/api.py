@@ -29,6 +29,7 @@ from dnbot.web.readings import HOURS_MAX, Readings, cursor_of
 
 STATUSES = ("", "complete", "partial", "repaired", "failed")
 VENUES = ("", "GATEIO_SPOT", "GATEIO_FUTURES", "MEXC_SPOT")
+SEQUENCE_DIGITS_MAX = 18
 LEVELS = ("", "info", "warning", "critical")
 
 Endpoint = Callable[[Any, Request], Awaitable[ASGIApp]]
@@ -164,9 +165,11 @@ class Api:
 
     @answering
     async def alerts(self, request: Request) -> ASGIApp:
-        """`/api/alerts?below=TIME&level=`."""
-        below = cursor_of(request.query_params.get("below", ""))
-        return _json(await self._readings().alerts(below.at, _one_of(request, "level", LEVELS)))
+        """`/api/alerts?below=SEQUENCE&level=`."""
+        below = request.query_params.get("below", "") or "0"
+        if not (below.isascii() and below.isdecimal() and len(below) <= SEQUENCE_DIGITS_MAX):
+            raise ValueError("below: a sequence as the last answer gave it")
+        return _json(await self._readings().alerts(int(below), _one_of(request, "level", LEVELS)))
 
     @answering
     async def modes(self, _request: Request) -> ASGIApp:

@@ -95,25 +95,28 @@ def application(run: Standing, api: Api) -> Guard:
 
 
 async def _watched(hub: Hub, run: Standing) -> None:
-    with contained(run.log):
-        await hub.run(lambda: run.bot.context)
+    while True:
+        with contained(run.log):
+            await hub.run(lambda: run.bot.context)
+        await trio.sleep(AGAIN_S)
 
 
 async def _listen(server: WebServer, place: Place, run: Standing) -> None:
     """Serve; while the port is somebody else's say so, and take it when it is free."""
     told = False
     while True:
-        try:
-            async with listeners_at(place.host, place.port) as listeners:
-                tell_address(run.home, place)
-                run.log.info("web_listens", url=place.url)
-                run.say(f"dashboard: {place.url}  (`dnbot dashboard` prints a link that logs in)")
-                await server.serve(listeners)
-        except (PortTaken, OSError) as error:
-            if not told:
-                run.log.error("web_not_served", why=str(error))
-                run.say(f"NO DASHBOARD: {error}; the bot runs without it and takes the port when it is free")
-                told = True
+        with contained(run.log):
+            try:
+                async with listeners_at(place.host, place.port) as listeners:
+                    tell_address(run.home, place)
+                    run.log.info("web_listens", url=place.url)
+                    run.say(f"dashboard: {place.url}  (`dnbot dashboard` prints a link that logs in)")
+                    await server.serve(listeners)
+            except (PortTaken, OSError) as error:
+                if not told:
+                    run.log.error("web_not_served", why=str(error))
+                    run.say(f"NO DASHBOARD: {error}; the bot runs without it and takes the port when it is free")
+                    told = True
         await trio.sleep(AGAIN_S)
 
 

@@ -81,7 +81,8 @@ class Guard:
 
     def judge(self, request: Request) -> Identity | Response | None:
         """Who it is, or None where nobody need say so; a response for what may not pass."""
-        path, host = request.url.path, request.headers.get("host", "")
+        # Never `request.url`, which is put together from what the Host header says.
+        path, host = request.scope["path"], request.headers.get("host", "")
         if path in OPEN:
             return None
         if host.lower() not in self.place.hosts:
@@ -105,7 +106,7 @@ class Guard:
         if origin is not None and origin not in self.place.origins:
             return refusal(403, "a page of another site may not ask this")
         changes = request.method == "POST"
-        if site in ("cross-site", "same-site") and (changes or request.url.path.startswith("/api/")):
+        if site in ("cross-site", "same-site") and (changes or request.scope["path"].startswith("/api/")):
             return refusal(403, "a page of another site may not ask this")
         if changes and origin is None and "authorization" not in request.headers:
             return refusal(403, "without Origin only a bearer may change anything")
@@ -126,7 +127,7 @@ class Guard:
         given = request.headers.get("x-csrf-token", "")
         if identity.nonce and not self.keyring.is_csrf(identity, given):
             return refusal(403, "the page is not of this session: load it again")
-        if request.url.path.startswith(CONTROL) and identity.role != "operate":
+        if request.scope["path"].startswith(CONTROL) and identity.role != "operate":
             return refusal(403, "this login may look, not operate")
         return identity
 

@@ -83,8 +83,9 @@ select at, venue, asset, amount from ledger_entries
 where symbol = $1 and kind = 'funding' and at > $2 and at <= $3 order by at desc limit 50
 """
 ALERTS = """
-select at, level, key, text, epoch from alerts
-where symbol = $1 and at < $2::timestamptz and ($3::text = '' or level = $3) order by at desc limit $4
+select sequence, at, level, key, text, epoch from alerts
+where symbol = $1 and ($2::bigint = 0 or sequence < $2) and ($3::text = '' or level = $3)
+order by sequence desc limit $4
 """
 MODES = """
 select at, from_mode, to_mode, why, changed_by from trading_modes where symbol = $1 order by sequence desc limit $2

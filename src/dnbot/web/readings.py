@@ -86,9 +86,9 @@ class Readings:
             "funding": await self._rows(queries.FUNDING, since, now),
         }
 
-    async def alerts(self, before: datetime, level: str) -> list[Any]:
-        """Alerts, the newest first."""
-        return await self._rows(queries.ALERTS, before, level, queries.PAGE_ROWS)
+    async def alerts(self, below: int, level: str) -> list[Any]:
+        """Alerts, the newest first; those with a sequence below this one, 0: all."""
+        return await self._rows(queries.ALERTS, below, level, queries.PAGE_ROWS)
 
     async def modes(self) -> list[Any]:
         """Every change of the trading mode, and by whom, the newest first."""

@@ -38,7 +38,7 @@ export function open(root, { ask }) {
     load();
   };
   newest.addEventListener("click", () => from(""));
-  older.addEventListener("click", () => last && from(last.at));
+  older.addEventListener("click", () => last && from(String(last.sequence)));
   choice.addEventListener("change", () => from(""));
   load();
   return {

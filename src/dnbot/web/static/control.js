@@ -1,6 +1,6 @@
 // Orders to the bot. Every one wants a reason, and those that cannot be taken back a sentence that is typed.
 import { card, el, put, table } from "./dom.js";
-import { stamp } from "./words.js";
+import { stamp, venue } from "./words.js";
 
 export const title = "Control";
 const ACTIONS = [
@@ -120,7 +120,12 @@ async function order(action, what, me) {
 
 function wordsOf(body) {
   const where = body.mode ? `; state ${body.state}, mode ${body.mode}` : "";
-  const venues = (body.venues ?? []).map((one) => JSON.stringify(one)).join(" ");
+  const venues = (body.venues ?? []).map(swept).join("; ");
   const head = { done: "Done", killed: "Halted", refused: "Refused", late: "Told, but no effect seen in time" }[body.type] ?? body.type;
-  return `${head}: ${body.text}${where}${venues ? ` ${venues}` : ""}`;
+  return `${head}: ${body.text}${where}${venues ? `. ${venues}` : ""}`;
+}
+
+function swept({ venue: name, cancelled, left, trouble }) {
+  const said = `${venue(name)}: ${cancelled.length} cancelled`;
+  return trouble ? `${said}, NOT PROVEN EMPTY: ${trouble}; left: ${left.join(", ") || "nothing was seen"}. Use dnbot kill` : `${said}, proven empty`;
 }
