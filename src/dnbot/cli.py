@@ -15,7 +15,6 @@ import msgspec
 import trio
 
 from dnbot import __version__
-from dnbot.config.rules import check_settings
 from dnbot.domain.errors import ConfigError, DnbotError, InvariantBroken, OperatingError
 from dnbot.domain.units import PRECISION
 from dnbot.fakes.config import AccountConfig, FakesConfig, Listing, ReplayConfig
@@ -28,6 +27,7 @@ from dnbot.operate.kill_command import kill_command, sweep_command
 from dnbot.operate.run import RunOptions, run_settings, state_dir
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.log_sinks import RANK
+from dnbot.web.dashboard_command import dashboard_command, with_listen
 
 if TYPE_CHECKING:
     from dnbot.operate.logs import LogReader
@@ -61,7 +61,7 @@ def _only_ours(error: BaseException) -> DnbotError | None:
 
 
 @click.group(
-    cls=_Commands, commands=(drill, kill_command, simulate, sweep_command),
+    cls=_Commands, commands=(dashboard_command, drill, kill_command, simulate, sweep_command),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 def commands() -> None:
@@ -95,10 +95,7 @@ def _need_folder(path: Path, key: str) -> None:
 @click.option("--web", "listen", metavar="HOST:PORT|off", help="Where the dashboard listens; default: [web] listen.")
 def run(config: Path | None, duration: float | None, summary: Path | None, plain: bool, listen: str | None) -> None:
     """Trade until Ctrl-C. Without --config: fake exchanges on loopback and an embedded database."""
-    settings = settings_of(config)
-    if listen is not None:
-        settings = msgspec.structs.replace(settings, web=msgspec.structs.replace(settings.web, listen=listen))
-        check_settings("command line, --web", settings)
+    settings = with_listen(settings_of(config), listen)
     if settings.mode == "paper":
         raise ConfigError(str(config), "mode", "paper", "sim | live (paper trading is not built yet)")
     _need_folder(state_dir(settings), "state_dir or $DNBOT_HOME")
@@ -110,15 +107,6 @@ def run(config: Path | None, duration: float | None, summary: Path | None, plain
         duration_s=duration, summary=summary, plain=plain, check_audit=check_audit, beside=Dashboard()
     )
     sys.exit(trio.run(run_settings, settings, options))
-
-
-@commands.command()
-@CONFIG
-def dashboard(config: Path | None) -> None:
-    """Print the address of the dashboard, with a login in it where the state folder has the token."""
-    from dnbot.web.places import link_of
-
-    click.echo(link_of(state_dir(settings_of(config))))
 
 
 @commands.command()

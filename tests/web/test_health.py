@@ -90,6 +90,7 @@ async def test_limits_are_the_figures_of_the_risk_controls(autojump_clock: MockC
         view = view_of(context)
         tolerance = found["delta_tolerance_base"]
         assert (tolerance.now, tolerance.limit) == (abs(view.delta_base), view.tolerance_base)
+        assert found["delta_hard_limit_base"].now == abs(view.delta_base)
         floor = found["margin_floor_pct"]
         assert floor.is_floor
         assert floor.now is not None

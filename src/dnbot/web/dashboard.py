@@ -114,7 +114,7 @@ async def _listen(server: WebServer, place: Place, run: Standing) -> None:
                     await server.serve(listeners)
             except (PortTaken, OSError) as error:
                 if not told:
-                    run.log.error("web_not_served", why=str(error))
+                    run.log.warning("web_not_served", why=str(error))
                     run.say(f"NO DASHBOARD: {error}; the bot runs without it and takes the port when it is free")
                     told = True
         await trio.sleep(AGAIN_S)

@@ -59,7 +59,7 @@ class Guard:
         headed = _Headed(send, secure=bool(self.place.public_host))
         try:
             await self._pass(Request(scope, receive), receive, headed)
-        except Exception as error:  # noqa: BLE001 (a page that fails is an answer, and a line of the log)
+        except Exception as error:  # noqa: BLE001 (whatever a page does wrong is an answer and a line of the log)
             self.log.error("web_error", path=scope["path"], error=repr(error))
             if not headed.started:
                 await FAILED(scope, receive, headed)

@@ -39,8 +39,7 @@ def _delta(context: StrategyContext) -> Iterator[Limit]:
     base, delta = context.params.symbol.base, abs(context.portfolio.delta)
     yield _ceiling("delta_tolerance_base", base, delta, context.tolerance, "delta is repaired on the perpetual")
     yield _ceiling(
-        "delta_hard_limit_base", base, context.delta_worst_case, context.hard_limit,
-        "no new risk, repaired at once; every unknown outcome is counted the worst way",
+        "delta_hard_limit_base", base, delta, context.hard_limit, "no new risk, an alert, and repaired at once",
     )
 
 
