@@ -36,7 +36,7 @@ class LiveStream:
         self.hub.readers += 1
         try:
             async with trio.open_nursery() as nursery:
-                pass
+                nursery.start_soon(_until_gone, receive, nursery.cancel_scope)
                 with trio.move_on_after(max(0.0, self.identity.expires_s - self.now_s)):
                     await self._tell(send)
                 nursery.cancel_scope.cancel()
