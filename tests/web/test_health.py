@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from trio.testing import MockClock
     from web_site import Site, Sites
 
+    from dnbot.operate.status import Status
+
 
 async def probe(here: Site, path: str, host: str = "10.0.0.7:8180") -> tuple[int, dict[str, Any]]:
     """As a supervisor asks, without a login and by the machine's own address."""
@@ -76,6 +78,25 @@ async def test_history_is_a_quarter_of_an_hour_of_seconds(autojump_clock: MockCl
         assert len(times) == SAMPLES_KEPT
         assert {later - earlier for earlier, later in pairwise(times)} == {1000}
         assert len(history.pairs) == len(history.samples[0].edges) == len(history.samples[0].required) == 6
+
+
+async def test_while_nobody_looks_only_samples_are_taken(autojump_clock: MockClock, site: Sites) -> None:
+    """A status a second, none of them encoded; with a reader twice as many."""
+    async with site() as here:
+        asked, report = [], here.hub.report
+
+        def counting() -> Status:
+            asked.append(1)
+            return report()
+
+        here.hub.report = counting  # type: ignore[assignment]  # the reporter, counted
+        await trio.sleep(10)
+        assert 9 <= len(asked) <= 11
+        assert here.hub.number == 0
+        here.hub.readers += 1
+        await trio.sleep(10)
+        assert 28 <= len(asked) <= 32
+        assert here.hub.number >= 19
 
 
 async def test_limits_are_the_figures_of_the_risk_controls(autojump_clock: MockClock, site: Sites) -> None:

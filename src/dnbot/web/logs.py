@@ -44,8 +44,6 @@ def log_page(path: Path, *, level: str, text: str, after: str) -> LogPage:
         piece = os.pread(descriptor, found.st_size - first, first)
     finally:
         os.close(descriptor)
-    if first > begin or (first and not after):
-        piece = piece.partition(b"\n")[2]  # begins inside a line
     whole = piece[: piece.rfind(b"\n") + 1]
     end = found.st_size - (len(piece) - len(whole))
     lines = _matching(whole, Wanted(level=wanted, as_json=True), text.lower())
@@ -69,7 +67,7 @@ def _matching(piece: bytes, wanted: Wanted, text: str) -> list[str]:
         try:
             line = wanted.shown(raw)
         except ValueError:
-            continue  # a crash may have cut it
+            continue  # the piece began inside it, or a crash cut it
         if line is not None and text in line.lower():
             found.append(line)
     return found

@@ -23,14 +23,20 @@ function moments(plot, splits, _axis, _space, step) {
   });
 }
 
-// As many digits as tell two neighbouring labels apart.
+// As many digits as the step has: a label is never rounded.
+export function placesOf(step) {
+  let places = 0;
+  while (places < 10 && Math.abs(step * 10 ** places - Math.round(step * 10 ** places)) > 1e-6 * step * 10 ** places) places += 1;
+  return places;
+}
+
 function figures(plot, splits, _axis, _space, step) {
-  const places = Math.min(10, Math.max(0, Math.ceil(-Math.log10(step) - 1e-9)));
+  const places = placesOf(step);
   return splits.map((value) => money(Math.abs(value) < step / 1e6 ? 0 : value, places));
 }
 
-// `series`: [{label, index, dash, step}], `unit` stands on the value axis.
-export function chart(root, { series, unit, height = 190, places = 2, zero = false }) {
+// `series`: [{label, index, dash, tone}]; `unit` stands on the value axis; `window_s`: so much of time, up to the newest point.
+export function chart(root, { series, unit, height = 190, places = 2, zero = false, window_s = 0 }) {
   let plot = null;
   let data = [[], ...series.map(() => [])];
   const width = () => Math.max(120, root.clientWidth);
@@ -39,7 +45,7 @@ export function chart(root, { series, unit, height = 190, places = 2, zero = fal
     plot = new uPlot({
       width: width(), height, tzDate: utc,
       legend: { live: true }, cursor: { drag: { x: false, y: false } },
-      scales: { y: { range: (u, low, high) => padded(low, high, zero) } },
+      scales: { x: window_s ? { range: (u, low, high) => [(high ?? window_s) - window_s, high ?? window_s] } : {}, y: { range: (u, low, high) => padded(low, high, zero) } },
       axes: [axis({ space: 75, values: moments, size: 28 }), axis({ size: 72, values: figures, label: unit, labelSize: 18, labelFont: "12px system-ui, sans-serif" })],
       series: [
         { label: "UTC", value: (u, v) => (v === null ? "–" : new Date(v * 1000).toISOString().slice(0, 19).replace("T", " ")) },

@@ -84,7 +84,7 @@ function delta() {
   const words = el("p", { class: "muted num" });
   const holder = el("div", { class: "chart" });
   const plot = chart(holder, {
-    unit: "base units", height: 150, places: 6, zero: true,
+    unit: "base units", height: 150, places: 6, zero: true, window_s: WINDOW_S,
     series: [{ label: "delta", index: 0 }, { label: "tolerance +", dash: [4, 4], tone: "--muted" },
       { label: "tolerance −", dash: [4, 4], tone: "--muted" }],
   });
@@ -148,7 +148,7 @@ function edges() {
     const holder = el("div", { class: "chart" });
     box.append(el("figure", {}, el("figcaption", {}, el("span", { class: "strong" }, pair.pair_name), words), holder));
     const plot = chart(holder, {
-      unit: "bps", height: 130, places: 1,
+      unit: "bps", height: 130, places: 1, window_s: WINDOW_S,
       series: [{ label: "edge", index }, { label: "required", dash: [5, 4], tone: "--text" }],
     });
     cells.push({ words, plot, index });
