@@ -3,6 +3,7 @@
 Environment:
     DNBOT_CI=1           a skip whose reason is not in ALLOWED_SKIPS fails
     DNBOT_EXAMPLES=500   examples for each property test (default 60)
+    DNBOT_PROMTOOL=PATH  where promtool is, if not on the PATH
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ ALLOWED_SKIPS = (
     "no chromium",  # the dashboard is also tested without a browser
     "no container engine",
     "conformance clients absent",  # they live in an environment of their own, where `./dnbot conformance` runs them
+    "no promtool",  # rules and figures are also judged without it; it comes with Prometheus
     "no user namespaces",  # embedded PostgreSQL as root needs them; as any other user it does not
 )
 

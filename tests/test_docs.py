@@ -49,12 +49,19 @@ def test_the_tables_of_performance_are_those_of_its_evidence() -> None:
     """Page and picture follow from the JSON, which names no folder; what was missed says so and why."""
     maker, evidence = evidence_maker("make_performance"), json.loads(page("docs/evidence/performance.json"))
     text = page("docs/performance.md")
-    assert text.count("<!-- evidence: ") == 3
-    assert maker.with_tables(text, evidence) == text
+    lasting = maker.lasting_evidence()
+    assert text.count("<!-- evidence: ") == 4
+    assert maker.with_tables(text, evidence, lasting) == text
+    if lasting is not None:
+        assert "trial" not in lasting["machine"]
+        assert maker.curves(lasting) == page("docs/evidence/growth.svg")
     assert maker.picture(evidence["targets"]) == page("docs/evidence/performance.svg")
     assert "trial" not in evidence["machine"]
     missed = [one for one in evidence["targets"] if not one["met"]]
     assert all(f"**{one['name']}**" in text for one in missed)
+    profiles = [line for one in missed for line in one["profile"]]
+    # Said while the kept profiles show it, and no longer.
+    assert any("deepcopy" in line for line in profiles) is ("what the benchmark prepares" in text)
 
 
 def test_the_tables_of_the_simulation_are_those_of_its_evidence() -> None:

@@ -32,6 +32,25 @@ def call(function: str, *arguments: object) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def lines(function: str, *arguments: object) -> Iterator[Any]:
+    """What such a function prints, line by line as it comes, each as JSON; what it returns is nothing.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    with subprocess.Popen(_command(function, arguments), stdout=subprocess.PIPE) as child:  # noqa: S603 (the same)
+        assert child.stdout is not None
+        try:
+            for line in child.stdout:
+                if (told := json.loads(line)) is not None:
+                    yield told
+            child.wait(END_S_MAX)
+        finally:
+            child.kill()
+    if child.returncode:
+        raise RuntimeError(f"{function} ended with {child.returncode}")
+
+
 @contextmanager
 def serving(function: str, *arguments: object, core: int | None = None) -> Iterator[Any]:
     """A server that prints one line of JSON when it listens, which is given here, and ends when its stdin does.

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 import asyncpg
 import attrs
@@ -27,7 +28,10 @@ from dnbot.ports.postgres import SETTINGS, PostgresStore, migrate, open_postgres
 from suite.children import serving
 from suite.figures import Figures, quantile
 from suite.measuring import Effort, interleaved
+from suite.profiles import profiled, unprofiled
 from suite.target import Target
+
+T = TypeVar("T")
 
 PAGE_BYTES = 8192
 WARM_UP = 10
@@ -73,7 +77,7 @@ def beside_asyncpg(name: str, times: int, effort: Effort, ours: Ours, theirs: Th
 
 
 def _again(work: Callable[[PostgresStore, int], Awaitable[Figures]]) -> None:
-    with database() as found:
+    with unprofiled(), database() as found:
         with_store(found.dsn, work)
 
 
@@ -113,10 +117,10 @@ def fsync_us(folder: Path, times: int) -> Figures:
     return {"p50": quantile(samples, 0.5)}
 
 
-def with_store(dsn: str, work: Callable[[PostgresStore, int], Awaitable[Figures]]) -> Figures:
+def with_store(dsn: str, work: Callable[[PostgresStore, int], Awaitable[T]]) -> T:
     """What `work` measures with the bot's store and the epoch that it began."""
 
-    async def main() -> Figures:
+    async def main() -> T:
         async with open_postgres_store(dsn) as store:
             began_ns = SystemClock().now_ns()
             epoch = await store.begin_run(BOOK, version="bench", settings="{}", started_at_ns=began_ns)
@@ -126,11 +130,11 @@ def with_store(dsn: str, work: Callable[[PostgresStore, int], Awaitable[Figures]
 
 
 def with_asyncpg(
-    dsn: str, work: Callable[[asyncpg.Connection[asyncpg.Record], int, int], Awaitable[Figures]]
-) -> Figures:
+    dsn: str, work: Callable[[asyncpg.Connection[asyncpg.Record], int, int], Awaitable[T]]
+) -> T:
     """What `work` measures with one bare connection, the epoch that it began, and the last number of a record."""
 
-    async def main() -> Figures:
+    async def main() -> T:
         connection = await asyncpg.connect(dsn, server_settings=SETTINGS)
         try:
             began_ns = SystemClock().now_ns()
@@ -146,11 +150,12 @@ def with_asyncpg(
 
 
 async def timed_ms(calls: Sequence[Callable[[], Awaitable[object]]]) -> Figures:
-    """ms of each call, after WARM_UP that do not count: `p50` and `p99`."""
+    """ms of each call, after WARM_UP that do not count: `p50` and `p99`. A profile counts nothing but the calls."""
     samples = []
-    for call in calls:
-        began_ns = time.perf_counter_ns()
-        await call()
-        samples.append((time.perf_counter_ns() - began_ns) / 1e6)
+    with profiled():
+        for call in calls:
+            began_ns = time.perf_counter_ns()
+            await call()
+            samples.append((time.perf_counter_ns() - began_ns) / 1e6)
     counted = samples[WARM_UP:]
     return {"p50": quantile(counted, 0.5), "p99": quantile(counted, 0.99)}

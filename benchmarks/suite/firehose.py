@@ -1,7 +1,8 @@
 """Three venues' book frames at a steady rate, encoded before: a server that costs next to nothing per frame.
 
-A client asks for `/VENUE/RATE/SECONDS` (what follows is its own), with the frames a second of that venue. When three
-have come, all are served together: every millisecond each gets what is due, in one write. A frame is one of
+A client asks for `/VENUE/RATE/SECONDS` (what follows is its own), with the frames a second of that venue; `/SECONDSxN`
+says that N times three come. When all have, they are served together: every millisecond each gets what is due, in one
+write. A frame is one of
 `TEMPLATES`, with its own id patched in, so the books stay contiguous for as long as wanted. Who does not read makes the
 server wait; it then tells how far it fell behind.
 """
@@ -79,6 +80,8 @@ class _Stream:
     templates: list[Template]
     rate: float
     seconds: float
+    together: int
+    """Clients that are served with it, itself included."""
     sent: int = 0
 
     def send_due(self, elapsed_s: float) -> bool:
@@ -103,7 +106,7 @@ def serve(ca_file: str) -> None:
     streams: list[_Stream] = []
     for client in loopback.clients(ca_file):
         streams.append(_accepted(client, kept))
-        if len(streams) == len(VENUES):
+        if len(streams) == streams[-1].together:
             with suppress(OSError):  # a client that has enough
                 _pour(streams)
             for stream in streams:
@@ -122,7 +125,8 @@ def _accepted(client: loopback.Connection, kept: dict[str, list[Template]]) -> _
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Accept: %s\r\n\r\n" % accept
     )
-    return _Stream(client, kept[venue], float(rate), float(seconds))
+    lasts, _, times = seconds.partition("x")
+    return _Stream(client, kept[venue], float(rate), float(lasts), int(times or 1) * len(VENUES))
 
 
 def _pour(streams: Sequence[_Stream]) -> None:

@@ -10,33 +10,36 @@ FIRST_ID = 48_733_182
 LEVELS_A_SIDE = 3
 LEVELS_KEPT = 100
 """Levels a side of the book that the increments change."""
+LEVELS_CHANGED = 20
 _MID_TENTHS = 600_000
 _AT_MS = 1_800_000_000_000
 
 Rows = list[tuple[str, str]]
 
 
-def snapshot() -> tuple[Rows, Rows]:
-    """Bids and asks, best first, of the book with id `FIRST_ID`: `LEVELS_KEPT` a side, a tenth apart."""
+def snapshot(levels: int = LEVELS_KEPT) -> tuple[Rows, Rows]:
+    """Bids and asks, best first, of the book with id `FIRST_ID`: so many levels a side, a tenth apart."""
     return (
-        [(_price(-step), _size(step)) for step in range(1, LEVELS_KEPT + 1)],
-        [(_price(step), _size(step)) for step in range(1, LEVELS_KEPT + 1)],
+        [(_price(-step), _size(step)) for step in range(1, levels + 1)],
+        [(_price(step), _size(step)) for step in range(1, levels + 1)],
     )
 
 
-def changes(number: int) -> tuple[Rows, Rows]:
-    """What increment `number` changes: of three levels a side one is removed or put back, two get another size."""
+def changes(number: int, reach: int = LEVELS_CHANGED) -> tuple[Rows, Rows]:
+    """What increment `number` changes among the best `reach` levels of a side, a multiple of five: of three one is
+    removed or put back, two get another size.
+    """
     sides: list[Rows] = []
     for sign in (-1, 1):
-        steps = [1 + (number * 7 + place * 5) % 20 for place in range(LEVELS_A_SIDE)]
+        steps = [1 + (number * 7 + place * reach // 4) % reach for place in range(LEVELS_A_SIDE)]
         sizes = ["0" if number % 2 and place == 0 else _size(number + place) for place in range(LEVELS_A_SIDE)]
         sides.append([(_price(sign * step), size) for step, size in zip(steps, sizes, strict=True)])
     return sides[0], sides[1]
 
 
-def gate_frames(count: int) -> list[str]:
+def gate_frames(count: int, reach: int = LEVELS_CHANGED) -> list[str]:
     """`spot.order_book_update`, contiguous from `FIRST_ID`."""
-    return [_gate(number) for number in range(1, count + 1)]
+    return [_gate(number, reach) for number in range(1, count + 1)]
 
 
 def gate_futures_frames(count: int) -> list[str]:
@@ -49,8 +52,8 @@ def mexc_frames(count: int) -> list[bytes]:
     return [_mexc(number) for number in range(1, count + 1)]
 
 
-def _gate(number: int) -> str:
-    bids, asks = changes(number)
+def _gate(number: int, reach: int) -> str:
+    bids, asks = changes(number, reach)
     result = {
         "t": _AT_MS + number, "e": "depthUpdate", "E": _AT_MS // 1000, "s": GATE_PAIR, "U": FIRST_ID + number,
         "u": FIRST_ID + number, "b": bids, "a": asks,

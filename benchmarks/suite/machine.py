@@ -26,6 +26,14 @@ def machine() -> dict[str, str]:
     }
 
 
+def held_s() -> float:
+    """How long this process has waited for a core that others had; 0 where the system does not tell."""
+    try:
+        return int(Path("/proc/self/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
+    except OSError:
+        return 0.0
+
+
 def _build(arguments: str) -> str:
     """Whether the interpreter was built to be fast; its other options name folders."""
     options = [name for name in ("--enable-optimizations", "--with-lto") if name in arguments]

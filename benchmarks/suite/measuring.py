@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import attrs
 
 from suite.figures import Figures, Rounds, quantile
+from suite.kept import Kept
 
 ROUNDS_MIN = 5
 
@@ -19,10 +21,20 @@ class Effort:
 
     rounds: int = ROUNDS_MIN
     share: float = 1.0
+    sizes: Mapping[str, int] = attrs.field(factory=dict)
+    """What was asked for by name: `sequences`, `rows`, `seconds`."""
+    recordings: Path | None = None
+    """A folder of recorded books."""
+    kept: Kept = attrs.field(factory=Kept)
+    """What long measurements have done before, and do now."""
 
     def times(self, repetitions: int) -> int:
         """So many repetitions at this effort; at least one."""
         return max(1, round(repetitions * self.share))
+
+    def size(self, name: str, *, full: int, trial: int) -> int:
+        """As large as was asked for by that name; else `full`, or `trial` in a trial."""
+        return self.sizes.get(name) or (full if self.share >= 1 else trial)
 
 
 def interleaved(rounds: int, contenders: Mapping[str, Callable[[], Figures]]) -> Rounds:

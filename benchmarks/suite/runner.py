@@ -3,13 +3,13 @@
     ./dnbot bench [--only NAME,...] [--json FILE] [--rounds N] [--trial]
 
 Each target is a figure of this machine now, beside its comparison in the same rounds: what counts is the ratio. Exit
-code 0 when everything asked for was met, 1 when something was missed.
+code 0 when everything asked for was met, 1 when something was missed. What takes longer than minutes runs only when it
+is named (or in a trial), and goes on with what the JSON file holds of the same source.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -18,6 +18,7 @@ from pathlib import Path
 import attrs
 
 from suite.children import FLAG, become
+from suite.kept import Kept, source
 from suite.machine import machine
 from suite.measuring import ROUNDS_MIN, Effort
 from suite.profiles import top_lines
@@ -26,9 +27,17 @@ from suite.target import Target
 
 MEASURES = (
     "log_call", "log_disk", "frame_to_top", "edges", "estimate", "step", "websocket_memory", "websocket_receive",
-    "tick_path", "intents_commit", "order_path", "execution_record", "collector", "simulator",
+    "tick_path", "gc", "intents_commit", "order_path", "execution_record", "collector", "simulator",
+    "decisions", "growth", "queries", "endurance",
 )
 """Modules of the suite in the order of their numbers; each has `measure(effort) -> list[Target]`."""
+LONG = ("decisions", "growth", "queries", "endurance")
+"""They take from ten minutes to hours."""
+SIZES = {
+    "sequences": "random sequences of books that `decisions` compares", "rows": "rows of a table that `queries` asks",
+    "seconds": "how long `endurance` lasts",
+}
+"""Options of one measurement each, and what they say."""
 TRIAL = Effort(rounds=1, share=0.01)
 
 
@@ -38,19 +47,29 @@ def main() -> int:
         become(sys.argv[2:])
         return 0
     options = parser().parse_args()
-    effort = TRIAL if options.trial else Effort(rounds=options.rounds)
-    targets: list[Target] = []
-    for name in options.only:
+    effort = effort_of(options)
+    names = options.only or [name for name in MEASURES if options.trial or name not in LONG]
+    measured: dict[str, list[Target]] = {}
+    for name in names:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        targets += [_explained(target) for target in import_module(f"suite.{name}").measure(effort)]
+        measured[name] = [_explained(target) for target in import_module(f"suite.{name}").measure(effort)]
     found = machine()
     if options.trial:
         found["trial"] = "too few repetitions for a figure"
+    targets = [target for each in measured.values() for target in each]
     print(table(found, targets))
-    if options.json is not None:
-        content = {"machine": found, "targets": [target.record() for target in targets]}
-        options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    effort.kept.conclude(found, {name: [target.record() for target in each] for name, each in measured.items()})
     return 0 if all(target.met for target in targets) else 1
+
+
+def effort_of(options: argparse.Namespace) -> Effort:
+    """How long to measure, by these options."""
+    return attrs.evolve(
+        TRIAL if options.trial else Effort(rounds=options.rounds),
+        sizes={name: size for name in SIZES if (size := getattr(options, name)) is not None},
+        recordings=options.recordings,
+        kept=Kept(options.json, source() if options.json is not None else "", options.trial),
+    )
 
 
 def _explained(target: Target) -> Target:
@@ -65,9 +84,15 @@ def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(
         prog="dnbot bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    options.add_argument("--only", type=_names, default=MEASURES, metavar="NAME,...", help=", ".join(MEASURES))
-    options.add_argument("--json", type=Path, metavar="FILE", help="write the machine and the targets there")
+    options.add_argument("--only", type=_names, metavar="NAME,...", help=", ".join(MEASURES))
+    options.add_argument(
+        "--json", type=Path, metavar="FILE",
+        help="write the machine and the targets there, beside what other targets of the same source have left",
+    )
     options.add_argument("--rounds", type=_rounds, default=ROUNDS_MIN, help=f"at least {ROUNDS_MIN}")
+    for name, text in SIZES.items():
+        options.add_argument(f"--{name}", type=_size, metavar="N", help=text)
+    options.add_argument("--recordings", type=Path, metavar="FOLDER", help="recorded books, for `decisions`")
     options.add_argument("--trial", action="store_true", help="see that everything runs, in seconds; no figure counts")
     return options
 
@@ -78,6 +103,13 @@ def _names(text: str) -> Sequence[str]:
     if unknown:
         raise argparse.ArgumentTypeError(f"no target named {', '.join(unknown)}; there are {', '.join(MEASURES)}")
     return names
+
+
+def _size(text: str) -> int:
+    size = int(text)
+    if size < 1:
+        raise argparse.ArgumentTypeError(f"{size} is no size: at least 1")
+    return size
 
 
 def _rounds(text: str) -> int:

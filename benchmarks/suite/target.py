@@ -9,15 +9,15 @@ import attrs
 
 from suite.figures import shown
 
-UNITS_MORE_IS_BETTER = frozenset({"1/s"})
+UNITS_MORE_IS_BETTER = frozenset({"1/s", "symbols"})
 
 
 @attrs.frozen
 class Target:
     """`limit` binds the figure, `factor` how many times better than the comparison it is; at least one is given.
 
-    The unit says which way is better: more per second, or less of anything else. A comparison that could not be
-    measured leaves `comparison` None, and a target that needs it is missed: `detail` says why.
+    The unit says which way is better: more per second or more symbols, or less of anything else. A comparison that
+    could not be measured leaves `comparison` None, and a target that needs it is missed: `detail` says why.
     """
 
     name: str

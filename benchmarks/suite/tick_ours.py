@@ -53,7 +53,7 @@ def snapshot(venue: Venue) -> BookSnapshot:
 
 
 @attrs.define
-class _Feed(Feed):
+class TimedFeed(Feed):
     """The bot's feed with its snapshot at hand; knows when each frame was read, and the server's last word."""
 
     read_ns: list[int] = attrs.field(factory=list)
@@ -76,7 +76,7 @@ class _Feed(Feed):
 
 
 @attrs.define
-class _Analyst(Analyst):
+class TimedAnalyst(Analyst):
     """The bot's analyst; notes when it has decided what to do with a burst, the machine's step included."""
 
     read_ns: list[list[int]] = attrs.field(factory=list)
@@ -86,49 +86,8 @@ class _Analyst(Analyst):
         super().conclude()
         now_ns = time.perf_counter_ns()
         for waiting in self.read_ns:
-            self.found.waited_ns += [now_ns - at_ns for at_ns in waiting]
+            self.found.note(now_ns, waiting)
             waiting.clear()
-
-
-async def decided(urls: dict[Venue, str], ca_file: Path) -> Decided:
-    """All frames of a server, and how long each waited for the decision that it was part of."""
-    boards = Boards()
-    clock, log = SystemClock(), EventLog(SystemClock(), [])
-    machine = _Machine(monitoring().context)
-    analyst = _Analyst(
-        boards, SpreadAnalyzer(Decimal("0.05")), FirstLook(machine.context.params), machine.see, lambda: False
-    )
-    line = cast("Line", SimpleNamespace(clock=SimpleNamespace(clock=clock)))
-    feeds = [
-        _Feed(
-            public_codec(venue, SYMBOL), line, TcpTlsOpener([Endpoint.from_url(url)], ca_file=ca_file), url,
-            analyst, boards.instruments[venue], log,
-        )
-        for venue, url in urls.items()
-    ]
-    analyst.read_ns = [feed.read_ns for feed in feeds]
-    for venue in VENUES:
-        boards.fees[venue].put(FeeSchedule(venue=venue, maker=FEE, taker=FEE))
-        analyst.take(InstrumentChanged(machine.context.instruments[venue]))
-    price = Decimal(60_000)
-    analyst.take(MarkPrice(Venue.GATE_FUTURES, price, price, 0))
-    analyst.take(FundingRate(Venue.GATE_FUTURES, Decimal("0.0001"), 28_800, 2_000_000_000))
-
-    async def listen(feed: _Feed) -> None:
-        try:
-            await feed.run()
-        except* Done as done:
-            analyst.found.server = cast("Done", done.exceptions[0]).told
-
-    async with trio.open_nursery() as root:
-        root.start_soon(analyst.run)
-        async with trio.open_nursery() as nursery:
-            began_s = time.process_time()
-            for feed in feeds:
-                nursery.start_soon(listen, feed)
-        analyst.found.cpu_s = time.process_time() - began_s
-        root.cancel_scope.cancel()
-    return analyst.found
 
 
 @attrs.define
@@ -136,6 +95,7 @@ class _Machine:
     """The machine's step, on one market after the other."""
 
     context: Any
+    found: Decided
 
     def __attrs_post_init__(self) -> None:
         now_s = trio.current_time()
@@ -143,4 +103,48 @@ class _Machine:
 
     def see(self, signal: Signal) -> bool:
         self.context = step(self.context, signal).context
+        self.found.judged(signal.market)
         return True
+
+
+async def decided(
+    urls: dict[Venue, str], ca_file: Path, found: Decided | None = None, feed: type[TimedFeed] = TimedFeed
+) -> Decided:
+    """All frames of a server, and how long each waited for the decision that it was part of."""
+    boards, found = Boards(), found or Decided()
+    clock, log = SystemClock(), EventLog(SystemClock(), [])
+    machine = _Machine(monitoring().context, found)
+    analyst = TimedAnalyst(
+        boards, SpreadAnalyzer(Decimal("0.05")), FirstLook(machine.context.params), machine.see, lambda: False
+    )
+    line = cast("Line", SimpleNamespace(clock=SimpleNamespace(clock=clock)))
+    feeds = [
+        feed(
+            public_codec(venue, SYMBOL), line, TcpTlsOpener([Endpoint.from_url(url)], ca_file=ca_file), url,
+            analyst, boards.instruments[venue], log,
+        )
+        for venue, url in urls.items()
+    ]
+    analyst.read_ns, analyst.found = [each.read_ns for each in feeds], found
+    for venue in VENUES:
+        boards.fees[venue].put(FeeSchedule(venue=venue, maker=FEE, taker=FEE))
+        analyst.take(InstrumentChanged(machine.context.instruments[venue]))
+    price = Decimal(60_000)
+    analyst.take(MarkPrice(Venue.GATE_FUTURES, price, price, 0))
+    analyst.take(FundingRate(Venue.GATE_FUTURES, Decimal("0.0001"), 28_800, 2_000_000_000))
+
+    async def listen(feed: TimedFeed) -> None:
+        try:
+            await feed.run()
+        except* Done as done:
+            found.server = cast("Done", done.exceptions[0]).told
+
+    async with trio.open_nursery() as root:
+        root.start_soon(analyst.run)
+        async with trio.open_nursery() as nursery:
+            began_s = time.process_time()
+            for each in feeds:
+                nursery.start_soon(listen, each)
+        found.cpu_s = time.process_time() - began_s
+        root.cancel_scope.cancel()
+    return found

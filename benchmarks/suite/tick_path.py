@@ -14,7 +14,7 @@ from pathlib import Path
 
 import trio
 
-from dnbot.domain.instrument import VENUES
+from dnbot.domain.instrument import VENUES, Venue
 from suite import tick_asyncio, tick_ours, tick_textbook
 from suite.authority import HOST
 from suite.children import on_core, serving
@@ -102,21 +102,35 @@ def _again(rate: float, seconds: float) -> None:
 @contextmanager
 def served() -> Iterator[Callable[[str, float, float, str], Decided]]:
     """Runs a contender for so many frames a second over all venues, and so long, plain or over TLS."""
+    with listening() as (ports, ca_file):
+        yield partial(_run, ports, ca_file)
+
+
+@contextmanager
+def listening() -> Iterator[tuple[Mapping[str, int], Path]]:
+    """The server's ports, on a core of its own, and the authority that it is trusted by."""
     with (
         tempfile.TemporaryDirectory() as folder,
         serving("firehose:serve", f"{folder}/ca.pem", core=SERVER_CORE) as ports,
         on_core(CLIENT_CORE),
     ):
-        ca_file = Path(folder) / "ca.pem"
-        yield partial(_run, ports, ca_file)
+        yield ports, Path(folder) / "ca.pem"
+
+
+def urls_of(
+    ports: Mapping[str, int], rate: float, seconds: float, kind: str, symbols: int = 1
+) -> dict[Venue, str]:
+    """Where one symbol's feeds listen, of so many that are served together: `rate` is that of its three feeds."""
+    scheme = "ws" if kind == "plain" else "wss"
+    lasts = f"{max(0.2, seconds)}x{symbols}"
+    return {
+        venue: f"{scheme}://{HOST}:{ports[kind.lower()]}/{venue.value}/{rate / len(VENUES)}/{lasts}"
+        for venue in VENUES
+    }
 
 
 def _run(ports: Mapping[str, int], ca_file: Path, name: str, rate: float, seconds: float, kind: str) -> Decided:
-    scheme = "ws" if kind == "plain" else "wss"
-    urls = {
-        venue: f"{scheme}://{HOST}:{ports[kind.lower()]}/{venue.value}/{rate / len(VENUES)}/{max(0.2, seconds)}"
-        for venue in VENUES
-    }
+    urls = urls_of(ports, rate, seconds, kind)
     match name:
         case "ours":
             return trio.run(tick_ours.decided, urls, ca_file)

@@ -6,6 +6,8 @@ from typing import Any
 
 import attrs
 
+from dnbot.domain.market import MarketView
+
 ENDS_WITH = '{"frames"'
 """How the server's last message begins."""
 
@@ -25,3 +27,10 @@ class Decided:
     waited_ns: list[int] = attrs.field(factory=list)
     cpu_s: float = 0.0
     server: dict[str, Any] = attrs.field(factory=dict)
+
+    def note(self, now_ns: int, read_ns: list[int]) -> None:
+        """Frames that were read then are decided now."""
+        self.waited_ns += [now_ns - at_ns for at_ns in read_ns]
+
+    def judged(self, market: MarketView) -> None:
+        """The machine has seen a market."""

@@ -8,13 +8,14 @@ its own, so whatever you open, you have already read what it stands on. `import-
 3. `venues`     wire: codecs between bytes and words, one folder per exchange. They open nothing.
 4. `ports`      the only modules that touch the world; each hides one library.
 5. `config`     a TOML file and the environment become frozen structs.
-6. `tasks`      each is one async function with one inbox, the same for all venues.
-7. `bot`        the root nursery, in which the tasks live and end in order.
-8. `operate`    what people and machines hold: they read a view and send a control, nothing else.
-9. `web`        the same in a browser: it reads what `operate` reads, and commands by the same function.
-10. `lab`       where the bot meets the fake exchanges: simulation, backtest, replay, drills.
-11. `testing`   the fakes as a harness for other people's tests: a pytest plugin and what stands behind it.
-12. `cli`       the command.
+6. `metrics`    figures: histograms, stage times, counts, and the text and page that tell them.
+7. `tasks`      each is one async function with one inbox, the same for all venues.
+8. `bot`        the root nursery, in which the tasks live and end in order.
+9. `operate`    what people and machines hold: they read a view and send a control, nothing else.
+10. `web`        the same in a browser: it reads what `operate` reads, and commands by the same function.
+11. `lab`       where the bot meets the fake exchanges: simulation, backtest, replay, drills.
+12. `testing`   the fakes as a harness for other people's tests: a pytest plugin and what stands behind it.
+13. `cli`       the command.
 
 Two stand apart. `fakes` is another world with the same wire: it imports nothing from dnbot, so that one mistake
 cannot hide in both. `resources` finds the files that are not code.

@@ -17,6 +17,7 @@ import trio
 from dnbot.domain.errors import ConfigError, OperatingError
 from dnbot.domain.instrument import VENUES, Venue
 from dnbot.domain.messages import CancelAll, InboxEvent, Record, Stop
+from dnbot.metrics.measures import Measures
 from dnbot.ports.channels import Boards, Channels
 from dnbot.ports.clock import Clock, VenueClock
 from dnbot.ports.http import HttpClient
@@ -103,6 +104,7 @@ class BotParts:
     """`websocket`: creates leave over an order socket at venues that have one, once it is proven there."""
     countdown_s: int = 30
     """Venues that can cancel by themselves do so when not renewed for so long; 0: never."""
+    measures: Measures = attrs.field(factory=Measures)
 
 
 @attrs.define(repr=False)  # everything hangs on it: its text would be megabytes
@@ -270,7 +272,7 @@ async def _load_spilled(parts: BotParts) -> None:
 
 def _wire(parts: BotParts, context: StrategyContext) -> Bot:
     channels, boards, stack = Channels.open(), Boards(), AsyncExitStack()
-    clock, log, params = parts.clock, parts.log, parts.params
+    clock, log, params, measures = parts.clock, parts.log, parts.params, parts.measures
     supervisor = Supervisor(channels.inbox.send, log)
     gate = Gatekeeper(clock, latch=parts.latch)
     committer = Committer(parts.store, parts.spill, channels.inbox.send, clock, log)
@@ -278,10 +280,10 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
     feeds: dict[Venue, Feed] = {}
     sessions: dict[Venue, Session] = {}
     desks: dict[Venue, Desk] = {}
-    strategist = Strategist(channels, gate, clock, log, context, parts.publish, parts.witness)
+    strategist = Strategist(channels, gate, clock, log, context, parts.publish, parts.witness, measures=measures)
     analyst = Analyst(
         boards, SpreadAnalyzer(params.base_position_size / PROBE_SHARE), FirstLook(params), strategist.see_market,
-        strategist.is_eager,
+        strategist.is_eager, stages=measures.stages,
     )
     strategist.pull = analyst.newest
     for venue in VENUES:
@@ -289,7 +291,7 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
         feeds[venue] = Feed(
             public_codec(venue, params.symbol),
             line_of(parts.opener, place.rest, venue, venue_clock, stack, private=False), parts.opener,
-            place.stream_url, analyst, boards.instruments[venue], log,
+            place.stream_url, analyst, boards.instruments[venue], log, stages=measures.stages,
         )
         codec = private_codec(venue, params.symbol, parts.signers[venue])
         line = line_of(parts.opener, place.rest, venue, venue_clock, stack, private=True)
@@ -302,7 +304,7 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
         )
         desks[venue] = Desk(
             codec, line, channels.orders[venue].receive, channels.inbox.send, gate, committer, clock, log, resolver,
-            sessions[venue].prove, feeds[venue].read_instrument,
+            sessions[venue].prove, sessions[venue].reopen, feeds[venue].read_instrument,
             _order_socket(parts, codec, line, channels, boards, gate),
         )
     return Bot(
@@ -313,7 +315,7 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
         strategist=strategist,
         journal=Journal(
             channels.records.receive, channels.inbox.send, parts.store, clock, log, parts.retention_days, gate,
-            parts.spill,
+            parts.spill, appends=measures.appends,
         ),
         feeds=feeds,
         sessions=sessions,
@@ -322,7 +324,7 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
         committer=committer,
         executor=Executor(
             channels.executions.receive, {v: channels.orders[v].send for v in VENUES}, channels.inbox.send, gate,
-            committer, clock, {venue: desk.line.create_wait_s for venue, desk in desks.items()},
+            committer, clock, {venue: desk.line.create_wait_s for venue, desk in desks.items()}, measures.stages,
         ),
         analyst=analyst,
         clients=stack,

@@ -24,6 +24,7 @@ from dnbot.lab.drill_command import drill
 from dnbot.lab.simulate_command import simulate
 from dnbot.operate.database import database_status, migrate_database
 from dnbot.operate.kill_command import kill_command, sweep_command
+from dnbot.operate.metrics import listen_address
 from dnbot.operate.run import RunOptions, run_settings, state_dir
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.log_sinks import RANK
@@ -89,11 +90,12 @@ def _need_folder(path: Path, key: str) -> None:
 
 @commands.command()
 @CONFIG
-@click.option("--duration", callback=duration_option, help="Stop cleanly after this long, such as 60s.")
+@click.option("--duration", "duration_s", callback=duration_option, help="Stop cleanly after this long, such as 60s.")
 @click.option("--summary", type=click.Path(path_type=Path, dir_okay=False), help="Write the run's figures as JSON.")
 @click.option("--plain", is_flag=True, help="A status line a second instead of the picture that redraws itself.")
 @click.option("--web", "listen", metavar="HOST:PORT|off", help="Where the dashboard listens; default: [web] listen.")
-def run(config: Path | None, duration: float | None, summary: Path | None, plain: bool, listen: str | None) -> None:
+@click.option("--metrics", metavar="HOST:PORT", help="Let Prometheus ask here, on loopback; docs/metrics.md.")
+def run(config: Path | None, summary: Path | None, listen: str | None, metrics: str | None, **wanted: Any) -> None:
     """Trade until Ctrl-C. Without --config: fake exchanges on loopback and an embedded database."""
     settings = with_listen(settings_of(config), listen)
     if settings.mode == "paper":
@@ -102,10 +104,8 @@ def run(config: Path | None, duration: float | None, summary: Path | None, plain
     if summary is not None:
         _need_folder(summary.resolve().parent, "--summary")
     from dnbot.web.dashboard import Dashboard
-
-    options = RunOptions(
-        duration_s=duration, summary=summary, plain=plain, check_audit=check_audit, beside=Dashboard()
-    )
+    page = None if metrics is None else listen_address(metrics)
+    options = RunOptions(**wanted, summary=summary, check_audit=check_audit, metrics=page, beside=Dashboard())
     sys.exit(trio.run(run_settings, settings, options))
 
 

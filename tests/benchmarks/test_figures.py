@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from suite.figures import Rounds, quantile, shown
+from suite.gc import Stops
 from suite.target import Target
 
 SAMPLES = st.lists(st.floats(0, 1e6), min_size=1, max_size=50)
@@ -96,6 +99,20 @@ def test_what_had_to_be_reached_is_told_in_words() -> None:
     assert Target("x", "1/s", 1.0, limit=1_000_000).target == ">= 1,000,000 1/s"
     assert Target("x", "1/s", 1.0, factor=0.9, beside="peer").target == ">= 0.9 x peer"
     assert Target("x", "ms", 1.0, factor=1 / 1.6, beside="peer").target == "<= 1.6 x what peer takes"
+
+
+def test_stops_of_the_collector_are_counted_while_it_is_asked() -> None:
+    """Every one, those of all generations, and the longest."""
+    stops = Stops()
+    gc.callbacks.append(stops)
+    try:
+        gc.collect(0)
+        gc.collect()
+    finally:
+        gc.callbacks.remove(stops)
+    gc.collect()
+    assert (stops.count, stops.full) == (2, 1)
+    assert stops.longest_ns > 0
 
 
 def test_a_record_holds_everything_that_is_read_from_it() -> None:

@@ -12,7 +12,9 @@ from types import SimpleNamespace
 import attrs
 import pytest
 from suite import runner
+from suite.children import lines
 from suite.measuring import Effort, each_us, interleaved
+from suite.profiles import profiled, top_lines, unprofiled
 from suite.table import table
 from suite.target import Target
 
@@ -111,8 +113,87 @@ def test_a_trial_says_that_its_figures_do_not_count(
     assert "too few repetitions" in capsys.readouterr().out
 
 
+def test_what_takes_long_runs_when_it_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And in a trial, which has to see that everything runs."""
+    monkeypatch.setattr(runner, "LONG", ("said",))
+    for arguments, runs in ((), False), (("--only", "said"), True), (("--trial",), True):
+        run(monkeypatch, [MET], *arguments)
+        assert ("1 quick" in capsys.readouterr().out) is runs
+
+
+def test_a_file_keeps_what_the_same_source_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Targets of other modules stay, those of the same are replaced; of another source or a trial nothing stays."""
+    path = tmp_path / "out.json"
+
+    def names() -> list[str]:
+        return [target["name"] for target in json.loads(path.read_text(encoding="utf-8"))["targets"]]
+
+    monkeypatch.setitem(sys.modules, "suite.other", SimpleNamespace(measure=lambda effort: [MET]))
+    run(monkeypatch, [MISSED], "--json", str(path))
+    monkeypatch.setattr(runner, "MEASURES", ("said", "other"))
+    monkeypatch.setattr(sys, "argv", ["bench", "--only", "other", "--json", str(path)])
+    runner.main()
+    assert names() == ["2 slow", "1 quick"]
+    run(monkeypatch, [MET], "--json", str(path))
+    assert names() == ["1 quick", "1 quick"]
+    monkeypatch.setattr(runner, "source", lambda: "another")
+    run(monkeypatch, [MISSED], "--json", str(path))
+    assert names() == ["2 slow"]
+    run(monkeypatch, [MET], "--trial", "--json", str(path))
+    assert names() == ["1 quick"]
+
+
+def test_sizes_are_asked_for_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What was given counts; else a trial is small and the rest whole."""
+    efforts: list[Effort] = []
+
+    def measure(effort: Effort) -> list[Target]:
+        efforts.append(effort)
+        return []
+
+    monkeypatch.setitem(sys.modules, "suite.said", SimpleNamespace(measure=measure))
+    monkeypatch.setattr(runner, "MEASURES", ("said",))
+    for arguments in ([], ["--trial"], ["--trial", "--rows", "7", "--recordings", str(tmp_path)]):
+        monkeypatch.setattr(sys, "argv", ["bench", *arguments])
+        runner.main()
+    assert [effort.size("rows", full=100, trial=3) for effort in efforts] == [100, 3, 7]
+    assert [effort.recordings for effort in efforts] == [None, None, tmp_path]
+
+
+def test_what_a_child_prints_comes_line_by_line_and_its_failure_is_told() -> None:
+    """One that ends well, a line and the end of its answer; and one that cannot be."""
+    assert list(lines("figures:shown", 1234.5)) == ["1,234"]
+    with pytest.raises(RuntimeError, match=r"figures:nobody ended with 1"):
+        list(lines("figures:nobody"))
+
+
+def test_a_profile_leaves_out_what_is_preparation() -> None:
+    """Also around the measured work, and a measurement that is not profiled is the same."""
+    def preparing() -> int:
+        return sum(number % 7 for number in range(300_000))
+
+    def measured() -> int:
+        return sum(number % 5 for number in range(100_000))
+
+    def work() -> None:
+        with unprofiled():
+            preparing()
+            with profiled():
+                measured()
+            preparing()
+
+    lines = "\n".join(top_lines(work))
+    assert "measured" in lines
+    assert "preparing" not in lines
+    assert "preparing" in "\n".join(top_lines(preparing))
+    work()
+
+
 @pytest.mark.parametrize(("arguments", "text"), [
     (["--only", "said,nothing"], "no target named nothing; there are said"), (["--rounds", "4"], "at least 5"),
+    (["--rows", "0"], "at least 1"),
 ])
 def test_what_cannot_be_measured_is_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], text: str

@@ -12,6 +12,7 @@ from dnbot.domain.instrument import Venue
 from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.gateio_hub import StreamFault
 from dnbot.fakes.records import Venue as VenueName
+from dnbot.strategy.muteness import MUTE_S
 from dnbot.tasks import session
 
 pytestmark = pytest.mark.slow
@@ -77,6 +78,21 @@ async def test_listenkey_expired(autojump_clock: Any, lab: Any, monkeypatch: pyt
         await trial.until_trades(1)
         assert len(trial.fault_moments) == faults + 1
         lab.assert_reads_before_creates(trial)
+        assert await trial.end() == 0
+        await trial.assert_clean()
+
+
+async def test_a_dead_listen_key_is_found_out_by_a_trade(autojump_clock: Any, lab: Any) -> None:
+    """Long before its renewal: the stream told nothing of a trade, so a new key is taken, and trading goes on."""
+    async with lab.trading() as trial:
+        mexc = trial.bot.sessions[Venue.MEXC_SPOT]
+        before = mexc.connects
+        trial.stage.world.mexc_app.venue.keys.silence("10001")
+        began_s = trio.current_time()
+        await trial.until(lambda: mexc.connects > before, "a new stream is opened")
+        assert trio.current_time() - began_s <= MUTE_S + 15
+        opened_s = trio.current_time()
+        await trial.until(lambda: trial.bot.context.accounts[Venue.MEXC_SPOT].told_s > opened_s, "the new one tells")
         assert await trial.end() == 0
         await trial.assert_clean()
 

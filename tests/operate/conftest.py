@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
 import attrs
+import msgspec
 import pytest
 import trio
 from trio.testing import memory_stream_pair
@@ -17,15 +19,23 @@ from dnbot.domain.instrument import Symbol
 from dnbot.domain.messages import ModeChanged
 from dnbot.fakes.config import FakesConfig
 from dnbot.lab.world import Stage, stage
+from dnbot.metrics.exposition import exposition
+from dnbot.metrics.measures import Measures
 from dnbot.operate.commanding import Commander
 from dnbot.operate.control import ControlServer
 from dnbot.operate.control_client import talk
 from dnbot.operate.control_words import Reply, Request
+from dnbot.operate.metrics import FAMILIES, Metrics
+from dnbot.operate.metrics_moment import Moment
 from dnbot.operate.status import Reporter, RunFacts, Status
 from dnbot.operate.watch import Watch
 from dnbot.ports.memory_store import MemoryStore
+from dnbot.ports.process import process_figures
+from dnbot.strategy.context import Counters
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.states import StrategyState
+from dnbot.strategy.view import View
+from dnbot.tasks.journal import Journal
 
 SYMBOL = Symbol("BTC", "USDT")
 PARAMS = StrategyParameters(
@@ -82,8 +92,8 @@ class Manned:
 
 
 @asynccontextmanager
-async def _manned(*, runs: bool = True) -> AsyncIterator[Manned]:
-    async with stage(FakesConfig(market="calibrated")) as scene, trio.open_nursery() as nursery:
+async def _manned(*, runs: bool = True, market: str = "calibrated") -> AsyncIterator[Manned]:
+    async with stage(FakesConfig(market=market)) as scene, trio.open_nursery() as nursery:
         store, watch = MemoryStore(), Watch()
         bot = await scene.bot(PARAMS, store)
         bot.strategist.publish, bot.strategist.witness = watch.show, watch.take
@@ -126,5 +136,59 @@ def lively() -> Status:
         async with _manned() as bot:
             await bot.until(StrategyState.MONITORING_SPREADS)
             return bot.report()
+
+    return trio.run(look, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+@attrs.frozen
+class Told:
+    """What `/metrics` said of one moment of a bot, and what the bot itself said of it."""
+
+    text: str
+    status: Status
+    measures: Measures
+    counters: Counters
+    again: Callable[[View], str]
+    """What it would have said of another view."""
+
+
+async def _told(bot: Manned) -> Told:
+    metrics = Metrics(bot.bot, bot.report)
+    async with metrics.served([]):
+        await trio.sleep(1.01)
+        gc.collect()
+        bot.bot.parts.log.flush_now()
+        text, status, context = (await metrics.page()).decode(), bot.report(), bot.bot.context
+    moment = Moment(status, context, bot.bot, metrics.runtime, process_figures())
+    lag_s = bot.bot.journal.lag_s()  # which asks a clock that is not there outside trio
+
+    def again(view: View) -> str:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Journal, "lag_s", lambda _: lag_s)
+            changed = msgspec.structs.replace(status, view=view)
+            return exposition(FAMILIES, attrs.evolve(moment, status=changed)).decode()
+
+    return Told(text, status, bot.bot.parts.measures, context.counters, again)
+
+
+@pytest.fixture(scope="session")
+def told() -> Told:
+    """Of a bot that trades in a lively market."""
+
+    async def look() -> Told:
+        async with _manned(market="lively") as bot:
+            await trio.sleep(25)
+            return await _told(bot)
+
+    return trio.run(look, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+@pytest.fixture(scope="session")
+def told_of_nothing() -> Told:
+    """Of a bot that was built and has not begun."""
+
+    async def look() -> Told:
+        async with _manned(runs=False) as bot:
+            return await _told(bot)
 
     return trio.run(look, clock=trio.testing.MockClock(autojump_threshold=0))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
+
+from dnbot.ports.collector import collections_told
 
 IN_A_PROCESS = """
 import gc
@@ -25,3 +28,16 @@ def test_what_there_is_is_left_out_and_what_comes_is_collected() -> None:
     first, collected = done.stdout.splitlines()
     assert first == "True True True True"
     assert int(collected) >= 1
+
+
+def test_every_collection_is_told() -> None:
+    """Inside the block alone, with its generation and how long it took."""
+    told: list[tuple[int, float]] = []
+    with collections_told(lambda generation, seconds: told.append((generation, seconds))):
+        gc.collect(1)
+        gc.collect()
+    asked = [generation for generation, _ in told]
+    gc.collect()
+    assert [generation for generation in asked if generation] == [1, 2]
+    assert len(told) == len(asked)
+    assert all(0 < seconds < 10 for _, seconds in told)

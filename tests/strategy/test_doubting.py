@@ -87,17 +87,24 @@ def test_an_order_is_awaited_for_so_long_and_no_longer(status: OrderStatus, age_
         (False, -20.0, -1.0, Belief.BLIND),
     ],
 )
-def test_silence_tells_only_on_a_stream_that_lives(up: bool, since_s: float, heard_s: float, expected: Belief) -> None:
-    """Up since before the order, and answering a ping that left after its expiry, skew and lag (1150 ms)."""
+@pytest.mark.parametrize(("untold_s", "is_mute"), [(None, False), (-0.5, False), (-2.0, True)])
+def test_silence_tells_only_on_a_stream_that_lives(
+    up: bool, since_s: float, heard_s: float, expected: Belief, untold_s: float | None, is_mute: bool
+) -> None:
+    """Up since before the order, and answering a ping that left after its expiry, skew and lag (1150 ms); and not known
+    to have kept another trade from us, which only just happened at most.
+    """
     context = with_order(
         READY, side=Side.BUY, quantity=Decimal("0.01"), told=Decimal(0), status=OrderStatus.AMBIGUOUS, venue=GS,
         age_s=10.0,
     )
+    now_s = context.now_s
     account = msgspec.structs.replace(
-        context.accounts[GS], stream_up=up, stream_since_s=context.now_s + since_s, heard_s=context.now_s + heard_s
+        context.accounts[GS], stream_up=up, stream_since_s=now_s + since_s, heard_s=now_s + heard_s,
+        untold_since_s=None if untold_s is None else now_s + untold_s,
     )
     context = msgspec.structs.replace(context, accounts={**context.accounts, GS: account})
-    assert belief(context, context.orders["dnb-1-zz"]) is expected
+    assert belief(context, context.orders["dnb-1-zz"]) is (Belief.BLIND if is_mute else expected)
 
 
 def test_what_an_earlier_incarnation_left_is_awaited() -> None:

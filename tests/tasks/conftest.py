@@ -251,6 +251,7 @@ class FakeSocket:
 
     silence_s_max: float = 15.0
     pongs: bool = True
+    read_s: float = 0.0
     sent: list[Any] = attrs.field(factory=list)
     on_send: Callable[[Any], None] | None = None
     _send: Any = attrs.field(init=False)
@@ -278,7 +279,9 @@ class FakeSocket:
     async def deliver(self, take: Callable[[Any], None], conclude: Callable[[], None]) -> None:
         """As the port: every message in turn, and a word after each burst."""
         while True:
-            take(await self.receive())
+            message = await self.receive()
+            self.read_s = trio.current_time()
+            take(message)
             while self._receive.statistics().current_buffer_used:
                 take(self._receive.receive_nowait())
             conclude()

@@ -61,7 +61,8 @@ def bench(kit: Any) -> Any:
         resolver = Resolver(kit.codec, line, inbox[0], kit.clock, kit.log, 250, 30.0)
         desk = Desk(
             kit.codec, line, orders[1], inbox[0], kit.gate(*intents, **context), store, kit.clock, kit.log, resolver,
-            lambda: story.append("stream proven"), lambda: story.append("instrument read"),
+            lambda: story.append("stream proven"), lambda why: story.append(f"stream opened anew: {why}"),
+            lambda: story.append("instrument read"),
         )
         return Bench(desk, store, inbox[1], story)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import attrs
+import pytest
 import trio
 
 from dnbot.domain.errors import StoreUnreachable
@@ -153,3 +154,27 @@ async def test_alerts_are_in_the_log(autojump_clock: Any, kit: Any) -> None:
     await it.run(1)
     kit.log.flush_now()
     assert [(line["event"], line["data"]["key"]) for line in kit.lines.lines] == [("alert", "7")]
+
+
+async def test_how_far_the_database_is_behind_is_known(autojump_clock: Any, kit: Any) -> None:
+    """The age of the oldest record that it does not have; nothing when it has all. What each batch took is measured."""
+    it = bench(kit)
+    it.shelf.took_s = 0.25
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(it.run, 5.0)
+        await trio.sleep(0.1)
+        assert it.journal.lag_s() == 0
+        it.write(1)
+        await trio.sleep(0.05)
+        it.write(2)
+        await trio.sleep(0.15)
+        assert it.journal.lag_s() == pytest.approx(0.2)
+        await trio.sleep(0.1)
+        assert it.journal.lag_s() == pytest.approx(0.05), "of the second, since it could be taken"
+        await trio.sleep(1)
+        assert it.journal.lag_s() == 0
+        it.shelf.down = True
+        it.write(3)
+        await trio.sleep(2)
+        assert it.journal.lag_s() == pytest.approx(2)
+    assert (it.journal.appends.count, it.journal.appends.total) == (2, pytest.approx(0.5))

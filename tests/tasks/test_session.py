@@ -173,7 +173,7 @@ async def test_every_private_word_reaches_the_machine(autojump_clock: Any, kit: 
         await wait()
 
     told = await it.run(story)
-    assert told[1:3] == [OrderReported(kit.report()), FillReported(kit.fill())]
+    assert told[1:3] == [OrderReported(kit.report(), streamed=True), FillReported(kit.fill(), streamed=True)]
     assert isinstance(told[3], BalanceChanged)
     assert told[3].balance == balance
     assert isinstance(told[4], PositionChanged)
@@ -224,6 +224,23 @@ async def test_the_end_of_the_stream_is_told(autojump_clock: Any, kit: Any, benc
         await it.run(story)
     assert caught.group_contains(VenueUnreachable)
     assert [type(event).__name__ for event in it.all()] == ["SessionUp", "SessionDown"]
+
+
+async def test_a_stream_that_is_given_up_ends_at_once_and_the_next_one_lives(
+    autojump_clock: Any, kit: Any, bench: Any
+) -> None:
+    """The reason is told; it is that one stream's alone."""
+    it = bench()
+
+    async def story() -> None:
+        it.session.reopen("it is mute")
+        await wait()
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await it.run(story)
+    assert caught.group_contains(VenueUnreachable, match="it is mute")
+    await it.run(wait)
+    assert [type(event).__name__ for event in it.all()] == ["SessionUp", "SessionDown"] * 2
 
 
 async def test_the_clock_is_measured_and_stays_measured(autojump_clock: Any, kit: Any, bench: Any) -> None:

@@ -138,12 +138,16 @@ class OrderReported(msgspec.Struct, frozen=True, tag=True):
     """News of one order, from whatever source; folded by client id, or by venue id when that is missing."""
 
     report: OrderReport
+    streamed: bool = False
+    """Whether the private stream told it."""
 
 
 class FillReported(msgspec.Struct, frozen=True, tag=True):
     """One trade of ours, from whatever source; deduplicated by (venue, trade id)."""
 
     fill: Fill
+    streamed: bool = False
+    """Whether the private stream told it."""
 
 
 class OrderSent(msgspec.Struct, frozen=True, tag=True):
@@ -307,6 +311,13 @@ class ProveStream(msgspec.Struct, frozen=True, tag=True):
     venue: Venue
 
 
+class ReopenStream(msgspec.Struct, frozen=True, tag=True):
+    """Open the private stream of one venue anew: it can no longer be believed."""
+
+    venue: Venue
+    why: str
+
+
 class ReadAccount(msgspec.Struct, frozen=True, tag=True):
     """Read the whole account of one venue over REST."""
 
@@ -314,4 +325,7 @@ class ReadAccount(msgspec.Struct, frozen=True, tag=True):
     why: str
 
 
-Command = ExecutePair | PlaceOrder | CancelOrder | CancelAll | ResolveOrder | MoveMoney | ProveStream | ReadAccount
+Command = (
+    ExecutePair | PlaceOrder | CancelOrder | CancelAll | ResolveOrder | MoveMoney | ProveStream | ReopenStream
+    | ReadAccount
+)

@@ -182,7 +182,7 @@ class Hand:
         resolver = Resolver(private, line, inbox, clock, self.stage.log, MATCH_LAG_MS, 10.0)
         desk = Desk(
             private, line, nobody, inbox, _OpenGate(clock), self.stage.store, clock, self.stage.log, resolver,
-            prove_stream=_nothing, read_instrument=_nothing,
+            prove_stream=_nothing, reopen_stream=_take_note, read_instrument=_nothing,
         )
         return _Counter(desk, told, instrument, snapshot.bids[0][0], client)
 
@@ -202,6 +202,10 @@ def _outcome(counter: _Counter, name: str) -> OrderAnswered | None:
 def is_drill(client_id: str) -> bool:
     """Whether the drill itself made this order of ours."""
     return client_id.endswith(f"-{LEG}")
+
+
+def _take_note(_why: str) -> None:
+    """No stream hangs on this desk."""
 
 
 def _nothing() -> None:

@@ -25,6 +25,7 @@ from dnbot.operate.control_socket import listening, only_bot_of, socket_path
 from dnbot.operate.face import Face
 from dnbot.operate.fakes_process import FakesProcess, fakes_process, read_address
 from dnbot.operate.logs import LOG_FILE
+from dnbot.operate.metrics import Metrics, address_of, metrics_listeners
 from dnbot.operate.places import Surroundings, of_fakes, of_live
 from dnbot.operate.screen import face_for, is_picture
 from dnbot.operate.status import Reporter, facts_of, market_line
@@ -98,6 +99,8 @@ class RunOptions:
     """A status line a second, even where a picture could be drawn."""
     flatten: str = ""
     """Why this run does nothing but close the position, as soon as the accounts are known; it tells so on stderr."""
+    metrics: tuple[str, int] | None = None
+    """Host and port at which Prometheus may ask."""
     check_audit: AuditCheck | None = None
     """Judges our ledger by the fakes' audit; given by the command, which may see the lab."""
     beside: Beside | None = None
@@ -128,7 +131,8 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
         nursery.start_soon(log.drain, name="log")
         stack.enter_context(stdlib_logging(log))
         try:
-            # Keys and venues first: what they refuse must not leave a database behind.
+            # Ports, keys and venues first: what they refuse must not leave a database behind.
+            pages = await metrics_listeners(options.metrics, stack)
             if options.beside is not None:
                 options.beside.prepare(settings, home, registry)
             around, fakes = await _surroundings(settings, home, registry, stack)
@@ -139,7 +143,7 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
             symbol = settings.strategy.symbol
             spill = spill_file(home / "spill" / f"{symbol.base}-{symbol.quote}.log")
             stack.enter_context(closing(spill))
-            code = await _trade(settings, options, home, log, store, dsn, around, fakes, watch, spill)
+            code = await _trade(settings, options, home, log, store, dsn, around, fakes, watch, spill, pages)
         finally:
             nursery.cancel_scope.cancel()
             log.flush_now()
@@ -176,8 +180,8 @@ async def _surroundings(
 
 
 async def _trade(
-    settings: Settings, options: RunOptions, home: Path, log: EventLog, store: Store, dsn: str,
-    around: Surroundings, fakes: FakesProcess | None, watch: Watch, spill: Spill,
+    settings: Settings, options: RunOptions, home: Path, log: EventLog, store: Store, dsn: str, around: Surroundings,
+    fakes: FakesProcess | None, watch: Watch, spill: Spill, pages: list[trio.SocketListener],
 ) -> int:
     began_s = trio.current_time()
     bot = await build_bot(
@@ -206,10 +210,12 @@ async def _trade(
     report = Reporter(bot, watch, bot.parts.clock, log, facts)
     face: Face = face_for(sys.stderr if options.flatten else sys.stdout, plain=options.plain)
     face.say(_banner(settings, home, market))
+    if pages:
+        face.say(f"metrics at {address_of(pages)}")
     with listening(socket_path(home)) as listener:
-        commander = Commander(bot, watch, report, log)
-        standing = Standing(bot, watch, report, commander, log, home, dsn, face.say)
-        code, why = await _until_it_ends(standing, options, face, listener)
+        standing = Standing(bot, watch, report, Commander(bot, watch, report, log), log, home, dsn, face.say)
+        async with Metrics(bot, report).served(pages):
+            code, why = await _until_it_ends(standing, options, face, listener)
     summary = summary_of(
         bot.context,
         exit_reason=why[0] if why else _leaving_reason(bot),

@@ -65,6 +65,11 @@ class WebSocket:
         self._broken: str | None = None
         self._reader_failed = False
 
+    @property
+    def read_s(self) -> float:
+        """When the newest bytes were read, trio's clock."""
+        return self._inbox.read_s
+
     async def receive(self) -> str | bytes:
         """The next message: str for a text frame, bytes for a binary one.
 

@@ -22,6 +22,8 @@ class Inbox:
         self._room = trio.Event()
         self.taker: Callable[[], None] | None = None
         """Takes what there is in the very turn in which it was read; then nobody waits for a message."""
+        self.read_s = 0.0
+        """When the newest bytes were read, trio's clock."""
         self.over = trio.Event()
         """Set when nothing more will come."""
 
@@ -87,6 +89,7 @@ class Wire(trio.abc.Stream):
                 chunk = await self._stream.receive_some(max_bytes)
                 if not chunk:
                     break
+                self.inbox.read_s = trio.current_time()
                 shown = self.inbox.reader.feed(chunk)
                 self.inbox.tell()
         finally:

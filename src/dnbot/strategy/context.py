@@ -73,6 +73,10 @@ class VenueAccount(msgspec.Struct, frozen=True, kw_only=True):
     """When the newest ping left that the stream answered: what it said before that has arrived."""
     proving_s: float = 0.0
     """When such a ping was last asked for."""
+    told_s: float = 0.0
+    """When the private stream last told of an order, a trade, a balance or the position."""
+    untold_since_s: float | None = None
+    """Since when it has told nothing of a trade that is booked; None: of no trade that is known."""
     facts: AccountFacts | None = None
     fees: FeeSchedule | None = None
     coin_prices: dict[str, Decimal] = {}

@@ -18,6 +18,7 @@ from dnbot.domain.order import Order, OrderStatus
 from dnbot.domain.units import ZERO, divide
 from dnbot.domain.word import Word
 from dnbot.strategy.context import StrategyContext
+from dnbot.strategy.muteness import is_mute
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.states import StrategyState, TradingMode
 from dnbot.strategy.turn import Turn
@@ -84,9 +85,11 @@ def belief(context: StrategyContext, order: Order) -> Belief:
 
 
 def _silent(context: StrategyContext, venue: Venue, created_s: float) -> bool:
-    """Whether the private stream has lived since before the order, and answered when news of it must have come."""
+    """Whether the private stream has lived since before the order, and answered when news of it must have come; one
+    that is mute proves nothing by that.
+    """
     account = context.accounts[venue]
-    lived = account.stream_up and account.stream_since_s <= created_s
+    lived = account.stream_up and account.stream_since_s <= created_s and not is_mute(account, context.now_s)
     return lived and account.heard_s >= created_s + unheard_ms(context.params) / 1000
 
 

@@ -15,8 +15,10 @@ from dnbot.domain.messages import (
     SYMBOL_CLOSED,
     BalanceChanged,
     FillBooked,
+    FillReported,
     InstrumentChanged,
     OrderAnswered,
+    OrderReported,
     OrderSent,
     PositionChanged,
     RowBooked,
@@ -36,6 +38,7 @@ from dnbot.domain.position import AccountRow, EntryKind, LedgerEntry, book_fill,
 from dnbot.domain.records import REPAIR_WINDOW_S
 from dnbot.domain.units import ZERO
 from dnbot.strategy.context import Execution, ParkedFill, RecentMove, VenueAccount
+from dnbot.strategy.muteness import note_told, note_traded
 from dnbot.strategy.orders import REPAIRS
 from dnbot.strategy.states import TradingMode
 from dnbot.strategy.transferring import arrived
@@ -59,6 +62,16 @@ def find_order(turn: Turn, venue: Venue, client_id: str, venue_id: str) -> Order
     """The order that a report or fill speaks of, by our id or by the venue's."""
     name = client_id or turn.context.venue_order_ids.get(f"{venue.value}:{venue_id}", "")
     return turn.context.orders.get(name)
+
+
+def fold_news(turn: Turn, event: OrderReported | FillReported) -> None:
+    """News of an order, or a trade."""
+    if isinstance(event, OrderReported):
+        fold_report(turn, event.report)
+    else:
+        fold_fill(turn, event.fill)
+    if event.streamed:
+        note_told(turn, event.report.venue if isinstance(event, OrderReported) else event.fill.venue)
 
 
 def fold_report(turn: Turn, report: OrderReport) -> None:
@@ -133,6 +146,7 @@ def _book(turn: Turn, fill: Fill, key: str, order: Order | None) -> None:
     if order is not None:
         turn.put_order(with_fill(order, fill, at_ns=context.now_ns))
         _attribute(turn, fill, order)
+        note_traded(turn, fill.venue, context.age(order.intent.client_order_id).created_s)
     elif is_ours(fill.client_order_id):
         text = f"{fill.client_order_id} traded on {fill.venue.value} and is in no table of ours"
         turn.alert("warning", f"own_trade:{fill.venue.value}", text)
@@ -259,6 +273,7 @@ def fold_answer(turn: Turn, event: OrderAnswered) -> None:
 
 def fold_balance(turn: Turn, event: BalanceChanged) -> None:
     """A stream's balance: shown and used for what is locked, never for the ledger."""
+    note_told(turn, event.balance.venue)
     account = turn.context.accounts[event.balance.venue]
     known = account.balances.get(event.balance.asset)
     if known is not None and known.at_ms > event.balance.at_ms:
@@ -272,6 +287,7 @@ def fold_position(turn: Turn, event: PositionChanged) -> None:
     position, known = event.position, turn.context.accounts[event.position.venue].position
     if position.adl_rank is None and known is not None:  # pushes leave it out where reads tell it
         position = msgspec.structs.replace(position, adl_rank=known.adl_rank)
+    note_told(turn, position.venue)
     turn.change_account(position.venue, position=position)
 
 

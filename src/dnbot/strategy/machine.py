@@ -46,6 +46,7 @@ from dnbot.strategy.countdowns import fold_countdown, watch_countdowns
 from dnbot.strategy.deciding import HANDLERS
 from dnbot.strategy.doubting import watch_doubt
 from dnbot.strategy.leaving import hurry, leave
+from dnbot.strategy.muteness import watch_muteness
 from dnbot.strategy.observing import judge_crashes, sample, watch_delta
 from dnbot.strategy.pausing import believed, fold_pause
 from dnbot.strategy.reading import DIFFERENCE_CONFIRM_S, fold_read
@@ -103,10 +104,8 @@ def _fold(turn: Turn, event: InboxEvent) -> None:
             _on_time(turn)
         case Paused():
             fold_pause(turn, event)
-        case OrderReported(report=report):
-            folding.fold_report(turn, report)
-        case FillReported(fill=fill):
-            folding.fold_fill(turn, fill)
+        case OrderReported() | FillReported():
+            folding.fold_news(turn, event)
         case OrderSent():
             folding.fold_sent(turn, event)
         case OrderAnswered():
@@ -155,6 +154,7 @@ def _on_time(turn: Turn) -> None:
     watch_countdowns(turn)
     leave_limbo(turn)
     if context.current_state is not StrategyState.SHUTDOWN:
+        watch_muteness(turn)
         _keep_reading(turn)
     sample(turn)
 
@@ -212,7 +212,8 @@ def _fold_session(turn: Turn, event: SessionUp | SessionDown) -> None:
         turn.change_account(event.venue, stream_up=False, must_read_after_s=now_s)
         return
     turn.change_account(
-        event.venue, stream_up=True, stream_since_s=now_s, facts=event.facts, fees=event.fees, must_read_after_s=now_s
+        event.venue, stream_up=True, stream_since_s=now_s, untold_since_s=None, facts=event.facts, fees=event.fees,
+        must_read_after_s=now_s,
     )
     ask_for_read(turn, event.venue, "connect", force=True)
     if event.facts.problem is not None:

@@ -18,6 +18,7 @@ from dnbot.domain.instrument import Instrument, Venue
 from dnbot.domain.market import BookView, FundingRate, MarketView, MarkPrice, PublicTrade, Ticker, TradeFlow
 from dnbot.domain.messages import FeedDown, FeedUp, InstrumentChanged, MarketEvent, Signal
 from dnbot.domain.pair import Pair, PairEdge
+from dnbot.metrics.stages import Stages
 from dnbot.ports.channels import Boards
 from dnbot.strategy.flow import FlowMeter
 from dnbot.strategy.hopeless import FirstLook
@@ -74,6 +75,7 @@ class Analyst:
     """Whether the machine wants every market, whatever it pays."""
     view: MarketView = attrs.field(factory=MarketView)
     batches: int = 0
+    stages: Stages = attrs.field(factory=Stages)
     _moved: dict[Venue, LiveBook] = attrs.field(factory=dict, init=False)
     _has_news: bool = attrs.field(default=False, init=False)
     _edges: dict[Pair, PairEdge] = attrs.field(factory=dict, init=False)
@@ -140,6 +142,7 @@ class Analyst:
         self.batches += 1
         edges = self.analyzer.observe(self.view, self.boards.known_fees(), now_s)
         self._edges = {edge.pair: edge for edge in edges}
+        self.stages.evaluated()
         return Signal(market=self.view, edges=edges, at_s=now_s)
 
     def _tell(self) -> None:

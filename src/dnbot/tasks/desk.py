@@ -24,6 +24,7 @@ from dnbot.domain.messages import (
     PlaceOrder,
     ProveStream,
     ReadAccount,
+    ReopenStream,
     ResolveOrder,
 )
 from dnbot.domain.order import OrderIntent, OrderReport, Purpose
@@ -61,6 +62,8 @@ class Desk:
     resolver: Resolver
     prove_stream: Callable[[], None]
     """Have the private stream pinged now."""
+    reopen_stream: Callable[[str], None]
+    """Have it opened anew, for that reason."""
     read_instrument: Callable[[], None]
     """Have the instrument read now."""
     socket: OrderSocket | None = None
@@ -102,6 +105,8 @@ class Desk:
                     await self.mover.move(transfer)
                 case ProveStream():
                     self.prove_stream()
+                case ReopenStream(why=why):
+                    self.reopen_stream(why)
                 case ReadAccount(why=why):
                     await self._read(why)
                 case _:

@@ -13,6 +13,7 @@ import trio
 from dnbot.domain.errors import StoreUnreachable
 from dnbot.domain.instrument import Venue
 from dnbot.domain.messages import Command, ExecutePair, InboxEvent, PairAborted, PairCommitted, PlaceOrder, StoreLost
+from dnbot.metrics.stages import Stages
 from dnbot.ports.clock import Clock
 from dnbot.tasks.committing import Commits
 from dnbot.tasks.gatekeeper import Gatekeeper
@@ -32,6 +33,7 @@ class Executor:
     clock: Clock
     rate_wait_s: Mapping[Venue, Callable[[], float]]
     """How long a create at each venue would have to wait for its rate budget."""
+    stages: Stages = attrs.field(factory=Stages)
 
     async def run(self) -> None:
         """Never returns while healthy."""
@@ -47,6 +49,7 @@ class Executor:
             await self.inbox.send(StoreLost(str(error)))
             await self._abort(pair, "DB_UNAVAILABLE", str(error))
             return
+        self.stages.committed(pair.execution_id)
         denials = [denial for intent in pair.intents if (denial := self.gate.denial(intent)) is not None]
         if denials:
             code, _, text = denials[0].partition(": ")

@@ -16,6 +16,7 @@ from dnbot.domain.errors import BookGap, VenueRefused, VenueUnreachable
 from dnbot.domain.instrument import Instrument, Venue
 from dnbot.domain.market import BookTop, BookView, FundingRate, MarkPrice, PublicTrade, Ticker
 from dnbot.domain.messages import FeedDown, FeedUp, InstrumentChanged
+from dnbot.metrics.stages import Stages
 from dnbot.ports.channels import Cell
 from dnbot.ports.log import EventLog
 from dnbot.ports.net import StreamOpener
@@ -53,6 +54,7 @@ class Feed:
     log: EventLog
     unknown: int = 0
     resyncs: int = 0
+    stages: Stages = attrs.field(factory=Stages)
     _book: OrderBook = attrs.field(init=False)
     _pending: list[BookDelta] = attrs.field(factory=list, init=False)
     _syncing: bool = attrs.field(default=False, init=False)
@@ -103,7 +105,14 @@ class Feed:
 
     async def _listen(self, socket: WebSocket, nursery: trio.Nursery) -> None:
         self._data_s = self._book_s = trio.current_time()
-        await socket.deliver(partial(self._read, nursery), self.market.conclude)
+        await socket.deliver(partial(self._read, nursery), partial(self._conclude, socket))
+
+    def _conclude(self, socket: WebSocket) -> None:
+        read_s = socket.read_s
+        if self._moved_s >= read_s:  # by this burst: between its bytes and here nobody else has a turn
+            self.stages.moved(self.venue, read_s, self._moved_s)
+        self.market.conclude()
+        self.stages.concluded(self.venue, read_s)
 
     def _read(self, nursery: trio.Nursery, frame: str | bytes) -> None:
         now_s = trio.current_time()

@@ -15,6 +15,7 @@ import trio
 from dnbot.domain.errors import StoreUnreachable
 from dnbot.domain.messages import Alert, InboxEvent, OrderChanged, Record, StoreFound, StoreLost
 from dnbot.domain.order import Order, OrderIntent, OrderStatus
+from dnbot.metrics.histogram import Histogram
 from dnbot.ports.clock import Clock
 from dnbot.ports.log import EventLog
 from dnbot.ports.spill import MemoryMedium, Spill, open_spill
@@ -43,6 +44,10 @@ class Journal:
     """Shows whether the machine believes the store to be away, whoever told it so."""
     spill: Spill = attrs.field(factory=lambda: open_spill(MemoryMedium()))
     written: int = 0
+    appends: Histogram = attrs.field(factory=Histogram)
+    """What each batch took that the database has."""
+    _since_s: float | None = attrs.field(default=None, init=False)
+    """When the oldest record was taken that is not written; None while all are."""
     _batch: list[Record] = attrs.field(factory=list, init=False)
     _loading: dict[str, None] = attrs.field(factory=dict, init=False)
     """Spilled intents that the batch brings to the store."""
@@ -58,6 +63,7 @@ class Journal:
     async def _collect(self) -> None:
         if not self._batch:
             self._batch.append(await self.records.receive())
+            self._since_s = trio.current_time()
         self._drain()
         self._take_spilled()
 
@@ -72,6 +78,7 @@ class Journal:
     async def _write(self) -> None:
         told = False
         while True:
+            began_s = trio.current_time()
             try:
                 await self.store.append(self._batch)
             except StoreUnreachable as error:
@@ -81,6 +88,7 @@ class Journal:
                     await self.inbox.send(StoreLost(str(error)))
                 await trio.sleep(RETRY_S)
                 continue
+            self.appends.observe(trio.current_time() - began_s)
             break
         for record in self._batch:
             if isinstance(record, Alert):
@@ -110,10 +118,15 @@ class Journal:
     def _wrote(self) -> None:
         self.written += len(self._batch)
         self._batch.clear()
+        self._since_s = None
         if self._loading:
             self.spill.forget(self._loading)
             self.log.info("spill_loaded", intents=len(self._loading), left=len(self.spill.pending))
             self._loading.clear()
+
+    def lag_s(self) -> float:
+        """How long the oldest record that the database does not have has been waiting, seconds; 0 when it has all."""
+        return 0.0 if self._since_s is None else trio.current_time() - self._since_s
 
     async def _tidy(self) -> None:
         """Housekeeping waits for better times: that it fails is no reason to stop writing."""

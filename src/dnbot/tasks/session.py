@@ -73,6 +73,8 @@ class Session:
     _pings_s: deque[float] = attrs.field(factory=deque, init=False)
     """When the pings left that are not answered yet, oldest first: a stream answers them in order."""
     _asked: trio.Event = attrs.field(factory=trio.Event, init=False)
+    _given_up: str = attrs.field(default="", init=False)
+    """Why the stream shall be opened anew; empty while it need not be."""
 
     @property
     def venue(self) -> Venue:
@@ -81,6 +83,11 @@ class Session:
 
     def prove(self) -> None:
         """Have the stream pinged now; its answer is told as `StreamProven`."""
+        self._asked.set()
+
+    def reopen(self, why: str) -> None:
+        """Have the stream opened anew now."""
+        self._given_up = why
         self._asked.set()
 
     async def run(self) -> None:
@@ -112,6 +119,7 @@ class Session:
             await self._subscribe(socket, facts.user_id)
             self.connects += 1
             self._pings_s.clear()
+            self._given_up = ""
             await self.inbox.send(SessionUp(venue=self.venue, facts=facts, fees=fees))
             nursery.start_soon(self._ping, socket, name=f"ping:{self.venue.value}")
             nursery.start_soon(self._watch_clock, name=f"clock:{self.venue.value}")
@@ -142,9 +150,9 @@ class Session:
         for message in messages:
             match message:
                 case OrderNews(report=report):
-                    await self.inbox.send(OrderReported(report))
+                    await self.inbox.send(OrderReported(report, streamed=True))
                 case FillNews(fill=fill):
-                    await self.inbox.send(FillReported(fill))
+                    await self.inbox.send(FillReported(fill, streamed=True))
                 case Balance():
                     await self.inbox.send(BalanceChanged(message, trio.current_time()))
                 case PositionReport():
@@ -203,6 +211,8 @@ class Session:
             with trio.move_on_after(self.codec.ping_interval_s):
                 await self._asked.wait()
             self._asked = trio.Event()
+            if self._given_up:
+                raise VenueUnreachable(self.venue.value, self._given_up)
             self._pings_s.append(trio.current_time())
             await socket.send(self.codec.ping_frame(self.line.venue_now_ms() // 1000))
 

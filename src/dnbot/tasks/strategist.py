@@ -30,11 +30,13 @@ from dnbot.domain.messages import (
     ProveStream,
     ReadAccount,
     Record,
+    ReopenStream,
     ResolveOrder,
     SetMode,
     Signal,
     Tick,
 )
+from dnbot.metrics.measures import Measures
 from dnbot.ports.channels import Channels
 from dnbot.ports.clock import Clock
 from dnbot.ports.latch import KILLED_BY, Halt
@@ -69,6 +71,7 @@ class Strategist:
     """Sees each record in order, before it is written."""
     pull: Callable[[], Signal | None] = _nothing_new
     """The newest market, if the machine has not seen it; asked for before each event."""
+    measures: Measures = attrs.field(factory=Measures)
     finished: trio.Event = attrs.field(factory=trio.Event)
     held: deque[Record] = attrs.field(factory=deque, init=False)
     """Records that did not fit into their channel yet: none may be lost, but for samples."""
@@ -175,6 +178,7 @@ class Strategist:
         for record in result.records:
             self.witness(record)
             self.held.append(record)
+        self.measures.note(event, result.records, result.context.orders)
         for command in result.commands:
             self._command(command)
         if before is not self.context.current_state:
@@ -199,6 +203,7 @@ class Strategist:
     def _command(self, command: Command) -> None:
         try:
             if isinstance(command, ExecutePair):
+                self.measures.stages.decided(command, self.context.market)
                 self.channels.executions.send.send_nowait(command)
             else:
                 self.channels.orders[_venue_of(command)].send.send_nowait(command)
@@ -214,7 +219,9 @@ def _venue_of(command: Command) -> Venue:
             return intent.venue
         case MoveMoney(transfer=transfer):
             return transfer.source
-        case CancelOrder(venue=venue) | CancelAll(venue=venue) | ReadAccount(venue=venue) | ProveStream(venue=venue):
+        case CancelOrder(venue=venue) | CancelAll(venue=venue) | ReadAccount(venue=venue):
+            return venue
+        case ProveStream(venue=venue) | ReopenStream(venue=venue):
             return venue
         case ExecutePair():
             raise InvariantBroken("a pair goes to execution, not to a desk")
