@@ -16,8 +16,9 @@ from dnbot.domain.errors import StoreUnreachable
 from dnbot.domain.instrument import Symbol, Venue
 from dnbot.domain.messages import Alert, ExecutionClosed, FillBooked, ModeChanged, PositionSampled, RowBooked
 from dnbot.domain.order import Fill, OrderIntent, Purpose, Side
+from dnbot.domain.pair import Opportunity, OpportunityRisk, PnlEstimate
 from dnbot.domain.position import EntryKind, LedgerEntry, entries_of
-from dnbot.domain.units import Price, Quantity
+from dnbot.domain.units import Money, Price, Quantity
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.embedded_postgres import embedded_postgres
 from dnbot.ports.log import EventLog
@@ -86,6 +87,20 @@ INTENT = OrderIntent(
 )
 
 
+TAKEN = Opportunity(
+    opportunity_id="o1", pair_name="GATE_TO_MEXC", purpose=Purpose.ENTRY, buy_quantity=Quantity(Decimal("0.5")),
+    sell_quantity=Quantity(Decimal("0.5")), buy_price_cap=Price(Decimal(101)), sell_price_cap=Price(Decimal(99)),
+    edge_bps=Decimal("4.5"), required_bps=Decimal(3), inventory_price_bps=Decimal("-0.25"), edge=None,
+    estimate=PnlEstimate(
+        gross_quote=Money(Decimal(2)), fees_quote=Money(Decimal("0.5")), slippage_quote=Money(Decimal("0.25")),
+        funding_quote=Money(Decimal("0.125")), exit_quote=Money(Decimal("-0.625")), net_quote=Money(Decimal("0.75")),
+    ),
+    risk=OpportunityRisk(confidence=0.9, adverse_move_bps=0.3, depth_risk=0.1, venue_risk=0.2),
+    book_ids={Venue.MEXC_SPOT: 13}, book_ages_ms={Venue.MEXC_SPOT: 4}, found_at_ns=at(9),
+)
+"""Expects 1.25 of its legs, and 0.5 less with funding and the way back."""
+
+
 @pytest.fixture
 async def readings(tmp_path: Path) -> AsyncGenerator[tuple[Readings, PostgresStore], None]:
     """Questions to a book with a little of everything, by way of the pool that the pages have."""
@@ -95,7 +110,7 @@ async def readings(tmp_path: Path) -> AsyncGenerator[tuple[Readings, PostgresSto
         async with open_postgres_store(server.dsn) as store:
             epoch = await store.begin_run(SYMBOL, version="test", settings="{}", started_at_ns=START_NS)
             intent = msgspec.structs.replace(INTENT, epoch=epoch)
-            await store.commit_intents((intent,), execution_id="x1-0", opportunity=None)
+            await store.commit_intents((intent,), execution_id="x1-0", opportunity=TAKEN)
             await store.append([
                 fill(10, "t1", Venue.MEXC_SPOT, "100", "0.25"), fill(11, "t2", Venue.GATE_FUTURES, "102", "0.5"),
                 closed(0, 12, "1.25", "0.75"), closed(1, 13, "0.25", "0.5"), closed(2, 14, "1", "5", status="repaired"),
@@ -135,6 +150,10 @@ async def one_trade_with_its_orders_and_fills(readings: Found) -> None:
     assert [(row["trade_id"], row["venue"], row["price"], row["fee"]) for row in found["fills"]] == [
         ("t1", "MEXC_SPOT", "100", "0.25"), ("t2", "GATEIO_FUTURES", "102", "0.5"),
     ]
+    [evidence] = found["evidence"]
+    assert (evidence["net_quote"], evidence["exit_quote"]) == ("0.75", "-0.625")
+    assert evidence["book_ages_ms"] == '{"MEXC_SPOT": 4}'
+    assert found["execution"]["expected_quote"] == "1.25"
     [order] = found["orders"]
     assert (order["client_order_id"], order["quantity"], order["status"], order["created_at_ms"]) == (
         "dnb-1-1-b", "0.5", "pending", at(9.5) / 1e6,
@@ -158,11 +177,11 @@ async def profit_is_the_sum_of_its_rows(readings: Found) -> None:
     trading = pairs["GATE_TO_MEXC"]
     assert trading == {
         "pair_name": "GATE_TO_MEXC", "executions": 3, "losing": 0, "gross_quote": "2.5", "fees_quote": "0.75",
-        "net_quote": "1.75", "judged_net_quote": "1.75", "estimate_net_quote": "6.25", "naked_ms": 2,
+        "net_quote": "1.75", "judged_net_quote": "1", "expected_quote": "1.25", "naked_ms": 2,
     }
     building = pairs["ESTABLISH"]
     assert (building["net_quote"], building["losing"], building["judged_net_quote"]) == ("-0.75", 1, None)
-    assert building["estimate_net_quote"] is None
+    assert building["expected_quote"] is None
     assert [(row["venue"], row["fills"], row["fee"], row["turnover_quote"]) for row in found["fees"]] == [
         ("GATEIO_FUTURES", 1, "0.5", "153"), ("MEXC_SPOT", 1, "0.25", "150"),
     ]

@@ -7,19 +7,25 @@ ORDERS_ROWS = 100
 POINTS = 300
 """Of a curve at most."""
 
-TRADES = """
-select execution_id, epoch, pair_name, purpose, status, started_at, ended_at, bought, sold, residual_base, gross_quote,
-    fees_quote, net_quote, estimate_net_quote, naked_ms, ambiguous
-from trade_executions
-where symbol = $1 and status <> 'open' and ended_at is not null
-    and (ended_at, execution_id) < ($2::timestamptz, $3::text) and ($4::text = '' or status = $4)
-order by ended_at desc, execution_id desc limit $5
+# What the decision expected of the legs alone: the way back and the funding of a carry are not in its execution.
+_EXPECTED = """
+cross join lateral (
+    select sum(o.net_quote - o.funding_quote - o.exit_quote) as expected_quote from opportunities_taken o
+    where o.execution_id = t.execution_id
+) e
 """
-
-TRADE = """
-select execution_id, epoch, pair_name, purpose, status, started_at, ended_at, bought, sold, residual_base, gross_quote,
-    fees_quote, net_quote, estimate_net_quote, naked_ms, ambiguous
-from trade_executions where symbol = $1 and execution_id = $2
+_TRADE = f"""
+select t.execution_id, t.epoch, t.pair_name, t.purpose, t.status, t.started_at, t.ended_at, t.bought, t.sold,
+    t.residual_base, t.gross_quote, t.fees_quote, t.net_quote, e.expected_quote, t.naked_ms, t.ambiguous
+from trade_executions t {_EXPECTED}
+"""  # noqa: S608 (put together from constants of this file)
+TRADES = f"""
+{_TRADE} where t.symbol = $1 and t.status <> 'open' and t.ended_at is not null
+    and (t.ended_at, t.execution_id) < ($2::timestamptz, $3::text) and ($4::text = '' or t.status = $4)
+order by t.ended_at desc, t.execution_id desc limit $5
+"""
+TRADE = f"""
+{_TRADE} where t.symbol = $1 and t.execution_id = $2
 """
 EVIDENCE = """
 select opportunity_id, outcome, purpose, buy_quantity, sell_quantity, buy_price_cap, sell_price_cap, edge_bps,
@@ -62,14 +68,15 @@ from generate_series($2::timestamptz, $3::timestamptz, make_interval(secs => $4)
     order by at desc limit 1
 ) p order by p.at
 """
-PAIRS = """
-select pair_name, count(*) as executions, count(*) filter (where net_quote < 0) as losing,
-    sum(gross_quote) as gross_quote, sum(fees_quote) as fees_quote, sum(net_quote) as net_quote,
-    sum(net_quote) filter (where purpose in ('entry', 'exit') and estimate_net_quote is not null) as judged_net_quote,
-    sum(estimate_net_quote) filter (where purpose in ('entry', 'exit')) as estimate_net_quote, max(naked_ms) as naked_ms
-from trade_executions
-where symbol = $1 and status <> 'open' and ended_at > $2 and ended_at <= $3 group by pair_name order by pair_name
-"""
+PAIRS = f"""
+select t.pair_name, count(*) as executions, count(*) filter (where t.net_quote < 0) as losing,
+    sum(t.gross_quote) as gross_quote, sum(t.fees_quote) as fees_quote, sum(t.net_quote) as net_quote,
+    sum(t.net_quote) filter (where e.expected_quote is not null) as judged_net_quote,
+    sum(e.expected_quote) as expected_quote, max(t.naked_ms) as naked_ms
+from trade_executions t {_EXPECTED}
+where t.symbol = $1 and t.status <> 'open' and t.ended_at > $2 and t.ended_at <= $3
+group by t.pair_name order by t.pair_name
+"""  # noqa: S608 (put together from constants of this file)
 FEES = """
 select venue, fee_asset, count(*) as fills, sum(fee) as fee, sum(price * quantity) as turnover_quote
 from fills

@@ -6,13 +6,13 @@ import { age, bps, count, money, ms, price, real, short, size, UNKNOWN, venue } 
 
 export const title = "Now";
 const WINDOW_S = 600;
+const history = { samples: [], changes: [], pairs: [] }; // kept while other pages are shown
 
 export function open(root, { ask }) {
   const parts = [standing(), delta(), profit(), edges(), holdings(), health()];
   const nodes = parts.map((part) => part.node);
   root.append(el("h1", { class: "sr" }, "Now"), el("div", { class: "grid" }, ...nodes.slice(0, 3)), nodes[3],
     el("div", { class: "grid two" }, ...nodes.slice(4)));
-  const history = { samples: [], changes: [], pairs: [] };
   let asking = false;
 
   const load = async () => {
@@ -28,7 +28,10 @@ export function open(root, { ask }) {
 
   return {
     show(picture) {
-      if (!asking && !follow(history, picture)) load();
+      const { epoch } = picture.status.view;
+      const began = history.epoch !== epoch; // another incarnation numbers its changes anew
+      if (began) Object.assign(history, { epoch, samples: [], changes: [] });
+      if ((!follow(history, picture) || began) && !asking) load();
       for (const part of parts) part.show(picture, history);
     },
     leave() {

@@ -18,7 +18,7 @@ export function open(root, { ask }) {
   const realised = plot("Realised profit", "Whole ledger, from fills, fees and funding alone.", [{ label: "realised", index: 2 }]);
   const fall = plot("Drawdown", "Equity below its highest point in this window, as far as the curve above resolves it.", [{ label: "drawdown", index: 1 }], true);
   const pairs = table([["pair"], ["executions", "num"], ["losing", "num"], ["spread", "num"], ["fees", "num"], ["net", "num"],
-    ["estimated", "num"], ["slippage against it", "num"], ["worst naked", "num"]], "Executions by pair");
+    ["expected", "num"], ["slippage against it", "num"], ["worst naked", "num"]], "Executions by pair");
   const fees = table([["venue"], ["asset"], ["fills", "num"], ["fee paid", "num"], ["turnover, quote", "num"]], "Fees");
   const funding = table([["UTC"], ["venue"], ["received (−: paid)", "num"], ["asset"]], "Funding");
   const none = el("p", { class: "muted" });
@@ -29,7 +29,7 @@ export function open(root, { ask }) {
     el("div", { class: "grid two" }, equity.node, realised.node, fall.node,
       card("Funding in the window, newest 50", funding.node, none)),
     card("Executions in the window, quote units, as each was closed", pairs.node,
-      el("p", { class: "muted" }, "Slippage: the net outcome less what the decision expected, of entries and exits alone. Estimates are never booked.")),
+      el("p", { class: "muted" }, "Slippage: the net outcome of entries and exits less what the decision expected of their two legs at the books that it saw, fees included. What a carry expects of funding and of its way back is not part of it. Estimates are never booked.")),
     card("Fees in the window, in the asset that was charged", fees.node),
   );
   const extent = root.querySelector(".filters .num");
@@ -47,16 +47,17 @@ export function open(root, { ask }) {
   };
 
   const draw = (found) => {
-    const at = found.equity.map((row) => Date.parse(row.at) / 1000);
-    const values = found.equity.map((row) => real(row.equity_quote));
+    const rows = withGaps(found.equity.map((row) => [Date.parse(row.at) / 1000, real(row.equity_quote), real(row.realised_quote)]));
+    const at = rows.map((row) => row[0]);
+    const values = rows.map((row) => row[1]);
     equity.set([at, values]);
-    realised.set([at, found.equity.map((row) => real(row.realised_quote))]);
+    realised.set([at, rows.map((row) => row[2])]);
     fall.set([at, drawdown(values)]);
     pairs.fill(found.pairs.map((row) => {
-      const slip = row.estimate_net_quote === null ? null : real(row.judged_net_quote) - real(row.estimate_net_quote);
+      const slip = row.expected_quote === null ? null : real(row.judged_net_quote) - real(row.expected_quote);
       return [row.pair_name || "building or leaving", count(row.executions), count(row.losing), money(row.gross_quote, 4, true),
         money(-row.fees_quote, 4, true), [money(row.net_quote, 4, true), tone(row.net_quote)],
-        money(row.estimate_net_quote, 4, true), [money(slip, 4, true), tone(slip)], ms(row.naked_ms)];
+        money(row.expected_quote, 4, true), [money(slip, 4, true), tone(slip)], ms(row.naked_ms)];
     }));
     fees.fill(found.fees.map((row) => [venue(row.venue), row.fee_asset, count(row.fills), money(row.fee, 8), money(row.turnover_quote)]));
     funding.fill(found.funding.map((row) => [stamp(row.at), venue(row.venue), [money(row.amount, 6, true), tone(row.amount)], row.asset]));
@@ -100,10 +101,18 @@ function plot(name, words, series, zero = false) {
   return { node, ...made };
 }
 
+// Where nothing was sampled, because no bot ran, no line is drawn.
+export function withGaps(rows) {
+  const steps = rows.slice(1).map((row, index) => row[0] - rows[index][0]).sort((a, b) => a - b);
+  const longest = Math.max(5, 4 * (steps[Math.floor(steps.length / 2)] ?? 0));
+  return rows.flatMap((row, index) => (index && row[0] - rows[index - 1][0] > longest ? [[rows[index - 1][0] + 1, null, null], row] : [row]));
+}
+
 // How far each point lies below the highest before it; 0 or less.
 export function drawdown(values) {
   let most = -Infinity;
   return values.map((value) => {
+    if (value === null) return null;
     most = Math.max(most, value);
     return value - most;
   });

@@ -4,7 +4,7 @@ import { bps, clock, money, ms, price, real, size, stamp, tone, UNKNOWN, venue }
 
 export const title = "Trades";
 const COLUMNS = [["ended, UTC"], ["net", "num"], ["pair"], ["as"], ["status"], ["bought", "num"], ["sold", "num"], ["spread", "num"],
-  ["fees", "num"], ["estimated net", "num"], ["naked", "num"], ["took", "num"]];
+  ["fees", "num"], ["expected net", "num"], ["naked", "num"], ["took", "num"]];
 const STATUS = { complete: "good", partial: "warn", repaired: "warn", failed: "bad" };
 const AGAIN_MS = 2000;
 const ROWS_MAX = 1000;
@@ -20,7 +20,7 @@ export function open(root, { ask, detail }) {
   const none = el("p", { class: "muted" });
   root.append(el("h1", {}, "Trades"), problem,
     el("div", { class: "filters" }, el("label", {}, "Status", choice),
-      el("span", { class: "muted" }, "Base and quote units; spread and fees as the execution was closed.")),
+      el("span", { class: "muted" }, "Base and quote units, as each execution was closed; expected: of the legs, at the books that the decision saw.")),
     el("section", { class: "card" }, el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Executions" }, list), none, older));
   let rows = new Map();
   let last = null;
@@ -96,7 +96,7 @@ function entry(row, ask) {
   const took = row.started_at ? Date.parse(row.ended_at) - Date.parse(row.started_at) : null;
   const cells = [today(row.ended_at), [money(row.net_quote, 4, true), tone(row.net_quote)], row.pair_name || "–", row.purpose,
     [row.status, STATUS[row.status]], size(row.bought), size(row.sold), money(row.gross_quote, 4, true), money(-row.fees_quote, 4, true),
-    ["entry", "exit"].includes(row.purpose) ? money(row.estimate_net_quote, 4, true) : UNKNOWN,
+    money(row.expected_quote, 4, true),
     [ms(row.naked_ms) + (row.ambiguous ? " ?" : ""), row.naked_ms ? "warn" : "muted"], ms(took)];
   const line = el("tr", { class: "line" }, el("td", {}, opener), ...cells.map((cell, index) => {
     const [text, kind] = Array.isArray(cell) ? cell : [cell, ""];
@@ -165,7 +165,7 @@ function decision(one) {
     ["edge, bps", bps(one.edge_bps, 2)], ["required, bps", bps(one.required_bps, 2)], ["price of inventory, bps", bps(one.inventory_price_bps, 2)],
     ["buy", `${size(one.buy_quantity, false, 8)} up to ${price(one.buy_price_cap)}`], ["sell", `${size(one.sell_quantity, false, 8)} down to ${price(one.sell_price_cap)}`],
     ["spread, quote", money(one.gross_quote, 4, true)], ["fees, quote", money(-one.fees_quote, 4, true)],
-    ["slippage reserve, quote", money(-one.slippage_quote, 4, true)], ["funding, quote", money(one.funding_quote, 4, true)],
+    ["depth of the books, quote", money(-one.slippage_quote, 4, true)], ["funding, quote", money(one.funding_quote, 4, true)],
     ["way back, quote", money(one.exit_quote, 4, true)], [["net, quote", "strong"], [money(one.net_quote, 4, true), "strong"]],
     ["confidence", risk(one.confidence)], ["adverse move, bps", bps(one.adverse_move_bps, 2)], ["depth risk", risk(one.depth_risk)], ["venue risk", risk(one.venue_risk)],
     ...pairsOf(one.book_ages_ms, "age of the book", " ms"), ...pairsOf(one.book_ids, "update of the book", ""),
