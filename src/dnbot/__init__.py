@@ -13,9 +13,10 @@ its own, so whatever you open, you have already read what it stands on. `import-
 8. `tasks`      each is one async function with one inbox, the same for all venues.
 9. `bot`        the root nursery, in which the tasks live and end in order.
 10. `operate`   what people and machines hold: they read a view and send a control, nothing else.
-11. `lab`       where the bot meets the fake exchanges: simulation, backtest, replay, drills.
-12. `testing`   the fakes as a harness for other people's tests: a pytest plugin and what stands behind it.
-13. `cli`       the command.
+11. `web`       the same in a browser: it reads what `operate` reads, and commands by the same function.
+12. `lab`       where the bot meets the fake exchanges: simulation, backtest, replay, drills.
+13. `testing`   the fakes as a harness for other people's tests: a pytest plugin and what stands behind it.
+14. `cli`       the command.
 
 Two stand apart. `fakes` is another world with the same wire: it imports nothing from dnbot, so that one mistake
 cannot hide in both. `resources` finds the files that are not code.

@@ -23,12 +23,14 @@ from dnbot.lab.command_options import CONFIG, duration_option, settings_of
 from dnbot.lab.drill_command import drill
 from dnbot.lab.simulate_command import simulate
 from dnbot.operate.alerts_command import alerts_command
+from dnbot.operate.control_commands import CONTROL_COMMANDS
 from dnbot.operate.database import database_status, migrate_database
 from dnbot.operate.kill_command import kill_command, sweep_command
 from dnbot.operate.metrics import listen_address
 from dnbot.operate.run import RunOptions, run_settings, state_dir
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.log_sinks import RANK
+from dnbot.web.dashboard_command import dashboard_command, with_listen
 
 if TYPE_CHECKING:
     from dnbot.operate.logs import LogReader
@@ -62,7 +64,8 @@ def _only_ours(error: BaseException) -> DnbotError | None:
 
 
 @click.group(
-    cls=_Commands, commands=(alerts_command, drill, kill_command, simulate, sweep_command),
+    cls=_Commands,
+    commands=(alerts_command, dashboard_command, drill, kill_command, simulate, sweep_command, *CONTROL_COMMANDS),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 def commands() -> None:
@@ -90,22 +93,23 @@ def _need_folder(path: Path, key: str) -> None:
 
 @commands.command()
 @CONFIG
-@click.option("--duration", callback=duration_option, help="Stop cleanly after this long, such as 60s.")
+@click.option("--duration", "duration_s", callback=duration_option, help="Stop cleanly after this long, such as 60s.")
 @click.option("--summary", type=click.Path(path_type=Path, dir_okay=False), help="Write the run's figures as JSON.")
 @click.option("--plain", is_flag=True, help="A status line a second instead of the picture that redraws itself.")
+@click.option("--web", "listen", metavar="HOST:PORT|off", help="Where the dashboard listens; default: [web] listen.")
 @click.option("--metrics", metavar="HOST:PORT", help="Let Prometheus ask here, on loopback; docs/metrics.md.")
-def run(config: Path | None, duration: float | None, summary: Path | None, plain: bool, metrics: str | None) -> None:
+def run(config: Path | None, summary: Path | None, listen: str | None, metrics: str | None, **wanted: Any) -> None:
     """Trade until Ctrl-C. Without --config: fake exchanges on loopback and an embedded database."""
-    settings = settings_of(config)
+    settings = with_listen(settings_of(config), listen)
     if settings.mode == "paper":
         raise ConfigError(str(config), "mode", "paper", "sim | live (paper trading is not built yet)")
     _need_folder(state_dir(settings), "state_dir or $DNBOT_HOME")
     if summary is not None:
         _need_folder(summary.resolve().parent, "--summary")
-    options = RunOptions(
-        duration_s=duration, summary=summary, plain=plain, check_audit=check_audit,
-        metrics=None if metrics is None else listen_address(metrics),
-    )
+    from dnbot.web.dashboard import Dashboard
+
+    page = None if metrics is None else listen_address(metrics)
+    options = RunOptions(**wanted, summary=summary, check_audit=check_audit, metrics=page, beside=Dashboard())
     sys.exit(trio.run(run_settings, settings, options))
 
 
@@ -273,70 +277,6 @@ def status(config: Path | None, tree: bool, as_json: bool, svg: Path | None) -> 
         click.echo("\n".join(found.tree))
     else:
         print_status(found)
-
-
-_WHY = click.option("--why", "--reason", "why", required=True, help="The reason; it is recorded with your name.")
-
-
-@commands.command()
-@CONFIG
-@_WHY
-def pause(config: Path | None, why: str) -> None:
-    """Take no new risk (ACTIVE to REDUCING); what is open may still be undone and is kept hedged."""
-    from dnbot.operate.control_words import Pause
-
-    _tell(config, Pause(why))
-
-
-@commands.command()
-@CONFIG
-@_WHY
-@click.option("--force", is_flag=True, help="Also out of HALTED.")
-def resume(config: Path | None, why: str, force: bool) -> None:
-    """Trade again (to ACTIVE)."""
-    from dnbot.operate.control_words import Resume
-
-    _tell(config, Resume(why, force))
-
-
-@commands.command()
-@CONFIG
-def reduce(config: Path | None) -> None:
-    """Pause without a reason, when there is no time for one."""
-    from dnbot.operate.control_words import Reduce
-
-    _tell(config, Reduce())
-
-
-@commands.command()
-@CONFIG
-@click.option("--why", "--reason", "why", default="flatten", help="The reason; it is recorded with your name.")
-@click.option("--now", is_flag=True, help="Shorten the deadline of a shutdown that is under way.")
-def flatten(config: Path | None, why: str, now: bool) -> None:
-    """Sell the inventory, buy the short back, end. Costs fees and spread; waits for the end."""
-    from dnbot.operate.control_words import Leave
-
-    _tell(config, Leave(why, flatten=True, hurry=now))
-
-
-@commands.command()
-@CONFIG
-@click.option("--why", "--reason", "why", default="stop", help="The reason; it is recorded with your name.")
-@click.option("--now", is_flag=True, help="Shorten the deadline of a shutdown that is under way.")
-def stop(config: Path | None, why: str, now: bool) -> None:
-    """Settle, cancel, end, and hold or flatten as configured; waits for the end."""
-    from dnbot.operate.control_words import Leave
-
-    _tell(config, Leave(why, hurry=now))
-
-
-def _tell(config: Path | None, request: Any) -> None:
-    """Send a request to the running bot; print its answer and end with the exit code that says the same."""
-    from dnbot.operate.control_client import command
-
-    outcome = trio.run(command, state_dir(settings_of(config)), request)
-    click.echo(outcome.text, err=outcome.exit_code != 0)
-    sys.exit(outcome.exit_code)
 
 
 @commands.command()

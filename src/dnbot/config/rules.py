@@ -57,7 +57,7 @@ def check_settings(where: str, settings: Settings) -> None:
     """Raise ConfigError for the first rule that these settings break."""
     rules = (
         _top, _symbol, _signs, _choices, _units, _sizes, _times, _thresholds, _perpetual, _top_up, _live, _endpoints,
-        monitors, alerts,
+        monitors, alerts, _web,
     )
     for rule in rules:
         for key, found, allowed in rule(settings):
@@ -258,3 +258,34 @@ def _endpoint(key: str, url: str, real: str) -> Iterator[Found]:
         yield key, url, f"{real}, or a loopback address: keys are sent nowhere else"
     elif parts.path.rstrip("/") != wanted.path.rstrip("/") or parts.query or parts.fragment or port == 0:
         yield key, url, f"the path {wanted.path or '/'}, which the venue's protocol has"
+
+
+# --- the dashboard ----------------------------------------------------------------------------------------------------
+def _web(settings: Settings) -> Iterator[Found]:
+    web = settings.web
+    try:
+        address = web.address()
+    except ValueError:
+        yield "web.listen", web.listen, "HOST:PORT, such as 127.0.0.1:8180 or [::1]:8180, or off"
+        return
+    if web.public_url and not _is_public(web.public_url):
+        yield "web.public_url", web.public_url, "https:// and a host, with a port if need be, and nothing behind it"
+    if address is not None and not is_loopback(address[0]) and not web.public_url:
+        allowed = "a loopback address; any other one wants web.public_url, the https address of a proxy before it"
+        yield "web.listen", web.listen, allowed
+    for name in ("operate_token", "view_token"):
+        if not _VARIABLE.match(getattr(web, name)):
+            allowed = "the NAME of an environment variable (capitals, digits, _); the token never stands in this file"
+            yield f"web.{name}", "a value that is not shown", allowed
+
+
+def _is_public(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    return (
+        parts.scheme == "https" and bool(parts.hostname) and port != 0 and parts.username is None
+        and parts.path in ("", "/") and not parts.query and not parts.fragment
+    )

@@ -71,6 +71,30 @@ class AlertSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     repeat_minutes: int = 60
 
 
+class WebSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The dashboard: where it listens, and who may look and operate."""
+
+    listen: str = "127.0.0.1:8180"
+    """`HOST:PORT`, or `off`."""
+    public_url: str = ""
+    """Where people reach it through a proxy that speaks TLS; whoever sets it says that there is one."""
+    operate_token: str = "DNBOT_WEB_OPERATE_TOKEN"  # noqa: S105 (the name of a variable)
+    """Whose holder may look and operate; without one a run makes its own in the state folder."""
+    view_token: str = "DNBOT_WEB_VIEW_TOKEN"  # noqa: S105 (the name of a variable)
+    """Whose holder may look."""
+
+    def address(self) -> tuple[str, int] | None:
+        """Host and port; None while it is off. Raises ValueError for anything else."""
+        if self.listen == "off":
+            return None
+        host, _, port = self.listen.rpartition(":")
+        number = int(port) if port.isascii() and port.isdecimal() else 0
+        host = host.removeprefix("[").removesuffix("]")
+        if not host or host.split() != [host] or not 0 < number < 65_536:
+            raise ValueError(f"{self.listen!r} is not HOST:PORT")
+        return host, number
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One configuration file."""
 
@@ -83,11 +107,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     database: DatabaseSettings = DatabaseSettings()
     monitors: MonitorSettings = MonitorSettings()
     alerts: AlertSettings = AlertSettings()
+    web: WebSettings = WebSettings()
     fakes: FakesSettings = FakesSettings()
 
 
 SECTIONS: dict[str, type[msgspec.Struct]] = {
     "": Settings, "strategy": StrategyParameters, "gate": GateSettings, "mexc": MexcSettings,
-    "database": DatabaseSettings, "monitors": MonitorSettings, "alerts": AlertSettings, "fakes": FakesSettings,
+    "database": DatabaseSettings, "monitors": MonitorSettings, "alerts": AlertSettings, "web": WebSettings,
+    "fakes": FakesSettings,
 }
 """Sections in the order in which a file has them; the first is the part above all tables."""

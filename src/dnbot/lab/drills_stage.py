@@ -124,7 +124,7 @@ class BotProcess:
         """Start a new incarnation; what it prints goes to `bot.out`."""
         self.starts += 1
         with (self.folder / "bot.out").open("ab") as out:
-            self._process = self._spawn(out, "run", "--plain")
+            self._process = self._spawn(out, "run", "--plain", "--web", "off")
 
     def _spawn(self, out: IO[bytes], word: str, *options: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # noqa: S603 (our own interpreter and module)

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 import msgspec
@@ -68,6 +68,53 @@ AuditCheck = Callable[[dict[str, Any], Store, StrategyContext, dict[str, Any] | 
 
 
 @attrs.frozen
+class Standing:
+    """A run as whoever serves beside it sees it."""
+
+    bot: Bot
+    watch: Watch
+    report: Reporter
+    commander: Commander
+    log: EventLog
+    home: Path
+    dsn: str
+    say: Callable[[str], None]
+    """A sentence for the person at the terminal."""
+
+
+@attrs.frozen
+class _Ground:
+    """What a run stands on: all of it is there before the bot is made."""
+
+    settings: Settings
+    options: RunOptions
+    home: Path
+    log: EventLog
+    store: Store
+    dsn: str
+    around: Surroundings
+    fakes: FakesProcess | None
+    spill: Spill
+    pages: list[trio.SocketListener]
+
+
+class Beside(Protocol):
+    """What a run may have served beside itself, such as the dashboard."""
+
+    def prepare(self, settings: Settings, home: Path, registry: SecretRegistry) -> None:
+        """Before anything is started; raises ConfigError for what it cannot be served with."""
+        ...
+
+    async def serve(self, run: Standing) -> None:
+        """Until cancelled; what goes wrong there does not end the run."""
+        ...
+
+    async def finish(self, within_s: float) -> None:
+        """Wait for the answers that somebody waits for."""
+        ...
+
+
+@attrs.frozen
 class RunOptions:
     """What the command line adds to a configuration."""
 
@@ -81,6 +128,8 @@ class RunOptions:
     """Host and port at which Prometheus may ask."""
     check_audit: AuditCheck | None = None
     """Judges our ledger by the fakes' audit; given by the command, which may see the lab."""
+    beside: Beside | None = None
+    """The dashboard; given by the command, which may see its room."""
 
 
 def state_dir(settings: Settings) -> Path:
@@ -109,6 +158,8 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
         try:
             # Ports, keys and venues first: what they refuse must not leave a database behind.
             pages = await metrics_listeners(options.metrics, stack)
+            if options.beside is not None:
+                options.beside.prepare(settings, home, registry)
             around, fakes = await _surroundings(settings, home, registry, stack)
             # Who closes the position after a kill may have another environment, and needs nobody to be told.
             load = partial(load_if_there, log=log) if options.flatten else load_alert_secrets
@@ -121,7 +172,8 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
             symbol = settings.strategy.symbol
             spill = spill_file(home / "spill" / f"{symbol.base}-{symbol.quote}.log")
             stack.enter_context(closing(spill))
-            code = await _trade(settings, options, home, log, store, around, fakes, monitors, secrets, spill, pages)
+            ground = _Ground(settings, options, home, log, store, dsn, around, fakes, spill, pages)
+            code = await _trade(ground, monitors, secrets)
         finally:
             nursery.cancel_scope.cancel()
             log.flush_now()
@@ -157,12 +209,9 @@ async def _surroundings(
     return of_fakes(fakes.address, registry), fakes
 
 
-async def _trade(
-    settings: Settings, options: RunOptions, home: Path, log: EventLog, store: Store, around: Surroundings,
-    fakes: FakesProcess | None, monitors: Monitors, secrets: AlertSecrets, spill: Spill,
-    pages: list[trio.SocketListener],
-) -> int:
-    began_s, watch = trio.current_time(), monitors.watch
+async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> int:
+    settings, options, home, log, fakes = ground.settings, ground.options, ground.home, ground.log, ground.fakes
+    began_s, watch, around = trio.current_time(), monitors.watch, ground.around
     bot = await build_bot(
         BotParts(
             params=settings.strategy,
@@ -170,11 +219,11 @@ async def _trade(
             signers=around.signers,
             opener=around.opener,
             clock=SystemClock(),
-            store=store,
+            store=ground.store,
             log=log,
             publish=watch.show,
             witness=monitors.witness,
-            spill=spill,
+            spill=ground.spill,
             latch=FileLatch.of(home),
             order_path=settings.gate.order_path,
             countdown_s=settings.gate.countdown_s,
@@ -192,12 +241,12 @@ async def _trade(
     monitors.attach(sampler_of(bot, settings, home, log), commander.answer, heartbeat)
     face: Face = face_for(sys.stderr if options.flatten else sys.stdout, plain=options.plain)
     face.say(_banner(settings, home, market))
-    if pages:
-        face.say(f"metrics at {address_of(pages)}")
+    if ground.pages:
+        face.say(f"metrics at {address_of(ground.pages)}")
     with listening(socket_path(home)) as listener:
-        control = ControlServer(commander.answer, log)
-        async with Metrics(bot, report).served(pages):
-            code, why = await _until_it_ends(bot, options, face, report, control, listener, monitors)
+        standing = Standing(bot, watch, report, commander, log, home, ground.dsn, face.say)
+        async with Metrics(bot, report).served(ground.pages):
+            code, why = await _until_it_ends(standing, options, face, listener, monitors)
     summary = summary_of(
         bot.context,
         exit_reason=why[0] if why else _leaving_reason(bot),
@@ -208,17 +257,17 @@ async def _trade(
         portfolio_before=before,
     )
     if fakes is not None and options.check_audit is not None:
-        summary |= await options.check_audit(await fakes.stop(), store, bot.context, fakes.audit_before)
+        summary |= await options.check_audit(await fakes.stop(), ground.store, bot.context, fakes.audit_before)
     _tell(summary, options.summary, face if options.flatten else None)
     return code
 
 
 async def _until_it_ends(
-    bot: Bot, options: RunOptions, face: Face, report: Reporter, control: ControlServer, listener: trio.SocketListener,
-    monitors: Monitors,
+    standing: Standing, options: RunOptions, face: Face, listener: trio.SocketListener, monitors: Monitors
 ) -> tuple[int, list[str]]:
     """The run itself, with everyone who watches or commands it; returns the exit code and what asked for the end."""
     why: list[str] = []
+    bot, control = standing.bot, ControlServer(standing.commander.answer, standing.log)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(partial(_signals, bot, why, face), name="signals")
         if options.duration_s is not None:
@@ -226,12 +275,17 @@ async def _until_it_ends(
         if options.flatten:
             nursery.start_soon(_flatten, bot, options.flatten, why, name="flatten")
         nursery.start_soon(_settle, bot, name="collector")
-        nursery.start_soon(face.run, report, name="status")
+        nursery.start_soon(face.run, standing.report, name="status")
         nursery.start_soon(control.serve, listener, name="control")
         nursery.start_soon(monitors.run, name="monitors")
+        if options.beside is not None:
+            nursery.start_soon(options.beside.serve, standing, name="web")
         async with monitors.telling_the_end():
             code = await bot.run()
-        await control.finish(ANSWERS_S_MAX)
+        async with trio.open_nursery() as answers:
+            answers.start_soon(control.finish, ANSWERS_S_MAX)
+            if options.beside is not None:
+                answers.start_soon(options.beside.finish, ANSWERS_S_MAX)
         nursery.cancel_scope.cancel()
     if options.flatten and FLATTENING not in why:
         code = code or EXIT_UNAVAILABLE

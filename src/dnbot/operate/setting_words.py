@@ -13,6 +13,7 @@ SECTION_WORDS: dict[str, str] = {
     "database": "PostgreSQL",
     "monitors": "What is alerted on, and how much is too much",
     "alerts": "Who is told of alerts, and how often",
+    "web": "The dashboard in a browser, docs/dashboard.md",
     "fakes": "The fake exchanges of mode sim",
 }
 
@@ -151,6 +152,18 @@ DATABASE: dict[str, Words] = {
     ),
     "retention_days": Words("days", "Time series older than this are dropped; orders, fills and the ledger are kept."),
 }
+WEB: dict[str, Words] = {
+    "listen": Words(
+        "HOST:PORT | off", "Where the dashboard listens; beyond loopback it also needs public_url and operate_token."
+    ),
+    "public_url": Words("https URL", "Where people reach it through a proxy that speaks TLS; empty: there is none."),
+    "operate_token": Words(
+        "variable",
+        "NAME of the variable with the token that may look and operate, or NAME_FILE as for keys; on loopback a run "
+        "makes one of its own where there is none.",
+    ),
+    "view_token": Words("variable", "NAME of the variable with the token that may look alone, or NAME_FILE as above."),
+}
 FAKES: dict[str, Words] = {
     "market": Words(
         "lively | calibrated | realistic | replay:PATH",
@@ -163,5 +176,5 @@ FAKES: dict[str, Words] = {
 }
 WORDS: dict[str, dict[str, Words]] = {
     "": TOP, "strategy": STRATEGY, "gate": GATE, "mexc": MEXC, "database": DATABASE,
-    "monitors": MONITORS, "alerts": ALERTS, "fakes": FAKES,
+    "monitors": MONITORS, "alerts": ALERTS, "web": WEB, "fakes": FAKES,
 }

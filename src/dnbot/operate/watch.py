@@ -17,6 +17,7 @@ ALERTS_KEPT = 20
 EXECUTIONS_KEPT = 8
 WARNINGS_KEPT = 5
 WARNING_CHARACTERS_MAX = 300
+STATES_KEPT = 2_000
 
 
 @attrs.define
@@ -30,6 +31,8 @@ class Watch:
     """The newest change of the trading mode in this run."""
     warnings: deque[str] = attrs.field(factory=lambda: deque(maxlen=WARNINGS_KEPT))
     """The newest lines of the log from warning up, redacted."""
+    states: deque[StateChanged] = attrs.field(factory=lambda: deque(maxlen=STATES_KEPT))
+    """The newest changes of state."""
     _moved: trio.Event = attrs.field(factory=trio.Event, init=False)
 
     def show(self, context: StrategyContext) -> None:
@@ -48,6 +51,7 @@ class Watch:
                 self.mode_changed = record
                 self._wake()
             case StateChanged():
+                self.states.append(record)
                 self._wake()
             case _:
                 pass

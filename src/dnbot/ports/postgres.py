@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 POOL_MIN = 3  # the journal, the executor and one desk never wait for a connection to be made
 POOL_MAX = 8
+READERS_MAX = 2
 CONNECT_S_MAX = 5.0
 COMMAND_S_MAX = 5.0
 COMMIT_INTENTS_S_MAX = 1.0  # an intent expires sooner: a later answer would come for an order that may not leave
@@ -55,6 +56,11 @@ SETTINGS = {
     "statement_timeout": "5s",
     "lock_timeout": "2s",
     "idle_in_transaction_session_timeout": "10s",
+}
+READS = {
+    "application_name": "dnbot dashboard",
+    "default_transaction_read_only": "on",
+    "statement_timeout": "2s",
 }
 _MIGRATION_LOCK = 0x646E626F74  # "dnbot"
 
@@ -103,8 +109,12 @@ async def status(dsn: str, *, log: EventLog | None = None) -> migrations.Migrati
 
 
 @asynccontextmanager
-async def open_postgres_store(dsn: str, *, log: EventLog | None = None) -> AsyncGenerator[PostgresStore, None]:
+async def open_postgres_store(
+    dsn: str, *, log: EventLog | None = None, only_reads: bool = False
+) -> AsyncGenerator[PostgresStore, None]:
     """A store on a migrated database. Its tasks may live anywhere inside this block; connections end with it.
+
+    `only_reads`: few connections, made when needed, that cannot write and give up early: for whoever looks on.
 
     Raises:
         ConfigError: the schema is not this version's (run `migrate`), or the DSN cannot be read.
@@ -113,7 +123,7 @@ async def open_postgres_store(dsn: str, *, log: EventLog | None = None) -> Async
     known = migrations.read_migrations(db_dir())
     async with _open_loop(log) as loop:
         with _mapped():
-            pool = await _aio(_make_pool, loop)(dsn)
+            pool = await _aio(_make_pool, loop)(dsn, only_reads=only_reads)
         store = PostgresStore(pool, loop)
         try:
             async with store.reading() as connection:
@@ -336,11 +346,12 @@ def _complain(log: EventLog | None, context: dict[str, Any]) -> None:
         log.warning("postgres_background", what=str(context.get("message")), error=repr(context.get("exception")))
 
 
-async def _make_pool(dsn: str) -> Pool:
+async def _make_pool(dsn: str, *, only_reads: bool) -> Pool:
+    least, most = (0, READERS_MAX) if only_reads else (POOL_MIN, POOL_MAX)
     return await asyncpg.create_pool(
-        dsn, min_size=POOL_MIN, max_size=POOL_MAX, timeout=CONNECT_S_MAX, command_timeout=COMMAND_S_MAX,
-        server_settings=SETTINGS, max_inactive_connection_lifetime=0, max_cached_statement_lifetime=0,
-        reset=_keep_session,
+        dsn, min_size=least, max_size=most, timeout=CONNECT_S_MAX, command_timeout=COMMAND_S_MAX,
+        server_settings={**SETTINGS, **READS} if only_reads else SETTINGS,
+        max_inactive_connection_lifetime=0, max_cached_statement_lifetime=0, reset=_keep_session,
     )
 
 

@@ -1,0 +1,30 @@
+"""`dnbot dashboard`, and what `--web` of `dnbot run` makes of the settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from dnbot.config import Settings, load_settings
+from dnbot.config.rules import check_settings
+from dnbot.operate.run import state_dir
+from dnbot.resources import config_dir
+from dnbot.web.places import link_of
+
+
+@click.command("dashboard")
+@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="TOML; default: the demo.")
+def dashboard_command(config: Path | None) -> None:
+    """Print the address of the dashboard, with a login in it where the state folder has the token."""
+    click.echo(link_of(state_dir(load_settings(config or config_dir() / "demo.toml"))))
+
+
+def with_listen(settings: Settings, listen: str | None) -> Settings:
+    """The settings with another address of the dashboard; raises ConfigError for one that no file may have."""
+    if listen is None:
+        return settings
+    changed = msgspec.structs.replace(settings, web=msgspec.structs.replace(settings.web, listen=listen))
+    check_settings("command line, --web", changed)
+    return changed
