@@ -120,6 +120,7 @@ def test_the_fakes_as_a_process_are_told() -> None:
     assert paths == set(re.findall(r"/__dnbot__/([a-z]+)", control.__doc__ or ""))
 
 
+@pytest.mark.slow
 def test_every_alert_has_its_line() -> None:
     """Each key that the code raises is in the table of docs/operations.md with its level, and no other is."""
     listed = dict(re.findall(r"^\| `([a-z_]+)(?::\*)?` \| ([a-z ]+) \|", page("docs/operations.md"), re.MULTILINE))

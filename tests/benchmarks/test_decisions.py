@@ -61,6 +61,7 @@ def test_a_bot_that_decides_otherwise_is_found_out(plant: str, monkeypatch: pyte
     assert compared_sequences(range(15)).different
 
 
+@pytest.mark.slow
 def test_an_analyst_that_keeps_what_pays_to_itself_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is traded wrongly then, only late."""
     monkeypatch.setattr("dnbot.tasks.analytics.Analyst._promises", lambda _: False)
@@ -88,6 +89,7 @@ def test_thousands_are_kept_and_not_compared_again(tmp_path: Path, monkeypatch: 
     assert compared[8:] == [0, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not BOOKS.is_dir(), reason="shared data absent")
 def test_recorded_books_are_decided_the_same() -> None:
     """A few changes of each capture."""

@@ -74,6 +74,7 @@ def test_a_frame_s_wait_counts_from_when_it_was_due() -> None:
     assert stages.stages_us()["socket"] == pytest.approx([2_000])
 
 
+@pytest.mark.slow
 def test_points_that_were_kept_are_not_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An interrupted curve goes on where it was; each point is kept as it is found."""
     measured: list[tuple[int, float]] = []

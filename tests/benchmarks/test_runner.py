@@ -169,6 +169,7 @@ def test_what_a_child_prints_comes_line_by_line_and_its_failure_is_told() -> Non
         list(lines("figures:nobody"))
 
 
+@pytest.mark.slow
 def test_a_profile_leaves_out_what_is_preparation() -> None:
     """Also around the measured work, and a measurement that is not profiled is the same."""
     def preparing() -> int:

@@ -142,6 +142,7 @@ async def is_found(trial: Any, mismatch: Mismatch) -> bool:
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 async def test_it_is_found_in_time(
     autojump_clock: Any, lab: Any, monkeypatch: pytest.MonkeyPatch, kind: str

@@ -163,6 +163,7 @@ async def test_pictures_come_and_show_what_is(autojump_clock: MockClock, site: S
         assert times == sorted(set(times))
 
 
+@pytest.mark.slow
 async def test_a_browser_that_stops_reading_holds_up_nobody(autojump_clock: MockClock, site: Sites) -> None:
     """It is cut off; another browser sees every picture meanwhile, and the bot goes on."""
     async with site(runs=True) as here:

@@ -41,6 +41,7 @@ def odd_query(rng: random.Random) -> str:
     return "&".join(f"{name}={value}" for name, value in odd_object(rng).items() if isinstance(value, str | int))
 
 
+@pytest.mark.slow
 async def test_rest_answers_everything(autojump_clock: Any, gate: Any) -> None:
     """Every route answers odd queries and bodies with JSON and a status below 500."""
     rng = random.Random(1)
