@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -26,17 +25,11 @@ WIDTH, ROW, LEFT, RIGHT = 1000, 17, 230, 90
 def main() -> None:
     """Take the evidence in, or (without a file) renew page and picture from what is kept."""
     if len(sys.argv) > 1:
-        evidence = {"commit": commit(), **kept(json.loads(Path(sys.argv[1]).read_text()))}
+        evidence = kept(json.loads(Path(sys.argv[1]).read_text()))
         KEPT.write_text(json.dumps(evidence, indent=1) + "\n")
     evidence = json.loads(KEPT.read_text())
     PICTURE.write_text(picture(evidence["summary"]["by_fault"]))
     PAGE.write_text(with_tables(PAGE.read_text(), evidence))
-
-
-def commit() -> str:
-    """The commit that is checked out: run this where the campaign was run."""
-    words = ["git", "-C", str(HERE), "rev-parse", "--short=12", "HEAD"]
-    return subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()  # noqa: S603
 
 
 def kept(evidence: dict[str, Any]) -> dict[str, Any]:
@@ -63,8 +56,8 @@ def figures(evidence: dict[str, Any]) -> list[str]:
     rows = {
         "command": f"`dnbot simulate --seeds {ranges(seeds)} --minutes {evidence['run_s'] / 60:g} "
         f"--faults {evidence['faults']}`",
-        "commit": evidence["commit"],
         "runs": summary["runs"],
+        "of which source": ", ".join(f"`{digest}`: {runs}" for digest, runs in summary["sources"].items()),
         "runs that broke an invariant": seeds_of(summary["failed"]),
         "runs in which too little happened": seeds_of(summary["idle"]),
         "distinct traces": summary["distinct_hashes"],
