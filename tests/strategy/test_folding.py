@@ -30,7 +30,6 @@ from dnbot.domain.messages import (
 from dnbot.domain.order import Fill, OrderIntent, OrderStatus, Side
 from dnbot.domain.position import EntryKind
 from dnbot.domain.units import Price, Quantity
-from dnbot.strategy.folding import PARK_S
 from dnbot.strategy.states import TradingMode
 
 
@@ -142,7 +141,7 @@ def test_a_nameless_fill_waits_for_the_reply() -> None:
     nameless(bench, buy)
     assert fills(bench) == []
     assert len(bench.context.parked) == 1
-    bench.give(FillReported(bench.context.parked[0].fill))
+    bench.give(FillReported(bench.context.parked[0]))
     assert len(bench.context.parked) == 1, "told twice, parked once"
     bench.told(buy, OrderStatus.FILLED, buy.quantity)
     assert len(fills(bench)) == 1
@@ -152,27 +151,27 @@ def test_a_nameless_fill_waits_for_the_reply() -> None:
 
 
 def test_it_waits_as_long_as_an_order_may_be_its_own() -> None:
-    """An order of unknown fate keeps it parked beyond the patience; found, it is ours and settles the order."""
+    """An order of unknown fate keeps it parked; found, it is ours and settles the order."""
     bench = Bench().boot()
     buy, _ = bench.executing().intents
     nameless(bench, buy)
     bench.answered(buy, "ambiguous", "NO_ANSWER")
-    bench.quiet(PARK_S + 2)
+    bench.quiet(4)
     assert len(bench.context.parked) == 1
     bench.told(buy, OrderStatus.FILLED, buy.quantity)
     assert bench.context.orders[buy.client_order_id].is_settled
     assert "foreign:GATEIO_SPOT" not in {alert.key for alert in bench.all(Alert)}
 
 
-def test_a_nameless_fill_of_nobody_is_foreign_after_a_while() -> None:
-    """Once no order of ours can be meant, it is booked and told as foreign."""
+def test_a_nameless_fill_of_nobody_is_foreign_at_once() -> None:
+    """As soon as no order of ours can be meant, it is booked and told as foreign: nothing is decided before that."""
     bench = Bench().boot()
     buy, _ = bench.executing().intents
     bench.give(FillReported(foreign(bench, side=Side.BUY)))
     assert len(bench.context.parked) == 1
-    bench.told(buy, OrderStatus.OPEN)
+    bench.wait(4)
     assert fills(bench) == []
-    bench.wait(PARK_S + 0.2)
+    bench.told(buy, OrderStatus.OPEN)
     assert fills(bench) == ["web-1"]
     assert "foreign:GATEIO_SPOT" in {alert.key for alert in bench.all(Alert)}
 
@@ -183,12 +182,13 @@ def test_a_parked_fill_is_no_unexplained_difference() -> None:
     buy, sell = bench.executing().intents
     bench.answered(sell, "refused", "X")
     bench.give(FillReported(foreign(bench, side=Side.BUY)))
-    bench.answered(buy, "no_effect", "EXPIRED")
+    bench.answered(buy, "ambiguous", "NO_ANSWER")
     for _ in range(3):
-        bench.wait(PARK_S / 4)
+        bench.wait(0.5)
         bench.read_all()
     assert fills(bench) == []
-    bench.wait(PARK_S)
+    bench.answered(buy, "no_effect", "EXPIRED")
+    assert fills(bench) == ["web-1"]
     bench.read_all()
     assert fills(bench) == ["web-1"]
     assert bench.context.portfolio.balance(GS, "BTC") == bench.truth[GS].balances["BTC"]

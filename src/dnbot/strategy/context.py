@@ -123,13 +123,6 @@ class VenueAccount(msgspec.Struct, frozen=True, kw_only=True):
         return max(ZERO, ledger - locked)
 
 
-class ParkedFill(msgspec.Struct, frozen=True):
-    """A fill that names no order we know yet, while an order of ours there still waits for its venue id."""
-
-    fill: Fill
-    since_s: float
-
-
 class Execution(msgspec.Struct, frozen=True, kw_only=True):
     """A set of orders that were committed together, until its delta is settled."""
 
@@ -261,7 +254,8 @@ class StrategyContext(msgspec.Struct, frozen=True, kw_only=True):
     """Since when the perpetual's margin is low; None while it is not."""
     venue_order_ids: dict[str, str] = {}
     """`VENUE:venue order id` -> our client id, for reports that leave ours out."""
-    parked: tuple[ParkedFill, ...] = ()
+    parked: tuple[Fill, ...] = ()
+    """Fills that name no order we know yet, while an order of ours there still waits for its venue id."""
     accounts: dict[Venue, VenueAccount] = msgspec.field(default_factory=lambda: {v: VenueAccount() for v in VENUES})
     seen: SeenIds = SeenIds()
     market: MarketView = MarketView()

@@ -37,15 +37,13 @@ from dnbot.domain.order import (
 from dnbot.domain.position import AccountRow, EntryKind, LedgerEntry, book_fill, entries_of, entry_of_row, post
 from dnbot.domain.records import REPAIR_WINDOW_S
 from dnbot.domain.units import ZERO
-from dnbot.strategy.context import Execution, ParkedFill, RecentMove, VenueAccount
+from dnbot.strategy.context import Execution, RecentMove, VenueAccount
 from dnbot.strategy.muteness import note_told, note_traded
 from dnbot.strategy.orders import REPAIRS
 from dnbot.strategy.states import TradingMode
 from dnbot.strategy.transferring import arrived
 from dnbot.strategy.turn import Turn
 
-PARK_S = 2.0
-"""How long a fill waits for the reply that tells whose it is; afterwards it is booked as foreign."""
 LATE_S = 150.0
 """So long after our own trade a venue may still report a balance from before it: two minutes were seen."""
 TICK_SAMPLES_MAX = 4096
@@ -83,21 +81,21 @@ def fold_report(turn: Turn, report: OrderReport) -> None:
     if told != order:
         turn.put_order(told)
     for parked in turn.context.parked:
-        if parked.fill.venue is report.venue and parked.fill.venue_order_id == report.venue_order_id:
+        if parked.venue is report.venue and parked.venue_order_id == report.venue_order_id:
             turn.change(parked=tuple(p for p in turn.context.parked if p is not parked))
-            fold_fill(turn, parked.fill)
+            fold_fill(turn, parked)
 
 
 def fold_fill(turn: Turn, fill: Fill) -> None:
     """Book one trade once: ledger, portfolio, order, execution."""
     context = turn.context
     key = f"{fill.venue.value}:{fill.trade_id}"
-    parked = any(p.fill.trade_id == fill.trade_id and p.fill.venue is fill.venue for p in context.parked)
+    parked = any(p.trade_id == fill.trade_id and p.venue is fill.venue for p in context.parked)
     if key in context.seen or before_key(fill) in context.seen or parked:
         return
     order = find_order(turn, fill.venue, fill.client_order_id, fill.venue_order_id)
     if order is None and not fill.client_order_id and _somebody_waits(turn, fill):
-        turn.change(parked=(*context.parked, ParkedFill(fill, context.now_s)))
+        turn.change(parked=(*context.parked, fill))
         return
     _book(turn, fill, key, order)
 
@@ -115,15 +113,13 @@ def _somebody_waits(turn: Turn, fill: Fill) -> bool:
 
 
 def release_parked(turn: Turn) -> None:
-    """Book fills that waited long enough, once no order of ours can still turn out to be theirs; they are foreign."""
-    due = [
-        p for p in turn.context.parked
-        if turn.context.now_s - p.since_s > PARK_S and not _somebody_waits(turn, p.fill)
-    ]
+    """Book fills as soon as no order of ours can still turn out to be theirs: they are foreign, and delta has moved."""
+    due = [fill for fill in turn.context.parked if not _somebody_waits(turn, fill)]
     if due:
-        turn.change(parked=tuple(p for p in turn.context.parked if p not in due))
-    for parked in due:
-        _book(turn, parked.fill, f"{parked.fill.venue.value}:{parked.fill.trade_id}", None)
+        turn.change(parked=tuple(fill for fill in turn.context.parked if fill not in due))
+    for fill in due:
+        order = find_order(turn, fill.venue, fill.client_order_id, fill.venue_order_id)
+        _book(turn, fill, f"{fill.venue.value}:{fill.trade_id}", order)
 
 
 def _book(turn: Turn, fill: Fill, key: str, order: Order | None) -> None:

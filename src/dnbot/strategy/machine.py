@@ -80,6 +80,7 @@ def step(context: StrategyContext, event: InboxEvent) -> Step:
     """
     turn = Turn(msgspec.structs.replace(context, events=context.events + 1))
     _fold(turn, event)
+    folding.release_parked(turn)
     for _ in range(MOVES_MAX):
         before = turn.context.transitions, len(turn.commands)
         HANDLERS[turn.state](turn)
@@ -144,10 +145,9 @@ def _fold(turn: Turn, event: InboxEvent) -> None:
 
 
 def _on_time(turn: Turn) -> None:
-    """What time alone brings: parked fills, slow orders, scheduled reads, samples."""
+    """What time alone brings: slow orders, scheduled reads, samples."""
     context = turn.context
     judge_crashes(turn)
-    folding.release_parked(turn)
     chase_unsettled(turn)
     watch_doubt(turn)
     chase_transfers(turn)

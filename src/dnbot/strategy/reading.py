@@ -128,7 +128,7 @@ def undisturbed(turn: Turn, read: AccountRead) -> bool:
     """
     account = turn.context.accounts[read.venue]
     busy = any(order.intent.venue is read.venue for order in turn.context.unsettled)
-    busy = busy or any(parked.fill.venue is read.venue for parked in turn.context.parked)
+    busy = busy or any(parked.venue is read.venue for parked in turn.context.parked)
     busy = busy or disturbs(turn.context, read.venue)
     return not busy and account.order_s < read.began_s
 
