@@ -13,9 +13,9 @@ from dnbot.config.reading import load_settings
 from dnbot.domain.errors import ConfigError
 from dnbot.lab import campaign as subject
 from dnbot.lab.campaign import CampaignOptions, Evidence, run_campaign, summarised
+from dnbot.lab.schedule import Schedule
 from dnbot.lab.simulation import Run
 from dnbot.lab.source import source_digest
-from dnbot.lab.swarm import Schedule
 from dnbot.resources import config_dir
 
 PARAMS = load_settings(config_dir() / "demo.toml").strategy

@@ -18,8 +18,9 @@ import trio.testing
 
 from dnbot.config.reading import load_settings
 from dnbot.fakes.config import FakesConfig
+from dnbot.lab.schedule import Meeting, Mishap, Schedule
 from dnbot.lab.simulation import Run, Simulation, simulate
-from dnbot.lab.swarm import Meeting, Mishap, Schedule, draw
+from dnbot.lab.swarm import draw
 from dnbot.lab.tap import NS_PER_S, Tapped
 from dnbot.lab.world import deterministic
 from dnbot.ports.memory_store import MemoryStore

@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 from dnbot.domain.errors import ConfigError
 from dnbot.fakes.faults import Fault
 from dnbot.fakes.faults_catalogue import KINDS, checked
-from dnbot.lab.swarm import LIVE_S, MISHAPS, QUIET_S, Schedule, draw, kinds_of
+from dnbot.lab.schedule import MISHAPS, Schedule
+from dnbot.lab.swarm import LIVE_S, draw, kinds_of
+from dnbot.lab.swarm_moments import QUIET_S
 from dnbot.lab.swarm_table import ALONE, FAULTS
 
 RUN_S = 600.0
+BESIDE = ("paused", "drained", "timed_1", "timed_2", "close_1", "close_2")
 
 
 def test_every_fault_is_drawn_or_says_why_not() -> None:
@@ -61,15 +64,14 @@ def test_what_is_left_out_moves_nothing_else() -> None:
 def test_seeds_differ_and_together_have_everything() -> None:
     """Each seed takes a part of the kinds, so that two of them meet alone; many seeds take all."""
     taken = [{key.split(".")[0] for key in draw(seed, "swarm", RUN_S).keys} for seed in range(1, 201)]
-    assert set.union(*taken) - {"drained", "timed_1", "timed_2"} == set(kinds_of("all"))
+    assert set.union(*taken) - set(BESIDE[1:]) == set(kinds_of("all"))
     assert max(map(len, taken)) < 0.6 * len(kinds_of("all"))
     assert len(set(map(frozenset, taken))) == 200
 
 
-BESIDE = ("paused", "drained", "timed_1", "timed_2")
-
-
-@pytest.mark.parametrize(("word", "least", "most"), [("paused", 30, 70), ("drained", 18, 45), ("timed_1", 40, 80)])
+@pytest.mark.parametrize(
+    ("word", "least", "most"), [("paused", 30, 70), ("drained", 18, 45), ("timed_1", 40, 80), ("close_1", 15, 45)]
+)
 def test_what_is_drawn_beside_all_else_moves_nothing_else(word: str, least: int, most: int) -> None:
     """They are in a part of the seeds, and drawn beside what the seed had before there were any."""
     found = {seed: draw(seed, "swarm", RUN_S).keys for seed in range(1, 201)}

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from trio.testing import MockClock, memory_stream_pair
 
 from dnbot.domain.errors import VenueUnreachable
+from dnbot.lab.livelock import Livelock
+from dnbot.lab.still_clock import still_clock
 from dnbot.ports.websocket import SEND_S_MAX, WebSocket, open_websocket
 
 URL = "wss://stream.example/ws?listenKey=canary"
@@ -175,6 +177,39 @@ async def test_delivery_notices_silence(nursery: trio.Nursery, autojump_clock: M
         with pytest.raises(VenueUnreachable, match=r"^test: silent for 5\.0 s"):
             await websocket.deliver(lambda _: None, lambda: None)
     assert trio.current_time() == pytest.approx(7)
+
+
+def test_silence_ends_at_every_moment() -> None:
+    """(2.3 + 30) - 2.3 is less than 30 in binary: who subtracts finds no end there while the clock stands."""
+    hangs: list[str] = []
+    ended_s: list[float] = []
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            for tenths in range(1, 60):
+                nursery.start_soon(silent_since, nursery, tenths / 10)
+
+    async def silent_since(nursery: trio.Nursery, at_s: float) -> None:
+        async def one_then_silence(connection: trio_websocket.WebSocketConnection) -> None:
+            await trio.sleep_until(at_s)
+            await connection.send_message("one")
+            await trio.sleep_forever()
+
+        opener = ws_opener(nursery, one_then_silence)
+        async with open_websocket(opener, URL, venue="test", silence_s_max=30) as websocket:
+            with pytest.raises(VenueUnreachable, match="silent"):
+                await websocket.deliver(lambda _: None, lambda: None)
+            ended_s.append(trio.current_time())
+            if len(ended_s) == 59:
+                nursery.cancel_scope.cancel()
+
+    def hang(text: str) -> None:
+        hangs.append(text)
+        raise SystemExit(text)
+
+    trio.run(main, clock=still_clock(), instruments=[Livelock(hang, turns_max=5_000)])
+    assert hangs == []
+    assert sorted(ended_s) == [pytest.approx(30 + tenths / 10) for tenths in range(1, 60)]
 
 
 @pytest.mark.parametrize("where", ["take", "conclude"])

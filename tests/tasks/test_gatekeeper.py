@@ -11,7 +11,7 @@ from dnbot.domain.instrument import Venue
 from dnbot.domain.order import Order, OrderStatus, Purpose
 from dnbot.ports.latch import Halt, MemoryLatch
 from dnbot.strategy.orders import Orders
-from dnbot.strategy.states import StrategyState, TradingMode, allows
+from dnbot.strategy.states import StrategyState, TradingMode, gate_code
 from dnbot.tasks.gatekeeper import Gatekeeper
 
 
@@ -28,22 +28,22 @@ async def test_before_the_first_step_nothing_may_leave(autojump_clock: Any, kit:
 
 
 @pytest.mark.parametrize(
-    ("state", "mode", "purpose"),
+    ("state", "mode", "purpose", "code"),
     [
-        (StrategyState.ERROR_RECOVERY, TradingMode.ACTIVE, Purpose.ENTRY),
-        (StrategyState.SHUTDOWN, TradingMode.ACTIVE, Purpose.EXIT),
-        (StrategyState.EXECUTING_ARBITRAGE, TradingMode.REDUCING, Purpose.ENTRY),
-        (StrategyState.EXECUTING_ARBITRAGE, TradingMode.HALTED, Purpose.EXIT),
-        (StrategyState.INITIALIZING, TradingMode.ACTIVE, Purpose.HEDGE),
+        (StrategyState.ERROR_RECOVERY, TradingMode.ACTIVE, Purpose.ENTRY, "STATE_NOT_TRADING"),
+        (StrategyState.SHUTDOWN, TradingMode.HALTED, Purpose.EXIT, "STATE_NOT_TRADING"),
+        (StrategyState.EXECUTING_ARBITRAGE, TradingMode.REDUCING, Purpose.ENTRY, "REDUCING_ONLY"),
+        (StrategyState.EXECUTING_ARBITRAGE, TradingMode.HALTED, Purpose.EXIT, "KILLED"),
+        (StrategyState.INITIALIZING, TradingMode.ACTIVE, Purpose.HEDGE, "STATE_NOT_TRADING"),
     ],
 )
 async def test_state_and_mode_decide(
-    autojump_clock: Any, kit: Any, state: StrategyState, mode: TradingMode, purpose: Purpose
+    autojump_clock: Any, kit: Any, state: StrategyState, mode: TradingMode, purpose: Purpose, code: str
 ) -> None:
-    """The table of states, modes and purposes is asked at the last moment."""
+    """The table of states, modes and purposes is asked at the last moment, and says which of them it was."""
     intent = kit.intent(purpose=purpose)
     denial = kit.gate(intent, current_state=state, mode=mode).denial(intent)
-    assert denial == f"STATE_NOT_TRADING: {purpose.name} in {state.name}/{mode.name}"
+    assert denial == f"{code}: {purpose.name} in {state.name}/{mode.name}"
 
 
 async def test_an_expired_intent_stays(autojump_clock: Any, kit: Any) -> None:
@@ -94,8 +94,8 @@ async def test_a_halt_from_outside_counts_before_the_machine_knows(
         gate = kit.gate(intent, current_state=state)
         gate.latch = MemoryLatch([Halt(who="ann", reason="now", at_ns=1)])
         denial = gate.denial(intent)
-        halted = allows(state, TradingMode.HALTED, purpose)
-        assert denial == (None if halted else f"STATE_NOT_TRADING: {purpose.name} in {state.name}/HALTED")
+        code = gate_code(state, TradingMode.HALTED, purpose)
+        assert denial == (None if code is None else f"{code}: {purpose.name} in {state.name}/HALTED")
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,12 @@ import msgspec
 
 from dnbot import __version__
 from dnbot.domain.errors import ConfigError
+from dnbot.lab.schedule import Schedule
 from dnbot.lab.shrink import shrunk
 from dnbot.lab.simulation import SOURCE_DIGITS, Run, simulate
 from dnbot.lab.sometimes import never_hit
 from dnbot.lab.source import source_digest
-from dnbot.lab.swarm import Schedule, draw, kinds_of
+from dnbot.lab.swarm import draw, kinds_of
 from dnbot.strategy.parameters import StrategyParameters
 
 SECONDS_PER_VIRTUAL = 2.0

@@ -12,7 +12,7 @@ import trio
 
 from dnbot.domain.messages import SetMode
 from dnbot.fakes.faults import Fault, FaultRefused
-from dnbot.lab.swarm import Meeting, Mishap, Schedule
+from dnbot.lab.schedule import Meeting, Mishap, Schedule
 from dnbot.lab.tap import Tapped
 from dnbot.lab.world import Stage
 from dnbot.ports.latch import Halt
@@ -111,8 +111,8 @@ class Mishaps:
         return True
 
     async def _moment(self, what: str) -> None:
-        """Wait for the next intents, create or fill, or the begin of a state: the mishap falls between that and what
-        would follow. A state may also have to last for a moment.
+        """Wait for the next commit or its end (*intents*), create or fill, or the begin of a state: the mishap falls
+        between that and what would follow. A state may also have to last for a moment.
         """
         if what in ("", "now"):
             return
@@ -120,12 +120,13 @@ class Mishaps:
         seen = trio.Event()
 
         def hear(event: Tapped) -> None:
-            asked = event.what == "done" and event.data[:1] == ("commit_intents",)
+            committing = event.port == "store" and event.data[:1] == ("commit_intents",)
+            begun_to, asked = committing and event.what == "asked", committing and event.what == "done"
             said = event.port == "wire" and event.what == "said" and bool(getattr(event.data[1], "created_id", ""))
             booked = event.port == "record" and event.what == "FillBooked"
             fields: Any = event.data[0] if event.what == "StateChanged" else {}
             begun = event.port == "record" and fields.get("to_state") == what
-            if {"intents": asked, "create": said, "fill": booked}.get(what, begun):
+            if {"commit": begun_to, "intents": asked, "create": said, "fill": booked}.get(what, begun):
                 seen.set()
 
         observers = self.simulation.tap.observers
@@ -214,6 +215,9 @@ class Mishaps:
         return True
 
     async def _killed(self, mishap: Mishap) -> bool:
+        await self._moment(mishap.how)
+        if self._healed:
+            return False
         latch = self.simulation.disk.latch
         latch.halts.append(Halt(who="a person", reason=mishap.key, at_ns=self.on.clock.now_ns()))
         await trio.sleep(mishap.for_s)

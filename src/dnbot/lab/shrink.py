@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from dnbot.lab.schedule import Schedule
 from dnbot.lab.simulation import Run, simulate
-from dnbot.lab.swarm import Schedule
 from dnbot.strategy.parameters import StrategyParameters
 
 

@@ -21,12 +21,13 @@ from dnbot.domain.units import plain
 from dnbot.fakes.config import FakesConfig
 from dnbot.lab.disk import Disk
 from dnbot.lab.incarnation import Incarnation
+from dnbot.lab.livelock import Livelock
 from dnbot.lab.mishaps import Mishaps
 from dnbot.lab.oracle import Oracle
+from dnbot.lab.schedule import Schedule
 from dnbot.lab.simulation_watch import Watch
 from dnbot.lab.source import source_digest
 from dnbot.lab.still_clock import still_clock
-from dnbot.lab.swarm import Schedule
 from dnbot.lab.tap import NS_PER_S, Tap
 from dnbot.lab.world import Stage, deterministic, stage
 from dnbot.strategy.parameters import StrategyParameters
@@ -106,7 +107,7 @@ def simulate(
     gc.freeze()
     try:
         simulation = Simulation(schedule, params, run_s, world)
-        trio.run(simulation.run, clock=still_clock())
+        trio.run(simulation.run, clock=still_clock(), instruments=[Livelock(simulation.hang)])
     finally:
         gc.unfreeze()
         gc.enable()
@@ -131,9 +132,20 @@ class Simulation:
     oracle: Oracle = attrs.field(init=False)
     watch: Watch = attrs.field(init=False)
     mishaps: Mishaps = attrs.field(init=False)
+    everything: trio.CancelScope = attrs.field(factory=trio.CancelScope)
 
     async def run(self) -> None:
         """Safety, healing, liveness, rest."""
+        with self.everything:
+            await self._run()
+
+    def hang(self, text: str) -> None:
+        """Time stands: nothing that waits for it will ever go on."""
+        self.oracle.findings.check("I17", False, text)
+        self.ended, self.virtual_s = "livelock", trio.current_time()
+        self.everything.cancel()
+
+    async def _run(self) -> None:
         async with stage(self.config, network_seed=self.schedule.seed) as on:
             self.oracle = Oracle(on.world, self.tap, self.params, self.disk)
             self.oracle.attach()

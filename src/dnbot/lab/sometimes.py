@@ -29,6 +29,7 @@ NEVER: Mapping[str, str] = {
     "resolved NOT_SENT": "only the desk knows that an order never left; the lists know nothing of it",
     **{f"denial {code}": f"sizing never asks for it: {_SIZED}" for code in _SIZED_RIGHT},
     "denial BOOK_UNSYNCED": "without its book a venue's pairs are not looked at",
+    "denial BOOK_IMPLAUSIBLE": "who wants to trade looks at the books first, and declines them as IDENTITY or CROSSED",
     "denial AMBIGUOUS_PENDING": "no state that opens anything is left or entered while an order is in doubt",
     "denial CONFIG_UNAPPROVED": "a configuration that is no numbers does not start",
     "denial GROSS": "of the demo's wallets no venue can come to hold more than the share that is allowed",

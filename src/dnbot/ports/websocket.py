@@ -126,11 +126,12 @@ class WebSocket:
 
     async def _until_over(self) -> None:
         """Return when a taker failed, the connection ended, or nothing came for too long."""
-        silent_s = 0.0
-        while not self._inbox.over.is_set() and silent_s < self._silence_s_max:
-            with trio.CancelScope(deadline=self._received_at_s + self._silence_s_max):
+        while not self._inbox.over.is_set():
+            deadline_s = self._received_at_s + self._silence_s_max
+            if trio.current_time() >= deadline_s:  # the scope's own question: a difference of the two rounds otherwise
+                break
+            with trio.CancelScope(deadline=deadline_s):
                 await self._inbox.over.wait()
-            silent_s = trio.current_time() - self._received_at_s
         await trio.lowlevel.checkpoint()
 
     async def send(self, message: str | bytes) -> None:

@@ -9,7 +9,7 @@ from dnbot.domain.order import OrderIntent, Side
 from dnbot.domain.units import ZERO, divide
 from dnbot.strategy.ladder import moved
 from dnbot.strategy.risk_inputs import Refused, RiskInputs, refused, unknown
-from dnbot.strategy.states import TradingMode, allows
+from dnbot.strategy.states import gate_code
 
 Intents = tuple[OrderIntent, ...]
 
@@ -27,13 +27,12 @@ HUNDRED = Decimal(100)
 def gate(intents: Intents, inputs: RiskInputs) -> Refused | None:
     """State x mode x purpose, from the one table."""
     for intent in intents:
-        if allows(inputs.state, inputs.mode, intent.purpose):
-            continue
-        purpose = intent.purpose.name
-        if not any(allows(inputs.state, mode, intent.purpose) for mode in TradingMode):
-            return refused("STATE_NOT_TRADING", inputs.state.name, f"a state that may send {purpose}", "state")
-        code = "KILLED" if inputs.mode is TradingMode.HALTED else "REDUCING_ONLY"
-        return refused(code, inputs.mode.name, f"a mode that allows {purpose} in {inputs.state.name}", "trading mode")
+        code, purpose = gate_code(inputs.state, inputs.mode, intent.purpose), intent.purpose.name
+        if code == "STATE_NOT_TRADING":
+            return refused(code, inputs.state.name, f"a state that may send {purpose}", "state")
+        if code is not None:
+            allowed = f"a mode that allows {purpose} in {inputs.state.name}"
+            return refused(code, inputs.mode.name, allowed, "trading mode")
     return None
 
 

@@ -163,6 +163,15 @@ def allows(state: StrategyState, mode: TradingMode, purpose: Purpose) -> bool:
     return mode in GATE.get((state, purpose), frozenset())
 
 
+def gate_code(state: StrategyState, mode: TradingMode, purpose: Purpose) -> str | None:
+    """With which code an order of this purpose is denied, or None: a mode is named where another would allow it."""
+    if allows(state, mode, purpose):
+        return None
+    if not GATE.get((state, purpose)):
+        return "STATE_NOT_TRADING"
+    return "KILLED" if mode is TradingMode.HALTED else "REDUCING_ONLY"
+
+
 def allows_transfer(state: StrategyState, mode: TradingMode) -> bool:
     """Whether money may be moved between wallets of ours now."""
     return state in TRANSFER_STATES and mode in _NOT_HALTED

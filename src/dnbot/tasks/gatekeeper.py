@@ -13,7 +13,7 @@ from dnbot.ports.clock import Clock
 from dnbot.ports.latch import Latch, MemoryLatch
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.countdowns import lapsed
-from dnbot.strategy.states import TradingMode, allows, allows_transfer
+from dnbot.strategy.states import TradingMode, allows_transfer, gate_code
 
 _NOT_FORCED = frozenset({Purpose.ENTRY, Purpose.EXIT, Purpose.ESTABLISH})
 
@@ -33,8 +33,9 @@ class Gatekeeper:
         if context is None:
             return "STATE_NOT_TRADING: the machine has not started"
         mode = self.mode(context)
-        if not allows(context.current_state, mode, intent.purpose):
-            return f"STATE_NOT_TRADING: {intent.purpose.name} in {context.current_state.name}/{mode.name}"
+        code = gate_code(context.current_state, mode, intent.purpose)
+        if code is not None:
+            return f"{code}: {intent.purpose.name} in {context.current_state.name}/{mode.name}"
         if self.clock.now_ns() >= intent.expires_at_ns:
             return "EXPIRED: the intent is older than its own expiry"
         order = context.orders.get(intent.client_order_id)
