@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from dnbot.lab.source import simulated
+from dnbot.lab.source import reachable
 
 LOADED = """
 import sys
@@ -27,12 +27,12 @@ def test_every_module_that_a_simulation_loads_is_in_it() -> None:
     loaded = set(done.stdout.split())
     assert len(loaded) > 300
     beside = ("dnbot.config", "dnbot.resources", "dnbot.monitor")
-    missing = loaded - set(simulated())
+    missing = loaded - set(reachable())
     assert [name for name in sorted(missing) if not name.startswith(beside)] == []
 
 
 def test_what_only_serves_is_not() -> None:
     """A page can change without another campaign."""
-    parts = {name.split(".")[1] for name in simulated() if "." in name}
+    parts = {name.split(".")[1] for name in reachable() if "." in name}
     assert {"strategy", "venues", "fakes", "lab", "tasks", "ports", "domain", "bot"} <= parts
     assert not parts & {"web", "operate", "cli", "__main__"}

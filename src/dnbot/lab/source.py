@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -17,23 +17,23 @@ _IMPORT = re.compile(
 )
 
 
-def source_digest() -> bytes:
+def source_digest(roots: Iterable[str] = ROOTS) -> bytes:
     """SHA-256 over the names and contents of the modules that a simulation can reach: the same on every machine.
 
     What only shows or serves (pages, commands, metrics' address) is not among them, and changes no run.
     """
     digest = hashlib.sha256()
-    for name in simulated():
+    for name in reachable(roots):
         path = _file(name)
-        assert path is not None  # `simulated` has only those that are there
+        assert path is not None  # `reachable` has only those that are there
         digest.update(name.encode() + b"\0" + path.read_bytes())
     return digest.digest()
 
 
-def simulated() -> list[str]:
-    """Names of this package's modules that are imported, directly or by others, by what simulates; sorted."""
+def reachable(roots: Iterable[str] = ROOTS) -> list[str]:
+    """Names of this package's modules that these import, directly or by others, and their own; sorted."""
     found: set[str] = set()
-    left = list(ROOTS)
+    left = list(roots)
     while left:
         name = left.pop()
         path = _file(name)

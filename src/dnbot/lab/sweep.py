@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import attrs
 import msgspec
 
 from dnbot.domain.errors import ConfigError
+from dnbot.lab.source import source_digest
 from dnbot.lab.sweep_forks import sweep
 from dnbot.lab.sweep_report import Report, SagaReport, line_of, read_report, words_of, write_report
 from dnbot.lab.sweep_run import Crash, MakeLife, Play, Played, a_life, crash_at
@@ -135,12 +135,8 @@ def run_sweep(options: SweepOptions, say: Callable[[str], None]) -> int:
 
 
 def code_digest() -> str:
-    """What was swept: a hash over this package's source."""
-    root = Path(__file__).parent.parent
-    digest = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
-        digest.update(f"{path.relative_to(root)}\n".encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
+    """What was swept: a digest of every module that a sweep can reach."""
+    return source_digest(("dnbot.lab.sweep",)).hex()[:16]
 
 
 def _one(saga: Saga, options: SweepOptions, step: int, say: Callable[[str], None]) -> int:
