@@ -164,6 +164,11 @@ begin
     update workers set draining = true, seen_at = clock_timestamp(),
         ended_at = case when p_ended then clock_timestamp() end
     where worker_id = p_worker;
+    if p_ended then
+        -- Not released: nobody has said that nothing of it is under way.
+        update task_leases set expires_at = clock_timestamp()
+        where holder = p_worker and expires_at > clock_timestamp();
+    end if;
     perform pg_notify('dnbot_tasks', '');
 end $$;
 

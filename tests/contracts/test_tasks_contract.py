@@ -189,7 +189,7 @@ async def test_renewal_extends_what_stands_and_tells_of_the_rest(place: OpenPlac
 
 
 async def test_nothing_is_written_without_the_lease(place: OpenPlace) -> None:
-    """The fence holds for another's lease, an ended one and an older epoch; then state and context stay as they were."""
+    """The fence holds for another's lease, an ended one and an older epoch; state and context stay as they were."""
     async with place() as at:
         await filled(at.tasks)
         lease = await granted(at.tasks)
@@ -257,8 +257,13 @@ async def test_workers_come_drain_and_go(place: OpenPlace) -> None:
         assert 10 <= one.seen_s < 15
         assert two.seen_s < 5
         assert two.draining
+        await granted(at.tasks, "two")
         await at.tasks.end("two")
         assert [worker.worker_id for worker in (await at.tasks.picture()).workers] == ["one"]
+        found = await at.tasks.claim("btc", "one", TTL_S)
+        assert isinstance(found, Granted), "what it still held is free"
+        assert found.since_end_s is not None, "but nobody has said that nothing is under way"
+        assert found.since_end_s < 5
 
 
 async def test_failures_are_those_of_the_window_since_the_last_resume(place: OpenPlace) -> None:

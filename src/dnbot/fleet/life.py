@@ -9,8 +9,8 @@ from dnbot.domain.word import Word
 class TaskState(Word):
     """Where a task is. What its bot does meanwhile is the bot's own state."""
 
-    CREATED = "created"  # nobody runs it; also between two workers
-    STARTING = "starting"
+    CREATED = "created"  # nobody has run it since a person began it
+    STARTING = "starting"  # also between two workers
     RUNNING = "running"
     PAUSING = "pausing"
     PAUSED = "paused"  # its bot runs, keeps the hedge and takes no new risk
@@ -55,12 +55,10 @@ TASK_TRANSITIONS: dict[TaskState, dict[TaskTrigger, TaskState]] = {
     _S.PAUSING: {_T.PAUSE_DONE: _S.PAUSED, _T.RESUME_ASKED: _S.RUNNING, **_HELD},
     _S.PAUSED: {_T.RESUME_ASKED: _S.RUNNING, **_HELD},
     _S.STOPPING: {
-        _T.CLAIMED: _S.STARTING, _T.ENDED: _S.STOPPED, _T.HANDED_OVER: _S.CREATED, _T.FAILURE: _S.FAILED,
+        _T.CLAIMED: _S.STARTING, _T.ENDED: _S.STOPPED, _T.HANDED_OVER: _S.STARTING, _T.FAILURE: _S.FAILED,
     },
     _S.STOPPED: {_T.RESUME_ASKED: _S.CREATED},
-    _S.FAILED: {
-        _T.CLAIMED: _S.STARTING, _T.RETRIED: _S.STARTING, _T.SPENT: _S.QUARANTINED, _T.STOP_ASKED: _S.STOPPING,
-    },
+    _S.FAILED: {_T.CLAIMED: _S.STARTING, _T.RETRIED: _S.STARTING, _T.SPENT: _S.QUARANTINED},
     _S.QUARANTINED: {_T.RESUME_ASKED: _S.CREATED, _T.STOP_ASKED: _S.STOPPED},
 }
 

@@ -76,6 +76,8 @@ class _Shares:
         self.claims: dict[str, str] = {}
         self.gives_up: dict[str, str] = {}
         self.unplaced: list[str] = []
+        self.leaving = dict.fromkeys(self.workers, 0)
+        """Weight that each worker gives up: until it has, the room is not there."""
 
     def plan(self) -> Plan:
         for worker_id in self.workers:
@@ -90,6 +92,7 @@ class _Shares:
         return sum(load.weight for load in self.held[worker_id])
 
     def _room(self, worker_id: str) -> int:
+        """What will be free; what is free now is less by what is leaving."""
         worker = self.workers[worker_id]
         return 0 if worker.draining else worker.capacity - self._weight(worker_id)
 
@@ -98,6 +101,7 @@ class _Shares:
 
     def _drop(self, worker_id: str, load: Load) -> None:
         self.held[worker_id].remove(load)
+        self.leaving[worker_id] += load.weight
         self.gives_up[load.task_id] = worker_id
 
     def _relieve(self, worker_id: str) -> None:
@@ -107,7 +111,8 @@ class _Shares:
                 self._drop(worker_id, load)
 
     def _place(self, load: Load) -> None:
-        able = [worker_id for worker_id in self.workers if self._room(worker_id) >= load.weight]
+        free = {worker_id: self._room(worker_id) - self.leaving[worker_id] for worker_id in self.workers}
+        able = [worker_id for worker_id, room in free.items() if room >= load.weight]
         if able:
             chosen = min(able, key=lambda worker_id: (self._share(worker_id, load.weight), worker_id))
             self.claims[load.task_id] = chosen
@@ -130,9 +135,9 @@ class _Shares:
                     victims.append(own)
                     room += own.weight
             if room >= load.weight:
-                offers.append((max(own.priority for own in victims), len(victims), worker_id, victims))
+                offers.append((sorted((own.priority for own in victims), reverse=True), worker_id, victims))
         if offers:
-            _, _, worker_id, victims = min(offers, key=lambda offer: offer[:3])
+            _, worker_id, victims = min(offers, key=lambda offer: offer[:2])
             for own in victims:
                 self._drop(worker_id, own)
             self.held[worker_id].append(load)  # the room is spoken for

@@ -53,6 +53,7 @@ class MemoryTasksDatabase:
     tasks: dict[str, MemoryTask] = attrs.field(factory=dict)
     workers: dict[str, tuple[Worker, float]] = attrs.field(factory=dict)
     """Each with when it was last seen; those that have ended are gone."""
+    ended: dict[str, float] = attrs.field(factory=dict)
     events: list[tuple[float, TaskEvent]] = attrs.field(factory=list)
     listeners: list[Callable[[], None]] = attrs.field(factory=list)
 
@@ -73,6 +74,8 @@ class MemoryTasks:
     """How long a call is under way before it is done."""
     answer_s: float = 0.0
     """How long its answer takes."""
+    lost_grants: int = 0
+    """The answers to so many claims to come are lost."""
     limit_s: float = 5.0
     """When a caller gives up: what it asked for may be done all the same."""
 
@@ -169,7 +172,13 @@ class MemoryTasks:
     async def end(self, worker_id: str) -> None:
         """See `TaskStore`."""
         await self._arrive()
-        self.database.workers.pop(worker_id, None)
+        now_s = self.database.now_s()
+        if worker_id in self.database.workers:
+            self.database.ended[worker_id] = now_s
+            del self.database.workers[worker_id]
+        for row in self.database.tasks.values():
+            if row.holder == worker_id and row.ends_s is not None:
+                row.ends_s = min(row.ends_s, now_s)
         self.database.notify()
 
     async def claim(self, task_id: str, worker_id: str, ttl_s: float) -> Granted | Refused:
@@ -177,6 +186,9 @@ class MemoryTasks:
         await self._arrive()
         found = self._claimed(task_id, worker_id, ttl_s)
         await self._answer()
+        if self.lost_grants:
+            self.lost_grants -= 1
+            raise StoreUnreachable("the answer is lost")
         return found
 
     def _claimed(self, task_id: str, worker_id: str, ttl_s: float) -> Granted | Refused:
@@ -188,7 +200,8 @@ class MemoryTasks:
             return Refused(task_id, row.holder, row.epoch, left_s, f"is {row.state.value}")
         if self._is_held(row) and row.holder != worker_id:
             return Refused(task_id, row.holder, row.epoch, left_s)
-        _, seen_s = self.database.workers.get(row.holder or "", (None, float("-inf")))
+        ended_s = self.database.ended.get(row.holder or "", float("-inf"))
+        _, seen_s = self.database.workers.get(row.holder or "", (None, ended_s))
         kind = "claimed"
         if row.holder is not None:
             kind = "reclaimed" if row.holder == worker_id or seen_s > now_s - ttl_s else "taken_over"

@@ -68,7 +68,7 @@ class TaskStore(Protocol):
         ...
 
     async def end(self, worker_id: str) -> None:
-        """A worker has ended, and holds nothing."""
+        """A worker has ended; leases that it did not release end now."""
         ...
 
     async def claim(self, task_id: str, worker_id: str, ttl_s: float) -> Granted | Refused:
