@@ -25,6 +25,7 @@ from dnbot.lab.simulate_command import simulate
 from dnbot.operate.alerts_command import alerts_command
 from dnbot.operate.control_commands import CONTROL_COMMANDS
 from dnbot.operate.database import database_status, migrate_database
+from dnbot.operate.fleet_commands import FLEET_COMMANDS
 from dnbot.operate.kill_command import kill_command, sweep_command
 from dnbot.operate.metrics import listen_address
 from dnbot.operate.run import RunOptions, run_settings, state_dir
@@ -65,7 +66,10 @@ def _only_ours(error: BaseException) -> DnbotError | None:
 
 @click.group(
     cls=_Commands,
-    commands=(alerts_command, dashboard_command, drill, kill_command, simulate, sweep_command, *CONTROL_COMMANDS),
+    commands=(
+        alerts_command, dashboard_command, drill, kill_command, simulate, sweep_command, *CONTROL_COMMANDS,
+        *FLEET_COMMANDS,
+    ),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 def commands() -> None:
