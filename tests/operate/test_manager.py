@@ -8,7 +8,7 @@ as long as a bot's may.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import pairwise
 from typing import Any
 
@@ -107,10 +107,8 @@ class World:
                 self.acts.append(Act(trio.current_time(), task, seat.lease.epoch, worker, "farewell"))
 
     async def _order(self, seat: Seat) -> None:
-        try:
+        with suppress(StoreUnreachable):  # then it is a way out, committed to a file
             await seat.tasks.check(seat.lease)
-        except StoreUnreachable:
-            pass  # a way out, committed to a file
         self.acts.append(Act(trio.current_time(), seat.lease.task_id, seat.lease.epoch, seat.lease.holder))
 
     def owners(self) -> dict[str, str]:
@@ -142,7 +140,8 @@ class World:
             for older, newer in pairwise(sorted(set(epochs))):
                 last = max(act.at_s for act in self.acts if act.task == task and act.epoch == older)
                 first = min(act.at_s for act in self.orders(task) if act.epoch == newer)
-                assert first >= last + waits * TERMS.order_life_s, f"{task}: {older} ended at {last}, {newer} at {first}"
+                told = f"{task}: epoch {older} ended at {last}, {newer} began at {first}"
+                assert first >= last + waits * TERMS.order_life_s, told
 
 
 @asynccontextmanager
@@ -214,6 +213,21 @@ async def test_a_worker_without_its_database_ends_before_another_begins(
         at.assert_one_writer()
 
 
+async def test_a_grant_whose_answer_came_late_ends_no_later(autojump_clock: MockClock) -> None:
+    """The database is gone before the first renewal: the deadline counts from before the claim was sent."""
+    async with world("btc") as at:
+        cut_off = at.start("one")
+        cut_off.answer_s = 4.9
+        while "btc" not in at.owners():  # noqa: ASYNC110 (a seat sets no event)
+            await trio.sleep(0.05)
+        cut_off.down = True
+        at.start("two")
+        await trio.sleep(2 * TERMS.ttl_s)
+        assert at.owners() == {"btc": "two"}
+        assert {act.worker for act in at.acts if act.kind == "farewell"} == {"one"}
+        at.assert_one_writer()
+
+
 async def test_a_short_outage_of_the_database_moves_nothing(autojump_clock: MockClock) -> None:
     """Ten seconds without it, at any point between two renewals: the leases stand, tasks go on."""
     async with world("btc") as at:
@@ -247,6 +261,26 @@ async def test_a_worker_whose_clock_stood_is_fenced(autojump_clock: MockClock, a
         await trio.sleep(30)
         assert at.owners() == {"btc": "two"}
         at.assert_one_writer(waits=False)
+
+
+async def test_what_is_ending_still_takes_its_room(autojump_clock: MockClock) -> None:
+    """A worker with room for one task, whose lease is lost, claims another when its farewell is over."""
+    async with world("btc") as at:
+        at.start("one", capacity=1)
+        await trio.sleep(3)
+        at.start("two", capacity=1)
+        await trio.sleep(24)
+        await at.add("eth", priority=1)
+        await trio.sleep(1)
+        assert at.owners() == {"btc": "one", "eth": "two"}
+        one = at.managers["one"]
+        at.clock_ahead_s = 31.0
+        at.managers["two"].drain("its task is free")
+        for _ in range(90):
+            await trio.sleep(0.1)
+            assert len(one.seats) <= 1
+        await trio.sleep(30)
+        assert list(one.seats) == ["eth"]
 
 
 async def test_a_drained_worker_is_followed_at_once(autojump_clock: MockClock) -> None:
