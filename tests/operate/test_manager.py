@@ -263,6 +263,23 @@ async def test_a_worker_whose_clock_stood_is_fenced(autojump_clock: MockClock, a
         at.assert_one_writer(waits=False)
 
 
+async def test_a_refused_renewal_ends_a_task_that_writes_nothing(autojump_clock: MockClock) -> None:
+    """The sleeper's task is paused and sends nothing that could be refused: the next renewal tells."""
+    async with world("btc") as at:
+        at.farewell_s = 0.0
+        at.start("one")
+        await trio.sleep(3)
+        at.start("two")
+        await MemoryTasks(at.database).want("btc", Desired.PAUSED, who="anna", why="x")
+        await trio.sleep(21)
+        at.clock_ahead_s = 31.0
+        at.managers["two"].wake()
+        await trio.sleep(1)
+        assert "btc" in at.managers["two"].seats
+        await trio.sleep(TERMS.renew_every_s)
+        assert at.owners() == {"btc": "two"}
+
+
 async def test_what_is_ending_still_takes_its_room(autojump_clock: MockClock) -> None:
     """A worker with room for one task, whose lease is lost, claims another when its farewell is over."""
     async with world("btc") as at:

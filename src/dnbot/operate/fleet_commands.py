@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -25,6 +26,7 @@ from dnbot.ports.postgres_tasks import PostgresTasks
 from dnbot.ports.tasks import TaskStore
 
 DSN_ENV = "DNBOT_FLEET_DSN"
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _T = TypeVar("_T")
 _DSN = click.option(
     "--dsn-env", default=DSN_ENV, show_default=True, help="The variable with the connection string of the fleet."
@@ -47,7 +49,7 @@ def task_group() -> None:
 @_DSN
 def add(task_id: str, config: Path, weight: int, priority: int, dsn_env: str) -> None:
     """Add a task; a worker takes it at once. Its symbol and its accounts may belong to no other task."""
-    if not task_id.replace("-", "a").replace("_", "a").isalnum() or task_id != task_id.lower() or len(task_id) > 40:
+    if not _NAME.fullmatch(task_id):
         raise ConfigError("command line", "TASK", task_id, "up to 40 of a-z, 0-9, - and _")
     try:
         text = config.read_text(encoding="utf-8")

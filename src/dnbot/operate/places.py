@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -55,14 +56,16 @@ def of_fakes(address: FakesAddress, registry: SecretRegistry) -> Surroundings:
     return Surroundings(places, dict.fromkeys(Venue, signer), TcpTlsOpener(_allowed(places), ca_file=ca_file))
 
 
-def of_live(settings: Settings, registry: SecretRegistry) -> Surroundings:
+def of_live(
+    settings: Settings, registry: SecretRegistry, environment: MutableMapping[str, str] = os.environ
+) -> Surroundings:
     """The real exchanges (or loopback ones that a file names).
 
     Raises:
         ConfigError: a key is missing: without keys nothing private is constructed.
     """
-    gate = CredentialSigner(load_credentials(registry, settings.gate.key, settings.gate.secret))
-    mexc = CredentialSigner(load_credentials(registry, settings.mexc.key, settings.mexc.secret))
+    gate = CredentialSigner(load_credentials(registry, settings.gate.key, settings.gate.secret, None, environment))
+    mexc = CredentialSigner(load_credentials(registry, settings.mexc.key, settings.mexc.secret, None, environment))
     signers: dict[Venue, Signer] = {Venue.GATE_SPOT: gate, Venue.GATE_FUTURES: gate, Venue.MEXC_SPOT: mexc}
     places = _places(
         settings.gate.rest_url, settings.gate.ws_spot_url, settings.gate.ws_futures_url, settings.mexc.rest_url,

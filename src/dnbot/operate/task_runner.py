@@ -26,6 +26,7 @@ from dnbot.operate.control import ControlServer
 from dnbot.operate.control_socket import listening, socket_path
 from dnbot.operate.control_words import Done, Pause, Resume, StatusTold
 from dnbot.operate.fakes_process import read_address
+from dnbot.operate.kept_environment import KeptEnvironment
 from dnbot.operate.monitoring import Monitors
 from dnbot.operate.places import Surroundings, of_fakes, of_live
 from dnbot.operate.seat import Seat
@@ -65,6 +66,8 @@ class TaskRunner:
     registry: SecretRegistry
     redactor: Redactor
     log: EventLog
+    environment: KeptEnvironment = attrs.field(factory=KeptEnvironment)
+    """Where keys are found, at every start."""
 
     async def __call__(self, seat: Seat) -> None:
         """Run one incarnation until it is asked to stop.
@@ -80,7 +83,7 @@ class TaskRunner:
         home = task_folder(self.home, task.task_id)
         home.mkdir(parents=True, exist_ok=True)
         log = TaskLog(self.log, task.task_id)
-        secrets = load_alert_secrets(settings, self.registry)
+        secrets = load_alert_secrets(settings, self.registry, self.environment)
         watch = Watch()
         monitors = monitors_of(settings, secrets, watch, self.redactor, log)
         with ExitStack() as stack:
@@ -106,7 +109,7 @@ class TaskRunner:
 
     def _around(self, settings: Settings) -> Surroundings:
         if settings.mode == "live":
-            return of_live(settings, self.registry)
+            return of_live(settings, self.registry, self.environment)
         return of_fakes(read_address(Path(settings.fakes.address_file)), self.registry)
 
 
