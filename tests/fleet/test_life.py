@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from dnbot.domain.errors import InvariantBroken
@@ -107,3 +110,11 @@ def test_a_holder_follows_the_wish_by_edges_alone() -> None:
     assert asked_by(TaskState.PAUSED, Desired.PAUSED) is None
     assert asked_by(TaskState.PAUSING, Desired.RUNNING) is TaskTrigger.RESUME_ASKED
     assert asked_by(TaskState.STOPPED, Desired.RUNNING) is None
+
+
+def test_the_page_names_every_state() -> None:
+    """docs/fleet.md explains each, and no other."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "fleet.md").read_text(encoding="utf-8")
+    table = page.partition("| state | means |")[2].partition("\n\n")[0]
+    named = [word for cell in re.findall(r"^\| ([a-z, ]+) \|", table, re.MULTILINE) for word in cell.split(", ")]
+    assert named == [state.value for state in TaskState]

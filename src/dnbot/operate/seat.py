@@ -162,7 +162,7 @@ class Seat:
         self._follow("wanted")
         try:
             await self.runner(self)
-        except Exception as error:  # noqa: BLE001 (a bug of one task ends that task alone)
+        except Exception as error:  # noqa: BLE001 (one task's bug ends that task alone)
             found = _only(error)
             if isinstance(found, LeaseLost):
                 self.lose(str(found))
