@@ -301,6 +301,24 @@ begin
     end if;
 end $$;
 
+-- Which accounts a task really trades, as its holder found them. Answers with nothing, or with whose one of them is.
+create function bind_accounts(p_task text, p_worker text, p_epoch bigint, p_accounts text[])
+returns text language plpgsql as $$
+declare
+    v_found record;
+begin
+    perform check_lease(p_task, p_worker, p_epoch);
+    lock table task_accounts in share row exclusive mode;
+    select account, task_id into v_found from task_accounts
+    where account = any (p_accounts) and task_id <> p_task order by account limit 1;
+    if found then
+        return format('%s belongs to task %s', v_found.account, v_found.task_id);
+    end if;
+    insert into task_accounts (account, task_id) select account, p_task from unnest(p_accounts) as account
+    on conflict do nothing;
+    return '';
+end $$;
+
 -- begin_run for who holds the task: one that slept cannot fence off its successor.
 create function begin_task_run(
     p_task text, p_worker text, p_lease_epoch bigint,

@@ -207,6 +207,23 @@ async def test_nothing_is_written_without_the_lease(place: OpenPlace) -> None:
         assert "failure" not in await kinds(at.tasks)
 
 
+async def test_an_account_that_a_holder_finds_is_its_tasks_own(place: OpenPlace) -> None:
+    """Under whatever name: another task that finds the same is refused, and so is a new one; a stranger binds none."""
+    async with place() as at:
+        await filled(at.tasks)
+        await at.tasks.add(new("eth", ETH), who="anna")
+        btc, eth = await granted(at.tasks), await granted(at.tasks, "two", "eth")
+        await at.tasks.bind(btc, ("gate:key:1", "mexc:key:1"))
+        await at.tasks.bind(btc, ("gate:key:1",))
+        with pytest.raises(ConfigError, match="gate:key:1 belongs to task btc"):
+            await at.tasks.bind(eth, ("gate:key:1", "mexc:key:2"))
+        with pytest.raises(ConfigError, match="mexc:key:1 belongs to task btc"):
+            await at.tasks.add(new("sol", Symbol("SOL", "USDT"), accounts=("mexc:key:1",)), who="anna")
+        with pytest.raises(LeaseLost):
+            await at.tasks.bind(Lease("eth", "one", eth.epoch), ("gate:key:9",))
+        assert (await at.tasks.details("btc")).accounts == ("account-of-btc", "gate:key:1", "mexc:key:1")
+
+
 async def test_a_wish_moves_what_nobody_holds_and_waits_for_the_holder_else(place: OpenPlace) -> None:
     """A free task is stopped and begun again at once, and cannot be claimed meanwhile; a held one only knows."""
     async with place() as at:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -216,6 +216,7 @@ async def test_a_killed_workers_task_is_taken_over() -> None:
             return task.holder not in {None, holders["btc"]} and task.state is TaskState.RUNNING
 
         took_s = await at.wait(taken_over, TTL_S + 60)
+        sys.stderr.write(f"TOOK {took_s}\n")
         runs = await at.newest_runs()
         assert runs["btc"]["worker_id"] == holders["eth"]
 
@@ -230,14 +231,51 @@ async def test_a_killed_workers_task_is_taken_over() -> None:
             "taken_over", "run", "started"
         ]
 
-        (left,) = [process for name, process in at.workers.items() if name != victim]
-        left.send_signal(signal.SIGTERM)
-        with trio.fail_after(60):
-            await until(lambda: left.poll() is not None)
-        assert left.returncode == 0, (at.folder / f"{holders['eth'].split('-')[0]}.out").read_text()[-3000:]
-        assert {task.holder for task in (await at.tasks()).values()} == {None}
-        await _judge(at)
         assert took_s <= TTL_S + 5
+
+        await _pauses(at)
+        await _rolls(at, victim, holders["eth"].split("-")[0])
+        await _judge(at)
+
+
+async def _pauses(at: Scene) -> None:
+    """A pause reaches the bot, which takes no new risk, and a resume as well."""
+    for word, state, mode in (("pause", TaskState.PAUSED, "REDUCING"), ("resume", TaskState.RUNNING, "ACTIVE")):
+        await at.dnbot("task", word, "eth", "--why", "to see")
+
+        async def done(state: TaskState = state, mode: str = mode) -> bool:
+            context = json.loads(await at.dnbot("task", "show", "eth", "--json"))["context"]
+            return (await at.tasks())["eth"].state is state and context["mode"] == mode
+
+        await at.wait(done, 30)
+
+
+async def _rolls(at: Scene, back: str, left: str) -> None:
+    """A worker comes back and gets a task; the other is ended politely, and its task goes on at once."""
+    at.start(back)
+
+    async def shared() -> bool:
+        tasks = (await at.tasks()).values()
+        return {(task.holder or "").split("-")[0] for task in tasks} == {back, left} and at_work(tasks)
+
+    async def all_are_back() -> bool:
+        tasks = (await at.tasks()).values()
+        return {(task.holder or "").split("-")[0] for task in tasks} == {back} and at_work(tasks)
+
+    await at.wait(shared, 120)
+    at.workers[left].send_signal(signal.SIGTERM)
+    assert await at.wait(all_are_back, 60) < TTL_S
+    at.workers[back].send_signal(signal.SIGTERM)
+    for name in (left, back):
+        with trio.fail_after(60):
+            await until(lambda process=at.workers[name]: process.poll() is not None)
+        assert at.workers[name].returncode == 0, (at.folder / f"{name}.out").read_text()[-3000:]
+    assert {task.holder for task in (await at.tasks()).values()} == {None}
+
+
+def at_work(tasks: Iterable[Task]) -> bool:
+    """Whether all may trade."""
+    return all(task.state is TaskState.RUNNING for task in tasks)
 
 
 async def _judge(at: Scene) -> None:

@@ -10,12 +10,14 @@ from click.testing import CliRunner
 
 from dnbot.cli import commands
 from dnbot.domain.errors import ConfigError
-from dnbot.domain.instrument import Symbol
+from dnbot.domain.instrument import Symbol, Venue
 from dnbot.fleet.leases import LeaseTerms
 from dnbot.fleet.life import Desired, TaskState
 from dnbot.fleet.words import Picture, Task, TaskDetails, TaskEvent, Worker
 from dnbot.operate import fleet_text
-from dnbot.operate.task_settings import accounts_of, task_settings
+from dnbot.operate.task_settings import accounts_of, keys_of, task_settings
+from dnbot.ports.credentials import Credentials, Secret
+from dnbot.ports.signer import CredentialSigner
 
 LIVE = """
 mode = "live"
@@ -103,6 +105,17 @@ def test_accounts_are_named_by_where_their_keys_are() -> None:
     assert accounts_of(live) == ("gate:GATE_BTC_KEY", "mexc:MEXC_API_KEY")
     simulated = settings(more='[fakes]\naddress_file = "here"').replace("live", "sim")
     assert accounts_of(task_settings("x", simulated, "FLEET", LeaseTerms())) == ("fakes:here",)
+
+
+def test_a_key_is_told_from_others_and_not_given_away() -> None:
+    """The same key under two names is one account; spot and futures of one exchange are one; the key is not shown."""
+    one, other = (CredentialSigner(Credentials(Secret(f"{name}-long-key"), Secret("secret-x"))) for name in "ab")
+    first = keys_of({Venue.GATE_SPOT: one, Venue.GATE_FUTURES: one, Venue.MEXC_SPOT: other})
+    again = keys_of({Venue.GATE_SPOT: one, Venue.GATE_FUTURES: one, Venue.MEXC_SPOT: one})
+    assert [name.rpartition(":")[0] for name in first] == ["gate:key", "mexc:key"]
+    assert first[0] == again[0]
+    assert first[1] != again[1]
+    assert "long-key" not in str(first)
 
 
 def test_a_lease_that_its_margin_eats_is_refused() -> None:

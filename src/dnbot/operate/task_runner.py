@@ -32,7 +32,7 @@ from dnbot.operate.places import Surroundings, of_fakes, of_live
 from dnbot.operate.seat import Seat
 from dnbot.operate.status import Reporter, facts_of
 from dnbot.operate.task_log import TaskLog
-from dnbot.operate.task_settings import task_settings
+from dnbot.operate.task_settings import keys_of, task_settings
 from dnbot.operate.watch import Watch
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.credentials import SecretRegistry
@@ -91,6 +91,7 @@ class TaskRunner:
             spill = stack.enter_context(closing(spill_file(home / "spill" / f"{symbol.base}-{symbol.quote}.log")))
             listener = stack.enter_context(listening(socket_path(home)))
             around, teller = self._around(settings), _Teller(seat, watch)
+            await seat.tasks.bind(seat.lease, keys_of(around.signers))
             bot = await build_bot(
                 BotParts(
                     params=settings.strategy, places=around.places, signers=around.signers, opener=around.opener,

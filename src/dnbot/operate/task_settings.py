@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
+
 from dnbot.config import Settings, parse_settings
 from dnbot.domain.errors import ConfigError
+from dnbot.domain.instrument import Venue
 from dnbot.fleet.leases import LeaseTerms
+from dnbot.venues.wire import Signer
+
+_EXCHANGES = {Venue.GATE_SPOT: "gate", Venue.GATE_FUTURES: "gate", Venue.MEXC_SPOT: "mexc"}
 
 
 def task_settings(where: str, text: str, dsn_env: str, terms: LeaseTerms) -> Settings:
@@ -32,6 +39,15 @@ def task_settings(where: str, text: str, dsn_env: str, terms: LeaseTerms) -> Set
             f"at most {life_ms}: a worker that takes a task over waits no longer for the orders of the one before",
         )
     return settings
+
+
+def keys_of(signers: Mapping[Venue, Signer]) -> tuple[str, ...]:
+    """What tells one key of an exchange from another, whatever it is called, and does not give it away."""
+    found = {
+        f"{_EXCHANGES[venue]}:key:{hashlib.sha256(signer.key_id.encode()).hexdigest()[:16]}": None
+        for venue, signer in signers.items()
+    }
+    return tuple(found)
 
 
 def accounts_of(settings: Settings) -> tuple[str, ...]:

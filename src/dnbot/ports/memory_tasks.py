@@ -25,7 +25,7 @@ from dnbot.fleet.words import (
     TaskEvent,
     Worker,
 )
-from dnbot.ports.postgres_tasks import no_task, not_removable
+from dnbot.ports.postgres_tasks import no_task, not_removable, one_account
 from dnbot.ports.tasks import FAILURES
 
 REMOVABLE = AT_REST | {TaskState.CREATED}
@@ -36,6 +36,7 @@ class MemoryTask:
     """A row of tasks with its lease."""
 
     new: NewTask
+    accounts: set[str]
     desired: Desired = Desired.RUNNING
     state: TaskState = TaskState.CREATED
     why: str = ""
@@ -85,7 +86,7 @@ class MemoryTasks:
         await self._arrive()
         if (why := self._clash(new)) is not None:
             raise ConfigError("tasks", new.task_id, why, "a name, a symbol and accounts that no task has")
-        self.database.tasks[new.task_id] = MemoryTask(new)
+        self.database.tasks[new.task_id] = MemoryTask(new, set(new.accounts))
         self._note(new.task_id, "added", TaskState.CREATED, f"by {who}")
         self.database.notify()
 
@@ -96,7 +97,7 @@ class MemoryTasks:
             if row.new.symbol == new.symbol:
                 return f"{new.symbol} is traded by task {name}"
         for name, row in self.database.tasks.items():
-            if shared := sorted(set(row.new.accounts) & set(new.accounts)):
+            if shared := sorted(row.accounts & set(new.accounts)):
                 return f"account {shared[0]} belongs to task {name}"
         return None
 
@@ -144,7 +145,7 @@ class MemoryTasks:
         await self._arrive()
         row = self._row(task_id)
         return TaskDetails(
-            task=self._task(row), settings=row.new.settings, accounts=tuple(sorted(row.new.accounts)),
+            task=self._task(row), settings=row.new.settings, accounts=tuple(sorted(row.accounts)),
             context=row.context,
         )
 
@@ -241,6 +242,16 @@ class MemoryTasks:
         """See `TaskStore`."""
         await self._arrive()
         self._fence(lease)
+
+    async def bind(self, lease: Lease, accounts: Sequence[str]) -> None:
+        """See `TaskStore`."""
+        await self._arrive()
+        row = self._fence(lease)
+        for account in sorted(accounts):
+            for name, other in self.database.tasks.items():
+                if other is not row and account in other.accounts:
+                    raise one_account(lease.task_id, f"{account} belongs to task {name}")
+        row.accounts.update(accounts)
 
     async def tell(self, lease: Lease, change: Change | None, context: dict[str, Any] | None = None) -> None:
         """See `TaskStore`."""

@@ -66,6 +66,7 @@ RENEW = (
 )
 RELEASE = "select * from release_lease($1, $2, $3)"
 CHECK = "select check_lease($1, $2, $3)"
+BIND = "select bind_accounts($1, $2, $3, $4) as why"
 TELL = "select tell_task($1, $2, $3, $4, $5, $6, $7::text::jsonb)"
 
 
@@ -178,6 +179,12 @@ class PostgresTasks:
         """See `TaskStore`."""
         await self.store.call(CHECK, lease.task_id, lease.holder, lease.epoch)
 
+    async def bind(self, lease: Lease, accounts: Sequence[str]) -> None:
+        """See `TaskStore`."""
+        row = await self.store.call(BIND, lease.task_id, lease.holder, lease.epoch, list(accounts))
+        if row["why"]:
+            raise one_account(lease.task_id, row["why"])
+
     async def tell(self, lease: Lease, change: Change | None, context: dict[str, Any] | None = None) -> None:
         """See `TaskStore`."""
         told = (None, None, None) if change is None else (change.kind, change.state.value, change.text)
@@ -203,6 +210,11 @@ class PostgresTasks:
 def no_task(task_id: str) -> ConfigError:
     """What is said of a name that no task has."""
     return ConfigError("tasks", task_id, "no such task", "one of `dnbot task list`")
+
+
+def one_account(task_id: str, found: str) -> ConfigError:
+    """What is said of a task whose account is another's."""
+    return ConfigError(f"task {task_id}", "account", found, "accounts that no other task trades, by whatever name")
 
 
 def not_removable(task_id: str, found: str) -> ConfigError:

@@ -90,6 +90,15 @@ class TaskStore(Protocol):
         """Raises LeaseLost unless the lease stands now."""
         ...
 
+    async def bind(self, lease: Lease, accounts: Sequence[str]) -> None:
+        """Say which accounts the task really trades. They stay its own until it is removed.
+
+        Raises:
+            ConfigError: one is another task's.
+            LeaseLost: as `check`.
+        """
+        ...
+
     async def tell(self, lease: Lease, change: Change | None, context: dict[str, Any] | None = None) -> None:
         """Write down a change of state, what the bot says of itself, or both. Raises LeaseLost as `check`."""
         ...
