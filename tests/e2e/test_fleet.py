@@ -105,6 +105,8 @@ class Scene:
 
     def start(self, name: str) -> None:
         """A worker with a state folder of its own."""
+        if name in self.workers:
+            self.workers[name].wait()
         command = [sys.executable, "-P", "-m", "dnbot", "worker", "--name", name, "--ttl", f"{TTL_S:g}"]
         with (self.folder / f"{name}.out").open("ab") as out:
             self.workers[name] = subprocess.Popen(
@@ -216,7 +218,6 @@ async def test_a_killed_workers_task_is_taken_over() -> None:
             return task.holder not in {None, holders["btc"]} and task.state is TaskState.RUNNING
 
         took_s = await at.wait(taken_over, TTL_S + 60)
-        sys.stderr.write(f"TOOK {took_s}\n")
         runs = await at.newest_runs()
         assert runs["btc"]["worker_id"] == holders["eth"]
 
