@@ -63,7 +63,7 @@ def manager_of(ear: Ear, clock: Any, **more: str) -> ServiceManager:
 
 async def test_ready_alive_and_stopping(autojump_clock: MockClock, manned: Any, ear: Ear) -> None:
     """READY once, when the accounts are known and not before; a beat each half interval; STOPPING when it is asked to
-    end, while it still clears away; the status tells the state."""
+    end, before it has begun to clear away; the status tells the state."""
     async with manned() as here, trio.open_nursery() as nursery:
         nursery.start_soon(manager_of(ear, here.stage.clock).keep_told, here.bot, here.watch.moved)
         await trio.testing.wait_all_tasks_blocked()
@@ -77,8 +77,8 @@ async def test_ready_alive_and_stopping(autojump_clock: MockClock, manned: Any, 
         await trio.sleep(4 * WATCHDOG_S)
         assert 7 <= ear.heard().count("WATCHDOG=1") <= 9
         here.bot.tell(Stop("because\nREADY=1"))
-        await trio.sleep(0.3)
-        assert not here.ended.is_set()
+        await trio.testing.wait_all_tasks_blocked()
+        assert here.bot.context.exit_code is None
         lines = ear.heard()
         assert lines.count("STOPPING=1") == 1
         assert "READY=1" not in lines
