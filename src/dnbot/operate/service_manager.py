@@ -106,7 +106,9 @@ def service_manager(log: EventLog, environment: Mapping[str, str] = os.environ) 
     if address[0] not in "/@":
         log.warning("service_manager_not_told", what=f"NOTIFY_SOCKET is {address[:80]!r}, neither a path nor @name")
         return None
-    return ServiceManager(address.replace("@", "\0", 1) if address[0] == "@" else address, _watchdog_s(environment), log)
+    if address[0] == "@":
+        address = "\0" + address[1:]
+    return ServiceManager(address, _watchdog_s(environment), log)
 
 
 def _watchdog_s(environment: Mapping[str, str]) -> float | None:

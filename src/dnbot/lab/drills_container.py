@@ -1,0 +1,364 @@
+"""`dnbot drill container`: the image is built and runs closed in, with the fakes and the database inside, and is hurt.
+
+Two containers trade, one under the engine's restart policy and one under `keep`; a third has a configuration that
+cannot be used. After each end the state folder is judged from outside, as in the other drills.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import attrs
+import msgspec
+import trio
+
+from dnbot.domain.errors import ConfigError, OperatingError
+from dnbot.lab.drills import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_PASSED, Report, line_of, table_of
+from dnbot.lab.drills_container_checks import EXECUTING, Left, closed_in, judge, read_left, state_at_stop
+from dnbot.lab.drills_engine import USER_ID, Container, Engine, engine
+from dnbot.lab.drills_evidence import naked_ms
+from dnbot.lab.drills_repetition import STEADY, Result
+from dnbot.lab.drills_stage import SYMBOL
+from dnbot.ports.clock import SystemClock
+from dnbot.ports.embedded_postgres import DATABASE, SOCKET_NAME, SOCKET_NOTE, USER
+from dnbot.ports.log import EventLog
+from dnbot.ports.log_sinks import MemorySink
+from dnbot.ports.postgres import PostgresStore, open_postgres_store
+
+EXIT_CONFIG = 2
+STARTED_S_MAX = 120.0
+TRADES_S_MAX = 90.0
+PAIRS_LEAST = 5
+STOP_S = 90
+STOPPED_S_MAX = 30.0
+"""A clean end takes the shutdown's 20 s at most, the farewell and the database a moment."""
+RESTARTS_SEEN_S = 8.0
+STRIKES_MAX = 6
+OPEN = "select execution_id from trade_executions where symbol = $1 and status = 'open' limit 1"
+CLOSED = {"Uid": str(USER_ID), "CapEff": "0" * 16, "CapBnd": "0" * 16, "NoNewPrivs": "1", "Seccomp": "2"}
+PLAIN = ("dnbot", "run", "--plain")
+KEPT = ("keep", *PLAIN)
+BAD_CONFIG = """\
+mode = "sim"
+[strategy]
+symbol = "BTC/USDT"
+base_position_size = "-1"
+max_order_notional_quote = "400"
+"""
+BAD_PLACE = "/etc/dnbot.toml"
+STAGES = ("closed_in", "health", "kill9_engine", "stop", "kill9_kept", "sigterm_in_execution", "bad_config")
+
+
+@attrs.frozen
+class ContainerOptions:
+    """What the command line asks for."""
+
+    json: Path | None = None
+    root_filesystem: Path | None = None
+    """A base that was made before, or where it is left for the next time."""
+    keep: bool = False
+
+
+@attrs.define
+class _Run:
+    options: ContainerOptions
+    engine: Engine
+    say: Callable[[str], None]
+    report: Report
+    log: EventLog = attrs.field(factory=lambda: EventLog(SystemClock(), [MemorySink()]))
+    clock: SystemClock = attrs.field(factory=SystemClock)
+
+    @asynccontextmanager
+    async def stage(self, name: str) -> AsyncGenerator[Result, None]:
+        """One stage: what it finds goes into the report, an error of the engine or the database as well."""
+        began_s = trio.current_time()
+        result = Result(fault=name, repetition=1, seed=0, venue="", checks={})
+        try:
+            yield result
+        except (RuntimeError, OperatingError, ConfigError, trio.TooSlowError, ExceptionGroup) as error:
+            result.checks["drill"] = f"{type(error).__name__}: {error}"
+        result.took_s = round(trio.current_time() - began_s, 1)
+        self.report.results.append(result)
+        if self.options.json is not None:
+            self.options.json.write_bytes(msgspec.json.format(msgspec.json.encode(self.report), indent=1))
+        self.say(line_of(result))
+
+    # --- what is waited for ------------------------------------------------------------------------------------------
+    async def until(self, holds: Callable[[], Awaitable[Any]], limit_s: float, what: str, pause_s: float = 0.5) -> None:
+        """Wait for a condition; raises RuntimeError when it did not come true in time."""
+        with trio.move_on_after(limit_s):
+            while not await holds():  # noqa: ASYNC110 (another process sets no event)
+                await trio.sleep(pause_s)
+            return
+        raise RuntimeError(f"{what} within {limit_s:.0f} s")
+
+    async def bot_runs(self, container: Container, *, other_than: int = 0) -> int:
+        """The process id of its bot, once it has one, and it is not `other_than`."""
+        found = 0
+
+        async def runs() -> bool:
+            nonlocal found
+            found = await container.bot_pid() or 0
+            return found not in (0, other_than)
+
+        try:
+            await self.until(runs, STARTED_S_MAX, f"no bot runs in {container.name}")
+        except RuntimeError as error:
+            raise RuntimeError(f"{error}: {(await container.log())[-500:]}") from None
+        return found
+
+    async def trades(self, container: Container, since_ns: int) -> float:
+        """Seconds until so many pairs have ended, by the database inside."""
+        began_s = trio.current_time()
+        pid = await self.bot_runs(container)
+
+        async def socket_is_there() -> bool:
+            return _socket_of(container, pid) is not None
+
+        try:
+            await self.until(socket_is_there, STARTED_S_MAX, "no database")
+            async with self.store(container, pid) as store:
+
+                async def enough() -> bool:
+                    return int((await store.read(STEADY, str(SYMBOL), since_ns))[0]["n"]) >= PAIRS_LEAST
+
+                await self.until(enough, TRADES_S_MAX, f"fewer than {PAIRS_LEAST} pairs")
+        except (RuntimeError, OperatingError) as error:
+            raise RuntimeError(f"{error}: {(await container.log())[-500:]}") from None
+        return round(trio.current_time() - began_s, 2)
+
+    @asynccontextmanager
+    async def store(self, container: Container, pid: int) -> AsyncGenerator[PostgresStore, None]:
+        """The database inside a container that has no network: through the root of a process of its."""
+        folder = _socket_of(container, pid)
+        if folder is None:
+            raise RuntimeError("the database's socket is not there")
+        async with open_postgres_store(f"postgresql://{USER}@/{DATABASE}?host={quote(folder, safe='')}", log=self.log,
+                                       only_reads=True) as store:  # fmt: skip
+            yield store
+
+    # --- the stages --------------------------------------------------------------------------------------------------
+    async def under_the_engine(self) -> None:
+        """One bot under `--restart=on-failure`, as process 1's only child."""
+        async with self.stage("closed_in") as result:
+            home = self.engine.state_folder("engine")
+            bot = await self.engine.run("engine", home, PLAIN, policy="on-failure:3")
+            result.trading_again_s = await self.trades(bot, 0)
+            pid = await self.bot_runs(bot)
+            result.checks["closed_in"] = closed_in(_of_process(pid, "status"), CLOSED)
+            wrote = await self.engine.podman("exec", "engine", "sh", "-c", "touch /opt/dnbot/x /etc/x", check=False)
+            result.checks["read_only"] = "" if wrote.err.count("Read-only file system") == 2 else wrote.err[-300:]
+            devices = _of_process(pid, "net/dev").count(":")
+            result.checks["no_network"] = "" if devices == 1 else "there is more than a loopback device"
+        if not result.passed:
+            return
+        async with self.stage("health") as result:
+            pid = await self.bot_runs(bot)
+            code, state = await bot.health(), await bot.state()
+            result.detail = {"well": code, "status": state.get("Health", state.get("Healthcheck", {})).get("Status")}
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                result.detail["stopped"] = await bot.health()
+            finally:
+                os.kill(pid, signal.SIGCONT)
+            result.checks["healthy"] = "" if (code, result.detail["status"]) == (0, "healthy") else str(result.detail)
+            result.checks["unhealthy_when_stopped"] = "" if result.detail["stopped"] != 0 else "still healthy"
+        async with self.stage("kill9_engine") as result:
+            result.trading_again_s = await self.killed(bot)
+            restarts = (await bot.state())["RestartCount"]
+            result.detail = {"restarts": restarts}
+            result.checks["restarted_by_engine"] = "" if restarts == 1 else f"RestartCount is {restarts}"
+        async with self.stage("stop") as result:
+            await self.stopped(bot, result)
+            restarts = (await bot.state())["RestartCount"]
+            result.checks["not_started_again"] = "" if restarts == 1 else f"RestartCount is {restarts}"
+            await self.judged(bot, result)
+        await self.engine.remove("engine")
+
+    async def under_keep(self) -> None:
+        """One bot as the image starts it; the engine starts nothing again."""
+        async with self.stage("kill9_kept") as result:
+            bot = await self.engine.run("kept", self.engine.state_folder("kept"), KEPT, policy="no")
+            await self.trades(bot, 0)
+            result.trading_again_s = await self.killed(bot)
+            log, state = await bot.log(), await bot.state()
+            said = "keep: ended with 137: started again" in log
+            result.checks["restarted_by_keep"] = "" if said and state["RestartCount"] == 0 else log[-300:]
+        if not result.passed:
+            return
+        async with self.stage("sigterm_in_execution") as result:
+            for strike in range(1, STRIKES_MAX + 1):
+                await self.struck_in_execution(bot, result)
+                left = await self.judged(bot, result)
+                result.state_at_stop = state_at_stop(left.evidence)
+                result.detail["strikes"] = strike
+                if result.state_at_stop == EXECUTING or any(result.checks.values()):
+                    break
+                await self.engine.podman("start", "kept")
+                await self.trades(bot, self.clock.now_ns())
+            met = result.state_at_stop
+            result.checks["in_execution"] = "" if met == EXECUTING else f"SIGTERM never met an execution, but {met}"
+        await self.engine.remove("kept")
+
+    async def with_a_bad_configuration(self) -> None:
+        """The documented code, and nobody starts it again; an engine's own policy would."""
+        async with self.stage("bad_config") as result:
+            file = self.engine.folder / "bad.toml"
+            file.write_text(BAD_CONFIG)
+            file.chmod(0o644)
+            files, more = {file: BAD_PLACE}, ("--config", BAD_PLACE)
+            for name, words, policy in (("bad-kept", KEPT, "no"), ("bad-engine", PLAIN, "on-failure:2")):
+                bot = await self.engine.run(
+                    name, self.engine.state_folder(name), (*words, *more), policy=policy, files=files
+                )
+
+                async def ended(bot: Container = bot) -> bool:
+                    return bool((await bot.state())["Status"] == "exited")
+
+                await self.until(ended, STARTED_S_MAX, f"{name} did not end")
+                await trio.sleep(RESTARTS_SEEN_S)
+                state, log = await bot.state(), await bot.log()
+                result.detail[name] = {
+                    "code": state["ExitCode"], "restarts": state["RestartCount"], "refusals": log.count(BAD_PLACE),
+                }
+                await self.engine.remove(name)
+            kept = result.detail["bad-kept"]
+            result.exit_code = kept["code"]
+            expected = {"code": EXIT_CONFIG, "restarts": 0, "refusals": 1}
+            result.checks["refused_once"] = "" if kept == expected else f"{kept}, expected {expected}"
+
+    # --- parts of stages ---------------------------------------------------------------------------------------------
+    async def killed(self, container: Container) -> float:
+        """SIGKILL of the bot; seconds until its successor trades."""
+        pid, began_s, since_ns = await self.bot_runs(container), trio.current_time(), self.clock.now_ns()
+        os.kill(pid, signal.SIGKILL)
+        await self.bot_runs(container, other_than=pid)
+        await self.trades(container, since_ns)
+        return round(trio.current_time() - began_s, 2)
+
+    async def stopped(self, container: Container, result: Result) -> None:
+        """`podman stop`, and how it ended."""
+        began_s = trio.current_time()
+        await container.stop(STOP_S)
+        result.stopped_s = round(trio.current_time() - began_s, 2)
+        await self.judge_end(container, result)
+
+    async def judge_end(self, container: Container, result: Result) -> None:
+        """Exit code 0, in time, and it stays ended."""
+        await trio.sleep(1.0)
+        state = await container.state()
+        result.exit_code = state["ExitCode"]
+        well = state["Status"] == "exited" and state["ExitCode"] == 0
+        words = "" if well else (await container.log())[-600:]
+        result.checks["clean_exit"] = "" if well else f"{state['Status']} with {state['ExitCode']}: {words}"
+        took_s = result.stopped_s or 0.0
+        result.checks["in_time"] = "" if took_s <= STOPPED_S_MAX else f"it took {took_s} s"
+
+    async def struck_in_execution(self, container: Container, result: Result) -> None:
+        """The bot is stopped when the database has an open execution, and goes on when the SIGTERM of `podman stop` has
+        arrived: the engine takes longer than an execution."""
+        pid = await self.bot_runs(container)
+        async with self.store(container, pid) as store:
+
+            async def is_open() -> bool:
+                return bool(await store.read(OPEN, str(SYMBOL)))
+
+            await self.until(is_open, TRADES_S_MAX, "no execution", pause_s=0.002)
+            os.kill(pid, signal.SIGSTOP)
+        began_s = trio.current_time()
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(container.stop, STOP_S)
+
+                async def has_arrived() -> bool:
+                    return _is_pending(pid, signal.SIGTERM)
+
+                await self.until(has_arrived, 30.0, "SIGTERM did not arrive", pause_s=0.01)
+                os.kill(pid, signal.SIGCONT)
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        result.stopped_s = round(trio.current_time() - began_s, 2)
+        await self.judge_end(container, result)
+
+    async def judged(self, container: Container, result: Result) -> Left:
+        """By what is left in its state folder."""
+        left = await read_left(container.home, self.engine.folder, self.log)
+        result.checks |= judge(left)
+        result.residual = left.residual
+        result.naked_ms = naked_ms(left.evidence.audit, 0)
+        result.naked_ms_recorded = max((row["naked_ms"] or 0 for row in left.evidence.executions), default=0)
+        result.detail |= {
+            "orders": len(left.evidence.audit["orders"]), "executions": len(left.evidence.executions),
+            "incarnations": len(left.evidence.runs),
+        }
+        return left
+
+
+async def run_container_drill(options: ContainerOptions, say: Callable[[str], None]) -> int:
+    """Build and run; 0 when every stage passed, 1 when one did not, 130 after Ctrl-C or SIGTERM.
+
+    Raises:
+        ConfigError: a tool is missing.
+    """
+    report, interrupted = Report(0), ""
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with trio.open_nursery() as nursery:
+
+            async def obey() -> None:
+                nonlocal interrupted
+                async for number in signals:
+                    interrupted = signal.Signals(number).name
+                    nursery.cancel_scope.cancel()
+
+            nursery.start_soon(obey)
+            await _all(options, say, report)
+            nursery.cancel_scope.cancel()
+    say(table_of(report.results, ("build", *STAGES)))
+    if interrupted:
+        return EXIT_INTERRUPTED
+    whole = {result.fault for result in report.results} == {"build", *STAGES}
+    return EXIT_PASSED if whole and all(result.passed for result in report.results) else EXIT_FAILED
+
+
+async def _all(options: ContainerOptions, say: Callable[[str], None], report: Report) -> None:
+    async with engine(keep=options.keep) as made:
+        run = _Run(options, made, say, report)
+        async with run.stage("build") as built:
+            built.detail = await made.build(options.root_filesystem)
+        if built.passed:
+            await run.under_the_engine()
+            await run.under_keep()
+            await run.with_a_bad_configuration()
+    if made.folder.exists() and not options.keep:
+        say(f"{made.folder} could not be removed")
+
+
+def _socket_of(container: Container, pid: int) -> str | None:
+    """The folder of the database's socket as this side reaches it; None while there is none."""
+    try:
+        inside = (container.home / "postgres" / SOCKET_NOTE).read_text()
+    except OSError:
+        return None
+    folder = Path(f"/proc/{pid}/root{inside}")
+    return str(folder) if inside and (folder / SOCKET_NAME).exists() else None
+
+
+def _of_process(pid: int, what: str) -> str:
+    return Path(f"/proc/{pid}/{what}").read_text()
+
+
+def _is_pending(pid: int, number: signal.Signals) -> bool:
+    """Whether a signal waits to be delivered to that process."""
+    try:
+        lines = _of_process(pid, "status").splitlines()
+    except OSError:
+        return False
+    masks = [int(line.split()[1], 16) for line in lines if line.startswith(("SigPnd:", "ShdPnd:"))]
+    return any(mask >> (number - 1) & 1 for mask in masks)
