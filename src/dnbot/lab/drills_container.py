@@ -114,22 +114,21 @@ class _Run:
         return found
 
     async def trades(self, container: Container, since_ns: int) -> float:
-        """Seconds until so many pairs have ended, by the database inside."""
+        """Seconds until so many pairs have ended since then, by the database inside."""
         began_s = trio.current_time()
         pid = await self.bot_runs(container)
 
-        async def socket_is_there() -> bool:
-            return _socket_of(container, pid) is not None
+        async def enough() -> bool:
+            if _socket_of(container, pid) is None:
+                return False
+            with suppress(OperatingError):  # the server is starting
+                async with self.store(container, pid) as store:
+                    return int((await store.read(STEADY, str(SYMBOL), since_ns))[0]["n"]) >= PAIRS_LEAST
+            return False
 
         try:
-            await self.until(socket_is_there, STARTED_S_MAX, "no database")
-            async with self.store(container, pid) as store:
-
-                async def enough() -> bool:
-                    return int((await store.read(STEADY, str(SYMBOL), since_ns))[0]["n"]) >= PAIRS_LEAST
-
-                await self.until(enough, TRADES_S_MAX, f"fewer than {PAIRS_LEAST} pairs")
-        except (RuntimeError, OperatingError) as error:
+            await self.until(enough, TRADES_S_MAX, f"fewer than {PAIRS_LEAST} pairs")
+        except RuntimeError as error:
             raise RuntimeError(f"{error}: {(await container.log())[-500:]}") from None
         return round(trio.current_time() - began_s, 2)
 
@@ -139,8 +138,8 @@ class _Run:
         folder = _socket_of(container, pid)
         if folder is None:
             raise RuntimeError("the database's socket is not there")
-        async with open_postgres_store(f"postgresql://{USER}@/{DATABASE}?host={quote(folder, safe='')}", log=self.log,
-                                       only_reads=True) as store:  # fmt: skip
+        dsn = f"postgresql://{USER}@/{DATABASE}?host={quote(folder, safe='')}"
+        async with open_postgres_store(dsn, log=self.log, only_reads=True) as store:
             yield store
 
     # --- the stages --------------------------------------------------------------------------------------------------
@@ -174,6 +173,8 @@ class _Run:
             restarts = (await bot.state())["RestartCount"]
             result.detail = {"restarts": restarts}
             result.checks["restarted_by_engine"] = "" if restarts == 1 else f"RestartCount is {restarts}"
+        if not result.passed:
+            return
         async with self.stage("stop") as result:
             await self.stopped(bot, result)
             restarts = (await bot.state())["RestartCount"]
