@@ -39,8 +39,12 @@ STOP_S = 90
 STOPPED_S_MAX = 30.0
 """A clean end takes the shutdown's 20 s at most, the farewell and the database a moment."""
 RESTARTS_SEEN_S = 8.0
-STRIKES_MAX = 6
+FREEZES_MAX = 60
+STILL_OPEN_S = 0.4
+"""An execution that ended before the exchanges stood still is in the database by then."""
+NOTED_S_MAX = 10.0
 OPEN = "select execution_id from trade_executions where symbol = $1 and status = 'open' limit 1"
+STOPS = "select count(*) as n from state_transitions where symbol = $1 and trigger = 'STOP'"
 CLOSED = {"Uid": str(USER_ID), "CapEff": "0" * 16, "CapBnd": "0" * 16, "NoNewPrivs": "1", "Seccomp": "2"}
 PLAIN = ("dnbot", "run", "--plain")
 KEPT = ("keep", *PLAIN)
@@ -121,7 +125,7 @@ class _Run:
         async def enough() -> bool:
             if _socket_of(container, pid) is None:
                 return False
-            with suppress(OperatingError):  # the server is starting
+            with suppress(OperatingError, ConfigError):  # the server is starting, or the tables are being made
                 async with self.store(container, pid) as store:
                     return int((await store.read(STEADY, str(SYMBOL), since_ns))[0]["n"]) >= PAIRS_LEAST
             return False
@@ -194,16 +198,9 @@ class _Run:
         if not result.passed:
             return
         async with self.stage("sigterm_in_execution") as result:
-            for strike in range(1, STRIKES_MAX + 1):
-                await self.struck_in_execution(bot, result)
-                left = await self.judged(bot, result)
-                result.state_at_stop = state_at_stop(left.evidence)
-                result.detail["strikes"] = strike
-                if result.state_at_stop == EXECUTING or any(result.checks.values()):
-                    break
-                await self.engine.podman("start", "kept")
-                await self.trades(bot, self.clock.now_ns())
-            met = result.state_at_stop
+            await self.struck_in_execution(bot, result)
+            left = await self.judged(bot, result)
+            result.state_at_stop = met = state_at_stop(left.evidence)
             result.checks["in_execution"] = "" if met == EXECUTING else f"SIGTERM never met an execution, but {met}"
         await self.engine.remove("kept")
 
@@ -262,30 +259,40 @@ class _Run:
         result.checks["in_time"] = "" if took_s <= STOPPED_S_MAX else f"it took {took_s} s"
 
     async def struck_in_execution(self, container: Container, result: Result) -> None:
-        """The bot is stopped when the database has an open execution, and goes on when the SIGTERM of `podman stop` has
-        arrived: the engine takes longer than an execution."""
-        pid = await self.bot_runs(container)
+        """SIGTERM by `podman stop` while a pair is out.
+
+        The engine takes longer than an execution, so the exchanges stand still from a moment in which one is open until
+        the bot has noted the Stop.
+        """
+        pid, fakes_pid = await self.bot_runs(container), await container.fakes_pid()
         async with self.store(container, pid) as store:
 
             async def is_open() -> bool:
                 return bool(await store.read(OPEN, str(SYMBOL)))
 
-            await self.until(is_open, TRADES_S_MAX, "no execution", pause_s=0.002)
-            os.kill(pid, signal.SIGSTOP)
-        began_s = trio.current_time()
-        try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(container.stop, STOP_S)
+            async def has_noted() -> bool:
+                return bool((await store.read(STOPS, str(SYMBOL)))[0]["n"] > stops)
 
-                async def has_arrived() -> bool:
-                    return _is_pending(pid, signal.SIGTERM)
-
-                await self.until(has_arrived, 30.0, "SIGTERM did not arrive", pause_s=0.01)
-                os.kill(pid, signal.SIGCONT)
-        finally:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
-        result.stopped_s = round(trio.current_time() - began_s, 2)
+            stops = (await store.read(STOPS, str(SYMBOL)))[0]["n"]
+            for _ in range(FREEZES_MAX):
+                await self.until(is_open, TRADES_S_MAX, "no execution", pause_s=0.002)
+                os.kill(fakes_pid, signal.SIGSTOP)
+                try:
+                    await trio.sleep(STILL_OPEN_S)
+                    if not await is_open():
+                        continue
+                    began_s = trio.current_time()
+                    async with trio.open_nursery() as nursery:
+                        nursery.start_soon(container.stop, STOP_S)
+                        await self.until(has_noted, NOTED_S_MAX, "no Stop", pause_s=0.01)
+                        os.kill(fakes_pid, signal.SIGCONT)
+                    result.stopped_s = round(trio.current_time() - began_s, 2)
+                    break
+                finally:
+                    with suppress(ProcessLookupError):
+                        os.kill(fakes_pid, signal.SIGCONT)
+            else:
+                raise RuntimeError(f"no execution was open in {FREEZES_MAX} tries")
         await self.judge_end(container, result)
 
     async def judged(self, container: Container, result: Result) -> Left:
@@ -353,13 +360,3 @@ def _socket_of(container: Container, pid: int) -> str | None:
 
 def _of_process(pid: int, what: str) -> str:
     return Path(f"/proc/{pid}/{what}").read_text()
-
-
-def _is_pending(pid: int, number: signal.Signals) -> bool:
-    """Whether a signal waits to be delivered to that process."""
-    try:
-        lines = _of_process(pid, "status").splitlines()
-    except OSError:
-        return False
-    masks = [int(line.split()[1], 16) for line in lines if line.startswith(("SigPnd:", "ShdPnd:"))]
-    return any(mask >> (number - 1) & 1 for mask in masks)

@@ -77,8 +77,18 @@ class Container:
 
     async def bot_pid(self) -> int | None:
         """The bot itself: neither who keeps it nor its fakes or its database."""
+        return await self._pid_of("run")
+
+    async def fakes_pid(self) -> int:
+        """The bot's fakes. Raises RuntimeError when there are none."""
+        found = await self._pid_of("fakes")
+        if found is None:
+            raise RuntimeError(f"no fakes run in {self.name}")
+        return found
+
+    async def _pid_of(self, command: str) -> int | None:
         for pid, words in (await self.processes()).items():
-            if " -m dnbot run" in words:
+            if f" -m dnbot {command} " in f"{words} ":
                 return pid
         return None
 
