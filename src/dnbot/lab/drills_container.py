@@ -43,7 +43,10 @@ FREEZES_MAX = 60
 STILL_OPEN_S = 0.4
 """An execution that ended before the exchanges stood still is in the database by then."""
 NOTED_S_MAX = 10.0
-OPEN = "select execution_id from trade_executions where symbol = $1 and status = 'open' limit 1"
+OPEN = """
+select execution_id from trade_executions where symbol = $1 and status = 'open'
+and epoch = (select max(epoch) from runs where symbol = $1)
+"""
 STOPS = "select count(*) as n from state_transitions where symbol = $1 and trigger = 'STOP'"
 CLOSED = {"Uid": str(USER_ID), "CapEff": "0" * 16, "CapBnd": "0" * 16, "NoNewPrivs": "1", "Seccomp": "2"}
 PLAIN = ("dnbot", "run", "--plain")
