@@ -272,7 +272,7 @@ def test_kubernetes_takes_them(tmp_path: Path) -> None:
     """By the schemas of its newest version; what it does not know is found."""
     planted = tmp_path / "planted.yaml"
     text = (DEPLOY / "kubernetes" / "disruption.yaml").read_text(encoding="utf-8")
-    planted.write_text(text.replace("metadata:", "metadata:\n  nmae: x"), encoding="utf-8")
+    planted.write_text(text.replace("metadata:", "metadata:\n  labelz: x"), encoding="utf-8")
     codes = [
         subprocess.run([KUBERNETES_VALIDATE, "--strict", *paths], capture_output=True, timeout=120).returncode
         for paths in (MANIFESTS, [planted])

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
 import attrs
 import msgspec
@@ -21,20 +19,16 @@ import trio
 from dnbot.domain.errors import ConfigError, OperatingError
 from dnbot.lab.drills import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_PASSED, Report, line_of, table_of
 from dnbot.lab.drills_container_checks import EXECUTING, Left, closed_in, judge, read_left, state_at_stop
+from dnbot.lab.drills_container_waits import STARTED_S_MAX, TRADES_S_MAX, Onlooker, until
 from dnbot.lab.drills_engine import USER_ID, Container, Engine, engine
 from dnbot.lab.drills_evidence import naked_ms
-from dnbot.lab.drills_repetition import STEADY, Result
+from dnbot.lab.drills_repetition import Result
 from dnbot.lab.drills_stage import SYMBOL
 from dnbot.ports.clock import SystemClock
-from dnbot.ports.embedded_postgres import DATABASE, SOCKET_NAME, SOCKET_NOTE, USER
 from dnbot.ports.log import EventLog
 from dnbot.ports.log_sinks import MemorySink
-from dnbot.ports.postgres import PostgresStore, open_postgres_store
 
 EXIT_CONFIG = 2
-STARTED_S_MAX = 120.0
-TRADES_S_MAX = 90.0
-PAIRS_LEAST = 5
 STOP_S = 90
 STOPPED_S_MAX = 30.0
 """A clean end takes the shutdown's 20 s at most, the farewell and the database a moment."""
@@ -78,7 +72,7 @@ class _Run:
     engine: Engine
     say: Callable[[str], None]
     report: Report
-    log: EventLog = attrs.field(factory=lambda: EventLog(SystemClock(), [MemorySink()]))
+    onlooker: Onlooker = attrs.field(factory=lambda: Onlooker(EventLog(SystemClock(), [MemorySink()])))
     clock: SystemClock = attrs.field(factory=SystemClock)
 
     @asynccontextmanager
@@ -96,67 +90,14 @@ class _Run:
             self.options.json.write_bytes(msgspec.json.format(msgspec.json.encode(self.report), indent=1))
         self.say(line_of(result))
 
-    # --- what is waited for ------------------------------------------------------------------------------------------
-    async def until(self, holds: Callable[[], Awaitable[Any]], limit_s: float, what: str, pause_s: float = 0.5) -> None:
-        """Wait for a condition; raises RuntimeError when it did not come true in time."""
-        with trio.move_on_after(limit_s):
-            while not await holds():  # noqa: ASYNC110 (another process sets no event)
-                await trio.sleep(pause_s)
-            return
-        raise RuntimeError(f"{what} within {limit_s:.0f} s")
-
-    async def bot_runs(self, container: Container, *, other_than: int = 0) -> int:
-        """The process id of its bot, once it has one, and it is not `other_than`."""
-        found = 0
-
-        async def runs() -> bool:
-            nonlocal found
-            found = await container.bot_pid() or 0
-            return found not in (0, other_than)
-
-        try:
-            await self.until(runs, STARTED_S_MAX, f"no bot runs in {container.name}")
-        except RuntimeError as error:
-            raise RuntimeError(f"{error}: {(await container.log())[-500:]}") from None
-        return found
-
-    async def trades(self, container: Container, since_ns: int) -> float:
-        """Seconds until so many pairs have ended since then, by the database inside."""
-        began_s = trio.current_time()
-        pid = await self.bot_runs(container)
-
-        async def enough() -> bool:
-            if _socket_of(container, pid) is None:
-                return False
-            with suppress(OperatingError, ConfigError):  # the server is starting, or the tables are being made
-                async with self.store(container, pid) as store:
-                    return int((await store.read(STEADY, str(SYMBOL), since_ns))[0]["n"]) >= PAIRS_LEAST
-            return False
-
-        try:
-            await self.until(enough, TRADES_S_MAX, f"fewer than {PAIRS_LEAST} pairs")
-        except RuntimeError as error:
-            raise RuntimeError(f"{error}: {(await container.log())[-500:]}") from None
-        return round(trio.current_time() - began_s, 2)
-
-    @asynccontextmanager
-    async def store(self, container: Container, pid: int) -> AsyncGenerator[PostgresStore, None]:
-        """The database inside a container that has no network: through the root of a process of its."""
-        folder = _socket_of(container, pid)
-        if folder is None:
-            raise RuntimeError("the database's socket is not there")
-        dsn = f"postgresql://{USER}@/{DATABASE}?host={quote(folder, safe='')}"
-        async with open_postgres_store(dsn, log=self.log, only_reads=True) as store:
-            yield store
-
     # --- the stages --------------------------------------------------------------------------------------------------
     async def under_the_engine(self) -> None:
         """One bot under `--restart=on-failure`, as process 1's only child."""
         async with self.stage("closed_in") as result:
             home = self.engine.state_folder("engine")
             bot = await self.engine.run("engine", home, PLAIN, policy="on-failure:3")
-            result.trading_again_s = await self.trades(bot, 0)
-            pid = await self.bot_runs(bot)
+            result.trading_again_s = await self.onlooker.trades(bot, 0)
+            pid = await self.onlooker.bot_runs(bot)
             result.checks["closed_in"] = closed_in(_of_process(pid, "status"), CLOSED)
             wrote = await self.engine.podman("exec", "engine", "sh", "-c", "touch /opt/dnbot/x /etc/x", check=False)
             result.checks["read_only"] = "" if wrote.err.count("Read-only file system") == 2 else wrote.err[-300:]
@@ -165,7 +106,7 @@ class _Run:
         if not result.passed:
             return
         async with self.stage("health") as result:
-            pid = await self.bot_runs(bot)
+            pid = await self.onlooker.bot_runs(bot)
             code, state = await bot.health(), await bot.state()
             result.detail = {"well": code, "status": state.get("Health", state.get("Healthcheck", {})).get("Status")}
             os.kill(pid, signal.SIGSTOP)
@@ -193,7 +134,7 @@ class _Run:
         """One bot as the image starts it; the engine starts nothing again."""
         async with self.stage("kill9_kept") as result:
             bot = await self.engine.run("kept", self.engine.state_folder("kept"), KEPT, policy="no")
-            await self.trades(bot, 0)
+            await self.onlooker.trades(bot, 0)
             result.trading_again_s = await self.killed(bot)
             log, state = await bot.log(), await bot.state()
             said = "keep: ended with 137: started again" in log
@@ -222,7 +163,7 @@ class _Run:
                 async def ended(bot: Container = bot) -> bool:
                     return bool((await bot.state())["Status"] == "exited")
 
-                await self.until(ended, STARTED_S_MAX, f"{name} did not end")
+                await until(ended, STARTED_S_MAX, f"{name} did not end")
                 await trio.sleep(RESTARTS_SEEN_S)
                 state, log = await bot.state(), await bot.log()
                 result.detail[name] = {
@@ -237,10 +178,10 @@ class _Run:
     # --- parts of stages ---------------------------------------------------------------------------------------------
     async def killed(self, container: Container) -> float:
         """SIGKILL of the bot; seconds until its successor trades."""
-        pid, began_s, since_ns = await self.bot_runs(container), trio.current_time(), self.clock.now_ns()
+        pid, began_s, since_ns = await self.onlooker.bot_runs(container), trio.current_time(), self.clock.now_ns()
         os.kill(pid, signal.SIGKILL)
-        await self.bot_runs(container, other_than=pid)
-        await self.trades(container, since_ns)
+        await self.onlooker.bot_runs(container, other_than=pid)
+        await self.onlooker.trades(container, since_ns)
         return round(trio.current_time() - began_s, 2)
 
     async def stopped(self, container: Container, result: Result) -> None:
@@ -267,8 +208,8 @@ class _Run:
         The engine takes longer than an execution, so the exchanges stand still from a moment in which one is open until
         the bot has noted the Stop.
         """
-        pid, fakes_pid = await self.bot_runs(container), await container.fakes_pid()
-        async with self.store(container, pid) as store:
+        pid, fakes_pid = await self.onlooker.bot_runs(container), await container.fakes_pid()
+        async with self.onlooker.store(container, pid) as store:
 
             async def is_open() -> bool:
                 return bool(await store.read(OPEN, str(SYMBOL)))
@@ -278,7 +219,7 @@ class _Run:
 
             stops = (await store.read(STOPS, str(SYMBOL)))[0]["n"]
             for _ in range(FREEZES_MAX):
-                await self.until(is_open, TRADES_S_MAX, "no execution", pause_s=0.002)
+                await until(is_open, TRADES_S_MAX, "no execution", pause_s=0.002)
                 os.kill(fakes_pid, signal.SIGSTOP)
                 try:
                     await trio.sleep(STILL_OPEN_S)
@@ -287,7 +228,7 @@ class _Run:
                     began_s = trio.current_time()
                     async with trio.open_nursery() as nursery:
                         nursery.start_soon(container.stop, STOP_S)
-                        await self.until(has_noted, NOTED_S_MAX, "no Stop", pause_s=0.01)
+                        await until(has_noted, NOTED_S_MAX, "no Stop", pause_s=0.01)
                         os.kill(fakes_pid, signal.SIGCONT)
                     result.stopped_s = round(trio.current_time() - began_s, 2)
                     break
@@ -300,7 +241,7 @@ class _Run:
 
     async def judged(self, container: Container, result: Result) -> Left:
         """By what is left in its state folder."""
-        left = await read_left(container.home, self.engine.folder, self.log)
+        left = await read_left(container.home, self.engine.folder, self.onlooker.log)
         result.checks |= judge(left)
         result.residual = left.residual
         result.naked_ms = naked_ms(left.evidence.audit, 0)
@@ -349,16 +290,6 @@ async def _all(options: ContainerOptions, say: Callable[[str], None], report: Re
             await run.with_a_bad_configuration()
     if made.folder.exists() and not options.keep:
         say(f"{made.folder} could not be removed")
-
-
-def _socket_of(container: Container, pid: int) -> str | None:
-    """The folder of the database's socket as this side reaches it; None while there is none."""
-    try:
-        inside = (container.home / "postgres" / SOCKET_NOTE).read_text()
-    except OSError:
-        return None
-    folder = Path(f"/proc/{pid}/root{inside}")
-    return str(folder) if inside and (folder / SOCKET_NAME).exists() else None
 
 
 def _of_process(pid: int, what: str) -> str:
