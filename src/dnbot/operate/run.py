@@ -33,6 +33,7 @@ from dnbot.operate.database_place import external_dsn
 from dnbot.operate.face import Face
 from dnbot.operate.fakes_process import FakesProcess, fakes_process, read_address
 from dnbot.operate.logs import LOG_FILE
+from dnbot.operate.masking import Mask
 from dnbot.operate.metrics import Metrics, address_of, metrics_listeners
 from dnbot.operate.monitoring import Monitors
 from dnbot.operate.places import Surroundings, of_fakes, of_live
@@ -170,7 +171,7 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
             dsn = await stack.enter_async_context(database_dsn(settings, home, log, registry))
             for name in await migrate(dsn, log=log):
                 log.info("migrated", name=name)
-            store = await stack.enter_async_context(open_postgres_store(dsn, log=log))
+            store = await stack.enter_async_context(open_postgres_store(dsn, log=log, mask=Mask(registry).text))
             symbol = settings.strategy.symbol
             spill = spill_file(home / "spill" / f"{symbol.base}-{symbol.quote}.log")
             stack.enter_context(closing(spill))
@@ -236,7 +237,8 @@ async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> 
     before = _profit(bot.context)
     market: dict[str, object] = dict(fakes.address.market) if fakes else {"name": "live"}
     facts = facts_of(settings.mode, market, home, __version__, bot.parts.clock)
-    report = Reporter(bot, watch, bot.parts.clock, log, facts, monitors.standing)
+    mask = Mask(options.registry)
+    report = Reporter(bot, watch, bot.parts.clock, log, facts, monitors.standing, mask=mask)
     commander = Commander(bot, watch, report, log)
     heartbeat = heartbeat_of(settings, secrets, monitors.is_well, bot, log)
     monitors.attach(sampler_of(bot, settings, home, log), commander.answer, heartbeat)
@@ -259,7 +261,7 @@ async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> 
     )
     if fakes is not None and options.check_audit is not None:
         summary |= await options.check_audit(await fakes.stop(), ground.store, bot.context, fakes.audit_before)
-    _tell(summary, options.summary, face if options.flatten else None)
+    _tell(mask.shown(summary, dict[str, Any]), options.summary, face if options.flatten else None)
     return code
 
 

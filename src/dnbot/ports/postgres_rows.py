@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -62,6 +63,8 @@ class StoredRows(msgspec.Struct, frozen=True, kw_only=True):
     newest: Sequence[DatabaseRow]
 
 
+_NUL = re.compile(r"((?<!\\)(?:\\\\)*)\\u0000")
+"""The escape, and not the letters behind an escaped backslash."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NS_PER_S = 1_000_000_000
 
@@ -121,7 +124,15 @@ class _Document:
         tables: dict[str, object] = {"executions": list(self._last.pop("executions", {}))}
         tables.update({name: list(rows.values()) for name, rows in self._last.items()})
         tables.update(self._rows)
-        return msgspec.json.encode(tables).decode()
+        return _storable(msgspec.json.encode(tables).decode())
+
+
+def _storable(document: str) -> str:
+    """PostgreSQL's texts hold every character but NUL (manual, "JSON Types"): a venue's NUL becomes the sign of one.
+
+    Written, it would be refused like a bug of ours, and end the bot.
+    """
+    return _NUL.sub("\\1\\\\ufffd", document) if "\\u0000" in document else document
 
 
 def _add(document: _Document, record: Record, sequence: int) -> None:
