@@ -45,17 +45,18 @@ _SSLMODE = (
 
 
 def _hosts(parts: SplitResult, environment: Mapping[str, str]) -> list[str]:
-    """Wherever asyncpg might go with this address. Raises ValueError for what is none."""
+    """Wherever asyncpg might go with this address."""
     asked = parse_qs(parts.query)
     place = parts.netloc.partition("@")[2] if "@" in parts.netloc else parts.netloc
-    found = [urlsplit(f"//{one}").hostname or "" for one in unquote(place).split(",") if not one.startswith("/")]
-    found += [one for text in asked.get("host", []) for one in _listed(text)]
-    found += asked.get("service", [])  # a name in a file, whose host is not looked up here
-    return list(filter(None, found)) or [environment.get("PGHOST", "")]
+    listed = [one for text in (unquote(place), *asked.get("host", [])) for one in text.split(",")]
+    named = asked.get("service", [])  # in a file, whose host is not looked up here
+    return list(filter(None, [*map(_host_of, listed), *named])) or [environment.get("PGHOST", "")]
 
 
-def _listed(text: str) -> list[str]:
-    return [one if one.startswith("/") else one.partition(":")[0] for one in text.split(",")]
+def _host_of(place: str) -> str:
+    if place.startswith("["):
+        return place[1:].partition("]")[0]
+    return place if place.startswith("/") else place.partition(":")[0]
 
 
 def _is_here(host: str) -> bool:
