@@ -11,7 +11,7 @@ ROWS = [row for row in PAGE.splitlines() if row.startswith("| ") and not row.sta
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 
 
-def tests_of(path: Path) -> set[str]:
+def names_in(path: Path) -> set[str]:
     """The names of the tests of a file."""
     return set(re.findall(r"^(?:async )?def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE))
 
@@ -20,7 +20,7 @@ def test_every_test_that_the_page_names_is_there() -> None:
     """A test that was renamed or deleted leaves no promise behind."""
     named = TEST.findall(PAGE)
     assert len(named) > 80
-    known = {file: tests_of(ROOT / file) for file, _ in named if (ROOT / file).exists()}
+    known = {file: names_in(ROOT / file) for file, _ in named if (ROOT / file).exists()}
     assert [f"{file}::{name}" for file, name in named if name not in known.get(file, set())] == []
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -35,6 +34,7 @@ from dnbot.domain.order import Fill, Order, OrderIntent
 from dnbot.domain.pair import Opportunity, PnlEstimate
 from dnbot.domain.position import LedgerEntry, Portfolio
 from dnbot.domain.transfer import Transfer
+from dnbot.ports.postgres_text import storable
 from dnbot.ports.store import StoredState, UnresolvedIntent
 from dnbot.ports.store_rebuild import rebuilt, says_something
 
@@ -63,8 +63,6 @@ class StoredRows(msgspec.Struct, frozen=True, kw_only=True):
     newest: Sequence[DatabaseRow]
 
 
-_NUL = re.compile(r"((?<!\\)(?:\\\\)*)\\u0000")
-"""The escape, and not the letters behind an escaped backslash."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NS_PER_S = 1_000_000_000
 
@@ -124,15 +122,7 @@ class _Document:
         tables: dict[str, object] = {"executions": list(self._last.pop("executions", {}))}
         tables.update({name: list(rows.values()) for name, rows in self._last.items()})
         tables.update(self._rows)
-        return _storable(msgspec.json.encode(tables).decode())
-
-
-def _storable(document: str) -> str:
-    """PostgreSQL's texts hold every character but NUL (manual, "JSON Types"): a venue's NUL becomes the sign of one.
-
-    Written, it would be refused like a bug of ours, and end the bot.
-    """
-    return _NUL.sub("\\1\\\\ufffd", document) if "\\u0000" in document else document
+        return storable(msgspec.json.encode(tables).decode())
 
 
 def _add(document: _Document, record: Record, sequence: int) -> None:
