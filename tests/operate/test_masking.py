@@ -56,6 +56,8 @@ def test_a_secret_that_comes_later_is_masked_too() -> None:
     """The registry is asked each time."""
     registry = SecretRegistry()
     mask = Mask(registry)
+    registry.add(Secret("another-one-0123"))
+    assert mask.text("another-one-0123") == "***"
     assert "canary" in mask.text(WORDS)
     registry.add(Secret(CANARY))
     assert hides(mask.text(WORDS))
