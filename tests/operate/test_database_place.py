@@ -36,6 +36,7 @@ def test_words_are_not_masked_as_passwords(password: str) -> None:
     external_dsn("DSN", registry, {"DSN": f"postgresql://dnbot:{password}@localhost/dnbot"})
     known = registry.known_secrets()
     assert not {"short", "postgres", "dnbot"} & set(known)
+    assert f"postgresql://dnbot:{password}@localhost/dnbot" in known  # the whole one always is
     assert ("p@ssw0rd-canary" in known) == password.endswith("canary")
 
 
