@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 
 import click
-import msgspec
 import trio
 
 from dnbot.config import load_settings
 from dnbot.operate.alerts import alerts_text, list_alerts, try_services
+from dnbot.operate.console import json_text
 from dnbot.operate.report import parse_since
 from dnbot.resources import config_dir
 
@@ -32,4 +32,4 @@ def alerts_command(config: Path | None, since: str, as_json: bool, trial: bool) 
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--since") from None
     found = trio.run(list_alerts, settings, length)
-    click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() if as_json else alerts_text(found))
+    click.echo(json_text(found) if as_json else alerts_text(found))

@@ -9,6 +9,7 @@ import click
 import trio
 
 from dnbot.config import load_settings
+from dnbot.operate.console import tell
 from dnbot.operate.control_client import command
 from dnbot.operate.control_words import Leave, Pause, Reduce, Request, Resume
 from dnbot.operate.run import state_dir
@@ -63,7 +64,7 @@ def stop(config: Path | None, why: str, now: bool) -> None:
 def _tell(config: Path | None, request: Request) -> None:
     """Send a request to the running bot; print its answer and end with the exit code that says the same."""
     outcome = trio.run(command, state_dir(load_settings(config or config_dir() / "demo.toml")), request)
-    click.echo(outcome.text, err=outcome.exit_code != 0)
+    tell(outcome.text, err=outcome.exit_code != 0)
     sys.exit(outcome.exit_code)
 
 
