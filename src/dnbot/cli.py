@@ -23,6 +23,7 @@ from dnbot.lab.command_options import CONFIG, duration_option, settings_of
 from dnbot.lab.drill_command import drill
 from dnbot.lab.simulate_command import simulate
 from dnbot.operate.alerts_command import alerts_command
+from dnbot.operate.config_option import CONFIG_OF_BOT
 from dnbot.operate.control_commands import CONTROL_COMMANDS
 from dnbot.operate.database import database_status, migrate_database
 from dnbot.operate.kill_command import kill_command, sweep_command
@@ -241,21 +242,21 @@ def db() -> None:
 
 
 @db.command()
-@CONFIG
+@CONFIG_OF_BOT
 def migrate(config: Path | None) -> None:
     """Apply the migrations that are missing; `run` does the same."""
     click.echo(trio.run(migrate_database, settings_of(config)))
 
 
 @db.command("status")
-@CONFIG
+@CONFIG_OF_BOT
 def db_status(config: Path | None) -> None:
     """List the migrations that are applied and pending."""
     click.echo(trio.run(database_status, settings_of(config)))
 
 
 @commands.command()
-@CONFIG
+@CONFIG_OF_BOT
 @click.option("--tree", is_flag=True, help="The live task tree.")
 @click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
 @click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), help="Write the picture to a file.")
@@ -280,7 +281,7 @@ def status(config: Path | None, tree: bool, as_json: bool, svg: Path | None) -> 
 
 
 @commands.command()
-@CONFIG
+@CONFIG_OF_BOT
 @click.option("--since", default="24h", show_default=True, help="A stretch of time up to now: 30m, 24h, 7d, or all.")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write one self-contained page.")
 @click.option("--csv", type=click.Path(path_type=Path, file_okay=False), help="Write a CSV file per table here.")
@@ -298,7 +299,7 @@ def report(config: Path | None, since: str, html: Path | None, csv: Path | None,
 
 
 @commands.command()
-@CONFIG
+@CONFIG_OF_BOT
 @click.option("--level", type=click.Choice(list(RANK)), default="info", show_default=True, help="From this level up.")
 @click.option("--event", "events", multiple=True, help="These events alone; may be given several times.")
 @click.option("--since", callback=duration_option, help="Nothing older than this, such as 10m.")

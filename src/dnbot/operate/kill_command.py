@@ -10,13 +10,12 @@ import click
 import msgspec
 import trio
 
-from dnbot.config import load_settings
+from dnbot.operate.config_option import CONFIG_OF_BOT, settings_of
 from dnbot.operate.kill import KillOptions, kill
 from dnbot.operate.kill_text import text_of
-from dnbot.resources import config_dir
 
 _OPTIONS = (
-    click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="TOML; default: the demo."),
+    CONFIG_OF_BOT,
     click.option("--why", "--reason", "reason", required=True, help="The reason; it is recorded with your name."),
     click.option("--flatten", is_flag=True, help="Then sell the inventory and buy the short back, in capped slices."),
     click.option("--end-hung", is_flag=True, help="SIGKILL the bot of this state folder if it does not answer."),
@@ -45,7 +44,7 @@ def sweep_command(config: Path | None, as_json: bool, **wanted: Any) -> None:
 
 
 def _kill(config: Path | None, as_json: bool, options: KillOptions) -> None:
-    found = trio.run(kill, load_settings(config or config_dir() / "demo.toml"), options)
+    found = trio.run(kill, settings_of(config), options)
     text = msgspec.json.format(msgspec.json.encode(found), indent=2).decode() if as_json else text_of(found)
     click.echo(text, err=not as_json and found.exit_code != 0)
     sys.exit(found.exit_code)
