@@ -255,6 +255,26 @@ def db_status(config: Path | None) -> None:
     click.echo(trio.run(database_status, settings_of(config)))
 
 
+@db.command()
+@CONFIG_OF_BOT
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def dump(config: Path | None, file: Path) -> None:
+    """Write the whole database to a new FILE, one consistent moment of it; a bot may be running meanwhile."""
+    from dnbot.operate.backup import dump_database
+
+    click.echo(trio.run(dump_database, settings_of(config), file))
+
+
+@db.command()
+@CONFIG_OF_BOT
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def restore(config: Path | None, file: Path) -> None:
+    """Fill an empty database (a new state folder, or a new external one) from a FILE that `db dump` wrote."""
+    from dnbot.operate.backup import restore_database
+
+    click.echo(trio.run(restore_database, settings_of(config), file))
+
+
 @commands.command()
 @CONFIG_OF_BOT
 @click.option("--tree", is_flag=True, help="The live task tree.")
