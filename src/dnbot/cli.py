@@ -126,12 +126,18 @@ def check(config: Path | None) -> None:
 
 @commands.command("new-config")
 @click.option("--mode", type=click.Choice(["sim", "live"]), default="sim", help="Fake exchanges, or the real ones.")
+@click.option("--fakes", type=click.Path(path_type=Path, dir_okay=False, exists=True),
+              help="The line that `dnbot fakes --tls` printed: a live configuration to rehearse with.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="A new file; default: print it.")
-def new_config(mode: str, output: Path | None) -> None:
-    """Write a configuration with every key, its unit and its meaning."""
+def new_config(mode: str, fakes: Path | None, output: Path | None) -> None:
+    """Write a configuration with every key, its unit and its meaning. Live begins with the profile canary."""
+    from dnbot.operate.fakes_process import read_address
     from dnbot.operate.new_config import new_config as text_of
+    from dnbot.operate.new_config import rehearsal_config
 
-    text = text_of(mode)
+    if fakes is not None and mode != "live":
+        raise click.UsageError("--fakes goes with --mode live; mode sim starts fakes of its own")
+    text = rehearsal_config(read_address(fakes)) if fakes is not None else text_of(mode)
     if output is None:
         click.echo(text, nl=False)
         return
