@@ -119,9 +119,9 @@ BROKEN: dict[str, tuple[str, str, tuple[str, ...]]] = {
     ),
     "an unknown profile": ('profile = "careful"\n' + config_text(), "profile", ("full | canary",)),
     "too many executions": (
-        config_text(rest="[canary]\nexecutions_max = 51\n"), "canary.executions_max", ("1 to 50",),
+        config_text(rest="[canary]\npairs_max = 51\n"), "canary.pairs_max", ("1 to 50",),
     ),
-    "no executions": (config_text(rest="[canary]\nexecutions_max = 0\n"), "canary.executions_max", ("1 to 50",)),
+    "no executions": (config_text(rest="[canary]\npairs_max = 0\n"), "canary.pairs_max", ("1 to 50",)),
     "a large order for a canary": (
         canary_text(max_order_notional_quote='"101"'), "strategy.max_order_notional_quote", ("at most 100", "canary"),
     ),

@@ -92,7 +92,7 @@ async def test_after_so_many_executions_nothing_is_entered_until_a_person_resume
         await bot.until(TradingMode.REDUCING)
         await trio.sleep(10)
         assert [(mode.to_mode, mode.by) for mode in modes(bot)] == [("REDUCING", "canary")]
-        assert modes(bot)[0].why.startswith(f"canary: {MOST} executions since a person last looked")
+        assert modes(bot)[0].why.startswith(f"canary: {MOST} pairs since a person last looked")
         assert [(level, key) for level, key, _ in bot.alerts] == [("critical", "mode:reducing")]
         lowered = next(n for n, record in enumerate(bot.records) if isinstance(record, ModeChanged))
         before = Caged(bot.bot, bot.canary, bot.records[:lowered], [])

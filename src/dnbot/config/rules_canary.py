@@ -1,7 +1,7 @@
 """What the profile `canary` allows, whatever the rest of a file says: for the first days with real money.
 
 The caps are in the code and not in the file, so that nobody raises them in a hurry. Reason of each: the worst day costs
-about what an operator would pay to learn whether live differs from the fakes (50 executions of 100 USDT at 40 bps are
+about what an operator would pay to learn whether live differs from the fakes (50 pairs of 100 USDT at 40 bps are
 20 USDT). A cap in base units needs a price: `position_problem`, asked at each start and by `check`.
 """
 
@@ -20,7 +20,7 @@ ORDER_QUOTE_MAX = Decimal(100)
 POSITION_QUOTE_MAX = Decimal(500)
 DAILY_LOSS_QUOTE_MAX = Decimal(20)
 LEVERAGE_MAX = 2
-EXECUTIONS_MAX = 50
+PAIRS_MAX = 50
 
 Found = tuple[str, object, str]
 
@@ -29,8 +29,8 @@ def canary(settings: Settings) -> Iterator[Found]:
     """The rules of the profile; nothing in any other."""
     if settings.profile not in PROFILES:
         yield "profile", settings.profile, " | ".join(PROFILES)
-    if not 1 <= settings.canary.executions_max <= EXECUTIONS_MAX:
-        yield "canary.executions_max", settings.canary.executions_max, f"1 to {EXECUTIONS_MAX}"
+    if not 1 <= settings.canary.pairs_max <= PAIRS_MAX:
+        yield "canary.pairs_max", settings.canary.pairs_max, f"1 to {PAIRS_MAX}"
     if settings.profile != CANARY:
         return
     params = settings.strategy

@@ -43,7 +43,7 @@ class MexcSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class CanarySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the profile `canary` leaves to the file; its caps are in the code (`rules_canary`)."""
 
-    executions_max: int = 10
+    pairs_max: int = 10
     """Then a person looks, and raises the mode again."""
 
 
@@ -107,7 +107,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     mode: str = "sim"
     profile: str = "full"
-    """`canary`: hard caps, and a person after so many executions."""
+    """`canary`: hard caps, and a person after so many pairs."""
     state_dir: str = ""
     """Empty: `$DNBOT_HOME`, or `.dnbot` in the working folder."""
     strategy: StrategyParameters

@@ -1,8 +1,8 @@
-"""The profile `canary` at work: after so many executions the mode is lowered, and a person looks before the next ones.
+"""The profile `canary` at work: after so many pairs the mode is lowered, and a person looks before the next ones.
 
-An execution counts when an order of it may have left. It is counted when the gate has let both orders pass and not
+A pair counts when an order of it may have left. It is counted when the gate has let both orders pass and not
 before, so that the last one never loses a leg to its own count; the machine runs one at a time, so none follows. What
-counts is in the database too: a restart gives no executions away. A person's `resume` begins a new count.
+counts is in the database too: a restart gives none away. A person's `resume` begins a new count.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ where i.symbol = $1 and i.purpose in ('entry', 'exit') and o.status <> 'not_sent
     select coalesce(max(at_ns), 0) from trading_modes where symbol = $1 and to_mode = 'ACTIVE'
 )
 """
-"""Executions of which an order may have left since a person last raised the mode. One that hangs counts."""
+"""Pairs of which an order may have left since a person last raised the mode. One that hangs counts."""
 _PAIRS = frozenset({Purpose.ENTRY, Purpose.EXIT})
 
 
@@ -52,7 +52,7 @@ class Canary:
 
     most: int
     done: int = 0
-    """Executions since a person last raised the mode."""
+    """Pairs, entries and exits, since a person last raised the mode."""
     tell: Callable[[InboxEvent], None] | None = None
     """Into the machine's inbox, without waiting."""
     alert: Callable[[str, str, str], None] | None = None
@@ -83,7 +83,7 @@ class Canary:
         if self.done < self.most:
             return
         assert self.tell is not None
-        why = f"canary: {self.done} executions since a person last looked; read dnbot report, then resume"
+        why = f"canary: {self.done} pairs since a person last looked; read dnbot report, then resume"
         try:
             self.tell(SetMode(mode=TradingMode.REDUCING.name, why=why, by=CANARY, seen=TradingMode.ACTIVE.name))
         except trio.WouldBlock:
@@ -116,7 +116,7 @@ async def canary_of(settings: Settings, store: Reads, symbol: Symbol) -> Canary 
     if settings.profile != CANARY:
         return None
     rows = await store.read(DONE_SQL, str(symbol))
-    return Canary(settings.canary.executions_max, done=int(rows[0]["n"]))
+    return Canary(settings.canary.pairs_max, done=int(rows[0]["n"]))
 
 
 async def refuse_large(settings: Settings, around: Surroundings, clock: Clock) -> None:

@@ -99,7 +99,7 @@ def _profile_lines(settings: Settings) -> list[str]:
     if settings.profile != CANARY:
         return []
     caps = f"orders up to {plain(ORDER_QUOTE_MAX)}, a position up to {plain(POSITION_QUOTE_MAX)} quote"
-    return [f"profile canary: {caps}; after {settings.canary.executions_max} executions a person must resume"]
+    return [f"profile canary: {caps}; after {settings.canary.pairs_max} pairs a person must resume"]
 
 
 def _instrument_lines(facts: Mapping[Venue, VenueFacts]) -> list[str]:

@@ -362,7 +362,7 @@ async def _after(duration_s: float, bot: Bot, why: list[str]) -> None:
 def _banner(settings: Settings, home: Path, market: dict[str, object]) -> str:
     lines = [f"dnbot {__version__}  mode {settings.mode}  {settings.strategy.symbol}  state in {home}"]
     if settings.profile == CANARY:
-        lines.append(f"profile canary: a person must resume after {settings.canary.executions_max} executions")
+        lines.append(f"profile canary: a person must resume after {settings.canary.pairs_max} pairs")
     simulated = market_line(settings.mode, market)
     return "\n".join([*lines, simulated] if simulated else lines)
 

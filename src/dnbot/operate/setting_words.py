@@ -23,7 +23,7 @@ TOP: dict[str, Words] = {
     "profile": Words(
         "full | canary",
         "canary: orders up to 100, a position up to 500 and a daily loss up to 20 USDT, leverage up to 2, and after "
-        "[canary] executions_max executions a person must resume.",
+        "[canary] pairs_max pairs a person must resume.",
     ),
     "state_dir": Words("path", "Where database, logs and status live; empty: $DNBOT_HOME, or .dnbot in this folder."),
 }
@@ -181,7 +181,7 @@ FAKES: dict[str, Words] = {
     ),
 }
 CANARY: dict[str, Words] = {
-    "executions_max": Words("count", "Executions until the mode becomes REDUCING and a person must look; 1 to 50."),
+    "pairs_max": Words("count", "Pairs, entries and exits, until the mode becomes REDUCING and a person must look; 1 to 50."),
 }
 WORDS: dict[str, dict[str, Words]] = {
     "": TOP, "strategy": STRATEGY, "gate": GATE, "mexc": MEXC, "canary": CANARY,
