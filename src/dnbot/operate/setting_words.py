@@ -181,7 +181,7 @@ FAKES: dict[str, Words] = {
     ),
 }
 CANARY: dict[str, Words] = {
-    "pairs_max": Words("count", "Pairs, entries and exits, until the mode becomes REDUCING and a person must look; 1 to 50."),
+    "pairs_max": Words("count", "So many pairs, entries and exits, then REDUCING until a person resumes; 1 to 50."),
 }
 WORDS: dict[str, dict[str, Words]] = {
     "": TOP, "strategy": STRATEGY, "gate": GATE, "mexc": MEXC, "canary": CANARY,
