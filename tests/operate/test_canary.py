@@ -5,23 +5,30 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import msgspec
 import pytest
 import trio
 
-from dnbot.bot import Bot
+from dnbot.bot import Bot, Place
+from dnbot.config import Settings
+from dnbot.domain.errors import ConfigError
 from dnbot.domain.instrument import Symbol, Venue
 from dnbot.domain.messages import SetMode
 from dnbot.domain.order import Order, OrderIntent, OrderStatus, Purpose, Side
 from dnbot.domain.records import ModeChanged, OrderChanged, Record
 from dnbot.domain.units import Price, Quantity
 from dnbot.fakes.config import FakesConfig
+from dnbot.fakes.running import GATE_HOST, MEXC_HOST
 from dnbot.lab.world import stage
-from dnbot.operate.canary import Canary
+from dnbot.operate.canary import Canary, refuse_unfit
+from dnbot.operate.places import Surroundings
+from dnbot.ports.credentials import Credentials, Secret
 from dnbot.ports.memory_store import MemoryStore
+from dnbot.ports.net import Endpoint
+from dnbot.ports.signer import CredentialSigner
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.states import TradingMode
 
@@ -115,6 +122,31 @@ async def test_a_restart_gives_no_executions_away(autojump_clock: Any) -> None:
         await trio.sleep(15)
         assert bot.bot.context.mode is TradingMode.REDUCING
         assert bot.sent(Purpose.ENTRY, Purpose.EXIT, Purpose.ESTABLISH) == []
+
+
+async def test_a_canary_does_not_begin_with_what_check_refuses(autojump_clock: Any) -> None:
+    """A key that the venue refuses, or a position worth too much, is told before anything runs; the profile full begins
+    and leaves both to the machine."""
+    async with stage(FakesConfig(market="calibrated")) as scene:
+        gate = Place(Endpoint(GATE_HOST, 443), f"wss://{GATE_HOST}:443")
+        mexc = Place(Endpoint(MEXC_HOST, 443), f"wss://{MEXC_HOST}:443")
+        places = {venue: gate if venue is not Venue.MEXC_SPOT else mexc for venue in Venue}
+        opener = cast("Any", scene.network.open_stream)
+
+        def around(key: str) -> Surroundings:
+            account = scene.world.config.accounts[0]
+            signer = CredentialSigner(Credentials(Secret(key or account.key), Secret(account.secret), account.uid))
+            return Surroundings(places=places, signers=dict.fromkeys(Venue, signer), opener=opener)
+
+        settings = Settings(strategy=PARAMS, profile="canary")
+        large = msgspec.structs.replace(PARAMS, base_position_size=Decimal(1))
+        await refuse_unfit(settings, around(""), scene.clock)
+        with pytest.raises(ConfigError, match="account"):
+            await refuse_unfit(settings, around("another-key"), scene.clock)
+        with pytest.raises(ConfigError, match="holds at most 500"):
+            await refuse_unfit(msgspec.structs.replace(settings, strategy=large), around(""), scene.clock)
+        full = Settings(strategy=large)
+        await refuse_unfit(full, around("another-key"), scene.clock)
 
 
 # --- the count by itself ----------------------------------------------------------------------------------------------

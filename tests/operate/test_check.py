@@ -51,7 +51,7 @@ def report(params: StrategyParameters = PARAMS, profile: str = "full", **changes
     """The report on such accounts, with some of them replaced."""
     found = {venue: changes.get(venue.name, facts(venue)) for venue in VENUES}
     settings = Settings(strategy=params, profile=profile)
-    check._refuse(settings, found)
+    check.refuse(settings, found)
     return "\n".join(check._report(settings, "a test", found))
 
 

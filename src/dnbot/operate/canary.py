@@ -14,17 +14,15 @@ import attrs
 import trio
 
 from dnbot.config import Settings
-from dnbot.config.rules_canary import CANARY, POSITION_QUOTE_MAX, position_problem
-from dnbot.domain.errors import ConfigError
+from dnbot.config.rules_canary import CANARY
 from dnbot.domain.instrument import Symbol
 from dnbot.domain.messages import InboxEvent, SetMode
 from dnbot.domain.order import Order, OrderStatus, Purpose
 from dnbot.domain.records import ModeChanged, OrderChanged, Record
-from dnbot.domain.units import plain
+from dnbot.operate.check import refuse
 from dnbot.operate.places import Surroundings
 from dnbot.operate.venue_reads import read_venues
 from dnbot.ports.clock import Clock
-from dnbot.strategy.fitting import spot_mid
 from dnbot.strategy.states import TradingMode
 
 DONE_SQL = """
@@ -119,20 +117,12 @@ async def canary_of(settings: Settings, store: Reads, symbol: Symbol) -> Canary 
     return Canary(settings.canary.pairs_max, done=int(rows[0]["n"]))
 
 
-async def refuse_large(settings: Settings, around: Surroundings, clock: Clock) -> None:
-    """Ask the venues by GET what the largest position is worth today.
+async def refuse_unfit(settings: Settings, around: Surroundings, clock: Clock) -> None:
+    """What `dnbot check` refuses, a canary does not begin with: the worth of its position, a wrong key, an account.
 
     Raises:
-        ConfigError: more than a canary may hold.
+        ConfigError: naming it.
         OperatingError: a venue could not be asked.
     """
-    if settings.profile != CANARY:
-        return
-    facts = await read_venues(around, settings.strategy.symbol, clock)
-    problem = position_problem(settings.strategy, spot_mid({venue: fact.mid for venue, fact in facts.items()}))
-    if problem is not None:
-        raise ConfigError("settings", "strategy.base_position_size", problem, _allowed())
-
-
-def _allowed() -> str:
-    return f"a position worth at most {plain(POSITION_QUOTE_MAX)} at today's price"
+    if settings.profile == CANARY:
+        refuse(settings, await read_venues(around, settings.strategy.symbol, clock))

@@ -36,7 +36,7 @@ async def check_report(settings: Settings) -> str:
     """
     async with _surroundings(settings) as (around, where):
         facts = await read_venues(around, settings.strategy.symbol, SystemClock())
-    _refuse(settings, facts)
+    refuse(settings, facts)
     return "\n".join(_report(settings, where, facts))
 
 
@@ -55,7 +55,8 @@ async def _surroundings(settings: Settings) -> AsyncIterator[tuple[Surroundings,
             yield of_fakes(fakes.address, registry), "fake exchanges: invented prices, entry-level fees"
 
 
-def _refuse(settings: Settings, facts: Mapping[Venue, VenueFacts]) -> None:
+def refuse(settings: Settings, facts: Mapping[Venue, VenueFacts]) -> None:
+    """Raise ConfigError for an account, an instrument or parameters that must not be traded with."""
     params = settings.strategy
     for venue, fact in facts.items():
         if fact.account.problem is not None:

@@ -29,7 +29,7 @@ from dnbot.operate.alert_places import (
     monitors_of,
     sampler_of,
 )
-from dnbot.operate.canary import Canary, canary_of, refuse_large
+from dnbot.operate.canary import Canary, canary_of, refuse_unfit
 from dnbot.operate.commanding import Commander
 from dnbot.operate.control import ControlServer
 from dnbot.operate.control_socket import listening, only_bot_of, socket_path
@@ -167,7 +167,7 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
                 options.beside.prepare(settings, home, registry)
             around, fakes = await _surroundings(settings, home, registry, stack)
             if not options.flatten:  # whatever is held may be closed
-                await refuse_large(settings, around, SystemClock())
+                await refuse_unfit(settings, around, SystemClock())
             # Who closes the position after a kill may have another environment, and needs nobody to be told.
             load = partial(load_if_there, log=log) if options.flatten else load_alert_secrets
             secrets = load(settings, registry)
