@@ -67,10 +67,10 @@ class Caged:
 
 
 @asynccontextmanager
-async def caged(done: int = 0, most: int = MOST) -> AsyncIterator[Caged]:
+async def caged() -> AsyncIterator[Caged]:
     """In a market that pays often."""
     async with stage(FakesConfig(market="lively", seed=5)) as scene, trio.open_nursery() as nursery:
-        canary, records, alerts = Canary(most, done=done), list[Record](), list[tuple[str, str, str]]()
+        canary, records, alerts = Canary(MOST), list[Record](), list[tuple[str, str, str]]()
 
         def witness(record: Record) -> None:
             records.append(record)
@@ -113,15 +113,6 @@ async def test_after_so_many_executions_nothing_is_entered_until_a_person_resume
         so_far = len(bot.sent(Purpose.ENTRY))
         await bot.until(TradingMode.REDUCING)
         assert len(bot.sent(Purpose.ENTRY)) > so_far
-
-
-@pytest.mark.slow
-async def test_a_restart_gives_no_executions_away(autojump_clock: Any) -> None:
-    """A bot that died after its last execution, before the mode was written down, begins REDUCING."""
-    async with caged(done=MOST) as bot:
-        await trio.sleep(15)
-        assert bot.bot.context.mode is TradingMode.REDUCING
-        assert bot.sent(Purpose.ENTRY, Purpose.EXIT, Purpose.ESTABLISH) == []
 
 
 async def test_a_canary_does_not_begin_with_what_check_refuses(autojump_clock: Any) -> None:
