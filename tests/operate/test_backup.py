@@ -24,6 +24,7 @@ from dnbot.operate.control_socket import only_bot_of
 from dnbot.operate.report import opened_store
 from dnbot.operate.run import database_dsn, state_dir
 from dnbot.ports.clock import SystemClock
+from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.log import EventLog
 from dnbot.ports.postgres import migrate, open_postgres_store
 from dnbot.strategy.parameters import StrategyParameters
@@ -64,7 +65,7 @@ async def test_a_dump_is_the_same_ledger_elsewhere(tmp_path: Path) -> None:
     old, new, file = settings(tmp_path / "old"), settings(tmp_path / "new"), tmp_path / "ledger.dump"
     part = tmp_path / "ledger.dump.part"
     log = EventLog(SystemClock(), [])
-    async with database_dsn(old, state_dir(old), log) as dsn:
+    async with database_dsn(old, state_dir(old), log, SecretRegistry()) as dsn:
         await migrate(dsn)
         async with open_postgres_store(dsn) as store:
             await store.begin_run(SYMBOL, version="1", settings="{}", started_at_ns=1)
@@ -110,6 +111,7 @@ async def test_a_dump_is_the_same_ledger_elsewhere(tmp_path: Path) -> None:
     ("dsn", "address", "password"),
     [
         ("postgresql://u:p%40ss@h:5432/d?sslmode=verify-full", "postgresql://u@h:5432/d?sslmode=verify-full", "p@ss"),
+        ("postgresql://u@h/d?password=p%40ss&sslmode=disable", "postgresql://u@h/d?sslmode=disable", "p@ss"),
         ("postgresql://u@/d?host=%2Ftmp%2Fx", "postgresql://u@/d?host=%2Ftmp%2Fx", ""),
     ],
 )

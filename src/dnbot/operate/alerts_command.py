@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 
 import click
-import msgspec
 import trio
 
 from dnbot.operate.alerts import alerts_text, list_alerts, try_services
 from dnbot.operate.config_option import CONFIG_OF_BOT, settings_of
+from dnbot.operate.console import json_text
 from dnbot.operate.report import parse_since
 
 
@@ -31,4 +31,4 @@ def alerts_command(config: Path | None, since: str, as_json: bool, trial: bool) 
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--since") from None
     found = trio.run(list_alerts, settings, length)
-    click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() if as_json else alerts_text(found))
+    click.echo(json_text(found) if as_json else alerts_text(found))

@@ -19,6 +19,7 @@ from dnbot.operate.control_socket import only_bot_of
 from dnbot.operate.report import reached_dsn
 from dnbot.operate.run import database_dsn, state_dir
 from dnbot.ports.clock import SystemClock
+from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.log import EventLog
 from dnbot.ports.postgres import migrate
 from dnbot.ports.postgres_binaries import clean_environment, find_binaries
@@ -68,7 +69,7 @@ async def restore_database(settings: Settings, file: Path) -> str:
     home, log = state_dir(settings), EventLog(SystemClock(), [])
     with only_bot_of(home):
         await _run("pg_restore", None, "--list", str(file))
-        async with database_dsn(settings, home, log) as dsn:
+        async with database_dsn(settings, home, log, SecretRegistry()) as dsn:
             tables = await _asked(dsn, TABLES_SQL)
             if tables != "0":
                 allowed = "an empty database: name another state_dir, or another database in the variable of dsn_env"
@@ -120,10 +121,14 @@ async def _run(program: str, dsn: str | None, *options: str) -> str:
 
 
 def without_password(dsn: str) -> tuple[str, str]:
-    """A connection string of URI form, and the password that was in it."""
+    """A connection string of URI form, and the password that was in it, before the host or among the options."""
     parts = urlsplit(dsn)
-    user, has_password, password = parts.netloc.rpartition("@")[0].partition(":")
-    if not has_password:
-        return dsn, ""
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{user}@{host}")), unquote(password)
+    options = parts.query.split("&") if parts.query else []
+    passwords = [unquote(option.partition("=")[2]) for option in options if option.startswith("password=")]
+    user, has_one, written = parts.netloc.rpartition("@")[0].partition(":")
+    netloc = parts.netloc
+    if has_one:
+        passwords.append(unquote(written))
+        netloc = f"{user}@{parts.netloc.rpartition('@')[2]}"
+    query = "&".join(option for option in options if not option.startswith("password="))
+    return urlunsplit(parts._replace(netloc=netloc, query=query)), passwords[0] if passwords else ""

@@ -27,23 +27,22 @@ RARE_BPS = Decimal(10)
 """Two books of one liquid pair differ by a few basis points; an entry that needs more will seldom be met."""
 
 
-async def check_report(settings: Settings) -> str:
+async def check_report(settings: Settings, registry: SecretRegistry) -> str:
     """Ask the venues by GET alone and reckon; the report of `docs/operations.md`, "Before the first run".
 
     Raises:
         ConfigError: no keys, an account that the bot must refuse, or parameters that do not fit the instruments.
         OperatingError: a venue could not be asked.
     """
-    async with _surroundings(settings) as (around, where):
+    async with _surroundings(settings, registry) as (around, where):
         facts = await read_venues(around, settings.strategy.symbol, SystemClock())
     refuse(settings, facts)
     return "\n".join(_report(settings, where, facts))
 
 
 @asynccontextmanager
-async def _surroundings(settings: Settings) -> AsyncIterator[tuple[Surroundings, str]]:
+async def _surroundings(settings: Settings, registry: SecretRegistry) -> AsyncIterator[tuple[Surroundings, str]]:
     """The real venues, or fakes of our own with a state of their own: a running bot's are left alone."""
-    registry = SecretRegistry()
     if settings.mode == "live":
         yield of_live(settings, registry), "the venues"
         return

@@ -9,6 +9,7 @@ import click
 import trio
 
 from dnbot.operate.config_option import CONFIG_OF_BOT, settings_of
+from dnbot.operate.console import tell
 from dnbot.operate.control_client import command
 from dnbot.operate.control_words import Leave, Pause, Reduce, Request, Resume
 from dnbot.operate.run import state_dir
@@ -61,7 +62,7 @@ def stop(config: Path | None, why: str, now: bool) -> None:
 def _tell(config: Path | None, request: Request) -> None:
     """Send a request to the running bot; print its answer and end with the exit code that says the same."""
     outcome = trio.run(command, state_dir(settings_of(config)), request)
-    click.echo(outcome.text, err=outcome.exit_code != 0)
+    tell(outcome.text, err=outcome.exit_code != 0)
     sys.exit(outcome.exit_code)
 
 

@@ -24,6 +24,7 @@ from dnbot.operate.report_read import read_report
 from dnbot.operate.report_text import text_of
 from dnbot.operate.run import database_dsn, state_dir
 from dnbot.ports.clock import SystemClock
+from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.embedded_postgres import DATABASE, SOCKET_NAME, USER
 from dnbot.ports.log import EventLog
 from dnbot.ports.postgres import PostgresStore, open_postgres_store
@@ -108,7 +109,7 @@ async def reached_dsn(settings: Settings) -> AsyncIterator[str]:
     log = EventLog(SystemClock(), [])
     home = state_dir(settings)
     if settings.database.dsn_env:
-        async with database_dsn(settings, home, log) as dsn:
+        async with database_dsn(settings, home, log, SecretRegistry()) as dsn:
             yield dsn
         return
     folder = home / "postgres"
@@ -121,7 +122,7 @@ async def reached_dsn(settings: Settings) -> AsyncIterator[str]:
         yield running
         return
     try:
-        async with database_dsn(settings, home, log) as dsn:
+        async with database_dsn(settings, home, log, SecretRegistry()) as dsn:
             yield dsn
     except ConfigError as error:
         if error.key != "state folder":
