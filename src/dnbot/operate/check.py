@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from dnbot.config import Settings
+from dnbot.config.rules_canary import CANARY, ORDER_QUOTE_MAX, POSITION_QUOTE_MAX, position_problem
 from dnbot.domain.errors import ConfigError
 from dnbot.domain.instrument import FeeSchedule, Venue
 from dnbot.domain.pair import Pair, PairKind
@@ -26,23 +27,22 @@ RARE_BPS = Decimal(10)
 """Two books of one liquid pair differ by a few basis points; an entry that needs more will seldom be met."""
 
 
-async def check_report(settings: Settings) -> str:
+async def check_report(settings: Settings, registry: SecretRegistry) -> str:
     """Ask the venues by GET alone and reckon; the report of `docs/operations.md`, "Before the first run".
 
     Raises:
         ConfigError: no keys, an account that the bot must refuse, or parameters that do not fit the instruments.
         OperatingError: a venue could not be asked.
     """
-    async with _surroundings(settings) as (around, where):
+    async with _surroundings(settings, registry) as (around, where):
         facts = await read_venues(around, settings.strategy.symbol, SystemClock())
-    _refuse(settings.strategy, facts)
+    refuse(settings, facts)
     return "\n".join(_report(settings, where, facts))
 
 
 @asynccontextmanager
-async def _surroundings(settings: Settings) -> AsyncIterator[tuple[Surroundings, str]]:
+async def _surroundings(settings: Settings, registry: SecretRegistry) -> AsyncIterator[tuple[Surroundings, str]]:
     """The real venues, or fakes of our own with a state of their own: a running bot's are left alone."""
-    registry = SecretRegistry()
     if settings.mode == "live":
         yield of_live(settings, registry), "the venues"
         return
@@ -54,7 +54,9 @@ async def _surroundings(settings: Settings) -> AsyncIterator[tuple[Surroundings,
             yield of_fakes(fakes.address, registry), "fake exchanges: invented prices, entry-level fees"
 
 
-def _refuse(params: StrategyParameters, facts: Mapping[Venue, VenueFacts]) -> None:
+def refuse(settings: Settings, facts: Mapping[Venue, VenueFacts]) -> None:
+    """Raise ConfigError for an account, an instrument or parameters that must not be traded with."""
+    params = settings.strategy
     for venue, fact in facts.items():
         if fact.account.problem is not None:
             raise ConfigError(venue.value, "account", fact.account.problem, "an account and key that may trade here")
@@ -67,6 +69,7 @@ def _refuse(params: StrategyParameters, facts: Mapping[Venue, VenueFacts]) -> No
         tolerance_problem(params, instruments[Venue.GATE_FUTURES].lot_size),
         size_problem(params, instruments, mid),
         order_problem(params, instruments, mid),
+        position_problem(params, mid) if settings.profile == CANARY else None,
     )
     for problem in problems:
         if problem is not None:
@@ -81,6 +84,7 @@ def _report(settings: Settings, where: str, facts: Mapping[Venue, VenueFacts]) -
     mid = spot_mid({venue: fact.mid for venue, fact in facts.items()})
     return [
         f"settings are valid: mode {settings.mode}, {params.symbol}, asked of {where}",
+        *_profile_lines(settings),
         "",
         *_instrument_lines(facts),
         "",
@@ -89,6 +93,13 @@ def _report(settings: Settings, where: str, facts: Mapping[Venue, VenueFacts]) -
         _establish_line(params, mid),
         *_warning_lines(params, table, fees, facts),
     ]
+
+
+def _profile_lines(settings: Settings) -> list[str]:
+    if settings.profile != CANARY:
+        return []
+    caps = f"orders up to {plain(ORDER_QUOTE_MAX)}, a position up to {plain(POSITION_QUOTE_MAX)} quote"
+    return [f"profile canary: {caps}; after {settings.canary.pairs_max} pairs a person must resume"]
 
 
 def _instrument_lines(facts: Mapping[Venue, VenueFacts]) -> list[str]:

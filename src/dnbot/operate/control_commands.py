@@ -8,18 +8,17 @@ from pathlib import Path
 import click
 import trio
 
-from dnbot.config import load_settings
+from dnbot.operate.config_option import CONFIG_OF_BOT, settings_of
+from dnbot.operate.console import tell
 from dnbot.operate.control_client import command
 from dnbot.operate.control_words import Leave, Pause, Reduce, Request, Resume
 from dnbot.operate.run import state_dir
-from dnbot.resources import config_dir
 
-_CONFIG = click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="TOML; default: the demo.")
 _WHY = click.option("--why", "--reason", "why", required=True, help="The reason; it is recorded with your name.")
 
 
 @click.command()
-@_CONFIG
+@CONFIG_OF_BOT
 @_WHY
 def pause(config: Path | None, why: str) -> None:
     """Take no new risk (ACTIVE to REDUCING); what is open may still be undone and is kept hedged."""
@@ -27,7 +26,7 @@ def pause(config: Path | None, why: str) -> None:
 
 
 @click.command()
-@_CONFIG
+@CONFIG_OF_BOT
 @_WHY
 @click.option("--force", is_flag=True, help="Also out of HALTED.")
 def resume(config: Path | None, why: str, force: bool) -> None:
@@ -36,14 +35,14 @@ def resume(config: Path | None, why: str, force: bool) -> None:
 
 
 @click.command()
-@_CONFIG
+@CONFIG_OF_BOT
 def reduce(config: Path | None) -> None:
     """Pause without a reason, when there is no time for one."""
     _tell(config, Reduce())
 
 
 @click.command()
-@_CONFIG
+@CONFIG_OF_BOT
 @click.option("--why", "--reason", "why", default="flatten", help="The reason; it is recorded with your name.")
 @click.option("--now", is_flag=True, help="Shorten the deadline of a shutdown that is under way.")
 def flatten(config: Path | None, why: str, now: bool) -> None:
@@ -52,7 +51,7 @@ def flatten(config: Path | None, why: str, now: bool) -> None:
 
 
 @click.command()
-@_CONFIG
+@CONFIG_OF_BOT
 @click.option("--why", "--reason", "why", default="stop", help="The reason; it is recorded with your name.")
 @click.option("--now", is_flag=True, help="Shorten the deadline of a shutdown that is under way.")
 def stop(config: Path | None, why: str, now: bool) -> None:
@@ -62,8 +61,8 @@ def stop(config: Path | None, why: str, now: bool) -> None:
 
 def _tell(config: Path | None, request: Request) -> None:
     """Send a request to the running bot; print its answer and end with the exit code that says the same."""
-    outcome = trio.run(command, state_dir(load_settings(config or config_dir() / "demo.toml")), request)
-    click.echo(outcome.text, err=outcome.exit_code != 0)
+    outcome = trio.run(command, state_dir(settings_of(config)), request)
+    tell(outcome.text, err=outcome.exit_code != 0)
     sys.exit(outcome.exit_code)
 
 

@@ -7,18 +7,18 @@ from pathlib import Path
 import click
 import msgspec
 
-from dnbot.config import Settings, load_settings
+from dnbot.config import Settings
 from dnbot.config.rules import check_settings
+from dnbot.operate.config_option import CONFIG_OF_BOT, settings_of
 from dnbot.operate.run import state_dir
-from dnbot.resources import config_dir
 from dnbot.web.places import link_of
 
 
 @click.command("dashboard")
-@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="TOML; default: the demo.")
+@CONFIG_OF_BOT
 def dashboard_command(config: Path | None) -> None:
     """Print the address of the dashboard, with a login in it where the state folder has the token."""
-    click.echo(link_of(state_dir(load_settings(config or config_dir() / "demo.toml"))))
+    click.echo(link_of(state_dir(settings_of(config))))
 
 
 def with_listen(settings: Settings, listen: str | None) -> Settings:
