@@ -51,6 +51,18 @@ def drill_chaos(only: str, repeat: int, seed: int, as_json: Path | None, resume:
     sys.exit(trio.run(run_drills, options, click.echo))
 
 
+@drill.command("container")
+@click.option("--json", "as_json", type=click.Path(path_type=Path, dir_okay=False), help="Write the evidence here.")
+@click.option("--base", type=click.Path(path_type=Path, dir_okay=False), help="A tar of the base: used, or made there.")
+@click.option("--keep", is_flag=True, help="Keep the images and folders under the temporary folder.")
+def drill_container(as_json: Path | None, base: Path | None, keep: bool) -> None:
+    """Build the image, run it closed in with everything inside, kill and stop it; needs root, buildah and podman."""
+    from dnbot.lab.drills_container import ContainerOptions, run_container_drill
+
+    options = ContainerOptions(json=as_json, root_filesystem=base, keep=keep)
+    sys.exit(trio.run(run_container_drill, options, click.echo))
+
+
 @drill.command("crashes")
 @click.option("--saga", "sagas", metavar="NAME", multiple=True, help="This saga alone; may be given more than once.")
 @click.option("--manner", type=click.Choice(["power-cut", "kill", "both"]), default="both", show_default=True,

@@ -42,6 +42,7 @@ from dnbot.operate.monitoring import Monitors
 from dnbot.operate.places import Surroundings, of_fakes, of_live
 from dnbot.operate.same_world import refuse_another_world
 from dnbot.operate.screen import face_for, is_picture
+from dnbot.operate.service_manager import service_manager
 from dnbot.operate.state_folder import made_private
 from dnbot.operate.status import Reporter, facts_of, market_line
 from dnbot.operate.summary import summary_of
@@ -293,6 +294,8 @@ async def _until_it_ends(
         nursery.start_soon(face.run, standing.report, name="status")
         nursery.start_soon(control.serve, listener, name="control")
         nursery.start_soon(monitors.run, name="monitors")
+        if (manager := service_manager(standing.log)) is not None:
+            nursery.start_soon(manager.keep_told, bot, standing.watch.moved, name="service-manager")
         if options.beside is not None:
             nursery.start_soon(options.beside.serve, standing, name="web")
         async with monitors.telling_the_end():
