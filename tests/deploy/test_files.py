@@ -24,9 +24,12 @@ from deploy_tools import (
 from dnbot import cli
 from dnbot.bot import FAREWELL_S
 from dnbot.config import Settings, load_settings
+from dnbot.domain.errors import ConfigError
+from dnbot.operate.database_place import external_dsn
 from dnbot.operate.fakes_process import STOP_S_MAX as FAKES_S_MAX
 from dnbot.operate.monitoring import END_S_MAX
 from dnbot.operate.run import ANSWERS_S_MAX
+from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.embedded_postgres import STOP_S_MAX as DATABASE_S_MAX
 from dnbot.strategy.leaving import SHUTDOWN_S
 
@@ -141,6 +144,17 @@ def test_containers_have_the_same_keys_as_files() -> None:
     values = {one["name"]: one["value"] for one in BOT["env"]}
     assert {f"{name}_FILE": f"/run/dnbot/{key}" for name, key in names_of_keys().items()}.items() <= values.items()
     assert "install -m 0400" in POD["initContainers"][0]["command"][-1]
+
+
+def test_the_connection_strings_are_taken() -> None:
+    """To another host a bot wants TLS that verifies, or a word that there is none."""
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "deploy").rglob("*.yaml")]
+    found = [dsn.strip('"},') for text in texts for dsn in re.findall(r"postgresql://\S+", text)]
+    assert len(found) == 2
+    for dsn in found:
+        assert external_dsn("DSN", SecretRegistry(), {"DSN": dsn}) == dsn
+        with pytest.raises(ConfigError, match="sslmode"):
+            external_dsn("DSN", SecretRegistry(), {"DSN": re.sub(r"sslmode=[\w-]+&", "", dsn)})
 
 
 @needs_systemd_analyze
