@@ -28,6 +28,8 @@ from dnbot.operate.database import database_status, migrate_database
 from dnbot.operate.kill_command import kill_command, sweep_command
 from dnbot.operate.metrics import listen_address
 from dnbot.operate.run import RunOptions, run_settings, state_dir
+from dnbot.operate.trades_command import orders_command, trades_command
+from dnbot.operate.transfers_command import transfers_command
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.log_sinks import RANK
 from dnbot.web.dashboard_command import dashboard_command, with_listen
@@ -65,7 +67,10 @@ def _only_ours(error: BaseException) -> DnbotError | None:
 
 @click.group(
     cls=_Commands,
-    commands=(alerts_command, dashboard_command, drill, kill_command, simulate, sweep_command, *CONTROL_COMMANDS),
+    commands=(
+        alerts_command, dashboard_command, drill, kill_command, orders_command, simulate, sweep_command, trades_command,
+        transfers_command, *CONTROL_COMMANDS,
+    ),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 def commands() -> None:

@@ -16,6 +16,7 @@ import msgspec
 from dnbot.config import Settings
 from dnbot.domain.errors import ConfigError, StoreUnreachable
 from dnbot.domain.units import plain
+from dnbot.operate.command_words import stretch_of
 from dnbot.operate.report_csv import write_csv
 from dnbot.operate.report_data import BEGINNING, Report
 from dnbot.operate.report_executions import total_of
@@ -27,8 +28,6 @@ from dnbot.ports.clock import SystemClock
 from dnbot.ports.embedded_postgres import DATABASE, SOCKET_NAME, USER
 from dnbot.ports.log import EventLog
 from dnbot.ports.postgres import PostgresStore, open_postgres_store
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 @attrs.frozen
@@ -46,10 +45,10 @@ def parse_since(text: str) -> timedelta | None:
     """Read `90s`, `30m`, `24h`, `7d` or `all`; raises ValueError for anything else."""
     if text == "all":
         return None
-    digits, unit = text[:-1], text[-1:]
-    if unit not in _UNITS or not digits.isascii() or not digits.isdecimal() or not 0 < int(digits) < 10**7:
-        raise ValueError(f"{text!r} is not a stretch of time such as 90s, 30m, 24h, 7d, or all")
-    return timedelta(seconds=int(digits) * _UNITS[unit])
+    try:
+        return stretch_of(text)
+    except ValueError as error:
+        raise ValueError(f"{error}, or all") from None
 
 
 async def report_on(settings: Settings, options: ReportOptions) -> str:

@@ -94,7 +94,7 @@ async def read_report(read: Read, symbol: Symbol, *, since: datetime, until: dat
         return report
     reader = Reader(read, symbol, since, until, book[0]["sequence"])
     runs = await read(queries.RUNS, str(symbol), until)
-    portfolio = await _portfolio(reader) or Portfolio(symbol=symbol)
+    portfolio = await portfolio_of(reader) or Portfolio(symbol=symbol)
     executions = await read_executions(reader.ask)
     report = msgspec.structs.replace(
         report,
@@ -118,7 +118,7 @@ async def read_report(read: Read, symbol: Symbol, *, since: datetime, until: dat
     return await _with_series(reader, report, portfolio, start)
 
 
-async def _portfolio(reader: Reader) -> Portfolio | None:
+async def portfolio_of(reader: Reader) -> Portfolio | None:
     """The fold of everything up to the head: the newest saved portfolio, and the rows after it."""
     saved = await reader.one(queries.SNAPSHOT, reader.head)
     after = saved["sequence"] if saved else 0

@@ -1,0 +1,26 @@
+"""`dnbot transfers` on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import trio
+
+from dnbot.operate.command_words import CONFIG, JSON, json_text, settings_of
+from dnbot.operate.transfers import json_of_plan, plan_for
+from dnbot.operate.transfers_text import plan_text
+
+
+@click.group("transfers")
+def transfers_command() -> None:
+    """Funds that a person may move between the venues; dnbot itself never withdraws."""
+
+
+@transfers_command.command("plan")
+@CONFIG
+@JSON
+def plan_command(config: Path | None, as_json: bool) -> None:
+    """Say what to move so that inventory, quote and margin are at their targets. Moves nothing."""
+    found = trio.run(plan_for, settings_of(config))
+    click.echo(json_text(json_of_plan(found)) if as_json else plan_text(found))
