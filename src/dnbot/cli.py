@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
 import trio
 
 from dnbot import __version__
@@ -23,6 +22,8 @@ from dnbot.lab.command_options import CONFIG, duration_option, settings_of
 from dnbot.lab.drill_command import drill
 from dnbot.lab.simulate_command import simulate
 from dnbot.operate.alerts_command import alerts_command
+from dnbot.operate.command_words import JSON, json_text
+from dnbot.operate.completion_command import completion_command
 from dnbot.operate.control_commands import CONTROL_COMMANDS
 from dnbot.operate.database import database_status, migrate_database
 from dnbot.operate.kill_command import kill_command, sweep_command
@@ -68,8 +69,8 @@ def _only_ours(error: BaseException) -> DnbotError | None:
 @click.group(
     cls=_Commands,
     commands=(
-        alerts_command, dashboard_command, drill, kill_command, orders_command, simulate, sweep_command, trades_command,
-        transfers_command, *CONTROL_COMMANDS,
+        alerts_command, completion_command, dashboard_command, drill, kill_command, orders_command, simulate,
+        sweep_command, trades_command, transfers_command, *CONTROL_COMMANDS,
     ),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -120,12 +121,13 @@ def run(config: Path | None, summary: Path | None, listen: str | None, metrics: 
 
 @commands.command()
 @CONFIG
-def check(config: Path | None) -> None:
+@JSON
+def check(config: Path | None, as_json: bool) -> None:
     """Validate the configuration and print what must be earned per pair. Sends nothing that changes anything."""
     settings = settings_of(config)
-    from dnbot.operate.check import check_report
+    from dnbot.operate.check import check_json, check_report
 
-    click.echo(trio.run(check_report, settings))
+    click.echo(json_text(trio.run(check_json, settings)) if as_json else trio.run(check_report, settings))
 
 
 @commands.command("new-config")
@@ -247,16 +249,23 @@ def db() -> None:
 
 @db.command()
 @CONFIG
-def migrate(config: Path | None) -> None:
+@JSON
+def migrate(config: Path | None, as_json: bool) -> None:
     """Apply the migrations that are missing; `run` does the same."""
-    click.echo(trio.run(migrate_database, settings_of(config)))
+    applied = trio.run(migrate_database, settings_of(config))
+    text = "\n".join(f"applied {name}" for name in applied) or "nothing to apply"
+    click.echo(json_text({"applied": applied}) if as_json else text)
 
 
 @db.command("status")
 @CONFIG
-def db_status(config: Path | None) -> None:
+@JSON
+def db_status(config: Path | None, as_json: bool) -> None:
     """List the migrations that are applied and pending."""
-    click.echo(trio.run(database_status, settings_of(config)))
+    found = trio.run(database_status, settings_of(config))
+    parts = {"applied": list(found.applied), "pending": list(found.pending)}
+    text = "\n".join(f"{what}  {name}" for what, names in parts.items() for name in names)
+    click.echo(json_text(parts) if as_json else text)
 
 
 @commands.command()
@@ -277,7 +286,7 @@ def status(config: Path | None, tree: bool, as_json: bool, svg: Path | None) -> 
     if svg is not None:
         svg.write_text(render_svg(found), encoding="utf-8")
     elif as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        click.echo(json_text(found))
     elif tree:
         click.echo("\n".join(found.tree))
     else:
@@ -289,7 +298,8 @@ def status(config: Path | None, tree: bool, as_json: bool, svg: Path | None) -> 
 @click.option("--since", default="24h", show_default=True, help="A stretch of time up to now: 30m, 24h, 7d, or all.")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write one self-contained page.")
 @click.option("--csv", type=click.Path(path_type=Path, file_okay=False), help="Write a CSV file per table here.")
-@click.option("--json", "as_json", type=click.Path(path_type=Path, dir_okay=False), help="Write every figure, exact.")
+@click.option("--json", "as_json", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+              help="Write every figure, exact; -: on standard output, instead of the text.")
 def report(config: Path | None, since: str, html: Path | None, csv: Path | None, as_json: Path | None) -> None:
     """Tell what was traded and earned, from the database; a bot may be running meanwhile."""
     from dnbot.operate.report import ReportOptions, parse_since, report_on
@@ -331,9 +341,10 @@ async def _follow(reader: LogReader) -> None:
 
 
 @commands.command()
-def version() -> None:
+@JSON
+def version(as_json: bool) -> None:
     """Print the version."""
-    click.echo(f"dnbot {__version__}")
+    click.echo(json_text({"version": __version__}) if as_json else f"dnbot {__version__}")
 
 
 def main() -> Any:

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
-from dnbot.config import Settings, load_settings
-from dnbot.resources import config_dir
-
-CONFIG = click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="TOML; default: the demo.")
 JSON = click.option("--json", "as_json", is_flag=True, help="The same, as JSON.")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-
-
-def settings_of(config: Path | None) -> Settings:
-    """The settings of a file, or of the demo. Raises ConfigError."""
-    return load_settings(config or config_dir() / "demo.toml")
 
 
 def json_text(value: Any) -> str:

@@ -39,6 +39,12 @@ class ReportOptions:
     html: Path | None = None
     csv: Path | None = None
     json: Path | None = None
+    """`-`: on standard output."""
+
+    @property
+    def prints_json(self) -> bool:
+        """Whether the figures take the place of the text."""
+        return self.json == Path("-")
 
 
 def parse_since(text: str) -> timedelta | None:
@@ -67,10 +73,13 @@ async def report_on(settings: Settings, options: ReportOptions) -> str:
         symbol = settings.strategy.symbol
         report = await read_report(store.read, symbol, since=since, until=until)
         written = await write_csv(options.csv, store.read, report) if options.csv is not None else []
-    if options.json is not None:
-        written.append(_write(options.json, msgspec.json.format(json_of(report), indent=2).decode() + "\n"))
+    figures = msgspec.json.format(json_of(report), indent=2).decode()
+    if options.json is not None and not options.prints_json:
+        written.append(_write(options.json, figures + "\n"))
     if options.html is not None:
         written.append(_write(options.html, html_of(report)))
+    if options.prints_json:
+        return figures
     return "\n".join([text_of(report), *(f"written: {path}" for path in written)]).rstrip("\n")
 
 

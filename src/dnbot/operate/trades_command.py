@@ -9,7 +9,8 @@ from typing import Any
 import click
 import trio
 
-from dnbot.operate.command_words import CONFIG, JSON, json_text, moment_of, settings_of
+from dnbot.operate.command_words import JSON, json_text, moment_of
+from dnbot.operate.config_option import CONFIG_OF_BOT, settings_of
 from dnbot.operate.orders import OrdersWanted, list_orders
 from dnbot.operate.trades import TradesWanted, list_trades, read_trade
 from dnbot.operate.trades_text import orders_text, trade_text, trades_text
@@ -44,7 +45,7 @@ def _given(**options: Any) -> dict[str, Any]:
 
 
 @click.command("trades")
-@CONFIG
+@CONFIG_OF_BOT
 @click.argument("execution_id", required=False, metavar="[ID]")
 @_period
 @click.option("--pair", help="Of this pair alone, such as GATE_TO_MEXC.")
@@ -61,7 +62,7 @@ def trades_command(config: Path | None, execution_id: str | None, as_json: bool,
 
 
 @click.command("orders")
-@CONFIG
+@CONFIG_OF_BOT
 @click.option("--open", "is_open", is_flag=True, help="Only those of which something is still to come.")
 @click.option("--venue", help="Of this venue alone: GATEIO_SPOT, GATEIO_FUTURES or MEXC_SPOT.")
 @_period

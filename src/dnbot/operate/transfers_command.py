@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 import trio
 
-from dnbot.operate.command_words import CONFIG, JSON, json_text, settings_of
+from dnbot.operate.command_words import JSON, json_text
+from dnbot.operate.config_option import CONFIG_OF_BOT, settings_of
 from dnbot.operate.transfers import json_of_plan, plan_for
 from dnbot.operate.transfers_text import plan_text
 
@@ -18,7 +19,7 @@ def transfers_command() -> None:
 
 
 @transfers_command.command("plan")
-@CONFIG
+@CONFIG_OF_BOT
 @JSON
 def plan_command(config: Path | None, as_json: bool) -> None:
     """Say what to move so that inventory, quote and margin are at their targets. Moves nothing."""
