@@ -167,7 +167,7 @@ def test_quiet_period_has_every_table_and_no_chart() -> None:
     text = text_of(quiet)
     assert "nothing was recorded in this period" in text
     assert "no execution ended in this period" in text
-    assert "no recovery, no rebalancing, no change of mode, no alert" in text
+    assert "no start, no recovery, no rebalancing, no change of mode, no alert" in text
     assert "<svg" not in html_of(quiet)
 
 

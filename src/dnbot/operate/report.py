@@ -17,6 +17,7 @@ from dnbot.config import Settings
 from dnbot.domain.errors import ConfigError, StoreUnreachable
 from dnbot.domain.units import plain
 from dnbot.operate.command_words import stretch_of
+from dnbot.operate.progress import ProgressLine
 from dnbot.operate.report_csv import write_csv
 from dnbot.operate.report_data import BEGINNING, Report
 from dnbot.operate.report_executions import total_of
@@ -71,7 +72,9 @@ async def report_on(settings: Settings, options: ReportOptions) -> str:
         until = BEGINNING + timedelta(microseconds=now_ns // 1000)
         since = until - options.since if options.since is not None else BEGINNING
         symbol = settings.strategy.symbol
-        report = await read_report(store.read, symbol, since=since, until=until)
+        line = ProgressLine()
+        report = await read_report(store.read, symbol, since=since, until=until, tell=line.tell)
+        line.tell("")
         written = await write_csv(options.csv, store.read, report) if options.csv is not None else []
     figures = msgspec.json.format(json_of(report), indent=2).decode()
     if options.json is not None and not options.prints_json:

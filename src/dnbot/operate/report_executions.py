@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,7 @@ import msgspec
 from dnbot.domain.pair import Pair
 from dnbot.domain.units import ZERO, divide
 from dnbot.operate import report_queries as queries
+from dnbot.operate.progress import Tell, nothing
 from dnbot.operate.report_data import ExecutionPoint, PairTotal
 
 Ask = Callable[..., Awaitable[list[dict[str, Any]]]]
@@ -35,13 +37,16 @@ class Executions:
     unclosed_live: int
     naked_ms_worst_definite: int
     naked_ms_worst_ambiguous: int
+    by_day: dict[str, int]
+    """How many ended on each day, UTC."""
 
 
-async def read_executions(ask: Ask) -> Executions:
+async def read_executions(ask: Ask, tell: Tell = nothing) -> Executions:
     """Sum them page by page."""
     totals: dict[str, PairTotal] = {}
     newest: list[ExecutionPoint] = []
     differing: list[str] = []
+    by_day: dict[str, int] = {}
     count = 0
     while rows := await ask(queries.EXECUTIONS, queries.PAGE_ROWS, count):
         count += len(rows)
@@ -50,9 +55,12 @@ async def read_executions(ask: Ask) -> Executions:
             before = totals.get(point.pair_name, PairTotal(pair_name=point.pair_name))
             totals[point.pair_name] = with_execution(before, point)
             newest.append(point)
+            day = f"{point.at.astimezone(UTC):%Y-%m-%d}"
+            by_day[day] = by_day.get(day, 0) + 1
             if (point.gross_quote, point.fees_quote) != (row["gross_quote"], row["fees_quote"]):
                 differing.append(row["execution_id"])
         newest = newest[-SHOWN_MAX:]
+        tell(f"{count:,} executions read")
         if len(rows) < queries.PAGE_ROWS:
             break
     unclosed = (await ask(queries.UNCLOSED))[0]
@@ -66,6 +74,7 @@ async def read_executions(ask: Ask) -> Executions:
         unclosed_live=unclosed["live"],
         naked_ms_worst_definite=naked.get(False) or 0,
         naked_ms_worst_ambiguous=naked.get(True) or 0,
+        by_day=by_day,
     )
 
 
