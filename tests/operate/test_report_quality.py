@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from dnbot.config import load_settings
 from dnbot.domain.instrument import Symbol, Venue
 from dnbot.domain.messages import (
     Alert,
@@ -41,10 +42,13 @@ from dnbot.operate.report_quality_data import (
 )
 from dnbot.operate.report_read import read_report
 from dnbot.operate.report_text import text_of
+from dnbot.operate.transfers import read_holdings
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.embedded_postgres import embedded_postgres
 from dnbot.ports.log import EventLog
 from dnbot.ports.postgres import PostgresStore, migrate, open_postgres_store
+from dnbot.resources import config_dir
+from dnbot.strategy.transfer_plan import Holdings
 
 SYMBOL = Symbol("BTC", "USDT")
 NS = 1_000_000_000
@@ -196,6 +200,7 @@ async def test_every_figure_is_that_of_the_story(store: PostgresStore, monkeypat
     starts_and_faults_are_incidents(report)
     it_is_shown(report)
     await a_period_holds_only_its_own(store)
+    await funds_are_read_where_they_lie(store)
     monkeypatch.setattr(report_quality_queries, "FILLS_MAX", 2)
     newest = await read(store)
     assert newest.quality.left_out == 3
@@ -329,6 +334,22 @@ def it_is_shown(report: Report) -> None:
     found = msgspec.json.decode(json_of(report))
     assert found["quality"]["edges"][0]["realised_bps"] == "29.985"
     assert found["days"][0]["realised_quote"] == "0.6"
+
+
+async def funds_are_read_where_they_lie(store: PostgresStore) -> None:
+    """Balances of the ledger, the newest mid of each spot venue, the mark of the newest sample."""
+    settings = load_settings(config_dir() / "demo.toml")
+    holdings, sampled_at = await read_holdings(store.read, settings, START + timedelta(seconds=NEXT_DAY_S + 1))
+    assert sampled_at == START + timedelta(seconds=NEXT_DAY_S)
+    assert holdings == Holdings(
+        balances={
+            (GATE, "BTC"): D(2), (MEXC, "BTC"): D(-1), (GATE, "USDT"): D("-200.2"), (PERP, "USDT"): D("0.25"),
+            (MEXC, "USDT"): D("99.8"),
+        },
+        perp_base=D(0), unrealised_quote=D(0), price=D("1.5"),
+    )
+    early, _ = await read_holdings(store.read, settings, START - timedelta(days=9))
+    assert early == holdings, "the newest sample counts, not the clock"
 
 
 async def a_period_holds_only_its_own(store: PostgresStore) -> None:

@@ -40,7 +40,10 @@ async def check_report(settings: Settings) -> str:
 
 async def check_json(settings: Settings) -> dict[str, Any]:
     """The same as figures, money and rates as text with every digit; errors as `check_report`."""
-    where, facts = await _asked(settings)
+    return _figures(settings, *await _asked(settings))
+
+
+def _figures(settings: Settings, where: str, facts: Mapping[Venue, VenueFacts]) -> dict[str, Any]:
     params, mid = settings.strategy, spot_mid({venue: fact.mid for venue, fact in facts.items()})
     fees = {venue: fact.fees for venue, fact in facts.items() if fact.fees is not None}
     table = break_even_table(fees, params)
