@@ -25,7 +25,7 @@ def call(function: str, *arguments: object) -> Any:
         RuntimeError: it failed; the text is its last line.
     """
     done = subprocess.run(  # noqa: S603 (this file's own interpreter and script)
-        _command(function, arguments), capture_output=True, timeout=CHILD_S_MAX, check=False
+        command(function, *arguments), capture_output=True, timeout=CHILD_S_MAX, check=False
     )
     if done.returncode:
         raise RuntimeError(f"{function}: {(done.stderr.decode().strip().splitlines() or ['no word'])[-1]}")
@@ -38,7 +38,7 @@ def lines(function: str, *arguments: object) -> Iterator[Any]:
     Raises:
         RuntimeError: it failed.
     """
-    with subprocess.Popen(_command(function, arguments), stdout=subprocess.PIPE) as child:  # noqa: S603 (the same)
+    with subprocess.Popen(command(function, *arguments), stdout=subprocess.PIPE) as child:  # noqa: S603 (the same)
         assert child.stdout is not None
         try:
             for line in child.stdout:
@@ -58,7 +58,7 @@ def serving(function: str, *arguments: object, core: int | None = None) -> Itera
     It is pinned to `core`, where the machine has more than that.
     """
     with subprocess.Popen(  # noqa: S603 (the same)
-        _command(function, arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        command(function, *arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as child:
         assert child.stdin is not None
         assert child.stdout is not None
@@ -95,5 +95,6 @@ def become(arguments: list[str]) -> None:
     print(json.dumps(answer))
 
 
-def _command(function: str, arguments: tuple[object, ...]) -> list[str]:
+def command(function: str, *arguments: object) -> list[str]:
+    """How this function of the suite is started in a process of its own."""
     return [sys.executable, str(BENCH), FLAG, function, *(json.dumps(argument) for argument in arguments)]

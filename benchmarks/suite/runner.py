@@ -29,14 +29,14 @@ from suite.target import Target
 MEASURES = (
     "log_call", "log_disk", "frame_to_top", "edges", "estimate", "step", "websocket_memory", "websocket_receive",
     "tick_path", "gc", "intents_commit", "order_path", "execution_record", "collector", "simulator",
-    "decisions", "growth", "queries", "endurance",
+    "decisions", "growth", "queries", "endurance", "watched",
 )
 """Modules of the suite in the order of their numbers; each has `measure(effort) -> list[Target]`."""
-LONG = ("decisions", "growth", "queries", "endurance")
+LONG = ("decisions", "growth", "queries", "endurance", "watched")
 """They take from ten minutes to hours."""
 SIZES = {
     "sequences": "random sequences of books that `decisions` compares", "rows": "rows of a table that `queries` asks",
-    "seconds": "how long `endurance` lasts",
+    "seconds": "how long `endurance` and `watched` last",
 }
 """Options of one measurement each, and what they say."""
 TRIAL = Effort(rounds=1, share=0.01)

@@ -183,6 +183,23 @@ async def test_waiting_for_a_connection_is_not_sent(nursery: trio.Nursery, autoj
     assert verdicts == {"first": RequestAmbiguous, "second": RequestNotSent}
 
 
+async def test_the_wait_for_a_connection_has_a_bound_of_its_own(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """A request that may not leave late is not sent; one that finds a connection has all its time for the reply."""
+    net = MemoryNet(nursery, Echo(reply_after_s=2.0))
+    async with client_for(net, connections_max=1) as client, trio.open_nursery() as callers:
+        callers.start_soon(partial(client.request, "GET", "/first", deadline_s=9, queue_s_max=0.05))
+        await trio.sleep(0.5)
+        began_s = trio.current_time()
+        with pytest.raises(RequestNotSent, match=r"none was free in 0\.05 s"):
+            await client.request("GET", "/second", deadline_s=9, queue_s_max=0.05)
+        assert trio.current_time() - began_s == pytest.approx(0.05)
+        await trio.sleep(2.0)
+        assert (await client.request("GET", "/third", deadline_s=9, queue_s_max=0.05)).status == 200
+    assert len(net.opened) == 1
+
+
 @pytest.mark.parametrize(
     ("answer", "close"),
     [
@@ -257,7 +274,7 @@ async def test_leaked_connection_is_noticed_and_the_pool_rebuilt(
     """A pool whose only connection believes it is busy while nothing is in flight is replaced before it blocks us."""
     net = MemoryNet(nursery, Echo())
     async with client_for(net, connections_max=1) as client:
-        leak = client._build("GET", "/leak", None, b"", _Flight())
+        leak = client._build("GET", "/leak", None, b"", _Flight(), None)
         await client._transport.handle_async_request(leak)  # the reply is neither read nor closed
         assert (await client.request("GET", "/", deadline_s=1)).status == 200
         counted = client.statistics()

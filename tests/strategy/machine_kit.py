@@ -211,11 +211,11 @@ class Bench:
 
     def position(self, base: Decimal | None = None, **changes: Any) -> PositionReport:
         """The perpetual as the venue reports it."""
-        truth = self.truth[GF]
+        truth, params = self.truth[GF], self.context.params
         fields: dict[str, Any] = {
             "venue": GF, "base": truth.base if base is None else base, "entry_price": truth.entry, "mark_price": None,
-            "liquidation_price": None, "leverage": Decimal(2), "is_cross": True, "adl_rank": 5,
-            "at_ms": truth.updated_ms,
+            "liquidation_price": None, "leverage": Decimal(params.leverage), "is_cross": params.margin_mode == "cross",
+            "adl_rank": 5, "at_ms": truth.updated_ms,
         }
         return PositionReport(**{**fields, **changes})
 

@@ -161,6 +161,8 @@ def test_the_loss_of_the_day_counts_where_it_is_limited(make: Any) -> None:
         ("MARGIN", {"margin_ratio_pct": Decimal(29)}),
         ("MARGIN", {"liquidation_distance_pct": Decimal(19)}),
         ("MARGIN", {"adl_rank": 2}),
+        ("MARGIN", {"strange_leverage": "1 isolated"}),
+        ("MARGIN", {"strange_leverage": None}),
         ("INVENTORY", {"spot_base": {GS: Decimal(2), MS: Decimal(1)}}),
     ],
 )

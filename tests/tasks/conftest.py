@@ -81,14 +81,18 @@ class Script:
     words: Words
     answers: dict[str, list[Any]] = attrs.field(factory=dict)
     asked: list[str] = attrs.field(factory=list)
+    queues: list[float | None] = attrs.field(factory=list)
+    """So long each request would have waited for a connection."""
     on_request: Callable[[str], None] | None = None
     took_s: float = 0.001
 
     async def request(
-        self, method: str, target: str, headers: dict[str, str], body: bytes, *, deadline_s: float
+        self, method: str, target: str, headers: dict[str, str], body: bytes, *, deadline_s: float,
+        queue_s_max: float | None = None,
     ) -> HttpReply:
         name = f"{method} {target}"
         self.asked.append(name)
+        self.queues.append(queue_s_max)
         if self.on_request is not None:
             self.on_request(name)
         await trio.sleep(self.took_s)

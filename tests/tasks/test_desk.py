@@ -17,11 +17,12 @@ from dnbot.domain.messages import (
     OrderSent,
     PlaceOrder,
     ReadAccount,
+    SetLeverage,
 )
 from dnbot.domain.order import OrderStatus, Purpose
 from dnbot.ports.limiter import RateLimiter
 from dnbot.strategy.states import StrategyState
-from dnbot.tasks.desk import Desk
+from dnbot.tasks.desk import QUEUE_S_MAX, Desk
 from dnbot.tasks.resolver import Resolver
 from dnbot.venues.wire import AskedTooOften, Refused, RequestClass, Unclear
 
@@ -270,3 +271,27 @@ async def test_a_read_that_failed_answers_nobody(autojump_clock: Any, kit: Any, 
         await trio.sleep(0.0001)
         nursery.start_soon(it.desk.perform, ReadAccount(kit.codec.venue, "second"))
     assert [event.why for event in it.told(kit)] == ["second"]
+
+
+@pytest.mark.parametrize("purpose", [Purpose.ENTRY, Purpose.HEDGE])
+async def test_an_order_does_not_queue_for_a_connection(
+    autojump_clock: Any, kit: Any, bench: Any, purpose: Purpose
+) -> None:
+    """When every connection waits for a reply it is not sent, and soon: its pair's other leg is on its way."""
+    intent = kit.intent(purpose=purpose)
+    state = StrategyState.EXECUTING_ARBITRAGE if purpose is Purpose.ENTRY else StrategyState.REBALANCING_DELTA
+    it = bench(intent, current_state=state)
+    kit.script.answers[CREATE] = [kit.report()]
+    await it.answer(kit, intent)
+    assert kit.script.queues == [QUEUE_S_MAX]
+
+
+async def test_leverage_is_set_and_read_back(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """What was asked for, and then a reading that tells whether it is so."""
+    it = bench()
+    kit.script.answers |= {
+        "POST /leverage/2/cross": [None], "GET /balances": [()], "GET /open": [()], "GET /trades/0": [()]
+    }
+    await it.desk.perform(SetLeverage(kit.codec.venue, 2, "cross"))
+    assert it.story[0] == "POST /leverage/2/cross"
+    assert [type(event) for event in it.told(kit)] == [AccountRead]

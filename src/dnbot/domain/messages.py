@@ -318,6 +318,14 @@ class ReopenStream(msgspec.Struct, frozen=True, tag=True):
     why: str
 
 
+class SetLeverage(msgspec.Struct, frozen=True, tag=True):
+    """Set the perpetual's leverage and margin mode (cross or isolated), and read the account."""
+
+    venue: Venue
+    leverage: int
+    margin_mode: str
+
+
 class ReadAccount(msgspec.Struct, frozen=True, tag=True):
     """Read the whole account of one venue over REST."""
 
@@ -327,5 +335,5 @@ class ReadAccount(msgspec.Struct, frozen=True, tag=True):
 
 Command = (
     ExecutePair | PlaceOrder | CancelOrder | CancelAll | ResolveOrder | MoveMoney | ProveStream | ReopenStream
-    | ReadAccount
+    | SetLeverage | ReadAccount
 )

@@ -61,7 +61,9 @@ max_order_notional_quote = "400"
 round_trips_per_minute_max = 240
 consecutive_loss_limit = 1000
 max_daily_loss_quote = "5000"
-api_error_limit_per_minute = 1000  # in this market prices often leave MEXC's band, which is not what is drilled
+# in this market prices often leave MEXC's band, and orders stop at its edge, which is not what is drilled:
+api_error_limit_per_minute = 1000
+identical_orders_per_minute_max = 1000
 [database]
 dsn_env = "{dsn}"
 [fakes]

@@ -27,9 +27,11 @@ NEARLY_LOW_S = 12.0
 JUMP_BPS = 1_000
 CLOSE_SHARE = 0.15
 """Of so many seeds something comes between a check of an order and its next."""
-CLOSE_CALLS = ("word", "nudge", "countdown")
+CLOSE_CALLS = ("word", "nudge", "countdown", "stale")
 WORDS: tuple[Kind, ...] = ("operator_reduces", "operator_halts", "killed_from_outside")
 SLOW_COMMIT_S = 0.1
+STALE_COMMIT_S = 0.3
+"""Long for books that were young enough when it began."""
 COUNTDOWN_LOST_S = 50.0
 """Gate's countdown is set to 30 s and renewed every ten: it runs out, and then some."""
 
@@ -81,7 +83,7 @@ def close_calls(seed: int, heal_s: float) -> Moments:
     """What comes between a check of an order and the next one, twice.
 
     A word falls while intents are being committed; delta drifts, above its tolerance and below its hard limit, while a
-    pair is prepared; a venue's countdown runs out while everything else is well.
+    pair is prepared; a book grows too old meanwhile; a venue's countdown runs out while everything else is well.
     """
     own, found = random.Random(f"{seed}:close"), Moments()
     if own.random() >= CLOSE_SHARE:
@@ -100,6 +102,12 @@ def close_calls(seed: int, heal_s: float) -> Moments:
                 found.faults += _slow_to_prepare(key, at_s, left_s)
                 hand = _gone(own, key, "traded_by_hand", at_s, TRADED_BASE[:1])
                 found.meetings.append(Meeting(how=LASTING_PREPARING, fault=hand))
+            case "stale":
+                slow_s = min(30.0, left_s)
+                found.mishaps.append(
+                    Mishap(key=f"{key}.slow", kind="database_slow", at_s=at_s, for_s=slow_s, amount=STALE_COMMIT_S)
+                )
+                found.faults += _books_lost(key, at_s, slow_s)
             case _:
                 found.faults.append(_countdown_lost(key, at_s, left_s))
     return found
@@ -108,6 +116,18 @@ def close_calls(seed: int, heal_s: float) -> Moments:
 def moment(rng: random.Random, heal_s: float) -> float:
     """Some time of the safety phase, seconds of the run."""
     return round(rng.uniform(min(QUIET_S, heal_s / 4), heal_s - 2.0), 3)
+
+
+def _books_lost(key: str, at_s: float, for_s: float) -> list[dict[str, Value]]:
+    """A spot venue's public frames are lost for three seconds of each five."""
+    starts = [at_s + 5.0 * number for number in range(max(1, int(for_s // 5.0)))]
+    return [
+        Fault(
+            name="public_lost", key=f"{key}.books_{number}", at_s=round(start_s, 3),
+            for_s=round(min(3.0, at_s + for_s - start_s), 3), venue=("gate_spot", "mexc_spot")[number % 2],
+        ).as_data()
+        for number, start_s in enumerate(starts)
+    ]  # fmt: skip
 
 
 def _countdown_lost(key: str, at_s: float, left_s: float) -> dict[str, Value]:

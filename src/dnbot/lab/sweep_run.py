@@ -12,7 +12,7 @@ import trio
 from dnbot.lab.incarnation import Disk, Incarnation
 from dnbot.lab.still_clock import still_clock
 from dnbot.lab.sweep_judge import WireWitness, check_end, check_log
-from dnbot.lab.sweep_sagas import PARAMS, Saga, SagaStuck, Scene, at_rest, config, quiet
+from dnbot.lab.sweep_sagas import PARAMS, SLOW_PULSE_S, Saga, SagaStuck, Scene, at_rest, config, quiet
 from dnbot.lab.sweep_steps import StepCounter, place_of
 from dnbot.lab.tap import Tap
 from dnbot.lab.world import Stage, deterministic, stage
@@ -21,6 +21,7 @@ ROOT_TASK = "a bot's life"
 HASH_DIGITS = 16
 REST_S_MAX = 60.0
 END_S_MAX = 30.0
+LOOK_S = 0.05
 HELD_S = 0.5
 """So long a second life is watched at rest before it is stopped."""
 
@@ -151,7 +152,7 @@ class Play:
     async def _second_life(self, on: Stage, wire: WireWitness, died: Crash) -> Crash:
         crashed_s = trio.current_time()
         wrong = await check_log(self.disk)
-        quiet(on)
+        quiet(on, SLOW_PULSE_S)
         self.disk.store.down = False
         rest_s = None
         async with trio.open_nursery() as nursery:
@@ -159,7 +160,7 @@ class Play:
             nursery.start_soon(life.live, PARAMS)
             with trio.move_on_after(REST_S_MAX):
                 while not (at_rest(life) or life.ended.is_set()):  # noqa: ASYNC110 (nothing tells of rest)
-                    await trio.sleep(0.01)
+                    await trio.sleep(LOOK_S)
             if at_rest(life):
                 rest_s = round(trio.current_time() - crashed_s, 3)
                 await trio.sleep(HELD_S)

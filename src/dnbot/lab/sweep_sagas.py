@@ -30,6 +30,8 @@ pair of both earns 11 bps."""
 ASIDE_BPS = Decimal(40)
 """The third venue's spread meanwhile: no pair with it pays, whichever book comes first."""
 PULSE_S = 0.1
+SLOW_PULSE_S = 0.4
+"""While a second life comes to rest, for several virtual seconds: often enough that no book is old."""
 ASIDE_S = 3 * PULSE_S
 """After so long every book shows what was set."""
 REDUCED = Decimal("0.2")
@@ -247,7 +249,7 @@ def config(seed: int) -> FakesConfig:
     return FakesConfig(seed=seed, market="scripted", gate_spot_fees=fees, gate_futures_fees=fees, mexc_fees=fees)
 
 
-def quiet(on: Stage) -> None:
-    """A market that shows signs of life and in which nothing can be earned."""
+def quiet(on: Stage, every_s: float = PULSE_S) -> None:
+    """A market that shows signs of life, so many seconds apart, and in which nothing can be earned."""
     offer(on, None)
-    script(on).apply(SetPulse(every_s=PULSE_S), *(SetSpread(venue=venue, bps=Decimal(1)) for venue in VENUES))
+    script(on).apply(SetPulse(every_s=every_s), *(SetSpread(venue=venue, bps=Decimal(1)) for venue in VENUES))

@@ -244,9 +244,11 @@ class HttpClient:
         body: bytes = b"",
         *,
         deadline_s: float,
+        queue_s_max: float | None = None,
     ) -> HttpReply:
         """The complete reply, within `deadline_s` from now, connecting and reading included.
 
+        Until one of its connections is free, or may be opened, it waits `queue_s_max` at most: by default `deadline_s`.
         `path_and_query` is sent byte for byte, because signatures cover it. A reply of any status is a reply.
         Raises RequestNotSent when no byte was handed to a connection, RequestAmbiguous when one may have been; a
         Cancelled that arrives from outside passes through, and then the caller must assume that the request left.
@@ -258,9 +260,12 @@ class HttpClient:
         failure = f"no complete reply within {deadline_s} s"
         try:
             with trio.move_on_after(deadline_s):
-                return await self._exchange(self._build(method, path_and_query, headers, body, flight), flight)
+                request = self._build(method, path_and_query, headers, body, flight, queue_s_max)
+                return await self._exchange(request, flight)
         except _Unreadable as error:
             failure = str(error)
+        except httpcore.PoolTimeout:
+            failure = f"each of {self._connections_max} connections waits for a reply; none was free in {queue_s_max} s"
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
             if isinstance(error, httpcore.LocalProtocolError):
                 raise  # we built an illegal request: a bug, not the world
@@ -287,7 +292,8 @@ class HttpClient:
         )
 
     def _build(
-        self, method: str, target: str, headers: Mapping[str, str] | None, body: bytes, flight: _Flight
+        self, method: str, target: str, headers: Mapping[str, str] | None, body: bytes, flight: _Flight,
+        queue_s_max: float | None,
     ) -> httpx.Request:
         async def note_start(event: str, _: Mapping[str, Any]) -> None:
             if event == "connection.connect_tcp.started":
@@ -304,7 +310,7 @@ class HttpClient:
             self._origin,
             headers={**framing, **(headers or {})},
             stream=_Body(body),
-            extensions={"target": target.encode("ascii"), "trace": note_start},
+            extensions={"target": target.encode("ascii"), "trace": note_start, "timeout": {"pool": queue_s_max}},
         )
 
     async def _exchange(self, request: httpx.Request, flight: _Flight) -> HttpReply:

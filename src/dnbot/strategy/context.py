@@ -111,6 +111,8 @@ class VenueAccount(msgspec.Struct, frozen=True, kw_only=True):
     """When the last read began that was undisturbed, and so compared; 0 before the first."""
     closed_s: float = 0.0
     """When the venue last refused an order because the symbol takes none; 0 when it never did."""
+    leverage_s: float = float("-inf")
+    """When leverage was last asked to be set again."""
     own_open: int = 0
     """Open orders of ours in the last complete read."""
     recent: tuple[RecentMove, ...] = ()

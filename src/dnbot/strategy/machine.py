@@ -46,6 +46,7 @@ from dnbot.strategy.countdowns import fold_countdown, watch_countdowns
 from dnbot.strategy.deciding import HANDLERS
 from dnbot.strategy.doubting import watch_doubt
 from dnbot.strategy.leaving import hurry, leave
+from dnbot.strategy.leverage import watch_leverage
 from dnbot.strategy.muteness import watch_muteness
 from dnbot.strategy.observing import judge_crashes, sample, watch_delta
 from dnbot.strategy.pausing import believed, fold_pause
@@ -152,6 +153,7 @@ def _on_time(turn: Turn) -> None:
     watch_doubt(turn)
     chase_transfers(turn)
     watch_countdowns(turn)
+    watch_leverage(turn)
     leave_limbo(turn)
     if context.current_state is not StrategyState.SHUTDOWN:
         watch_muteness(turn)

@@ -57,6 +57,8 @@ class RiskInputs(msgspec.Struct, frozen=True, kw_only=True):
     """From mark to the liquidation price; not asked for while there is no position."""
     adl_rank: int | None = None
     """The venue's rank for auto-deleveraging: 1 is first in line, 5 last, 6 holds nothing; None: it does not say."""
+    strange_leverage: str | None = None
+    """What the venue has of the position's leverage and margin mode, where that is not ours; empty when it is."""
     equity_quote: Decimal | None = None
     equity_day_start_quote: Decimal | None = None
     daily_pnl_quote: Decimal | None = None

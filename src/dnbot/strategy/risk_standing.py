@@ -155,6 +155,11 @@ def margin(intents: Intents, inputs: RiskInputs) -> Refused | None:
     params = inputs.params
     if inputs.margin_free_quote is None or inputs.margin_ratio_pct is None or inputs.perp_base is None:
         return unknown("MARGIN", "margin of the perpetual account")
+    if inputs.strange_leverage is None:
+        return unknown("MARGIN", "leverage of the position")
+    if inputs.strange_leverage:
+        ours = f"{params.leverage} {params.margin_mode}"
+        return refused("MARGIN", inputs.strange_leverage, ours, "leverage of the position")
     needed = sum((divide(i.quantity * i.price, Decimal(params.leverage)) for i in added), ZERO)
     if needed > inputs.margin_free_quote:
         return refused("MARGIN", needed, inputs.margin_free_quote, "margin needed")

@@ -13,6 +13,7 @@ from dnbot.domain.units import ZERO, divide
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.countdowns import lapsed
 from dnbot.strategy.inventory import Inventory
+from dnbot.strategy.leverage import leverage_in_force, strange_leverage
 from dnbot.strategy.risk_inputs import RiskInputs
 from dnbot.strategy.risk_orders import DUPLICATE_MS
 
@@ -53,7 +54,7 @@ def perp_equity(context: StrategyContext) -> Decimal | None:
 
 
 def margin_free(context: StrategyContext) -> Decimal | None:
-    """What a new position may still be margined with, at our leverage; None while unknown."""
+    """What a new position may still be margined with; None while unknown."""
     return _free_of(context, perp_equity(context))
 
 
@@ -63,11 +64,11 @@ def _free_of(context: StrategyContext, equity: Decimal | None) -> Decimal | None
 
 
 def margin_used(context: StrategyContext) -> Decimal | None:
-    """What margins the position at our leverage; None while its mark is unknown."""
+    """What margins the position; None while its mark is unknown."""
     mark = context.market.mark
     if mark is None:
         return None
-    return divide(abs(context.portfolio.perp_base) * mark.mark, Decimal(context.params.leverage))
+    return divide(abs(context.portfolio.perp_base) * mark.mark, leverage_in_force(context))
 
 
 def margin_ratio_pct(context: StrategyContext) -> Decimal | None:
@@ -218,6 +219,7 @@ def risk_inputs(context: StrategyContext) -> RiskInputs:
         margin_ratio_pct=margin_ratio_pct(context),
         liquidation_distance_pct=liquidation_distance_pct(context),
         adl_rank=position.adl_rank if position else None,
+        strange_leverage=strange_leverage(context),
         equity_quote=_equity(context),
         equity_day_start_quote=context.portfolio.day_equity,
         daily_pnl_quote=_pnl_today(context),

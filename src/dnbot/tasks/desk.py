@@ -26,6 +26,7 @@ from dnbot.domain.messages import (
     ReadAccount,
     ReopenStream,
     ResolveOrder,
+    SetLeverage,
 )
 from dnbot.domain.order import OrderIntent, OrderReport, Purpose
 from dnbot.ports.clock import Clock
@@ -35,7 +36,7 @@ from dnbot.tasks.accounts import read_account
 from dnbot.tasks.committing import Commits
 from dnbot.tasks.gatekeeper import Gatekeeper
 from dnbot.tasks.line_orders import cancel_until_gone
-from dnbot.tasks.link import Line
+from dnbot.tasks.link import Line, set_leverage
 from dnbot.tasks.order_socket import OrderSocket, Outcome, outcome_of, outcome_of_failure
 from dnbot.tasks.resolver import Resolver
 from dnbot.tasks.sweeping import Swept, cancel_ours, open_orders, ours_of, sweep
@@ -43,6 +44,8 @@ from dnbot.tasks.transferring import Mover
 from dnbot.venues.wire import PrivateCodec
 
 RECORD_S_MAX = 1.0  # an outcome is told within this, even while everything is being cancelled
+QUEUE_S_MAX = 0.05
+"""So long an order waits for a free connection: its pair's other leg is on its way, and what repairs has another."""
 SENT_IDS_MAX = 100_000
 _WAYS_OUT = frozenset({Purpose.HEDGE, Purpose.UNWIND, Purpose.FLATTEN})
 
@@ -107,6 +110,9 @@ class Desk:
                     self.prove_stream()
                 case ReopenStream(why=why):
                     self.reopen_stream(why)
+                case SetLeverage(leverage=leverage, margin_mode=margin_mode):
+                    await set_leverage(self.codec, self.line, leverage, margin_mode)
+                    await self._read("leverage")
                 case ReadAccount(why=why):
                     await self._read(why)
                 case _:
@@ -172,7 +178,9 @@ class Desk:
                 return told
         request = self.codec.place_request(intent, now_ms, expires_at_ms)
         try:
-            reply = await self.line.ask(request, priority=priority, deadline_s=deadline_s)
+            reply = await self.line.ask(
+                request, priority=priority, deadline_s=deadline_s, queue_s_max=QUEUE_S_MAX
+            )
         except VenueUnreachable as error:
             return outcome_of_failure(error)
         trouble = self.codec.trouble(reply)

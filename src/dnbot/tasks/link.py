@@ -34,10 +34,14 @@ class Line:
     paging: trio.Lock = attrs.field(factory=trio.Lock)
     """Held for a reading of several pages: a codec may know only one at a time, and two would overtake each other."""
 
-    async def ask(self, request: Request, *, priority: Priority = Priority.NORMAL, deadline_s: float) -> Reply:
+    async def ask(
+        self, request: Request, *, priority: Priority = Priority.NORMAL, deadline_s: float,
+        queue_s_max: float | None = None,
+    ) -> Reply:
         """Send one request within its budget and return the reply, whatever its status.
 
-        The wait for the budget counts against `deadline_s`: what was decided must not leave long after.
+        The wait for the budget counts against `deadline_s`: what was decided must not leave long after. `queue_s_max`
+        bounds the wait for a free connection alone.
 
         Raises:
             RequestNotSent, RequestAmbiguous: as `HttpClient.request`; not sent, too, when the budget stayed spent.
@@ -54,7 +58,7 @@ class Line:
         client = self.clients[RequestClass.CANCEL if way_out else request.budget]
         answer = await client.request(
             request.method, request.target, dict(request.headers), request.body,
-            deadline_s=max(0.0, due_s - trio.current_time()),
+            deadline_s=max(0.0, due_s - trio.current_time()), queue_s_max=queue_s_max,
         )
         return Reply(status=answer.status, headers={k.lower(): v for k, v in answer.headers.items()}, body=answer.body)
 
@@ -108,3 +112,13 @@ def as_error(venue: Venue, trouble: Trouble) -> VenueThrottled | VenueRefused | 
         kind = AuthenticationFailed if trouble.authentication else VenueRefused
         return kind(venue.value, trouble.code, trouble.text)
     return RequestAmbiguous(venue.value, trouble.text)
+
+
+async def set_leverage(codec: PrivateCodec, line: Line, leverage: int, margin_mode: str) -> None:
+    """Set the perpetual's leverage and margin mode.
+
+    Raises:
+        VenueThrottled, AuthenticationFailed, VenueRefused, VenueUnreachable: see `Line.read`.
+    """
+    for request in codec.leverage_requests(line.venue_now_ms(), leverage, margin_mode):
+        await line.read(codec, request)

@@ -27,7 +27,7 @@ from dnbot.ports.channels import Cell
 from dnbot.ports.log import EventLog
 from dnbot.ports.net import StreamOpener
 from dnbot.ports.websocket import WebSocket, open_websocket
-from dnbot.tasks.link import Line
+from dnbot.tasks.link import Line, set_leverage
 from dnbot.venues.wire import (
     Capability,
     FillNews,
@@ -176,12 +176,8 @@ class Session:
         for warning in facts.warnings:
             self.log.warning("account", venue=self.venue.value, what=warning)
         if Capability.POSITION in self.codec.capabilities and facts.problem is None:
-            await self._set_leverage()
+            await set_leverage(self.codec, self.line, self.leverage, self.margin_mode)
         return facts
-
-    async def _set_leverage(self) -> None:
-        for request in self.codec.leverage_requests(self.line.venue_now_ms(), self.leverage, self.margin_mode):
-            await self.line.read(self.codec, request)
 
     async def _read_fees(self) -> FeeSchedule:
         requests = self.codec.fees_requests(self.line.venue_now_ms())

@@ -32,6 +32,7 @@ from dnbot.domain.messages import (
     Record,
     ReopenStream,
     ResolveOrder,
+    SetLeverage,
     SetMode,
     Signal,
     Tick,
@@ -221,7 +222,7 @@ def _venue_of(command: Command) -> Venue:
             return transfer.source
         case CancelOrder(venue=venue) | CancelAll(venue=venue) | ReadAccount(venue=venue):
             return venue
-        case ProveStream(venue=venue) | ReopenStream(venue=venue):
+        case ProveStream(venue=venue) | ReopenStream(venue=venue) | SetLeverage(venue=venue):
             return venue
         case ExecutePair():
             raise InvariantBroken("a pair goes to execution, not to a desk")

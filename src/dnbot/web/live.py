@@ -13,7 +13,7 @@ from dnbot.web.access import Identity
 from dnbot.web.guard import refusal
 from dnbot.web.hub import Hub
 
-STREAMS_MAX = 16
+STREAMS_MAX = 32
 RETRY = b"retry: 1000\n\n"
 """Milliseconds after which a browser that lost its stream asks again."""
 

@@ -24,7 +24,7 @@ from starlette.types import ASGIApp
 
 from dnbot.ports.log import EventLog
 
-CONNECTIONS_MAX = 64
+CONNECTIONS_MAX = 128
 HEAD_S_MAX = 10.0
 """How long a client may take to send a whole request head, and how long a connection may idle between two."""
 SEND_S_MAX = 5.0
