@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 import trio
 
 from dnbot import __version__
@@ -286,7 +287,7 @@ def status(config: Path | None, tree: bool, as_json: bool, svg: Path | None) -> 
     if svg is not None:
         svg.write_text(render_svg(found), encoding="utf-8")
     elif as_json:
-        click.echo(json_text(found))
+        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
     elif tree:
         click.echo("\n".join(found.tree))
     else:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 import trio
 
 from dnbot.config import load_settings
-from dnbot.operate.command_words import json_text
 from dnbot.operate.kill import KillOptions, kill
 from dnbot.operate.kill_text import text_of
 from dnbot.resources import config_dir
@@ -46,6 +46,6 @@ def sweep_command(config: Path | None, as_json: bool, **wanted: Any) -> None:
 
 def _kill(config: Path | None, as_json: bool, options: KillOptions) -> None:
     found = trio.run(kill, load_settings(config or config_dir() / "demo.toml"), options)
-    text = json_text(found) if as_json else text_of(found)
+    text = msgspec.json.format(msgspec.json.encode(found), indent=2).decode() if as_json else text_of(found)
     click.echo(text, err=not as_json and found.exit_code != 0)
     sys.exit(found.exit_code)
