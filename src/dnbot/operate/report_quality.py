@@ -8,10 +8,11 @@ from typing import Any
 
 import msgspec
 
-from dnbot.domain.units import ZERO, bps, divide
+from dnbot.domain.units import ZERO, bps
 from dnbot.operate import report_quality_queries as queries
 from dnbot.operate.report_data import FeeTotal, FundingPayment, Profit
 from dnbot.operate.report_quality_data import (
+    BPS_PLACES,
     DayTotal,
     EdgeTotal,
     FillRatio,
@@ -25,16 +26,14 @@ from dnbot.operate.report_quality_data import (
 Row = dict[str, Any]
 Ask = Callable[..., Awaitable[list[Row]]]
 """Runs a query of the period with the arguments after the period's."""
-PLACES = 4
-"""Of basis points."""
 _NS_PER_MS = Decimal(1_000_000)
 
 
-async def read_quality(ask: Ask, head: int, fills: int) -> Quality:
-    """Edges, slippage, times, fill ratios and markouts of the period; `fills` is how many it has."""
+async def read_quality(ask: Ask, head: int, fills: int, edges: tuple[EdgeTotal, ...]) -> Quality:
+    """Slippage, times, fill ratios and markouts of the period beside its edges; `fills` is how many it has."""
     newest = (head, queries.FILLS_MAX)
     return Quality(
-        edges=tuple(_edge(row) for row in await ask(queries.EDGES)),
+        edges=edges,
         legs=tuple(_leg(row) for row in await ask(queries.LEGS, *newest)),
         stages=tuple(_stage(row) for row in await ask(queries.STAGES, queries.ORDERS_MAX)),
         ratios=tuple(FillRatio(**row) for row in await ask(queries.RATIOS)),
@@ -43,18 +42,10 @@ async def read_quality(ask: Ask, head: int, fills: int) -> Quality:
     )
 
 
-def _edge(row: Row) -> EdgeTotal:
-    return EdgeTotal(
-        pair_name=row["pair_name"], count=row["count"], bought_quote=row["bought"],
-        estimated_bps=round(divide(row["weighted"], row["bought"]), PLACES),
-        realised_bps=round(bps(row["net"], row["bought"]), PLACES),
-    )
-
-
 def _leg(row: Row) -> LegQuality:
     return LegQuality(
         venue=row["venue"], side=row["side"], fills=row["fills"],
-        inside_limit_bps=round(bps(row["inside"], row["value"]), PLACES), sampled=row["sampled"],
+        inside_limit_bps=round(bps(row["inside"], row["value"]), BPS_PLACES), sampled=row["sampled"],
         slippage_bps=_per_value(row["lost"], row["sampled_value"]),
     )
 
@@ -67,7 +58,7 @@ def _markout(row: Row) -> Markout:
 
 
 def _per_value(part: Decimal | None, value: Decimal | None) -> Decimal | None:
-    return None if part is None or not value else round(bps(part, value), PLACES)
+    return None if part is None or not value else round(bps(part, value), BPS_PLACES)
 
 
 def _stage(row: Row) -> StageTime:

@@ -8,6 +8,9 @@ import msgspec
 
 from dnbot.domain.units import ZERO
 
+BPS_PLACES = 4
+"""To which basis points are rounded where they are a quotient."""
+
 
 class DayTotal(msgspec.Struct, frozen=True, kw_only=True):
     """One day in UTC, quote units. Profit is from the last sample of the day before to the last of this day."""

@@ -16,18 +16,6 @@ select f.venue, count(*) as fills, sum(f.price * f.quantity) as turnover_quote,
 from fills f where f.symbol = $1 and f.booked_at > $2 and f.booked_at <= $3 and f.sequence <= $4
 group by f.venue order by f.venue
 """
-EDGES = """
-select t.pair_name, count(*) as count, sum(v.bought) as bought, sum(e.edge_bps * v.bought) as weighted,
-    sum(t.net_quote) as net
-from trade_executions t cross join lateral (
-    select max(o.edge_bps) as edge_bps from opportunities_taken o where o.execution_id = t.execution_id
-) e cross join lateral (
-    select sum(f.price * f.quantity) as bought from fills f where f.execution_id = t.execution_id and f.side = 'buy'
-) v
-where t.symbol = $1 and t.status = 'complete' and t.ended_at > $2 and t.ended_at <= $3
-    and e.edge_bps is not null and v.bought > 0
-group by t.pair_name order by t.pair_name
-"""
 _NEWEST = """
 with f as (
     select f.venue, f.side, f.price, f.quantity, f.booked_at, f.execution_id, f.order_id,
@@ -80,6 +68,9 @@ with i as (
         (extract(epoch from i.committed_at) * 1000000000)::bigint as committed_ns
     from order_intents i left join orders o using (client_order_id)
     where i.symbol = $1 and i.created_at > $2 and i.created_at <= $3 order by i.created_at desc limit $4
+), first_fills as (
+    select order_id, (extract(epoch from min(booked_at)) * 1000000000)::bigint as booked_ns from fills
+    where symbol = $1 and booked_at > $2 and order_id is not null group by order_id
 ), took as (
     select 1 as place, 'found to order' as stage, i.created_at_ns - o.found_at_ns as ns
     from i join opportunities_taken o using (execution_id) where i.purpose in ('entry', 'exit')
@@ -89,10 +80,8 @@ with i as (
     union all
     select 3, 'order to sent', sent_at_ns - created_at_ns from i where sent_at_ns > 0
     union all
-    select 4, 'sent to first fill booked', (
-        select min((extract(epoch from f.booked_at) * 1000000000)::bigint) from fills f
-        where f.order_id = i.client_order_id
-    ) - sent_at_ns from i where sent_at_ns > 0
+    select 4, 'sent to first fill booked', booked_ns - sent_at_ns
+    from i join first_fills on order_id = client_order_id where sent_at_ns > 0
     union all
     select 5, 'sent to settled', changed_at_ns - sent_at_ns from i
     where sent_at_ns > 0 and status in ('filled', 'cancelled', 'rejected', 'no_effect')

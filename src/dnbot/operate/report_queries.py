@@ -76,7 +76,7 @@ where symbol = $1 and kind = 'funding' and at > $2 and at <= $3 and sequence <= 
 EXECUTIONS = f"""
 select t.execution_id, t.epoch, t.pair_name, t.purpose, t.status, t.started_at, t.ended_at, t.naked_ms, t.ambiguous,
     t.estimate_net_quote, t.residual_base, t.bought, t.sold, t.gross_quote, t.fees_quote, t.net_quote,
-    s.fills, s.traded, s.buy_moved, s.sell_moved, s.buy_value, s.sell_value, s.fill_fees
+    s.fills, s.traded, s.buy_moved, s.sell_moved, s.buy_value, s.sell_value, s.fill_fees, s.bought_quote, e.edge_bps
 from (
     select * from trade_executions
     where symbol = $1 and status <> 'open' and ended_at > $2 and ended_at <= $3
@@ -87,9 +87,12 @@ from (
         coalesce(sum({_MOVED}) filter (where f.side = 'sell'), 0) as sell_moved,
         coalesce(sum(({_MOVED}) * f.price) filter (where f.side = 'buy'), 0) as buy_value,
         coalesce(sum(({_MOVED}) * f.price) filter (where f.side = 'sell'), 0) as sell_value,
-        coalesce(sum({_FEE_QUOTE}), 0) as fill_fees
+        coalesce(sum({_FEE_QUOTE}), 0) as fill_fees,
+        coalesce(sum(f.price * f.quantity) filter (where f.side = 'buy'), 0) as bought_quote
     from fills f where f.execution_id = t.execution_id
-) s
+) s cross join lateral (
+    select max(o.edge_bps) as edge_bps from opportunities_taken o where o.execution_id = t.execution_id
+) e
 order by t.ended_at, t.execution_id
 """  # noqa: S608 (put together from constants of this file)
 UNCLOSED = """

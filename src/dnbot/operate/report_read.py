@@ -125,7 +125,8 @@ async def read_report(
     tell("ledger")
     report = await _with_ledger(reader, report, portfolio, executions)
     tell("quality of execution")
-    report = msgspec.structs.replace(report, quality=await read_quality(reader.ask, reader.head, report.fills))
+    quality = await read_quality(reader.ask, reader.head, report.fills, executions.edges)
+    report = msgspec.structs.replace(report, quality=quality)
     tell("charts")
     return await _with_series(reader, report, portfolio, start)
 

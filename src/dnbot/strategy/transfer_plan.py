@@ -149,7 +149,7 @@ class _Draft:
         refusals = []
         for way in ways:
             wanted = held[source] - kept - share * max(ZERO, total - reserve - way.fee)
-            if self.move(way, min(wanted, held[source]), why):
+            if self.move(way, wanted, why):
                 return
             refusals.append(f"{way.network} sends no less than {way.minimum:f} and takes {way.fee:f}")
         known = "; ".join(refusals) or "no network is declared for it under [transfers], and no fee is guessed"
