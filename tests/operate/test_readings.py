@@ -31,8 +31,11 @@ from dnbot.domain.units import Money, Price, Quantity
 from dnbot.operate import reading_queries as queries
 from dnbot.operate.orders import OrdersWanted, list_orders
 from dnbot.operate.readings import Cursor, Readings, cursor_of
+from dnbot.operate.report import ReportOptions, report_on
 from dnbot.operate.trades import TradesWanted, list_trades, read_trade
 from dnbot.operate.trades_text import orders_text, trade_text, trades_text
+from dnbot.operate.transfers import plan_for
+from dnbot.operate.transfers_text import plan_text
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.embedded_postgres import embedded_postgres
 from dnbot.ports.log import EventLog
@@ -247,6 +250,9 @@ async def the_commands_list_and_open_them(home: Path) -> None:
     unsettled = await list_orders(settings, OrdersWanted(is_open=True, limit=1))
     assert (names(unsettled.rows), unsettled.more) == (["dnb-1-9-s"], True)
     assert "too small" in orders_text(await list_orders(settings, OrdersWanted(venue="GATEIO_SPOT")))
+    told = msgspec.json.decode(await report_on(settings, ReportOptions(since=None, json=Path("-"))))
+    assert (told["symbol"], told["execution_count"]) == ("BTC/USDT", 5)
+    assert "near its target" not in plan_text(await plan_for(settings))
     with pytest.raises(ConfigError, match="found 'x9'; allowed: an id of `dnbot trades`, such as x1-3, x1-2, x1-1"):
         await read_trade(settings, "x9")
     with pytest.raises(ConfigError, match="found 'NOPE'; allowed: GATE_TO_MEXC"):
