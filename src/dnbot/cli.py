@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import getcontext
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
 import trio
 
 from dnbot import __version__
@@ -23,17 +21,22 @@ from dnbot.lab.command_options import CONFIG, duration_option, settings_of
 from dnbot.lab.drill_command import drill
 from dnbot.lab.simulate_command import simulate
 from dnbot.operate.alerts_command import alerts_command
-from dnbot.operate.command_words import JSON, json_text
+from dnbot.operate.command_words import JSON
 from dnbot.operate.completion_command import completion_command
+from dnbot.operate.console import LastWords, tell, tell_json
 from dnbot.operate.control_commands import CONTROL_COMMANDS
 from dnbot.operate.database import database_status, migrate_database
 from dnbot.operate.kill_command import kill_command, sweep_command
 from dnbot.operate.metrics import listen_address
 from dnbot.operate.run import RunOptions, run_settings, state_dir
+from dnbot.operate.state_folder import made_private
 from dnbot.operate.trades_command import orders_command, trades_command
 from dnbot.operate.transfers_command import transfers_command
 from dnbot.ports.clock import SystemClock
+from dnbot.ports.credentials import SecretRegistry
+from dnbot.ports.hardening import keep_to_itself
 from dnbot.ports.log_sinks import RANK
+from dnbot.ports.redaction import Redactor
 from dnbot.web.dashboard_command import dashboard_command, with_listen
 
 if TYPE_CHECKING:
@@ -55,7 +58,7 @@ class _Commands(click.Group):
             ours = _only_ours(error)
             if ours is None:
                 raise
-            click.echo(f"dnbot: {ours}", err=True)
+            tell(f"dnbot: {ours}", err=True)
             ctx.exit(next((code for kind, code in _EXIT_CODES if isinstance(ours, kind)), EXIT_INTERNAL))
 
 
@@ -110,13 +113,15 @@ def run(config: Path | None, summary: Path | None, listen: str | None, metrics: 
     settings = with_listen(settings_of(config), listen)
     if settings.mode == "paper":
         raise ConfigError(str(config), "mode", "paper", "sim | live (paper trading is not built yet)")
-    _need_folder(state_dir(settings), "state_dir or $DNBOT_HOME")
+    made_private(state_dir(settings))
     if summary is not None:
         _need_folder(summary.resolve().parent, "--summary")
     from dnbot.web.dashboard import Dashboard
 
     page = None if metrics is None else listen_address(metrics)
-    options = RunOptions(**wanted, summary=summary, check_audit=check_audit, metrics=page, beside=Dashboard())
+    options = RunOptions(
+        **wanted, summary=summary, check_audit=check_audit, metrics=page, beside=Dashboard(), registry=_registry()
+    )
     sys.exit(trio.run(run_settings, settings, options))
 
 
@@ -128,7 +133,10 @@ def check(config: Path | None, as_json: bool) -> None:
     settings = settings_of(config)
     from dnbot.operate.check import check_json, check_report
 
-    click.echo(json_text(trio.run(check_json, settings)) if as_json else trio.run(check_report, settings))
+    if as_json:
+        tell_json(trio.run(check_json, settings, _registry()))
+    else:
+        tell(trio.run(check_report, settings, _registry()))
 
 
 @commands.command("new-config")
@@ -255,7 +263,10 @@ def migrate(config: Path | None, as_json: bool) -> None:
     """Apply the migrations that are missing; `run` does the same."""
     applied = trio.run(migrate_database, settings_of(config))
     text = "\n".join(f"applied {name}" for name in applied) or "nothing to apply"
-    click.echo(json_text({"applied": applied}) if as_json else text)
+    if as_json:
+        tell_json({"applied": applied})
+    else:
+        tell(text)
 
 
 @db.command("status")
@@ -266,7 +277,10 @@ def db_status(config: Path | None, as_json: bool) -> None:
     found = trio.run(database_status, settings_of(config))
     parts = {"applied": list(found.applied), "pending": list(found.pending)}
     text = "\n".join(f"{what}  {name}" for what, names in parts.items() for name in names)
-    click.echo(json_text(parts) if as_json else text)
+    if as_json:
+        tell_json(parts)
+    else:
+        tell(text)
 
 
 @commands.command()
@@ -282,12 +296,12 @@ def status(config: Path | None, tree: bool, as_json: bool, svg: Path | None) -> 
     try:
         found = trio.run(ask_status, state_dir(settings_of(config)), tree or as_json)
     except NoBot as error:
-        click.echo(f"dnbot: {error}", err=True)
+        tell(f"dnbot: {error}", err=True)
         sys.exit(EXIT_NO_BOT)
     if svg is not None:
         svg.write_text(render_svg(found), encoding="utf-8")
     elif as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        tell_json(found)
     elif tree:
         click.echo("\n".join(found.tree))
     else:
@@ -345,13 +359,25 @@ async def _follow(reader: LogReader) -> None:
 @JSON
 def version(as_json: bool) -> None:
     """Print the version."""
-    click.echo(json_text({"version": __version__}) if as_json else f"dnbot {__version__}")
+    if as_json:
+        tell_json({"version": __version__})
+    else:
+        tell(f"dnbot {__version__}")
+
+
+def _registry() -> SecretRegistry:
+    """The secrets of this process, which a traceback at its end must not show."""
+    return click.get_current_context().ensure_object(SecretRegistry)
 
 
 def main() -> Any:
     """The console script."""
+    keep_to_itself()
+    registry = SecretRegistry()
+    last_words = LastWords(Redactor(registry))
+    last_words.install()
     try:
-        return commands(prog_name="dnbot", standalone_mode=True)
-    except Exception:  # noqa: BLE001 (bugs keep their traceback, and get their documented exit code)
-        traceback.print_exc()
+        return commands(prog_name="dnbot", standalone_mode=True, obj=registry)
+    except Exception as bug:  # noqa: BLE001 (bugs keep their traceback, and get their documented exit code)
+        last_words(type(bug), bug, bug.__traceback__)
         sys.exit(EXIT_INTERNAL)

@@ -326,10 +326,13 @@ def test_scatter_tooltips_are_escaped() -> None:
     [
         (Decimal("2E+4"), "20000"), (Decimal("-0.00000001"), "-0.00000001"), (None, ""), (True, "true"), (7, "7"),
         ("=1+1", "'=1+1"), ("@x", "'@x"), ("-", "-"), ("x1-1", "x1-1"), (AT, "2026-09-21T14:13:20.000000Z"),
+        ("\t=1+1", "\\x09=1+1"), (" =1+1", " '=1+1"), ("\uff1d1+1", "'\uff1d1+1"), ("a;=1+1", "a;'=1+1"),
+        ('a;"=1+1', "a;\"'=1+1"), ("a; -2+cmd|' /C x'!A1", "a; '-2+cmd|' /C x'!A1"), ("a;b", "a;b"),
+        ("no\x1b[2J\r\nx\x9b", "no\\x1b[2J\\x0d\\x0ax\\x9b"),
     ],
 )
 def test_csv_fields(value: object, text: str) -> None:
-    """Numbers keep every digit and have no exponent; texts cannot become formulas."""
+    """Numbers keep every digit and have no exponent; texts cannot become formulas, nor steer a terminal."""
     assert field(value) == text
 
 

@@ -10,7 +10,8 @@ import trio
 
 from dnbot.config import load_settings
 from dnbot.operate.alerts import alerts_text, list_alerts, try_services
-from dnbot.operate.command_words import JSON, json_text
+from dnbot.operate.command_words import JSON
+from dnbot.operate.console import json_text
 from dnbot.operate.control_client import Outcome
 from dnbot.operate.report import parse_since
 from dnbot.resources import config_dir

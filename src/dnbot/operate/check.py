@@ -27,20 +27,20 @@ RARE_BPS = Decimal(10)
 """Two books of one liquid pair differ by a few basis points; an entry that needs more will seldom be met."""
 
 
-async def check_report(settings: Settings) -> str:
+async def check_report(settings: Settings, registry: SecretRegistry) -> str:
     """Ask the venues by GET alone and reckon; the report of `docs/operations.md`, "Before the first run".
 
     Raises:
         ConfigError: no keys, an account that the bot must refuse, or parameters that do not fit the instruments.
         OperatingError: a venue could not be asked.
     """
-    where, facts = await _asked(settings)
+    where, facts = await _asked(settings, registry)
     return "\n".join(_report(settings, where, facts))
 
 
-async def check_json(settings: Settings) -> dict[str, Any]:
+async def check_json(settings: Settings, registry: SecretRegistry) -> dict[str, Any]:
     """The same as figures, money and rates as text with every digit; errors as `check_report`."""
-    return _figures(settings, *await _asked(settings))
+    return _figures(settings, *await _asked(settings, registry))
 
 
 def _figures(settings: Settings, where: str, facts: Mapping[Venue, VenueFacts]) -> dict[str, Any]:
@@ -70,18 +70,17 @@ def _figure(value: object) -> object:
     return plain(value) if isinstance(value, Decimal) else value
 
 
-async def _asked(settings: Settings) -> tuple[str, Mapping[Venue, VenueFacts]]:
+async def _asked(settings: Settings, registry: SecretRegistry) -> tuple[str, Mapping[Venue, VenueFacts]]:
     """Who answered, and what; refused when the account or the instruments cannot be used."""
-    async with _surroundings(settings) as (around, where):
+    async with _surroundings(settings, registry) as (around, where):
         facts = await read_venues(around, settings.strategy.symbol, SystemClock())
     _refuse(settings.strategy, facts)
     return where, facts
 
 
 @asynccontextmanager
-async def _surroundings(settings: Settings) -> AsyncIterator[tuple[Surroundings, str]]:
+async def _surroundings(settings: Settings, registry: SecretRegistry) -> AsyncIterator[tuple[Surroundings, str]]:
     """The real venues, or fakes of our own with a state of their own: a running bot's are left alone."""
-    registry = SecretRegistry()
     if settings.mode == "live":
         yield of_live(settings, registry), "the venues"
         return

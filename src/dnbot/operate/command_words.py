@@ -1,20 +1,13 @@
-"""What the commands of this room share: options, and the two ways of telling what was found."""
+"""What the commands of this room share: the option for JSON, and how times are written."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import click
-import msgspec
 
 JSON = click.option("--json", "as_json", is_flag=True, help="The same, as JSON.")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-
-
-def json_text(value: Any) -> str:
-    """A value as indented JSON; whatever JSON has no form for must have become text before."""
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 
 def stretch_of(text: str) -> timedelta:

@@ -9,7 +9,8 @@ import click
 import trio
 
 from dnbot.config import load_settings
-from dnbot.operate.command_words import JSON, json_text
+from dnbot.operate.command_words import JSON
+from dnbot.operate.console import tell, tell_json
 from dnbot.operate.control_client import command
 from dnbot.operate.control_words import Leave, Pause, Reduce, Request, Resume
 from dnbot.operate.run import state_dir
@@ -69,7 +70,10 @@ def stop(config: Path | None, why: str, now: bool, as_json: bool) -> None:
 def _tell(config: Path | None, request: Request, as_json: bool) -> None:
     """Send a request to the running bot; print its answer and end with the exit code that says the same."""
     outcome = trio.run(command, state_dir(load_settings(config or config_dir() / "demo.toml")), request)
-    click.echo(json_text(outcome) if as_json else outcome.text, err=not as_json and outcome.exit_code != 0)
+    if as_json:
+        tell_json(outcome)
+    else:
+        tell(outcome.text, err=outcome.exit_code != 0)
     sys.exit(outcome.exit_code)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dnbot.config import Settings
 from dnbot.operate.run import database_dsn, state_dir
+from dnbot.operate.state_folder import made_private
 from dnbot.ports import postgres
 from dnbot.ports.clock import SystemClock
+from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.log import EventLog
 from dnbot.ports.migrations import MigrationStatus
 
@@ -14,8 +16,8 @@ async def migrate_database(settings: Settings) -> list[str]:
     """Apply what is missing; returns what was applied."""
     log = EventLog(SystemClock(), [])
     home = state_dir(settings)
-    home.mkdir(parents=True, exist_ok=True)
-    async with database_dsn(settings, home, log) as dsn:
+    made_private(home)
+    async with database_dsn(settings, home, log, SecretRegistry()) as dsn:
         return list(await postgres.migrate(dsn, log=log))
 
 
@@ -23,6 +25,6 @@ async def database_status(settings: Settings) -> MigrationStatus:
     """Which migrations are applied and pending."""
     log = EventLog(SystemClock(), [])
     home = state_dir(settings)
-    home.mkdir(parents=True, exist_ok=True)
-    async with database_dsn(settings, home, log) as dsn:
+    made_private(home)
+    async with database_dsn(settings, home, log, SecretRegistry()) as dsn:
         return await postgres.status(dsn, log=log)

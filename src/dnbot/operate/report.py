@@ -26,6 +26,7 @@ from dnbot.operate.report_read import read_report
 from dnbot.operate.report_text import text_of
 from dnbot.operate.run import database_dsn, state_dir
 from dnbot.ports.clock import SystemClock
+from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.embedded_postgres import DATABASE, SOCKET_NAME, USER
 from dnbot.ports.log import EventLog
 from dnbot.ports.postgres import PostgresStore, open_postgres_store
@@ -107,7 +108,9 @@ async def opened_store(settings: Settings) -> AsyncIterator[PostgresStore]:
     log = EventLog(SystemClock(), [])
     home = state_dir(settings)
     if settings.database.dsn_env:
-        async with database_dsn(settings, home, log) as dsn, open_postgres_store(dsn, log=log) as store:
+        async with (
+            database_dsn(settings, home, log, SecretRegistry()) as dsn, open_postgres_store(dsn, log=log) as store
+        ):
             yield store
         return
     folder = home / "postgres"
@@ -121,7 +124,9 @@ async def opened_store(settings: Settings) -> AsyncIterator[PostgresStore]:
             yield store
         return
     try:
-        async with database_dsn(settings, home, log) as dsn, open_postgres_store(dsn, log=log) as store:
+        async with (
+            database_dsn(settings, home, log, SecretRegistry()) as dsn, open_postgres_store(dsn, log=log) as store
+        ):
             yield store
     except ConfigError as error:
         if error.key != "state folder":

@@ -18,7 +18,6 @@ import trio
 from dnbot import __version__
 from dnbot.bot import Bot, BotParts, build_bot
 from dnbot.config import Settings
-from dnbot.domain.errors import ConfigError
 from dnbot.operate.alert_places import (
     AlertSecrets,
     heartbeat_of,
@@ -30,13 +29,16 @@ from dnbot.operate.alert_places import (
 from dnbot.operate.commanding import Commander
 from dnbot.operate.control import ControlServer
 from dnbot.operate.control_socket import listening, only_bot_of, socket_path
+from dnbot.operate.database_place import external_dsn
 from dnbot.operate.face import Face
 from dnbot.operate.fakes_process import FakesProcess, fakes_process, read_address
 from dnbot.operate.logs import LOG_FILE
+from dnbot.operate.masking import Mask
 from dnbot.operate.metrics import Metrics, address_of, metrics_listeners
 from dnbot.operate.monitoring import Monitors
 from dnbot.operate.places import Surroundings, of_fakes, of_live
 from dnbot.operate.screen import face_for, is_picture
+from dnbot.operate.state_folder import made_private
 from dnbot.operate.status import Reporter, facts_of, market_line
 from dnbot.operate.summary import summary_of
 from dnbot.operate.watch import Watch
@@ -77,7 +79,7 @@ class Standing:
     commander: Commander
     log: EventLog
     home: Path
-    dsn: str
+    dsn: str = attrs.field(repr=False)
     say: Callable[[str], None]
     """A sentence for the person at the terminal."""
 
@@ -91,7 +93,7 @@ class _Ground:
     home: Path
     log: EventLog
     store: Store
-    dsn: str
+    dsn: str = attrs.field(repr=False)
     around: Surroundings
     fakes: FakesProcess | None
     spill: Spill
@@ -130,6 +132,8 @@ class RunOptions:
     """Judges our ledger by the fakes' audit; given by the command, which may see the lab."""
     beside: Beside | None = None
     """The dashboard; given by the command, which may see its room."""
+    registry: SecretRegistry = attrs.field(factory=SecretRegistry, repr=False)
+    """Learns every secret of the run; given by whoever tells of its bugs."""
 
 
 def state_dir(settings: Settings) -> Path:
@@ -143,9 +147,8 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
     Raises:
         ConfigError, StoreUnreachable: it could not begin.
     """
-    home = state_dir(settings)
-    home.mkdir(parents=True, exist_ok=True)
-    registry, watch = SecretRegistry(), Watch()
+    home, registry, watch = state_dir(settings), options.registry, Watch()
+    made_private(home)
     redactor = Redactor(registry)
     sinks: list[Sink] = [FileSink(home / LOG_FILE), watch]
     if not (is_picture(sys.stdout, plain=options.plain) and sys.stderr.isatty()):
@@ -165,10 +168,10 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
             load = partial(load_if_there, log=log) if options.flatten else load_alert_secrets
             secrets = load(settings, registry)
             monitors = monitors_of(settings, secrets, watch, redactor, log)
-            dsn = await stack.enter_async_context(database_dsn(settings, home, log))
+            dsn = await stack.enter_async_context(database_dsn(settings, home, log, registry))
             for name in await migrate(dsn, log=log):
                 log.info("migrated", name=name)
-            store = await stack.enter_async_context(open_postgres_store(dsn, log=log))
+            store = await stack.enter_async_context(open_postgres_store(dsn, log=log, mask=Mask(registry).text))
             symbol = settings.strategy.symbol
             spill = spill_file(home / "spill" / f"{symbol.base}-{symbol.quote}.log")
             stack.enter_context(closing(spill))
@@ -181,21 +184,20 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
 
 
 @asynccontextmanager
-async def database_dsn(settings: Settings, home: Path, log: EventLog) -> AsyncIterator[str]:
+async def database_dsn(
+    settings: Settings, home: Path, log: EventLog, registry: SecretRegistry
+) -> AsyncIterator[str]:
     """How to reach the configured PostgreSQL; the embedded one runs inside the block.
 
     Raises:
-        ConfigError: the variable that should hold the connection string is empty.
+        ConfigError: the variable that should hold the connection string does not, or TLS is left open.
     """
     name = settings.database.dsn_env
     if not name:
         async with embedded_postgres(home / "postgres", log) as server:
             yield server.dsn
         return
-    dsn = os.environ.get(name, "")
-    if not dsn:
-        raise ConfigError("environment", name, "nothing", "a PostgreSQL connection string")
-    yield dsn
+    yield external_dsn(name, registry)
 
 
 async def _surroundings(
@@ -235,7 +237,8 @@ async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> 
     before = _profit(bot.context)
     market: dict[str, object] = dict(fakes.address.market) if fakes else {"name": "live"}
     facts = facts_of(settings.mode, market, home, __version__, bot.parts.clock)
-    report = Reporter(bot, watch, bot.parts.clock, log, facts, monitors.standing)
+    mask = Mask(options.registry)
+    report = Reporter(bot, watch, bot.parts.clock, log, facts, monitors.standing, mask=mask)
     commander = Commander(bot, watch, report, log)
     heartbeat = heartbeat_of(settings, secrets, monitors.is_well, bot, log)
     monitors.attach(sampler_of(bot, settings, home, log), commander.answer, heartbeat)
@@ -258,7 +261,7 @@ async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> 
     )
     if fakes is not None and options.check_audit is not None:
         summary |= await options.check_audit(await fakes.stop(), ground.store, bot.context, fakes.audit_before)
-    _tell(summary, options.summary, face if options.flatten else None)
+    _tell(mask.shown(summary, dict[str, Any]), options.summary, face if options.flatten else None)
     return code
 
 

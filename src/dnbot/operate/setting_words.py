@@ -149,7 +149,9 @@ MEXC: dict[str, Words] = {
 }
 DATABASE: dict[str, Words] = {
     "dsn_env": Words(
-        "variable", "NAME of the variable with a PostgreSQL connection string; empty: an embedded server."
+        "variable",
+        "NAME of the variable with a PostgreSQL connection string, or NAME_FILE as for keys; to another machine with "
+        "its sslmode (docs/operations.md); empty: an embedded server.",
     ),
     "retention_days": Words("days", "Time series older than this are dropped; orders, fills and the ledger are kept."),
 }

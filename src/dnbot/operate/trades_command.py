@@ -9,8 +9,9 @@ from typing import Any
 import click
 import trio
 
-from dnbot.operate.command_words import JSON, json_text, moment_of
+from dnbot.operate.command_words import JSON, moment_of
 from dnbot.operate.config_option import CONFIG_OF_BOT, settings_of
+from dnbot.operate.console import tell, tell_json
 from dnbot.operate.orders import OrdersWanted, list_orders
 from dnbot.operate.trades import TradesWanted, list_trades, read_trade
 from dnbot.operate.trades_text import orders_text, trade_text, trades_text
@@ -55,10 +56,16 @@ def trades_command(config: Path | None, execution_id: str | None, as_json: bool,
     settings = settings_of(config)
     if execution_id is not None:
         found, symbol = trio.run(read_trade, settings, execution_id), settings.strategy.symbol
-        click.echo(json_text(found) if as_json else trade_text(found, symbol.base, symbol.quote))
+        if as_json:
+            tell_json(found)
+        else:
+            tell(trade_text(found, symbol.base, symbol.quote))
         return
     trades = trio.run(list_trades, settings, TradesWanted(**_given(**wanted)))
-    click.echo(json_text({"trades": trades.rows, "more": trades.more}) if as_json else trades_text(trades))
+    if as_json:
+        tell_json({"trades": trades.rows, "more": trades.more})
+    else:
+        tell(trades_text(trades))
 
 
 @click.command("orders")
@@ -70,4 +77,7 @@ def trades_command(config: Path | None, execution_id: str | None, as_json: bool,
 def orders_command(config: Path | None, as_json: bool, **wanted: Any) -> None:
     """List orders: state, filled, limit, age, reason. Reads the database; a bot may run."""
     found = trio.run(list_orders, settings_of(config), OrdersWanted(**_given(**wanted)))
-    click.echo(json_text({"orders": found.rows, "more": found.more}) if as_json else orders_text(found))
+    if as_json:
+        tell_json({"orders": found.rows, "more": found.more})
+    else:
+        tell(orders_text(found))

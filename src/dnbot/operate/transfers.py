@@ -11,6 +11,7 @@ import attrs
 from dnbot.config import Settings
 from dnbot.domain.instrument import SPOT_VENUES, VENUES, Venue
 from dnbot.domain.pair import Pair
+from dnbot.domain.position import Portfolio
 from dnbot.domain.units import ZERO, divide, plain
 from dnbot.operate import reading_queries as queries
 from dnbot.operate.report import opened_store
@@ -60,7 +61,7 @@ async def read_holdings(read: Read, settings: Settings, now: datetime) -> tuple[
     """What the ledger says that is where, at the newest prices that were sampled; and when that was."""
     symbol = settings.strategy.symbol
     [book] = await read("select sequence from books where symbol = $1", str(symbol))
-    portfolio = await portfolio_of(Reader(read, symbol, now, now, book["sequence"]))
+    portfolio = await portfolio_of(Reader(read, symbol, now, now, book["sequence"])) or Portfolio(symbol=symbol)
     marks = await read(queries.NEWEST_MARK, str(symbol))
     mark, sampled_at = (marks[0]["mark"], marks[0]["at"]) if marks else (None, None)
     mids = [row["mid"] for row in await read(queries.NEWEST_TOPS, str(symbol), (sampled_at or now) - TOPS_SINCE)]

@@ -9,7 +9,8 @@ import msgspec
 
 from dnbot.config import Settings, load_settings
 from dnbot.config.rules import check_settings
-from dnbot.operate.command_words import JSON, json_text
+from dnbot.operate.command_words import JSON
+from dnbot.operate.console import json_text
 from dnbot.operate.run import state_dir
 from dnbot.resources import config_dir
 from dnbot.web.places import link_of
