@@ -30,6 +30,12 @@ def config_text(mode: str = "live", rest: str = "", **strategy: str) -> str:
     return f'mode = "{mode}"\n[strategy]\n' + "\n".join(f"{k} = {v}" for k, v in keys.items()) + f"\n{rest}"
 
 
+def canary_text(**strategy: str) -> str:
+    """A valid configuration of a canary, with keys of [strategy] replaced."""
+    small = {"max_order_notional_quote": '"100"', "max_daily_loss_quote": '"20"'}
+    return 'profile = "canary"\n' + config_text(**{**small, **strategy})
+
+
 def gate(line: str) -> str:
     """A valid configuration with one line under [gate]."""
     return config_text(rest=f"[gate]\n{line}\n")
@@ -140,6 +146,19 @@ BROKEN: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "resolved before known": (
         config_text(resolve_deadline_ms="1000"), "strategy.resolve_deadline_ms", ("= 1300",),
     ),
+    "an unknown profile": ('profile = "careful"\n' + config_text(), "profile", ("full | canary",)),
+    "too many executions": (
+        config_text(rest="[canary]\npairs_max = 51\n"), "canary.pairs_max", ("1 to 50",),
+    ),
+    "no executions": (config_text(rest="[canary]\npairs_max = 0\n"), "canary.pairs_max", ("1 to 50",)),
+    "a large order for a canary": (
+        canary_text(max_order_notional_quote='"101"'), "strategy.max_order_notional_quote", ("at most 100", "canary"),
+    ),
+    "a large loss for a canary": (
+        canary_text(max_daily_loss_quote='"21"'), "strategy.max_daily_loss_quote", ("at most 20", "canary"),
+    ),
+    "leverage for a canary": (canary_text(leverage="3"), "strategy.leverage", ("at most 2", "canary")),
+    "money that a canary moves": (canary_text(margin_top_up="true"), "strategy.margin_top_up", ("canary",)),
     "losing thresholds": (
         config_text(arbitrage_entry_threshold_bps='"1"', arbitrage_exit_threshold_bps='"-3"'),
         "strategy.arbitrage_entry_threshold_bps", ("1 + arbitrage_exit_threshold_bps -3 = -2 bps per round trip",),

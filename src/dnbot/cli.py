@@ -23,6 +23,7 @@ from dnbot.lab.simulate_command import simulate
 from dnbot.operate.alerts_command import alerts_command
 from dnbot.operate.command_words import JSON
 from dnbot.operate.completion_command import completion_command
+from dnbot.operate.config_option import CONFIG_OF_BOT
 from dnbot.operate.console import LastWords, tell, tell_json
 from dnbot.operate.control_commands import CONTROL_COMMANDS
 from dnbot.operate.database import database_status, migrate_database
@@ -141,12 +142,18 @@ def check(config: Path | None, as_json: bool) -> None:
 
 @commands.command("new-config")
 @click.option("--mode", type=click.Choice(["sim", "live"]), default="sim", help="Fake exchanges, or the real ones.")
+@click.option("--fakes", type=click.Path(path_type=Path, dir_okay=False, exists=True),
+              help="The line that `dnbot fakes --tls` printed: a live configuration to rehearse with.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="A new file; default: print it.")
-def new_config(mode: str, output: Path | None) -> None:
-    """Write a configuration with every key, its unit and its meaning."""
+def new_config(mode: str, fakes: Path | None, output: Path | None) -> None:
+    """Write a configuration with every key, its unit and its meaning. Live begins with the profile canary."""
+    from dnbot.operate.fakes_process import read_address
     from dnbot.operate.new_config import new_config as text_of
+    from dnbot.operate.new_config import rehearsal_config
 
-    text = text_of(mode)
+    if fakes is not None and mode != "live":
+        raise click.UsageError("--fakes goes with --mode live; mode sim starts fakes of its own")
+    text = rehearsal_config(read_address(fakes)) if fakes is not None else text_of(mode)
     if output is None:
         click.echo(text, nl=False)
         return
@@ -257,7 +264,7 @@ def db() -> None:
 
 
 @db.command()
-@CONFIG
+@CONFIG_OF_BOT
 @JSON
 def migrate(config: Path | None, as_json: bool) -> None:
     """Apply the migrations that are missing; `run` does the same."""
@@ -270,7 +277,7 @@ def migrate(config: Path | None, as_json: bool) -> None:
 
 
 @db.command("status")
-@CONFIG
+@CONFIG_OF_BOT
 @JSON
 def db_status(config: Path | None, as_json: bool) -> None:
     """List the migrations that are applied and pending."""
@@ -283,8 +290,28 @@ def db_status(config: Path | None, as_json: bool) -> None:
         tell(text)
 
 
+@db.command()
+@CONFIG_OF_BOT
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def dump(config: Path | None, file: Path) -> None:
+    """Write the whole database to a new FILE, one consistent moment of it; a bot may be running meanwhile."""
+    from dnbot.operate.backup import dump_database
+
+    click.echo(trio.run(dump_database, settings_of(config), file))
+
+
+@db.command()
+@CONFIG_OF_BOT
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def restore(config: Path | None, file: Path) -> None:
+    """Fill an empty database (a new state folder, or a new external one) from a FILE that `db dump` wrote."""
+    from dnbot.operate.backup import restore_database
+
+    click.echo(trio.run(restore_database, settings_of(config), file))
+
+
 @commands.command()
-@CONFIG
+@CONFIG_OF_BOT
 @click.option("--tree", is_flag=True, help="The live task tree.")
 @click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
 @click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), help="Write the picture to a file.")
@@ -309,7 +336,7 @@ def status(config: Path | None, tree: bool, as_json: bool, svg: Path | None) -> 
 
 
 @commands.command()
-@CONFIG
+@CONFIG_OF_BOT
 @click.option("--since", default="24h", show_default=True, help="A stretch of time up to now: 30m, 24h, 7d, or all.")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write one self-contained page.")
 @click.option("--csv", type=click.Path(path_type=Path, file_okay=False), help="Write a CSV file per table here.")
@@ -328,7 +355,7 @@ def report(config: Path | None, since: str, html: Path | None, csv: Path | None,
 
 
 @commands.command()
-@CONFIG
+@CONFIG_OF_BOT
 @click.option("--level", type=click.Choice(list(RANK)), default="info", show_default=True, help="From this level up.")
 @click.option("--event", "events", multiple=True, help="These events alone; may be given several times.")
 @click.option("--since", callback=duration_option, help="Nothing older than this, such as 10m.")

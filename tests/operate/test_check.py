@@ -47,11 +47,23 @@ def facts(venue: Venue) -> VenueFacts:
     )
 
 
-def report(params: StrategyParameters = PARAMS, **changes: VenueFacts) -> str:
+def report(params: StrategyParameters = PARAMS, profile: str = "full", **changes: VenueFacts) -> str:
     """The report on such accounts, with some of them replaced."""
     found = {venue: changes.get(venue.name, facts(venue)) for venue in VENUES}
-    check._refuse(params, found)
-    return "\n".join(check._report(Settings(strategy=params), "a test", found))
+    settings = Settings(strategy=params, profile=profile)
+    check.refuse(settings, found)
+    return "\n".join(check._report(settings, "a test", found))
+
+
+def test_a_canary_is_measured_at_todays_price() -> None:
+    """At 60,000 a position of up to 0.0083 is allowed and its caps are told; a thousandth more is refused by worth."""
+    small = msgspec.structs.replace(PARAMS, base_position_size=D("0.0083"), max_position_multiplier=D(1))
+    assert "profile canary: orders up to 100, a position up to 500 quote; after 10" in report(small, "canary")
+    assert "canary" not in report(small)
+    large = msgspec.structs.replace(small, base_position_size=D("0.0042"), max_position_multiplier=D(2))
+    with pytest.raises(ConfigError, match=r"0\.0084 BTC, worth 504 USDT.*at most 500"):
+        report(large, "canary")
+    report(large)
 
 
 def row(text: str, name: str) -> list[str]:

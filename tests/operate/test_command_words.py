@@ -29,6 +29,8 @@ WITHOUT_JSON = {
     "run": "a picture while it lasts; its figures are JSON with --summary",
     "new-config": "it writes a file for people, TOML",
     "fakes": "its one line is JSON",
+    "db dump": "it writes a file",
+    "db restore": "it fills a database",
     "completion": "it prints a script",
 }
 

@@ -43,6 +43,13 @@ class MexcSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     ca_file: str = ""
 
 
+class CanarySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the profile `canary` leaves to the file; its caps are in the code (`rules_canary`)."""
+
+    pairs_max: int = 10
+    """Then a person looks, and raises the mode again."""
+
+
 class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An external PostgreSQL, or (empty) the embedded one."""
 
@@ -110,11 +117,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """One configuration file."""
 
     mode: str = "sim"
+    profile: str = "full"
+    """`canary`: hard caps, and a person after so many pairs."""
     state_dir: str = ""
     """Empty: `$DNBOT_HOME`, or `.dnbot` in the working folder."""
     strategy: StrategyParameters
     gate: GateSettings = GateSettings()
     mexc: MexcSettings = MexcSettings()
+    canary: CanarySettings = CanarySettings()
     database: DatabaseSettings = DatabaseSettings()
     monitors: MonitorSettings = MonitorSettings()
     alerts: AlertSettings = AlertSettings()
@@ -125,8 +135,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 SECTIONS: dict[str, type[msgspec.Struct]] = {
     "": Settings, "strategy": StrategyParameters, "gate": GateSettings, "mexc": MexcSettings,
-    "database": DatabaseSettings, "monitors": MonitorSettings, "alerts": AlertSettings, "web": WebSettings,
-    "transfers": TransferSettings, "fakes": FakesSettings,
+    "canary": CanarySettings, "database": DatabaseSettings, "monitors": MonitorSettings, "alerts": AlertSettings,
+    "web": WebSettings, "transfers": TransferSettings, "fakes": FakesSettings,
 }
 """Sections in the order in which a file has them; the first is the part above all tables."""
 ROWS: dict[str, type[msgspec.Struct]] = {"transfers.networks": Network}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dnbot.config import Settings
+from dnbot.config.rules_canary import CANARY, ORDER_QUOTE_MAX, POSITION_QUOTE_MAX, position_problem
 from dnbot.domain.errors import ConfigError
 from dnbot.domain.instrument import FeeSchedule, Venue
 from dnbot.domain.pair import Pair, PairKind
@@ -74,7 +75,7 @@ async def _asked(settings: Settings, registry: SecretRegistry) -> tuple[str, Map
     """Who answered, and what; refused when the account or the instruments cannot be used."""
     async with _surroundings(settings, registry) as (around, where):
         facts = await read_venues(around, settings.strategy.symbol, SystemClock())
-    _refuse(settings.strategy, facts)
+    refuse(settings, facts)
     return where, facts
 
 
@@ -92,7 +93,9 @@ async def _surroundings(settings: Settings, registry: SecretRegistry) -> AsyncIt
             yield of_fakes(fakes.address, registry), "fake exchanges: invented prices, entry-level fees"
 
 
-def _refuse(params: StrategyParameters, facts: Mapping[Venue, VenueFacts]) -> None:
+def refuse(settings: Settings, facts: Mapping[Venue, VenueFacts]) -> None:
+    """Raise ConfigError for an account, an instrument or parameters that must not be traded with."""
+    params = settings.strategy
     for venue, fact in facts.items():
         if fact.account.problem is not None:
             raise ConfigError(venue.value, "account", fact.account.problem, "an account and key that may trade here")
@@ -105,6 +108,7 @@ def _refuse(params: StrategyParameters, facts: Mapping[Venue, VenueFacts]) -> No
         tolerance_problem(params, instruments[Venue.GATE_FUTURES].lot_size),
         size_problem(params, instruments, mid),
         order_problem(params, instruments, mid),
+        position_problem(params, mid) if settings.profile == CANARY else None,
     )
     for problem in problems:
         if problem is not None:
@@ -119,6 +123,7 @@ def _report(settings: Settings, where: str, facts: Mapping[Venue, VenueFacts]) -
     mid = spot_mid({venue: fact.mid for venue, fact in facts.items()})
     return [
         f"settings are valid: mode {settings.mode}, {params.symbol}, asked of {where}",
+        *_profile_lines(settings),
         "",
         *_instrument_lines(facts),
         "",
@@ -127,6 +132,13 @@ def _report(settings: Settings, where: str, facts: Mapping[Venue, VenueFacts]) -
         _establish_line(params, mid),
         *_warning_lines(params, table, fees, facts),
     ]
+
+
+def _profile_lines(settings: Settings) -> list[str]:
+    if settings.profile != CANARY:
+        return []
+    caps = f"orders up to {plain(ORDER_QUOTE_MAX)}, a position up to {plain(POSITION_QUOTE_MAX)} quote"
+    return [f"profile canary: {caps}; after {settings.canary.pairs_max} pairs a person must resume"]
 
 
 def _instrument_lines(facts: Mapping[Venue, VenueFacts]) -> list[str]:

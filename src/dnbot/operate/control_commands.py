@@ -8,20 +8,18 @@ from pathlib import Path
 import click
 import trio
 
-from dnbot.config import load_settings
 from dnbot.operate.command_words import JSON
+from dnbot.operate.config_option import CONFIG_OF_BOT, settings_of
 from dnbot.operate.console import tell, tell_json
 from dnbot.operate.control_client import command
 from dnbot.operate.control_words import Leave, Pause, Reduce, Request, Resume
 from dnbot.operate.run import state_dir
-from dnbot.resources import config_dir
 
-_CONFIG = click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="TOML; default: the demo.")
 _WHY = click.option("--why", "--reason", "why", required=True, help="The reason; it is recorded with your name.")
 
 
 @click.command()
-@_CONFIG
+@CONFIG_OF_BOT
 @_WHY
 @JSON
 def pause(config: Path | None, why: str, as_json: bool) -> None:
@@ -30,7 +28,7 @@ def pause(config: Path | None, why: str, as_json: bool) -> None:
 
 
 @click.command()
-@_CONFIG
+@CONFIG_OF_BOT
 @_WHY
 @click.option("--force", is_flag=True, help="Also out of HALTED.")
 @JSON
@@ -40,7 +38,7 @@ def resume(config: Path | None, why: str, force: bool, as_json: bool) -> None:
 
 
 @click.command()
-@_CONFIG
+@CONFIG_OF_BOT
 @JSON
 def reduce(config: Path | None, as_json: bool) -> None:
     """Pause without a reason, when there is no time for one."""
@@ -48,7 +46,7 @@ def reduce(config: Path | None, as_json: bool) -> None:
 
 
 @click.command()
-@_CONFIG
+@CONFIG_OF_BOT
 @click.option("--why", "--reason", "why", default="flatten", help="The reason; it is recorded with your name.")
 @click.option("--now", is_flag=True, help="Shorten the deadline of a shutdown that is under way.")
 @JSON
@@ -58,7 +56,7 @@ def flatten(config: Path | None, why: str, now: bool, as_json: bool) -> None:
 
 
 @click.command()
-@_CONFIG
+@CONFIG_OF_BOT
 @click.option("--why", "--reason", "why", default="stop", help="The reason; it is recorded with your name.")
 @click.option("--now", is_flag=True, help="Shorten the deadline of a shutdown that is under way.")
 @JSON
@@ -69,7 +67,7 @@ def stop(config: Path | None, why: str, now: bool, as_json: bool) -> None:
 
 def _tell(config: Path | None, request: Request, as_json: bool) -> None:
     """Send a request to the running bot; print its answer and end with the exit code that says the same."""
-    outcome = trio.run(command, state_dir(load_settings(config or config_dir() / "demo.toml")), request)
+    outcome = trio.run(command, state_dir(settings_of(config)), request)
     if as_json:
         tell_json(outcome)
     else:

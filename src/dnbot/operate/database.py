@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dnbot.config import Settings
+from dnbot.operate.report import reached_dsn
 from dnbot.operate.run import database_dsn, state_dir
 from dnbot.operate.state_folder import made_private
 from dnbot.ports import postgres
@@ -22,9 +23,6 @@ async def migrate_database(settings: Settings) -> list[str]:
 
 
 async def database_status(settings: Settings) -> MigrationStatus:
-    """Which migrations are applied and pending."""
-    log = EventLog(SystemClock(), [])
-    home = state_dir(settings)
-    made_private(home)
-    async with database_dsn(settings, home, log, SecretRegistry()) as dsn:
-        return await postgres.status(dsn, log=log)
+    """Which migrations are applied and pending; a bot may be running meanwhile."""
+    async with reached_dsn(settings) as dsn:
+        return await postgres.status(dsn, log=EventLog(SystemClock(), []))

@@ -9,15 +9,14 @@ from typing import Any
 import click
 import trio
 
-from dnbot.config import load_settings
+from dnbot.operate.config_option import CONFIG_OF_BOT, settings_of
 from dnbot.operate.console import tell, tell_json
 from dnbot.operate.kill import KillOptions, kill
 from dnbot.operate.kill_text import text_of
 from dnbot.ports.credentials import SecretRegistry
-from dnbot.resources import config_dir
 
 _OPTIONS = (
-    click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="TOML; default: the demo."),
+    CONFIG_OF_BOT,
     click.option("--why", "--reason", "reason", required=True, help="The reason; it is recorded with your name."),
     click.option("--flatten", is_flag=True, help="Then sell the inventory and buy the short back, in capped slices."),
     click.option("--end-hung", is_flag=True, help="SIGKILL the bot of this state folder if it does not answer."),
@@ -46,7 +45,7 @@ def sweep_command(config: Path | None, as_json: bool, **wanted: Any) -> None:
 
 
 def _kill(config: Path | None, as_json: bool, options: KillOptions) -> None:
-    found = trio.run(kill, load_settings(config or config_dir() / "demo.toml"), options)
+    found = trio.run(kill, settings_of(config), options)
     if as_json:
         tell_json(found)
     else:

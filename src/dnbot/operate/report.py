@@ -104,14 +104,24 @@ def _write(path: Path, text: str) -> Path:
 # --- the database -----------------------------------------------------------------------------------------------------
 @asynccontextmanager
 async def opened_store(settings: Settings) -> AsyncIterator[PostgresStore]:
-    """The configured database; of an embedded one the running server, else our own for the length of the report."""
+    """The configured database; errors as `reached_dsn`."""
+    async with reached_dsn(settings) as dsn, open_postgres_store(dsn, log=EventLog(SystemClock(), [])) as store:
+        yield store
+
+
+@asynccontextmanager
+async def reached_dsn(settings: Settings) -> AsyncIterator[str]:
+    """How to reach the configured database; an embedded one is the running server, else our own within the block.
+
+    Raises:
+        ConfigError: there is none.
+        StoreUnreachable: another process has it, and it cannot be reached from here.
+    """
     log = EventLog(SystemClock(), [])
     home = state_dir(settings)
     if settings.database.dsn_env:
-        async with (
-            database_dsn(settings, home, log, SecretRegistry()) as dsn, open_postgres_store(dsn, log=log) as store
-        ):
-            yield store
+        async with database_dsn(settings, home, log, SecretRegistry()) as dsn:
+            yield dsn
         return
     folder = home / "postgres"
     if not (folder / "postgres" / "PG_VERSION").exists():
@@ -120,20 +130,17 @@ async def opened_store(settings: Settings) -> AsyncIterator[PostgresStore]:
         )
     running = await _running(folder, log)
     if running is not None:
-        async with open_postgres_store(running, log=log) as store:
-            yield store
+        yield running
         return
     try:
-        async with (
-            database_dsn(settings, home, log, SecretRegistry()) as dsn, open_postgres_store(dsn, log=log) as store
-        ):
-            yield store
+        async with database_dsn(settings, home, log, SecretRegistry()) as dsn:
+            yield dsn
     except ConfigError as error:
         if error.key != "state folder":
             raise
         raise StoreUnreachable(
             f"the database in {folder} is in use by another process, whose socket cannot be reached from here; "
-            "run the report as the user that runs the bot, or stop the bot first"
+            "run this as the user that runs the bot, or stop the bot first"
         ) from None
 
 

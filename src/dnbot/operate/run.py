@@ -18,6 +18,8 @@ import trio
 from dnbot import __version__
 from dnbot.bot import Bot, BotParts, build_bot
 from dnbot.config import Settings
+from dnbot.config.rules_canary import CANARY
+from dnbot.domain.records import Record
 from dnbot.operate.alert_places import (
     AlertSecrets,
     heartbeat_of,
@@ -26,6 +28,7 @@ from dnbot.operate.alert_places import (
     monitors_of,
     sampler_of,
 )
+from dnbot.operate.canary import Canary, canary_of, refuse_unfit
 from dnbot.operate.commanding import Commander
 from dnbot.operate.control import ControlServer
 from dnbot.operate.control_socket import listening, only_bot_of, socket_path
@@ -37,6 +40,7 @@ from dnbot.operate.masking import Mask
 from dnbot.operate.metrics import Metrics, address_of, metrics_listeners
 from dnbot.operate.monitoring import Monitors
 from dnbot.operate.places import Surroundings, of_fakes, of_live
+from dnbot.operate.same_world import refuse_another_world
 from dnbot.operate.screen import face_for, is_picture
 from dnbot.operate.state_folder import made_private
 from dnbot.operate.status import Reporter, facts_of, market_line
@@ -97,6 +101,7 @@ class _Ground:
     around: Surroundings
     fakes: FakesProcess | None
     spill: Spill
+    canary: Canary | None
     pages: list[trio.SocketListener]
 
 
@@ -164,6 +169,8 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
             if options.beside is not None:
                 options.beside.prepare(settings, home, registry)
             around, fakes = await _surroundings(settings, home, registry, stack)
+            if not options.flatten:  # whatever is held may be closed
+                await refuse_unfit(settings, around, SystemClock())
             # Who closes the position after a kill may have another environment, and needs nobody to be told.
             load = partial(load_if_there, log=log) if options.flatten else load_alert_secrets
             secrets = load(settings, registry)
@@ -172,10 +179,12 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
             for name in await migrate(dsn, log=log):
                 log.info("migrated", name=name)
             store = await stack.enter_async_context(open_postgres_store(dsn, log=log, mask=Mask(registry).text))
+            await refuse_another_world(settings, store)
             symbol = settings.strategy.symbol
+            canary = await canary_of(settings, store, symbol)
             spill = spill_file(home / "spill" / f"{symbol.base}-{symbol.quote}.log")
             stack.enter_context(closing(spill))
-            ground = _Ground(settings, options, home, log, store, dsn, around, fakes, spill, pages)
+            ground = _Ground(settings, options, home, log, store, dsn, around, fakes, spill, canary, pages)
             code = await _trade(ground, monitors, secrets)
         finally:
             nursery.cancel_scope.cancel()
@@ -224,7 +233,7 @@ async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> 
             store=ground.store,
             log=log,
             publish=watch.show,
-            witness=monitors.witness,
+            witness=_witness_of(monitors, ground.canary),
             spill=ground.spill,
             latch=FileLatch.of(home),
             order_path=settings.gate.order_path,
@@ -234,6 +243,9 @@ async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> 
             retention_days=settings.database.retention_days,
         )
     )
+    if ground.canary is not None:
+        ground.canary.tell, ground.canary.alert = bot.tell, monitors.alert
+        ground.canary.lower()
     before = _profit(bot.context)
     market: dict[str, object] = dict(fakes.address.market) if fakes else {"name": "live"}
     facts = facts_of(settings.mode, market, home, __version__, bot.parts.clock)
@@ -313,6 +325,17 @@ async def _flatten(bot: Bot, reason: str, why: list[str]) -> None:
     bot.stop(f"{reason}: the accounts could not be reconciled within {KNOWN_S_MAX:.0f} s", "hold")
 
 
+def _witness_of(monitors: Monitors, canary: Canary | None) -> Callable[[Record], None]:
+    if canary is None:
+        return monitors.witness
+
+    def witness(record: Record) -> None:
+        monitors.witness(record)
+        canary.take(record)
+
+    return witness
+
+
 def _profit(context: StrategyContext) -> tuple[Any, ...]:
     return context.portfolio.spread_quote, context.portfolio.fees_quote, context.portfolio.funding_quote
 
@@ -341,6 +364,8 @@ async def _after(duration_s: float, bot: Bot, why: list[str]) -> None:
 
 def _banner(settings: Settings, home: Path, market: dict[str, object]) -> str:
     lines = [f"dnbot {__version__}  mode {settings.mode}  {settings.strategy.symbol}  state in {home}"]
+    if settings.profile == CANARY:
+        lines.append(f"profile canary: a person must resume after {settings.canary.pairs_max} pairs")
     simulated = market_line(settings.mode, market)
     return "\n".join([*lines, simulated] if simulated else lines)
 

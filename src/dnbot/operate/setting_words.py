@@ -10,6 +10,7 @@ SECTION_WORDS: dict[str, str] = {
     "strategy": "What is traded, how much, and when it stops",
     "gate": "Gate.io: where it is and where its key is found",
     "mexc": "MEXC: where it is and where its key is found",
+    "canary": "What profile = \"canary\" leaves to this file",
     "database": "PostgreSQL",
     "monitors": "What is alerted on, and how much is too much",
     "alerts": "Who is told of alerts, and how often",
@@ -20,6 +21,11 @@ SECTION_WORDS: dict[str, str] = {
 
 TOP: dict[str, Words] = {
     "mode": Words("sim | live", "sim: fake exchanges on loopback. live: the real ones, with real money."),
+    "profile": Words(
+        "full | canary",
+        "canary: orders up to 100, a position up to 500 and a daily loss up to 20 USDT, leverage up to 2, and after "
+        "[canary] pairs_max pairs a person must resume.",
+    ),
     "state_dir": Words("path", "Where database, logs and status live; empty: $DNBOT_HOME, or .dnbot in this folder."),
 }
 
@@ -187,7 +193,11 @@ FAKES: dict[str, Words] = {
         "path", "The line that a running `dnbot fakes` printed; empty: the run starts fakes of its own."
     ),
 }
+CANARY: dict[str, Words] = {
+    "pairs_max": Words("count", "So many pairs, entries and exits, then REDUCING until a person resumes; 1 to 50."),
+}
 WORDS: dict[str, dict[str, Words]] = {
-    "": TOP, "strategy": STRATEGY, "gate": GATE, "mexc": MEXC, "database": DATABASE,
-    "monitors": MONITORS, "alerts": ALERTS, "web": WEB, "transfers": TRANSFERS, "fakes": FAKES,
+    "": TOP, "strategy": STRATEGY, "gate": GATE, "mexc": MEXC, "canary": CANARY,
+    "database": DATABASE, "monitors": MONITORS, "alerts": ALERTS, "web": WEB, "transfers": TRANSFERS,
+    "fakes": FAKES,
 }
