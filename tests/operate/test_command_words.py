@@ -126,7 +126,7 @@ def test_bash_completes_commands_options_and_choices(tmp_path: Path) -> None:
     shim = tmp_path / "dnbot"
     shim.write_text(f'#!/bin/sh\nexec {sys.executable} -m dnbot "$@"\n')
     shim.chmod(0o755)
-    ask = "_dnbot_completion {} && printf '%s ' \"${{COMPREPLY[@]}}\" && echo"
+    ask = "COMPREPLY=(); _dnbot_completion {} && printf '%s ' \"${{COMPREPLY[@]}}\" && echo"
     lines = [
         script,
         "COMP_WORDS=(dnbot tr); COMP_CWORD=1; " + ask.format("dnbot"),
