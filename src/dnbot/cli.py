@@ -21,6 +21,8 @@ from dnbot.lab.command_options import CONFIG, duration_option, settings_of
 from dnbot.lab.drill_command import drill
 from dnbot.lab.simulate_command import simulate
 from dnbot.operate.alerts_command import alerts_command
+from dnbot.operate.command_words import JSON
+from dnbot.operate.completion_command import completion_command
 from dnbot.operate.config_option import CONFIG_OF_BOT
 from dnbot.operate.console import LastWords, tell, tell_json
 from dnbot.operate.control_commands import CONTROL_COMMANDS
@@ -29,6 +31,8 @@ from dnbot.operate.kill_command import kill_command, sweep_command
 from dnbot.operate.metrics import listen_address
 from dnbot.operate.run import RunOptions, run_settings, state_dir
 from dnbot.operate.state_folder import made_private
+from dnbot.operate.trades_command import orders_command, trades_command
+from dnbot.operate.transfers_command import transfers_command
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.hardening import keep_to_itself
@@ -69,7 +73,10 @@ def _only_ours(error: BaseException) -> DnbotError | None:
 
 @click.group(
     cls=_Commands,
-    commands=(alerts_command, dashboard_command, drill, kill_command, simulate, sweep_command, *CONTROL_COMMANDS),
+    commands=(
+        alerts_command, completion_command, dashboard_command, drill, kill_command, orders_command, simulate,
+        sweep_command, trades_command, transfers_command, *CONTROL_COMMANDS,
+    ),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 def commands() -> None:
@@ -121,12 +128,16 @@ def run(config: Path | None, summary: Path | None, listen: str | None, metrics: 
 
 @commands.command()
 @CONFIG
-def check(config: Path | None) -> None:
+@JSON
+def check(config: Path | None, as_json: bool) -> None:
     """Validate the configuration and print what must be earned per pair. Sends nothing that changes anything."""
     settings = settings_of(config)
-    from dnbot.operate.check import check_report
+    from dnbot.operate.check import check_json, check_report
 
-    tell(trio.run(check_report, settings, _registry()))
+    if as_json:
+        tell_json(trio.run(check_json, settings, _registry()))
+    else:
+        tell(trio.run(check_report, settings, _registry()))
 
 
 @commands.command("new-config")
@@ -254,16 +265,29 @@ def db() -> None:
 
 @db.command()
 @CONFIG_OF_BOT
-def migrate(config: Path | None) -> None:
+@JSON
+def migrate(config: Path | None, as_json: bool) -> None:
     """Apply the migrations that are missing; `run` does the same."""
-    click.echo(trio.run(migrate_database, settings_of(config)))
+    applied = trio.run(migrate_database, settings_of(config))
+    text = "\n".join(f"applied {name}" for name in applied) or "nothing to apply"
+    if as_json:
+        tell_json({"applied": applied})
+    else:
+        tell(text)
 
 
 @db.command("status")
 @CONFIG_OF_BOT
-def db_status(config: Path | None) -> None:
+@JSON
+def db_status(config: Path | None, as_json: bool) -> None:
     """List the migrations that are applied and pending."""
-    click.echo(trio.run(database_status, settings_of(config)))
+    found = trio.run(database_status, settings_of(config))
+    parts = {"applied": list(found.applied), "pending": list(found.pending)}
+    text = "\n".join(f"{what}  {name}" for what, names in parts.items() for name in names)
+    if as_json:
+        tell_json(parts)
+    else:
+        tell(text)
 
 
 @db.command()
@@ -316,7 +340,8 @@ def status(config: Path | None, tree: bool, as_json: bool, svg: Path | None) -> 
 @click.option("--since", default="24h", show_default=True, help="A stretch of time up to now: 30m, 24h, 7d, or all.")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write one self-contained page.")
 @click.option("--csv", type=click.Path(path_type=Path, file_okay=False), help="Write a CSV file per table here.")
-@click.option("--json", "as_json", type=click.Path(path_type=Path, dir_okay=False), help="Write every figure, exact.")
+@click.option("--json", "as_json", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+              help="Write every figure, exact; -: on standard output, instead of the text.")
 def report(config: Path | None, since: str, html: Path | None, csv: Path | None, as_json: Path | None) -> None:
     """Tell what was traded and earned, from the database; a bot may be running meanwhile."""
     from dnbot.operate.report import ReportOptions, parse_since, report_on
@@ -358,9 +383,13 @@ async def _follow(reader: LogReader) -> None:
 
 
 @commands.command()
-def version() -> None:
+@JSON
+def version(as_json: bool) -> None:
     """Print the version."""
-    click.echo(f"dnbot {__version__}")
+    if as_json:
+        tell_json({"version": __version__})
+    else:
+        tell(f"dnbot {__version__}")
 
 
 def _registry() -> SecretRegistry:

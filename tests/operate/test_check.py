@@ -81,6 +81,22 @@ def test_the_report_reckons_with_the_accounts_own_fees() -> None:
     assert row(text, "GATEIO_FUTURES")[2:7] == ["0.1", "0.0001", "0.0001", "2", "5"]
 
 
+def test_the_figures_are_those_of_the_report() -> None:
+    """As JSON every digit is there, as text; what is warned of is there without the word."""
+    found = check._figures(Settings(strategy=PARAMS), "a test", {venue: facts(venue) for venue in VENUES})
+    msgspec.json.encode(found)
+    pairs = {pair["pair_name"]: pair for pair in found["pairs"]}
+    assert round(D(pairs["GATE_TO_MEXC"]["break_even_gross_bps"]), 2) == D("25.02")
+    assert (pairs["OPEN_MEXC"]["buy_fee_bps"], pairs["OPEN_MEXC"]["sell_fee_bps"]) == ("5", "5")
+    assert found["establish_cost_quote_max"] == "14.4"
+    assert found["venues"][0] == {
+        "venue": "GATEIO_SPOT", "mid": "60000", "tick_size": "0.1", "lot_size": "0.000001", "multiplier": "1",
+        "maker_bps": "20", "taker_bps": "20", "account": "classic",
+    }
+    [warning] = found["warnings"]
+    assert warning.startswith("at these fees")
+
+
 def test_the_break_even_is_where_the_edge_is_nothing() -> None:
     """At the reported gross spread around a mid, what is sold brings exactly what is bought costs, to 0.01 bps."""
     gross = D(row(report(), "MEXC_TO_GATE")[4])

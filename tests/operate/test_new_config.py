@@ -5,13 +5,15 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from dnbot.config import SECTIONS, load_settings, parse_settings
+from dnbot.config import SECTIONS, TransferSettings, load_settings, parse_settings
 from dnbot.domain.errors import ConfigError
+from dnbot.domain.instrument import Venue
 from dnbot.operate.new_config import (
     EXAMPLES,
     REHEARSAL,
@@ -24,6 +26,7 @@ from dnbot.operate.places import FakesAddress
 from dnbot.operate.setting_words import SECTION_WORDS, WORDS
 from dnbot.resources import config_dir
 from dnbot.strategy.parameters import StrategyParameters
+from dnbot.strategy.transfer_plan import Network
 
 ROOT = Path(__file__).resolve().parents[2]
 SRC = ROOT / "src" / "dnbot"
@@ -100,6 +103,20 @@ def test_the_live_example_is_what_new_config_writes() -> None:
     """One form: the shipped example is made by the command."""
     path = config_dir() / EXAMPLES["live"]
     assert path.read_text(encoding="utf-8") == complete_config(load_settings(path))
+
+
+def test_networks_are_written_as_they_are_read() -> None:
+    """What was declared of transfers comes back the same."""
+    network = Network(
+        asset="USDT", source=Venue.GATE_SPOT, target=Venue.MEXC_SPOT, network='T"20', fee=Decimal("0.50"),
+        minimum=Decimal(10),
+    )
+    settings = load_settings(config_dir() / EXAMPLES["live"])
+    transfers = TransferSettings(least_pct=Decimal(7), networks=(network, Network(
+        asset="BTC", source=Venue.MEXC_SPOT, target=Venue.GATE_SPOT, network="B", fee=Decimal(0), minimum=Decimal(1)
+    )))
+    changed = msgspec.structs.replace(settings, transfers=transfers)
+    assert parse_settings("written", complete_config(changed)) == changed
 
 
 def test_the_page_of_the_configuration_is_true() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 
 from dnbot.monitor.thresholds import MonitorSettings
 from dnbot.strategy.parameters import StrategyParameters
+from dnbot.strategy.transfer_plan import Network
 
 GATE_REST = "https://api.gateio.ws/api/v4"
 GATE_WS_SPOT = "wss://api.gateio.ws/ws/v4/"
@@ -102,6 +105,14 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return host, number
 
 
+class TransferSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a person may move funds between the venues; `dnbot transfers plan` reckons with it, nothing is ever sent."""
+
+    least_pct: Decimal = Decimal(5)
+    """What is off its target by less, in percent of what all venues hold, is left alone."""
+    networks: tuple[Network, ...] = ()
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One configuration file."""
 
@@ -118,12 +129,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     monitors: MonitorSettings = MonitorSettings()
     alerts: AlertSettings = AlertSettings()
     web: WebSettings = WebSettings()
+    transfers: TransferSettings = TransferSettings()
     fakes: FakesSettings = FakesSettings()
 
 
 SECTIONS: dict[str, type[msgspec.Struct]] = {
     "": Settings, "strategy": StrategyParameters, "gate": GateSettings, "mexc": MexcSettings,
     "canary": CanarySettings, "database": DatabaseSettings, "monitors": MonitorSettings, "alerts": AlertSettings,
-    "web": WebSettings, "fakes": FakesSettings,
+    "web": WebSettings, "transfers": TransferSettings, "fakes": FakesSettings,
 }
 """Sections in the order in which a file has them; the first is the part above all tables."""
+ROWS: dict[str, type[msgspec.Struct]] = {"transfers.networks": Network}
+"""Keys that hold a list of tables, and what each of these is."""

@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 import trio
 
+from dnbot.operate.progress import ProgressLine
+
 
 @click.group()
 def drill() -> None:
@@ -27,7 +29,8 @@ def drill_faults(only: str, repeat: int, seed: int, as_json: Path | None, resume
 
     names = [name for name in only.split(",") if name]
     options = DrillOptions(only=names, repeat=repeat, seed=seed, json=as_json, resume=resume, keep=keep)
-    sys.exit(trio.run(run_drills, options, click.echo))
+    line = ProgressLine()
+    sys.exit(trio.run(run_drills, options, line.beside(click.echo), line.tell))
 
 
 @drill.command("chaos")
@@ -48,7 +51,8 @@ def drill_chaos(only: str, repeat: int, seed: int, as_json: Path | None, resume:
     options = DrillOptions(
         chaos(on_small_disk=not why), only=names, repeat=repeat, seed=seed, json=as_json, resume=resume, keep=keep
     )
-    sys.exit(trio.run(run_drills, options, click.echo))
+    line = ProgressLine()
+    sys.exit(trio.run(run_drills, options, line.beside(click.echo), line.tell))
 
 
 @drill.command("container")

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from dnbot.config import Settings
 from dnbot.config.rules_canary import CANARY, ORDER_QUOTE_MAX, POSITION_QUOTE_MAX, position_problem
@@ -34,10 +35,48 @@ async def check_report(settings: Settings, registry: SecretRegistry) -> str:
         ConfigError: no keys, an account that the bot must refuse, or parameters that do not fit the instruments.
         OperatingError: a venue could not be asked.
     """
+    where, facts = await _asked(settings, registry)
+    return "\n".join(_report(settings, where, facts))
+
+
+async def check_json(settings: Settings, registry: SecretRegistry) -> dict[str, Any]:
+    """The same as figures, money and rates as text with every digit; errors as `check_report`."""
+    return _figures(settings, *await _asked(settings, registry))
+
+
+def _figures(settings: Settings, where: str, facts: Mapping[Venue, VenueFacts]) -> dict[str, Any]:
+    params, mid = settings.strategy, spot_mid({venue: fact.mid for venue, fact in facts.items()})
+    fees = {venue: fact.fees for venue, fact in facts.items() if fact.fees is not None}
+    table = break_even_table(fees, params)
+    return {
+        "mode": settings.mode, "symbol": str(params.symbol), "asked_of": where,
+        "venues": [_venue_json(venue, fact) for venue, fact in facts.items()],
+        "pairs": [{name: _figure(getattr(row, name)) for name in row.__struct_fields__} for row in table],
+        "establish_cost_quote_max": plain(of_bps(params.base_position_size * mid, params.establish_cost_bps_max)),
+        "warnings": [line.removeprefix("warning: ") for line in _warning_lines(params, table, fees, facts) if line],
+    }
+
+
+def _venue_json(venue: Venue, fact: VenueFacts) -> dict[str, Any]:
+    instrument, fees = fact.instrument, fact.fees
+    return {
+        "venue": venue.value, "mid": plain(fact.mid), "tick_size": plain(instrument.tick_size),
+        "lot_size": plain(instrument.lot_size), "multiplier": plain(instrument.multiplier),
+        "maker_bps": _bps(fees.maker) if fees else None, "taker_bps": _bps(fees.taker) if fees else None,
+        "account": fact.account.mode,
+    }
+
+
+def _figure(value: object) -> object:
+    return plain(value) if isinstance(value, Decimal) else value
+
+
+async def _asked(settings: Settings, registry: SecretRegistry) -> tuple[str, Mapping[Venue, VenueFacts]]:
+    """Who answered, and what; refused when the account or the instruments cannot be used."""
     async with _surroundings(settings, registry) as (around, where):
         facts = await read_venues(around, settings.strategy.symbol, SystemClock())
     refuse(settings, facts)
-    return "\n".join(_report(settings, where, facts))
+    return where, facts
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ from dnbot.config import SECTIONS, Settings, load_settings
 from dnbot.config.rules import check_settings
 from dnbot.domain.errors import ConfigError
 from dnbot.domain.units import plain
+from dnbot.domain.word import Word
 from dnbot.operate.places import FakesAddress
 from dnbot.operate.setting_words import SECTION_WORDS, WORDS, Words
 from dnbot.resources import config_dir
@@ -105,6 +106,11 @@ def _toml(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, int):
         return str(value)
+    if isinstance(value, tuple):
+        rows = (", ".join(f"{name} = {_toml(getattr(one, name))}" for name in one.__struct_fields__) for one in value)
+        return "[" + ", ".join(f"{{ {row} }}" for row in rows) + "]"
+    if isinstance(value, Word):
+        return json.dumps(value.value)
     text = "..." if value is None else plain(value) if isinstance(value, Decimal) else str(value)
     return json.dumps(text, ensure_ascii=False)
 

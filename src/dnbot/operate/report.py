@@ -16,6 +16,8 @@ import msgspec
 from dnbot.config import Settings
 from dnbot.domain.errors import ConfigError, StoreUnreachable
 from dnbot.domain.units import plain
+from dnbot.operate.command_words import stretch_of
+from dnbot.operate.progress import ProgressLine
 from dnbot.operate.report_csv import write_csv
 from dnbot.operate.report_data import BEGINNING, Report
 from dnbot.operate.report_executions import total_of
@@ -29,8 +31,6 @@ from dnbot.ports.embedded_postgres import DATABASE, SOCKET_NAME, USER
 from dnbot.ports.log import EventLog
 from dnbot.ports.postgres import PostgresStore, open_postgres_store
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-
 
 @attrs.frozen
 class ReportOptions:
@@ -41,16 +41,22 @@ class ReportOptions:
     html: Path | None = None
     csv: Path | None = None
     json: Path | None = None
+    """`-`: on standard output."""
+
+    @property
+    def prints_json(self) -> bool:
+        """Whether the figures take the place of the text."""
+        return self.json == Path("-")
 
 
 def parse_since(text: str) -> timedelta | None:
     """Read `90s`, `30m`, `24h`, `7d` or `all`; raises ValueError for anything else."""
     if text == "all":
         return None
-    digits, unit = text[:-1], text[-1:]
-    if unit not in _UNITS or not digits.isascii() or not digits.isdecimal() or not 0 < int(digits) < 10**7:
-        raise ValueError(f"{text!r} is not a stretch of time such as 90s, 30m, 24h, 7d, or all")
-    return timedelta(seconds=int(digits) * _UNITS[unit])
+    try:
+        return stretch_of(text)
+    except ValueError as error:
+        raise ValueError(f"{error}, or all") from None
 
 
 async def report_on(settings: Settings, options: ReportOptions) -> str:
@@ -67,12 +73,17 @@ async def report_on(settings: Settings, options: ReportOptions) -> str:
         until = BEGINNING + timedelta(microseconds=now_ns // 1000)
         since = until - options.since if options.since is not None else BEGINNING
         symbol = settings.strategy.symbol
-        report = await read_report(store.read, symbol, since=since, until=until)
+        line = ProgressLine()
+        report = await read_report(store.read, symbol, since=since, until=until, tell=line.tell)
+        line.tell("")
         written = await write_csv(options.csv, store.read, report) if options.csv is not None else []
-    if options.json is not None:
-        written.append(_write(options.json, msgspec.json.format(json_of(report), indent=2).decode() + "\n"))
+    figures = msgspec.json.format(json_of(report), indent=2).decode()
+    if options.json is not None and not options.prints_json:
+        written.append(_write(options.json, figures + "\n"))
     if options.html is not None:
         written.append(_write(options.html, html_of(report)))
+    if options.prints_json:
+        return figures
     return "\n".join([text_of(report), *(f"written: {path}" for path in written)]).rstrip("\n")
 
 

@@ -15,6 +15,7 @@ SECTION_WORDS: dict[str, str] = {
     "monitors": "What is alerted on, and how much is too much",
     "alerts": "Who is told of alerts, and how often",
     "web": "The dashboard in a browser, docs/dashboard.md",
+    "transfers": "What `dnbot transfers plan` reckons with; the bot itself never moves anything between exchanges",
     "fakes": "The fake exchanges of mode sim",
 }
 
@@ -172,6 +173,16 @@ WEB: dict[str, Words] = {
     ),
     "view_token": Words("variable", "NAME of the variable with the token that may look alone, or NAME_FILE as above."),
 }
+TRANSFERS: dict[str, Words] = {
+    "least_pct": Words(
+        "percent", "What is off its target by a smaller share of what all venues hold is left alone."
+    ),
+    "networks": Words(
+        "list of tables",
+        "Ways for funds as your venues state them; no fee is guessed. Each is { asset, source, target, network, fee, "
+        "minimum }: venues as in status, fee and minimum in the asset's own units, the fee taken out of what is sent.",
+    ),
+}
 FAKES: dict[str, Words] = {
     "market": Words(
         "lively | calibrated | realistic | replay:PATH",
@@ -187,5 +198,6 @@ CANARY: dict[str, Words] = {
 }
 WORDS: dict[str, dict[str, Words]] = {
     "": TOP, "strategy": STRATEGY, "gate": GATE, "mexc": MEXC, "canary": CANARY,
-    "database": DATABASE, "monitors": MONITORS, "alerts": ALERTS, "web": WEB, "fakes": FAKES,
+    "database": DATABASE, "monitors": MONITORS, "alerts": ALERTS, "web": WEB, "transfers": TRANSFERS,
+    "fakes": FAKES,
 }
