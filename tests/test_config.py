@@ -30,9 +30,25 @@ def config_text(mode: str = "live", rest: str = "", **strategy: str) -> str:
     return f'mode = "{mode}"\n[strategy]\n' + "\n".join(f"{k} = {v}" for k, v in keys.items()) + f"\n{rest}"
 
 
+def canary_text(**strategy: str) -> str:
+    """A valid configuration of a canary, with keys of [strategy] replaced."""
+    small = {"max_order_notional_quote": '"100"', "max_daily_loss_quote": '"20"'}
+    return 'profile = "canary"\n' + config_text(**{**small, **strategy})
+
+
 def gate(line: str) -> str:
     """A valid configuration with one line under [gate]."""
     return config_text(rest=f"[gate]\n{line}\n")
+
+
+def network(**changes: str) -> str:
+    """A valid configuration with one network under [transfers], of which keys are replaced ("" takes one out)."""
+    good = {
+        "asset": '"USDT"', "source": '"GATEIO_SPOT"', "target": '"MEXC_SPOT"', "network": '"TRC20"', "fee": '"1"',
+        "minimum": '"10"',
+    }
+    row = ", ".join(f"{name} = {value}" for name, value in {**good, **changes}.items() if value)
+    return config_text(rest=f"[transfers]\nnetworks = [{{ {row} }}]\n")
 
 
 # name: (file content, key that is named, words that the sentence must hold)
@@ -57,6 +73,25 @@ BROKEN: dict[str, tuple[str, str, tuple[str, ...]]] = {
     ),
     "switch for money": (config_text(max_drawdown_pct="true"), "strategy.max_drawdown_pct", ("a number in quotes",)),
     "a list": (config_text(inventory_ratio='["0.5"]'), "strategy.inventory_ratio", ("a number in quotes",)),
+    "float for a network's fee": (network(fee="0.5"), "transfers.networks.fee", ('"0.5"', "float")),
+    "no fee of a network": (network(fee=""), "transfers.networks.0.fee", ("must be set",)),
+    "strange fee of a network": (network(fee='"NaN"'), "transfers.networks.fee", ("number in quotes",)),
+    "negative fee of a network": (network(fee='"-1"'), "transfers.networks.0.fee", ("0 or more",)),
+    "no minimum of a network": (network(minimum='"0"'), "transfers.networks.0.minimum", ("more than 0",)),
+    "unknown key of a network": (network(speed='"1"'), "transfers.networks.speed", ("unknown key", "network")),
+    "a network's unknown venue": (network(source='"KRAKEN"'), "transfers.networks.0.source", ("KRAKEN",)),
+    "a network to where it begins": (network(target='"GATEIO_SPOT"'), "transfers.networks.0.target", ("MEXC_SPOT",)),
+    "a network for base to the perpetual": (
+        network(asset='"BTC"', target='"GATEIO_FUTURES"'), "transfers.networks.0.target", ("GATEIO_SPOT to MEXC_SPOT",),
+    ),
+    "a network for another coin": (network(asset='"ETH"'), "transfers.networks.0.asset", ("BTC", "USDT")),
+    "a network without a name": (network(network='" "'), "transfers.networks.0.network", ("name",)),
+    "networks that are no list": (
+        config_text(rest='[transfers]\nnetworks = "TRC20"\n'), "transfers.networks", ("array",),
+    ),
+    "a share for percent of transfers": (
+        config_text(rest='[transfers]\nleast_pct = "0.05"\n'), "transfers.least_pct", ("5 %",),
+    ),
     "a value for a section": ('strategy = "BTC"\n', "strategy", ("a table",)),
     "not a number": (config_text(max_daily_loss_quote='"NaN"'), "strategy.max_daily_loss_quote", ("NaN", "quote coin")),
     "endless": (config_text(base_position_size='"Infinity"'), "strategy.base_position_size", ("Infinity",)),
@@ -111,6 +146,19 @@ BROKEN: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "resolved before known": (
         config_text(resolve_deadline_ms="1000"), "strategy.resolve_deadline_ms", ("= 1300",),
     ),
+    "an unknown profile": ('profile = "careful"\n' + config_text(), "profile", ("full | canary",)),
+    "too many executions": (
+        config_text(rest="[canary]\npairs_max = 51\n"), "canary.pairs_max", ("1 to 50",),
+    ),
+    "no executions": (config_text(rest="[canary]\npairs_max = 0\n"), "canary.pairs_max", ("1 to 50",)),
+    "a large order for a canary": (
+        canary_text(max_order_notional_quote='"101"'), "strategy.max_order_notional_quote", ("at most 100", "canary"),
+    ),
+    "a large loss for a canary": (
+        canary_text(max_daily_loss_quote='"21"'), "strategy.max_daily_loss_quote", ("at most 20", "canary"),
+    ),
+    "leverage for a canary": (canary_text(leverage="3"), "strategy.leverage", ("at most 2", "canary")),
+    "money that a canary moves": (canary_text(margin_top_up="true"), "strategy.margin_top_up", ("canary",)),
     "losing thresholds": (
         config_text(arbitrage_entry_threshold_bps='"1"', arbitrage_exit_threshold_bps='"-3"'),
         "strategy.arbitrage_entry_threshold_bps", ("1 + arbitrage_exit_threshold_bps -3 = -2 bps per round trip",),

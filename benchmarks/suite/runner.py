@@ -17,6 +17,7 @@ from pathlib import Path
 
 import attrs
 
+from dnbot.operate.progress import ProgressLine
 from suite.children import FLAG, become
 from suite.kept import Kept, source
 from suite.machine import machine
@@ -50,9 +51,11 @@ def main() -> int:
     effort = effort_of(options)
     names = options.only or [name for name in MEASURES if options.trial or name not in LONG]
     measured: dict[str, list[Target]] = {}
-    for name in names:
-        print(f"{name} ...", file=sys.stderr, flush=True)
+    line = ProgressLine()
+    for number, name in enumerate(names, 1):
+        line.tell(f"{name}, {number} of {len(names)}")
         measured[name] = [_explained(target) for target in import_module(f"suite.{name}").measure(effort)]
+    line.tell("")
     found = machine()
     if options.trial:
         found["trial"] = "too few repetitions for a figure"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import getcontext
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
 import trio
 
 from dnbot import __version__
@@ -23,14 +21,24 @@ from dnbot.lab.command_options import CONFIG, duration_option, settings_of
 from dnbot.lab.drill_command import drill
 from dnbot.lab.simulate_command import simulate
 from dnbot.operate.alerts_command import alerts_command
+from dnbot.operate.command_words import JSON
+from dnbot.operate.completion_command import completion_command
+from dnbot.operate.config_option import CONFIG_OF_BOT
+from dnbot.operate.console import LastWords, tell, tell_json
 from dnbot.operate.control_commands import CONTROL_COMMANDS
 from dnbot.operate.database import database_status, migrate_database
 from dnbot.operate.fleet_commands import FLEET_COMMANDS
 from dnbot.operate.kill_command import kill_command, sweep_command
 from dnbot.operate.metrics import listen_address
 from dnbot.operate.run import RunOptions, run_settings, state_dir
+from dnbot.operate.state_folder import made_private
+from dnbot.operate.trades_command import orders_command, trades_command
+from dnbot.operate.transfers_command import transfers_command
 from dnbot.ports.clock import SystemClock
+from dnbot.ports.credentials import SecretRegistry
+from dnbot.ports.hardening import keep_to_itself
 from dnbot.ports.log_sinks import RANK
+from dnbot.ports.redaction import Redactor
 from dnbot.web.dashboard_command import dashboard_command, with_listen
 
 if TYPE_CHECKING:
@@ -52,7 +60,7 @@ class _Commands(click.Group):
             ours = _only_ours(error)
             if ours is None:
                 raise
-            click.echo(f"dnbot: {ours}", err=True)
+            tell(f"dnbot: {ours}", err=True)
             ctx.exit(next((code for kind, code in _EXIT_CODES if isinstance(ours, kind)), EXIT_INTERNAL))
 
 
@@ -67,7 +75,8 @@ def _only_ours(error: BaseException) -> DnbotError | None:
 @click.group(
     cls=_Commands,
     commands=(
-        alerts_command, dashboard_command, drill, kill_command, simulate, sweep_command, *CONTROL_COMMANDS,
+        alerts_command, completion_command, dashboard_command, drill, kill_command, orders_command, simulate,
+        sweep_command, trades_command, transfers_command, *CONTROL_COMMANDS,
         *FLEET_COMMANDS,
     ),
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -107,34 +116,46 @@ def run(config: Path | None, summary: Path | None, listen: str | None, metrics: 
     settings = with_listen(settings_of(config), listen)
     if settings.mode == "paper":
         raise ConfigError(str(config), "mode", "paper", "sim | live (paper trading is not built yet)")
-    _need_folder(state_dir(settings), "state_dir or $DNBOT_HOME")
+    made_private(state_dir(settings))
     if summary is not None:
         _need_folder(summary.resolve().parent, "--summary")
     from dnbot.web.dashboard import Dashboard
 
     page = None if metrics is None else listen_address(metrics)
-    options = RunOptions(**wanted, summary=summary, check_audit=check_audit, metrics=page, beside=Dashboard())
+    options = RunOptions(
+        **wanted, summary=summary, check_audit=check_audit, metrics=page, beside=Dashboard(), registry=_registry()
+    )
     sys.exit(trio.run(run_settings, settings, options))
 
 
 @commands.command()
 @CONFIG
-def check(config: Path | None) -> None:
+@JSON
+def check(config: Path | None, as_json: bool) -> None:
     """Validate the configuration and print what must be earned per pair. Sends nothing that changes anything."""
     settings = settings_of(config)
-    from dnbot.operate.check import check_report
+    from dnbot.operate.check import check_json, check_report
 
-    click.echo(trio.run(check_report, settings))
+    if as_json:
+        tell_json(trio.run(check_json, settings, _registry()))
+    else:
+        tell(trio.run(check_report, settings, _registry()))
 
 
 @commands.command("new-config")
 @click.option("--mode", type=click.Choice(["sim", "live"]), default="sim", help="Fake exchanges, or the real ones.")
+@click.option("--fakes", type=click.Path(path_type=Path, dir_okay=False, exists=True),
+              help="The line that `dnbot fakes --tls` printed: a live configuration to rehearse with.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="A new file; default: print it.")
-def new_config(mode: str, output: Path | None) -> None:
-    """Write a configuration with every key, its unit and its meaning."""
+def new_config(mode: str, fakes: Path | None, output: Path | None) -> None:
+    """Write a configuration with every key, its unit and its meaning. Live begins with the profile canary."""
+    from dnbot.operate.fakes_process import read_address
     from dnbot.operate.new_config import new_config as text_of
+    from dnbot.operate.new_config import rehearsal_config
 
-    text = text_of(mode)
+    if fakes is not None and mode != "live":
+        raise click.UsageError("--fakes goes with --mode live; mode sim starts fakes of its own")
+    text = rehearsal_config(read_address(fakes)) if fakes is not None else text_of(mode)
     if output is None:
         click.echo(text, nl=False)
         return
@@ -245,21 +266,54 @@ def db() -> None:
 
 
 @db.command()
-@CONFIG
-def migrate(config: Path | None) -> None:
+@CONFIG_OF_BOT
+@JSON
+def migrate(config: Path | None, as_json: bool) -> None:
     """Apply the migrations that are missing; `run` does the same."""
-    click.echo(trio.run(migrate_database, settings_of(config)))
+    applied = trio.run(migrate_database, settings_of(config))
+    text = "\n".join(f"applied {name}" for name in applied) or "nothing to apply"
+    if as_json:
+        tell_json({"applied": applied})
+    else:
+        tell(text)
 
 
 @db.command("status")
-@CONFIG
-def db_status(config: Path | None) -> None:
+@CONFIG_OF_BOT
+@JSON
+def db_status(config: Path | None, as_json: bool) -> None:
     """List the migrations that are applied and pending."""
-    click.echo(trio.run(database_status, settings_of(config)))
+    found = trio.run(database_status, settings_of(config))
+    parts = {"applied": list(found.applied), "pending": list(found.pending)}
+    text = "\n".join(f"{what}  {name}" for what, names in parts.items() for name in names)
+    if as_json:
+        tell_json(parts)
+    else:
+        tell(text)
+
+
+@db.command()
+@CONFIG_OF_BOT
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def dump(config: Path | None, file: Path) -> None:
+    """Write the whole database to a new FILE, one consistent moment of it; a bot may be running meanwhile."""
+    from dnbot.operate.backup import dump_database
+
+    click.echo(trio.run(dump_database, settings_of(config), file))
+
+
+@db.command()
+@CONFIG_OF_BOT
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def restore(config: Path | None, file: Path) -> None:
+    """Fill an empty database (a new state folder, or a new external one) from a FILE that `db dump` wrote."""
+    from dnbot.operate.backup import restore_database
+
+    click.echo(trio.run(restore_database, settings_of(config), file))
 
 
 @commands.command()
-@CONFIG
+@CONFIG_OF_BOT
 @click.option("--tree", is_flag=True, help="The live task tree.")
 @click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
 @click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), help="Write the picture to a file.")
@@ -271,12 +325,12 @@ def status(config: Path | None, tree: bool, as_json: bool, svg: Path | None) -> 
     try:
         found = trio.run(ask_status, state_dir(settings_of(config)), tree or as_json)
     except NoBot as error:
-        click.echo(f"dnbot: {error}", err=True)
+        tell(f"dnbot: {error}", err=True)
         sys.exit(EXIT_NO_BOT)
     if svg is not None:
         svg.write_text(render_svg(found), encoding="utf-8")
     elif as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        tell_json(found)
     elif tree:
         click.echo("\n".join(found.tree))
     else:
@@ -284,11 +338,12 @@ def status(config: Path | None, tree: bool, as_json: bool, svg: Path | None) -> 
 
 
 @commands.command()
-@CONFIG
+@CONFIG_OF_BOT
 @click.option("--since", default="24h", show_default=True, help="A stretch of time up to now: 30m, 24h, 7d, or all.")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write one self-contained page.")
 @click.option("--csv", type=click.Path(path_type=Path, file_okay=False), help="Write a CSV file per table here.")
-@click.option("--json", "as_json", type=click.Path(path_type=Path, dir_okay=False), help="Write every figure, exact.")
+@click.option("--json", "as_json", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+              help="Write every figure, exact; -: on standard output, instead of the text.")
 def report(config: Path | None, since: str, html: Path | None, csv: Path | None, as_json: Path | None) -> None:
     """Tell what was traded and earned, from the database; a bot may be running meanwhile."""
     from dnbot.operate.report import ReportOptions, parse_since, report_on
@@ -302,7 +357,7 @@ def report(config: Path | None, since: str, html: Path | None, csv: Path | None,
 
 
 @commands.command()
-@CONFIG
+@CONFIG_OF_BOT
 @click.option("--level", type=click.Choice(list(RANK)), default="info", show_default=True, help="From this level up.")
 @click.option("--event", "events", multiple=True, help="These events alone; may be given several times.")
 @click.option("--since", callback=duration_option, help="Nothing older than this, such as 10m.")
@@ -330,15 +385,28 @@ async def _follow(reader: LogReader) -> None:
 
 
 @commands.command()
-def version() -> None:
+@JSON
+def version(as_json: bool) -> None:
     """Print the version."""
-    click.echo(f"dnbot {__version__}")
+    if as_json:
+        tell_json({"version": __version__})
+    else:
+        tell(f"dnbot {__version__}")
+
+
+def _registry() -> SecretRegistry:
+    """The secrets of this process, which a traceback at its end must not show."""
+    return click.get_current_context().ensure_object(SecretRegistry)
 
 
 def main() -> Any:
     """The console script."""
+    keep_to_itself()
+    registry = SecretRegistry()
+    last_words = LastWords(Redactor(registry))
+    last_words.install()
     try:
-        return commands(prog_name="dnbot", standalone_mode=True)
-    except Exception:  # noqa: BLE001 (bugs keep their traceback, and get their documented exit code)
-        traceback.print_exc()
+        return commands(prog_name="dnbot", standalone_mode=True, obj=registry)
+    except Exception as bug:  # noqa: BLE001 (bugs keep their traceback, and get their documented exit code)
+        last_words(type(bug), bug, bug.__traceback__)
         sys.exit(EXIT_INTERNAL)

@@ -42,11 +42,12 @@ def test_a_task_is_added_seen_stopped_and_removed(postgres_server: Any, tmp_path
     assert (task["task"], task["weight"], task["state"], task["lease_left_s"]) == ("btc", 2, "created", None)
     assert json.loads(run("fleet", "status", "--json").output)["without_holder"] == ["btc"]
     assert json.loads(run("task", "show", "btc", "--json").output)["settings"] == CONFIG
+    assert json.loads(run("task", "pause", "btc", "--why", "x", "--json").output)["desired"] == "paused"
     stopped = run("task", "stop", "btc", "--why", "not yet")
     assert stopped.output == "btc is to be stopped; it is stopped, and nobody holds it\n"
     assert run("task", "remove", "btc").output == "removed btc\n"
     gone = run("task", "show", "btc")
     assert (gone.exit_code, "no such task" in gone.output) == (2, True)
     events = json.loads(run("task", "history", "btc", "--json").output)
-    assert [event["kind"] for event in events] == ["added", "wanted_stopped", "removed"]
-    assert events[1]["text"].endswith(": not yet")
+    assert [event["kind"] for event in events] == ["added", "wanted_paused", "wanted_stopped", "removed"]
+    assert events[2]["text"].endswith(": not yet")

@@ -65,6 +65,14 @@ def test_a_seed_that_fails_is_told_with_the_way_to_see_it_again(quick: None) -> 
     assert campaign(1, 2)[0] == 0
 
 
+def test_how_far_it_is_is_told_seed_by_seed(quick: None) -> None:
+    """From nothing to all of them; then the line is taken away."""
+    told: list[str] = []
+    options = CampaignOptions(seeds=(1, 2), run_s=600.0, params=PARAMS, jobs=1)
+    assert run_campaign(options, lambda _: None, told.append) == 0
+    assert [text.partition(",")[0] for text in told] == ["0 of 2 seeds", "1 of 2 seeds", "2 of 2 seeds", ""]
+
+
 def test_a_process_that_dies_is_a_failure(quick: None) -> None:
     """No answer is no pass."""
     code, said = campaign(13)

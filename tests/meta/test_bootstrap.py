@@ -119,3 +119,16 @@ def test_coverage_is_judged_only_when_asked(script: ModuleType, monkeypatch: pyt
     assert script.coverage() == []
     monkeypatch.setenv("DNBOT_COVERAGE_MIN", "95")
     assert "--cov-fail-under=95" in script.coverage()
+
+
+@pytest.mark.parametrize("command", [["uv", "pip", "install"], ["python", "-m", "pip", "install"]])
+def test_only_hashed_wheels_are_installed(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    """Whichever installer: every hash is checked, and no package may run a program of its own to be built."""
+    asked: list[list[str]] = []
+    monkeypatch.setattr(script.subprocess, "run", lambda words, **_: asked.append(words))
+    script.install(command, script.RUN_LOCK)
+    assert asked == [
+        [*command, "--require-hashes", "--only-binary", ":all:", "-r", str(script.ROOT / script.RUN_LOCK)]
+    ]

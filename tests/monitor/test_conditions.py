@@ -98,7 +98,7 @@ CONDITIONS: list[tuple[str, str, dict[str, Any], float]] = [
     ("tick_to_order", "warning", {"tick_to_order_ms": 65.0}, 0),
     ("slow:fill:MEXC_SPOT", "warning", {"stages": (Stage(name="fill:MEXC_SPOT", times=20, slow=6, limit_ms=9),)}, 0),
     ("queue:inbox", "warning", {"queues_pct": {"inbox": 60.0, "records": 1.0}}, 1),
-    ("hard_limit", "critical", {"delta_base": Decimal("-0.004")}, 0),
+    ("hard_limit", "critical", {"delta_base": Decimal("-0.004")}, 3),
     ("naked", "critical", {"naked_ms": 5_100}, 0),
     ("ambiguous", "warning", {"ambiguous_orders": 1}, 2),
     ("margin_low", "critical", {"margin_free_pct": Decimal(29)}, 0),

@@ -47,11 +47,23 @@ def facts(venue: Venue) -> VenueFacts:
     )
 
 
-def report(params: StrategyParameters = PARAMS, **changes: VenueFacts) -> str:
+def report(params: StrategyParameters = PARAMS, profile: str = "full", **changes: VenueFacts) -> str:
     """The report on such accounts, with some of them replaced."""
     found = {venue: changes.get(venue.name, facts(venue)) for venue in VENUES}
-    check._refuse(params, found)
-    return "\n".join(check._report(Settings(strategy=params), "a test", found))
+    settings = Settings(strategy=params, profile=profile)
+    check.refuse(settings, found)
+    return "\n".join(check._report(settings, "a test", found))
+
+
+def test_a_canary_is_measured_at_todays_price() -> None:
+    """At 60,000 a position of up to 0.0083 is allowed and its caps are told; a thousandth more is refused by worth."""
+    small = msgspec.structs.replace(PARAMS, base_position_size=D("0.0083"), max_position_multiplier=D(1))
+    assert "profile canary: orders up to 100, a position up to 500 quote; after 10" in report(small, "canary")
+    assert "canary" not in report(small)
+    large = msgspec.structs.replace(small, base_position_size=D("0.0042"), max_position_multiplier=D(2))
+    with pytest.raises(ConfigError, match=r"0\.0084 BTC, worth 504 USDT.*at most 500"):
+        report(large, "canary")
+    report(large)
 
 
 def row(text: str, name: str) -> list[str]:
@@ -67,6 +79,22 @@ def test_the_report_reckons_with_the_accounts_own_fees() -> None:
     assert row(text, "CLOSE_MEXC") == ["CLOSE_MEXC", "CARRY_CLOSE", "5.00", "5.00", "10.00", "-", "8.00"]
     assert "building 0.06 BTC (about 3600.00 USDT) may cost at most 40 bps = 14.40 USDT" in text
     assert row(text, "GATEIO_FUTURES")[2:7] == ["0.1", "0.0001", "0.0001", "2", "5"]
+
+
+def test_the_figures_are_those_of_the_report() -> None:
+    """As JSON every digit is there, as text; what is warned of is there without the word."""
+    found = check._figures(Settings(strategy=PARAMS), "a test", {venue: facts(venue) for venue in VENUES})
+    msgspec.json.encode(found)
+    pairs = {pair["pair_name"]: pair for pair in found["pairs"]}
+    assert round(D(pairs["GATE_TO_MEXC"]["break_even_gross_bps"]), 2) == D("25.02")
+    assert (pairs["OPEN_MEXC"]["buy_fee_bps"], pairs["OPEN_MEXC"]["sell_fee_bps"]) == ("5", "5")
+    assert found["establish_cost_quote_max"] == "14.4"
+    assert found["venues"][0] == {
+        "venue": "GATEIO_SPOT", "mid": "60000", "tick_size": "0.1", "lot_size": "0.000001", "multiplier": "1",
+        "maker_bps": "20", "taker_bps": "20", "account": "classic",
+    }
+    [warning] = found["warnings"]
+    assert warning.startswith("at these fees")
 
 
 def test_the_break_even_is_where_the_edge_is_nothing() -> None:

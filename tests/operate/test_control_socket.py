@@ -17,6 +17,7 @@ import trio
 
 from dnbot.cli import commands
 from dnbot.domain.errors import ConfigError
+from dnbot.operate import control_client
 from dnbot.operate.control import ControlServer
 from dnbot.operate.control_client import EXIT_LATE, EXIT_NO_BOT, EXIT_REFUSED, NoBot, ask, ask_status, command
 from dnbot.operate.control_socket import PATH_BYTES_MAX, listening, only_bot_of, socket_path
@@ -55,6 +56,16 @@ async def test_only_our_user_can_reach_the_socket(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert not path.exists()
+
+
+async def test_a_stranger_who_listens_is_asked_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under a short name the socket lies in /tmp: another user there could say that everything is cancelled."""
+    async with served(tmp_path, Done(text="all is fine", state="X", mode="HALTED")) as asked:
+        monkeypatch.setattr(control_client, "peer_uid", lambda _stream: 12_345)
+        with pytest.raises(NoBot, match="user 12345"):
+            await ask(tmp_path, Reduce())
+        assert (await command(tmp_path, Reduce())).exit_code == EXIT_NO_BOT
+    assert asked == []
 
 
 async def test_a_request_goes_through_a_real_socket(tmp_path: Path) -> None:

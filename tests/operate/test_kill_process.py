@@ -17,14 +17,18 @@ import pytest
 import trio
 
 from dnbot.config import Settings
-from dnbot.config.settings import FakesSettings
+from dnbot.config.settings import DatabaseSettings, FakesSettings, GateSettings, MexcSettings
 from dnbot.domain.errors import ConfigError
 from dnbot.domain.instrument import VENUES, Symbol, Venue
 from dnbot.operate import kill as kill_module
+from dnbot.operate import kill_hung
 from dnbot.operate.control_socket import LOCK_NAME, only_bot_of
+from dnbot.operate.database_place import external_dsn
 from dnbot.operate.kill import EXIT_CONFIG, EXIT_NOT_FLAT, EXIT_NOT_PROVEN, KillOptions, KillReport, kill
 from dnbot.operate.kill_hung import Holder, end_holder, holder_of
 from dnbot.operate.kill_text import text_of
+from dnbot.operate.places import of_live
+from dnbot.operate.run import RunOptions
 from dnbot.ports.latch import FileLatch, Halt
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.tasks.sweeping import Swept
@@ -107,6 +111,74 @@ async def test_no_process_is_ended_that_does_not_have_the_lock_open(
     assert holder_of(tmp_path) == Holder(tmp_path, None)
     assert bystander.poll() is None
     assert held.poll() is None
+
+
+def test_the_kernels_list_tells_who_has_the_lock(tmp_path: Path, held: subprocess.Popen[bytes]) -> None:
+    """A bot keeps other processes of its user from looking inside: then /proc/locks alone names it."""
+    inode = (tmp_path / LOCK_NAME).stat().st_ino
+    assert kill_hung._has_locked(held.pid, inode)
+    assert not kill_hung._has_locked(held.pid + 1, inode)
+    assert not kill_hung._has_locked(held.pid, inode + 1)
+    listed = tmp_path / "locks"
+    for line, holds in (
+        ("1: FLOCK  ADVISORY  WRITE 7 00:1f:99 0 EOF", True), ("1: FLOCK  ADVISORY  READ 7 00:1f:99 0 EOF", False),
+        ("1: POSIX  ADVISORY  WRITE 7 00:1f:99 0 EOF", False), ("1: FLOCK  ADVISORY  WRITE 77 00:1f:99 0 EOF", False),
+        ("1: -> FLOCK  ADVISORY  WRITE 7 00:1f:99 0 EOF", False), ("1: FLOCK  ADVISORY  WRITE 7 00:1f:9 0 EOF", False),
+        ("nonsense", False),
+    ):  # fmt: skip
+        listed.write_text(f"{line}\n")
+        assert kill_hung._has_locked(7, 99, listed) is holds, line
+    assert not kill_hung._has_locked(7, 99, tmp_path / "none")
+
+
+async def test_a_bot_that_keeps_to_itself_is_ended_all_the_same(
+    tmp_path: Path, held: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its descriptors cannot be listed by another process of its user."""
+    iterdir = Path.iterdir
+
+    def kept(path: Path) -> Iterator[Path]:
+        if path == Path(f"/proc/{held.pid}/fd"):
+            raise PermissionError(13, "Permission denied")
+        return iter(iterdir(path))
+
+    monkeypatch.setattr(Path, "iterdir", kept)
+    await end_holder(Holder(tmp_path, held.pid))
+    assert held.wait(5) == -signal.SIGKILL
+
+
+async def test_closing_the_position_after_a_sweep_still_finds_the_keys(
+    tmp_path: Path, closed_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading a key deletes its variable: the sweep before must not leave the run behind it without keys."""
+    here = f"127.0.0.1:{closed_port}"
+    live = Settings(
+        strategy=PARAMS, mode="live", state_dir=str(tmp_path), database=DatabaseSettings(dsn_env="LEDGER_DSN"),
+        gate=GateSettings(
+            rest_url=f"http://{here}/api/v4", ws_spot_url=f"ws://{here}/ws/v4/",
+            ws_futures_url=f"ws://{here}/v4/ws/usdt",
+        ),
+        mexc=MexcSettings(rest_url=f"http://{here}", ws_url=f"ws://{here}/ws"),
+    )  # fmt: skip
+    names = [live.gate.key, live.gate.secret, live.mexc.key, live.mexc.secret]
+    for name in names:
+        monkeypatch.setenv(name, f"canary-{name}")
+    monkeypatch.setenv("LEDGER_DSN", f"postgresql://u:canary-of-the-ledger@{here}/x")
+    monkeypatch.setattr(kill_module, "SWEEP_S_MAX", 0.2)
+    seen: list[RunOptions] = []
+
+    async def run(_settings: Settings, options: RunOptions) -> int:
+        seen.append(options)
+        of_live(live, options.registry)
+        external_dsn("LEDGER_DSN", options.registry)
+        return 0
+
+    monkeypatch.setattr(kill_module, "run_settings", run)
+    found = await kill(live, KillOptions("all", flatten=True))
+    assert found.flatten == ""
+    assert "canary" not in found.latch_database
+    assert [name for name in (*names, "LEDGER_DSN") if name in os.environ] == []
+    assert {f"canary-{names[0]}", "canary-of-the-ledger"} <= set(seen[0].registry.known_secrets())
 
 
 def test_a_lock_that_nobody_has_names_nobody(tmp_path: Path) -> None:

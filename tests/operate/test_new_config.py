@@ -5,16 +5,28 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from dnbot.config import SECTIONS, load_settings, parse_settings
+from dnbot.config import SECTIONS, TransferSettings, load_settings, parse_settings
 from dnbot.domain.errors import ConfigError
-from dnbot.operate.new_config import EXAMPLES, complete_config, configuration_page, new_config
+from dnbot.domain.instrument import Venue
+from dnbot.operate.new_config import (
+    EXAMPLES,
+    REHEARSAL,
+    complete_config,
+    configuration_page,
+    new_config,
+    rehearsal_config,
+)
+from dnbot.operate.places import FakesAddress
 from dnbot.operate.setting_words import SECTION_WORDS, WORDS
 from dnbot.resources import config_dir
 from dnbot.strategy.parameters import StrategyParameters
+from dnbot.strategy.transfer_plan import Network
 
 ROOT = Path(__file__).resolve().parents[2]
 SRC = ROOT / "src" / "dnbot"
@@ -49,6 +61,37 @@ def test_a_default_may_be_uncommented(mode: str) -> None:
     assert parse_settings("new", "\n".join(lines)) == parse_settings("new", text)
 
 
+ADDRESS = FakesAddress(
+    gate_rest="https://127.0.0.1:4001/api/v4", gate_ws_spot="wss://127.0.0.1:4001/ws/v4/",
+    gate_ws_futures="wss://127.0.0.1:4001/v4/ws/futures/usdt", mexc_rest="https://127.0.0.1:4002",
+    mexc_ws="wss://127.0.0.1:4002/ws", key="a-key", secret="a-secret", uid="1", ca_file="/tmp/ca.pem",
+)
+
+
+def test_a_rehearsal_is_the_live_example_on_fakes() -> None:
+    """Valid as it is written, with the fakes' addresses, a state folder of its own, and without their key."""
+    text = rehearsal_config(ADDRESS)
+    assert ADDRESS.key not in text
+    assert ADDRESS.secret not in text
+    settings, live = parse_settings("new", text), load_settings(config_dir() / EXAMPLES["live"])
+    assert settings.gate.ws_futures_url == "wss://127.0.0.1:4001/v4/ws/usdt"
+    assert (settings.gate.rest_url, settings.mexc.ws_url) == (ADDRESS.gate_rest, ADDRESS.mexc_ws)
+    assert settings.state_dir == REHEARSAL
+    changed = {"gate": live.gate, "mexc": live.mexc, "state_dir": live.state_dir}
+    assert msgspec.structs.replace(settings, **changed) == live
+
+
+def test_fakes_without_tls_are_no_rehearsal() -> None:
+    """Live mode speaks TLS alone, and the sentence says how to get it."""
+    with pytest.raises(ConfigError, match="dnbot fakes --tls"):
+        rehearsal_config(msgspec.structs.replace(ADDRESS, ca_file=""))
+
+
+def test_a_live_file_begins_as_a_canary() -> None:
+    """Who changes nothing trades the least."""
+    assert parse_settings("new", new_config("live")).profile == "canary"
+
+
 def test_a_key_that_is_not_set_cannot_be_uncommented_by_mistake() -> None:
     """The dots of an unset key are no number."""
     text = new_config("live").replace("# delta_tolerance_base", "delta_tolerance_base")
@@ -60,6 +103,20 @@ def test_the_live_example_is_what_new_config_writes() -> None:
     """One form: the shipped example is made by the command."""
     path = config_dir() / EXAMPLES["live"]
     assert path.read_text(encoding="utf-8") == complete_config(load_settings(path))
+
+
+def test_networks_are_written_as_they_are_read() -> None:
+    """What was declared of transfers comes back the same."""
+    network = Network(
+        asset="USDT", source=Venue.GATE_SPOT, target=Venue.MEXC_SPOT, network='T"20', fee=Decimal("0.50"),
+        minimum=Decimal(10),
+    )
+    settings = load_settings(config_dir() / EXAMPLES["live"])
+    transfers = TransferSettings(least_pct=Decimal(7), networks=(network, Network(
+        asset="BTC", source=Venue.MEXC_SPOT, target=Venue.GATE_SPOT, network="B", fee=Decimal(0), minimum=Decimal(1)
+    )))
+    changed = msgspec.structs.replace(settings, transfers=transfers)
+    assert parse_settings("written", complete_config(changed)) == changed
 
 
 def test_the_page_of_the_configuration_is_true() -> None:

@@ -188,7 +188,7 @@ async def test_whole_story(store: PostgresStore) -> None:
     assert report.delta_between_fills_worst.delta_base == 1
     assert report.naked_ms_worst_definite == 77
     assert [(row.reason, row.times) for row in report.declined] == [("LOT", 7)]
-    assert [incident.kind for incident in report.incidents] == ["critical", "state"]
+    assert [incident.kind for incident in report.incidents] == ["critical", "state", "start"]
     balances = {(line.venue, line.asset): line.balance for line in report.ledger}
     assert balances["GATEIO_SPOT", "USDT"] == Decimal(20000) - Decimal("100.1") - Decimal("51.051")
     assert balances["GATEIO_FUTURES", "USDT"] == Decimal("1000.1")

@@ -39,6 +39,7 @@ from dnbot.operate.report_data import (
 )
 from dnbot.operate.report_format import Column, Kind, clean, duration, number, shown
 from dnbot.operate.report_html import html_of
+from dnbot.operate.report_quality_data import DayTotal
 from dnbot.operate.report_read import greatest_common_step
 from dnbot.operate.report_svg import Series, line_chart, round_ticks, scatter_chart, tick_text, time_ticks
 from dnbot.operate.report_text import text_of
@@ -167,7 +168,7 @@ def test_quiet_period_has_every_table_and_no_chart() -> None:
     text = text_of(quiet)
     assert "nothing was recorded in this period" in text
     assert "no execution ended in this period" in text
-    assert "no recovery, no rebalancing, no change of mode, no alert" in text
+    assert "no start, no recovery, no rebalancing, no change of mode, no alert" in text
     assert "<svg" not in html_of(quiet)
 
 
@@ -181,6 +182,22 @@ def test_every_chart_is_one_well_formed_picture() -> None:
             assert root.find("title") is not None
             assert "nan" not in picture
             assert "inf" not in picture
+
+
+def test_days_are_drawn_when_there_are_some() -> None:
+    """Two bars for two days, up and down; one day needs no picture, and a day without a sample has no bar."""
+    first = DayTotal(
+        day="2026-09-20", executions=1, spread_quote=Decimal(3), fees_quote=Decimal(1), funding_quote=Decimal(0),
+        realised_quote=Decimal(2),
+    )
+    second = msgspec.structs.replace(first, day="2026-09-22", realised_quote=Decimal(-1))
+    unknown = DayTotal(day="2026-09-21", executions=4)
+    chart = charts_of(full(days=(first, unknown, second)))["days"]
+    assert (chart.count('class="gain"'), chart.count('class="loss"')) == (1, 1)
+    assert "2026-09-22: -1.0000 USDT" in chart
+    assert "days" not in charts_of(full(days=(first, unknown)))
+    lines = [line.split() for line in text_of(full(days=(unknown,))).splitlines()]
+    assert ["2026-09-21", "4", "-", "-", "-", "-"] in lines
 
 
 def test_loss_and_big_numbers_are_written_whole() -> None:
@@ -309,10 +326,13 @@ def test_scatter_tooltips_are_escaped() -> None:
     [
         (Decimal("2E+4"), "20000"), (Decimal("-0.00000001"), "-0.00000001"), (None, ""), (True, "true"), (7, "7"),
         ("=1+1", "'=1+1"), ("@x", "'@x"), ("-", "-"), ("x1-1", "x1-1"), (AT, "2026-09-21T14:13:20.000000Z"),
+        ("\t=1+1", "\\x09=1+1"), (" =1+1", " '=1+1"), ("\uff1d1+1", "'\uff1d1+1"), ("a;=1+1", "a;'=1+1"),
+        ('a;"=1+1', "a;\"'=1+1"), ("a; -2+cmd|' /C x'!A1", "a; '-2+cmd|' /C x'!A1"), ("a;b", "a;b"),
+        ("no\x1b[2J\r\nx\x9b", "no\\x1b[2J\\x0d\\x0ax\\x9b"),
     ],
 )
 def test_csv_fields(value: object, text: str) -> None:
-    """Numbers keep every digit and have no exponent; texts cannot become formulas."""
+    """Numbers keep every digit and have no exponent; texts cannot become formulas, nor steer a terminal."""
     assert field(value) == text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import sys
 from functools import partial
 from typing import Any
@@ -100,5 +101,7 @@ async def test_apprise_tells_a_service_and_says_which_it_could_not(nursery: trio
     assert (title, words, kind) == ("naked", "long", "failure")
     assert await notifier.send(Message(level="info", title="over", body="so", to=[0])) == []
     assert [one["type"] for one in taken] == ["failure", "info"]
+    assert notifier._child is not None
+    assert resource.prlimit(notifier._child.pid, resource.RLIMIT_CORE) == (0, 0)  # it has the URLs in its memory
     await notifier.aclose()
     nursery.cancel_scope.cancel()

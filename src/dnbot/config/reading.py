@@ -7,6 +7,7 @@ may be a secret in the wrong place is never repeated.
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
@@ -16,7 +17,7 @@ from typing import Any
 import msgspec
 
 from dnbot.config.rules import check_settings
-from dnbot.config.settings import SECTIONS, Settings
+from dnbot.config.settings import ROWS, SECTIONS, Settings
 from dnbot.domain.errors import ConfigError
 from dnbot.domain.instrument import Symbol
 from dnbot.domain.units import parse_decimal
@@ -71,12 +72,24 @@ def parse_settings(where: str, text: str) -> Settings:
 def _tables(raw: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     """Every section that is a table, with the prefix of its keys."""
     inner = ((name, raw.get(name)) for name in SECTIONS if name)
-    return [("", raw), *((f"{name}.", table) for name, table in inner if isinstance(table, Mapping))]
+    found = [("", raw), *((f"{name}.", table) for name, table in inner if isinstance(table, Mapping))]
+    for name in ROWS:
+        section, _, key = name.partition(".")
+        rows = raw[section].get(key) if isinstance(raw.get(section), Mapping) else None
+        if isinstance(rows, list):
+            found += [(f"{name}.", row) for row in rows if isinstance(row, Mapping)]
+    return found
+
+
+def _struct_of(prefix: str) -> type[msgspec.Struct]:
+    """What the table with keys of this prefix becomes."""
+    name = prefix.rstrip(".")
+    return ROWS.get(name) or SECTIONS[name]
 
 
 def _refuse_unknown(where: str, raw: Mapping[str, Any]) -> None:
     for prefix, table in _tables(raw):
-        known = SECTIONS[prefix.rstrip(".")].__struct_fields__
+        known = _struct_of(prefix).__struct_fields__
         for name in table:
             if name not in known:
                 near = difflib.get_close_matches(name, known, n=1)
@@ -112,7 +125,7 @@ def form_of(name: str) -> str:
 
 def _kind(prefix: str, name: str) -> type | None:
     """The type of a key's value, None left aside; Decimal, int, str, bool or a section."""
-    field = next(f for f in msgspec.structs.fields(SECTIONS[prefix.rstrip(".")]) if f.name == name)
+    field = next(f for f in msgspec.structs.fields(_struct_of(prefix)) if f.name == name)
     kinds = [kind for kind in (Decimal, int, str, bool) if field.type in (kind, kind | None)]
     return kinds[0] if kinds else None
 
@@ -132,13 +145,16 @@ def _with_symbol(where: str, raw: dict[str, Any]) -> dict[str, Any]:
 def _translated(where: str, message: str, raw: Mapping[str, Any]) -> ConfigError:
     """A validation message in our words."""
     problem, _, path = message.partition(" - at `$")
-    keys = [part for part in path.rstrip("`").split(".") if part]
+    keys = re.findall(r"[^.\[\]]+", path.rstrip("`"))
     if "missing required field" in problem:
         key = ".".join([*keys, problem.split("`")[1]])
         return ConfigError(where, key, "nothing", "this key has no default and must be set")
     found: Any = raw
     for key in keys:
-        found = found.get(key) if isinstance(found, Mapping) else found
+        if isinstance(found, Mapping):
+            found = found.get(key)
+        elif isinstance(found, list) and key.isdecimal():
+            found = found[int(key)]
     wanted = problem.split("`")[1].split(" | ")[0] if problem.startswith("Expected `") else ""
     shown = HIDDEN if keys[:1] in (["gate"], ["mexc"], ["database"], ["alerts"]) else found
     return ConfigError(where, ".".join(keys) or "file", shown, _KINDS.get(wanted, problem))

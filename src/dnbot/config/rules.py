@@ -12,7 +12,9 @@ from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from dnbot.config.rules_canary import canary
 from dnbot.config.rules_monitors import alerts, monitors
+from dnbot.config.rules_transfers import transfers
 from dnbot.config.settings import Settings
 from dnbot.domain.errors import ConfigError
 from dnbot.domain.units import divide, plain
@@ -57,7 +59,7 @@ def check_settings(where: str, settings: Settings) -> None:
     """Raise ConfigError for the first rule that these settings break."""
     rules = (
         _top, _symbol, _signs, _choices, _units, _sizes, _times, _thresholds, _perpetual, _top_up, _live, _endpoints,
-        monitors, alerts, _web,
+        canary, monitors, alerts, _web, transfers,
     )
     for rule in rules:
         for key, found, allowed in rule(settings):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 
 from dnbot.monitor.thresholds import MonitorSettings
 from dnbot.strategy.parameters import StrategyParameters
+from dnbot.strategy.transfer_plan import Network
 
 GATE_REST = "https://api.gateio.ws/api/v4"
 GATE_WS_SPOT = "wss://api.gateio.ws/ws/v4/"
@@ -38,6 +41,13 @@ class MexcSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     key: str = "MEXC_API_KEY"
     secret: str = "MEXC_API_SECRET"  # noqa: S105 (the name of a variable)
     ca_file: str = ""
+
+
+class CanarySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the profile `canary` leaves to the file; its caps are in the code (`rules_canary`)."""
+
+    pairs_max: int = 10
+    """Then a person looks, and raises the mode again."""
 
 
 class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -95,25 +105,39 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return host, number
 
 
+class TransferSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a person may move funds between the venues; `dnbot transfers plan` reckons with it, nothing is ever sent."""
+
+    least_pct: Decimal = Decimal(5)
+    """What is off its target by less, in percent of what all venues hold, is left alone."""
+    networks: tuple[Network, ...] = ()
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One configuration file."""
 
     mode: str = "sim"
+    profile: str = "full"
+    """`canary`: hard caps, and a person after so many pairs."""
     state_dir: str = ""
     """Empty: `$DNBOT_HOME`, or `.dnbot` in the working folder."""
     strategy: StrategyParameters
     gate: GateSettings = GateSettings()
     mexc: MexcSettings = MexcSettings()
+    canary: CanarySettings = CanarySettings()
     database: DatabaseSettings = DatabaseSettings()
     monitors: MonitorSettings = MonitorSettings()
     alerts: AlertSettings = AlertSettings()
     web: WebSettings = WebSettings()
+    transfers: TransferSettings = TransferSettings()
     fakes: FakesSettings = FakesSettings()
 
 
 SECTIONS: dict[str, type[msgspec.Struct]] = {
     "": Settings, "strategy": StrategyParameters, "gate": GateSettings, "mexc": MexcSettings,
-    "database": DatabaseSettings, "monitors": MonitorSettings, "alerts": AlertSettings, "web": WebSettings,
-    "fakes": FakesSettings,
+    "canary": CanarySettings, "database": DatabaseSettings, "monitors": MonitorSettings, "alerts": AlertSettings,
+    "web": WebSettings, "transfers": TransferSettings, "fakes": FakesSettings,
 }
 """Sections in the order in which a file has them; the first is the part above all tables."""
+ROWS: dict[str, type[msgspec.Struct]] = {"transfers.networks": Network}
+"""Keys that hold a list of tables, and what each of these is."""

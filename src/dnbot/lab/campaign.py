@@ -23,6 +23,7 @@ from dnbot.lab.simulation import SOURCE_DIGITS, Run, simulate
 from dnbot.lab.sometimes import never_hit
 from dnbot.lab.source import source_digest
 from dnbot.lab.swarm import draw, kinds_of
+from dnbot.operate.progress import Tell, nothing, share_text
 from dnbot.strategy.parameters import StrategyParameters
 
 SECONDS_PER_VIRTUAL = 2.0
@@ -65,7 +66,7 @@ class Evidence(msgspec.Struct, kw_only=True):
     """By seed: the keys of the schedule that are needed for the failure."""
 
 
-def run_campaign(options: CampaignOptions, say: Callable[[str], None]) -> int:
+def run_campaign(options: CampaignOptions, say: Callable[[str], None], tell: Tell = nothing) -> int:
     """Simulate, print a line per seed and the figures; 0 when nothing failed.
 
     Raises:
@@ -78,12 +79,16 @@ def run_campaign(options: CampaignOptions, say: Callable[[str], None]) -> int:
     todo = [seed for seed in options.seeds if seed not in done]
     if done:
         say(f"{len(done)} seeds have passed in {options.json} already")
-    for run in _results(options, todo):
+    began_s = _clock_s()
+    tell(share_text(0, len(todo), "seeds", 0.0))
+    for number, run in enumerate(_results(options, todo), 1):
+        tell(share_text(number, len(todo), "seeds", _clock_s() - began_s))
         evidence.runs.append(run)
         say(_line(run))
         if run.violations:
             say(_failure(options, run))
         _write(options, evidence)
+    tell("")
     failed = [run for run in evidence.runs if run.failed]
     if options.shrink:
         for run in failed:

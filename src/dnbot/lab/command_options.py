@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from dnbot.config.reading import load_settings
-from dnbot.config.settings import Settings
-from dnbot.resources import config_dir
-
-CONFIG = click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="TOML; default: the demo.")
-
-
-def settings_of(config: Path | None) -> Settings:
-    """The settings of a file, or of the demo. Raises ConfigError."""
-    return load_settings(config or config_dir() / "demo.toml")
+from dnbot.operate.config_option import CONFIG as CONFIG
+from dnbot.operate.config_option import settings_of as settings_of
 
 
 def duration_option(_context: click.Context, _parameter: click.Parameter, text: str | None) -> float | None:

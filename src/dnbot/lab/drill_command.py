@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 import trio
 
+from dnbot.operate.progress import ProgressLine
+
 
 @click.group()
 def drill() -> None:
@@ -27,7 +29,8 @@ def drill_faults(only: str, repeat: int, seed: int, as_json: Path | None, resume
 
     names = [name for name in only.split(",") if name]
     options = DrillOptions(only=names, repeat=repeat, seed=seed, json=as_json, resume=resume, keep=keep)
-    sys.exit(trio.run(run_drills, options, click.echo))
+    line = ProgressLine()
+    sys.exit(trio.run(run_drills, options, line.beside(click.echo), line.tell))
 
 
 @drill.command("chaos")
@@ -48,7 +51,20 @@ def drill_chaos(only: str, repeat: int, seed: int, as_json: Path | None, resume:
     options = DrillOptions(
         chaos(on_small_disk=not why), only=names, repeat=repeat, seed=seed, json=as_json, resume=resume, keep=keep
     )
-    sys.exit(trio.run(run_drills, options, click.echo))
+    line = ProgressLine()
+    sys.exit(trio.run(run_drills, options, line.beside(click.echo), line.tell))
+
+
+@drill.command("container")
+@click.option("--json", "as_json", type=click.Path(path_type=Path, dir_okay=False), help="Write the evidence here.")
+@click.option("--base", type=click.Path(path_type=Path, dir_okay=False), help="A tar of the base: used, or made there.")
+@click.option("--keep", is_flag=True, help="Keep the images and folders under the temporary folder.")
+def drill_container(as_json: Path | None, base: Path | None, keep: bool) -> None:
+    """Build the image, run it closed in with everything inside, kill and stop it; needs root, buildah and podman."""
+    from dnbot.lab.drills_container import ContainerOptions, run_container_drill
+
+    options = ContainerOptions(json=as_json, root_filesystem=base, keep=keep)
+    sys.exit(trio.run(run_container_drill, options, click.echo))
 
 
 @drill.command("crashes")

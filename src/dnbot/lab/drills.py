@@ -22,6 +22,7 @@ from dnbot.lab.drills_orders import Hand
 from dnbot.lab.drills_repetition import Drill, Result
 from dnbot.lab.drills_secrets import secrets_shown
 from dnbot.lab.drills_stage import Stage, stage
+from dnbot.operate.progress import Tell, nothing, share_text
 
 EXIT_PASSED, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
 ROUND_S_MAX = 900.0
@@ -74,6 +75,11 @@ class _Run:
     options: DrillOptions
     say: Callable[[str], None]
     report: Report
+    tell: Tell = nothing
+    total: int = 0
+    """Repetitions that were to do at the start."""
+    done: int = 0
+    began_s: float = attrs.field(factory=trio.current_time)
 
     def wanted(self, number: int) -> list[str]:
         """The faults of one round that are still to do: restarts and stops first, the others shuffled by the seed."""
@@ -128,7 +134,9 @@ class _Run:
         kept = [r for r in self.report.results if (r.fault, r.repetition, r.seed) != (name, number, self.options.seed)]
         self.report.results = [*kept, result]
         self._keep()
+        self.done += 1
         self.say(line_of(result))
+        self.tell(share_text(self.done, self.total, "repetitions", trio.current_time() - self.began_s))
 
     async def _asked(self, drill: Drill, kind: FaultKind, number: int) -> Result:
         """One repetition; a sweep that came between placing and striking spoils the question, not the answer."""
@@ -150,7 +158,7 @@ class _Run:
         temporary.replace(path)
 
 
-async def run_drills(options: DrillOptions, say: Callable[[str], None]) -> int:
+async def run_drills(options: DrillOptions, say: Callable[[str], None], tell: Tell = nothing) -> int:
     """Run every repetition that is asked for; 0 when all passed, 1 when one did not, 130 after Ctrl-C or SIGTERM.
 
     Raises:
@@ -159,7 +167,8 @@ async def run_drills(options: DrillOptions, say: Callable[[str], None]) -> int:
     kinds = options.lane.kinds
     if unknown := [name for name in options.only if name not in kinds]:
         raise ConfigError(f"drill {options.lane.name}", "--only", ", ".join(unknown), ", ".join(kinds))
-    run = _Run(options, say, _report(options))
+    run = _Run(options, say, _report(options), tell)
+    run.total = sum(len(run.wanted(number)) for number in range(1, options.repeat + 1))
     interrupted = ""
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with trio.open_nursery() as nursery:
@@ -176,6 +185,7 @@ async def run_drills(options: DrillOptions, say: Callable[[str], None]) -> int:
                     await run.round(number)
             nursery.cancel_scope.cancel()
     results = [result for result in run.report.results if not options.only or result.fault in options.only]
+    tell("")
     say(table_of(results, kinds))
     if interrupted:
         say(f"interrupted by {interrupted}; --resume goes on from the JSON file")

@@ -124,13 +124,7 @@ async def gather(
     wire.requests.extend(await stage.controls.requests(wire.next))
     audit = await stage.controls.ask("audit", deadline_s=30.0)
     rows = await stage.read(INTENTS, str(SYMBOL))
-    intents = {
-        row["client_order_id"]: Intent(
-            row["client_order_id"], row["epoch"], Venue(row["venue"]), row["side"], row["quantity"], row["price"],
-            row["purpose"], row["created_at_ns"], row["committed_ms"], row["expires_at_ns"],
-        )
-        for row in rows
-    }
+    intents = {row["client_order_id"]: intent_of(row) for row in rows}
     modes = await stage.read(MODE, str(SYMBOL))
     return Evidence(
         audit=audit,
@@ -142,6 +136,14 @@ async def gather(
         spilled=spilled,
         skews=dict(skews),
         mode=(modes[0]["to_mode"], modes[0]["why"]) if modes else ("ACTIVE", ""),
+    )
+
+
+def intent_of(row: dict[str, Any]) -> Intent:
+    """A row of `INTENTS`."""
+    return Intent(
+        row["client_order_id"], row["epoch"], Venue(row["venue"]), row["side"], row["quantity"], row["price"],
+        row["purpose"], row["created_at_ns"], row["committed_ms"], row["expires_at_ns"],
     )
 
 

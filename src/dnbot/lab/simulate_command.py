@@ -41,6 +41,7 @@ def simulate(
 ) -> None:
     """Run the whole bot on fake exchanges in virtual time, with everything going wrong, and judge what it does."""
     from dnbot.lab.campaign import CampaignOptions, run_campaign
+    from dnbot.operate.progress import ProgressLine
 
     again = ["dnbot simulate", *(["--config", str(config)] if config else [])]
     again += [f"--hours {hours:g}" if hours else f"--minutes {minutes:g}", f"--faults {faults}"]
@@ -49,4 +50,5 @@ def simulate(
         keep=tuple(key for key in keep.split(",") if key), jobs=jobs or len(os.sched_getaffinity(0)), json=as_json,
         resume=resume, shrink=shrink, within_s=within, command=" ".join(again),
     )  # fmt: skip
-    sys.exit(run_campaign(options, click.echo))
+    line = ProgressLine()
+    sys.exit(run_campaign(options, line.beside(click.echo), line.tell))

@@ -9,6 +9,9 @@ from dnbot.monitor.readings import Reading, over, when
 from dnbot.monitor.snapshot import Anomaly, Snapshot, TradeFigures
 from dnbot.monitor.thresholds import MonitorSettings
 
+IN_FLIGHT_S = 3.0
+"""The default of `execution_deadline_ms`: until then one leg of a pair may be open. What is above the limit with
+nothing in flight the strategy tells at once, under the same key."""
 MARGIN_BACK = Decimal("1.05")
 """Margin is restored to a little above its floor, and delta below its limit, at once."""
 
@@ -17,7 +20,7 @@ def trading(now: Snapshot, limits: MonitorSettings) -> Iterator[Reading | None]:
     """Everything about positions and money. Delta is judged by the strategy's own limit, under the strategy's key."""
     if now.hard_limit_base is not None and now.state != "INITIALIZING":
         text = f"delta {now.delta_base} is above its hard limit {now.hard_limit_base}"
-        yield when("critical", "hard_limit", abs(now.delta_base) > now.hard_limit_base, text)
+        yield when("critical", "hard_limit", abs(now.delta_base) > now.hard_limit_base, text, hold_s=IN_FLIGHT_S)
     yield over("critical", "naked", now.naked_ms, limits.naked_ms_max, "ms that delta has been outside its tolerance:")
     text = f"{now.ambiguous_orders} orders whose fate is not known for more than {limits.ambiguous_ms_max} ms"
     hold_s = limits.ambiguous_ms_max / 1000

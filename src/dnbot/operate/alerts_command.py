@@ -6,30 +6,31 @@ import sys
 from pathlib import Path
 
 import click
-import msgspec
 import trio
 
-from dnbot.config import load_settings
 from dnbot.operate.alerts import alerts_text, list_alerts, try_services
+from dnbot.operate.command_words import JSON
+from dnbot.operate.config_option import CONFIG_OF_BOT, settings_of
+from dnbot.operate.console import json_text
+from dnbot.operate.control_client import Outcome
 from dnbot.operate.report import parse_since
-from dnbot.resources import config_dir
 
 
 @click.command("alerts")
-@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="TOML; default: the demo.")
+@CONFIG_OF_BOT
 @click.option("--since", default="24h", show_default=True, help="A stretch of time up to now: 30m, 24h, 7d, or all.")
-@click.option("--json", "as_json", is_flag=True, help="The same, as JSON.")
+@JSON
 @click.option("--test", "trial", is_flag=True, help="Send a notice to every configured service instead.")
 def alerts_command(config: Path | None, since: str, as_json: bool, trial: bool) -> None:
     """List what is open at the running bot and what is stored; a bot need not run."""
-    settings = load_settings(config or config_dir() / "demo.toml")
+    settings = settings_of(config)
     if trial:
         text, code = trio.run(try_services, settings)
-        click.echo(text, err=code != 0)
+        click.echo(json_text(Outcome(text, code)) if as_json else text, err=not as_json and code != 0)
         sys.exit(code)
     try:
         length = parse_since(since)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--since") from None
     found = trio.run(list_alerts, settings, length)
-    click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() if as_json else alerts_text(found))
+    click.echo(json_text(found) if as_json else alerts_text(found))

@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from dnbot.config import Settings
+from dnbot.config.rules_canary import CANARY, ORDER_QUOTE_MAX, POSITION_QUOTE_MAX, position_problem
 from dnbot.domain.errors import ConfigError
 from dnbot.domain.instrument import FeeSchedule, Venue
 from dnbot.domain.pair import Pair, PairKind
@@ -26,23 +28,60 @@ RARE_BPS = Decimal(10)
 """Two books of one liquid pair differ by a few basis points; an entry that needs more will seldom be met."""
 
 
-async def check_report(settings: Settings) -> str:
+async def check_report(settings: Settings, registry: SecretRegistry) -> str:
     """Ask the venues by GET alone and reckon; the report of `docs/operations.md`, "Before the first run".
 
     Raises:
         ConfigError: no keys, an account that the bot must refuse, or parameters that do not fit the instruments.
         OperatingError: a venue could not be asked.
     """
-    async with _surroundings(settings) as (around, where):
-        facts = await read_venues(around, settings.strategy.symbol, SystemClock())
-    _refuse(settings.strategy, facts)
+    where, facts = await _asked(settings, registry)
     return "\n".join(_report(settings, where, facts))
 
 
+async def check_json(settings: Settings, registry: SecretRegistry) -> dict[str, Any]:
+    """The same as figures, money and rates as text with every digit; errors as `check_report`."""
+    return _figures(settings, *await _asked(settings, registry))
+
+
+def _figures(settings: Settings, where: str, facts: Mapping[Venue, VenueFacts]) -> dict[str, Any]:
+    params, mid = settings.strategy, spot_mid({venue: fact.mid for venue, fact in facts.items()})
+    fees = {venue: fact.fees for venue, fact in facts.items() if fact.fees is not None}
+    table = break_even_table(fees, params)
+    return {
+        "mode": settings.mode, "symbol": str(params.symbol), "asked_of": where,
+        "venues": [_venue_json(venue, fact) for venue, fact in facts.items()],
+        "pairs": [{name: _figure(getattr(row, name)) for name in row.__struct_fields__} for row in table],
+        "establish_cost_quote_max": plain(of_bps(params.base_position_size * mid, params.establish_cost_bps_max)),
+        "warnings": [line.removeprefix("warning: ") for line in _warning_lines(params, table, fees, facts) if line],
+    }
+
+
+def _venue_json(venue: Venue, fact: VenueFacts) -> dict[str, Any]:
+    instrument, fees = fact.instrument, fact.fees
+    return {
+        "venue": venue.value, "mid": plain(fact.mid), "tick_size": plain(instrument.tick_size),
+        "lot_size": plain(instrument.lot_size), "multiplier": plain(instrument.multiplier),
+        "maker_bps": _bps(fees.maker) if fees else None, "taker_bps": _bps(fees.taker) if fees else None,
+        "account": fact.account.mode,
+    }
+
+
+def _figure(value: object) -> object:
+    return plain(value) if isinstance(value, Decimal) else value
+
+
+async def _asked(settings: Settings, registry: SecretRegistry) -> tuple[str, Mapping[Venue, VenueFacts]]:
+    """Who answered, and what; refused when the account or the instruments cannot be used."""
+    async with _surroundings(settings, registry) as (around, where):
+        facts = await read_venues(around, settings.strategy.symbol, SystemClock())
+    refuse(settings, facts)
+    return where, facts
+
+
 @asynccontextmanager
-async def _surroundings(settings: Settings) -> AsyncIterator[tuple[Surroundings, str]]:
+async def _surroundings(settings: Settings, registry: SecretRegistry) -> AsyncIterator[tuple[Surroundings, str]]:
     """The real venues, or fakes of our own with a state of their own: a running bot's are left alone."""
-    registry = SecretRegistry()
     if settings.mode == "live":
         yield of_live(settings, registry), "the venues"
         return
@@ -54,7 +93,9 @@ async def _surroundings(settings: Settings) -> AsyncIterator[tuple[Surroundings,
             yield of_fakes(fakes.address, registry), "fake exchanges: invented prices, entry-level fees"
 
 
-def _refuse(params: StrategyParameters, facts: Mapping[Venue, VenueFacts]) -> None:
+def refuse(settings: Settings, facts: Mapping[Venue, VenueFacts]) -> None:
+    """Raise ConfigError for an account, an instrument or parameters that must not be traded with."""
+    params = settings.strategy
     for venue, fact in facts.items():
         if fact.account.problem is not None:
             raise ConfigError(venue.value, "account", fact.account.problem, "an account and key that may trade here")
@@ -67,6 +108,7 @@ def _refuse(params: StrategyParameters, facts: Mapping[Venue, VenueFacts]) -> No
         tolerance_problem(params, instruments[Venue.GATE_FUTURES].lot_size),
         size_problem(params, instruments, mid),
         order_problem(params, instruments, mid),
+        position_problem(params, mid) if settings.profile == CANARY else None,
     )
     for problem in problems:
         if problem is not None:
@@ -81,6 +123,7 @@ def _report(settings: Settings, where: str, facts: Mapping[Venue, VenueFacts]) -
     mid = spot_mid({venue: fact.mid for venue, fact in facts.items()})
     return [
         f"settings are valid: mode {settings.mode}, {params.symbol}, asked of {where}",
+        *_profile_lines(settings),
         "",
         *_instrument_lines(facts),
         "",
@@ -89,6 +132,13 @@ def _report(settings: Settings, where: str, facts: Mapping[Venue, VenueFacts]) -
         _establish_line(params, mid),
         *_warning_lines(params, table, fees, facts),
     ]
+
+
+def _profile_lines(settings: Settings) -> list[str]:
+    if settings.profile != CANARY:
+        return []
+    caps = f"orders up to {plain(ORDER_QUOTE_MAX)}, a position up to {plain(POSITION_QUOTE_MAX)} quote"
+    return [f"profile canary: {caps}; after {settings.canary.pairs_max} pairs a person must resume"]
 
 
 def _instrument_lines(facts: Mapping[Venue, VenueFacts]) -> list[str]:

@@ -61,7 +61,8 @@ class Commander:
         if isinstance(request, AskStatus):
             return StatusTold(status=self.report(tree=request.tree))
         self.log.info("control", who=who, request=type(request).__name__, why=request.why)
-        reply = await self._act(request, who)
+        done = await self._act(request, who)
+        reply: Done | Late | Refused | Killed = self.report.mask.shown(done, Reply)
         self.log.info("control_answered", who=who, reply=type(reply).__name__, text=reply.text)
         return reply
 

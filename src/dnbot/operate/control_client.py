@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
 import trio
 
 from dnbot.operate.commanding import END_S_MAX
-from dnbot.operate.control_socket import socket_path
+from dnbot.operate.control_socket import peer_uid, socket_path
 from dnbot.operate.control_words import (
     REPLY_BYTES_MAX,
     AskStatus,
@@ -55,11 +56,19 @@ async def ask(home: Path, request: Request, *, within_s: float = ANSWER_S_MAX) -
     with trio.move_on_after(within_s) as waiting:
         try:
             async with await trio.open_unix_socket(path) as stream:
+                _must_be_ours(stream, path)
                 return await talk(stream, request)
         except OSError as error:
             raise NoBot(f"no bot runs here (`dnbot run` starts one): {path}: {error.strerror or error}") from None
     assert waiting.cancelled_caught
     raise NoBot(f"the bot of {home} did not answer within {within_s:.0f} s")
+
+
+def _must_be_ours(stream: trio.SocketStream, path: Path) -> None:
+    """Under a short name the socket lies where others may make one, and could say that everything is cancelled."""
+    uid = peer_uid(stream)
+    if uid is not None and uid != os.geteuid():
+        raise NoBot(f"whoever listens at {path} is user {uid}, and no bot of ours: nothing was asked of it")
 
 
 async def talk(stream: trio.abc.Stream, request: Request) -> Reply:

@@ -8,62 +8,70 @@ from pathlib import Path
 import click
 import trio
 
-from dnbot.config import load_settings
+from dnbot.operate.command_words import JSON
+from dnbot.operate.config_option import CONFIG_OF_BOT, settings_of
+from dnbot.operate.console import tell, tell_json
 from dnbot.operate.control_client import command
 from dnbot.operate.control_words import Leave, Pause, Reduce, Request, Resume
 from dnbot.operate.run import state_dir
-from dnbot.resources import config_dir
 
-_CONFIG = click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="TOML; default: the demo.")
 _WHY = click.option("--why", "--reason", "why", required=True, help="The reason; it is recorded with your name.")
 
 
 @click.command()
-@_CONFIG
+@CONFIG_OF_BOT
 @_WHY
-def pause(config: Path | None, why: str) -> None:
+@JSON
+def pause(config: Path | None, why: str, as_json: bool) -> None:
     """Take no new risk (ACTIVE to REDUCING); what is open may still be undone and is kept hedged."""
-    _tell(config, Pause(why))
+    _tell(config, Pause(why), as_json)
 
 
 @click.command()
-@_CONFIG
+@CONFIG_OF_BOT
 @_WHY
 @click.option("--force", is_flag=True, help="Also out of HALTED.")
-def resume(config: Path | None, why: str, force: bool) -> None:
+@JSON
+def resume(config: Path | None, why: str, force: bool, as_json: bool) -> None:
     """Trade again (to ACTIVE)."""
-    _tell(config, Resume(why, force))
+    _tell(config, Resume(why, force), as_json)
 
 
 @click.command()
-@_CONFIG
-def reduce(config: Path | None) -> None:
+@CONFIG_OF_BOT
+@JSON
+def reduce(config: Path | None, as_json: bool) -> None:
     """Pause without a reason, when there is no time for one."""
-    _tell(config, Reduce())
+    _tell(config, Reduce(), as_json)
 
 
 @click.command()
-@_CONFIG
+@CONFIG_OF_BOT
 @click.option("--why", "--reason", "why", default="flatten", help="The reason; it is recorded with your name.")
 @click.option("--now", is_flag=True, help="Shorten the deadline of a shutdown that is under way.")
-def flatten(config: Path | None, why: str, now: bool) -> None:
+@JSON
+def flatten(config: Path | None, why: str, now: bool, as_json: bool) -> None:
     """Sell the inventory, buy the short back, end. Costs fees and spread; waits for the end."""
-    _tell(config, Leave(why, flatten=True, hurry=now))
+    _tell(config, Leave(why, flatten=True, hurry=now), as_json)
 
 
 @click.command()
-@_CONFIG
+@CONFIG_OF_BOT
 @click.option("--why", "--reason", "why", default="stop", help="The reason; it is recorded with your name.")
 @click.option("--now", is_flag=True, help="Shorten the deadline of a shutdown that is under way.")
-def stop(config: Path | None, why: str, now: bool) -> None:
+@JSON
+def stop(config: Path | None, why: str, now: bool, as_json: bool) -> None:
     """Settle, cancel, end, and hold or flatten as configured; waits for the end."""
-    _tell(config, Leave(why, hurry=now))
+    _tell(config, Leave(why, hurry=now), as_json)
 
 
-def _tell(config: Path | None, request: Request) -> None:
+def _tell(config: Path | None, request: Request, as_json: bool) -> None:
     """Send a request to the running bot; print its answer and end with the exit code that says the same."""
-    outcome = trio.run(command, state_dir(load_settings(config or config_dir() / "demo.toml")), request)
-    click.echo(outcome.text, err=outcome.exit_code != 0)
+    outcome = trio.run(command, state_dir(settings_of(config)), request)
+    if as_json:
+        tell_json(outcome)
+    else:
+        tell(outcome.text, err=outcome.exit_code != 0)
     sys.exit(outcome.exit_code)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import trio
 
 from dnbot.domain.errors import ConfigError
+from dnbot.operate.state_folder import made_private
 
 SOCKET_NAME = "bot.sock"
 LOCK_NAME = "lock"
@@ -39,9 +40,9 @@ def only_bot_of(home: Path) -> Iterator[None]:
     """Inside the block no other bot runs on this state folder. The kernel lets go of the lock when the process ends.
 
     Raises:
-        ConfigError: one does.
+        ConfigError: one does, or the folder is not private.
     """
-    home.mkdir(parents=True, exist_ok=True)
+    made_private(home)
     descriptor = os.open(home / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from dnbot.config import Settings
+from dnbot.operate.report import reached_dsn
 from dnbot.operate.run import database_dsn, state_dir
+from dnbot.operate.state_folder import made_private
 from dnbot.ports import postgres
 from dnbot.ports.clock import SystemClock
+from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.log import EventLog
+from dnbot.ports.migrations import MigrationStatus
 
 
-async def migrate_database(settings: Settings) -> str:
-    """Apply what is missing; says what was applied."""
+async def migrate_database(settings: Settings) -> list[str]:
+    """Apply what is missing; returns what was applied."""
     log = EventLog(SystemClock(), [])
     home = state_dir(settings)
-    home.mkdir(parents=True, exist_ok=True)
-    async with database_dsn(settings, home, log) as dsn:
-        applied = await postgres.migrate(dsn, log=log)
-    return "\n".join(f"applied {name}" for name in applied) or "nothing to apply"
+    made_private(home)
+    async with database_dsn(settings, home, log, SecretRegistry()) as dsn:
+        return list(await postgres.migrate(dsn, log=log))
 
 
-async def database_status(settings: Settings) -> str:
-    """One line per migration: applied, or pending."""
-    log = EventLog(SystemClock(), [])
-    home = state_dir(settings)
-    home.mkdir(parents=True, exist_ok=True)
-    async with database_dsn(settings, home, log) as dsn:
-        found = await postgres.status(dsn, log=log)
-    return "\n".join([*(f"applied  {name}" for name in found.applied), *(f"pending  {name}" for name in found.pending)])
+async def database_status(settings: Settings) -> MigrationStatus:
+    """Which migrations are applied and pending; a bot may be running meanwhile."""
+    async with reached_dsn(settings) as dsn:
+        return await postgres.status(dsn, log=EventLog(SystemClock(), []))

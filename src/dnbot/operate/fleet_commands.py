@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-import msgspec
 import trio
 
 from dnbot.domain.errors import ConfigError
@@ -18,9 +17,12 @@ from dnbot.fleet.leases import LeaseTerms
 from dnbot.fleet.life import Desired
 from dnbot.fleet.words import NewTask, Task
 from dnbot.operate import fleet_text
+from dnbot.operate.command_words import JSON
+from dnbot.operate.console import tell, tell_json
 from dnbot.operate.control import name_of
 from dnbot.operate.task_settings import accounts_of, task_settings
 from dnbot.operate.worker import WorkerOptions, fleet_dsn, work
+from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.postgres import migrate, open_postgres_store
 from dnbot.ports.postgres_tasks import PostgresTasks
 from dnbot.ports.tasks import TaskStore
@@ -31,7 +33,6 @@ _T = TypeVar("_T")
 _DSN = click.option(
     "--dsn-env", default=DSN_ENV, show_default=True, help="The variable with the connection string of the fleet."
 )
-_JSON = click.option("--json", "as_json", is_flag=True, help="For programs.")
 _WHY = click.option("--why", "--reason", "why", required=True, help="The reason; it is recorded with your name.")
 _TASK = click.argument("task_id", metavar="TASK")
 
@@ -46,8 +47,9 @@ def task_group() -> None:
 @click.option("--config", required=True, type=click.Path(path_type=Path, dir_okay=False), help="TOML; it is copied.")
 @click.option("--weight", type=click.IntRange(1), default=1, show_default=True, help="Of a worker's capacity.")
 @click.option("--priority", type=int, default=0, show_default=True, help="Higher ones are held first.")
+@JSON
 @_DSN
-def add(task_id: str, config: Path, weight: int, priority: int, dsn_env: str) -> None:
+def add(task_id: str, config: Path, weight: int, priority: int, as_json: bool, dsn_env: str) -> None:
     """Add a task; a worker takes it at once. Its symbol and its accounts may belong to no other task."""
     if not _NAME.fullmatch(task_id):
         raise ConfigError("command line", "TASK", task_id, "up to 40 of a-z, 0-9, - and _")
@@ -61,11 +63,12 @@ def add(task_id: str, config: Path, weight: int, priority: int, dsn_env: str) ->
         priority=priority,
     )
     _on_fleet(dsn_env, lambda tasks: tasks.add(new, who=_who()))
-    click.echo(f"added {task_id}: {settings.strategy.symbol}, mode {settings.mode}, on {', '.join(new.accounts)}")
+    text = f"added {task_id}: {new.symbol}, mode {settings.mode}, on {', '.join(new.accounts)}"
+    _tell({"added": task_id, "symbol": str(new.symbol), "accounts": new.accounts}, text, as_json)
 
 
 @task_group.command("list")
-@_JSON
+@JSON
 @_DSN
 def list_(as_json: bool, dsn_env: str) -> None:
     """All tasks, and who holds them."""
@@ -75,7 +78,7 @@ def list_(as_json: bool, dsn_env: str) -> None:
 
 @task_group.command()
 @_TASK
-@_JSON
+@JSON
 @_DSN
 def show(task_id: str, as_json: bool, dsn_env: str) -> None:
     """One task: its state, its lease, and what its bot last said of itself."""
@@ -86,43 +89,47 @@ def show(task_id: str, as_json: bool, dsn_env: str) -> None:
 @task_group.command()
 @_TASK
 @_WHY
+@JSON
 @_DSN
-def pause(task_id: str, why: str, dsn_env: str) -> None:
+def pause(task_id: str, why: str, as_json: bool, dsn_env: str) -> None:
     """Take no new risk; its bot goes on and keeps the hedge."""
-    _want(task_id, Desired.PAUSED, why, dsn_env)
+    _want(task_id, Desired.PAUSED, why, as_json, dsn_env)
 
 
 @task_group.command()
 @_TASK
 @_WHY
+@JSON
 @_DSN
-def resume(task_id: str, why: str, dsn_env: str) -> None:
+def resume(task_id: str, why: str, as_json: bool, dsn_env: str) -> None:
     """Run it again: after a pause, a stop or a quarantine. A halt of its bot stays."""
-    _want(task_id, Desired.RUNNING, why, dsn_env)
+    _want(task_id, Desired.RUNNING, why, as_json, dsn_env)
 
 
 @task_group.command()
 @_TASK
 @_WHY
+@JSON
 @_DSN
-def stop(task_id: str, why: str, dsn_env: str) -> None:
+def stop(task_id: str, why: str, as_json: bool, dsn_env: str) -> None:
     """End its bot cleanly, as its shutdown_policy says, and run it no more."""
-    _want(task_id, Desired.STOPPED, why, dsn_env)
+    _want(task_id, Desired.STOPPED, why, as_json, dsn_env)
 
 
 @task_group.command()
 @_TASK
+@JSON
 @_DSN
-def remove(task_id: str, dsn_env: str) -> None:
+def remove(task_id: str, as_json: bool, dsn_env: str) -> None:
     """Forget a task that is stopped; its history, and everything that was traded, stay."""
     _on_fleet(dsn_env, lambda tasks: tasks.remove(task_id, who=_who()))
-    click.echo(f"removed {task_id}")
+    _tell({"removed": task_id}, f"removed {task_id}", as_json)
 
 
 @task_group.command()
 @_TASK
 @click.option("--last", type=click.IntRange(1), default=50, show_default=True, help="The newest so many.")
-@_JSON
+@JSON
 @_DSN
 def history(task_id: str, last: int, as_json: bool, dsn_env: str) -> None:
     """What happened to a task, and who did it; also of one that was removed."""
@@ -143,7 +150,7 @@ def worker_command(capacity: int, ttl_s: float, name: str, dsn_env: str) -> None
     except ValueError as error:
         raise ConfigError("command line", "--ttl", ttl_s, str(error)) from None
     home = Path(os.environ.get("DNBOT_HOME") or ".dnbot").resolve()
-    sys.exit(trio.run(work, WorkerOptions(home, dsn_env, capacity, terms, name)))
+    sys.exit(trio.run(work, WorkerOptions(home, dsn_env, capacity, terms, _registry(), name)))
 
 
 @click.group("fleet")
@@ -152,7 +159,7 @@ def fleet_group() -> None:
 
 
 @fleet_group.command()
-@_JSON
+@JSON
 @_DSN
 def status(as_json: bool, dsn_env: str) -> None:
     """Workers, tasks, leases, and which task nobody holds."""
@@ -163,15 +170,16 @@ def status(as_json: bool, dsn_env: str) -> None:
 FLEET_COMMANDS = (task_group, worker_command, fleet_group)
 
 
-def _want(task_id: str, desired: Desired, why: str, dsn_env: str) -> None:
+def _want(task_id: str, desired: Desired, why: str, as_json: bool, dsn_env: str) -> None:
     task: Task = _on_fleet(dsn_env, lambda tasks: tasks.want(task_id, desired, who=_who(), why=why))
     who = f"its holder {task.holder} is told" if task.is_held else "nobody holds it"
-    click.echo(f"{task_id} is to be {desired.value}; it is {task.state.value}, and {who}")
+    text = f"{task_id} is to be {desired.value}; it is {task.state.value}, and {who}"
+    _tell(fleet_text.task_dict(task), text, as_json)
 
 
 def _on_fleet(dsn_env: str, ask: Callable[[TaskStore], Awaitable[_T]]) -> _T:
     async def answer() -> _T:
-        dsn = fleet_dsn(dsn_env)
+        dsn = fleet_dsn(dsn_env, _registry())
         await migrate(dsn)
         async with open_postgres_store(dsn) as store:
             return await ask(PostgresTasks(store))
@@ -180,7 +188,15 @@ def _on_fleet(dsn_env: str, ask: Callable[[TaskStore], Awaitable[_T]]) -> _T:
 
 
 def _tell(document: Any, text: str, as_json: bool) -> None:
-    click.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() if as_json else text)
+    if as_json:
+        tell_json(document)
+    else:
+        tell(text)
+
+
+def _registry() -> SecretRegistry:
+    """The secrets of this process, which a traceback at its end must not show."""
+    return click.get_current_context().ensure_object(SecretRegistry)
 
 
 def _who() -> str:

@@ -21,10 +21,12 @@ from dnbot.operate.commanding import MODE_S_MAX, SWEEP_S_MAX
 from dnbot.operate.control import name_of
 from dnbot.operate.control_client import NoBot, ask, command
 from dnbot.operate.control_words import AskStatus, Kill, Killed, Leave, read_request, to_line
+from dnbot.operate.database_place import external_dsn
 from dnbot.operate.kill_hung import Holder, end_holder, holder_of
 from dnbot.operate.run import RunOptions, run_settings, state_dir
 from dnbot.operate.sweep import surroundings_of, sweep_venues
 from dnbot.ports.clock import SystemClock
+from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.embedded_postgres import running_dsn
 from dnbot.ports.latch import FileLatch, Halt
 from dnbot.ports.postgres import open_postgres_store
@@ -46,6 +48,8 @@ class KillOptions:
     end_hung: bool = False
     ask_bot: bool = True
     """False: the venues are swept from here, whatever runs."""
+    registry: SecretRegistry = attrs.field(factory=SecretRegistry, repr=False)
+    """Learns every secret that is used; given by whoever tells of bugs."""
 
 
 class KillReport(msgspec.Struct, kw_only=True):
@@ -105,8 +109,8 @@ async def kill(settings: Settings, options: KillOptions) -> KillReport:
         hung = None if answered else await _holder(home, options, report)
         async with trio.open_nursery() as nursery:
             if not answered:
-                nursery.start_soon(_latch_in_database, settings, home, halt, report)
-            nursery.start_soon(_sweep_alone, settings, left, report)
+                nursery.start_soon(_latch_in_database, settings, home, halt, options.registry, report)
+            nursery.start_soon(_sweep_alone, settings, left, options.registry, report)
     report.took_s = round(trio.current_time() - began_s, 2)
     if options.flatten:
         report.flatten = await _flatten(settings, home, options, report, hung, answered=answered)
@@ -172,12 +176,18 @@ async def _holder(home: Path, options: KillOptions, report: KillReport) -> Holde
     return None
 
 
-async def _latch_in_database(settings: Settings, home: Path, halt: Halt, report: KillReport) -> None:
+async def _latch_in_database(
+    settings: Settings, home: Path, halt: Halt, registry: SecretRegistry, report: KillReport
+) -> None:
     """Beside the file, where the database answers; an embedded one that does not run is left alone."""
     name = settings.database.dsn_env
-    dsn = os.environ.get(name, "") if name else running_dsn(home / "postgres")
-    if not dsn:
-        report.latch_database = f"no connection string in {name}" if name else "it does not run"
+    try:
+        dsn = external_dsn(name, registry, _kept()) if name else running_dsn(home / "postgres")
+    except ConfigError as error:
+        report.latch_database = str(error)
+        return
+    if dsn is None:
+        report.latch_database = "it does not run"
         return
     report.latch_database = f"no answer within {DATABASE_S_MAX:.0f} s"
     with trio.move_on_after(DATABASE_S_MAX):
@@ -190,11 +200,13 @@ async def _latch_in_database(settings: Settings, home: Path, halt: Halt, report:
                 report.latch_database = str(error)
 
 
-async def _sweep_alone(settings: Settings, venues: Iterable[Venue], report: KillReport) -> None:
+async def _sweep_alone(
+    settings: Settings, venues: Iterable[Venue], registry: SecretRegistry, report: KillReport
+) -> None:
     """Sweep these venues from here; what the bot has proven already stays."""
     try:
         found = await sweep_venues(
-            surroundings_of(settings), settings.strategy.symbol, venues, SystemClock(),
+            surroundings_of(settings, registry, _kept()), settings.strategy.symbol, venues, SystemClock(),
             match_lag_s=settings.strategy.match_lag_ms / 1000, within_s=SWEEP_S_MAX,
         )
     except ConfigError as error:
@@ -203,6 +215,11 @@ async def _sweep_alone(settings: Settings, venues: Iterable[Venue], report: Kill
     report.swept_by = "bot, keys" if report.swept_by else "keys"
     proven = tuple(swept for swept in report.venues if swept.is_empty)
     report.venues = tuple(sorted((*proven, *found), key=lambda swept: swept.venue.value))
+
+
+def _kept() -> dict[str, str]:
+    """Reading a secret deletes its variable; the run that closes the position afterwards reads the same ones."""
+    return dict(os.environ)
 
 
 # --- the position -----------------------------------------------------------------------------------------------------
@@ -221,7 +238,9 @@ async def _flatten(
     if report.trouble:
         return report.trouble
     try:
-        code = await run_settings(settings, RunOptions(plain=True, flatten=options.reason))
+        code = await run_settings(
+            settings, RunOptions(plain=True, flatten=options.reason, registry=options.registry)
+        )
     except DnbotError as error:
         return str(error)
     except BaseExceptionGroup as group:

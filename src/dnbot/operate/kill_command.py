@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 import trio
 
-from dnbot.config import load_settings
+from dnbot.operate.config_option import CONFIG_OF_BOT, settings_of
+from dnbot.operate.console import tell, tell_json
 from dnbot.operate.kill import KillOptions, kill
 from dnbot.operate.kill_text import text_of
-from dnbot.resources import config_dir
+from dnbot.ports.credentials import SecretRegistry
 
 _OPTIONS = (
-    click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="TOML; default: the demo."),
+    CONFIG_OF_BOT,
     click.option("--why", "--reason", "reason", required=True, help="The reason; it is recorded with your name."),
     click.option("--flatten", is_flag=True, help="Then sell the inventory and buy the short back, in capped slices."),
     click.option("--end-hung", is_flag=True, help="SIGKILL the bot of this state folder if it does not answer."),
@@ -34,18 +34,24 @@ def _with_options(command: Any) -> Any:
 @_with_options
 def kill_command(config: Path | None, as_json: bool, **wanted: Any) -> None:
     """Halt, cancel every order of ours at every venue, prove it. Works without the bot when it hangs or is gone."""
-    _kill(config, as_json, KillOptions(**wanted))
+    _kill(config, as_json, KillOptions(**wanted, registry=_registry()))
 
 
 @click.command("sweep")
 @_with_options
 def sweep_command(config: Path | None, as_json: bool, **wanted: Any) -> None:
     """As kill, from keys and configuration alone: no bot is asked."""
-    _kill(config, as_json, KillOptions(**wanted, ask_bot=False))
+    _kill(config, as_json, KillOptions(**wanted, ask_bot=False, registry=_registry()))
 
 
 def _kill(config: Path | None, as_json: bool, options: KillOptions) -> None:
-    found = trio.run(kill, load_settings(config or config_dir() / "demo.toml"), options)
-    text = msgspec.json.format(msgspec.json.encode(found), indent=2).decode() if as_json else text_of(found)
-    click.echo(text, err=not as_json and found.exit_code != 0)
+    found = trio.run(kill, settings_of(config), options)
+    if as_json:
+        tell_json(found)
+    else:
+        tell(text_of(found), err=found.exit_code != 0)
     sys.exit(found.exit_code)
+
+
+def _registry() -> SecretRegistry:
+    return click.get_current_context().ensure_object(SecretRegistry)

@@ -14,6 +14,7 @@ import trio
 from dnbot.domain.errors import ConfigError
 from dnbot.operate.control_socket import LOCK_NAME
 
+LOCKS = Path("/proc/locks")
 GONE_S_MAX = 5.0
 POLL_S = 0.01
 
@@ -80,11 +81,26 @@ async def end_holder(holder: Holder) -> None:
 
 
 def _has_open(pid: int, path: Path) -> bool:
-    """Whether a process has a file open (proc(5), /proc/PID/fd)."""
+    """Whether a process has a file open (proc(5), /proc/PID/fd), or holds its lock where only root may look inside."""
     wanted = path.stat()
-    with suppress(OSError):
+    try:
         for entry in Path(f"/proc/{pid}/fd").iterdir():
             with suppress(OSError):
                 if os.path.samestat(entry.stat(), wanted):
                     return True
+    except PermissionError:
+        return _has_locked(pid, wanted.st_ino)
+    except OSError:
+        pass
+    return False
+
+
+def _has_locked(pid: int, inode: int, locks: Path = LOCKS) -> bool:
+    """Whether the kernel's list (proc_locks(5)) has an exclusive flock of this process on a file of this number."""
+    with suppress(OSError):
+        for line in locks.read_text(encoding="ascii", errors="replace").splitlines():
+            words = line.split()
+            is_flock = len(words) >= 6 and words[1] == "FLOCK" and words[3] == "WRITE"
+            if is_flock and words[4] == str(pid) and words[5].rpartition(":")[2] == str(inode):
+                return True
     return False

@@ -10,15 +10,22 @@ import textwrap
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
 from dnbot.config import SECTIONS, Settings, load_settings
+from dnbot.config.rules import check_settings
+from dnbot.domain.errors import ConfigError
 from dnbot.domain.units import plain
+from dnbot.domain.word import Word
+from dnbot.operate.places import FakesAddress
 from dnbot.operate.setting_words import SECTION_WORDS, WORDS, Words
 from dnbot.resources import config_dir
 
 WIDTH = 118
+REHEARSAL = ".dnbot-rehearsal"
+"""Where a rehearsal keeps its state: its ledger is not that of the real accounts."""
 EXAMPLES = {"sim": "demo.toml", "live": "live.example.toml"}
 _HEAD = {
     "sim": "# Fake exchanges on loopback and an invented market: nothing here can lose money.\n",
@@ -37,6 +44,32 @@ _NUMBERS = (
 def new_config(mode: str) -> str:
     """A complete, valid configuration file for `sim` or `live`, as text; raises KeyError for another mode."""
     return complete_config(load_settings(config_dir() / EXAMPLES[mode]))
+
+
+def rehearsal_config(address: FakesAddress) -> str:
+    """The live example with the addresses of fakes that serve TLS, and a state folder of its own.
+
+    Raises:
+        ConfigError: the fakes do not serve TLS, which live mode always speaks.
+    """
+    if not address.ca_file:
+        raise ConfigError("fakes", "ca_file", "nothing", "the line of `dnbot fakes --tls`: live mode speaks TLS alone")
+    live = load_settings(config_dir() / EXAMPLES["live"])
+    gate = msgspec.structs.replace(
+        live.gate, rest_url=address.gate_rest, ws_spot_url=address.gate_ws_spot, ca_file=address.ca_file,
+        ws_futures_url=_at_the_path_of(live.gate.ws_futures_url, address.gate_ws_futures),
+    )
+    mexc = msgspec.structs.replace(
+        live.mexc, rest_url=address.mexc_rest, ws_url=address.mexc_ws, ca_file=address.ca_file
+    )
+    settings = msgspec.structs.replace(live, state_dir=REHEARSAL, gate=gate, mexc=mexc)
+    check_settings("the fakes' line", settings)
+    return complete_config(settings)
+
+
+def _at_the_path_of(real: str, given: str) -> str:
+    """The fakes serve the venue's own path too, and name another."""
+    return urlunsplit(urlsplit(given)._replace(path=urlsplit(real).path))
 
 
 def complete_config(settings: Settings) -> str:
@@ -73,6 +106,11 @@ def _toml(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, int):
         return str(value)
+    if isinstance(value, tuple):
+        rows = (", ".join(f"{name} = {_toml(getattr(one, name))}" for name in one.__struct_fields__) for one in value)
+        return "[" + ", ".join(f"{{ {row} }}" for row in rows) + "]"
+    if isinstance(value, Word):
+        return json.dumps(value.value)
     text = "..." if value is None else plain(value) if isinstance(value, Decimal) else str(value)
     return json.dumps(text, ensure_ascii=False)
 

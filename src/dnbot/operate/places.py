@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,6 +19,9 @@ from dnbot.ports.credentials import Credentials, Secret, SecretRegistry, load_cr
 from dnbot.ports.net import Endpoint, TcpTlsOpener
 from dnbot.ports.signer import CredentialSigner
 from dnbot.venues.wire import Signer
+
+_KEY = re.compile(r"[!-~]+")
+"""Printable ASCII."""
 
 
 class FakesAddress(msgspec.Struct, frozen=True):
@@ -62,10 +66,10 @@ def of_live(
     """The real exchanges (or loopback ones that a file names).
 
     Raises:
-        ConfigError: a key is missing: without keys nothing private is constructed.
+        ConfigError: a key is missing or is none: without keys nothing private is constructed.
     """
-    gate = CredentialSigner(load_credentials(registry, settings.gate.key, settings.gate.secret, None, environment))
-    mexc = CredentialSigner(load_credentials(registry, settings.mexc.key, settings.mexc.secret, None, environment))
+    gate = _signer(settings.gate.key, settings.gate.secret, registry, environment)
+    mexc = _signer(settings.mexc.key, settings.mexc.secret, registry, environment)
     signers: dict[Venue, Signer] = {Venue.GATE_SPOT: gate, Venue.GATE_FUTURES: gate, Venue.MEXC_SPOT: mexc}
     places = _places(
         settings.gate.rest_url, settings.gate.ws_spot_url, settings.gate.ws_futures_url, settings.mexc.rest_url,
@@ -76,6 +80,17 @@ def of_live(
         raise ConfigError("settings", "ca_file", sorted(ca_files), "the same file for both venues")
     ca_file = Path(ca_files.pop()) if ca_files else None
     return Surroundings(places, signers, TcpTlsOpener(_allowed(places), ca_file=ca_file))
+
+
+def _signer(
+    key: str, secret: str, registry: SecretRegistry, environment: MutableMapping[str, str]
+) -> CredentialSigner:
+    """A key with a blank, a line end or a sign from a web page in it would stand in the error of whoever sends it."""
+    found = load_credentials(registry, key, secret, environment=environment)
+    for name, text in ((key, found.key), (secret, found.secret)):
+        if not _KEY.fullmatch(text.reveal()):
+            raise ConfigError("environment", name, "a value that is not shown", "letters, digits and signs, no blanks")
+    return CredentialSigner(found)
 
 
 def _places(gate_rest: str, gate_spot: str, gate_futures: str, mexc_rest: str, mexc_ws: str) -> dict[Venue, Place]:

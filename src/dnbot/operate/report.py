@@ -16,6 +16,8 @@ import msgspec
 from dnbot.config import Settings
 from dnbot.domain.errors import ConfigError, StoreUnreachable
 from dnbot.domain.units import plain
+from dnbot.operate.command_words import stretch_of
+from dnbot.operate.progress import ProgressLine
 from dnbot.operate.report_csv import write_csv
 from dnbot.operate.report_data import BEGINNING, Report
 from dnbot.operate.report_executions import total_of
@@ -24,11 +26,10 @@ from dnbot.operate.report_read import read_report
 from dnbot.operate.report_text import text_of
 from dnbot.operate.run import database_dsn, state_dir
 from dnbot.ports.clock import SystemClock
+from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.embedded_postgres import DATABASE, SOCKET_NAME, USER
 from dnbot.ports.log import EventLog
 from dnbot.ports.postgres import PostgresStore, open_postgres_store
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 @attrs.frozen
@@ -40,16 +41,22 @@ class ReportOptions:
     html: Path | None = None
     csv: Path | None = None
     json: Path | None = None
+    """`-`: on standard output."""
+
+    @property
+    def prints_json(self) -> bool:
+        """Whether the figures take the place of the text."""
+        return self.json == Path("-")
 
 
 def parse_since(text: str) -> timedelta | None:
     """Read `90s`, `30m`, `24h`, `7d` or `all`; raises ValueError for anything else."""
     if text == "all":
         return None
-    digits, unit = text[:-1], text[-1:]
-    if unit not in _UNITS or not digits.isascii() or not digits.isdecimal() or not 0 < int(digits) < 10**7:
-        raise ValueError(f"{text!r} is not a stretch of time such as 90s, 30m, 24h, 7d, or all")
-    return timedelta(seconds=int(digits) * _UNITS[unit])
+    try:
+        return stretch_of(text)
+    except ValueError as error:
+        raise ValueError(f"{error}, or all") from None
 
 
 async def report_on(settings: Settings, options: ReportOptions) -> str:
@@ -66,12 +73,17 @@ async def report_on(settings: Settings, options: ReportOptions) -> str:
         until = BEGINNING + timedelta(microseconds=now_ns // 1000)
         since = until - options.since if options.since is not None else BEGINNING
         symbol = settings.strategy.symbol
-        report = await read_report(store.read, symbol, since=since, until=until)
+        line = ProgressLine()
+        report = await read_report(store.read, symbol, since=since, until=until, tell=line.tell)
+        line.tell("")
         written = await write_csv(options.csv, store.read, report) if options.csv is not None else []
-    if options.json is not None:
-        written.append(_write(options.json, msgspec.json.format(json_of(report), indent=2).decode() + "\n"))
+    figures = msgspec.json.format(json_of(report), indent=2).decode()
+    if options.json is not None and not options.prints_json:
+        written.append(_write(options.json, figures + "\n"))
     if options.html is not None:
         written.append(_write(options.html, html_of(report)))
+    if options.prints_json:
+        return figures
     return "\n".join([text_of(report), *(f"written: {path}" for path in written)]).rstrip("\n")
 
 
@@ -92,12 +104,24 @@ def _write(path: Path, text: str) -> Path:
 # --- the database -----------------------------------------------------------------------------------------------------
 @asynccontextmanager
 async def opened_store(settings: Settings) -> AsyncIterator[PostgresStore]:
-    """The configured database; of an embedded one the running server, else our own for the length of the report."""
+    """The configured database; errors as `reached_dsn`."""
+    async with reached_dsn(settings) as dsn, open_postgres_store(dsn, log=EventLog(SystemClock(), [])) as store:
+        yield store
+
+
+@asynccontextmanager
+async def reached_dsn(settings: Settings) -> AsyncIterator[str]:
+    """How to reach the configured database; an embedded one is the running server, else our own within the block.
+
+    Raises:
+        ConfigError: there is none.
+        StoreUnreachable: another process has it, and it cannot be reached from here.
+    """
     log = EventLog(SystemClock(), [])
     home = state_dir(settings)
     if settings.database.dsn_env:
-        async with database_dsn(settings, home, log) as dsn, open_postgres_store(dsn, log=log) as store:
-            yield store
+        async with database_dsn(settings, home, log, SecretRegistry()) as dsn:
+            yield dsn
         return
     folder = home / "postgres"
     if not (folder / "postgres" / "PG_VERSION").exists():
@@ -106,18 +130,17 @@ async def opened_store(settings: Settings) -> AsyncIterator[PostgresStore]:
         )
     running = await _running(folder, log)
     if running is not None:
-        async with open_postgres_store(running, log=log) as store:
-            yield store
+        yield running
         return
     try:
-        async with database_dsn(settings, home, log) as dsn, open_postgres_store(dsn, log=log) as store:
-            yield store
+        async with database_dsn(settings, home, log, SecretRegistry()) as dsn:
+            yield dsn
     except ConfigError as error:
         if error.key != "state folder":
             raise
         raise StoreUnreachable(
             f"the database in {folder} is in use by another process, whose socket cannot be reached from here; "
-            "run the report as the user that runs the bot, or stop the bot first"
+            "run this as the user that runs the bot, or stop the bot first"
         ) from None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime, timedelta
 
 from dnbot.domain.units import ZERO
 from dnbot.operate.report_data import ExecutionPoint, Profit, Report
@@ -17,6 +18,8 @@ from dnbot.operate.report_svg import (
 )
 
 BARS_MAX = 15
+DAYS_MIN = 2
+"""One day needs no picture."""
 STATUSES = (("complete", "s0"), ("partial", "s1"), ("repaired", "s2"), ("failed", "s3"))
 
 
@@ -24,6 +27,7 @@ def charts_of(report: Report) -> dict[str, str]:
     """Charts by the name of the table that they stand above; one without anything to draw is left out."""
     found = {
         "profit": _profit(report),
+        "days": _days(report),
         "executions": _executions(report),
         "inventory": _inventory(report),
         "exposure": _delta(report),
@@ -50,6 +54,22 @@ def _profit(report: Report) -> str:
     return _caption("Cumulative profit by source") + legend(keys) + line_chart(
         "Cumulative profit by source", lines, report.charted, quote
     )
+
+
+def _days(report: Report) -> str:
+    known = [(day.day, day.realised_quote) for day in report.days if day.realised_quote is not None]
+    if len(known) < DAYS_MIN:
+        return ""
+    bars = [
+        (_noon(day), realised, f"{day}: {number(realised, 4, signed=True)} {report.quote}") for day, realised in known
+    ]
+    half = timedelta(hours=12)
+    title = "Realised profit of each day"
+    return _caption(title) + payment_chart(title, bars, (bars[0][0] - half, bars[-1][0] + half), report.quote)
+
+
+def _noon(day: str) -> datetime:
+    return datetime.fromisoformat(f"{day}T12:00:00+00:00")
 
 
 def _executions(report: Report) -> str:

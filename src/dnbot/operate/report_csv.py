@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,10 +13,12 @@ from typing import Any
 from dnbot.domain.units import plain
 from dnbot.operate.report_data import Report
 from dnbot.operate.report_queries import CSV_TABLES, PAGE_ROWS
+from dnbot.ports.redaction import escape_text
 
 Read = Callable[..., Awaitable[list[dict[str, Any]]]]
 """`PostgresStore.read`."""
-_FORMULA = ("=", "+", "@", "\t", "\r", "-")
+_FORMULA = re.compile(r"(\A|;)([\s'\"]*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20].)")
+"""Where a spreadsheet would begin a formula: at the start of a field, or where it parts fields by semicolons."""
 
 
 async def write_csv(folder: Path, read: Read, report: Report) -> list[Path]:
@@ -41,7 +44,7 @@ async def _write_table(path: Path, columns: Sequence[str], sql: str, read: Read,
 
 
 def field(value: object) -> str:
-    """One field. Texts that a spreadsheet would take for a formula begin with an apostrophe."""
+    """One field. Texts that a spreadsheet would take for a formula get an apostrophe there; controls are visible."""
     match value:
         case None:
             return ""
@@ -52,6 +55,6 @@ def field(value: object) -> str:
         case datetime():
             return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         case str():
-            return f"'{value}" if len(value) > 1 and value.startswith(_FORMULA) else value
+            return _FORMULA.sub(r"\1\2'", escape_text(value))
         case _:
             return str(value)

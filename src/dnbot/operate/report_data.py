@@ -8,6 +8,7 @@ from decimal import Decimal
 import msgspec
 
 from dnbot.domain.units import ZERO
+from dnbot.operate.report_quality_data import DayTotal, Quality, VenueTotal
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 """A period that began then holds everything."""
@@ -155,7 +156,7 @@ class DeclinedTotal(msgspec.Struct, frozen=True):
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that should be looked at. `kind`: state, mode, info, warning or critical."""
+    """Something that should be looked at. `kind`: start, state, mode, info, warning or critical."""
 
     at: datetime
     kind: str
@@ -246,3 +247,6 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Per stretch of time the largest delta after a fill."""
     charted: tuple[datetime, datetime] | None = None
     """First and last moment that anything is known of inside the period."""
+    days: tuple[DayTotal, ...] = ()
+    venues: tuple[VenueTotal, ...] = ()
+    quality: Quality = Quality()

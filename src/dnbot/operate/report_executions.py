@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC
 from decimal import Decimal
 from typing import Any
 
@@ -10,12 +11,17 @@ import attrs
 import msgspec
 
 from dnbot.domain.pair import Pair
-from dnbot.domain.units import ZERO, divide
+from dnbot.domain.units import ZERO, bps, divide
 from dnbot.operate import report_queries as queries
+from dnbot.operate.progress import Tell, nothing
 from dnbot.operate.report_data import ExecutionPoint, PairTotal
+from dnbot.operate.report_quality_data import BPS_PLACES, EdgeTotal
 
 Ask = Callable[..., Awaitable[list[dict[str, Any]]]]
 """Runs a query of the period with the arguments after the period's."""
+
+_Edges = tuple[int, Decimal, Decimal, Decimal]
+"""Complete executions of a pair: how many, value bought, Σ of it times the estimated edge, net."""
 
 SHOWN_MAX = 2000
 """Executions that are listed one by one (and drawn); the sums hold all."""
@@ -35,13 +41,18 @@ class Executions:
     unclosed_live: int
     naked_ms_worst_definite: int
     naked_ms_worst_ambiguous: int
+    by_day: dict[str, int]
+    """How many ended on each day, UTC."""
+    edges: tuple[EdgeTotal, ...]
 
 
-async def read_executions(ask: Ask) -> Executions:
+async def read_executions(ask: Ask, tell: Tell = nothing) -> Executions:
     """Sum them page by page."""
     totals: dict[str, PairTotal] = {}
     newest: list[ExecutionPoint] = []
     differing: list[str] = []
+    by_day: dict[str, int] = {}
+    edges: dict[str, _Edges] = {}
     count = 0
     while rows := await ask(queries.EXECUTIONS, queries.PAGE_ROWS, count):
         count += len(rows)
@@ -50,9 +61,13 @@ async def read_executions(ask: Ask) -> Executions:
             before = totals.get(point.pair_name, PairTotal(pair_name=point.pair_name))
             totals[point.pair_name] = with_execution(before, point)
             newest.append(point)
+            _add_edge(edges, row, point)
+            day = f"{point.at.astimezone(UTC):%Y-%m-%d}"
+            by_day[day] = by_day.get(day, 0) + 1
             if (point.gross_quote, point.fees_quote) != (row["gross_quote"], row["fees_quote"]):
                 differing.append(row["execution_id"])
         newest = newest[-SHOWN_MAX:]
+        tell(f"{count:,} executions read")
         if len(rows) < queries.PAGE_ROWS:
             break
     unclosed = (await ask(queries.UNCLOSED))[0]
@@ -66,6 +81,8 @@ async def read_executions(ask: Ask) -> Executions:
         unclosed_live=unclosed["live"],
         naked_ms_worst_definite=naked.get(False) or 0,
         naked_ms_worst_ambiguous=naked.get(True) or 0,
+        by_day=by_day,
+        edges=tuple(_edge(name, *edges[name]) for name in sorted(edges)),
     )
 
 
@@ -77,6 +94,24 @@ def point_of(row: dict[str, Any]) -> ExecutionPoint:
         status=row["status"], traded_base=row["traded"], gross_quote=gross, fees_quote=fees, net_quote=gross - fees,
         estimate_net_quote=row["estimate_net_quote"] if row["pair_name"] in _PAIRS else None,
         naked_ms=row["naked_ms"], ambiguous=row["ambiguous"],
+    )
+
+
+def _add_edge(edges: dict[str, _Edges], row: dict[str, Any], point: ExecutionPoint) -> None:
+    """Count a complete execution that had an estimate."""
+    if point.status != "complete" or row["edge_bps"] is None or not row["bought_quote"]:
+        return
+    bought = row["bought_quote"]
+    count, values, weighted, net = edges.get(point.pair_name, (0, ZERO, ZERO, ZERO))
+    edges[point.pair_name] = (
+        count + 1, values + bought, weighted + row["edge_bps"] * bought, net + point.net_quote,
+    )
+
+
+def _edge(pair_name: str, count: int, bought: Decimal, weighted: Decimal, net: Decimal) -> EdgeTotal:
+    return EdgeTotal(
+        pair_name=pair_name, count=count, bought_quote=bought, realised_bps=round(bps(net, bought), BPS_PLACES),
+        estimated_bps=round(divide(weighted, bought), BPS_PLACES),
     )
 
 

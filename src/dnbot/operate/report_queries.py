@@ -11,7 +11,9 @@ PAGE_ROWS = 10_000
 
 SYMBOL = "select base, quote, epoch, sequence from books where symbol = $1"
 RUNS = """
-select epoch, version, settings, started_at from runs where symbol = $1 and started_at <= $2 order by epoch
+select epoch, version, settings, started_at, exists (
+    select from state_transitions t where t.symbol = r.symbol and t.epoch = r.epoch and t.to_state = 'SHUTDOWN'
+) as ended from runs r where symbol = $1 and started_at <= $2 order by epoch
 """
 SNAPSHOT = """
 select sequence, portfolio::text from portfolio_snapshots where symbol = $1 and sequence <= $2
@@ -74,7 +76,7 @@ where symbol = $1 and kind = 'funding' and at > $2 and at <= $3 and sequence <= 
 EXECUTIONS = f"""
 select t.execution_id, t.epoch, t.pair_name, t.purpose, t.status, t.started_at, t.ended_at, t.naked_ms, t.ambiguous,
     t.estimate_net_quote, t.residual_base, t.bought, t.sold, t.gross_quote, t.fees_quote, t.net_quote,
-    s.fills, s.traded, s.buy_moved, s.sell_moved, s.buy_value, s.sell_value, s.fill_fees
+    s.fills, s.traded, s.buy_moved, s.sell_moved, s.buy_value, s.sell_value, s.fill_fees, s.bought_quote, e.edge_bps
 from (
     select * from trade_executions
     where symbol = $1 and status <> 'open' and ended_at > $2 and ended_at <= $3
@@ -85,9 +87,12 @@ from (
         coalesce(sum({_MOVED}) filter (where f.side = 'sell'), 0) as sell_moved,
         coalesce(sum(({_MOVED}) * f.price) filter (where f.side = 'buy'), 0) as buy_value,
         coalesce(sum(({_MOVED}) * f.price) filter (where f.side = 'sell'), 0) as sell_value,
-        coalesce(sum({_FEE_QUOTE}), 0) as fill_fees
+        coalesce(sum({_FEE_QUOTE}), 0) as fill_fees,
+        coalesce(sum(f.price * f.quantity) filter (where f.side = 'buy'), 0) as bought_quote
     from fills f where f.execution_id = t.execution_id
-) s
+) s cross join lateral (
+    select max(o.edge_bps) as edge_bps from opportunities_taken o where o.execution_id = t.execution_id
+) e
 order by t.ended_at, t.execution_id
 """  # noqa: S608 (put together from constants of this file)
 UNCLOSED = """
@@ -165,6 +170,10 @@ ALERTS = """
 select at, level, key, text from alerts where symbol = $1 and at > $2 and at <= $3
 order by at desc, sequence desc limit $4
 """
+FAULTS = """
+select count(*) as times from alerts
+where symbol = $1 and at > $2 and at <= $3 and key like 'fault:%' and level <> 'info'
+"""
 ALERT_COUNTS = """
 select level, count(*) as times from alerts where symbol = $1 and at > $2 and at <= $3 group by level order by level
 """
@@ -204,8 +213,8 @@ with said as (
 select venue, asset, sum(amount) as unexplained from said group by venue, asset having sum(amount) <> 0
 """
 
-# Per bucket its last sample: realised profit then, with all fees and funding up to the same moment.
-PROFIT_SERIES = f"""
+# Realised profit at each sample, with all fees and funding up to the same moment.
+_PROFIT = f"""
 with happened as (
     select f.booked_at as at, ({_FEE_QUOTE}) as fee, 0::numeric as funding, null::numeric as realised
     from fills f where f.symbol = $1 and f.booked_at > $2 and f.booked_at <= $3
@@ -218,8 +227,16 @@ with happened as (
 ), summed as (
     select at, realised, sum(fee) over (order by at) as fees, sum(funding) over (order by at) as funding from happened
 )
+"""  # noqa: S608 (put together from constants of this file)
+PROFIT_SERIES = f"""
+{_PROFIT}
 select distinct on (date_bin(make_interval(secs => $4), at, $2)) at, realised, fees, funding from summed
 where realised is not null order by date_bin(make_interval(secs => $4), at, $2), at desc
+"""  # noqa: S608 (put together from constants of this file)
+PROFIT_DAYS = f"""
+{_PROFIT}
+select distinct on (day) to_char(at at time zone 'UTC', 'YYYY-MM-DD') as day, realised, fees, funding from summed
+where realised is not null order by day, at desc
 """  # noqa: S608 (put together from constants of this file)
 INVENTORY_SERIES = """
 select distinct on (date_bin(make_interval(secs => $4), at, $2)) at, spot_gate, spot_mexc, perp_base

@@ -16,6 +16,7 @@ from dnbot.domain.order import Fill
 from dnbot.domain.position import LedgerEntry, Portfolio
 from dnbot.domain.units import ZERO
 from dnbot.operate import report_queries as queries
+from dnbot.operate.progress import Tell, nothing
 from dnbot.operate.report_checks import checks_of
 from dnbot.operate.report_data import (
     BEGINNING,
@@ -23,7 +24,6 @@ from dnbot.operate.report_data import (
     DeltaPoint,
     FeeTotal,
     FundingPayment,
-    Incident,
     Inventory,
     InventoryPoint,
     LedgerLine,
@@ -35,6 +35,10 @@ from dnbot.operate.report_data import (
     Tolerance,
 )
 from dnbot.operate.report_executions import Executions, read_executions
+from dnbot.operate.report_incidents import read_incidents
+from dnbot.operate.report_quality import day_totals, read_quality, venue_totals
+from dnbot.operate.report_quality_data import DayTotal
+from dnbot.operate.report_quality_queries import VENUES
 from dnbot.ports.postgres_rows import entry_of, fill_of
 from dnbot.ports.store_rebuild import rebuilt
 
@@ -44,7 +48,6 @@ Read = Callable[..., Awaitable[list[Row]]]
 
 BUCKETS = 300
 """Points of a chart at most: one per pixel or two."""
-INCIDENTS_SHOWN = 200
 UNTIL_HEAD = timedelta(days=1)
 """Added where the book's sequence is the real bound: rows booked while the report began belong to its fold."""
 
@@ -79,7 +82,9 @@ class Reader:
         return found[0] if found else None
 
 
-async def read_report(read: Read, symbol: Symbol, *, since: datetime, until: datetime) -> Report:
+async def read_report(
+    read: Read, symbol: Symbol, *, since: datetime, until: datetime, tell: Tell = nothing
+) -> Report:
     """Everything that a report says. A symbol that was never traded here gives an empty report.
 
     Raises:
@@ -94,8 +99,8 @@ async def read_report(read: Read, symbol: Symbol, *, since: datetime, until: dat
         return report
     reader = Reader(read, symbol, since, until, book[0]["sequence"])
     runs = await read(queries.RUNS, str(symbol), until)
-    portfolio = await _portfolio(reader) or Portfolio(symbol=symbol)
-    executions = await read_executions(reader.ask)
+    portfolio = await portfolio_of(reader) or Portfolio(symbol=symbol)
+    executions = await read_executions(reader.ask, tell)
     report = msgspec.structs.replace(
         report,
         runs=tuple(Run(row["epoch"], row["version"], row["started_at"]) for row in runs),
@@ -112,13 +117,21 @@ async def read_report(read: Read, symbol: Symbol, *, since: datetime, until: dat
         taken={row["outcome"]: row["times"] for row in await reader.ask(queries.TAKEN)},
     )
     start = await _start(reader)
+    tell("profit")
     report = await _with_profit(reader, report, portfolio, start)
-    report = await _with_incidents(reader, report)
+    report = msgspec.structs.replace(report, days=await _days(reader, report, start, executions.by_day))
+    incidents, counts = await read_incidents(reader.ask, runs, since)
+    report = msgspec.structs.replace(report, incidents=incidents, incident_counts=counts)
+    tell("ledger")
     report = await _with_ledger(reader, report, portfolio, executions)
+    tell("quality of execution")
+    quality = await read_quality(reader.ask, reader.head, report.fills, executions.edges)
+    report = msgspec.structs.replace(report, quality=quality)
+    tell("charts")
     return await _with_series(reader, report, portfolio, start)
 
 
-async def _portfolio(reader: Reader) -> Portfolio | None:
+async def portfolio_of(reader: Reader) -> Portfolio | None:
     """The fold of everything up to the head: the newest saved portfolio, and the rows after it."""
     saved = await reader.one(queries.SNAPSHOT, reader.head)
     after = saved["sequence"] if saved else 0
@@ -157,6 +170,10 @@ async def _with_profit(reader: Reader, report: Report, portfolio: Portfolio, sta
     window = (str(reader.symbol), start.at, reader.until + UNTIL_HEAD, reader.head)
     fees = tuple(FeeTotal(**row) for row in await reader.read(queries.FEES, *window))
     rows = await reader.read(queries.FUNDING, *window)
+    venues = await reader.read(VENUES, *window)
+    payments = tuple(
+        FundingPayment(row["at"], row["venue"], row["asset"], row["amount"], row["entry_id"]) for row in rows
+    )
     fees_quote = sum((fee.quote for fee in fees), ZERO)
     funding_quote = sum((row["amount"] for row in rows), ZERO)
     spread = portfolio.realised_quote - start.realised_quote + fees_quote - funding_quote
@@ -168,10 +185,24 @@ async def _with_profit(reader: Reader, report: Report, portfolio: Portfolio, sta
         fees=fees,
         fills=sum(fee.fills for fee in fees),
         turnover_quote=sum((fee.turnover_quote for fee in fees), ZERO),
-        funding=tuple(
-            FundingPayment(row["at"], row["venue"], row["asset"], row["amount"], row["entry_id"]) for row in rows
-        ),
+        funding=payments,
+        venues=venue_totals(venues, fees, payments, report.quote),
     )
+
+
+async def _days(reader: Reader, report: Report, start: Start, executions: dict[str, int]) -> tuple[DayTotal, ...]:
+    """The days of the period; together they make its profit, to the last digit."""
+    window = attrs.evolve(reader, since=start.at)
+    rows = await window.ask(queries.PROFIT_DAYS)
+    cumulative = {row["day"]: _profit_at(row, start) for row in rows}
+    if rows:
+        cumulative[rows[-1]["day"]] = report.profit
+    return day_totals(cumulative, executions)
+
+
+def _profit_at(row: Row, start: Start) -> Profit:
+    """The period's profit up to one sample."""
+    return Profit(row["realised"] - start.realised_quote + row["fees"] - row["funding"], row["fees"], row["funding"])
 
 
 async def _start(reader: Reader) -> Start:
@@ -187,7 +218,7 @@ async def _start(reader: Reader) -> Start:
     return Start(BEGINNING, ZERO, "nothing is known of the profit before: all of the book's spread is shown here")
 
 
-# --- delta, opportunities, incidents ----------------------------------------------------------------------------------
+# --- delta, opportunities ----------------------------------------------------------------------------------
 async def _tolerance(reader: Reader, runs: list[Row]) -> Tolerance | None:
     """The setting of the newest run; else one contract lot, from the listing, or from what was traded."""
     settings = msgspec.json.decode(runs[-1]["settings"]) if runs and runs[-1]["settings"].startswith("{") else {}
@@ -216,31 +247,6 @@ def greatest_common_step(quantities: list[Decimal]) -> Decimal | None:
 async def _declined(reader: Reader) -> tuple[DeclinedTotal, ...]:
     rows = await reader.ask(queries.DECLINED)
     return tuple(DeclinedTotal(row["reason"], row["pair_name"], row["times"], row["edge_bps_best"]) for row in rows)
-
-
-async def _with_incidents(reader: Reader, report: Report) -> Report:
-    found = [
-        Incident(at=row["at"], kind="state", what=f"{row['to_state']} ({row['trigger']})", why=row["why"])
-        for row in await reader.ask(queries.INCIDENTS, INCIDENTS_SHOWN)
-    ]
-    found += [
-        Incident(
-            at=row["at"], kind="mode", what=f"{row['from_mode']} to {row['to_mode']}",
-            why=f"{row['why']} (by {row['changed_by']})",
-        )
-        for row in await reader.ask(queries.MODES, INCIDENTS_SHOWN)
-    ]
-    found += [
-        Incident(at=row["at"], kind=row["level"], what=row["key"], why=row["text"])
-        for row in await reader.ask(queries.ALERTS, INCIDENTS_SHOWN)
-    ]
-    counts = {
-        f"into {row['to_state']} ({row['trigger']})": row["times"]
-        for row in await reader.ask(queries.INCIDENT_COUNTS)
-    }
-    counts |= {f"{row['level']} alerts": row["times"] for row in await reader.ask(queries.ALERT_COUNTS)}
-    newest = sorted(found, key=lambda one: one.at, reverse=True)[:INCIDENTS_SHOWN]
-    return msgspec.structs.replace(report, incidents=tuple(newest), incident_counts=counts)
 
 
 # --- ledger and checks ------------------------------------------------------------------------------------------------
@@ -303,10 +309,7 @@ async def _profit_series(reader: Reader, report: Report, start: Start, bucket_s:
     """From the samples, with the sums of the fees and funding rows until then; the last point is the period's total."""
     window = attrs.evolve(reader, since=start.at)
     points = [
-        ProfitPoint(
-            row["at"],
-            Profit(row["realised"] - start.realised_quote + row["fees"] - row["funding"], row["fees"], row["funding"]),
-        )
+        ProfitPoint(row["at"], _profit_at(row, start))
         for row in await window.ask(queries.PROFIT_SERIES, bucket_s)
     ]
     return (*points, ProfitPoint(points[-1].at, report.profit)) if points else ()

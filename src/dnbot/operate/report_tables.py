@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dnbot.domain.units import ZERO
+from dnbot.operate import report_quality_tables as quality
 from dnbot.operate.report_data import BEGINNING, Moment, PairTotal, Report
 from dnbot.operate.report_executions import total_of
 from dnbot.operate.report_format import Column, Figure, Kind, Table, count_of, duration, exact, moment
@@ -20,8 +21,10 @@ _NET_NOTE = (
 def tables_of(report: Report) -> tuple[Table, ...]:
     """Every table, most important first."""
     return (
-        profit(report), executions(report), inventory(report), exposure(report), fees(report), funding(report),
-        declined(report), incidents(report), ledger(report), checks(report),
+        profit(report), quality.days(report), executions(report), quality.edges(report), inventory(report),
+        exposure(report), quality.venues(report), fees(report), funding(report), quality.slippage(report),
+        quality.ratios(report), quality.latency(report), quality.markouts(report), declined(report), incidents(report),
+        ledger(report), checks(report),
     )
 
 
@@ -202,7 +205,7 @@ def declined(report: Report) -> Table:
 
 
 def incidents(report: Report) -> Table:
-    """States of trouble, changes of the mode, alerts."""
+    """Starts, states of trouble, changes of the mode, alerts."""
     listed = report.incidents[:INCIDENTS_LISTED]
     counts = ", ".join(f"{count} {what}" for what, count in report.incident_counts.items())
     return Table(
@@ -210,7 +213,7 @@ def incidents(report: Report) -> Table:
         (Column("at, UTC", Kind.TIME), Column("kind"), Column("what", wraps=True), Column("why", wraps=True)),
         tuple((one.at, one.kind, one.what, one.why) for one in listed),
         note=f"In this period: {counts}." if counts else "",
-        empty="no recovery, no rebalancing, no change of mode, no alert",
+        empty="no start, no recovery, no rebalancing, no change of mode, no alert",
     )
 
 

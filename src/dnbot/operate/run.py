@@ -18,7 +18,8 @@ import trio
 from dnbot import __version__
 from dnbot.bot import Bot, BotParts, build_bot
 from dnbot.config import Settings
-from dnbot.domain.errors import ConfigError
+from dnbot.config.rules_canary import CANARY
+from dnbot.domain.records import Record
 from dnbot.operate.alert_places import (
     AlertSecrets,
     heartbeat_of,
@@ -27,16 +28,22 @@ from dnbot.operate.alert_places import (
     monitors_of,
     sampler_of,
 )
+from dnbot.operate.canary import Canary, canary_of, refuse_unfit
 from dnbot.operate.commanding import Commander
 from dnbot.operate.control import ControlServer
 from dnbot.operate.control_socket import listening, only_bot_of, socket_path
+from dnbot.operate.database_place import external_dsn
 from dnbot.operate.face import Face
 from dnbot.operate.fakes_process import FakesProcess, fakes_process, read_address
 from dnbot.operate.logs import LOG_FILE
+from dnbot.operate.masking import Mask
 from dnbot.operate.metrics import Metrics, address_of, metrics_listeners
 from dnbot.operate.monitoring import Monitors
 from dnbot.operate.places import Surroundings, of_fakes, of_live
+from dnbot.operate.same_world import refuse_another_world
 from dnbot.operate.screen import face_for, is_picture
+from dnbot.operate.service_manager import service_manager
+from dnbot.operate.state_folder import made_private
 from dnbot.operate.status import Reporter, facts_of, market_line
 from dnbot.operate.summary import summary_of
 from dnbot.operate.watch import Watch
@@ -77,7 +84,7 @@ class Standing:
     commander: Commander
     log: EventLog
     home: Path
-    dsn: str
+    dsn: str = attrs.field(repr=False)
     say: Callable[[str], None]
     """A sentence for the person at the terminal."""
 
@@ -91,10 +98,11 @@ class _Ground:
     home: Path
     log: EventLog
     store: Store
-    dsn: str
+    dsn: str = attrs.field(repr=False)
     around: Surroundings
     fakes: FakesProcess | None
     spill: Spill
+    canary: Canary | None
     pages: list[trio.SocketListener]
 
 
@@ -130,6 +138,8 @@ class RunOptions:
     """Judges our ledger by the fakes' audit; given by the command, which may see the lab."""
     beside: Beside | None = None
     """The dashboard; given by the command, which may see its room."""
+    registry: SecretRegistry = attrs.field(factory=SecretRegistry, repr=False)
+    """Learns every secret of the run; given by whoever tells of its bugs."""
 
 
 def state_dir(settings: Settings) -> Path:
@@ -143,9 +153,8 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
     Raises:
         ConfigError, StoreUnreachable: it could not begin.
     """
-    home = state_dir(settings)
-    home.mkdir(parents=True, exist_ok=True)
-    registry, watch = SecretRegistry(), Watch()
+    home, registry, watch = state_dir(settings), options.registry, Watch()
+    made_private(home)
     redactor = Redactor(registry)
     sinks: list[Sink] = [FileSink(home / LOG_FILE), watch]
     if not (is_picture(sys.stdout, plain=options.plain) and sys.stderr.isatty()):
@@ -161,18 +170,22 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
             if options.beside is not None:
                 options.beside.prepare(settings, home, registry)
             around, fakes = await _surroundings(settings, home, registry, stack)
+            if not options.flatten:  # whatever is held may be closed
+                await refuse_unfit(settings, around, SystemClock())
             # Who closes the position after a kill may have another environment, and needs nobody to be told.
             load = partial(load_if_there, log=log) if options.flatten else load_alert_secrets
             secrets = load(settings, registry)
             monitors = monitors_of(settings, secrets, watch, redactor, log)
-            dsn = await stack.enter_async_context(database_dsn(settings, home, log))
+            dsn = await stack.enter_async_context(database_dsn(settings, home, log, registry))
             for name in await migrate(dsn, log=log):
                 log.info("migrated", name=name)
-            store = await stack.enter_async_context(open_postgres_store(dsn, log=log))
+            store = await stack.enter_async_context(open_postgres_store(dsn, log=log, mask=Mask(registry).text))
+            await refuse_another_world(settings, store)
             symbol = settings.strategy.symbol
+            canary = await canary_of(settings, store, symbol)
             spill = spill_file(home / "spill" / f"{symbol.base}-{symbol.quote}.log")
             stack.enter_context(closing(spill))
-            ground = _Ground(settings, options, home, log, store, dsn, around, fakes, spill, pages)
+            ground = _Ground(settings, options, home, log, store, dsn, around, fakes, spill, canary, pages)
             code = await _trade(ground, monitors, secrets)
         finally:
             nursery.cancel_scope.cancel()
@@ -181,21 +194,20 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
 
 
 @asynccontextmanager
-async def database_dsn(settings: Settings, home: Path, log: EventLog) -> AsyncIterator[str]:
+async def database_dsn(
+    settings: Settings, home: Path, log: EventLog, registry: SecretRegistry
+) -> AsyncIterator[str]:
     """How to reach the configured PostgreSQL; the embedded one runs inside the block.
 
     Raises:
-        ConfigError: the variable that should hold the connection string is empty.
+        ConfigError: the variable that should hold the connection string does not, or TLS is left open.
     """
     name = settings.database.dsn_env
     if not name:
         async with embedded_postgres(home / "postgres", log) as server:
             yield server.dsn
         return
-    dsn = os.environ.get(name, "")
-    if not dsn:
-        raise ConfigError("environment", name, "nothing", "a PostgreSQL connection string")
-    yield dsn
+    yield external_dsn(name, registry)
 
 
 async def _surroundings(
@@ -222,7 +234,7 @@ async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> 
             store=ground.store,
             log=log,
             publish=watch.show,
-            witness=monitors.witness,
+            witness=witness_of(monitors, ground.canary),
             spill=ground.spill,
             latch=FileLatch.of(home),
             order_path=settings.gate.order_path,
@@ -232,10 +244,14 @@ async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> 
             retention_days=settings.database.retention_days,
         )
     )
+    if ground.canary is not None:
+        ground.canary.tell, ground.canary.alert = bot.tell, monitors.alert
+        ground.canary.lower()
     before = _profit(bot.context)
     market: dict[str, object] = dict(fakes.address.market) if fakes else {"name": "live"}
     facts = facts_of(settings.mode, market, home, __version__, bot.parts.clock)
-    report = Reporter(bot, watch, bot.parts.clock, log, facts, monitors.standing)
+    mask = Mask(options.registry)
+    report = Reporter(bot, watch, bot.parts.clock, log, facts, monitors.standing, mask=mask)
     commander = Commander(bot, watch, report, log)
     heartbeat = heartbeat_of(settings, secrets, monitors.is_well, bot, log)
     monitors.attach(sampler_of(bot, settings, home, log), commander.answer, heartbeat)
@@ -258,7 +274,7 @@ async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> 
     )
     if fakes is not None and options.check_audit is not None:
         summary |= await options.check_audit(await fakes.stop(), ground.store, bot.context, fakes.audit_before)
-    _tell(summary, options.summary, face if options.flatten else None)
+    _tell(mask.shown(summary, dict[str, Any]), options.summary, face if options.flatten else None)
     return code
 
 
@@ -278,6 +294,8 @@ async def _until_it_ends(
         nursery.start_soon(face.run, standing.report, name="status")
         nursery.start_soon(control.serve, listener, name="control")
         nursery.start_soon(monitors.run, name="monitors")
+        if (manager := service_manager(standing.log)) is not None:
+            nursery.start_soon(manager.keep_told, bot, standing.watch.moved, name="service-manager")
         if options.beside is not None:
             nursery.start_soon(options.beside.serve, standing, name="web")
         async with monitors.telling_the_end():
@@ -310,6 +328,18 @@ async def _flatten(bot: Bot, reason: str, why: list[str]) -> None:
     bot.stop(f"{reason}: the accounts could not be reconciled within {KNOWN_S_MAX:.0f} s", "hold")
 
 
+def witness_of(monitors: Monitors, canary: Canary | None) -> Callable[[Record], None]:
+    """Who sees every record of a run."""
+    if canary is None:
+        return monitors.witness
+
+    def witness(record: Record) -> None:
+        monitors.witness(record)
+        canary.take(record)
+
+    return witness
+
+
 def _profit(context: StrategyContext) -> tuple[Any, ...]:
     return context.portfolio.spread_quote, context.portfolio.fees_quote, context.portfolio.funding_quote
 
@@ -338,6 +368,8 @@ async def _after(duration_s: float, bot: Bot, why: list[str]) -> None:
 
 def _banner(settings: Settings, home: Path, market: dict[str, object]) -> str:
     lines = [f"dnbot {__version__}  mode {settings.mode}  {settings.strategy.symbol}  state in {home}"]
+    if settings.profile == CANARY:
+        lines.append(f"profile canary: a person must resume after {settings.canary.pairs_max} pairs")
     simulated = market_line(settings.mode, market)
     return "\n".join([*lines, simulated] if simulated else lines)
 

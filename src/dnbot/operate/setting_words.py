@@ -10,15 +10,22 @@ SECTION_WORDS: dict[str, str] = {
     "strategy": "What is traded, how much, and when it stops",
     "gate": "Gate.io: where it is and where its key is found",
     "mexc": "MEXC: where it is and where its key is found",
+    "canary": "What profile = \"canary\" leaves to this file",
     "database": "PostgreSQL",
     "monitors": "What is alerted on, and how much is too much",
     "alerts": "Who is told of alerts, and how often",
     "web": "The dashboard in a browser, docs/dashboard.md",
+    "transfers": "What `dnbot transfers plan` reckons with; the bot itself never moves anything between exchanges",
     "fakes": "The fake exchanges of mode sim",
 }
 
 TOP: dict[str, Words] = {
     "mode": Words("sim | live", "sim: fake exchanges on loopback. live: the real ones, with real money."),
+    "profile": Words(
+        "full | canary",
+        "canary: orders up to 100, a position up to 500 and a daily loss up to 20 USDT, leverage up to 2, and after "
+        "[canary] pairs_max pairs a person must resume.",
+    ),
     "state_dir": Words("path", "Where database, logs and status live; empty: $DNBOT_HOME, or .dnbot in this folder."),
 }
 
@@ -148,7 +155,9 @@ MEXC: dict[str, Words] = {
 }
 DATABASE: dict[str, Words] = {
     "dsn_env": Words(
-        "variable", "NAME of the variable with a PostgreSQL connection string; empty: an embedded server."
+        "variable",
+        "NAME of the variable with a PostgreSQL connection string, or NAME_FILE as for keys; to another machine with "
+        "its sslmode (docs/operations.md); empty: an embedded server.",
     ),
     "retention_days": Words("days", "Time series older than this are dropped; orders, fills and the ledger are kept."),
 }
@@ -164,6 +173,16 @@ WEB: dict[str, Words] = {
     ),
     "view_token": Words("variable", "NAME of the variable with the token that may look alone, or NAME_FILE as above."),
 }
+TRANSFERS: dict[str, Words] = {
+    "least_pct": Words(
+        "percent", "What is off its target by a smaller share of what all venues hold is left alone."
+    ),
+    "networks": Words(
+        "list of tables",
+        "Ways for funds as your venues state them; no fee is guessed. Each is { asset, source, target, network, fee, "
+        "minimum }: venues as in status, fee and minimum in the asset's own units, the fee taken out of what is sent.",
+    ),
+}
 FAKES: dict[str, Words] = {
     "market": Words(
         "lively | calibrated | realistic | replay:PATH",
@@ -174,7 +193,11 @@ FAKES: dict[str, Words] = {
         "path", "The line that a running `dnbot fakes` printed; empty: the run starts fakes of its own."
     ),
 }
+CANARY: dict[str, Words] = {
+    "pairs_max": Words("count", "So many pairs, entries and exits, then REDUCING until a person resumes; 1 to 50."),
+}
 WORDS: dict[str, dict[str, Words]] = {
-    "": TOP, "strategy": STRATEGY, "gate": GATE, "mexc": MEXC, "database": DATABASE,
-    "monitors": MONITORS, "alerts": ALERTS, "web": WEB, "fakes": FAKES,
+    "": TOP, "strategy": STRATEGY, "gate": GATE, "mexc": MEXC, "canary": CANARY,
+    "database": DATABASE, "monitors": MONITORS, "alerts": ALERTS, "web": WEB, "transfers": TRANSFERS,
+    "fakes": FAKES,
 }

@@ -14,6 +14,7 @@ from dnbot.bot import Bot
 from dnbot.domain.instrument import Venue
 from dnbot.domain.messages import Alert, ExecutionClosed
 from dnbot.operate.alert_words import AlertsStanding
+from dnbot.operate.masking import Mask
 from dnbot.operate.watch import Watch
 from dnbot.ports.clock import Clock
 from dnbot.ports.http import HttpStatistics
@@ -126,17 +127,18 @@ class Reporter:
 
     def __init__(
         self, bot: Bot, watch: Watch, clock: Clock, log: EventLog, facts: RunFacts,
-        standing: Callable[[], AlertsStanding] = AlertsStanding,
+        standing: Callable[[], AlertsStanding] = AlertsStanding, *, mask: Mask | None = None,
     ) -> None:
         self._bot, self._watch, self._clock, self._log, self._facts = bot, watch, clock, log, facts
         self._standing = standing
+        self.mask = mask if mask is not None else Mask()
         self._start = bot.context
 
     def __call__(self, *, tree: bool = False) -> Status:
-        """The picture of this moment."""
+        """The picture of this moment, as terminal, browser and control channel may show it."""
         context, now_ns, watch = self._bot.context, self._clock.now_ns(), self._watch
         changed = watch.mode_changed
-        return Status(
+        status = Status(
             at_ns=now_ns,
             uptime_s=max(0.0, (now_ns - self._facts.began_ns) / 1e9),
             run=self._facts,
@@ -153,6 +155,7 @@ class Reporter:
             standing=self._standing(),
             tree=tuple(task_tree()) if tree else (),
         )
+        return self.mask.shown(status, Status)
 
 
 def facts_of(mode: str, market: dict[str, object], home: Path, version: str, clock: Clock) -> RunFacts:

@@ -5,7 +5,7 @@ The bot's own codecs and lines do it, at all venues at once; one that cannot be 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -26,15 +26,16 @@ from dnbot.venues.factory import private_codec, public_codec
 from dnbot.venues.wire import PrivateCodec
 
 
-def surroundings_of(settings: Settings) -> Surroundings:
+def surroundings_of(
+    settings: Settings, registry: SecretRegistry, environment: MutableMapping[str, str]
+) -> Surroundings:
     """Where the venues are and with which keys.
 
     Raises:
         ConfigError: no keys, or exchanges that live and end with their bot.
     """
-    registry = SecretRegistry()
     if settings.mode == "live":
-        return of_live(settings, registry)
+        return of_live(settings, registry, environment)
     if not settings.fakes.address_file:
         allowed = "fakes that outlive the bot: those of the demo are its children"
         raise ConfigError("settings", "fakes.address_file", "nothing", allowed)

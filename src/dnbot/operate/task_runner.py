@@ -21,15 +21,20 @@ from dnbot.fleet.leases import LeaseTerms
 from dnbot.fleet.life import Desired
 from dnbot.fleet.words import BUILT_IN
 from dnbot.operate.alert_places import heartbeat_of, load_alert_secrets, monitors_of, sampler_of
+from dnbot.operate.canary import canary_of, refuse_unfit
 from dnbot.operate.commanding import Commander
 from dnbot.operate.control import ControlServer
 from dnbot.operate.control_socket import listening, socket_path
 from dnbot.operate.control_words import Done, Pause, Resume, StatusTold
 from dnbot.operate.fakes_process import read_address
 from dnbot.operate.kept_environment import KeptEnvironment
+from dnbot.operate.masking import Mask
 from dnbot.operate.monitoring import Monitors
 from dnbot.operate.places import Surroundings, of_fakes, of_live
+from dnbot.operate.run import witness_of
+from dnbot.operate.same_world import refuse_another_world
 from dnbot.operate.seat import Seat
+from dnbot.operate.state_folder import made_private
 from dnbot.operate.status import Reporter, facts_of
 from dnbot.operate.task_log import TaskLog
 from dnbot.operate.task_settings import keys_of, task_settings
@@ -81,7 +86,7 @@ class TaskRunner:
             raise ConfigError(f"task {task.task_id}", "kind", task.kind, BUILT_IN)
         settings = task_settings(f"task {task.task_id}", seat.details.settings, self.dsn_env, self.terms)
         home = task_folder(self.home, task.task_id)
-        home.mkdir(parents=True, exist_ok=True)
+        made_private(home)
         log = TaskLog(self.log, task.task_id)
         secrets = load_alert_secrets(settings, self.registry, self.environment)
         watch = Watch()
@@ -92,17 +97,23 @@ class TaskRunner:
             listener = stack.enter_context(listening(socket_path(home)))
             around, teller = self._around(settings), _Teller(seat, watch)
             await seat.tasks.bind(seat.lease, keys_of(around.signers))
+            await refuse_unfit(settings, around, SystemClock())
+            await refuse_another_world(settings, self.store)
+            canary = await canary_of(settings, self.store, symbol)
             bot = await build_bot(
                 BotParts(
                     params=settings.strategy, places=around.places, signers=around.signers, opener=around.opener,
                     clock=SystemClock(), store=self.store.of_task(seat.lease), log=log, publish=teller.show,
-                    witness=monitors.witness, spill=spill, latch=FileLatch.of(home),
+                    witness=witness_of(monitors, canary), spill=spill, latch=FileLatch.of(home),
                     order_path=settings.gate.order_path, countdown_s=settings.gate.countdown_s, version=__version__,
                     settings=msgspec.json.encode(settings).decode(), retention_days=settings.database.retention_days,
                 )
             )
+            if canary is not None:
+                canary.tell, canary.alert = bot.tell, monitors.alert
+                canary.lower()
             facts = facts_of(settings.mode, {"name": settings.mode}, home, __version__, bot.parts.clock)
-            report = Reporter(bot, watch, bot.parts.clock, log, facts, monitors.standing)
+            report = Reporter(bot, watch, bot.parts.clock, log, facts, monitors.standing, mask=Mask(self.registry))
             commander = Commander(bot, watch, report, log)
             heartbeat = heartbeat_of(settings, secrets, monitors.is_well, bot, log)
             monitors.attach(sampler_of(bot, settings, home, log), commander.answer, heartbeat)

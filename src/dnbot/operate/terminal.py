@@ -91,6 +91,7 @@ def print_status(status: Status) -> None:
     """The picture once, on standard output, in colours where that is a terminal; with the state of every child."""
     console = Console(highlight=False)
     console.print(Picture(whole(status, console.width), Palette()))
+    console.print()  # the picture ends without a line end, for the screen that it fills
     for child in status.children:
         doing = "runs" if child.running else "RESTARTING"
         last = f": {child.last_error}" if child.last_error else ""

@@ -70,7 +70,10 @@ class Watch:
         if not any(RANK[line.level] >= RANK["warning"] for line in lines):
             return
         for raw in encoded.splitlines():
-            line = json.loads(raw)
+            try:
+                line = json.loads(raw)
+            except ValueError:  # a mask may stand where a number stood; the file has the line all the same
+                continue
             if RANK.get(line["level"], 0) >= RANK["warning"] and line["event"] != "alert":
                 fields = " ".join(f"{name}={value}" for name, value in line["data"].items())
                 self.warnings.append(f"{line['event']} {fields}"[:WARNING_CHARACTERS_MAX])

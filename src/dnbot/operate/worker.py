@@ -16,8 +16,11 @@ from dnbot.domain.errors import ConfigError
 from dnbot.fleet.leases import LeaseTerms
 from dnbot.fleet.words import Worker
 from dnbot.operate.control_socket import only_bot_of
+from dnbot.operate.database_place import external_dsn
 from dnbot.operate.logs import LOG_FILE
 from dnbot.operate.manager import TaskManager
+from dnbot.operate.masking import Mask
+from dnbot.operate.state_folder import made_private
 from dnbot.operate.task_runner import TaskRunner
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.credentials import SecretRegistry
@@ -36,21 +39,22 @@ class WorkerOptions:
     dsn_env: str
     capacity: int
     terms: LeaseTerms
+    registry: SecretRegistry
     name: str = ""
 
 
-def fleet_dsn(dsn_env: str) -> str:
+def fleet_dsn(dsn_env: str, registry: SecretRegistry) -> str:
     """How to reach the fleet's database.
 
     Raises:
-        ConfigError: nothing says so. A fleet has no database of its own: every worker must reach the same one.
+        ConfigError: nothing says so, or TLS is left open. A fleet has no database of its own: every worker must reach
+            the same one.
     """
-    dsn = os.environ.get(dsn_env, "")
-    if not dsn:
+    if not os.environ.get(dsn_env) and f"{dsn_env}_FILE" not in os.environ:
         raise ConfigError(
             "environment", dsn_env, "nothing", "the connection string of the PostgreSQL that all workers share"
         )
-    return dsn
+    return external_dsn(dsn_env, registry)
 
 
 async def work(options: WorkerOptions) -> int:
@@ -59,9 +63,10 @@ async def work(options: WorkerOptions) -> int:
     Raises:
         ConfigError, StoreUnreachable: it could not begin.
     """
-    dsn, home = fleet_dsn(options.dsn_env), options.home
-    registry = SecretRegistry()
+    home, registry = options.home, options.registry
+    dsn, mask = fleet_dsn(options.dsn_env, registry), Mask(registry)
     redactor, clock = Redactor(registry), SystemClock()
+    made_private(home)
     with only_bot_of(home):
         sinks: list[Sink] = [FileSink(home / LOG_FILE), TerminalSink(sys.stderr, redactor, level_min="warning")]
         log = EventLog(clock, sinks, redactor)
@@ -71,7 +76,7 @@ async def work(options: WorkerOptions) -> int:
                 try:
                     for name in await migrate(dsn, log=log):
                         log.info("migrated", name=name)
-                    async with open_postgres_store(dsn, log=log) as store:
+                    async with open_postgres_store(dsn, log=log, mask=mask.text) as store:
                         runner = TaskRunner(store, home, options.dsn_env, options.terms, registry, redactor, log)
                         name = options.name or socket.gethostname()
                         worker = Worker(
@@ -79,7 +84,8 @@ async def work(options: WorkerOptions) -> int:
                             capacity=options.capacity, version=__version__,
                         )
                         log.info("worker", worker=worker.worker_id, capacity=worker.capacity)
-                        await _until_drained(TaskManager(PostgresTasks(store), runner, worker, log, options.terms))
+                        tasks = PostgresTasks(store, mask.text)
+                        await _until_drained(TaskManager(tasks, runner, worker, log, options.terms))
                 finally:
                     nursery.cancel_scope.cancel()
                     log.flush_now()

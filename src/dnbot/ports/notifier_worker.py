@@ -12,6 +12,7 @@ from typing import BinaryIO
 import apprise
 import msgspec
 
+from dnbot.ports.hardening import keep_to_itself
 from dnbot.ports.notifier import Message, Outcome, Services
 
 NICENESS = 10
@@ -60,6 +61,7 @@ def _told(service: apprise.Apprise, message: Message) -> bool:
 
 def main() -> None:
     """What a plugin prints must not come between the answers: they alone have the real standard output."""
+    keep_to_itself()
     os.nice(NICENESS)
     with os.fdopen(os.dup(1), "wb") as answers, open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 1)

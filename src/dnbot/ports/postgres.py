@@ -112,11 +112,12 @@ async def status(dsn: str, *, log: EventLog | None = None) -> migrations.Migrati
 
 @asynccontextmanager
 async def open_postgres_store(
-    dsn: str, *, log: EventLog | None = None, only_reads: bool = False
+    dsn: str, *, log: EventLog | None = None, only_reads: bool = False, mask: Callable[[str], str] = str
 ) -> AsyncGenerator[PostgresStore, None]:
     """A store on a migrated database. Its tasks may live anywhere inside this block; connections end with it.
 
     `only_reads`: few connections, made when needed, that cannot write and give up early: for whoever looks on.
+    `mask` takes the secrets out of whatever holds words of others before it is written.
 
     Raises:
         ConfigError: the schema is not this version's (run `migrate`), or the DSN cannot be read.
@@ -126,7 +127,7 @@ async def open_postgres_store(
     async with _open_loop(log) as loop:
         with _mapped():
             pool = await _aio(_make_pool, loop)(dsn, only_reads=only_reads)
-        store = PostgresStore(pool, loop)
+        store = PostgresStore(pool, loop, mask)
         try:
             async with store.reading() as connection:
                 missing = migrations.status_of(known, await _applied(connection)).pending
@@ -143,6 +144,7 @@ class PostgresStore(Reports):
 
     _pool: Pool
     _loop: trio_asyncio.TrioEventLoop
+    _mask: Callable[[str], str] = str
     _symbol: Symbol | None = None
     _epoch: int = 0
     _commits: int = 0
@@ -152,7 +154,7 @@ class PostgresStore(Reports):
 
     def of_task(self, lease: Lease) -> PostgresStore:
         """The store of a bot that runs on a lease, on the same connections. It begins only while the lease stands."""
-        return PostgresStore(self._pool, self._loop, held=lease)
+        return PostgresStore(self._pool, self._loop, self._mask, held=lease)
 
     async def begin_run(self, symbol: Symbol, *, version: str, settings: str, started_at_ns: int) -> int:
         """See `Store`. An answer that is lost costs one epoch, which then never writes.
@@ -161,7 +163,7 @@ class PostgresStore(Reports):
             LeaseLost: it is the store of a task whose lease does not stand.
         """
         started_at = rows.instant(started_at_ns)
-        arguments = (symbol.base, symbol.quote, version, settings, started_at, started_at_ns)
+        arguments = (symbol.base, symbol.quote, version, self._mask(settings), started_at, started_at_ns)
         if self._held is None:
             row = await self._call(queries.BEGIN_RUN, *arguments)
         else:
@@ -226,7 +228,7 @@ class PostgresStore(Reports):
 
     async def _append(self, records: tuple[Record, ...]) -> None:
         after = self._numbers.sequence
-        document = rows.records_document(records, after)
+        document = self._mask(rows.records_document(records, after))
         try:
             await self._call(queries.APPEND_RECORDS, self._book(), self._epoch, after, len(records), document)
         except InvariantBroken:
@@ -245,7 +247,7 @@ class PostgresStore(Reports):
 
     async def halt(self, symbol: Symbol, *, who: str, why: str, at_ns: int) -> None:
         """See `Halts`."""
-        await self._call(queries.HALT, symbol.base, symbol.quote, who, why, rows.instant(at_ns), at_ns)
+        await self._call(queries.HALT, symbol.base, symbol.quote, who, self._mask(why), rows.instant(at_ns), at_ns)
 
     async def load(self, symbol: Symbol) -> StoredState:
         """See `Store`. `opened` names the venues with an opening entry, of whatever amount."""

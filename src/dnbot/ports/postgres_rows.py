@@ -34,6 +34,7 @@ from dnbot.domain.order import Fill, Order, OrderIntent
 from dnbot.domain.pair import Opportunity, PnlEstimate
 from dnbot.domain.position import LedgerEntry, Portfolio
 from dnbot.domain.transfer import Transfer
+from dnbot.ports.postgres_text import storable
 from dnbot.ports.store import StoredState, UnresolvedIntent
 from dnbot.ports.store_rebuild import rebuilt, says_something
 
@@ -121,7 +122,7 @@ class _Document:
         tables: dict[str, object] = {"executions": list(self._last.pop("executions", {}))}
         tables.update({name: list(rows.values()) for name, rows in self._last.items()})
         tables.update(self._rows)
-        return msgspec.json.encode(tables).decode()
+        return storable(msgspec.json.encode(tables).decode())
 
 
 def _add(document: _Document, record: Record, sequence: int) -> None:

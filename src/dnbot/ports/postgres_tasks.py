@@ -91,6 +91,8 @@ class PostgresTasks:
     """`TaskStore` on the connections of a store."""
 
     store: Statements
+    mask: Callable[[str], str] = str
+    """Replaces secrets in what is written of a bot."""
 
     async def add(self, new: NewTask, *, who: str) -> None:
         """See `TaskStore`."""
@@ -105,7 +107,7 @@ class PostgresTasks:
         for _ in range(MOVES_MAX):
             state = (await self._task(task_id)).state
             new = by_person(state, desired)
-            answer = await self.store.call(WANT, task_id, desired.value, who, why, state.value, new.value)
+            answer = await self.store.call(WANT, task_id, desired.value, who, self.mask(why), state.value, new.value)
             if not answer["why"]:
                 return await self._task(task_id)
         raise ConfigError("tasks", task_id, "a state that keeps changing", "another try")
@@ -187,8 +189,8 @@ class PostgresTasks:
 
     async def tell(self, lease: Lease, change: Change | None, context: dict[str, Any] | None = None) -> None:
         """See `TaskStore`."""
-        told = (None, None, None) if change is None else (change.kind, change.state.value, change.text)
-        document = None if context is None else msgspec.json.encode(context).decode()
+        told = (None, None, None) if change is None else (change.kind, change.state.value, self.mask(change.text))
+        document = None if context is None else self.mask(msgspec.json.encode(context).decode())
         await self.store.call(TELL, lease.task_id, lease.holder, lease.epoch, *told, document)
 
     async def failures(self, task_id: str, window_s: float) -> tuple[float, ...]:

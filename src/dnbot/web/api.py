@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from dnbot.domain.errors import StoreUnreachable
 from dnbot.operate.logs import LOG_FILE
+from dnbot.operate.readings import HOURS_MAX, Readings, cursor_of
 from dnbot.ports.clock import Clock
 from dnbot.ports.log import EventLog
 from dnbot.web.access import Attempts, Identity, Keyring, is_name
@@ -25,7 +26,6 @@ from dnbot.web.hub import Hub
 from dnbot.web.live import LiveStream
 from dnbot.web.logs import log_page
 from dnbot.web.places import Place
-from dnbot.web.readings import HOURS_MAX, Readings, cursor_of
 
 STATUSES = ("", "complete", "partial", "repaired", "failed")
 VENUES = ("", "GATEIO_SPOT", "GATEIO_FUTURES", "MEXC_SPOT")

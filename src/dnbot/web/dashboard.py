@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from dnbot.config import Settings
 from dnbot.domain.errors import ConfigError, OperatingError
+from dnbot.operate.readings import Readings
 from dnbot.operate.run import Standing
 from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.latch import FileLatch
@@ -23,7 +24,6 @@ from dnbot.web.health import Health
 from dnbot.web.hub import Hub
 from dnbot.web.pages import Pages
 from dnbot.web.places import Place, keyring_of, place_of, tell_address
-from dnbot.web.readings import Readings
 from dnbot.web.server import PortTaken, WebServer, contained, listeners_at
 
 AGAIN_S = 5.0

@@ -7,18 +7,22 @@ from pathlib import Path
 import click
 import msgspec
 
-from dnbot.config import Settings, load_settings
+from dnbot.config import Settings
 from dnbot.config.rules import check_settings
+from dnbot.operate.command_words import JSON
+from dnbot.operate.config_option import CONFIG_OF_BOT, settings_of
+from dnbot.operate.console import json_text
 from dnbot.operate.run import state_dir
-from dnbot.resources import config_dir
 from dnbot.web.places import link_of
 
 
 @click.command("dashboard")
-@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="TOML; default: the demo.")
-def dashboard_command(config: Path | None) -> None:
+@CONFIG_OF_BOT
+@JSON
+def dashboard_command(config: Path | None, as_json: bool) -> None:
     """Print the address of the dashboard, with a login in it where the state folder has the token."""
-    click.echo(link_of(state_dir(load_settings(config or config_dir() / "demo.toml"))))
+    link = link_of(state_dir(settings_of(config)))
+    click.echo(json_text({"url": link}) if as_json else link)
 
 
 def with_listen(settings: Settings, listen: str | None) -> Settings:

@@ -14,12 +14,14 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dnbot.ports.log import EventLog
-from dnbot.web.access import Identity, Keyring
+from dnbot.web.access import Attempts, Identity, Keyring
 from dnbot.web.places import Place
 
 BODY_BYTES_MAX = 4096
 BODY_S_MAX = 5.0
 BEARER_S = 3600
+WRONG_BEARER_S = 1.0
+"""How long a wrong token waits for its answer; connections are few, so that guesses are."""
 OPEN = frozenset({"/livez", "/readyz", "/startupz"})
 """Probes, which tell nobody anything about money; they come with whatever name the probe has for this machine."""
 BEFORE_LOGIN = frozenset({"/login", "/session"})
@@ -49,6 +51,7 @@ class Guard:
     keyring: Keyring
     log: EventLog
     now_s: Callable[[], float]
+    bearers: Attempts = attrs.field(factory=Attempts, init=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -68,6 +71,8 @@ class Guard:
         scope = request.scope
         found = self.judge(request)
         if isinstance(found, Response):
+            if found.status_code == 401 and "authorization" in request.headers:
+                await self._wrong_bearer()
             await found(scope, receive, send)
             return
         scope.setdefault("state", {})["identity"] = found
@@ -79,6 +84,14 @@ class Guard:
             receive = _Replayed(body, receive)
         await self.app(scope, receive, send)
 
+    async def _wrong_bearer(self) -> None:
+        """Guessing is slow, and seen. The door is not shut, as it is at the login: a script may have to kill now."""
+        now_s = self.now_s()
+        if self.bearers.wait_s(now_s) == 0:
+            self.log.warning("web_bearer_refused")
+        self.bearers.failed(now_s)
+        await trio.sleep(WRONG_BEARER_S)
+
     def judge(self, request: Request) -> Identity | Response | None:
         """Who it is, or None where nobody need say so; a response for what may not pass."""
         # Never `request.url`, which is put together from what the Host header says.
@@ -87,6 +100,8 @@ class Guard:
             return None
         if host.lower() not in self.place.hosts:
             return refusal(421, f"this server does not answer to the name {host!r}")
+        if "\0" in path or b"%00" in request.scope["query_string"]:
+            return refusal(400, "no text holds a NUL")
         if request.method not in ("GET", "HEAD", "POST"):
             return refusal(405, "GET or POST")
         if (foreign := self._foreign(request)) is not None:

@@ -1,8 +1,8 @@
-"""The pages' questions to a real database, against rows and sums made by hand."""
+"""Questions of pages and commands to a real database, against rows and sums made by hand."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -12,19 +12,35 @@ import msgspec
 import pytest
 import trio
 
-from dnbot.domain.errors import StoreUnreachable
+from dnbot.config import load_settings
+from dnbot.domain.errors import ConfigError, StoreUnreachable
 from dnbot.domain.instrument import Symbol, Venue
-from dnbot.domain.messages import Alert, ExecutionClosed, FillBooked, ModeChanged, PositionSampled, RowBooked
-from dnbot.domain.order import Fill, OrderIntent, Purpose, Side
+from dnbot.domain.messages import (
+    Alert,
+    ExecutionClosed,
+    FillBooked,
+    ModeChanged,
+    OrderChanged,
+    PositionSampled,
+    RowBooked,
+)
+from dnbot.domain.order import Fill, Order, OrderIntent, OrderStatus, Purpose, Side
 from dnbot.domain.pair import Opportunity, OpportunityRisk, PnlEstimate
 from dnbot.domain.position import EntryKind, LedgerEntry, entries_of
 from dnbot.domain.units import Money, Price, Quantity
+from dnbot.operate import reading_queries as queries
+from dnbot.operate.orders import OrdersWanted, list_orders
+from dnbot.operate.readings import Cursor, Readings, cursor_of
+from dnbot.operate.report import ReportOptions, report_on
+from dnbot.operate.trades import TradesWanted, list_trades, read_trade
+from dnbot.operate.trades_text import orders_text, trade_text, trades_text
+from dnbot.operate.transfers import plan_for
+from dnbot.operate.transfers_text import plan_text
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.embedded_postgres import embedded_postgres
 from dnbot.ports.log import EventLog
 from dnbot.ports.postgres import PostgresStore, migrate, open_postgres_store
-from dnbot.web import queries
-from dnbot.web.readings import Cursor, Readings, cursor_of
+from dnbot.resources import config_dir
 
 pytestmark = pytest.mark.slow
 SYMBOL = Symbol("BTC", "USDT")
@@ -101,17 +117,36 @@ TAKEN = Opportunity(
 """Expects 1.25 of its legs, and 0.5 less with funding and the way back."""
 
 
+LATER = tuple(
+    msgspec.structs.replace(
+        INTENT, client_order_id=f"dnb-1-9-{leg}", venue=venue, execution_id="x1-9", purpose=Purpose.EXIT,
+        created_at_ns=at(20.5),
+    )
+    for leg, venue in (("b", Venue.GATE_SPOT), ("s", Venue.MEXC_SPOT))
+)
+"""Two orders of an execution that was never closed."""
+
+
 @pytest.fixture
 async def readings(tmp_path: Path) -> AsyncGenerator[tuple[Readings, PostgresStore], None]:
     """Questions to a book with a little of everything, by way of the pool that the pages have."""
     log = EventLog(SystemClock(), [])
-    async with embedded_postgres(tmp_path, log) as server:
+    async with embedded_postgres(tmp_path / "postgres", log) as server:
         await migrate(server.dsn)
         async with open_postgres_store(server.dsn) as store:
             epoch = await store.begin_run(SYMBOL, version="test", settings="{}", started_at_ns=START_NS)
             intent = msgspec.structs.replace(INTENT, epoch=epoch)
             await store.commit_intents((intent,), execution_id="x1-0", opportunity=TAKEN)
+            await store.commit_intents(
+                tuple(msgspec.structs.replace(one, epoch=epoch) for one in LATER), execution_id="x1-9",
+                opportunity=None,
+            )
+            refused = Order(
+                intent=msgspec.structs.replace(LATER[0], epoch=epoch), status=OrderStatus.REJECTED, reason="too small",
+                changed_at_ns=at(20.75),
+            )
             await store.append([
+                OrderChanged(refused, at(20.75)),
                 fill(10, "t1", Venue.MEXC_SPOT, "100", "0.25"), fill(11, "t2", Venue.GATE_FUTURES, "102", "0.5"),
                 closed(0, 12, "1.25", "0.75"), closed(1, 13, "0.25", "0.5"), closed(2, 14, "1", "5", status="repaired"),
                 closed(3, 15, "-0.5", None, pair="ESTABLISH", purpose="establish"), closed(4, -3600 * 30, "9", "9"),
@@ -127,6 +162,11 @@ async def readings(tmp_path: Path) -> AsyncGenerator[tuple[Readings, PostgresSto
 
 
 Found = tuple[Readings, PostgresStore]
+
+
+def names(rows: Iterable[dict[str, Any]], key: str = "client_order_id") -> list[str]:
+    """What the rows are called."""
+    return [row[key] for row in rows]
 
 
 async def trades_come_newest_first_page_by_page(readings: Found, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,9 +204,64 @@ async def one_trade_with_its_orders_and_fills(readings: Found) -> None:
 async def orders_are_listed_and_those_that_are_open_told_apart(readings: Found) -> None:
     """By venue too."""
     asked, _ = readings
-    assert [row["client_order_id"] for row in await asked.orders(Cursor(), "")] == ["dnb-1-1-b"]
-    assert await asked.orders(Cursor(), "GATEIO_SPOT") == []
-    assert [row["client_order_id"] for row in await asked.unsettled()] == ["dnb-1-1-b"]
+    assert names(await asked.orders(Cursor(), "")) == ["dnb-1-9-s", "dnb-1-9-b", "dnb-1-1-b"]
+    assert names(await asked.orders(Cursor(), "GATEIO_SPOT")) == ["dnb-1-9-b"]
+    assert names(await asked.orders(Cursor(), "GATEIO_FUTURES")) == []
+    assert names(await asked.orders(Cursor(START + timedelta(seconds=20.5), ""))) == ["dnb-1-1-b"]
+    assert names(await asked.orders(Cursor(), since=START + timedelta(seconds=20.5), limit=1)) == ["dnb-1-9-s"]
+    assert names(await asked.unsettled()) == ["dnb-1-9-s", "dnb-1-1-b"]
+    assert names(await asked.unsettled("MEXC_SPOT", before=START + timedelta(seconds=20))) == ["dnb-1-1-b"]
+    assert names(await asked.unsettled(since=START + timedelta(seconds=20))) == ["dnb-1-9-s"]
+    assert names(await asked.unsettled("GATEIO_FUTURES")) == []
+
+
+async def trades_are_chosen_by_pair_and_time(readings: Found) -> None:
+    """At or after the start, before the end; what was never closed has the time of its orders."""
+    asked, _ = readings
+    assert names(await asked.trades(Cursor(), pair="ESTABLISH"), "execution_id") == ["x1-3"]
+    window = Cursor(START + timedelta(seconds=14), "")
+    assert names(await asked.trades(window, since=START + timedelta(seconds=12)), "execution_id") == ["x1-1", "x1-0"]
+    assert names(await asked.trades(Cursor(), limit=1), "execution_id") == ["x1-3"]
+    [row] = await asked.unclosed()
+    assert (row["execution_id"], row["status"], row["pair_name"], row["purpose"], row["started_at"]) == (
+        "x1-9", "open", "EXIT", "exit", (START + timedelta(seconds=20.5)).isoformat(),
+    )
+    assert await asked.unclosed(pair="GATE_TO_MEXC") == []
+    assert await asked.unclosed(START + timedelta(seconds=20.5)) == []
+    assert await asked.unclosed(since=START + timedelta(seconds=21)) == []
+
+
+async def the_commands_list_and_open_them(home: Path) -> None:
+    """From the state folder of a database that runs; a word that fits nothing is answered with those that would."""
+    demo = load_settings(config_dir() / "demo.toml")
+    settings = msgspec.structs.replace(demo, state_dir=str(home))
+    listed = await list_trades(settings, TradesWanted(limit=3))
+    assert names(listed.rows, "execution_id") == ["x1-9", "x1-3", "x1-2"]
+    assert listed.more
+    first = (await list_trades(settings, TradesWanted(since=START, until=START + timedelta(seconds=13)))).rows
+    [traded] = first
+    assert (traded["edge_bps"], traded["bought_quote"], traded["realised_bps"]) == ("4.5", "303", "33.0033")
+    assert "x1-9" in trades_text(listed)
+    opened = await read_trade(settings, "x1-0")
+    assert [(row["what"], row["of"]) for row in opened["timings"][:3]] == [
+        ("found", "decision"), ("created", "dnb-1-1-b"), ("traded", "MEXC_SPOT trade t1"),
+    ]
+    assert "DECISION" in trade_text(opened, "BTC", "USDT")
+    unsettled = await list_orders(settings, OrdersWanted(is_open=True, limit=1))
+    assert (names(unsettled.rows), unsettled.more) == (["dnb-1-9-s"], True)
+    assert "too small" in orders_text(await list_orders(settings, OrdersWanted(venue="GATEIO_SPOT")))
+    told = msgspec.json.decode(await report_on(settings, ReportOptions(since=None, json=Path("-"))))
+    assert (told["symbol"], told["execution_count"]) == ("BTC/USDT", 5)
+    assert "near its target" not in plan_text(await plan_for(settings))
+    with pytest.raises(ConfigError, match="found 'x9'; allowed: an id of `dnbot trades`, such as x1-3, x1-2, x1-1"):
+        await read_trade(settings, "x9")
+    with pytest.raises(ConfigError, match="found 'NOPE'; allowed: GATE_TO_MEXC"):
+        await list_trades(settings, TradesWanted(pair="NOPE"))
+    with pytest.raises(ConfigError, match="found 'NOPE'; allowed: GATEIO_SPOT"):
+        await list_orders(settings, OrdersWanted(venue="NOPE"))
+    elsewhere = msgspec.structs.replace(settings.strategy, symbol=Symbol("ETH", "USDT"))
+    with pytest.raises(ConfigError, match="found 'ETH/USDT'; allowed: BTC/USDT"):
+        await list_orders(msgspec.structs.replace(settings, strategy=elsewhere), OrdersWanted())
 
 
 async def profit_is_the_sum_of_its_rows(readings: Found) -> None:
@@ -213,8 +308,10 @@ async def the_pages_cannot_write_and_do_not_wait_long(readings: Found) -> None:
     assert trio.current_time() - began < 4
 
 
-async def test_the_pages_read_what_was_written(readings: Found, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_was_written_is_read(readings: Found, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything above, on one database: making one takes seconds."""
+    await trades_are_chosen_by_pair_and_time(readings)
+    await the_commands_list_and_open_them(tmp_path)
     await one_trade_with_its_orders_and_fills(readings)
     await orders_are_listed_and_those_that_are_open_told_apart(readings)
     await profit_is_the_sum_of_its_rows(readings)

@@ -1,4 +1,7 @@
-"""The SQL of the pages. $1 is the symbol; every query is bounded in rows, and walks an index from its newest end."""
+"""The SQL of the dashboard's pages and of `dnbot trades` and `dnbot orders`.
+
+$1 is the symbol; every query is bounded in rows, and walks an index from its newest end.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +13,38 @@ POINTS = 300
 # What the decision expected of the legs alone: the way back and the funding of a carry are not in its execution.
 _EXPECTED = """
 cross join lateral (
-    select sum(o.net_quote - o.funding_quote - o.exit_quote) as expected_quote from opportunities_taken o
-    where o.execution_id = t.execution_id
+    select sum(o.net_quote - o.funding_quote - o.exit_quote) as expected_quote, max(o.edge_bps) as edge_bps,
+        max(o.pair_name) as pair_name, max(o.purpose) as purpose
+    from opportunities_taken o where o.execution_id = t.execution_id
 ) e
 """
 _TRADE = f"""
 select t.execution_id, t.epoch, t.pair_name, t.purpose, t.status, t.started_at, t.ended_at, t.bought, t.sold,
-    t.residual_base, t.gross_quote, t.fees_quote, t.net_quote, e.expected_quote, t.naked_ms, t.ambiguous
-from trade_executions t {_EXPECTED}
+    t.residual_base, t.gross_quote, t.fees_quote, t.net_quote, e.expected_quote, t.naked_ms, t.ambiguous, e.edge_bps,
+    v.bought_quote
+from trade_executions t {_EXPECTED} cross join lateral (
+    select sum(f.price * f.quantity) filter (where f.side = 'buy') as bought_quote
+    from fills f where f.execution_id = t.execution_id
+) v
 """  # noqa: S608 (put together from constants of this file)
 TRADES = f"""
 {_TRADE} where t.symbol = $1 and t.status <> 'open' and t.ended_at is not null
     and (t.ended_at, t.execution_id) < ($2::timestamptz, $3::text) and ($4::text = '' or t.status = $4)
+    and t.ended_at >= $6::timestamptz and ($7::text = '' or t.pair_name = $7)
 order by t.ended_at desc, t.execution_id desc limit $5
 """
+# What was committed and never closed: `open` while an order of it may live or has traded, else `refused`.
+UNCLOSED = f"""
+select t.execution_id, t.epoch, coalesce(e.pair_name, upper(min(i.purpose))) as pair_name,
+    coalesce(e.purpose, min(i.purpose)) as purpose, min(i.created_at) as started_at,
+    case when bool_or(o.status is null or o.status not in ('not_sent', 'rejected', 'no_effect') or o.filled > 0)
+         then 'open' else 'refused' end as status
+from trade_executions t join order_intents i using (execution_id) left join orders o using (client_order_id) {_EXPECTED}
+where t.symbol = $1 and t.status = 'open' and i.symbol = $1 and i.created_at < $2 and i.created_at >= $4
+group by t.execution_id, t.epoch, e.pair_name, e.purpose
+having $5::text = '' or coalesce(e.pair_name, upper(min(i.purpose))) = $5
+order by min(i.created_at) desc, t.execution_id desc limit $3
+"""  # noqa: S608 (put together from constants of this file)
 TRADE = f"""
 {_TRADE} where t.symbol = $1 and t.execution_id = $2
 """
@@ -50,10 +71,12 @@ from fills where symbol = $1 and execution_id = $2 order by traded_at, trade_id 
 """
 ORDERS = f"""
 select {_ORDER} where i.symbol = $1 and (i.created_at, i.client_order_id) < ($2::timestamptz, $3::text)
-    and ($4::text = '' or i.venue = $4) order by i.created_at desc, i.client_order_id desc limit $5
+    and ($4::text = '' or i.venue = $4) and i.created_at >= $6::timestamptz
+order by i.created_at desc, i.client_order_id desc limit $5
 """
 UNSETTLED = f"""
-select {_ORDER} where i.symbol = $1 and not o.settled order by i.created_at desc limit $2
+select {_ORDER} where i.symbol = $1 and not o.settled and ($3::text = '' or i.venue = $3)
+    and i.created_at < $4 and i.created_at >= $5 order by i.created_at desc limit $2
 """
 
 FIRST_SAMPLE = """
@@ -97,3 +120,14 @@ order by sequence desc limit $4
 MODES = """
 select at, from_mode, to_mode, why, changed_by from trading_modes where symbol = $1 order by sequence desc limit $2
 """
+
+NEWEST_MARK = """
+select at, mark from position_snapshots where symbol = $1 and spot_gate is not null order by at desc limit 1
+"""
+NEWEST_TOPS = """
+select t.venue, t.at, (t.bid + t.ask) / 2 as mid from exchanges e cross join lateral (
+    select venue, at, bid, ask from book_ticker_snapshots b
+    where b.symbol = $1 and b.venue = e.venue and b.at > $2 order by at desc limit 1
+) t where e.market = 'spot' order by t.venue
+"""
+MAINTENANCE = "select maintenance_rate from symbols where symbol = $1 and venue = 'GATEIO_FUTURES'"

@@ -1,4 +1,4 @@
-"""What the pages ask the database: in a pool of their own, that cannot write and gives up early."""
+"""What the dashboard's pages, `dnbot trades` and `dnbot orders` ask the database: the same rows for all."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import attrs
 
 from dnbot.domain.instrument import Symbol
 from dnbot.domain.units import plain
-from dnbot.web import queries
+from dnbot.operate import reading_queries as queries
 
 Read = Callable[..., Awaitable[list[dict[str, Any]]]]
 """`PostgresStore.read`. Raises StoreUnreachable."""
 
 HOURS_MAX = 24 * 366
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 END = datetime(9999, 1, 1, tzinfo=UTC)
 LAST_ID = "\U0010ffff"
 """Above every id."""
@@ -48,9 +49,19 @@ class Readings:
     read: Read
     symbol: Symbol
 
-    async def trades(self, below: Cursor, status: str) -> list[Any]:
-        """Executions that are closed, the newest first."""
-        return await self._rows(queries.TRADES, below.at, below.key, status, queries.PAGE_ROWS)
+    async def trades(
+        self, below: Cursor, status: str = "", *, pair: str = "", since: datetime = BEGINNING, limit: int | None = None
+    ) -> list[Any]:
+        """Executions that are closed, the newest first; empty words choose nothing."""
+        return await self._rows(
+            queries.TRADES, below.at, below.key, status, limit or queries.PAGE_ROWS, since, pair
+        )
+
+    async def unclosed(
+        self, before: datetime = END, *, pair: str = "", since: datetime = BEGINNING, limit: int | None = None
+    ) -> list[Any]:
+        """Executions that were committed and never closed, the newest first; `started_at` is that of their orders."""
+        return await self._rows(queries.UNCLOSED, before, limit or queries.PAGE_ROWS, since, pair)
 
     async def trade(self, execution_id: str) -> dict[str, Any] | None:
         """One execution with its evidence, orders and fills; None when there is none."""
@@ -64,13 +75,17 @@ class Readings:
             "fills": await self._rows(queries.TRADE_FILLS, execution_id),
         }
 
-    async def orders(self, below: Cursor, venue: str) -> list[Any]:
+    async def orders(
+        self, below: Cursor, venue: str = "", *, since: datetime = BEGINNING, limit: int | None = None
+    ) -> list[Any]:
         """Orders of every purpose, the newest first."""
-        return await self._rows(queries.ORDERS, below.at, below.key, venue, queries.ORDERS_ROWS)
+        return await self._rows(queries.ORDERS, below.at, below.key, venue, limit or queries.ORDERS_ROWS, since)
 
-    async def unsettled(self) -> list[Any]:
-        """Orders of which something is still to come."""
-        return await self._rows(queries.UNSETTLED, queries.ORDERS_ROWS)
+    async def unsettled(
+        self, venue: str = "", *, before: datetime = END, since: datetime = BEGINNING, limit: int | None = None
+    ) -> list[Any]:
+        """Orders of which something is still to come, the newest first."""
+        return await self._rows(queries.UNSETTLED, limit or queries.ORDERS_ROWS, venue, before, since)
 
     async def profit(self, now: datetime, hours: float) -> dict[str, Any]:
         """The curves and sums of the last hours."""

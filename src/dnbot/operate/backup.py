@@ -1,0 +1,134 @@
+"""`dnbot db dump` and `db restore`: the whole database as one file of PostgreSQL's own format, and back.
+
+The dump is one snapshot: a bot may run meanwhile. It goes only into a database without tables, so that no ledger is
+ever mixed with another. The programs are those of the embedded server's package, whatever the system has.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+import trio
+
+from dnbot.config import Settings
+from dnbot.domain.errors import ConfigError, StoreUnreachable
+from dnbot.operate.control_socket import only_bot_of
+from dnbot.operate.report import reached_dsn
+from dnbot.operate.run import database_dsn, state_dir
+from dnbot.ports.clock import SystemClock
+from dnbot.ports.credentials import SecretRegistry
+from dnbot.ports.log import EventLog
+from dnbot.ports.postgres import migrate
+from dnbot.ports.postgres_binaries import clean_environment, find_binaries
+
+PRIVATE = 0o600
+SAID_MAX = 600
+"""Characters of the program's own last words."""
+TABLES_SQL = "select count(*) from pg_tables where schemaname = 'public'"
+HOLDS_SQL = (
+    "select (select count(*) from runs) || ' runs, ' || (select count(*) from fills) || ' fills, newest run began ' || "
+    "coalesce((select to_char(max(started_at), 'YYYY-MM-DD HH24:MI:SS UTC') from runs), 'never')"
+)
+
+
+async def dump_database(settings: Settings, file: Path) -> str:
+    """Write the database to a new file that only its owner can read; says what is in it.
+
+    Raises:
+        ConfigError: there is no database, or the file exists already.
+        StoreUnreachable: it cannot be reached, or the program failed.
+    """
+    _refuse_existing(file)
+    async with reached_dsn(settings) as dsn:
+        part = file.with_name(f"{file.name}.part")
+        with suppress(FileNotFoundError):
+            part.unlink()
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE))
+        try:
+            await _run("pg_dump", dsn, "--format=custom", "--no-owner", "--no-privileges", f"--file={part}")
+            listed = await _run("pg_restore", None, "--list", str(part))
+            part.rename(file)
+        finally:
+            part.unlink(missing_ok=True)
+        holds = await _asked(dsn, HOLDS_SQL)
+    tables = sum(" TABLE DATA " in line for line in listed.splitlines())
+    return f"wrote {file}: {tables} tables, {holds}"
+
+
+async def restore_database(settings: Settings, file: Path) -> str:
+    """Fill the configured database, which must have no tables, and bring it to this version; says what it holds.
+
+    Raises:
+        ConfigError: a bot runs there, the database is not empty, or the file is no dump.
+        StoreUnreachable: it cannot be reached, or the program failed; nothing of the file is then in the database.
+    """
+    _need_file(file)
+    home, log = state_dir(settings), EventLog(SystemClock(), [])
+    with only_bot_of(home):
+        await _run("pg_restore", None, "--list", str(file))
+        async with database_dsn(settings, home, log, SecretRegistry()) as dsn:
+            tables = await _asked(dsn, TABLES_SQL)
+            if tables != "0":
+                allowed = "an empty database: name another state_dir, or another database in the variable of dsn_env"
+                raise ConfigError(str(home), "database", f"{tables} tables", allowed)
+            await _run(
+                "pg_restore", dsn, "--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", str(file)
+            )
+            applied = await migrate(dsn, log=log)
+            holds = await _asked(dsn, HOLDS_SQL)
+    newer = f"; applied {', '.join(applied)}" if applied else ""
+    return f"restored {file}: {holds}{newer}"
+
+
+def _need_file(file: Path) -> None:
+    if not file.is_file():
+        raise ConfigError(str(file), "file", "nothing", "a file that `dnbot db dump` wrote")
+
+
+def _refuse_existing(file: Path) -> None:
+    if file.exists():
+        raise ConfigError(str(file), "file", "a file that is there already", "a file that does not exist yet")
+    if not file.absolute().parent.is_dir():
+        raise ConfigError(str(file), "file", "no folder to write it in", "a file in a folder that exists")
+
+
+async def _asked(dsn: str, sql: str) -> str:
+    """One value, of whatever version the schema is: a dump may be needed because it is an older one."""
+    return (await _run("psql", dsn, "--no-psqlrc", "--tuples-only", "--no-align", f"--command={sql}")).strip()
+
+
+async def _run(program: str, dsn: str | None, *options: str) -> str:
+    """Run one of PostgreSQL's programs; a password reaches it through its environment, which no other user can read.
+
+    Raises:
+        StoreUnreachable: it failed, with its last words.
+    """
+    environment = clean_environment()
+    command = [find_binaries().path(program), *options]
+    if dsn is not None:
+        address, password = without_password(dsn)
+        command.append(f"--dbname={address}")
+        if password:
+            environment["PGPASSWORD"] = password
+    done = await trio.run_process(command, capture_stdout=True, capture_stderr=True, check=False, env=environment)
+    if done.returncode != 0:
+        said = done.stderr.decode(errors="replace").strip()[-SAID_MAX:]
+        raise StoreUnreachable(f"{program} failed with {done.returncode}: {said}")
+    return done.stdout.decode(errors="replace")
+
+
+def without_password(dsn: str) -> tuple[str, str]:
+    """A connection string of URI form, and the password that was in it, before the host or among the options."""
+    parts = urlsplit(dsn)
+    options = parts.query.split("&") if parts.query else []
+    passwords = [unquote(option.partition("=")[2]) for option in options if option.startswith("password=")]
+    user, has_one, written = parts.netloc.rpartition("@")[0].partition(":")
+    netloc = parts.netloc
+    if has_one:
+        passwords.append(unquote(written))
+        netloc = f"{user}@{parts.netloc.rpartition('@')[2]}"
+    query = "&".join(option for option in options if not option.startswith("password="))
+    return urlunsplit(parts._replace(netloc=netloc, query=query)), passwords[0] if passwords else ""

@@ -1,0 +1,39 @@
+"""What the commands of this room share: the option for JSON, and how times are written."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import click
+
+JSON = click.option("--json", "as_json", is_flag=True, help="The same, as JSON.")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def stretch_of(text: str) -> timedelta:
+    """Read `90s`, `30m`, `24h` or `7d`; raises ValueError for anything else."""
+    digits, unit = text[:-1], text[-1:]
+    if unit not in _UNITS or not digits.isascii() or not digits.isdecimal() or not 0 < int(digits) < 10**7:
+        raise ValueError(f"{text!r} is not a stretch of time such as 90s, 30m, 24h, 7d")
+    return timedelta(seconds=int(digits) * _UNITS[unit])
+
+
+def moment_of(text: str, now: datetime) -> datetime:
+    """Read a moment in UTC (`2026-11-29`, `2026-11-29T14:00`, with or without `Z`), or a stretch of time before `now`.
+
+    Raises:
+        ValueError: it is neither, or it is of another time zone.
+    """
+    try:
+        return now - stretch_of(text)
+    except ValueError:
+        pass
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.utcoffset() not in {None, timedelta(0)}:
+        raise ValueError(
+            f"{text!r} is neither a moment in UTC such as 2026-11-29T14:00 nor a stretch of time up to now such as 24h"
+        )
+    return found.replace(tzinfo=UTC)

@@ -1,0 +1,71 @@
+"""The connection string of a database that is not ours to start: a secret, and to another machine a verified one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, MutableMapping
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+
+from dnbot.domain.errors import ConfigError
+from dnbot.ports.credentials import SECRET_CHARACTERS_MIN, Secret, SecretRegistry, load_secret
+from dnbot.ports.net import is_loopback
+
+PASSWORD_CHARACTERS_MIN = 8
+VERIFIED = ("verify-full", "verify-ca")
+SAID = "disable"
+"""Written out it says that a person knows that nothing is encrypted; nothing written must not mean the same."""
+
+
+def external_dsn(name: str, registry: SecretRegistry, environment: MutableMapping[str, str] = os.environ) -> str:
+    """The connection string from variable `name`, or the file that `name`_FILE names; masked wherever text leaves.
+
+    Raises:
+        ConfigError: nothing is there, or it goes to another machine without a word on TLS.
+    """
+    dsn = load_secret(name, environment).reveal()
+    try:
+        parts = urlsplit(dsn)
+        hosts = _hosts(parts, environment)
+    except ValueError:
+        raise ConfigError("environment", name, "a value that is not shown", _ALLOWED) from None
+    registry.add(Secret(dsn))
+    for password in _passwords(parts):
+        registry.add(Secret(password))
+    mode = parse_qs(parts.query).get("sslmode", [environment.get("PGSSLMODE", "")])[-1]
+    if mode not in (*VERIFIED, SAID) and not all(map(_is_here, hosts)):
+        raise ConfigError("environment", name, f"another machine with sslmode {mode or 'left open'}", _SSLMODE)
+    return dsn
+
+
+_ALLOWED = "postgresql://user:password@host:port/database"
+_SSLMODE = (
+    "sslmode=verify-full (with sslrootcert=FILE), so that nobody can stand between; or sslmode=disable written out, "
+    "where only a network of this machine's own containers is between"
+)
+
+
+def _hosts(parts: SplitResult, environment: Mapping[str, str]) -> list[str]:
+    """Wherever asyncpg might go with this address."""
+    asked = parse_qs(parts.query)
+    place = parts.netloc.partition("@")[2] if "@" in parts.netloc else parts.netloc
+    listed = [one for text in (unquote(place), *asked.get("host", [])) for one in text.split(",")]
+    named = asked.get("service", [])  # in a file, whose host is not looked up here
+    return list(filter(None, [*map(_host_of, listed), *named])) or [environment.get("PGHOST", "")]
+
+
+def _host_of(place: str) -> str:
+    if place.startswith("["):
+        return place[1:].partition("]")[0]
+    return place if place.startswith("/") else place.partition(":")[0]
+
+
+def _is_here(host: str) -> bool:
+    return not host or host.startswith(("/", "@")) or is_loopback(host)
+
+
+def _passwords(parts: SplitResult) -> list[str]:
+    """As it stands in the address and decoded; short ones, and the name of the user again, are ordinary words."""
+    found = [parts.password or "", *parse_qs(parts.query).get("password", [])]
+    texts = dict.fromkeys(text for one in found for text in (one, unquote(one)))
+    least = max(PASSWORD_CHARACTERS_MIN, SECRET_CHARACTERS_MIN)
+    return [text for text in texts if len(text) >= least and text not in (parts.username, "postgres")]

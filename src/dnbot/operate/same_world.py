@@ -1,0 +1,56 @@
+"""A ledger belongs to one set of accounts: a database that knew other exchanges is refused before anything is sent.
+
+A rehearsal against fakes and the first live day share every default, the state folder too; balances of the one would be
+booked as adjustments of the other, and its profit with them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import msgspec
+
+from dnbot.config import Settings
+from dnbot.config.settings import GateSettings, MexcSettings
+from dnbot.domain.errors import ConfigError
+
+NEWEST_RUN = "select settings from runs where symbol = $1 order by epoch desc limit 1"
+
+
+class Reads(Protocol):
+    """The part of the database that is asked."""
+
+    async def read(self, sql: str, *arguments: object) -> list[dict[str, Any]]:
+        """Rows; raises StoreUnreachable."""
+        ...
+
+
+class _Known(msgspec.Struct, frozen=True):
+    """What an earlier run recorded of its settings."""
+
+    mode: str
+    gate: GateSettings = GateSettings()
+    mexc: MexcSettings = MexcSettings()
+
+
+def world_of(settings: Settings | _Known) -> str:
+    """Whose accounts these settings trade."""
+    if settings.mode != "live":
+        return "fakes of mode sim"
+    is_real = (settings.gate.rest_url, settings.mexc.rest_url) == (GateSettings().rest_url, MexcSettings().rest_url)
+    return "the real exchanges" if is_real else "exchanges on loopback"
+
+
+async def refuse_another_world(settings: Settings, store: Reads) -> None:
+    """Compare with the newest run that this database has seen.
+
+    Raises:
+        ConfigError: it traded other exchanges.
+    """
+    rows = await store.read(NEWEST_RUN, str(settings.strategy.symbol))
+    if not rows:
+        return
+    before, now = world_of(msgspec.json.decode(rows[0]["settings"], type=_Known)), world_of(settings)
+    if before != now:
+        found = f"the ledger of {before}, and this run trades {now}"
+        raise ConfigError("database", "state_dir or database.dsn_env", found, "a state folder or database of its own")

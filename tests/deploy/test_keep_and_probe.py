@@ -1,0 +1,170 @@
+"""What starts a bot again inside a container, and what asks it how it is."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from http import HTTPStatus
+from pathlib import Path
+
+import attrs
+import pytest
+import trio
+
+CONTAINER = Path(__file__).resolve().parents[2] / "deploy" / "container"
+ENDED_S_MAX = 20.0
+
+
+@attrs.define
+class Keeper:
+    """`keep` on a program that notes each of its lives in a file, and ends each as it was told."""
+
+    folder: Path
+    process: subprocess.Popen[str] | None = None
+
+    @property
+    def held(self) -> Path:
+        return self.folder / "held"
+
+    @property
+    def lives(self) -> int:
+        """How often the program began."""
+        path = self.folder / "lives"
+        return len(path.read_text().splitlines()) if path.exists() else 0
+
+    def start(self, lives: list[str], *options: str, pause_s: str = "0") -> None:
+        """Each life is a statement of Python; the last one is that of all later lives."""
+        program = self.folder / "program.py"
+        program.write_text(
+            "import os, signal, sys, time\n"
+            f"path, lives = {str(self.folder / 'lives')!r}, {lives!r}\n"
+            "open(path, 'a').write('one\\n')\n"
+            "exec(lives[min(len(open(path).read().splitlines()), len(lives)) - 1])\n"
+        )
+        self.process = subprocess.Popen(
+            [sys.executable, "-IS", str(CONTAINER / "keep"), *options, sys.executable, "-IS", str(program)],
+            stderr=subprocess.PIPE, text=True, env=os.environ | {
+                "DNBOT_KEEP_PAUSE_S": pause_s, "DNBOT_HELD": str(self.held),
+            },
+        )  # fmt: skip
+
+    def ended(self) -> int:
+        """Its exit code."""
+        assert self.process is not None
+        return self.process.wait(ENDED_S_MAX)
+
+    def says(self) -> str:
+        """Its next sentence."""
+        assert self.process is not None
+        assert self.process.stderr is not None
+        return self.process.stderr.readline()
+
+
+@pytest.fixture
+def keeper(tmp_path: Path) -> Iterator[Keeper]:
+    """Ended with the test, and its program with it."""
+    made = Keeper(tmp_path)
+    yield made
+    if made.process is not None:
+        made.process.kill()
+        made.process.wait(ENDED_S_MAX)
+        assert made.process.stderr is not None
+        made.process.stderr.close()
+
+
+@pytest.mark.parametrize("code", [0, 2, 70, 1])
+def test_what_is_not_started_again(keeper: Keeper, code: int) -> None:
+    """A clean end, a configuration, a bug, and what no table knows: one life, and its code."""
+    keeper.start([f"sys.exit({code})"])
+    assert (keeper.ended(), keeper.lives) == (code, 1)
+
+
+def test_what_is_started_again(keeper: Keeper) -> None:
+    """75 and a death by a signal; the code of the last life is the code of all."""
+    keeper.start(["sys.exit(75)", "os.kill(os.getpid(), signal.SIGKILL)", "sys.exit(2)"])
+    assert (keeper.ended(), keeper.lives) == (2, 3)
+    assert "ended with 75: started again" in keeper.says()
+    assert "ended with 137: started again" in keeper.says()
+
+
+def test_not_for_ever(keeper: Keeper) -> None:
+    """Six starts in ten minutes, and then the engine or a person has to look."""
+    keeper.start(["sys.exit(75)"])
+    assert (keeper.ended(), keeper.lives) == (75, 6)
+
+
+def test_a_request_goes_on_to_the_bot_and_ends_it_all(keeper: Keeper) -> None:
+    """Whatever code the bot ends with then: it is not started again. A second request reaches it, too."""
+    waits = (
+        "heard = []\nsignal.signal(signal.SIGTERM, lambda *_: heard.append(os.write(2, b'heard\\n')))\n"
+        "os.write(2, b'waits\\n')\nfor _ in range(500): len(heard) < 2 and time.sleep(0.01)\nsys.exit(75)"
+    )
+    keeper.start([waits])
+    assert keeper.process is not None
+    assert keeper.says() == "waits\n"
+    keeper.process.send_signal(signal.SIGTERM)
+    assert keeper.says() == "heard\n"
+    keeper.process.send_signal(signal.SIGTERM)
+    assert (keeper.ended(), keeper.lives) == (75, 1)
+
+
+def test_a_request_in_the_pause(keeper: Keeper) -> None:
+    """It ends at once."""
+    keeper.start(["sys.exit(75)"], pause_s="600")
+    assert keeper.process is not None
+    assert "started again in 60 s" in keeper.says()
+    keeper.process.send_signal(signal.SIGTERM)
+    assert (keeper.ended(), keeper.lives) == (75, 1)
+
+
+def test_a_container_that_is_held(keeper: Keeper) -> None:
+    """With --hold it stays after 2, alive and not ready, until somebody asks for its end."""
+    keeper.start(["sys.exit(2)"], "--hold")
+    assert keeper.process is not None
+    assert "ended with 2" in keeper.says()
+    assert "held" in keeper.says()
+    asked = {what: ask(what, held=keeper.held).returncode for what in ("livez", "startupz", "readyz")}
+    assert asked == {"livez": 0, "startupz": 0, "readyz": 1}
+    keeper.process.send_signal(signal.SIGTERM)
+    assert (keeper.ended(), keeper.lives) == (2, 1)
+
+
+def ask(*words: str, port: int = 1, held: Path = Path("/nowhere")) -> subprocess.CompletedProcess[str]:
+    """`probe`, as an engine starts it."""
+    return subprocess.run(
+        [sys.executable, "-IS", str(CONTAINER / "probe"), *words], capture_output=True, text=True, timeout=ENDED_S_MAX,
+        env=os.environ | {"DNBOT_PROBE": f"127.0.0.1:{port}", "DNBOT_HELD": str(held)},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1), (404, 1)])
+async def test_what_the_bot_says_is_what_the_probe_says(status: int, code: int) -> None:
+    """It asks for the path of that name, and 200 alone is well."""
+    asked: list[bytes] = []
+
+    async def answer(stream: trio.SocketStream) -> None:
+        asked.append(await stream.receive_some(4096))
+        phrase = HTTPStatus(status).phrase
+        await stream.send_all(f"HTTP/1.1 {status} {phrase}\r\nContent-Length: 2\r\n\r\n{{}}".encode())
+
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(trio.serve_tcp, answer, 0)
+        port = listeners[0].socket.getsockname()[1]
+        done = await trio.run_process(
+            [sys.executable, "-IS", str(CONTAINER / "probe"), "readyz"], check=False, capture_stdout=True,
+            env=os.environ | {"DNBOT_PROBE": f"127.0.0.1:{port}", "DNBOT_HELD": "/nowhere"},
+        )  # fmt: skip
+        nursery.cancel_scope.cancel()
+    assert done.returncode == code
+    assert asked[0].startswith(b"GET /readyz HTTP/1.1\r\n")
+
+
+def test_nobody_answers() -> None:
+    """Not well, and it says where it asked; a word that is no probe is not well either."""
+    done = ask("livez")
+    assert done.returncode == 1
+    assert "no answer from 127.0.0.1:1" in done.stdout
+    assert ask("health").returncode == 1
