@@ -321,6 +321,7 @@ async def test_a_drained_worker_is_followed_at_once(autojump_clock: MockClock) -
         at.assert_one_writer(waits=False)
 
 
+@pytest.mark.slow
 async def test_a_rolling_restart_keeps_every_task(autojump_clock: MockClock) -> None:
     """One after the other is drained and started again: every task runs at the end, none was ever run twice."""
     names = [f"t{n}" for n in range(9)]
@@ -342,6 +343,7 @@ async def test_a_rolling_restart_keeps_every_task(autojump_clock: MockClock) -> 
         at.assert_one_writer(waits=False)
 
 
+@pytest.mark.slow
 async def test_a_new_worker_takes_its_share(autojump_clock: MockClock) -> None:
     """Tasks move one after the other until the shares are even, and then no more; never is a worker above capacity."""
     async with world(*(f"t{n}" for n in range(6))) as at:
