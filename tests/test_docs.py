@@ -13,6 +13,8 @@ import pytest
 
 from dnbot import cli
 from dnbot.fakes import control
+from dnbot.lab.sweep import MANNERS
+from dnbot.lab.sweep_sagas import SAGAS
 from dnbot.operate import control_client
 from dnbot.ports import channels
 from dnbot.strategy import leaving
@@ -62,6 +64,19 @@ def test_the_tables_of_performance_are_those_of_its_evidence() -> None:
     profiles = [line for one in missed for line in one["profile"]]
     # Said while the kept profiles show it, and no longer.
     assert any("deepcopy" in line for line in profiles) is ("what the benchmark prepares" in text)
+
+
+def test_the_table_of_the_crash_sweep_is_that_of_its_evidence() -> None:
+    """Every saga was swept whole, at each checkpoint in each manner, and of one source."""
+    maker, evidence = evidence_maker("make_crashes"), json.loads(page("docs/evidence/crashes.json"))
+    text = page("docs/simulation-crashes.md")
+    assert text.count("<!-- evidence: ") == 1
+    assert maker.with_tables(text, evidence) == text
+    sagas = evidence["sagas"]
+    assert [one["saga"] for one in sagas] == list(SAGAS)
+    assert all(one["done"] and one["every"] == 1 and not one["problems"] for one in sagas)
+    assert all(one["crashes"] == len(MANNERS[one["manner"]]) * one["checkpoints"] for one in sagas)
+    assert len({one["code"] for one in sagas}) == 1
 
 
 def test_the_tables_of_the_simulation_are_those_of_its_evidence() -> None:

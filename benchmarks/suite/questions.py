@@ -74,6 +74,7 @@ QUESTIONS = (
     Question("NEWEST_SAMPLE", report.NEWEST_SAMPLE, _at, period=False),
     Question("DELTA_SAMPLED", report.DELTA_SAMPLED, _between),
     Question("PROFIT_SERIES", report.PROFIT_SERIES, _charted),
+    Question("PROFIT_DAYS", report.PROFIT_DAYS, _between),
     Question("INVENTORY_SERIES", report.INVENTORY_SERIES, _charted),
     Question("DELTA_SERIES", report.DELTA_SERIES, _charted),
     Question("EXTENT", report.EXTENT, _between),

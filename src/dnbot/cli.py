@@ -26,7 +26,7 @@ from dnbot.operate.completion_command import completion_command
 from dnbot.operate.config_option import CONFIG_OF_BOT
 from dnbot.operate.console import LastWords, tell, tell_json
 from dnbot.operate.control_commands import CONTROL_COMMANDS
-from dnbot.operate.database import database_status, migrate_database
+from dnbot.operate.database_command import database_command
 from dnbot.operate.fleet_commands import FLEET_COMMANDS
 from dnbot.operate.kill_command import kill_command, sweep_command
 from dnbot.operate.metrics import listen_address
@@ -75,8 +75,8 @@ def _only_ours(error: BaseException) -> DnbotError | None:
 @click.group(
     cls=_Commands,
     commands=(
-        alerts_command, completion_command, dashboard_command, drill, kill_command, orders_command, simulate,
-        sweep_command, trades_command, transfers_command, *CONTROL_COMMANDS,
+        alerts_command, completion_command, dashboard_command, database_command, drill, kill_command, orders_command,
+        simulate, sweep_command, trades_command, transfers_command, *CONTROL_COMMANDS,
         *FLEET_COMMANDS,
     ),
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -258,58 +258,6 @@ def _with_accounts(config: FakesConfig, accounts: tuple[str, ...]) -> FakesConfi
             raise click.BadParameter(f"{text!r} is not KEY:SECRET:UID")
         parsed.append(AccountConfig(key=parts[0], secret=parts[1], uid=parts[2]))
     return evolve(config, accounts=tuple(parsed))
-
-
-@commands.group()
-def db() -> None:
-    """The database: embedded unless the configuration names another."""
-
-
-@db.command()
-@CONFIG_OF_BOT
-@JSON
-def migrate(config: Path | None, as_json: bool) -> None:
-    """Apply the migrations that are missing; `run` does the same."""
-    applied = trio.run(migrate_database, settings_of(config))
-    text = "\n".join(f"applied {name}" for name in applied) or "nothing to apply"
-    if as_json:
-        tell_json({"applied": applied})
-    else:
-        tell(text)
-
-
-@db.command("status")
-@CONFIG_OF_BOT
-@JSON
-def db_status(config: Path | None, as_json: bool) -> None:
-    """List the migrations that are applied and pending."""
-    found = trio.run(database_status, settings_of(config))
-    parts = {"applied": list(found.applied), "pending": list(found.pending)}
-    text = "\n".join(f"{what}  {name}" for what, names in parts.items() for name in names)
-    if as_json:
-        tell_json(parts)
-    else:
-        tell(text)
-
-
-@db.command()
-@CONFIG_OF_BOT
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-def dump(config: Path | None, file: Path) -> None:
-    """Write the whole database to a new FILE, one consistent moment of it; a bot may be running meanwhile."""
-    from dnbot.operate.backup import dump_database
-
-    click.echo(trio.run(dump_database, settings_of(config), file))
-
-
-@db.command()
-@CONFIG_OF_BOT
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-def restore(config: Path | None, file: Path) -> None:
-    """Fill an empty database (a new state folder, or a new external one) from a FILE that `db dump` wrote."""
-    from dnbot.operate.backup import restore_database
-
-    click.echo(trio.run(restore_database, settings_of(config), file))
 
 
 @commands.command()

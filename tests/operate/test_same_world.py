@@ -55,3 +55,11 @@ async def test_other_ports_and_sizes_are_the_same_exchanges() -> None:
         WORLDS["a rehearsal"], gate=GateSettings(rest_url="https://127.0.0.1:3/api/v4"), profile="canary"
     )
     await refuse_another_world(again, Ledger(WORLDS["a rehearsal"]))
+
+
+@pytest.mark.parametrize("settings", ["{}", '{"mode": ""}', '{"mode": "live", "gate": {"no_longer": 1}}'])
+async def test_what_an_earlier_run_recorded_otherwise_ends_nothing(settings: str) -> None:
+    """Nothing, or a run of another version whose addresses are not known: there is nothing to compare."""
+    ledger = Ledger(None)
+    ledger.rows = [{"settings": settings}]
+    await refuse_another_world(WORLDS["real"], ledger)

@@ -25,12 +25,16 @@ class Reads(Protocol):
         ...
 
 
-class _Known(msgspec.Struct, frozen=True):
-    """What an earlier run recorded of its settings."""
+class _Place(msgspec.Struct, frozen=True):
+    rest_url: str = ""
 
-    mode: str
-    gate: GateSettings = GateSettings()
-    mexc: MexcSettings = MexcSettings()
+
+class _Known(msgspec.Struct, frozen=True):
+    """What an earlier run, of whatever version, recorded of its settings."""
+
+    mode: str = ""
+    gate: _Place = _Place()
+    mexc: _Place = _Place()
 
 
 def world_of(settings: Settings | _Known) -> str:
@@ -48,9 +52,10 @@ async def refuse_another_world(settings: Settings, store: Reads) -> None:
         ConfigError: it traded other exchanges.
     """
     rows = await store.read(NEWEST_RUN, str(settings.strategy.symbol))
-    if not rows:
-        return
-    before, now = world_of(msgspec.json.decode(rows[0]["settings"], type=_Known)), world_of(settings)
+    known = msgspec.json.decode(rows[0]["settings"], type=_Known) if rows else _Known()
+    if not known.mode or (known.mode == "live" and not (known.gate.rest_url and known.mexc.rest_url)):
+        return  # none yet, or one that recorded nothing that can be compared
+    before, now = world_of(known), world_of(settings)
     if before != now:
         found = f"the ledger of {before}, and this run trades {now}"
         raise ConfigError("database", "state_dir or database.dsn_env", found, "a state folder or database of its own")
