@@ -27,6 +27,7 @@ from dnbot.operate.config_option import CONFIG_OF_BOT
 from dnbot.operate.console import LastWords, tell, tell_json
 from dnbot.operate.control_commands import CONTROL_COMMANDS
 from dnbot.operate.database_command import database_command
+from dnbot.operate.fleet_commands import FLEET_COMMANDS
 from dnbot.operate.kill_command import kill_command, sweep_command
 from dnbot.operate.metrics import listen_address
 from dnbot.operate.run import RunOptions, run_settings, state_dir
@@ -76,6 +77,7 @@ def _only_ours(error: BaseException) -> DnbotError | None:
     commands=(
         alerts_command, completion_command, dashboard_command, database_command, drill, kill_command, orders_command,
         simulate, sweep_command, trades_command, transfers_command, *CONTROL_COMMANDS,
+        *FLEET_COMMANDS,
     ),
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -120,7 +120,9 @@ async def test_every_table_hangs_together(database: str, sql: Any) -> None:
         " and relname not in (select name from time_series)"
         " and not exists (select from pg_constraint where conrelid = c.oid and contype = 'f') order by relname"
     )
-    assert [row["relname"] for row in alone] == ["books", "exchanges", "pings", "schema_migrations", "time_series"]
+    assert [row["relname"] for row in alone] == [
+        "books", "exchanges", "pings", "schema_migrations", "time_series", "workers"
+    ]
 
 
 async def test_a_run_makes_the_partitions_of_its_days(database: str, words: Any) -> None:

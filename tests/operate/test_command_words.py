@@ -32,6 +32,7 @@ WITHOUT_JSON = {
     "db dump": "it writes a file",
     "db restore": "it fills a database",
     "completion": "it prints a script",
+    "worker": "it runs until it is ended; what it holds is in `fleet status --json`",
 }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, MutableMapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -45,7 +46,9 @@ def load_if_there(settings: Settings, registry: SecretRegistry, log: EventLog) -
         return AlertSecrets()
 
 
-def load_alert_secrets(settings: Settings, registry: SecretRegistry) -> AlertSecrets:
+def load_alert_secrets(
+    settings: Settings, registry: SecretRegistry, environment: MutableMapping[str, str] = os.environ
+) -> AlertSecrets:
     """From the variables that the settings name; whole and in their parts they are redacted from then on.
 
     Raises:
@@ -53,10 +56,10 @@ def load_alert_secrets(settings: Settings, registry: SecretRegistry) -> AlertSec
     """
     told, services, heartbeat = settings.alerts, tuple[Secret, ...](), None
     if told.urls:
-        found = load_secret(told.urls)
+        found = load_secret(told.urls, environment)
         services = tuple(Secret(url) for url in found.reveal().split())
     if told.heartbeat:
-        heartbeat = load_secret(told.heartbeat)
+        heartbeat = load_secret(told.heartbeat, environment)
         address_of(heartbeat, told.heartbeat)
     for secret in (*services, *([heartbeat] if heartbeat is not None else [])):
         if len(secret.reveal()) < SECRET_CHARACTERS_MIN:

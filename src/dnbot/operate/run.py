@@ -234,7 +234,7 @@ async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> 
             store=ground.store,
             log=log,
             publish=watch.show,
-            witness=_witness_of(monitors, ground.canary),
+            witness=witness_of(monitors, ground.canary),
             spill=ground.spill,
             latch=FileLatch.of(home),
             order_path=settings.gate.order_path,
@@ -328,7 +328,8 @@ async def _flatten(bot: Bot, reason: str, why: list[str]) -> None:
     bot.stop(f"{reason}: the accounts could not be reconciled within {KNOWN_S_MAX:.0f} s", "hold")
 
 
-def _witness_of(monitors: Monitors, canary: Canary | None) -> Callable[[Record], None]:
+def witness_of(monitors: Monitors, canary: Canary | None) -> Callable[[Record], None]:
+    """Who sees every record of a run."""
     if canary is None:
         return monitors.witness
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
@@ -23,6 +24,7 @@ from dnbot.domain.order import OrderIntent
 from dnbot.domain.pair import Opportunity
 from dnbot.domain.records import CRASH_WINDOW_S, REPAIR_WINDOW_S, TRANSFER_WINDOW_S
 from dnbot.domain.transfer import Transfer
+from dnbot.fleet.words import Lease
 from dnbot.ports import migrations
 from dnbot.ports import postgres_queries as queries
 from dnbot.ports import postgres_rows as rows
@@ -148,12 +150,25 @@ class PostgresStore(Reports):
     _commits: int = 0
     _numbers: RecordNumbers = attrs.field(factory=RecordNumbers)
     _appending: trio.Lock = attrs.field(factory=trio.Lock)
+    _held: Lease | None = None
+
+    def of_task(self, lease: Lease) -> PostgresStore:
+        """The store of a bot that runs on a lease, on the same connections. It begins only while the lease stands."""
+        return PostgresStore(self._pool, self._loop, self._mask, held=lease)
 
     async def begin_run(self, symbol: Symbol, *, version: str, settings: str, started_at_ns: int) -> int:
-        """See `Store`. An answer that is lost costs one epoch, which then never writes."""
+        """See `Store`. An answer that is lost costs one epoch, which then never writes.
+
+        Raises:
+            LeaseLost: it is the store of a task whose lease does not stand.
+        """
         started_at = rows.instant(started_at_ns)
         arguments = (symbol.base, symbol.quote, version, self._mask(settings), started_at, started_at_ns)
-        row = await self._call(queries.BEGIN_RUN, *arguments)
+        if self._held is None:
+            row = await self._call(queries.BEGIN_RUN, *arguments)
+        else:
+            lease = (self._held.task_id, self._held.holder, self._held.epoch)
+            row = await self._call(queries.BEGIN_TASK_RUN, *lease, *arguments)
         assert row is not None
         self._symbol, self._epoch = symbol, row["o_epoch"]
         self._numbers.restart(row["o_sequence"])
@@ -260,6 +275,31 @@ class PostgresStore(Reports):
         async with self.reading() as connection:
             return [dict(row) for row in await _aio(connection.fetch, self._loop)(sql, *arguments)]
 
+    async def call(self, sql: str, *arguments: object) -> dict[str, Any]:
+        """The row of one statement that is its own transaction; empty without one."""
+        row = await self._call(sql, *arguments)
+        return {} if row is None else dict(row)
+
+    async def listen(self, channel: str, heard: Callable[[], None]) -> None:
+        """Call `heard` whenever a channel is notified, until cancelled. It takes one connection.
+
+        Raises:
+            StoreUnreachable: the connection ended; one that hangs is not noticed.
+        """
+        ended = trio.Event()
+        with _mapped():
+            async with self._lease() as connection:
+                connection.add_termination_listener(lambda _: ended.set())
+                callback = partial(_hear, heard)
+                await _aio(connection.add_listener, self._loop)(channel, callback)
+                try:
+                    heard()  # what was notified until now was not heard
+                    await ended.wait()
+                finally:
+                    if not ended.is_set():
+                        connection.terminate()  # it listens, which no other use of it expects
+        raise StoreUnreachable("the connection that listens has ended")
+
     async def ping(self) -> None:
         """See `Store`. It writes: a full disk or a read-only server is found out."""
         await self._call(queries.PING)
@@ -319,6 +359,10 @@ class PostgresStore(Reports):
                 await _aio(self._pool.release, self._loop)(connection)
             if scope.cancelled_caught:
                 connection.terminate()
+
+
+def _hear(heard: Callable[[], None], *_: object) -> None:
+    heard()
 
 
 def _aio(

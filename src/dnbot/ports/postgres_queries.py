@@ -5,6 +5,7 @@ from __future__ import annotations
 APPLIED = "select version, name, checksum from schema_migrations order by version"
 
 BEGIN_RUN = "select o_epoch, o_sequence from begin_run($1, $2, $3, $4, $5, $6)"
+BEGIN_TASK_RUN = "select o_epoch, o_sequence from begin_task_run($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 COMMIT_INTENTS = "select commit_intents($1, $2, $3, $4)"
 COMMIT_TRANSFER = "select commit_transfer($1, $2, $3)"
 APPEND_RECORDS = "select append_records($1, $2, $3, $4, $5)"

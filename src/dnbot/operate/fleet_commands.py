@@ -1,0 +1,203 @@
+"""`dnbot task ...`, `dnbot worker` and `dnbot fleet ...` on the command line."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import trio
+
+from dnbot.domain.errors import ConfigError
+from dnbot.fleet.leases import LeaseTerms
+from dnbot.fleet.life import Desired
+from dnbot.fleet.words import NewTask, Task
+from dnbot.operate import fleet_text
+from dnbot.operate.command_words import JSON
+from dnbot.operate.console import tell, tell_json
+from dnbot.operate.control import name_of
+from dnbot.operate.task_settings import accounts_of, task_settings
+from dnbot.operate.worker import WorkerOptions, fleet_dsn, work
+from dnbot.ports.credentials import SecretRegistry
+from dnbot.ports.postgres import migrate, open_postgres_store
+from dnbot.ports.postgres_tasks import PostgresTasks
+from dnbot.ports.tasks import TaskStore
+
+DSN_ENV = "DNBOT_FLEET_DSN"
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+_T = TypeVar("_T")
+_DSN = click.option(
+    "--dsn-env", default=DSN_ENV, show_default=True, help="The variable with the connection string of the fleet."
+)
+_WHY = click.option("--why", "--reason", "why", required=True, help="The reason; it is recorded with your name.")
+_TASK = click.argument("task_id", metavar="TASK")
+
+
+@click.group("task")
+def task_group() -> None:
+    """Tasks of the fleet: each is one bot on one symbol, run by whichever worker holds it."""
+
+
+@task_group.command("add")
+@_TASK
+@click.option("--config", required=True, type=click.Path(path_type=Path, dir_okay=False), help="TOML; it is copied.")
+@click.option("--weight", type=click.IntRange(1), default=1, show_default=True, help="Of a worker's capacity.")
+@click.option("--priority", type=int, default=0, show_default=True, help="Higher ones are held first.")
+@JSON
+@_DSN
+def add(task_id: str, config: Path, weight: int, priority: int, as_json: bool, dsn_env: str) -> None:
+    """Add a task; a worker takes it at once. Its symbol and its accounts may belong to no other task."""
+    if not _NAME.fullmatch(task_id):
+        raise ConfigError("command line", "TASK", task_id, "up to 40 of a-z, 0-9, - and _")
+    try:
+        text = config.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(str(config), "file", str(error), "a readable TOML file") from None
+    settings = task_settings(str(config), text, dsn_env, LeaseTerms())
+    new = NewTask(
+        task_id=task_id, symbol=settings.strategy.symbol, settings=text, accounts=accounts_of(settings), weight=weight,
+        priority=priority,
+    )
+    _on_fleet(dsn_env, lambda tasks: tasks.add(new, who=_who()))
+    text = f"added {task_id}: {new.symbol}, mode {settings.mode}, on {', '.join(new.accounts)}"
+    _tell({"added": task_id, "symbol": str(new.symbol), "accounts": new.accounts}, text, as_json)
+
+
+@task_group.command("list")
+@JSON
+@_DSN
+def list_(as_json: bool, dsn_env: str) -> None:
+    """All tasks, and who holds them."""
+    tasks = _on_fleet(dsn_env, lambda fleet: fleet.picture()).tasks
+    _tell(list(map(fleet_text.task_dict, tasks)), fleet_text.tasks_text(tasks), as_json)
+
+
+@task_group.command()
+@_TASK
+@JSON
+@_DSN
+def show(task_id: str, as_json: bool, dsn_env: str) -> None:
+    """One task: its state, its lease, and what its bot last said of itself."""
+    found = _on_fleet(dsn_env, lambda tasks: tasks.details(task_id))
+    _tell(fleet_text.details_dict(found), fleet_text.details_text(found), as_json)
+
+
+@task_group.command()
+@_TASK
+@_WHY
+@JSON
+@_DSN
+def pause(task_id: str, why: str, as_json: bool, dsn_env: str) -> None:
+    """Take no new risk; its bot goes on and keeps the hedge."""
+    _want(task_id, Desired.PAUSED, why, as_json, dsn_env)
+
+
+@task_group.command()
+@_TASK
+@_WHY
+@JSON
+@_DSN
+def resume(task_id: str, why: str, as_json: bool, dsn_env: str) -> None:
+    """Run it again: after a pause, a stop or a quarantine. A halt of its bot stays."""
+    _want(task_id, Desired.RUNNING, why, as_json, dsn_env)
+
+
+@task_group.command()
+@_TASK
+@_WHY
+@JSON
+@_DSN
+def stop(task_id: str, why: str, as_json: bool, dsn_env: str) -> None:
+    """End its bot cleanly, as its shutdown_policy says, and run it no more."""
+    _want(task_id, Desired.STOPPED, why, as_json, dsn_env)
+
+
+@task_group.command()
+@_TASK
+@JSON
+@_DSN
+def remove(task_id: str, as_json: bool, dsn_env: str) -> None:
+    """Forget a task that is stopped; its history, and everything that was traded, stay."""
+    _on_fleet(dsn_env, lambda tasks: tasks.remove(task_id, who=_who()))
+    _tell({"removed": task_id}, f"removed {task_id}", as_json)
+
+
+@task_group.command()
+@_TASK
+@click.option("--last", type=click.IntRange(1), default=50, show_default=True, help="The newest so many.")
+@JSON
+@_DSN
+def history(task_id: str, last: int, as_json: bool, dsn_env: str) -> None:
+    """What happened to a task, and who did it; also of one that was removed."""
+    found = _on_fleet(dsn_env, lambda tasks: tasks.history(task_id, last))
+    _tell(list(map(fleet_text.event_dict, found)), fleet_text.history_text(found), as_json)
+
+
+@click.command("worker")
+@click.option("--capacity", type=click.IntRange(1), default=10, show_default=True, help="Weights of tasks, together.")
+@click.option("--ttl", "ttl_s", type=click.FloatRange(5, 600), default=LeaseTerms().ttl_s, show_default=True,
+              help="Of its leases, seconds: how long a task of a dead worker stands still.")
+@click.option("--name", default="", help="In place of this host's name.")
+@_DSN
+def worker_command(capacity: int, ttl_s: float, name: str, dsn_env: str) -> None:
+    """Run tasks of the fleet until SIGTERM, then hand them over. State folder: $DNBOT_HOME, or .dnbot here."""
+    try:
+        terms = LeaseTerms(ttl_s=ttl_s)
+    except ValueError as error:
+        raise ConfigError("command line", "--ttl", ttl_s, str(error)) from None
+    home = Path(os.environ.get("DNBOT_HOME") or ".dnbot").resolve()
+    sys.exit(trio.run(work, WorkerOptions(home, dsn_env, capacity, terms, _registry(), name)))
+
+
+@click.group("fleet")
+def fleet_group() -> None:
+    """The fleet as a whole."""
+
+
+@fleet_group.command()
+@JSON
+@_DSN
+def status(as_json: bool, dsn_env: str) -> None:
+    """Workers, tasks, leases, and which task nobody holds."""
+    found = _on_fleet(dsn_env, lambda tasks: tasks.picture())
+    _tell(fleet_text.fleet_dict(found), fleet_text.fleet_text(found), as_json)
+
+
+FLEET_COMMANDS = (task_group, worker_command, fleet_group)
+
+
+def _want(task_id: str, desired: Desired, why: str, as_json: bool, dsn_env: str) -> None:
+    task: Task = _on_fleet(dsn_env, lambda tasks: tasks.want(task_id, desired, who=_who(), why=why))
+    who = f"its holder {task.holder} is told" if task.is_held else "nobody holds it"
+    text = f"{task_id} is to be {desired.value}; it is {task.state.value}, and {who}"
+    _tell(fleet_text.task_dict(task), text, as_json)
+
+
+def _on_fleet(dsn_env: str, ask: Callable[[TaskStore], Awaitable[_T]]) -> _T:
+    async def answer() -> _T:
+        dsn = fleet_dsn(dsn_env, _registry())
+        await migrate(dsn)
+        async with open_postgres_store(dsn) as store:
+            return await ask(PostgresTasks(store))
+
+    return trio.run(answer)
+
+
+def _tell(document: Any, text: str, as_json: bool) -> None:
+    if as_json:
+        tell_json(document)
+    else:
+        tell(text)
+
+
+def _registry() -> SecretRegistry:
+    """The secrets of this process, which a traceback at its end must not show."""
+    return click.get_current_context().ensure_object(SecretRegistry)
+
+
+def _who() -> str:
+    return name_of(os.geteuid())

@@ -1,0 +1,107 @@
+"""`dnbot worker`: one process of the fleet, from its database to its last task's end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import attrs
+import trio
+
+from dnbot import __version__
+from dnbot.domain.errors import ConfigError
+from dnbot.fleet.leases import LeaseTerms
+from dnbot.fleet.words import Worker
+from dnbot.operate.control_socket import only_bot_of
+from dnbot.operate.database_place import external_dsn
+from dnbot.operate.logs import LOG_FILE
+from dnbot.operate.manager import TaskManager
+from dnbot.operate.masking import Mask
+from dnbot.operate.state_folder import made_private
+from dnbot.operate.task_runner import TaskRunner
+from dnbot.ports.clock import SystemClock
+from dnbot.ports.credentials import SecretRegistry
+from dnbot.ports.log import EventLog, stdlib_logging
+from dnbot.ports.log_sinks import FileSink, Sink, TerminalSink
+from dnbot.ports.postgres import migrate, open_postgres_store
+from dnbot.ports.postgres_tasks import PostgresTasks
+from dnbot.ports.redaction import Redactor
+
+
+@attrs.frozen
+class WorkerOptions:
+    """What the command line says."""
+
+    home: Path
+    dsn_env: str
+    capacity: int
+    terms: LeaseTerms
+    registry: SecretRegistry
+    name: str = ""
+
+
+def fleet_dsn(dsn_env: str, registry: SecretRegistry) -> str:
+    """How to reach the fleet's database.
+
+    Raises:
+        ConfigError: nothing says so, or TLS is left open. A fleet has no database of its own: every worker must reach
+            the same one.
+    """
+    if not os.environ.get(dsn_env) and f"{dsn_env}_FILE" not in os.environ:
+        raise ConfigError(
+            "environment", dsn_env, "nothing", "the connection string of the PostgreSQL that all workers share"
+        )
+    return external_dsn(dsn_env, registry)
+
+
+async def work(options: WorkerOptions) -> int:
+    """Run tasks until SIGTERM or SIGINT, then hand them over; a second signal cancels them. Returns the exit code.
+
+    Raises:
+        ConfigError, StoreUnreachable: it could not begin.
+    """
+    home, registry = options.home, options.registry
+    dsn, mask = fleet_dsn(options.dsn_env, registry), Mask(registry)
+    redactor, clock = Redactor(registry), SystemClock()
+    made_private(home)
+    with only_bot_of(home):
+        sinks: list[Sink] = [FileSink(home / LOG_FILE), TerminalSink(sys.stderr, redactor, level_min="warning")]
+        log = EventLog(clock, sinks, redactor)
+        with stdlib_logging(log):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(log.drain, name="log")
+                try:
+                    for name in await migrate(dsn, log=log):
+                        log.info("migrated", name=name)
+                    async with open_postgres_store(dsn, log=log, mask=mask.text) as store:
+                        runner = TaskRunner(store, home, options.dsn_env, options.terms, registry, redactor, log)
+                        name = options.name or socket.gethostname()
+                        worker = Worker(
+                            worker_id=f"{name}-{os.getpid()}-{clock.now_ns() // 1_000_000_000}", name=name,
+                            capacity=options.capacity, version=__version__,
+                        )
+                        log.info("worker", worker=worker.worker_id, capacity=worker.capacity)
+                        tasks = PostgresTasks(store, mask.text)
+                        await _until_drained(TaskManager(tasks, runner, worker, log, options.terms))
+                finally:
+                    nursery.cancel_scope.cancel()
+                    log.flush_now()
+    return 0
+
+
+async def _until_drained(manager: TaskManager) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_signals, manager, nursery.cancel_scope, name="signals")
+        await manager.run()
+        nursery.cancel_scope.cancel()
+
+
+async def _signals(manager: TaskManager, scope: trio.CancelScope) -> None:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as received:
+        async for number in received:
+            if manager.draining:
+                scope.cancel()  # every bot still says its farewell
+            manager.drain(signal.Signals(number).name)

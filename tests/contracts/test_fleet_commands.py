@@ -1,0 +1,53 @@
+"""The life of a task by commands alone, on a real database."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from click.testing import CliRunner
+
+from dnbot.cli import commands
+
+pytestmark = pytest.mark.slow
+
+CONFIG = """
+mode = "live"
+[strategy]
+symbol = "BTC/USDT"
+base_position_size = "0.02"
+max_order_notional_quote = "500"
+max_daily_loss_quote = "50"
+"""
+
+
+def test_a_task_is_added_seen_stopped_and_removed(postgres_server: Any, tmp_path: Path) -> None:
+    """Each command tells what it did; a second task on the same accounts is refused with the other's name."""
+    dsn = trio.run(postgres_server.migrated)
+    (tmp_path / "btc.toml").write_text(CONFIG)
+    (tmp_path / "eth.toml").write_text(CONFIG.replace("BTC", "ETH"))
+
+    def run(*words: str) -> Any:
+        return CliRunner().invoke(commands, words, env={"DNBOT_FLEET_DSN": dsn})
+
+    added = run("task", "add", "btc", "--config", str(tmp_path / "btc.toml"), "--weight", "2")
+    assert added.output == "added btc: BTC/USDT, mode live, on gate:GATE_API_KEY, mexc:MEXC_API_KEY\n"
+    clash = run("task", "add", "eth", "--config", str(tmp_path / "eth.toml"))
+    assert clash.exit_code == 2
+    assert "account gate:GATE_API_KEY belongs to task btc" in clash.output
+    (task,) = json.loads(run("task", "list", "--json").output)
+    assert (task["task"], task["weight"], task["state"], task["lease_left_s"]) == ("btc", 2, "created", None)
+    assert json.loads(run("fleet", "status", "--json").output)["without_holder"] == ["btc"]
+    assert json.loads(run("task", "show", "btc", "--json").output)["settings"] == CONFIG
+    assert json.loads(run("task", "pause", "btc", "--why", "x", "--json").output)["desired"] == "paused"
+    stopped = run("task", "stop", "btc", "--why", "not yet")
+    assert stopped.output == "btc is to be stopped; it is stopped, and nobody holds it\n"
+    assert run("task", "remove", "btc").output == "removed btc\n"
+    gone = run("task", "show", "btc")
+    assert (gone.exit_code, "no such task" in gone.output) == (2, True)
+    events = json.loads(run("task", "history", "btc", "--json").output)
+    assert [event["kind"] for event in events] == ["added", "wanted_paused", "wanted_stopped", "removed"]
+    assert events[2]["text"].endswith(": not yet")
