@@ -45,9 +45,9 @@ def until_reduced(config: Path) -> list[str]:
     ) as bot:
         assert bot.stdout is not None
         for line in bot.stdout:
+            if "REDUCING delta" in line and not any("REDUCING delta" in before for before in said):
+                bot.terminate()  # once: a second time would shorten the deadline of the shutdown
             said.append(line)
-            if "REDUCING delta" in line:
-                bot.terminate()
     assert bot.returncode == 0, "".join(said[-20:])
     return said
 
