@@ -148,7 +148,8 @@ async def test_the_standing_says_what_is_open_and_told(autojump_clock: Any, watc
         await here.hear("critical store: ")
         standing = here.monitors.standing()
         assert [(one.key, one.told) for one in standing.open] == [("store", "critical"), ("k", "warning")]
-        assert (standing.services, standing.sent, standing.heartbeats) == (1, 2, None) or standing.sent == 1
+        assert (standing.services, standing.heartbeats) == (1, None)
+        assert standing.sent in (1, 2)  # the second is told beside what is asked here
         here.bot.strategist.context = here.bot.context.__class__(**{
             name: getattr(here.bot.context, name) for name in here.bot.context.__struct_fields__
         } | {"now_s": trio.current_time() - 6.0})

@@ -21,6 +21,7 @@ from dnbot.lab.drills_faults import KINDS, FaultKind
 from dnbot.lab.drills_orders import Hand
 from dnbot.lab.drills_repetition import Drill, Result
 from dnbot.lab.drills_secrets import secrets_shown
+from dnbot.lab.drills_signals import until_interrupted
 from dnbot.lab.drills_stage import Stage, stage
 from dnbot.operate.progress import Tell, nothing, share_text
 
@@ -169,21 +170,13 @@ async def run_drills(options: DrillOptions, say: Callable[[str], None], tell: Te
         raise ConfigError(f"drill {options.lane.name}", "--only", ", ".join(unknown), ", ".join(kinds))
     run = _Run(options, say, _report(options), tell)
     run.total = sum(len(run.wanted(number)) for number in range(1, options.repeat + 1))
-    interrupted = ""
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async with trio.open_nursery() as nursery:
 
-            async def obey() -> None:
-                nonlocal interrupted
-                async for number in signals:
-                    interrupted = signal.Signals(number).name
-                    nursery.cancel_scope.cancel()
+    async def rounds() -> None:
+        for number in range(1, options.repeat + 1):
+            with trio.fail_after(ROUND_S_MAX):
+                await run.round(number)
 
-            nursery.start_soon(obey)
-            for number in range(1, options.repeat + 1):
-                with trio.fail_after(ROUND_S_MAX):
-                    await run.round(number)
-            nursery.cancel_scope.cancel()
+    interrupted = await until_interrupted(rounds)
     results = [result for result in run.report.results if not options.only or result.fault in options.only]
     tell("")
     say(table_of(results, kinds))

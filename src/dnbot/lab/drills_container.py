@@ -23,6 +23,7 @@ from dnbot.lab.drills_container_waits import STARTED_S_MAX, TRADES_S_MAX, Onlook
 from dnbot.lab.drills_engine import USER_ID, Container, Engine, engine
 from dnbot.lab.drills_evidence import naked_ms
 from dnbot.lab.drills_repetition import Result
+from dnbot.lab.drills_signals import until_interrupted
 from dnbot.lab.drills_stage import SYMBOL
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.log import EventLog
@@ -259,19 +260,8 @@ async def run_container_drill(options: ContainerOptions, say: Callable[[str], No
     Raises:
         ConfigError: a tool is missing.
     """
-    report, interrupted = Report(0), ""
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async with trio.open_nursery() as nursery:
-
-            async def obey() -> None:
-                nonlocal interrupted
-                async for number in signals:
-                    interrupted = signal.Signals(number).name
-                    nursery.cancel_scope.cancel()
-
-            nursery.start_soon(obey)
-            await _all(options, say, report)
-            nursery.cancel_scope.cancel()
+    report = Report(0)
+    interrupted = await until_interrupted(lambda: _all(options, say, report))
     say(table_of(report.results, ("build", *STAGES)))
     if interrupted:
         return EXIT_INTERRUPTED

@@ -86,6 +86,7 @@ class Seat:
                     nursery.cancel_scope.cancel()
         except Exception as error:  # noqa: BLE001 (one task's failure is no other's; its lease then runs out)
             self.log.error("task_broken", task=task_id, epoch=self.lease.epoch, what=_told(error))
+            return
         if self._scope.cancelled_caught:
             why = self.lost or "it could not be renewed in time"
             self.log.warning("lease_lost", task=task_id, epoch=self.lease.epoch, why=why)
