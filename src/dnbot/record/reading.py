@@ -1,0 +1,151 @@
+"""Recordings read back: typed entries in the order of receipt, of one folder or of several. This is what backtests use.
+
+    for entry in entries(Wanted(since_ns=..., kinds={Kind.BOOK, Kind.SNAPSHOT}), folder): ...
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import attrs
+
+from dnbot.domain.instrument import Symbol, Venue
+from dnbot.ports.recording_file import Topic
+from dnbot.ports.recording_reader import SegmentDamaged, SegmentTorn, read_segment
+from dnbot.record.manifest import PART, Segment, read_manifest
+from dnbot.record.schema import Decoder
+from dnbot.record.words import Entry, Kind, RecordingDamaged
+
+Told = Callable[[int], None]
+"""Hears how many more bytes of the files were worked off."""
+
+
+def nothing(_bytes: int) -> None:
+    """For whoever shows no progress."""
+
+
+@attrs.frozen(kw_only=True)
+class Wanted:
+    """Which entries are given; empty sets stand for all. Events of the recorder itself pass every venue and symbol."""
+
+    since_ns: int = 0
+    """Wall clock, Unix nanoseconds: entries at or after it."""
+    until_ns: int | None = None
+    """Entries before it."""
+    venues: frozenset[Venue] = frozenset()
+    symbols: frozenset[Symbol] = frozenset()
+    kinds: frozenset[Kind] = frozenset()
+    lead_in: bool = False
+    """Also what is repeated from before a segment's or cut's beginning: whoever decodes needs it, who counts does not.
+    It is given whatever its time is."""
+
+    def takes(self, decoder: Decoder, topic: Topic) -> bool:
+        """Whether entries of a topic can be wanted."""
+        market, kind = decoder.filed(topic)
+        if self.kinds and kind not in self.kinds:
+            return False
+        if market is None:
+            return True
+        return (not self.venues or market.venue in self.venues) and (not self.symbols or market.symbol in self.symbols)
+
+
+@attrs.frozen
+class SegmentFile:
+    """A segment that is there, as far as the manifest tells."""
+
+    segment: Segment
+    path: Path
+
+    @property
+    def is_open_ended(self) -> bool:
+        """Whether it may lack an end: it is being written, or a crash left it."""
+        return self.segment.closed is None
+
+    @property
+    def size(self) -> int:
+        """Bytes on the disk now."""
+        return self.path.stat().st_size
+
+
+def segment_files(folder: Path) -> list[SegmentFile]:
+    """The segments of a folder in order; those that the manifest names and that are missing are left out.
+
+    Raises:
+        RecordingDamaged: the manifest cannot be read.
+    """
+    found: list[SegmentFile] = []
+    for segment in read_manifest(folder).segments():
+        paths = (folder / segment.name, folder / (segment.name + PART))
+        path = next((path for path in paths if path.exists()), None)
+        if path is not None and not segment.removed:
+            found.append(SegmentFile(segment, path))
+    return found
+
+
+def entries(wanted: Wanted, *folders: Path, told: Told = nothing) -> Iterator[Entry]:
+    """Entries in the order of receipt: as written within a folder, by wall clock between folders.
+
+    A segment that is being written, or that a crash left, is read to its last whole chunk. A folder may be recorded to
+    meanwhile; what comes after the call is not seen.
+
+    Raises:
+        RecordingDamaged: at the first thing that is not as it was written. What was given before it is good.
+    """
+    streams = [_of_folder(wanted, folder, told) for folder in folders]
+    if len(streams) == 1:
+        yield from streams[0]
+    else:
+        yield from heapq.merge(*streams, key=lambda entry: entry.received_ns)
+
+
+def _of_folder(wanted: Wanted, folder: Path, told: Told) -> Iterator[Entry]:
+    for file in segment_files(folder):
+        if _has_any(file, wanted):
+            yield from entries_of(file, wanted, told)
+        else:
+            told(file.size)
+
+
+def _has_any(file: SegmentFile, wanted: Wanted) -> bool:
+    """Whether a segment's times can be wanted; one that is not closed has not told them."""
+    closed = file.segment.closed
+    if closed is None or wanted.lead_in:
+        return closed is None or wanted.until_ns is None or closed.first_ns < wanted.until_ns
+    return closed.last_ns >= wanted.since_ns and (wanted.until_ns is None or closed.first_ns < wanted.until_ns)
+
+
+def entries_of(file: SegmentFile, wanted: Wanted, told: Told = nothing) -> Iterator[Entry]:
+    """Entries of one segment; see `entries`."""
+    try:
+        for _offset, entry in checked_entries(file.path, wanted, told):
+            yield entry
+    except SegmentTorn as torn:
+        if not file.is_open_ended:
+            raise RecordingDamaged(torn.path, torn.offset, torn.what) from None
+    except SegmentDamaged as damaged:
+        raise RecordingDamaged(damaged.path, damaged.offset, damaged.what) from None
+    except OSError as error:
+        raise RecordingDamaged(file.path, None, error.strerror or str(error)) from None
+
+
+def checked_entries(path: Path, wanted: Wanted, told: Told = nothing) -> Iterator[tuple[int, Entry]]:
+    """Entries of one file with the offset of their chunk.
+
+    Raises:
+        SegmentDamaged, SegmentTorn, OSError: as `read_segment`; an entry that cannot be read is damage.
+    """
+    decoder = Decoder()
+    # What is repeated has times from before; whether it is wanted shows only in the entry.
+    since_ns = 0 if wanted.lead_in else wanted.since_ns
+    for stored in read_segment(
+        path, wanted=partial(wanted.takes, decoder), since_ns=since_ns, until_ns=wanted.until_ns, told=told
+    ):
+        try:
+            entry = decoder.decode(stored.topic, stored.log_ns, stored.data)
+        except ValueError as error:
+            raise SegmentDamaged(path, stored.offset, f"an entry of {stored.topic.name}: {error}") from None
+        if wanted.lead_in if entry.lead_in else entry.received_ns >= wanted.since_ns:
+            yield stored.offset, entry
