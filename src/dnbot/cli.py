@@ -30,6 +30,7 @@ from dnbot.operate.database_command import database_command
 from dnbot.operate.fleet_commands import FLEET_COMMANDS
 from dnbot.operate.kill_command import kill_command, sweep_command
 from dnbot.operate.metrics import listen_address
+from dnbot.operate.record_command import record_command
 from dnbot.operate.run import RunOptions, run_settings, state_dir
 from dnbot.operate.state_folder import made_private
 from dnbot.operate.trades_command import orders_command, trades_command
@@ -76,7 +77,7 @@ def _only_ours(error: BaseException) -> DnbotError | None:
     cls=_Commands,
     commands=(
         alerts_command, completion_command, dashboard_command, database_command, drill, kill_command, orders_command,
-        simulate, sweep_command, trades_command, transfers_command, *CONTROL_COMMANDS,
+        record_command, simulate, sweep_command, trades_command, transfers_command, *CONTROL_COMMANDS,
         *FLEET_COMMANDS,
     ),
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -40,6 +40,14 @@ class FakesAddress(msgspec.Struct, frozen=True):
 
 
 @attrs.frozen
+class PublicSurroundings:
+    """Where the venues are, for whoever has no key."""
+
+    places: dict[Venue, Place]
+    opener: TcpTlsOpener
+
+
+@attrs.frozen
 class Surroundings:
     """Where the venues are and who signs there."""
 
@@ -53,11 +61,17 @@ def of_fakes(address: FakesAddress, registry: SecretRegistry) -> Surroundings:
     credentials = Credentials(Secret(address.key), Secret(address.secret), address.uid)
     registry.add_credentials(credentials)
     signer = CredentialSigner(credentials)
+    around = public_of_fakes(address)
+    return Surroundings(around.places, dict.fromkeys(Venue, signer), around.opener)
+
+
+def public_of_fakes(address: FakesAddress) -> PublicSurroundings:
+    """The fake exchanges on loopback, without a key."""
     places = _places(
         address.gate_rest, address.gate_ws_spot, address.gate_ws_futures, address.mexc_rest, address.mexc_ws
     )
     ca_file = Path(address.ca_file) if address.ca_file else None
-    return Surroundings(places, dict.fromkeys(Venue, signer), TcpTlsOpener(_allowed(places), ca_file=ca_file))
+    return PublicSurroundings(places, TcpTlsOpener(_allowed(places), ca_file=ca_file))
 
 
 def of_live(
@@ -71,6 +85,12 @@ def of_live(
     gate = _signer(settings.gate.key, settings.gate.secret, registry, environment)
     mexc = _signer(settings.mexc.key, settings.mexc.secret, registry, environment)
     signers: dict[Venue, Signer] = {Venue.GATE_SPOT: gate, Venue.GATE_FUTURES: gate, Venue.MEXC_SPOT: mexc}
+    around = public_of_live(settings)
+    return Surroundings(around.places, signers, around.opener)
+
+
+def public_of_live(settings: Settings) -> PublicSurroundings:
+    """The same without keys. Raises ConfigError for addresses that must not be connected to."""
     places = _places(
         settings.gate.rest_url, settings.gate.ws_spot_url, settings.gate.ws_futures_url, settings.mexc.rest_url,
         settings.mexc.ws_url,
@@ -79,7 +99,7 @@ def of_live(
     if len(ca_files) > 1:
         raise ConfigError("settings", "ca_file", sorted(ca_files), "the same file for both venues")
     ca_file = Path(ca_files.pop()) if ca_files else None
-    return Surroundings(places, signers, TcpTlsOpener(_allowed(places), ca_file=ca_file))
+    return PublicSurroundings(places, TcpTlsOpener(_allowed(places), ca_file=ca_file))
 
 
 def _signer(

@@ -1,7 +1,8 @@
 """One segment of a recording: an MCAP file, written chunk by chunk and read record by record. Hides mcap and zstandard.
 
-Source: MCAP specification 0 (Header, Schema, Channel, Message, Chunk, Message Index, Data End, summary, Footer). A chunk
-is compressed with zstd and carries the CRC of what is in it, so a file without an end is readable to its last whole one.
+Source: MCAP specification 0 (Header, Schema, Channel, Message, Chunk, Message Index, Data End, summary, Footer). A
+chunk is compressed with zstd and carries the CRC of what is in it, so a file without an end is readable to its last
+whole one.
 """
 
 from __future__ import annotations
@@ -111,14 +112,14 @@ class SegmentWriter:
 
     def flush(self) -> None:
         """Close the chunk and have the disk keep it."""
-        self._writer.flush()
+        self._writer.flush()  # type: ignore[no-untyped-call]
         self._chunks += 1
         self._pending = 0
         os.fdatasync(self._sink.descriptor)
 
     def finish(self) -> tuple[int, str]:
         """Write indexes and end; returns size in bytes and SHA-256 in hex of the whole file."""
-        self._writer.finish()
+        self._writer.finish()  # type: ignore[no-untyped-call]
         os.fsync(self._sink.descriptor)
         self._sink.close()
         return self._sink.size, self._sink.digest.hexdigest()

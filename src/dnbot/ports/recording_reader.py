@@ -32,7 +32,7 @@ CHUNK_MESSAGES_BYTES_MAX = RECORD_BYTES_MAX
 _UNREADABLE = (McapError, zstandard.ZstdError, ValueError, struct.error, KeyError, IndexError, MemoryError)
 
 
-_R = TypeVar("_R", bound="_Record", covariant=True)
+_R_co = TypeVar("_R_co", bound="_Record", covariant=True)
 
 
 class SegmentDamaged(Exception):
@@ -216,12 +216,12 @@ class _Record(Protocol):
     def write(self, stream: RecordBuilder) -> None: ...
 
 
-class _Kind(Protocol[_R]):
+class _Kind(Protocol[_R_co]):
     @staticmethod
-    def read(stream: ReadDataStream) -> _R: ...
+    def read(stream: ReadDataStream) -> _R_co: ...
 
 
-def _parsed(kind: _Kind[_R], content: bytes) -> _R:
+def _parsed(kind: _Kind[_R_co], content: bytes) -> _R_co:
     """A record that says nothing else when it is written again: the library does not notice what is too short."""
     record = kind.read(ReadDataStream(io.BytesIO(content)))
     builder = RecordBuilder()

@@ -1,4 +1,4 @@
-"""Where everything that is received is numbered and waits for the disk. What does not fit is counted, and the count kept.
+"""Where everything that is received is numbered and waits for the disk. The count of what does not fit is kept.
 
 The receiving side never waits. Writing runs elsewhere (in a thread), so that a slow disk makes no frame look late.
 """
@@ -14,7 +14,7 @@ import msgspec
 import trio
 
 from dnbot.ports.clock import Clock
-from dnbot.record.words import Answer, Entry, Event, Frame, Market, What
+from dnbot.record.words import Answer, Entry, Event, Frame, Loss, Market, What
 from dnbot.record.writing import RecordingWriter
 
 FLUSH_S = 0.5
@@ -113,7 +113,7 @@ class Intake:
 
     def _after_drops(self, entry: Entry) -> Entry:
         """The loss gets the number of the entry after it, and that entry the next one: numbers tell the gap."""
-        told = {"entries": self._dropped.total(), "bytes": self._dropped_bytes, "by": dict(self._dropped)}
+        told = Loss(self._dropped.total(), self._dropped_bytes, dict(self._dropped))
         self._dropped.clear()
         self._dropped_bytes = 0
         event = Event(

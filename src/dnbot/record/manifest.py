@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 from binascii import crc32
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
@@ -62,7 +63,7 @@ class Removed(msgspec.Struct, frozen=True, tag="removed"):
 
 
 Line = Begun | Opened | Closed | Sealed | Removed
-_decode = msgspec.json.Decoder(Line).decode
+_decode: Callable[[bytes], Line] = msgspec.json.Decoder(Line).decode
 
 
 @attrs.define

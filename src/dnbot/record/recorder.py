@@ -25,7 +25,7 @@ from dnbot.ports.log import EventLog
 from dnbot.ports.net import StreamOpener
 from dnbot.record.intake import Intake
 from dnbot.record.taps import MarketTap, TappedCodec, TappedHttp
-from dnbot.record.words import Market, What
+from dnbot.record.words import ENDED, Market, What
 from dnbot.tasks.feed import Feed
 from dnbot.tasks.link import Line
 from dnbot.tasks.supervisor import Supervisor
@@ -44,7 +44,7 @@ class RecordedMarket:
     tap: MarketTap
     feed: Feed
     codec: TappedCodec
-    restarts: int = 0
+    reconnects: int = 0
 
     async def run(self) -> None:
         """The feed, whose failure is written down. Raises as it does."""
@@ -52,7 +52,7 @@ class RecordedMarket:
             await self.feed.run()
         except BaseException as error:
             self.tap.disconnected(_told(error))
-            self.restarts += 1
+            self.reconnects += 1
             raise
 
     async def ask_book(self) -> None:
@@ -123,7 +123,7 @@ def _told(error: BaseException) -> str:
     """The first of a group; a nursery wraps even a single one."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return "the recorder ends" if isinstance(error, trio.Cancelled) else f"{type(error).__name__}: {error}"
+    return ENDED if isinstance(error, trio.Cancelled) else f"{type(error).__name__}: {error}"
 
 
 def build_recorder(

@@ -1,4 +1,4 @@
-"""The bot's own public codec and HTTP client, which also write down what passes: so a recording is what the bot sees."""
+"""The bot's own public codec and HTTP client, which also write down what passes: a recording is what the bot sees."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from dnbot.domain.book import BookSnapshot
 from dnbot.domain.errors import OperatingError
-from dnbot.domain.instrument import Instrument, Symbol, Venue
+from dnbot.domain.instrument import Symbol, Venue
 from dnbot.domain.market import BookTop, FundingRate, MarkPrice, PublicTrade, Ticker
 from dnbot.domain.messages import FeedDown, FeedUp, MarketEvent
 from dnbot.ports.clock import Clock
@@ -17,7 +16,7 @@ from dnbot.ports.net import Endpoint, StreamOpener
 from dnbot.record.intake import Intake, Stamp
 from dnbot.record.words import Answer, Frame, Kind, Market, What
 from dnbot.tasks.analytics import LiveBook
-from dnbot.venues.wire import Delta, PublicCodec, PublicMessage, Reply, Request, Trouble, UnknownFrame
+from dnbot.venues.wire import Delta, PublicCodec, PublicMessage, UnknownFrame
 
 _KIND_OF = {
     Delta: Kind.BOOK, BookTop: Kind.TOP, PublicTrade: Kind.TRADES, Ticker: Kind.TICKER, MarkPrice: Kind.TICKER,

@@ -11,7 +11,7 @@ import msgspec
 from dnbot.ports.recording_reader import SegmentDamaged, SegmentTorn
 from dnbot.record.manifest import FILE, PART, Begun, Manifest, Segment, read_manifest
 from dnbot.record.reading import Told, Wanted, checked_entries, nothing
-from dnbot.record.words import Entry, Event, RecordingDamaged, What
+from dnbot.record.words import Entry, Event, RecordingDamaged, What, lost_of
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,14 +156,11 @@ class _Check:
         if entry.lead_in:
             return
         before, self._newest = self._newest, entry.number
+        lost = lost_of(entry)
+        self.dropped += lost
         if before is None or (isinstance(entry, Event) and entry.what is What.STARTED and entry.number == 1):
             return
-        missing = entry.number - before - 1
-        lost = 0
-        if isinstance(entry, Event) and entry.what is What.DROPPED:
-            lost = msgspec.json.decode(entry.text)["entries"]
-            self.dropped += lost
-        if missing != lost:
+        if entry.number - before - 1 != lost:
             self.find(path.name, offset, f"entry {entry.number} follows {before}, and {lost} are told to be lost")
 
 

@@ -58,6 +58,10 @@ class What(Word):
     """Entries were lost because the disk was too slow; JSON: how many entries and bytes, by market."""
 
 
+ENDED = "the recorder ends"
+"""Why a stream ended that nobody lost."""
+
+
 class Market(msgspec.Struct, frozen=True, order=True):
     """One symbol on one venue."""
 
@@ -126,6 +130,23 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Entry = Frame | Answer | Event
+
+
+class Loss(msgspec.Struct, frozen=True):
+    """What a DROPPED event tells."""
+
+    entries: int
+    bytes: int
+    by: dict[str, int]
+    """Entries by the name of their market."""
+
+
+_loss = msgspec.json.Decoder(Loss).decode
+
+
+def lost_of(entry: Entry) -> int:
+    """How many entries are missing just before this one."""
+    return _loss(entry.text).entries if isinstance(entry, Event) and entry.what is What.DROPPED else 0
 
 
 class RecordingFailed(OperatingError):

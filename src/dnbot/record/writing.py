@@ -254,7 +254,8 @@ def _begin(folder: Path) -> ManifestFile:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not (folder / FILE).exists() and any(os.scandir(folder)):
-            raise ConfigError(str(folder), "out", "files that are no recording", "a new or empty folder, or a recording")
+            found = "files that are no recording"
+            raise ConfigError(str(folder), "out", found, "a new or empty folder, or a recording")
         return ManifestFile(folder)
     except BlockingIOError:
         raise ConfigError(str(folder), "out", "a folder that is being recorded to", "one recorder a folder") from None
