@@ -62,7 +62,7 @@ def test_events_tell_of_connections_subscriptions_and_gaps(taped: Taped) -> None
     """Of a market whose connection was cut: its life twice over, with the reason of the break between."""
     of = [
         event for event in entries(Wanted(kinds=frozenset({Kind.EVENT}), venues=frozenset({MARKETS[0].venue})),
-        taped.folder) if isinstance(event, Event) and event.market is not None
+        taped.folder) if isinstance(event, Event) and event.connection
     ]
     subscriptions = [What.SENT] * 4
     once = [What.CONNECTED, *subscriptions, What.BOOK_KEPT]

@@ -29,7 +29,9 @@ _SUMMARY = {
     Opcode.SCHEMA, Opcode.CHANNEL, Opcode.STATISTICS, Opcode.CHUNK_INDEX, Opcode.SUMMARY_OFFSET,
 }
 CHUNK_MESSAGES_BYTES_MAX = RECORD_BYTES_MAX
-_UNREADABLE = (McapError, zstandard.ZstdError, ValueError, struct.error, KeyError, IndexError, MemoryError)
+_UNREADABLE = (
+    McapError, zstandard.ZstdError, ValueError, struct.error, KeyError, IndexError, MemoryError, OverflowError,
+)
 
 
 _R_co = TypeVar("_R_co", bound="_Record", covariant=True)
@@ -203,7 +205,8 @@ class _Walk:
         self.file.seek(footer.summary_start)
         summary = self.file.read(offset + _HEAD.size + len(content) - 4 - footer.summary_start)
         if zlib.crc32(summary) != footer.summary_crc:
-            raise ValueError("the checksum of the summary does not hold")
+            what = "the checksum of the summary that begins here does not hold"
+            raise SegmentDamaged(self.path, footer.summary_start, what)
         self.file.seek(end)
         magic = self.file.read()
         if magic != MAGIC and MAGIC.startswith(magic):

@@ -6,7 +6,6 @@ Nothing here awaits, so that the recorder can have it done in a thread.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -94,8 +93,11 @@ class RecordingWriter:
         try:
             self._kept = self._recover()
             self._manifest.add(Begun(by=by, at_ns=at_ns))
-        except OSError as error:
-            raise self._failed(error) from None
+        except BaseException as error:
+            self._manifest.close()
+            if isinstance(error, OSError):
+                raise self._failed(error) from None
+            raise
 
     @property
     def bytes_max(self) -> int:
@@ -253,7 +255,7 @@ def _begin(folder: Path) -> ManifestFile:
     """The folder's manifest, held. Raises ConfigError."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not (folder / FILE).exists() and any(os.scandir(folder)):
+        if not (folder / FILE).exists() and any(folder.iterdir()):
             found = "files that are no recording"
             raise ConfigError(str(folder), "out", found, "a new or empty folder, or a recording")
         return ManifestFile(folder)
