@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -53,8 +53,8 @@ async def until_recorded(folder: Path, count: int) -> None:
 async def test_a_kill_costs_the_last_second_at_most(tmp_path: Path) -> None:
     """What came more than a second before SIGKILL is there; verify sees a crash and no damage; the next one goes on."""
     out = tmp_path / "recording"
-    async with recorded(tmp_path) as line:
-        process = await trio.lowlevel.open_process(line, stdout=subprocess.DEVNULL, cwd=tmp_path)
+    async with recorded(tmp_path) as line, trio.open_nursery() as nursery:
+        process = await nursery.start(partial(trio.run_process, line, check=False, cwd=tmp_path))
         await until_recorded(out, 100)
         process.kill()
         killed_ns = SystemClock().now_ns()
@@ -76,17 +76,15 @@ async def test_a_kill_costs_the_last_second_at_most(tmp_path: Path) -> None:
 
 async def test_a_signal_ends_it_cleanly(tmp_path: Path) -> None:
     """SIGTERM: everything is written and closed, exit code 0, and nothing is told of a key."""
-    out = tmp_path / "recording"
-    async with recorded(tmp_path) as line:
-        process = await trio.lowlevel.open_process(
-            [*line, "--venues", "mexc_spot"], stdout=subprocess.PIPE, cwd=tmp_path
-        )
-        assert process.stdout is not None
-        await until_recorded(out, 5)
-        process.terminate()
-        said = b"".join([part async for part in process.stdout])
-        assert await process.wait() == 0
-    assert json.loads(said)["ended_by"] == "SIGTERM"
+    out, said = tmp_path / "recording", tmp_path / "said.json"
+    with said.open("wb") as file:
+        async with recorded(tmp_path) as line, trio.open_nursery() as nursery:
+            run = partial(trio.run_process, [*line, "--venues", "mexc_spot"], check=False, stdout=file, cwd=tmp_path)
+            process = await nursery.start(run)
+            await until_recorded(out, 5)
+            process.terminate()
+            assert await process.wait() == 0
+    assert json.loads(said.read_bytes())["ended_by"] == "SIGTERM"
     assert verify(out).findings == ()
     secret = json.loads((tmp_path / "fakes.json").read_text(encoding="utf-8"))["secret"].encode()
     assert all(secret not in path.read_bytes() for path in out.iterdir())

@@ -17,7 +17,7 @@ from dnbot.record.words import Answer, Event, Frame, Kind, Market, What
 
 
 def test_every_frame_is_byte_for_byte_what_the_fakes_sent(taped: Taped) -> None:
-    """Each connection's frames, in order, are those that left the fakes; only what was under way at an end is absent."""
+    """Each connection's frames, in order, are those that left the fakes; only what was under way is absent."""
     by_connection: dict[int, list[bytes]] = defaultdict(list)
     for entry in entries(Wanted(), taped.folder):
         if isinstance(entry, Frame):
