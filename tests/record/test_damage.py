@@ -66,7 +66,7 @@ def spots(content: bytes) -> list[int]:
 
 
 def test_both_are_read_whole(small: Path) -> None:
-    """A recorder that was killed after a flush has lost nothing; verify says what happened, and that it is no damage."""
+    """A recorder that was killed after a flush has lost nothing; verify says so, and that it is no damage."""
     assert read(small / "closed") == ([1, 2, 3, 4, 5, 6], None)
     assert read(small / "killed") == ([1, 2, 3, 4, 5, 6], None)
     assert verify(small / "closed").findings == ()

@@ -54,7 +54,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     removed: int
     """The oldest ones, to make room."""
     reconnects: dict[str, int]
-    """By market."""
+    """How often a market's stream or read failed and was begun again."""
 
 
 async def record(settings: Settings, options: RecordOptions, clock: Clock, tell: Tell) -> Recorded:

@@ -28,8 +28,8 @@ def recorded_text(found: Recorded) -> str:
     ]
     if found.dropped:
         lines.append(f"LOST: {found.dropped:,} entries of {found.dropped_bytes:,} bytes; the disk was too slow")
-    again = {name: count for name, count in found.reconnects.items() if count > 1}
-    lines += [f"{name}: connected {count} times" for name, count in again.items()]
+    again = {name: count for name, count in found.reconnects.items() if count}
+    lines += [f"{name}: lost and connected again {count} times" for name, count in again.items()]
     return "\n".join(lines)
 
 

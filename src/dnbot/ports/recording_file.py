@@ -112,14 +112,14 @@ class SegmentWriter:
 
     def flush(self) -> None:
         """Close the chunk and have the disk keep it."""
-        self._writer.flush()  # type: ignore[no-untyped-call]
+        self._writer.flush()  # type: ignore[no-untyped-call]  # the library leaves it untyped
         self._chunks += 1
         self._pending = 0
         os.fdatasync(self._sink.descriptor)
 
     def finish(self) -> tuple[int, str]:
         """Write indexes and end; returns size in bytes and SHA-256 in hex of the whole file."""
-        self._writer.finish()  # type: ignore[no-untyped-call]
+        self._writer.finish()  # type: ignore[no-untyped-call]  # the library leaves it untyped
         os.fsync(self._sink.descriptor)
         self._sink.close()
         return self._sink.size, self._sink.digest.hexdigest()

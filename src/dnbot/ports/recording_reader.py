@@ -229,7 +229,7 @@ def _parsed(kind: _Kind[_R_co], content: bytes) -> _R_co:
     record = kind.read(ReadDataStream(io.BytesIO(content)))
     builder = RecordBuilder()
     record.write(builder)
-    if builder.end()[_HEAD.size :] != content:  # type: ignore[no-untyped-call]
+    if builder.end()[_HEAD.size :] != content:  # type: ignore[no-untyped-call]  # the library leaves it untyped
         raise ValueError("its lengths do not fit each other")
     return record
 

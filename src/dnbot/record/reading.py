@@ -11,14 +11,16 @@ from functools import partial
 from pathlib import Path
 
 import attrs
+import msgspec
 
 from dnbot.domain.instrument import Symbol, Venue
 from dnbot.ports.recording_file import Topic
 from dnbot.ports.recording_reader import SegmentDamaged, SegmentTorn, read_segment
 from dnbot.record.manifest import PART, Segment, read_manifest
 from dnbot.record.schema import Decoder
-from dnbot.record.words import Entry, Kind, RecordingDamaged
+from dnbot.record.words import ANSWERS, Entry, Event, Kind, RecordingDamaged
 
+_LEADING = {Kind.BOOK, *ANSWERS}
 Told = Callable[[int], None]
 """Hears how many more bytes of the files were worked off."""
 
@@ -39,8 +41,8 @@ class Wanted:
     symbols: frozenset[Symbol] = frozenset()
     kinds: frozenset[Kind] = frozenset()
     lead_in: bool = False
-    """Also what is repeated from before a segment's or cut's beginning: whoever decodes needs it, who counts does not.
-    It is given whatever its time is."""
+    """First, marked `lead_in`, what came before and is needed to know the books at `since_ns`: books, answers and
+    events of the segment that holds it and of the one before."""
 
     def takes(self, decoder: Decoder, topic: Topic) -> bool:
         """Whether entries of a topic can be wanted."""
@@ -94,7 +96,8 @@ def entries(wanted: Wanted, *folders: Path, told: Told = nothing) -> Iterator[En
     Raises:
         RecordingDamaged: at the first thing that is not as it was written. What was given before it is good.
     """
-    streams = [_of_folder(wanted, folder, told) for folder in folders]
+    of_one = _with_lead_in if wanted.lead_in else _of_folder
+    streams = [of_one(wanted, folder, told) for folder in folders]
     if len(streams) == 1:
         yield from streams[0]
     else:
@@ -109,16 +112,37 @@ def _of_folder(wanted: Wanted, folder: Path, told: Told) -> Iterator[Entry]:
             told(file.size)
 
 
-def _has_any(file: SegmentFile, wanted: Wanted) -> bool:
-    """Whether a segment's times can be wanted; one that is not closed has not told them."""
+def _with_lead_in(wanted: Wanted, folder: Path, told: Told) -> Iterator[Entry]:
+    files = segment_files(folder)
+    holding = next((at for at, file in enumerate(files) if _may_reach(file, wanted.since_ns)), len(files))
+    begin, has_begun = max(0, holding - 1), False
+    for at, file in enumerate(files):
+        if at < begin or not _has_any(file, attrs.evolve(wanted, since_ns=0)):
+            told(file.size)
+            continue
+        for entry in entries_of(file, wanted, told):
+            if not entry.lead_in and entry.received_ns >= wanted.since_ns:
+                has_begun = True
+                yield entry
+            elif not has_begun and (isinstance(entry, Event) or entry.kind in _LEADING):
+                yield msgspec.structs.replace(entry, lead_in=True)
+
+
+def _may_reach(file: SegmentFile, at_ns: int) -> bool:
+    """Whether a segment may hold something of that moment or later; one that is not closed has not told."""
     closed = file.segment.closed
-    if closed is None or wanted.lead_in:
-        return closed is None or wanted.until_ns is None or closed.first_ns < wanted.until_ns
-    return closed.last_ns >= wanted.since_ns and (wanted.until_ns is None or closed.first_ns < wanted.until_ns)
+    return closed is None or closed.last_ns >= at_ns
+
+
+def _has_any(file: SegmentFile, wanted: Wanted) -> bool:
+    """Whether a segment's times can be wanted."""
+    closed = file.segment.closed
+    begins_in_time = closed is None or wanted.until_ns is None or closed.first_ns < wanted.until_ns
+    return begins_in_time and _may_reach(file, wanted.since_ns)
 
 
 def entries_of(file: SegmentFile, wanted: Wanted, told: Told = nothing) -> Iterator[Entry]:
-    """Entries of one segment; see `entries`."""
+    """Entries of one segment; see `entries`. With `lead_in` all up to `until_ns`, what is repeated in it too."""
     try:
         for _offset, entry in checked_entries(file.path, wanted, told):
             yield entry
@@ -138,7 +162,6 @@ def checked_entries(path: Path, wanted: Wanted, told: Told = nothing) -> Iterato
         SegmentDamaged, SegmentTorn, OSError: as `read_segment`; an entry that cannot be read is damage.
     """
     decoder = Decoder()
-    # What is repeated has times from before; whether it is wanted shows only in the entry.
     since_ns = 0 if wanted.lead_in else wanted.since_ns
     for stored in read_segment(
         path, wanted=partial(wanted.takes, decoder), since_ns=since_ns, until_ns=wanted.until_ns, told=told
@@ -147,5 +170,5 @@ def checked_entries(path: Path, wanted: Wanted, told: Told = nothing) -> Iterato
             entry = decoder.decode(stored.topic, stored.log_ns, stored.data)
         except ValueError as error:
             raise SegmentDamaged(path, stored.offset, f"an entry of {stored.topic.name}: {error}") from None
-        if wanted.lead_in if entry.lead_in else entry.received_ns >= wanted.since_ns:
+        if wanted.lead_in or not entry.lead_in:
             yield stored.offset, entry

@@ -32,8 +32,9 @@ from dnbot.tasks.supervisor import Supervisor
 from dnbot.venues.factory import public_codec
 from dnbot.venues.wire import RequestClass
 
-RATE_PER_S, BURST = 5.0, 50
-"""Of a venue's budget for whoever has no key, shared by all its markets: a bot may be running at the same address."""
+BUDGETS = {Venue.GATE_SPOT: (10.0, 100), Venue.GATE_FUTURES: (10.0, 100), Venue.MEXC_SPOT: (10.0, 100)}
+"""Weight per second and at once, shared by all markets of a venue: at most as much as a bot takes for its public reads,
+and half of that at Gate in the long run, because one may be running beside it."""
 LOOK_S = 0.2
 
 
@@ -51,16 +52,17 @@ class RecordedMarket:
         try:
             await self.feed.run()
         except BaseException as error:
-            self.tap.disconnected(_told(error))
-            self.reconnects += 1
+            why = _told(error)
+            self.tap.disconnected(why)
+            self.reconnects += why != ENDED
             raise
 
     async def ask_book(self) -> None:
         """A whole book for whoever reads from here on; it is written down as it comes, and not used otherwise."""
         try:
             await self.feed.line.read(self.codec, self.codec.snapshot_request())
-        except OperatingError:
-            return  # the reason is in the recording
+        except OperatingError as error:  # also when there was no room for it in the budget
+            self.tap.event(What.UNANSWERED, f"a whole book: {error}")
 
 
 @attrs.define
@@ -101,9 +103,15 @@ class Recorder:
             await trio.sleep(LOOK_S)
             opened = self.intake.writer.opened
             if opened > max(known, 1):  # the first segment begins with the books that the feeds ask for
-                for market in self.markets:
-                    nursery.start_soon(market.ask_book, name=f"book:{market.tap.market.name}")
+                for venue in {market.codec.venue for market in self.markets}:
+                    nursery.start_soon(self._ask_books, venue, name=f"books:{venue.value}")
             known = opened
+
+    async def _ask_books(self, venue: Venue) -> None:
+        """One after the other: many at once would take the budget from feeds that connect again."""
+        for market in self.markets:
+            if market.codec.venue is venue:
+                await market.ask_book()
 
 
 async def _outliving(run: Callable[[], Awaitable[None]], task_status: trio.TaskStatus[trio.CancelScope]) -> None:
@@ -132,7 +140,7 @@ def build_recorder(
 ) -> Recorder:
     """A recorder of these markets, not yet running. Raises ValueError for a symbol that a venue cannot have."""
     log, stack, venue_clock = EventLog(clock, []), AsyncExitStack(), VenueClock(clock)
-    budgets = {venue: RateLimiter(RATE_PER_S, BURST) for venue in {market.venue for market in markets}}
+    budgets = {venue: RateLimiter(*BUDGETS[venue]) for venue in {market.venue for market in markets}}
     one = partial(_recorded, intake, opener=opener, clock=venue_clock, log=log, stack=stack)
     found = [one(market, place=places[market.venue], budget=budgets[market.venue]) for market in markets]
     return Recorder(intake, found, log, about, stack)

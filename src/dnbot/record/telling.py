@@ -8,7 +8,7 @@ import attrs
 import msgspec
 
 from dnbot.record.reading import Told, Wanted, entries, nothing, segment_files
-from dnbot.record.words import ENDED, Answer, Entry, Event, Frame, Kind, Market, What, lost_of
+from dnbot.record.words import ENDED, Answer, Entry, Event, Frame, Kind, What, lost_of
 
 
 class Held(msgspec.Struct, kw_only=True):
@@ -101,12 +101,4 @@ def info(folder: Path, wanted: Wanted, told: Told = nothing) -> Info:
         last_ns=max((row.last_ns for row in rows), default=None),
         dropped=count.dropped, gaps=tuple(count.gaps),
         held=tuple(sorted(rows, key=lambda row: (row.market, row.kind.value))),
-    )
-
-
-def markets_of(folder: Path, wanted: Wanted, told: Told = nothing) -> list[Market]:
-    """The markets of which there are entries. Raises RecordingDamaged."""
-    return sorted(
-        {entry.market for entry in entries(wanted, folder, told=told) if entry.market is not None},
-        key=lambda market: market.name,
     )
