@@ -22,6 +22,12 @@ from dnbot.record.words import Event, Frame, What
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 PATIENCE_S = 60
 SECOND_NS = 10**9
+SETTINGS = """mode = "sim"
+[strategy]
+symbol = "BTC/USDT"
+base_position_size = "0.06"
+max_order_notional_quote = "1500"
+"""
 
 
 @asynccontextmanager
@@ -31,7 +37,7 @@ async def recorded(home: Path) -> AsyncIterator[list[str]]:
         address = {name: getattr(fakes.address, name) for name in fakes.address.__struct_fields__}
         (home / "fakes.json").write_text(json.dumps(address), encoding="utf-8")
         config = home / "record.toml"
-        config.write_text(f'mode = "sim"\n[fakes]\naddress_file = "{home}/fakes.json"\n', encoding="utf-8")
+        config.write_text(f'{SETTINGS}[fakes]\naddress_file = "{home}/fakes.json"\n', encoding="utf-8")
         yield [
             sys.executable, "-m", "dnbot", "record", "--symbols", "BTC_USDT", "--config", str(config), "--out",
             str(home / "recording"), "--json",
