@@ -75,6 +75,7 @@ def test_both_are_read_whole(small: Path) -> None:
     assert "a writer was killed" in finding.what
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_anywhere_in_a_closed_segment_is_named(small: Path, tmp_path: Path) -> None:
     """With the file, nearly always with an offset at or before it; no entry that was not written is ever given."""
     content = (small / "closed" / CLOSED).read_bytes()
@@ -101,6 +102,7 @@ def test_a_flipped_bit_in_a_segment_without_end_is_named(small: Path, tmp_path: 
             assert names(found) == {PART}, at
 
 
+@pytest.mark.slow
 def test_a_file_cut_anywhere_in_its_last_chunk_gives_what_came_before(small: Path, tmp_path: Path) -> None:
     """At every byte: the frames of the earlier chunks, and those of the last once it is whole."""
     content = (small / "killed" / PART).read_bytes()
