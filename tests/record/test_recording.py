@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from recordings import CUT_AT_S, EPOCH_NS, MARKETS, SECONDS, Taped
 
-from dnbot.record.following import Top, Trade, tops_and_trades
+from dnbot.record.following import Followers, Top, Trade, tops_and_trades
 from dnbot.record.manifest import read_manifest
 from dnbot.record.reading import Wanted, entries, entries_of, segment_files
 from dnbot.record.verifying import verify
@@ -38,6 +38,21 @@ def test_the_books_made_of_it_are_those_of_the_feeds(taped: Taped) -> None:
                 made[found.market].append(touch)
     assert made == taped.touches
     assert all(len(touches) > 20 for touches in made.values())
+
+
+@pytest.mark.parametrize("what", [What.DROPPED, What.STARTED, What.CONNECTED, What.DISCONNECTED, What.BOOK_LOST])
+def test_a_book_is_not_known_after_what_breaks_it(taped: Taped, what: What) -> None:
+    """A loss by the recorder, another recorder after a kill, another connection, a gap: each alone is enough."""
+    followers, market = Followers(), MARKETS[0]
+    for entry in entries(Wanted(), taped.folder):
+        list(followers.follow(entry))
+        if market in followers.markets and followers.markets[market].book.synced:
+            break
+    of_all = what in {What.DROPPED, What.STARTED}
+    list(followers.follow(Event(
+        number=10**6, received_ns=EPOCH_NS, monotonic_ns=0, market=None if of_all else market, connection=1, what=what,
+    )))
+    assert not followers.markets[market].book.synced
 
 
 def test_trades_are_in_base_units(taped: Taped) -> None:
