@@ -248,8 +248,8 @@ def test_a_venue_that_never_answered_is_not_waited_for() -> None:
 def restarted() -> Bench:
     """A bot that began over the hedged position of an earlier run, and has heard nothing yet."""
     bench, earlier = Bench(), Bench().boot().context
-    accounts = {venue: msgspec.structs.replace(account, opened=True) for venue, account in bench.context.accounts.items()}
-    bench.context = msgspec.structs.replace(bench.context, portfolio=earlier.portfolio, accounts=accounts)
+    opened = {venue: msgspec.structs.replace(known, opened=True) for venue, known in bench.context.accounts.items()}
+    bench.context = msgspec.structs.replace(bench.context, portfolio=earlier.portfolio, accounts=opened)
     bench.tick()
     return bench
 

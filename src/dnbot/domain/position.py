@@ -121,6 +121,12 @@ class Portfolio(msgspec.Struct, frozen=True, kw_only=True):
     day_equity: Decimal | None = None
     """The day's first equity, quote units, moved by what came from outside or left: the profit of the day counts from
     here, over restarts too. What is gone and unexplained does not move it: that is a loss until somebody looks."""
+    entry_slippage_bps: tuple[Decimal, ...] = ()
+    """How much worse than estimated the newest entries were, basis points."""
+    reserve_bps: Decimal = ZERO
+    """What entries must reserve by that experience, basis points; see `dnbot.strategy.entry_reserve`."""
+    reserve_set_bps: Decimal | None = None
+    """The setting under which that was learned: another setting is a person's decision, and begins anew."""
 
     def balance(self, venue: Venue, asset: str) -> Decimal:
         """What the ledger says that we hold there, native units."""

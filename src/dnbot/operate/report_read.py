@@ -126,6 +126,10 @@ async def read_report(
     report = await _with_ledger(reader, report, portfolio, executions)
     tell("quality of execution")
     quality = await read_quality(reader.ask, reader.head, report.fills, executions.edges)
+    if portfolio.reserve_set_bps is not None:
+        quality = msgspec.structs.replace(
+            quality, reserve_set_bps=portfolio.reserve_set_bps, reserve_bps=portfolio.reserve_bps
+        )
     report = msgspec.structs.replace(report, quality=quality)
     tell("charts")
     return await _with_series(reader, report, portfolio, start)
