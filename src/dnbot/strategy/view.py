@@ -133,7 +133,7 @@ def is_flat(context: StrategyContext) -> bool:
     if context.perp_lot is None:
         return False
     dust, portfolio = context.params.dust_max(context.perp_lot), context.portfolio
-    return abs(portfolio.perp_base) <= dust and abs(portfolio.spot_base) <= dust
+    return abs(portfolio.perp_base) <= dust and abs(portfolio.delta - portfolio.perp_base) <= dust
 
 
 def status_line(view: View) -> str:
