@@ -157,6 +157,7 @@ async def _inventory(reader: Reader, portfolio: Portfolio) -> Inventory:
         spot_mexc=portfolio.balance(Venue.MEXC_SPOT, base),
         perp_base=portfolio.perp_base,
         delta_base=portfolio.delta,
+        under_way_base=portfolio.under_way(base),
         open_legs_base=sum((leg.quantity * leg.side.sign for leg in portfolio.legs), ZERO),
         sampled_at=sample.get("at"),
         mark=sample.get("mark"),
