@@ -9,6 +9,7 @@ import trio
 
 from dnbot.bot import Bot
 from dnbot.domain.messages import DeclareShipment, GiveUpShipment, InboxEvent, SetMode, Stop
+from dnbot.domain.transfer import Shipment
 from dnbot.domain.units import plain
 from dnbot.operate.control_words import (
     AskStatus,
@@ -173,12 +174,11 @@ class Commander:
 
     async def _give_up(self, request: GiveUp, who: str) -> Done | Late | Refused:
         name = request.shipment_id
-        known = {shipment.shipment_id: shipment for shipment in self.bot.context.portfolio.shipments}
+        known = _open_shipments(self.bot.context)
         if name not in known:
             return Refused(text=f"shipment {name}; allowed: {', '.join(known) or 'none is open'}")
         event = GiveUpShipment(name, request.why, who)
-        gone: Reached = lambda c: all(s.shipment_id != name for s in c.portfolio.shipments)  # noqa: E731
-        if not await self._seen(event, gone, MODE_S_MAX):
+        if not await self._seen(event, lambda c: name not in _open_shipments(c), MODE_S_MAX):
             return self._late(f"not given up within {MODE_S_MAX:.0f} s")
         lost = known[name].under_way
         return self._done(f"{name} is given up; {plain(lost)} {known[name].asset} of it had left and not arrived")
@@ -228,6 +228,10 @@ class Commander:
 
     def _late(self, text: str) -> Late:
         return Late(text=text, state=self.bot.context.current_state.name, mode=self.bot.context.mode.name)
+
+
+def _open_shipments(context: StrategyContext) -> dict[str, Shipment]:
+    return {shipment.shipment_id: shipment for shipment in context.portfolio.shipments}
 
 
 def _halted(context: StrategyContext) -> bool:
