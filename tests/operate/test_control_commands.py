@@ -9,10 +9,24 @@ import msgspec
 import pytest
 import trio
 
+from dnbot.domain.instrument import Venue
 from dnbot.domain.messages import SetMode
+from dnbot.fakes.instruments import GATE_SPOT, MEXC_SPOT
 from dnbot.fakes.network import LinkRule
 from dnbot.operate.commanding import MODE_S_MAX
-from dnbot.operate.control_words import AskStatus, Done, Late, Leave, Pause, Reduce, Refused, Resume, StatusTold
+from dnbot.operate.control_words import (
+    AskStatus,
+    Done,
+    GiveUp,
+    Late,
+    Leave,
+    Pause,
+    Reduce,
+    Refused,
+    Resume,
+    Ship,
+    StatusTold,
+)
 from dnbot.strategy.states import StrategyState, TradingMode
 from dnbot.strategy.view import is_flat
 
@@ -119,6 +133,44 @@ async def test_a_pause_never_raises_a_mode_that_fell_meanwhile(autojump_clock: A
         refused = await bot.ask(Pause("lunch"))
         assert isinstance(refused, Refused), refused
         assert bot.bot.context.mode is TradingMode.HALTED
+
+
+async def test_funds_that_a_person_moves_stay_hedged_on_the_way(autojump_clock: Any, manned: Any) -> None:
+    """Declared, withdrawn at one venue, and a minute later paid in at the other: nothing is unexplained or naked,
+    and the ledger agrees at the end."""
+    async with manned() as bot:
+        await bot.until(MONITORING)
+        said = await bot.ask(ship("0.002", "0.002"))
+        assert isinstance(said, Done), said
+        assert "declared as s1" in said.text
+        exchange = bot.stage.world.exchange
+        uid = bot.stage.world.config.accounts[0].uid
+        exchange.deposit(uid, GATE_SPOT, "BTC", Decimal("-0.002"))
+        with trio.fail_after(60):
+            while not bot.bot.context.portfolio.under_way("BTC"):
+                await bot.watch.moved()
+        await trio.sleep(60)
+        assert bot.report().view.shipments[0].under_way == Decimal("0.002")
+        assert abs(bot.bot.context.portfolio.delta) <= bot.bot.context.tolerance
+        exchange.deposit(uid, MEXC_SPOT, "BTC", Decimal("0.002"))
+        with trio.fail_after(60):
+            while bot.bot.context.portfolio.shipments:
+                await bot.watch.moved()
+        assert bot.bot.context.portfolio.adjustments == 0
+        gone = await bot.ask(GiveUp("s1", "it arrived"))
+        assert isinstance(gone, Refused)
+        assert gone.text == "shipment s1; allowed: none is open"
+        refused = await bot.ask(ship("900", "900"))
+        assert isinstance(refused, Refused)
+        assert "allowed: above 0" in refused.text
+
+
+def ship(leaves: str, arrives: str) -> Ship:
+    """Base from Gate to MEXC."""
+    return Ship(
+        source=Venue.GATE_SPOT, target=Venue.MEXC_SPOT, asset="BTC", leaves=Decimal(leaves), arrives=Decimal(arrives),
+        why="inventory",
+    )
 
 
 async def test_stop_waits_for_a_clean_end(autojump_clock: Any, manned: Any) -> None:

@@ -19,12 +19,13 @@ from dnbot.domain.messages import (
     ExecutionClosed,
     FillBooked,
     OrderChanged,
+    PortfolioSaved,
     PositionSampled,
     RowBooked,
 )
 from dnbot.domain.order import Fill, Order, OrderIntent, OrderStatus, Purpose, Side
 from dnbot.domain.pair import Opportunity, OpportunityRisk, PnlEstimate
-from dnbot.domain.position import EntryKind, LedgerEntry, entries_of
+from dnbot.domain.position import EntryKind, LedgerEntry, Portfolio, entries_of
 from dnbot.domain.units import Money, Price, Quantity
 from dnbot.operate import report_quality_queries
 from dnbot.operate.report import json_of
@@ -206,6 +207,7 @@ async def test_every_figure_is_that_of_the_story(store: PostgresStore, monkeypat
     assert newest.quality.left_out == 3
     assert sum(leg.fills for leg in newest.quality.legs) == 2
     assert "3 older ones are left out" in text_of(newest)
+    await the_reserve_is_that_of_the_newest_portfolio(store)
 
 
 def days_add_up(report: Report) -> None:
@@ -358,6 +360,19 @@ async def a_period_holds_only_its_own(store: PostgresStore) -> None:
     assert [(day.day, day.realised_quote) for day in later.days] == [("2026-09-22", D("0.25"))]
     assert later.quality.edges == later.quality.legs == later.quality.markouts == later.quality.ratios == ()
     assert [venue.venue for venue in later.venues] == ["GATEIO_FUTURES"]
+
+
+async def the_reserve_is_that_of_the_newest_portfolio(store: PostgresStore) -> None:
+    """Nothing is said of a reserve before the first entry; after it, what entries reserve now."""
+    before = await read(store)
+    assert before.quality.reserve_bps is before.quality.reserve_set_bps is None
+    assert "Entries reserve" not in text_of(before)
+    learned = Portfolio(symbol=SYMBOL, reserve_bps=D("2.345"), reserve_set_bps=D(1))
+    await store.append([PortfolioSaved(learned, at(NEXT_DAY_S))])
+    after = await read(store)
+    assert (after.quality.reserve_bps, after.quality.reserve_set_bps) == (D("2.345"), D(1))
+    words = "Entries reserve 2.34 bps for being worse than estimated; slippage_reserve_bps is 1."
+    assert words in " ".join(text_of(after).split())
 
 
 def test_a_day_without_a_sample_is_told_without_profit() -> None:

@@ -78,7 +78,7 @@ def full(**changes: Any) -> Report:
         executions=(point,), execution_count=1, unclosed=3, unclosed_live=1,
         inventory=Inventory(
             spot_gate=Decimal("0.03"), spot_mexc=Decimal("0.04"), perp_base=Decimal("-0.07"), delta_base=Decimal(0),
-            open_legs_base=Decimal(0),
+            under_way_base=Decimal(0), open_legs_base=Decimal(0),
         ),
         tolerance=Tolerance(Decimal("0.0001"), "set"),
         delta_sampled_worst=Moment(AT, Decimal("0.00005")),

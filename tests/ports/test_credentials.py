@@ -74,7 +74,7 @@ def test_private_file_is_read(tmp_path: Path, mode: int) -> None:
     assert secret_from_file(private_file(tmp_path / "key", CANARY + "\n", mode)) == Secret(CANARY)
 
 
-@pytest.mark.parametrize("mode", [0o440, 0o604, 0o644, 0o660, 0o666, 0o700])
+@pytest.mark.parametrize("mode", [0o444, 0o604, 0o644, 0o660, 0o666, 0o700])
 def test_file_that_others_can_read_is_refused_with_its_mode(tmp_path: Path, mode: int) -> None:
     """The error names the file, the mode found and the modes allowed, and never the content."""
     path = private_file(tmp_path / "key", mode=mode)
@@ -84,14 +84,34 @@ def test_file_that_others_can_read_is_refused_with_its_mode(tmp_path: Path, mode
 
 
 def test_links_directories_pipes_and_absent_files_are_refused(tmp_path: Path) -> None:
-    """Only a regular file at the path itself will do, and looking at a pipe does not hang."""
-    private_file(tmp_path / "key")
-    (tmp_path / "link").symlink_to(tmp_path / "key")
+    """Only a regular file in that folder will do, and looking at a pipe does not hang."""
+    (tmp_path / "elsewhere").mkdir()
+    private_file(tmp_path / "elsewhere" / "key")
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    tmp_path = folder
+    (tmp_path / "link").symlink_to("../elsewhere/key")
     (tmp_path / "folder").mkdir(mode=0o600)
     os.mkfifo(tmp_path / "pipe", 0o600)
     for name in ("link", "folder", "pipe", "absent"):
         with pytest.raises(ConfigError, match=name):
             secret_from_file(tmp_path / name)
+
+
+def test_a_secret_as_an_orchestrator_hands_it_out_is_read(tmp_path: Path) -> None:
+    """A link to a link in the same folder, to a file of root's that a group may read; a group of our own file may not.
+    """
+    (tmp_path / "..2026").mkdir()
+    (tmp_path / "..data").symlink_to("..2026")
+    (tmp_path / "key").symlink_to("..data/key")
+    real = private_file(tmp_path / "..2026" / "key")
+    assert secret_from_file(tmp_path / "key") == Secret(CANARY)
+    real.chmod(0o440)
+    if os.geteuid() == 0:
+        assert secret_from_file(tmp_path / "key") == Secret(CANARY)
+    else:
+        with pytest.raises(ConfigError, match="0440"):
+            secret_from_file(tmp_path / "key")
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"a\nb", b"\xff\xfe", b"x" * 5000])

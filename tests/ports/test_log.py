@@ -320,3 +320,27 @@ def test_calls_after_close_are_dropped_and_counted() -> None:
     log.error("late")
     assert sink.named("x") == [{}]
     assert (log.statistics().dropped, log.statistics().pending) == (1, 0)
+
+
+@pytest.mark.parametrize("before", range(1960, 2001))
+def test_the_begin_of_a_secret_does_not_stand_at_a_cut(before: int) -> None:
+    """Wherever a long text ends: the word that does not fit is left out whole."""
+    registry, sink = SecretRegistry(), MemorySink()
+    registry.add(Secret(CANARY))
+    log = EventLog(SystemClock(), [sink], Redactor(registry))
+    log.warning("x", error=ValueError("y" * (before - 13) + " " + CANARY + " and more" * 10))
+    log.flush_now()
+    assert CANARY[:4] not in str(sink.lines)
+
+
+def test_a_number_behind_a_name_leaves_json() -> None:
+    """A coin called KEY: its amount is masked as a text; in a text of ours quotes stay escaped."""
+    sink = MemorySink()
+    log = EventLog(SystemClock(), [sink])
+    held = {"KEY": 5, "SIGN": [1, 2], "password": {"a": None}, "apikey": None}
+    log.append("warning", "x", {"held": held, "text": '{"KEY":5,"password":7}', "pair": ["KEY", 12]}, 0)
+    log.flush_now()
+    assert sink.named("x") == [{
+        "held": {"KEY": "***", "SIGN": [1, 2], "password": {"a": None}, "apikey": "***"},
+        "text": '{"KEY":***,"password":***}', "pair": ["KEY", "***"],
+    }]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 from machine_kit import GF, GS, MS, Bench, S, in_state, instrument
 
@@ -241,6 +242,36 @@ def test_a_venue_that_never_answered_is_not_waited_for() -> None:
     bench.up(GS)
     bench.stop()
     bench.wait(1, answer=True)
+    assert bench.context.exit_code == 0
+
+
+def restarted() -> Bench:
+    """A bot that began over the hedged position of an earlier run, and has heard nothing yet."""
+    bench, earlier = Bench(), Bench().boot().context
+    opened = {venue: msgspec.structs.replace(known, opened=True) for venue, known in bench.context.accounts.items()}
+    bench.context = msgspec.structs.replace(bench.context, portfolio=earlier.portfolio, accounts=opened)
+    bench.tick()
+    return bench
+
+
+def test_a_position_from_before_is_read_or_named() -> None:
+    """A stop during a failed start over a hedged position: nobody saw it, and the end does not say that all is well."""
+    bench = restarted()
+    bench.stop()
+    assert {c.venue for c in bench.all(ReadAccount) if c.why == "final"} == set(VENUES)
+    bench.wait(SHUTDOWN_S, answer=False)
+    assert bench.context.exit_code == 75
+    (alert,) = [a for a in bench.all(Alert) if a.key == "shutdown"]
+    assert "never read in this run ['GATEIO_SPOT', 'GATEIO_FUTURES', 'MEXC_SPOT']" in alert.text
+
+
+def test_a_position_from_before_that_is_read_ends_well() -> None:
+    """The same stop where every venue answers."""
+    bench = restarted()
+    for venue in VENUES:
+        bench.up(venue)
+    bench.stop()
+    settle(bench, 5)
     assert bench.context.exit_code == 0
 
 

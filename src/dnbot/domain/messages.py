@@ -243,6 +243,26 @@ class SetMode(msgspec.Struct, frozen=True, tag=True):
     """The mode that the person saw: if a latch changed it meanwhile, nothing happens. Empty: whatever it is."""
 
 
+class DeclareShipment(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """A person will move funds between exchanges. `leaves` and `arrives` are native units of `asset`."""
+
+    source: Venue
+    target: Venue
+    asset: str
+    leaves: Decimal
+    arrives: Decimal
+    why: str
+    by: str = "operator"
+
+
+class GiveUpShipment(msgspec.Struct, frozen=True, tag=True):
+    """A person says that what is left of a declared shipment will neither leave nor arrive."""
+
+    shipment_id: str
+    why: str
+    by: str = "operator"
+
+
 class StoreLost(msgspec.Struct, frozen=True, tag=True):
     """The journal or a commit met a database that does not answer: no new risk until `StoreFound`."""
 
@@ -253,7 +273,7 @@ class StoreFound(msgspec.Struct, frozen=True, tag=True):
     """The database answers again."""
 
 
-Control = Stop | SetMode
+Control = Stop | SetMode | DeclareShipment | GiveUpShipment
 AccountEvent = (
     SessionUp | SessionDown | StreamProven | CountdownSet | AccountRead | BalanceChanged | PositionChanged
     | OrderReported | FillReported | OrderSent | OrderAnswered | PairCommitted | PairAborted | TransferAnswered

@@ -13,6 +13,7 @@ import msgspec
 
 from dnbot.domain.instrument import SPOT_VENUES, Symbol, Venue
 from dnbot.domain.order import Fill, Side
+from dnbot.domain.transfer import Shipment
 from dnbot.domain.units import ZERO, divide
 from dnbot.domain.word import Word
 
@@ -31,6 +32,7 @@ class EntryKind(Word):
     PNL = "pnl"
     FUNDING = "funding"
     TRANSFER = "transfer"
+    SHIPMENT = "shipment"  # a declared move between exchanges left or arrived; its id is the note
     ADJUSTMENT = "adjustment"  # a difference nobody explained: named, alerted
 
 
@@ -121,6 +123,15 @@ class Portfolio(msgspec.Struct, frozen=True, kw_only=True):
     day_equity: Decimal | None = None
     """The day's first equity, quote units, moved by what came from outside or left: the profit of the day counts from
     here, over restarts too. What is gone and unexplained does not move it: that is a loss until somebody looks."""
+    entry_slippage_bps: tuple[Decimal, ...] = ()
+    """How much worse than estimated the newest entries were, basis points."""
+    reserve_bps: Decimal = ZERO
+    """What entries must reserve by that experience, basis points; see `dnbot.strategy.entry_reserve`."""
+    reserve_set_bps: Decimal | None = None
+    """The setting under which that was learned: another setting is a person's decision, and begins anew."""
+    shipments: tuple[Shipment, ...] = ()
+    """Declared and not arrived, the oldest first."""
+    shipments_declared: int = 0
 
     def balance(self, venue: Venue, asset: str) -> Decimal:
         """What the ledger says that we hold there, native units."""
@@ -132,10 +143,15 @@ class Portfolio(msgspec.Struct, frozen=True, kw_only=True):
         held, base = self.balances, self.symbol.base
         return held.get(_ON_GATE + base, ZERO) + held.get(_ON_MEXC + base, ZERO)
 
+    def under_way(self, asset: str) -> Decimal:
+        """What is between the exchanges now, native units."""
+        return sum((shipment.under_way for shipment in self.shipments if shipment.asset == asset), ZERO)
+
     @property
     def delta(self) -> Decimal:
-        """Base units that are not hedged: spot inventory plus the signed perpetual."""
-        return self.spot_base + self.perp_base
+        """Base units that are not hedged: spot inventory, what is under way, and the signed perpetual."""
+        held = self.spot_base + self.perp_base
+        return held + self.under_way(self.symbol.base) if self.shipments else held
 
     @property
     def realised_quote(self) -> Decimal:
@@ -149,10 +165,14 @@ class Portfolio(msgspec.Struct, frozen=True, kw_only=True):
     def equity(self, mids: dict[Venue, Decimal], mark: Decimal) -> Decimal:
         """All quote balances, inventory at each venue's mid, and the perpetual at mark; quote units.
 
+        What is under way counts as if it had arrived.
+
         Third coins are no part of it, but what was paid in them is: their price moves no equity, and fees do.
         """
         quote = sum((self.balance(venue, self.symbol.quote) for venue in Venue), ZERO)
         base = sum((self.balance(venue, self.symbol.base) * mids[venue] for venue in SPOT_VENUES), ZERO)
+        for shipment in self.shipments:
+            quote += shipment.under_way * (mids[shipment.target] if shipment.asset == self.symbol.base else 1)
         return quote + base + self.perp_unrealised(mark) - self.coin_fees_quote
 
 
@@ -200,7 +220,7 @@ def post(portfolio: Portfolio, entries: tuple[LedgerEntry, ...]) -> Portfolio:
         return portfolio
     balances = dict(portfolio.balances)
     funding, adjustments, carries = portfolio.funding_quote, portfolio.adjustments, portfolio.carry_lots
-    outside = ZERO
+    outside, shipments = ZERO, portfolio.shipments
     for entry in entries:
         key = f"{entry.venue.value}:{entry.asset}"
         balances[key] = balances.get(key, ZERO) + entry.amount
@@ -209,12 +229,27 @@ def post(portfolio: Portfolio, entries: tuple[LedgerEntry, ...]) -> Portfolio:
             carries = _with_funding(carries, entry.amount, portfolio.perp_base)
         elif entry.kind is EntryKind.ADJUSTMENT:
             adjustments += 1
+        elif entry.kind is EntryKind.SHIPMENT:
+            shipments = _shipped(shipments, entry)
         if entry.asset == portfolio.symbol.quote and _from_outside(entry):
             outside += entry.amount
     return msgspec.structs.replace(
         with_outside(portfolio, outside), balances=balances, funding_quote=funding, adjustments=adjustments,
-        carry_lots=carries,
+        carry_lots=carries, shipments=shipments,
     )
+
+
+def _shipped(shipments: tuple[Shipment, ...], entry: LedgerEntry) -> tuple[Shipment, ...]:
+    """What is under way after an entry: an amount below zero left, one above arrived, and with zero it is given up."""
+    after: list[Shipment] = []
+    for shipment in shipments:
+        if shipment.shipment_id != entry.note:
+            after.append(shipment)
+        elif entry.amount < 0:
+            after.append(msgspec.structs.replace(shipment, left_at_ns=entry.at_ns))
+        elif 0 < entry.amount < shipment.arrives - shipment.arrived:
+            after.append(msgspec.structs.replace(shipment, arrived=shipment.arrived + entry.amount))
+    return tuple(after)
 
 
 def _from_outside(entry: LedgerEntry) -> bool:

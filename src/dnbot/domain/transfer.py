@@ -1,4 +1,4 @@
-"""Money on its way between two of our own wallets at one exchange: it changes balances and makes no profit."""
+"""Money on its way: between two of our own wallets at one exchange, or between exchanges, where a person moves it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from enum import Enum
 import msgspec
 
 from dnbot.domain.instrument import Venue
+from dnbot.domain.units import ZERO
 
 
 class TransferStatus(Enum):
@@ -66,3 +67,40 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
 def transfer_id(epoch: int, number: int) -> str:
     """The name of the incarnation's transfer of this number."""
     return f"m{epoch}-{number}"
+
+
+class Shipment(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person moves from one exchange to another, as declared; native units of `asset`.
+
+    Between the two it is in no balance and ours all the same: it counts in delta and in equity once it has left.
+    """
+
+    shipment_id: str
+    source: Venue
+    target: Venue
+    asset: str
+    leaves: Decimal
+    """What the source's balance will fall by, the fee included."""
+    arrives: Decimal
+    """What the target's balance will rise by."""
+    declared_at_ns: int
+    why: str
+    by: str
+    left_at_ns: int = 0
+    """When the source was seen without it; 0: not yet."""
+    arrived: Decimal = ZERO
+
+    @property
+    def has_left(self) -> bool:
+        """Whether the source's balance fell by it."""
+        return self.left_at_ns > 0
+
+    @property
+    def under_way(self) -> Decimal:
+        """What is between the exchanges now."""
+        return self.arrives - self.arrived if self.has_left else ZERO
+
+    @property
+    def fee(self) -> Decimal:
+        """What the way costs."""
+        return self.leaves - self.arrives

@@ -25,9 +25,13 @@ VENUES_OWN = {"auto_deleveraging"}
 """Names of orders that a venue places in an account by itself."""
 TOLERANCE_BASE = Decimal("0.0001")
 """One contract: what no hedge can improve."""
-NOT_FOLDED = {"shift_lots", "carry_lots", "day", "day_equity"}
-"""Fields of a portfolio that fills and rows do not imply: edges that were aimed at, and the day's first equity, which
-prices of that moment made."""
+NOT_FOLDED = {
+    "shift_lots", "carry_lots", "day", "day_equity", "entry_slippage_bps", "reserve_bps", "reserve_set_bps",
+    "shipments", "shipments_declared",
+}
+"""Fields of a portfolio that fills and rows do not imply: edges that were aimed at and missed, what a person
+declared, and the day's first
+equity, which prices of that moment made."""
 
 
 @attrs.define

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import click
 
 JSON = click.option("--json", "as_json", is_flag=True, help="The same, as JSON.")
+WHY = click.option("--why", "--reason", "why", required=True, help="The reason; it is recorded with your name.")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 

@@ -8,11 +8,13 @@ import attrs
 import trio
 
 from dnbot.bot import Bot
-from dnbot.domain.messages import InboxEvent, SetMode, Stop
+from dnbot.domain.messages import DeclareShipment, GiveUpShipment, InboxEvent, SetMode, Stop
+from dnbot.domain.transfer import Shipment
 from dnbot.domain.units import plain
 from dnbot.operate.control_words import (
     AskStatus,
     Done,
+    GiveUp,
     Kill,
     Killed,
     Late,
@@ -23,6 +25,7 @@ from dnbot.operate.control_words import (
     Reply,
     Request,
     Resume,
+    Ship,
     StatusTold,
 )
 from dnbot.operate.status import Reporter
@@ -30,6 +33,7 @@ from dnbot.operate.watch import Watch
 from dnbot.ports.latch import KILLED_BY
 from dnbot.ports.log import EventLog
 from dnbot.strategy.context import StrategyContext
+from dnbot.strategy.shipping import problem_of
 from dnbot.strategy.states import StrategyState, TradingMode
 from dnbot.strategy.view import is_flat
 from dnbot.tasks.desk import Desk
@@ -49,7 +53,7 @@ Reached = Callable[[StrategyContext], bool]
 
 @attrs.frozen
 class Commander:
-    """Carries requests out. Reads the context, sends `Stop` and `SetMode`, and has desks sweep; nothing else."""
+    """Carries requests out. Reads the context, tells the machine what a person wants, has desks sweep; nothing else."""
 
     bot: Bot
     watch: Watch
@@ -67,7 +71,7 @@ class Commander:
         return reply
 
     async def _act(
-        self, request: Pause | Reduce | Resume | Leave | Kill, who: str
+        self, request: Pause | Reduce | Resume | Leave | Kill | Ship | GiveUp, who: str
     ) -> Done | Late | Refused | Killed:
         context = self.bot.context
         if context.exit_code is not None:
@@ -80,6 +84,10 @@ class Commander:
             return Refused(text="the bot is shutting down: its mode is of no more use")
         if isinstance(request, Resume):
             return await self._resume(request, who)
+        if isinstance(request, Ship):
+            return await self._ship(request, who)
+        if isinstance(request, GiveUp):
+            return await self._give_up(request, who)
         return await self._lower(request, who)
 
     # --- trading mode -------------------------------------------------------------------------------------------------
@@ -147,6 +155,34 @@ class Commander:
             venues=tuple(sorted(found, key=lambda swept: swept.venue.value)),
         )
 
+    # --- funds between exchanges --------------------------------------------------------------------------------------
+    async def _ship(self, request: Ship, who: str) -> Done | Late | Refused:
+        event = DeclareShipment(
+            source=request.source, target=request.target, asset=request.asset, leaves=request.leaves,
+            arrives=request.arrives, why=request.why, by=who,
+        )
+        before = self.bot.context.portfolio
+        if problem := problem_of(event, before):
+            return Refused(text=problem)
+        number = before.shipments_declared + 1
+        if not await self._seen(event, lambda c: c.portfolio.shipments_declared >= number, MODE_S_MAX):
+            return self._late(f"not declared within {MODE_S_MAX:.0f} s")
+        return self._done(
+            f"declared as s{number}: move it now; once {request.source.value} shows {plain(request.leaves)} "
+            f"{request.asset} less, it counts as held until {request.target.value} shows {plain(request.arrives)} more"
+        )
+
+    async def _give_up(self, request: GiveUp, who: str) -> Done | Late | Refused:
+        name = request.shipment_id
+        known = _open_shipments(self.bot.context)
+        if name not in known:
+            return Refused(text=f"shipment {name}; allowed: {', '.join(known) or 'none is open'}")
+        event = GiveUpShipment(name, request.why, who)
+        if not await self._seen(event, lambda c: name not in _open_shipments(c), MODE_S_MAX):
+            return self._late(f"not given up within {MODE_S_MAX:.0f} s")
+        lost = known[name].under_way
+        return self._done(f"{name} is given up; {plain(lost)} {known[name].asset} of it had left and not arrived")
+
     # --- the way out --------------------------------------------------------------------------------------------------
     async def _leave(self, request: Leave, who: str) -> Done | Late | Refused:
         leaving = self.bot.context.leaving
@@ -165,8 +201,10 @@ class Commander:
     def _ended(self, *, flatten: bool) -> Done | Refused:
         context = self.bot.context
         portfolio = context.portfolio
+        between = portfolio.under_way(context.params.symbol.base)
+        under_way = f"under way {plain(between)}, " if between else ""
         held = (
-            f"spot {plain(portfolio.spot_base)}, perpetual {plain(portfolio.perp_base)}, "
+            f"spot {plain(portfolio.spot_base)}, {under_way}perpetual {plain(portfolio.perp_base)}, "
             f"delta {plain(portfolio.delta)} {context.params.symbol.base}"
         )
         if context.exit_code:
@@ -190,6 +228,10 @@ class Commander:
 
     def _late(self, text: str) -> Late:
         return Late(text=text, state=self.bot.context.current_state.name, mode=self.bot.context.mode.name)
+
+
+def _open_shipments(context: StrategyContext) -> dict[str, Shipment]:
+    return {shipment.shipment_id: shipment for shipment in context.portfolio.shipments}
 
 
 def _halted(context: StrategyContext) -> bool:

@@ -8,33 +8,31 @@ from pathlib import Path
 import click
 import trio
 
-from dnbot.operate.command_words import JSON
+from dnbot.operate.command_words import JSON, WHY
 from dnbot.operate.config_option import CONFIG_OF_BOT, settings_of
 from dnbot.operate.console import tell, tell_json
 from dnbot.operate.control_client import command
 from dnbot.operate.control_words import Leave, Pause, Reduce, Request, Resume
 from dnbot.operate.run import state_dir
 
-_WHY = click.option("--why", "--reason", "why", required=True, help="The reason; it is recorded with your name.")
-
 
 @click.command()
 @CONFIG_OF_BOT
-@_WHY
+@WHY
 @JSON
 def pause(config: Path | None, why: str, as_json: bool) -> None:
     """Take no new risk (ACTIVE to REDUCING); what is open may still be undone and is kept hedged."""
-    _tell(config, Pause(why), as_json)
+    tell_bot(config, Pause(why), as_json)
 
 
 @click.command()
 @CONFIG_OF_BOT
-@_WHY
+@WHY
 @click.option("--force", is_flag=True, help="Also out of HALTED.")
 @JSON
 def resume(config: Path | None, why: str, force: bool, as_json: bool) -> None:
     """Trade again (to ACTIVE)."""
-    _tell(config, Resume(why, force), as_json)
+    tell_bot(config, Resume(why, force), as_json)
 
 
 @click.command()
@@ -42,7 +40,7 @@ def resume(config: Path | None, why: str, force: bool, as_json: bool) -> None:
 @JSON
 def reduce(config: Path | None, as_json: bool) -> None:
     """Pause without a reason, when there is no time for one."""
-    _tell(config, Reduce(), as_json)
+    tell_bot(config, Reduce(), as_json)
 
 
 @click.command()
@@ -52,7 +50,7 @@ def reduce(config: Path | None, as_json: bool) -> None:
 @JSON
 def flatten(config: Path | None, why: str, now: bool, as_json: bool) -> None:
     """Sell the inventory, buy the short back, end. Costs fees and spread; waits for the end."""
-    _tell(config, Leave(why, flatten=True, hurry=now), as_json)
+    tell_bot(config, Leave(why, flatten=True, hurry=now), as_json)
 
 
 @click.command()
@@ -62,10 +60,10 @@ def flatten(config: Path | None, why: str, now: bool, as_json: bool) -> None:
 @JSON
 def stop(config: Path | None, why: str, now: bool, as_json: bool) -> None:
     """Settle, cancel, end, and hold or flatten as configured; waits for the end."""
-    _tell(config, Leave(why, hurry=now), as_json)
+    tell_bot(config, Leave(why, hurry=now), as_json)
 
 
-def _tell(config: Path | None, request: Request, as_json: bool) -> None:
+def tell_bot(config: Path | None, request: Request, as_json: bool) -> None:
     """Send a request to the running bot; print its answer and end with the exit code that says the same."""
     outcome = trio.run(command, state_dir(settings_of(config)), request)
     if as_json:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 import trio
 
+from dnbot.domain.instrument import Venue
 from dnbot.operate.status import Status
 from dnbot.tasks.sweeping import Swept
 
@@ -53,7 +56,25 @@ class Kill(msgspec.Struct, frozen=True, tag="kill", forbid_unknown_fields=True):
     why: str
 
 
-Request = AskStatus | Pause | Reduce | Resume | Leave | Kill
+class Ship(msgspec.Struct, frozen=True, tag="ship", forbid_unknown_fields=True, kw_only=True):
+    """Funds will be moved from one exchange to another by a person. Amounts are native units of `asset`."""
+
+    source: Venue
+    target: Venue
+    asset: str
+    leaves: Decimal
+    arrives: Decimal
+    why: str
+
+
+class GiveUp(msgspec.Struct, frozen=True, tag="give_up", forbid_unknown_fields=True):
+    """What is left of a declared shipment will neither leave nor arrive."""
+
+    shipment_id: str
+    why: str
+
+
+Request = AskStatus | Pause | Reduce | Resume | Leave | Kill | Ship | GiveUp
 
 
 class StatusTold(msgspec.Struct, frozen=True, tag="status", kw_only=True):

@@ -113,6 +113,8 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     spot_mexc: Decimal
     perp_base: Decimal
     delta_base: Decimal
+    """With what is under way between the exchanges."""
+    under_way_base: Decimal
     open_legs_base: Decimal
     """Base units whose opposite has not been traded yet, signed: their profit is not realised."""
     sampled_at: datetime | None = None

@@ -110,3 +110,7 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
     markouts: tuple[Markout, ...] = ()
     left_out: int = 0
     """Older fills of the period that slippage and markouts leave out."""
+    reserve_set_bps: Decimal | None = None
+    """The setting `slippage_reserve_bps` under which the newest entry ended; None: no entry yet."""
+    reserve_bps: Decimal | None = None
+    """What entries reserve now, by what they lost; at least the setting."""

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from dnbot.domain.units import bps
 from dnbot.operate.report_data import Report
-from dnbot.operate.report_format import Column, Kind, Table
-from dnbot.operate.report_quality_data import DayTotal, Markout, VenueTotal
+from dnbot.operate.report_format import Column, Kind, Table, number
+from dnbot.operate.report_quality_data import DayTotal, Markout, Quality, VenueTotal
 
 NO_SAMPLE = "no data"
 _DAY_PARTS = ("spread_quote", "fees_quote", "funding_quote", "realised_quote")
@@ -83,8 +83,15 @@ def edges(report: Report) -> Table:
     )
     return Table(
         "edges", "Edge: estimated and realised", columns, rows, empty="no complete execution has an estimate",
-        note="Net of both fees, per value bought; of executions that were complete.",
+        note="Net of both fees, per value bought; of executions that were complete." + _reserve(report.quality),
     )
+
+
+def _reserve(quality: Quality) -> str:
+    if quality.reserve_bps is None or quality.reserve_set_bps is None:
+        return ""
+    setting = f"slippage_reserve_bps is {quality.reserve_set_bps}"
+    return f" Entries reserve {number(quality.reserve_bps, 2)} bps for being worse than estimated; {setting}."
 
 
 def slippage(report: Report) -> Table:

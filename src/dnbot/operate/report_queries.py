@@ -185,7 +185,7 @@ select venue, asset,
     coalesce(sum(amount) filter (where kind = 'fee'), 0) as fees,
     coalesce(sum(amount) filter (where kind = 'pnl'), 0) as pnl,
     coalesce(sum(amount) filter (where kind = 'funding'), 0) as funding,
-    coalesce(sum(amount) filter (where kind = 'transfer'), 0) as transfers,
+    coalesce(sum(amount) filter (where kind in ('transfer', 'shipment')), 0) as transfers,
     coalesce(sum(amount) filter (where kind = 'adjustment'), 0) as adjusted,
     count(*) filter (where kind = 'adjustment') as adjustments,
     sum(amount) as balance

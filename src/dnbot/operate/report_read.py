@@ -126,6 +126,10 @@ async def read_report(
     report = await _with_ledger(reader, report, portfolio, executions)
     tell("quality of execution")
     quality = await read_quality(reader.ask, reader.head, report.fills, executions.edges)
+    if portfolio.reserve_set_bps is not None:
+        quality = msgspec.structs.replace(
+            quality, reserve_set_bps=portfolio.reserve_set_bps, reserve_bps=portfolio.reserve_bps
+        )
     report = msgspec.structs.replace(report, quality=quality)
     tell("charts")
     return await _with_series(reader, report, portfolio, start)
@@ -153,6 +157,7 @@ async def _inventory(reader: Reader, portfolio: Portfolio) -> Inventory:
         spot_mexc=portfolio.balance(Venue.MEXC_SPOT, base),
         perp_base=portfolio.perp_base,
         delta_base=portfolio.delta,
+        under_way_base=portfolio.under_way(base),
         open_legs_base=sum((leg.quantity * leg.side.sign for leg in portfolio.legs), ZERO),
         sampled_at=sample.get("at"),
         mark=sample.get("mark"),

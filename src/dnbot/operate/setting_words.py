@@ -41,7 +41,10 @@ STRATEGY: dict[str, Words] = {
         "bps", "Edge, net of both fees, that a new trade must have beyond the reserve."
     ),
     "arbitrage_exit_threshold_bps": Words("bps", "Net edge that a trade which moves inventory back must have."),
-    "slippage_reserve_bps": Words("bps", "Part of an entry's edge set aside for prices that move before the fill."),
+    "slippage_reserve_bps": Words(
+        "bps", "Part of an entry's edge set aside for prices that move before the fill. It rises by itself to what "
+        "half of the last 20 entries lost against their estimate, and stays there until another value is set."
+    ),
     "inventory_skew_bps_max": Words(
         "bps", "What a trade must earn more when it empties a venue; less when it refills."
     ),

@@ -120,6 +120,10 @@ def holdings(status: Status, width: int) -> list[Row]:
     body = columns(("", base, quote, "bid", "ask", "fee bps"), rows, width - 4)
     spot = size(sum(view.inventory_base.values(), ZERO))
     body.append((("spot ", "dim"), (spot, "bold"), (f" of {size(view.target_base)} {base}", "dim")))
+    for shipment in view.shipments:
+        amount = f"{size(shipment.under_way or shipment.leaves)} {shipment.asset}"
+        where = f"under way to {shipment.target.value}" if shipment.has_left else f"to leave {shipment.source.value}"
+        body.append(((f"{shipment.shipment_id} ", "dim"), (amount, "bold"), (f" {where}", "dim")))
     body.append(((f"mark {price(view.mark)}", "dim"),))
     funding = f"funding {number(view.funding_bps, 2, signed=True)} bps in {age(view.funding_in_s)}"
     return frame("inventory", body, width, funding)

@@ -68,12 +68,23 @@ async def read_holdings(read: Read, settings: Settings, now: datetime) -> tuple[
     rates = await read(queries.MAINTENANCE, str(symbol))
     places = [(venue, symbol.base) for venue in SPOT_VENUES] + [(venue, symbol.quote) for venue in VENUES]
     return Holdings(
-        balances={place: portfolio.balance(*place) for place in places},
+        balances={place: portfolio.balance(*place) + _coming(portfolio, *place) for place in places},
         perp_base=portfolio.perp_base,
         unrealised_quote=None if mark is None else portfolio.perp_unrealised(mark),
         price=divide(sum(mids, ZERO), Decimal(len(mids))) if len(mids) == len(SPOT_VENUES) else mark,
         maintenance_rate=(rates[0]["maintenance_rate"] if rates else None) or ZERO,
     ), sampled_at
+
+
+def _coming(portfolio: Portfolio, venue: Venue, asset: str) -> Decimal:
+    """What declared shipments will still change there: a plan must not move it a second time."""
+    change = ZERO
+    for shipment in portfolio.shipments:
+        if (shipment.target, shipment.asset) == (venue, asset):
+            change += shipment.under_way if shipment.has_left else shipment.arrives
+        elif (shipment.source, shipment.asset) == (venue, asset) and not shipment.has_left:
+            change -= shipment.leaves
+    return change
 
 
 def shares_of(holdings: Holdings, base: str, quote: str) -> dict[str, Decimal]:

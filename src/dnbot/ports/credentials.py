@@ -22,6 +22,8 @@ from dnbot.domain.errors import ConfigError
 
 FILE_BYTES_MAX = 4096
 MODES_ALLOWED = (0o400, 0o600)
+MODE_OF_AN_ORCHESTRATOR = 0o440
+"""Of a file that root owns, and that its group, given to this process alone, may read (Kubernetes' fsGroup)."""
 SECRET_CHARACTERS_MIN = 6  # shorter ones would redact ordinary words, and protect nothing
 
 
@@ -135,11 +137,11 @@ def secret_from_env(name: str, environment: MutableMapping[str, str] = os.enviro
 def secret_from_file(path: Path) -> Secret:
     """The first line of a file that its owner alone can read.
 
-    Raises ConfigError naming the file, what was found and what is allowed: for a symbolic link, anything but a
-    regular file, a mode other than 0400 or 0600, another owner, or nothing in it.
+    Raises ConfigError naming the file, what was found and what is allowed: for a symbolic link that leads out of its
+    folder, anything but a regular file, a mode other than 0400 or 0600, another owner, or nothing in it.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = os.open(_inside(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise ConfigError(str(path), "file", error.strerror, "a readable regular file, not a symbolic link") from error
     try:
@@ -160,10 +162,20 @@ def secret_from_file(path: Path) -> Secret:
     return Secret(lines[0])
 
 
+def _inside(path: Path) -> Path:
+    """Where a link leads that stays in its own folder, as orchestrators make them; any other one is left as it is."""
+    if not path.is_symlink():
+        return path
+    real = path.resolve()
+    return real if real.is_relative_to(path.parent.resolve()) else path
+
+
 def _check_private(path: Path, found: os.stat_result) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise ConfigError(str(path), "file", stat.filemode(found.st_mode), "a regular file")
     mode = stat.S_IMODE(found.st_mode)
+    if mode == MODE_OF_AN_ORCHESTRATOR and found.st_uid == 0:
+        return
     if mode not in MODES_ALLOWED:
         raise ConfigError(str(path), "mode", f"{mode:04o}", " or ".join(f"{m:04o}" for m in MODES_ALLOWED))
     if found.st_uid not in (os.geteuid(), 0):

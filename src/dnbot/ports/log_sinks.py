@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ FILE_BYTES_MAX = 64 * 1024 * 1024
 FILES_MAX = 8
 TERMINAL_CHUNK_BYTES = 4096  # PIPE_BUF: a pipe that polls as writable takes this much without blocking
 VALUE_CHARACTERS_MAX = 2000
+CUT = " ..."
+_WORD_AT_THE_END = re.compile(r"(?<=[\s\"',;&?()<>\[\]{}])[^\s\"',;&?()<>\[\]{}]{1,512}\Z")
 
 
 class Line(msgspec.Struct, gc=False):
@@ -154,9 +157,15 @@ def render(line: Line) -> str:
 
 
 def plain(value: object) -> str:
-    """How a value that JSON does not know is written: never longer than VALUE_CHARACTERS_MAX."""
+    """How a value that JSON does not know is written: never longer than VALUE_CHARACTERS_MAX.
+
+    A word at the cut is left out whole, because the begin of a secret is not known for one; not one longer than any.
+    """
     text = f"{type(value).__name__}: {value}" if isinstance(value, BaseException) else str(value)
-    return text[:VALUE_CHARACTERS_MAX]
+    if len(text) <= VALUE_CHARACTERS_MAX:
+        return text
+    cut = _WORD_AT_THE_END.sub("", text[: VALUE_CHARACTERS_MAX - len(CUT)])
+    return f"{cut}{CUT}"
 
 
 def _shown(value: object) -> str:

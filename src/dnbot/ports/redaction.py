@@ -54,10 +54,18 @@ class Redactor:
         return text
 
     def _redact_named(self, text: bytes) -> bytes:
-        for pattern, put in ((_NAMED, rb"\1***"), (_DSN, rb"\1***\2")):
+        for pattern, put in ((_NAMED, _masked), (_DSN, rb"\1***\2")):
             text, count = pattern.subn(put, text)
             self.redactions += count
         return text
+
+
+def _masked(found: re.Match[bytes]) -> bytes:
+    """What stands behind a name. In JSON a number becomes a text, and lists and tables stay: the line is still JSON."""
+    name, value = found[1].rstrip(), found[0][len(found[1]) :]
+    if not name.endswith((b'":', b'",')) or name[-3:-2] == b"\\":
+        return found[1] + MASK
+    return found[0] if value.startswith((b"[", b"{")) else found[1] + b'"***"'
 
 
 class _NoSecrets:

@@ -7,11 +7,12 @@ from decimal import Decimal
 import msgspec
 
 from dnbot.domain.messages import ExecutionClosed, PortfolioSaved
-from dnbot.domain.order import OrderStatus
-from dnbot.domain.pair import Pair, PairKind
-from dnbot.domain.position import EdgeLot, fold_edge_lot
+from dnbot.domain.order import OrderStatus, Purpose
+from dnbot.domain.pair import Opportunity, Pair, PairKind
+from dnbot.domain.position import EdgeLot, Portfolio, fold_edge_lot
 from dnbot.domain.units import ZERO, bps, divide
 from dnbot.strategy.context import Execution
+from dnbot.strategy.entry_reserve import ENTRIES, entry_reserve_bps, entry_slippage_bps, with_slippage
 from dnbot.strategy.turn import Turn
 from dnbot.strategy.undo import direction
 
@@ -53,7 +54,7 @@ def close_execution(turn: Turn) -> None:
     )
     turn.change(execution=None)
     if opportunity is not None and execution.bought > 0 and execution.sold > 0:
-        _learn(turn, execution, opportunity.pair, net)
+        _learn(turn, execution, opportunity, net)
         # What was learned is in no fill: a crash before the next save would forget it.
         turn.records.append(PortfolioSaved(turn.context.portfolio, context.now_ns))
 
@@ -79,13 +80,16 @@ def _status(turn: Turn, execution: Execution) -> str:
     return "complete" if all(order.status is OrderStatus.FILLED for order in orders) else "partial"
 
 
-def _learn(turn: Turn, execution: Execution, pair: Pair, net: Decimal) -> None:
+def _learn(turn: Turn, execution: Execution, opportunity: Opportunity, net: Decimal) -> None:
     """Keep what was moved, with the edge that it really earned; what a repair took back was not moved."""
+    pair = opportunity.pair
     price = divide(execution.buy_value, execution.bought)
     edge = bps(net, min(execution.bought, execution.sold) * price)
     moved = execution.moved
     quantity = min(moved.get(pair.buy_venue, ZERO), -moved.get(pair.sell_venue, ZERO))
     portfolio = turn.context.portfolio
+    if opportunity.purpose is Purpose.ENTRY:
+        portfolio = _learn_slippage(turn, entry_slippage_bps(opportunity, edge, price))
     outcome_bps: Decimal | None = edge
     if quantity > 0:
         lot = EdgeLot(quantity * direction(pair), edge, turn.context.now_ns)
@@ -104,6 +108,21 @@ def _learn(turn: Turn, execution: Execution, pair: Pair, net: Decimal) -> None:
     turn.change(
         portfolio=portfolio, risk=msgspec.structs.replace(risk, execution_times_s=times, losses_in_a_row=losses)
     )
+
+
+def _learn_slippage(turn: Turn, slippage_bps: Decimal) -> Portfolio:
+    """The portfolio with that entry's slippage; somebody is told when entries will have to earn more from now on."""
+    params, before = turn.context.params, turn.context.portfolio
+    after = with_slippage(before, params, slippage_bps)
+    reserve = entry_reserve_bps(params, after)
+    if reserve > entry_reserve_bps(params, before):
+        turn.alert(
+            "warning", "entry_reserve",
+            f"half of the last {ENTRIES} entries brought {reserve:.2f} bps less than estimated, or worse: entries must "
+            f"now earn {params.arbitrage_entry_threshold_bps + reserve:.2f} bps; another slippage_reserve_bps than "
+            f"{params.slippage_reserve_bps} begins anew",
+        )
+    return after
 
 
 def _carry_outcome(

@@ -58,8 +58,8 @@ def establish_step(
     perp = market.instruments.get(Venue.GATE_FUTURES)
     if perp is None:
         return _declined("STALE", "the perpetual's contract size is not known")
-    short_of = params.base_position_size - inventory.total_base
-    beyond = inventory.total_base - params.base_position_size * params.max_position_multiplier
+    short_of = params.base_position_size - inventory.held_base
+    beyond = inventory.held_base - params.base_position_size * params.max_position_multiplier
     amount, pairs = (short_of, OPENING) if short_of > 0 else (beyond, CLOSING)
     if amount <= perp.lot_size:
         return None
@@ -69,7 +69,7 @@ def establish_step(
     )
     sign = 1 if pairs is OPENING else -1
     share = {Venue.GATE_SPOT: params.inventory_ratio, Venue.MEXC_SPOT: 1 - params.inventory_ratio}
-    level = inventory.total_base + sign * amount
+    level = inventory.held_base + sign * amount
     room = {venue: sign * (share[venue] * level - inventory.base_on(venue)) for venue in SPOT_VENUES}
     return _first(wanted, pairs, room)
 

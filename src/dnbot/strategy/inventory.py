@@ -29,6 +29,8 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     hedge_room_base: Decimal
     """What the hedge budget of this minute still allows: no more is sent than could be repaired at once."""
     portfolio: Portfolio
+    under_way_base: Decimal = ZERO
+    """Base of declared shipments that has left one venue, or is locked there to leave: held, and not to be traded."""
 
     def base_on(self, venue: Venue) -> Decimal:
         """Free base on one spot venue."""
@@ -44,9 +46,14 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
         return sum((self.base_on(venue) for venue in SPOT_VENUES), ZERO)
 
     @property
+    def held_base(self) -> Decimal:
+        """Base that is ours, wherever it is."""
+        return self.total_base + self.under_way_base
+
+    @property
     def delta(self) -> Decimal:
         """Base units that are not hedged."""
-        return self.total_base + self.perp_base
+        return self.held_base + self.perp_base
 
 
 def base_after(pair: Pair, quantity: Decimal, gate: Decimal, mexc: Decimal) -> tuple[Decimal, Decimal]:

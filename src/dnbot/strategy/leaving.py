@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 
 from dnbot.domain.instrument import VENUES, Venue
@@ -9,7 +11,7 @@ from dnbot.domain.messages import CancelAll
 from dnbot.domain.order import Purpose
 from dnbot.strategy.asking import ask_for_read, tally_decline
 from dnbot.strategy.closing import close_execution
-from dnbot.strategy.context import Leaving
+from dnbot.strategy.context import Leaving, StrategyContext
 from dnbot.strategy.doubting import awaited, doubt
 from dnbot.strategy.establish import EstablishPlan, flatten_step
 from dnbot.strategy.plans import send_plan
@@ -114,12 +116,12 @@ def _verify(turn: Turn, leaving: Leaving) -> None:
     """Two complete reads of every venue, one after the other, that show no open order of ours and no difference."""
     context = turn.context
     if leaving.asked_s is None:
-        for venue in _known_venues(turn):
+        for venue in _venues_to_verify(context):
             ask_for_read(turn, venue, "final", force=True)
         turn.change(leaving=msgspec.structs.replace(leaving, asked_s=context.now_s))
         return
     missing = [
-        venue for venue in _known_venues(turn)
+        venue for venue in _venues_to_verify(context)
         if context.accounts[venue].asked_s or context.accounts[venue].read_s < leaving.asked_s
     ]
     for venue in missing:
@@ -135,9 +137,15 @@ def _verify(turn: Turn, leaving: Leaving) -> None:
         _end(turn, leaving)
 
 
-def _known_venues(turn: Turn) -> tuple[Venue, ...]:
-    """Venues that ever answered: one that never did holds nothing of this run."""
-    return tuple(v for v in VENUES if turn.context.accounts[v].facts is not None)
+def _venues_to_verify(context: StrategyContext) -> tuple[Venue, ...]:
+    """Venues that answered in this run, and those where the book holds something from before it."""
+    return tuple(v for v in VENUES if context.accounts[v].facts is not None or _held(context, v))
+
+
+def _held(context: StrategyContext, venue: Venue) -> Decimal:
+    """Base units there by the book; signed on the perpetual."""
+    book = context.portfolio
+    return book.perp_base if not venue.is_spot else book.balance(venue, book.symbol.base)
 
 
 def abandon(turn: Turn) -> str:
@@ -165,6 +173,9 @@ def _end(turn: Turn, leaving: Leaving) -> None:
     open_ids = [order.intent.client_order_id for order in context.unsettled]
     unsafe = bool(open_ids) or needs_hedge(turn)
     seen = f"verified {leaving.verified} times"
+    unseen = [v.value for v in _venues_to_verify(context) if context.accounts[v].facts is None]
+    if unseen:
+        seen += f", never read in this run {unseen} where the book holds a position"
     text = f"shutdown ended with delta {context.portfolio.delta}, unresolved {open_ids}, {seen}"
     if leaving.unfinished:
         text += f", not flat: spot {context.portfolio.spot_base}, perpetual {context.portfolio.perp_base}"

@@ -36,10 +36,10 @@ def held(ladder: Ladder, inventory: Inventory, params: StrategyParameters) -> tu
     if pair.sell_venue.is_spot:
         limits.append(("INVENTORY", inventory.base_on(pair.sell_venue)))
     if pair.kind is PairKind.CARRY_OPEN:
-        room = params.base_position_size * params.max_position_multiplier - inventory.total_base
+        room = params.base_position_size * params.max_position_multiplier - inventory.held_base
         limits.append(("CAP", room))
     if pair.kind is PairKind.CARRY_CLOSE:
-        limits.append(("INVENTORY", inventory.total_base - params.base_position_size))
+        limits.append(("INVENTORY", inventory.held_base - params.base_position_size))
         limits.append(("INVENTORY", -inventory.perp_base))
     return tuple(limits)
 

@@ -16,8 +16,10 @@ from dnbot.domain.messages import (
     BalanceChanged,
     Command,
     CountdownSet,
+    DeclareShipment,
     Fault,
     FillReported,
+    GiveUpShipment,
     InboxEvent,
     OrderAnswered,
     OrderReported,
@@ -52,6 +54,7 @@ from dnbot.strategy.observing import judge_crashes, sample, watch_delta
 from dnbot.strategy.pausing import believed, fold_pause
 from dnbot.strategy.reading import DIFFERENCE_CONFIRM_S, fold_read
 from dnbot.strategy.recovering import enter_recovery, fault_again, leave_limbo
+from dnbot.strategy.shipping import declare, give_up
 from dnbot.strategy.states import StrategyState, TradingMode, Trigger
 from dnbot.strategy.transferring import chase_transfers, fold_transfer_answer
 from dnbot.strategy.turn import Turn
@@ -136,6 +139,10 @@ def _fold(turn: Turn, event: InboxEvent) -> None:
         case SetMode():
             if event.seen in {"", turn.context.mode.name}:
                 _set_mode(turn, event)
+        case DeclareShipment():
+            declare(turn, event)
+        case GiveUpShipment():
+            give_up(turn, event)
         case StoreLost(what=what):
             turn.change(store_up=False)
             turn.alert("critical", "store", f"the database does not answer: {what}")

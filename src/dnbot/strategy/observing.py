@@ -12,6 +12,7 @@ from dnbot.strategy.asking import DECLINE_RECORD_S
 from dnbot.strategy.context import Naked
 from dnbot.strategy.repairing import needs_hedge
 from dnbot.strategy.risk import latches
+from dnbot.strategy.shipping import watch_shipments
 from dnbot.strategy.standing import PNL_UNKNOWN_S, identical_pairs_last_minute, risk_inputs
 from dnbot.strategy.states import StrategyState, TradingMode
 from dnbot.strategy.transferring import forget_transfers
@@ -80,6 +81,7 @@ def sample(turn: Turn) -> None:
     _latch(turn)
     _watch_remainder(turn)
     _watch_lots(turn)
+    watch_shipments(turn)
     _sample_rows(turn)
     _forget(turn)
     forget_transfers(turn)

@@ -27,6 +27,7 @@ from dnbot.strategy.reconcile import (
     stray,
     with_position,
 )
+from dnbot.strategy.shipping import explained
 from dnbot.strategy.states import StrategyState
 from dnbot.strategy.transferring import disturbs, settle_missing
 from dnbot.strategy.turn import Turn
@@ -227,6 +228,7 @@ def _judge_differences(turn: Turn, read: AccountRead, findings: tuple[Finding, .
         return
     if read.began_s - account.differences_s < DIFFERENCE_CONFIRM_S:
         return
+    findings = explained(turn, findings)
     for finding in findings:
         turn.alert("critical", f"adjusted:{read.venue.value}:{finding.asset}", f"unexplained: {finding.text}")
     post_entries(turn, adjustments(findings, at_ns=turn.context.now_ns))

@@ -195,7 +195,7 @@ def with_position(
         if finding.kind is FindingKind.BALANCE_DIFFERS and finding.asset == portfolio.symbol.base and price is not None:
             portfolio = with_outside(portfolio, max(ZERO, moved) * price)
         if finding.is_difference and finding.asset == portfolio.symbol.base:
-            portfolio = _with_base(portfolio, finding.venue, moved, price, at_ns)
+            portfolio = with_base(portfolio, finding.venue, moved, price, at_ns)
     return portfolio
 
 
@@ -206,11 +206,12 @@ def opened(portfolio: Portfolio, read: AccountRead, price: Decimal | None, at_ns
     if read.position is not None:
         base = read.position.base
         portfolio = msgspec.structs.replace(portfolio, perp_base=base, perp_cost=base * read.position.entry_price)
-        return _with_base(portfolio, read.venue, base, price, at_ns)
-    return _with_base(portfolio, read.venue, portfolio.balance(read.venue, portfolio.symbol.base), price, at_ns)
+        return with_base(portfolio, read.venue, base, price, at_ns)
+    return with_base(portfolio, read.venue, portfolio.balance(read.venue, portfolio.symbol.base), price, at_ns)
 
 
-def _with_base(portfolio: Portfolio, venue: Venue, moved: Decimal, price: Decimal | None, at_ns: int) -> Portfolio:
+def with_base(portfolio: Portfolio, venue: Venue, moved: Decimal, price: Decimal | None, at_ns: int) -> Portfolio:
+    """The portfolio after base came (or went, below zero) without a trade, matched at `price` like one."""
     if price is None or moved == 0:
         return portfolio
     side = Side.BUY if moved > 0 else Side.SELL

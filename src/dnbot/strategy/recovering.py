@@ -186,4 +186,4 @@ def _outside_band(turn: Turn) -> bool:
     lot = context.perp_lot
     if context.mode is not TradingMode.ACTIVE or lot is None:
         return False
-    return inventory_of(context).total_base < params.base_position_size - lot or has_too_much(context)
+    return inventory_of(context).held_base < params.base_position_size - lot or has_too_much(context)

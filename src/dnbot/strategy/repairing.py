@@ -130,7 +130,7 @@ def _is_flattening(context: StrategyContext) -> bool:
 def has_too_much(context: StrategyContext) -> bool:
     """Whether more base is held on spot than `max_position_multiplier` allows, by more than a lot."""
     most = context.params.base_position_size * context.params.max_position_multiplier
-    return context.perp_lot is not None and inventory_of(context).total_base > most + context.perp_lot
+    return context.perp_lot is not None and inventory_of(context).held_base > most + context.perp_lot
 
 
 def _sent(turn: Turn, intent: OrderIntent) -> bool:

@@ -10,6 +10,7 @@ from dnbot.domain.order import Purpose
 from dnbot.domain.pair import Pair, PairKind
 from dnbot.domain.units import ZERO
 from dnbot.strategy.costs import CarryOutlook
+from dnbot.strategy.entry_reserve import entry_reserve_bps
 from dnbot.strategy.inventory import Inventory
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.undo import Need, lots_undone_by, undo_needs
@@ -56,25 +57,28 @@ def terms_of(
 ) -> tuple[Terms, ...]:
     """The ways in which this pair may be traded, the one to try first in front; empty when there is none now."""
     lots = lots_undone_by(pair, inventory.portfolio)
+    reserve = entry_reserve_bps(params, inventory.portfolio)
     if pair.kind is PairKind.CARRY_CLOSE:
         # Inventory above the base position that no lot explains has no entry to be weighed against.
         needs = undo_needs(lots, mid, params, carry_age_bps)
         beyond = needs[-1][1] if needs else params.arbitrage_exit_threshold_bps
         return (_exit((*needs, (UNBOUNDED, beyond)), params),)
     if pair.kind is PairKind.CARRY_OPEN:
-        return () if outlook is None else (_entry(params, outlook, discount=True),)
+        return () if outlook is None else (_entry(params, reserve, outlook, discount=True),)
     if not lots:
-        return (_entry(params, None, discount=True),)
+        return (_entry(params, reserve, None, discount=True),)
     # With something to undo, the way back is judged as an undo; only its full entry edge makes it an entry.
-    return _exit(undo_needs(lots, mid, params, ZERO), params), _entry(params, None, discount=False)
+    return _exit(undo_needs(lots, mid, params, ZERO), params), _entry(params, reserve, None, discount=False)
 
 
-def _entry(params: StrategyParameters, outlook: CarryOutlook | None, *, discount: bool) -> Terms:
+def _entry(
+    params: StrategyParameters, reserve_bps: Decimal, outlook: CarryOutlook | None, *, discount: bool
+) -> Terms:
     later = outlook.total_bps if outlook is not None else ZERO
-    need = params.arbitrage_entry_threshold_bps + params.slippage_reserve_bps - later
+    need = params.arbitrage_entry_threshold_bps + reserve_bps - later
     return Terms(
         purpose=Purpose.ENTRY, needs=((UNBOUNDED, need),), floor_bps=params.arbitrage_exit_threshold_bps - later,
-        discount=discount, reserve_bps=params.slippage_reserve_bps, outlook=outlook,
+        discount=discount, reserve_bps=reserve_bps, outlook=outlook,
     )
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from dnbot.domain.instrument import SPOT_VENUES, VENUES
+from dnbot.domain.transfer import Shipment
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.view_parts import PairView, VenueView, finite, pair_views, venue_views
 
@@ -38,6 +39,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """The inventory to hold over both spot venues."""
     inventory_base: dict[str, Decimal]
     perp_base: Decimal
+    shipments: tuple[Shipment, ...] = ()
+    """Moves between the exchanges that a person declared and that have not arrived."""
     mark: Decimal | None
     funding_bps: float | None
     """Estimate per interval; positive is received by the short."""
@@ -88,6 +91,7 @@ def view_of(context: StrategyContext) -> View:
         target_base=context.params.base_position_size,
         inventory_base={venue.value: portfolio.balance(venue, symbol.base) for venue in SPOT_VENUES},
         perp_base=portfolio.perp_base,
+        shipments=portfolio.shipments,
         mark=mark.mark if mark else None,
         funding_bps=float(funding.rate * 10_000) if funding else None,
         funding_in_s=max(0.0, funding.next_at_s - context.now_ns / 1e9) if funding else None,
@@ -133,7 +137,7 @@ def is_flat(context: StrategyContext) -> bool:
     if context.perp_lot is None:
         return False
     dust, portfolio = context.params.dust_max(context.perp_lot), context.portfolio
-    return abs(portfolio.perp_base) <= dust and abs(portfolio.spot_base) <= dust
+    return abs(portfolio.perp_base) <= dust and abs(portfolio.delta - portfolio.perp_base) <= dust
 
 
 def status_line(view: View) -> str:

@@ -192,7 +192,8 @@ function holdings() {
         price(one.bid), price(one.ask), money(one.taker_bps, 1)]));
       const spot = Object.values(view.inventory_base).reduce((sum, value) => sum + Number(value), 0);
       put(words, `spot ${size(spot)} of ${size(view.target_base)} ${base}, quote in ${quote}; mark ${price(view.mark)}; ` +
-        `funding ${money(view.funding_bps, 2, true)} bps in ${age(view.funding_in_s)}`);
+        `funding ${money(view.funding_bps, 2, true)} bps in ${age(view.funding_in_s)}` + view.shipments.map((one) =>
+          `; ${one.shipment_id}: ${size(one.leaves)} ${one.asset} ${Number(one.left_at_ns) > 0 ? "under way to" : "declared for"} ${one.target}`).join(""));
       for (const limit of limits.filter((one) => one.is_floor)) {
         if (!bars.has(limit.name)) {
           const bar = meter(limit.name);
