@@ -2,7 +2,7 @@
 
 Two sources: monitors, which raise and resolve; and the strategy, which only raises, again each minute while it lasts.
 An alert of the strategy is over when a monitor that has the same key says so, or, without one, when it has not been
-repeated for `QUIET_S`. What monitors judge better as a whole (`FOLDED`) is kept and listed, and told to nobody.
+repeated for `quiet_s`. What monitors judge better as a whole (`FOLDED`) is kept and listed, and told to nobody.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ import msgspec
 from dnbot.domain.records import Alert
 from dnbot.monitor.evaluate import RANK, Resolved
 
-QUIET_S = 150.0
-"""The strategy repeats an alert that lasts once a minute."""
 FOLDED = ("fault:", "recovery")
 """One failure of a child is weather: feeds, streams, restarts and recoveries that last have alerts of their own."""
 HOUR_S = 3600.0
@@ -33,6 +31,8 @@ class AlertRules(msgspec.Struct, frozen=True, kw_only=True):
     """Notices an hour; so many critical ones on top."""
     repeat_s: float = 3600.0
     """A critical alert that lasts is told again so often."""
+    quiet_s: float = 150.0
+    """An alert of the strategy that is not repeated for so long is over; it repeats one that lasts once a minute."""
 
 
 class OpenAlert(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,13 +109,14 @@ class AlertBook:
 
     def expire(self, now_s: float, now_ns: int) -> list[Resolved]:
         """Alerts of the strategy that were not repeated and that no monitor watches: they are over."""
+        quiet_s = self.rules.quiet_s
         found = [
             Resolved(
-                level=known.level, key=known.key, text=f"not raised again for {QUIET_S:.0f} s; it said: {known.text}",
-                lasted_s=(known.last_ns - known.since_ns) / 1e9 + QUIET_S, at_ns=now_ns,
+                level=known.level, key=known.key, text=f"not raised again for {quiet_s:.0f} s; it said: {known.text}",
+                lasted_s=(known.last_ns - known.since_ns) / 1e9 + quiet_s, at_ns=now_ns,
             )
             for known in self.open.values()
-            if not known.watched and now_s - known.last_s >= QUIET_S
+            if not known.watched and now_s - known.last_s >= quiet_s
         ]
         for resolved in found:
             self.resolve(resolved)
