@@ -99,6 +99,18 @@ def test_the_strategys_alerts_end_when_they_are_not_repeated() -> None:
     assert len(told(here, 300.0, 303.0)) == 1
 
 
+def test_the_strategys_alert_ends_when_its_monitor_is_clear() -> None:
+    """A monitor that judges the same and never raised it, because it was over too soon, still tells the end."""
+    here = book()
+    here.raise_(alert("hard_limit"), 10.0, watched=False)
+    assert here.expire(13.0, 0, {"store": 0.0}, 5.0) == []  # its figure is bad, or between its two thresholds
+    assert here.expire(14.9, 0, {"hard_limit": 0.0}, 5.0) == []  # it was bad between two looks
+    assert here.expire(16.9, 0, {"hard_limit": 12.0}, 5.0) == []
+    (over,) = here.expire(17.0, 0, {"hard_limit": 12.0}, 5.0)
+    assert (over.key, over.lasted_s, over.text) == ("hard_limit", 7.0, "words")
+    assert here.open == {}
+
+
 def test_an_hour_has_its_limit_and_critical_ones_some_more() -> None:
     """Above the limit warnings wait, critical ones have as many again; what waited is told with the next, grouped."""
     here = book(per_hour_max=2, group_s=0.0)

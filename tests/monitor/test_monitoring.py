@@ -122,7 +122,7 @@ async def test_a_person_is_not_overruled(autojump_clock: Any, watched: Any) -> N
 async def test_profit_that_waits_for_a_price_is_not_unknown(autojump_clock: Any, watched: Any) -> None:
     """With a feed down equity cannot be computed for long: its feed is told, the profit is not."""
     async with watched(grace_ms=1_000, pnl_unknown_ms_max=3_000) as here:
-        here.fakes.faults.on("public_sockets_down", venue="mexc_spot")
+        here.fault("public_sockets_down:venue=mexc_spot")
         await here.until(lambda: here.bot.context.now_s - here.bot.context.risk.equity_s > 10.0, "equity is old", 60.0)
         assert [line for line in lines(here) if "feed_stale:MEXC_SPOT" in line] != []
         assert "pnl_unknown" not in here.monitors.book.open

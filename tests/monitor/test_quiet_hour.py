@@ -9,6 +9,7 @@ import pytest
 import trio
 
 from dnbot.fakes.config import FakesConfig
+from dnbot.fakes.script_words import SetPulse
 from dnbot.monitor.thresholds import MonitorSettings
 
 pytestmark = pytest.mark.slow
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.slow
 async def test_a_quiet_hour_tells_nothing(autojump_clock: Any, watched: Any) -> None:
     """No alert of any level is raised, told or stored, and every look succeeds. The market says something every 3 s."""
     async with watched(params={"market_age_ms_max": 4_000, "balance_age_ms_max": 300_000}) as here:
-        here.fakes.market.pulse(3.0)
+        here.market(SetPulse(every_s=3.0))
         await trio.sleep(3_600.0)
         assert (here.ears.lines(), here.stored(), here.monitors.errors) == ([], [], 0)
         assert here.monitors.book.open == {}

@@ -19,7 +19,6 @@ from dnbot.fakes.config import AccountConfig, FakesConfig
 from dnbot.fakes.records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT
 from dnbot.fakes.script_words import Refill, SetMid, SetOffset
 from dnbot.lab.drills_alerts_stage import STILL, DrillStuck, Watched
-from dnbot.operate.sampling import MachineFigures
 
 Heal = Callable[[], object]
 Provoke = Callable[[Watched], Awaitable[Heal]]
@@ -41,6 +40,8 @@ class Trouble:
     """From its end until people are told of it."""
     entails: tuple[str, ...] = ()
     """Keys."""
+    is_watched: bool = True
+    """Whether a monitor judges it; otherwise it is over when the strategy has not repeated it for long."""
 
 
 @attrs.frozen
@@ -246,7 +247,7 @@ STILL_SCENE = Scene(
         Trouble("PnL unknown", "pnl_unknown", "critical", profit_unknown, entails=(REDUCING,)),
         Trouble("rate budget low", "rate_budget:MEXC_SPOT", "warning", rate_budget_low),
         Trouble("reconnect storm", "restarts:feed:GATEIO_SPOT", "warning", reconnect_storm, 60),
-        Trouble("foreign activity", FOREIGN, "warning", foreign_activity, 40),
+        Trouble("foreign activity", FOREIGN, "warning", foreign_activity, 40, is_watched=False),
         Trouble(
             "private stream cut", "stream_down:MEXC_SPOT", "warning", private_stream_down, 60,
             ("rate_budget:MEXC_SPOT",),

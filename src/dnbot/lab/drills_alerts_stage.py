@@ -170,7 +170,8 @@ async def watched_bot(
         machine = {"now": MachineFigures(50_000.0, 180.0, 4.0)}
         facts = RunFacts(version="drill", mode="sim", market="", home="nowhere", pid=1, began_ns=on.clock.now_ns())
         commander = Commander(bot, watch, Reporter(bot, watch, on.clock, on.log, facts), on.log)
-        monitors.attach(Sampler(bot, on.log, lambda: machine["now"], settings.monitors, window_s), commander.answer, None)
+        sampler = Sampler(bot, on.log, lambda: machine["now"], settings.monitors, window_s)
+        monitors.attach(sampler, commander.answer, None)
         watched = Watched(on, store, bot, monitors, ears, machine)
         nursery.start_soon(monitors.run, name="monitors")
         nursery.start_soon(_run, watched, name="bot")

@@ -43,9 +43,11 @@ from dnbot.operate.places import Surroundings, of_fakes, of_live
 from dnbot.operate.same_world import refuse_another_world
 from dnbot.operate.screen import face_for, is_picture
 from dnbot.operate.service_manager import service_manager
+from dnbot.operate.span_courier import SpanCourier
 from dnbot.operate.state_folder import made_private
 from dnbot.operate.status import Reporter, facts_of, market_line
 from dnbot.operate.summary import summary_of
+from dnbot.operate.traces import exporting, measures_of, traces_of
 from dnbot.operate.watch import Watch
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.collector import settle
@@ -104,6 +106,7 @@ class _Ground:
     spill: Spill
     canary: Canary | None
     pages: list[trio.SocketListener]
+    traces: SpanCourier | None
 
 
 class Beside(Protocol):
@@ -175,6 +178,7 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
             # Who closes the position after a kill may have another environment, and needs nobody to be told.
             load = partial(load_if_there, log=log) if options.flatten else load_alert_secrets
             secrets = load(settings, registry)
+            traces = None if options.flatten else traces_of(settings, registry, log)
             monitors = monitors_of(settings, secrets, watch, redactor, log)
             dsn = await stack.enter_async_context(database_dsn(settings, home, log, registry))
             for name in await migrate(dsn, log=log):
@@ -185,7 +189,7 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
             canary = await canary_of(settings, store, symbol)
             spill = spill_file(home / "spill" / f"{symbol.base}-{symbol.quote}.log")
             stack.enter_context(closing(spill))
-            ground = _Ground(settings, options, home, log, store, dsn, around, fakes, spill, canary, pages)
+            ground = _Ground(settings, options, home, log, store, dsn, around, fakes, spill, canary, pages, traces)
             code = await _trade(ground, monitors, secrets)
         finally:
             nursery.cancel_scope.cancel()
@@ -224,17 +228,19 @@ async def _surroundings(
 async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> int:
     settings, options, home, log, fakes = ground.settings, ground.options, ground.home, ground.log, ground.fakes
     began_s, watch, around = trio.current_time(), monitors.watch, ground.around
+    clock = SystemClock()
     bot = await build_bot(
         BotParts(
             params=settings.strategy,
             places=around.places,
             signers=around.signers,
             opener=around.opener,
-            clock=SystemClock(),
+            clock=clock,
             store=ground.store,
             log=log,
             publish=watch.show,
             witness=witness_of(monitors, ground.canary),
+            measures=measures_of(ground.traces, clock),
             spill=ground.spill,
             latch=FileLatch.of(home),
             order_path=settings.gate.order_path,
@@ -261,7 +267,7 @@ async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> 
         face.say(f"metrics at {address_of(ground.pages)}")
     with listening(socket_path(home)) as listener:
         standing = Standing(bot, watch, report, commander, log, home, ground.dsn, face.say)
-        async with Metrics(bot, report).served(ground.pages):
+        async with Metrics(bot, report).served(ground.pages), exporting(ground.traces):
             code, why = await _until_it_ends(standing, options, face, listener, monitors)
     summary = summary_of(
         bot.context,

@@ -38,6 +38,7 @@ from dnbot.operate.state_folder import made_private
 from dnbot.operate.status import Reporter, facts_of
 from dnbot.operate.task_log import TaskLog
 from dnbot.operate.task_settings import keys_of, task_settings
+from dnbot.operate.traces import exporting, measures_of, traces_of
 from dnbot.operate.watch import Watch
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.credentials import SecretRegistry
@@ -89,6 +90,7 @@ class TaskRunner:
         made_private(home)
         log = TaskLog(self.log, task.task_id)
         secrets = load_alert_secrets(settings, self.registry, self.environment)
+        traces, clock = traces_of(settings, self.registry, log, self.environment), SystemClock()
         watch = Watch()
         monitors = monitors_of(settings, secrets, watch, self.redactor, log)
         with ExitStack() as stack:
@@ -103,8 +105,9 @@ class TaskRunner:
             bot = await build_bot(
                 BotParts(
                     params=settings.strategy, places=around.places, signers=around.signers, opener=around.opener,
-                    clock=SystemClock(), store=self.store.of_task(seat.lease), log=log, publish=teller.show,
+                    clock=clock, store=self.store.of_task(seat.lease), log=log, publish=teller.show,
                     witness=witness_of(monitors, canary), spill=spill, latch=FileLatch.of(home),
+                    measures=measures_of(traces, clock),
                     order_path=settings.gate.order_path, countdown_s=settings.gate.countdown_s, version=__version__,
                     settings=msgspec.json.encode(settings).decode(), retention_days=settings.database.retention_days,
                 )
@@ -117,7 +120,8 @@ class TaskRunner:
             commander = Commander(bot, watch, report, log)
             heartbeat = heartbeat_of(settings, secrets, monitors.is_well, bot, log)
             monitors.attach(sampler_of(bot, settings, home, log), commander.answer, heartbeat)
-            await _until_it_ends(bot, commander, teller, monitors, listener)
+            async with exporting(traces):
+                await _until_it_ends(bot, commander, teller, monitors, listener)
 
     def _around(self, settings: Settings) -> Surroundings:
         if settings.mode == "live":
