@@ -12,7 +12,8 @@ import trio
 from dnbot.domain.records import Alert
 from dnbot.lab import drills_alerts
 from dnbot.lab.drills_alerts import WITHIN_S, drill_alerts, provoke, run_alert_drill
-from dnbot.lab.drills_alerts_rows import LOSSES_SCENE, SCENES, STILL_SCENE, Heal, Scene, Trouble, loop_lag
+from dnbot.lab.drills_alerts_rows import Heal, loop_lag
+from dnbot.lab.drills_alerts_scenes import LOSSES_SCENE, SCENES, STILL_SCENE, Scene, Trouble
 from dnbot.lab.drills_alerts_stage import DrillStuck, Watched, watched_bot
 from dnbot.lab.still_clock import still_clock
 from dnbot.monitor import evaluate

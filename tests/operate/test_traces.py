@@ -27,7 +27,8 @@ def asked(told: TraceSettings, registry: SecretRegistry | None = None, **environ
     """What comes of these settings."""
     settings = Settings(strategy=PARAMS, traces=told)
     log = EventLog(SystemClock(), [])
-    return traces.traces_of(settings, registry or SecretRegistry(), log, dict(environment))
+    registry = SecretRegistry() if registry is None else registry  # an empty one is false
+    return traces.traces_of(settings, registry, log, dict(environment))
 
 
 def test_nothing_is_made_where_no_collector_is_named() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from io import BytesIO
+import re
+import resource
 import sys
+from functools import partial
+from io import BytesIO
 
+import attrs
 import msgspec
 import pytest
 import trio
@@ -102,75 +102,65 @@ def test_headers_and_the_sdk() -> None:
 
 
 # --- the process ------------------------------------------------------------------------------------------------------
-class _Collector(HTTPServer):
+@attrs.define
+class Collecting:
     """Takes OTLP on loopback."""
 
-    status = 200
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.requests: list[tuple[str, str | None, ExportTraceServiceRequest]] = []
+    port: int = 0
+    status: int = 200
+    requests: list[tuple[bytes, ExportTraceServiceRequest]] = attrs.field(factory=list)
+    """Head and body of each."""
 
     @property
     def url(self) -> str:
         """Where it takes traces."""
-        return f"http://127.0.0.1:{self.server_port}/v1/traces"
+        return f"http://127.0.0.1:{self.port}/v1/traces"
 
-
-class _Handler(BaseHTTPRequestHandler):
-    server: _Collector
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        if self.headers["content-encoding"] == "gzip":
-            raise ValueError("nobody asked for that")
-        found = ExportTraceServiceRequest.FromString(body)
-        self.server.requests.append((self.path, self.headers["api-key"], found))
-        self.send_response(self.server.status)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """To nobody."""
-
-
-@contextmanager
-def collecting() -> Iterator[_Collector]:
-    """A collector in a thread."""
-    with _Collector() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    async def serve(self, stream: trio.SocketStream) -> None:
+        """Requests of one connection."""
+        received = b""
+        while chunk := await stream.receive_some():
+            received += chunk
+            head, separator, body = received.partition(b"\r\n\r\n")
+            length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+            if separator and length is not None and len(body) == int(length[1]):
+                received = b""
+                self.requests.append((head, ExportTraceServiceRequest.FromString(body)))
+                await stream.send_all(b"HTTP/1.1 %d x\r\nContent-Length: 0\r\n\r\n" % self.status)
 
 
 @pytest.mark.slow
 @pytest.mark.e2e
-async def test_a_collector_gets_what_was_made() -> None:
-    """Over HTTP, from the real child, with the header; a refusal is told, the same child goes on."""
-    with collecting() as collector:
-        process = OtlpProcess(collector.url, Secret(f"api-key={CANARY}"), RESOURCE)
-        with trio.fail_after(60):
-            assert await process.send([TRACE])
-            child = process._child.process
-            collector.status = 400
-            assert not await process.send([TRACE])
-            collector.status = 200
-            assert await process.send([TRACE, TRACE])
-        assert child is not None
-        assert process._child.process is child
-        with open(f"/proc/{child.pid}/cmdline", "rb") as line, open(f"/proc/{child.pid}/environ", "rb") as names:
-            assert CANARY.encode() not in line.read() + names.read()
-        await process.aclose()
-        assert child.poll() is not None
-    (path, key, first), _, (_, _, last) = collector.requests
-    assert (path, key) == ("/v1/traces", CANARY)
-    (resource,) = first.resource_spans
-    assert ("dnbot.symbol", "BTC/USDT") in [(one.key, one.value.string_value) for one in resource.resource.attributes]
-    assert [one.name for one in resource.scope_spans[0].spans] == [one.name for one in TRACE.spans]
+async def test_a_collector_gets_what_was_made(nursery: trio.Nursery) -> None:
+    """Over HTTP, from the real child, with the header; a refusal is told, and the same child goes on."""
+    collector = Collecting()
+    listeners: list[trio.SocketListener] = await nursery.start(
+        partial(trio.serve_tcp, collector.serve, 0, host="127.0.0.1")
+    )
+    collector.port = listeners[0].socket.getsockname()[1]
+    process = OtlpProcess(collector.url, Secret(f"api-key={CANARY}"), RESOURCE)
+    with trio.fail_after(120):
+        assert await process.send([TRACE])
+        child = process._child.process
+        collector.status = 400
+        assert not await process.send([TRACE])
+        collector.status = 200
+        assert await process.send([TRACE, TRACE])
+    assert child is not None
+    assert process._child.process is child
+    told = [await trio.Path(f"/proc/{child.pid}/{name}").read_bytes() for name in ("cmdline", "environ")]
+    assert CANARY.encode() not in b"".join(told)
+    assert resource.prlimit(child.pid, resource.RLIMIT_CORE) == (0, 0)  # it has the headers in its memory
+    await process.aclose()
+    assert child.poll() is not None
+    (head, first), _, (_, last) = collector.requests
+    assert head.startswith(b"POST /v1/traces HTTP/1.1\r\n")
+    assert f"api-key: {CANARY}".encode() in head
+    (found,) = first.resource_spans
+    assert ("dnbot.symbol", "BTC/USDT") in [(one.key, one.value.string_value) for one in found.resource.attributes]
+    assert [one.name for one in found.scope_spans[0].spans] == [one.name for one in TRACE.spans]
     assert len(last.resource_spans[0].scope_spans[0].spans) == 6
+    nursery.cancel_scope.cancel()
 
 
 @pytest.mark.slow

@@ -9,8 +9,10 @@ from dnbot.config.rules_monitors import ONLY_A_NAME, VARIABLE, Found
 from dnbot.config.settings import Settings
 from dnbot.ports.net import is_loopback
 
-ENDPOINT = "an https URL without a name or password in it, such as https://collector.example.org/v1/traces; http on"
-LOOPBACK_TOO = f"{ENDPOINT} loopback alone"
+ENDPOINT = (
+    "an https URL without a name or password in it, such as https://collector.example.org/v1/traces; http on loopback "
+    "alone"
+)
 
 
 def traces(settings: Settings) -> Iterator[Found]:
@@ -21,7 +23,7 @@ def traces(settings: Settings) -> Iterator[Found]:
     if told.headers and not told.endpoint:
         yield "traces.headers", told.headers, "nothing where traces.endpoint is empty"
     if told.endpoint and not _is_endpoint(told.endpoint):
-        yield "traces.endpoint", "a value that is not shown", LOOPBACK_TOO
+        yield "traces.endpoint", "a value that is not shown", ENDPOINT
 
 
 def _is_endpoint(url: str) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import trio
 
-from dnbot.lab.drills_alerts_rows import SCENES, Scene, Trouble
+from dnbot.lab.drills_alerts_scenes import SCENES, Scene, Trouble
 from dnbot.lab.drills_alerts_stage import DrillStuck, Watched, watched_bot
 from dnbot.lab.still_clock import still_clock
 from dnbot.lab.world import deterministic

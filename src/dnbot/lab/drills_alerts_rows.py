@@ -6,52 +6,22 @@ is down, the operating system tells of a full disk, and time passes in which not
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from typing import Any
 
 import attrs
 import trio
 
 from dnbot.domain.instrument import Venue
 from dnbot.domain.order import OrderStatus
-from dnbot.fakes.config import AccountConfig, FakesConfig
-from dnbot.fakes.records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT
+from dnbot.fakes.records import GATE_FUTURES, MEXC_SPOT
 from dnbot.fakes.script_words import Refill, SetMid, SetOffset
-from dnbot.lab.drills_alerts_stage import STILL, DrillStuck, Watched
+from dnbot.lab.drills_alerts_stage import DrillStuck, Watched
 
 Heal = Callable[[], object]
 Provoke = Callable[[Watched], Awaitable[Heal]]
-FOREIGN = "foreign:MEXC_SPOT"
 BETWEEN_CUTS_S = 6.0
 """Long enough for a recovery, which reads every account: a quicker storm would use up the rate budgets, too."""
-REDUCING, HALTED = "mode:reducing", "mode:halted"
-
-
-@attrs.frozen
-class Trouble:
-    """What happens, the one alert that it must raise, and what else it cannot but entail."""
-
-    name: str
-    key: str
-    level: str
-    provoke: Provoke
-    end_s_max: float = 30.0
-    """From its end until people are told of it."""
-    entails: tuple[str, ...] = ()
-    """Keys."""
-    is_watched: bool = True
-    """Whether a monitor judges it; otherwise it is over when the strategy has not repeated it for long."""
-
-
-@attrs.frozen
-class Scene:
-    """One bot and the troubles that it meets, one after the other."""
-
-    troubles: tuple[Trouble, ...]
-    config: FakesConfig = STILL
-    params: Mapping[str, Any] = attrs.field(factory=dict)
-    limits: Mapping[str, Any] = attrs.field(factory=dict)
 
 
 def _nothing() -> None:
@@ -220,7 +190,7 @@ async def loss_streak(here: Watched) -> Heal:
     return heal
 
 
-def _perpetual_dearer(bps: int) -> Provoke:
+def perpetual_dearer(bps: int) -> Provoke:
     async def provoke(here: Watched) -> Heal:
         """The short's price runs away from spot's."""
         here.market(SetOffset(venue=GATE_FUTURES, bps=Decimal(bps)))
@@ -236,58 +206,3 @@ async def margin_low(here: Watched) -> Heal:
         raise DrillStuck("no mark price")
     here.market(SetMid(price=(mark.mark * Decimal("1.2")).quantize(Decimal(1))))
     return _nothing
-
-
-STILL_SCENE = Scene(
-    (
-        Trouble("disk low", "disk", "critical", disk_low),
-        Trouble("loop lag", "loop_lag", "warning", loop_lag),
-        Trouble("database down", "store", "critical", database_down),
-        Trouble("stale feed", "feed_stale:MEXC_SPOT", "warning", stale_feed),
-        Trouble("PnL unknown", "pnl_unknown", "critical", profit_unknown, entails=(REDUCING,)),
-        Trouble("rate budget low", "rate_budget:MEXC_SPOT", "warning", rate_budget_low),
-        Trouble("reconnect storm", "restarts:feed:GATEIO_SPOT", "warning", reconnect_storm, 60),
-        Trouble("foreign activity", FOREIGN, "warning", foreign_activity, 40, is_watched=False),
-        Trouble(
-            "private stream cut", "stream_down:MEXC_SPOT", "warning", private_stream_down, 60,
-            ("rate_budget:MEXC_SPOT",),
-        ),
-        Trouble("clock off", "clock:MEXC_SPOT", "critical", clock_off, 240, (REDUCING,)),
-    ),
-    limits={"grace_ms": 5_000, "act_after_ms": 1_000, "pnl_unknown_ms_max": 5_000},
-)
-ORDERS_SCENE = Scene(
-    (
-        Trouble("wrong fee", "fee_differs:GATEIO_FUTURES", "warning", wrong_fee, 90, (FOREIGN,)),
-        Trouble("drift beyond the hard limit", "hard_limit", "critical", beyond_the_hard_limit, 40, (FOREIGN,)),
-        Trouble("ambiguous order", "ambiguous", "warning", ambiguous_order, 40, (FOREIGN,)),
-        Trouble("unexpected fill", "fill_unexpected:GATEIO_FUTURES", "critical", unexpected_fill, 90, (FOREIGN,)),
-        Trouble(
-            "private stream mute", "stream_mute:GATEIO_FUTURES", "warning", private_stream_mute, 40, (FOREIGN,)
-        ),
-        Trouble("naked leg", "naked", "critical", naked_leg, 40, (FOREIGN, HALTED, "ambiguous")),
-    ),
-    params={"match_lag_ms": 600, "hedge_deadline_ms": 10_000},
-    limits={
-        "grace_ms": 5_000, "act_after_ms": 1_000, "naked_ms_max": 3_500, "ambiguous_ms_max": 500, "on_naked": "halt",
-        "window_minutes": 1,
-    },
-)
-LOSSES_SCENE = Scene(
-    (Trouble("loss streak", "loss_streak", "warning", loss_streak),),
-    params={"arbitrage_entry_threshold_bps": Decimal(30), "max_order_notional_quote": Decimal(100)},
-    limits={"grace_ms": 1_000},
-)
-MONEY_SCENE = Scene(
-    (
-        Trouble("drawdown", "drawdown", "warning", _perpetual_dearer(130)),
-        Trouble("drawdown at its limit", "drawdown", "critical", _perpetual_dearer(250), entails=(HALTED,)),
-        Trouble("margin low", "margin_low", "critical", margin_low, entails=(REDUCING,)),
-    ),
-    config=attrs.evolve(STILL, accounts=(AccountConfig(balances={
-        GATE_SPOT: {"USDT": Decimal(2000)}, GATE_FUTURES: {"USDT": Decimal(1200)}, MEXC_SPOT: {"USDT": Decimal(2000)},
-    }),)),
-    params={"arbitrage_entry_threshold_bps": Decimal(290), "max_drawdown_pct": Decimal("0.4")},
-    limits={"grace_ms": 1_000},
-)
-SCENES = (STILL_SCENE, ORDERS_SCENE, LOSSES_SCENE, MONEY_SCENE)
