@@ -186,6 +186,20 @@ async def test_what_has_no_stamp_has_no_span(autojump_clock: Any) -> None:
     assert trace.spans[0].failed
 
 
+async def test_a_fill_under_the_venues_own_id_is_found(autojump_clock: Any) -> None:
+    """Where the venue does not tell ours; one of an order that nobody follows is in no trace."""
+    here = Bench()
+    buy, _ = here.decide("x1")
+    here.send(buy)
+    here.note(OrderChanged(ended(buy, status=OrderStatus.OPEN, venue_order_id="v"), 0))
+    here.note(FillBooked(fill("", BUY), (), "x1", 0), FillBooked(fill("", SELL, "t2"), (), "x1", 0))
+    here.note(closed("x1"))
+    (trace,) = here.traces
+    assert [(one.name, one.parent, one.attributes["dnbot.trade_id"]) for one in trace.spans if one.name == "fill"] == [
+        ("fill", trace.spans.index(next(one for one in trace.spans if one.name == "order GATEIO_SPOT")), "t1")
+    ]
+
+
 async def test_a_pair_that_was_not_sent_is_a_failed_trace(autojump_clock: Any) -> None:
     """With the code of why."""
     here = Bench()

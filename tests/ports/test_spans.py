@@ -138,7 +138,7 @@ async def test_a_collector_gets_what_was_made(nursery: trio.Nursery) -> None:
         partial(trio.serve_tcp, collector.serve, 0, host="127.0.0.1")
     )
     collector.port = listeners[0].socket.getsockname()[1]
-    process = OtlpProcess(collector.url, Secret(f"api-key={CANARY}"), RESOURCE)
+    process = OtlpProcess(collector.url, Secret(f"api-key={CANARY}"), RESOURCE, send_s_max=100.0)
     with trio.fail_after(120):
         assert await process.send([TRACE])
         child = process._child.process

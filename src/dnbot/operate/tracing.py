@@ -90,8 +90,8 @@ class TracedStages(Stages):
             match record:
                 case OrderChanged(order=order):
                     self._changed(order)
-                case FillBooked(fill=fill) if (leg := self._leg(fill.client_order_id)) is not None:
-                    leg.fills = [*leg.fills, (trio.current_time(), fill)][:FILLS_MAX]
+                case FillBooked(fill=fill):
+                    self._filled(fill)
                 case ExecutionClosed():
                     self._close(record.execution_id, f"execution {record.pair_name}", _facts(record), record.status)
                 case _:
@@ -111,6 +111,16 @@ class TracedStages(Stages):
         leg.order = order
         if order.is_settled and leg.settled_s is None:
             leg.settled_s = trio.current_time()
+
+    def _filled(self, fill: Fill) -> None:
+        """Also where the venue tells its own id of the order alone."""
+        leg = self._leg(fill.client_order_id)
+        if leg is None and not fill.client_order_id:
+            mine = (fill.venue, fill.venue_order_id)
+            legs = (leg for draft in self._drafts.values() for leg in draft.legs.values())
+            leg = next((one for one in legs if (one.order.intent.venue, one.order.venue_order_id) == mine), None)
+        if leg is not None and len(leg.fills) < FILLS_MAX:
+            leg.fills.append((trio.current_time(), fill))
 
     def _leg(self, client_order_id: str) -> _Leg | None:
         found = (draft.legs.get(client_order_id) for draft in self._drafts.values())

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 import msgspec
 from opentelemetry import trace as otel
+from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
@@ -80,7 +81,7 @@ class Teller:
         self._ids.begin(trace.execution_id)
         made: list[otel.Span] = []
         for span in trace.spans:
-            parent = otel.set_span_in_context(made[span.parent]) if span.parent is not None else otel.Context()
+            parent = otel.set_span_in_context(made[span.parent]) if span.parent is not None else Context()
             one = self._tracer.start_span(span.name, parent, attributes=span.attributes, start_time=span.begin_ns)
             if span.failed:
                 one.set_status(otel.StatusCode.ERROR)
