@@ -17,6 +17,10 @@ from dnbot.lab.drills_alerts_scenes import LOSSES_SCENE, SCENES, STILL_SCENE, Sc
 from dnbot.lab.drills_alerts_stage import DrillStuck, Watched, watched_bot
 from dnbot.lab.still_clock import still_clock
 from dnbot.monitor import evaluate
+from dnbot.monitor.book import AlertRules
+from dnbot.monitor.snapshot import TradeFigures
+from dnbot.operate.monitoring import PERIOD_S
+from dnbot.operate.sampling import MACHINE_EVERY_S
 
 pytestmark = pytest.mark.slow
 
@@ -56,6 +60,24 @@ def test_a_clock_that_is_off_lowers_the_mode() -> None:
         assert (lowered.to_mode, lowered.by) == ("REDUCING", "monitor")
         assert lowered.why.startswith("monitor: clock:MEXC_SPOT: ms between MEXC_SPOT's clock and ours: 1999")
         assert (raised.to_mode, raised.by) == ("ACTIVE", "somebody")
+
+    on(STILL_SCENE, play)
+
+
+def test_a_full_disk_is_told_in_time_at_the_worst_moment() -> None:
+    """Right after it was asked for: until the next time, a look, and the notice."""
+    assert MACHINE_EVERY_S + PERIOD_S + AlertRules().group_s <= WITHIN_S
+
+
+def test_without_a_position_margin_is_not_low() -> None:
+    """An alert that is open when the last of the position is sold must end: nothing can be low then."""
+    async def play(here: Watched) -> None:
+        look = lambda: here.monitors._sampler.snapshot(TradeFigures())  # noqa: E731 (a short word for the newest)
+        assert look().margin_free_pct < 100
+        assert look().liquidation_pct < 100
+        here.bot.stop("it is sold", "flatten")
+        await here.until(lambda: here.bot.context.portfolio.perp_base == 0, "it is sold", 60.0)
+        assert (look().margin_free_pct, look().liquidation_pct) == (100, 100)
 
     on(STILL_SCENE, play)
 
