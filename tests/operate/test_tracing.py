@@ -225,6 +225,8 @@ async def test_what_is_kept_is_bounded(autojump_clock: Any) -> None:
         buy, _ = here.decide(f"x{number}")
     assert here.stages.forgotten == 5
     assert len(here.stages._drafts) == DRAFTS_MAX
+    here.send(buy)
+    here.answer(buy, "accepted", 1_000)
     here.settle(buy, OrderStatus.FILLED, *(fill(buy.intent.client_order_id, BUY, f"t{n}") for n in range(60)))
     here.note(closed("x0"))
     here.note(closed(buy.intent.execution_id))
