@@ -22,6 +22,9 @@ WITHIN_S = 5.0
 OVER_S_MAX = 90.0
 TOLD_S = 3.0
 """What is over is told within this."""
+RESTED = 0.7
+"""Share of each rate budget that must be left before the next trouble: otherwise its reads, on top of those of the ones
+before, would use it up."""
 CLEAR_MS, WINDOW_S, QUIET_S = 3_000, 60.0, 15.0
 """Shorter than the defaults; the first is above `group_ms`: what is over sooner than it is told would not be told."""
 
@@ -77,6 +80,7 @@ async def provoke(here: Watched, trouble: Trouble) -> Told:
             await here.resume()
         await here.until(lambda: not told_open(here), "everything is over", OVER_S_MAX)
         await trio.sleep(TOLD_S)
+        await here.until(lambda: here.rate_left() > RESTED, "the rate budgets have rested", OVER_S_MAX)
         problems += problems_of(here, trouble, began_s, alert_s)
     except DrillStuck as stuck:
         problems.append(f"{stuck}; people heard {[line for _, line in here.ears.lines(began_s)]}")

@@ -13,7 +13,7 @@ import trio
 
 from dnbot.bot import Bot
 from dnbot.config.settings import AlertSettings, Settings
-from dnbot.domain.instrument import Symbol
+from dnbot.domain.instrument import VENUES, Symbol
 from dnbot.domain.messages import SetMode
 from dnbot.domain.records import Alert
 from dnbot.fakes.config import FakesConfig
@@ -110,6 +110,12 @@ class Watched:
     def struck(self, name: str) -> int:
         """How often faults of this name have struck."""
         return sum(strike.name == name for strike in self.stage.world.faults.activations())
+
+    def rate_left(self) -> float:
+        """What is left of the rate budget that is nearest its end, a share."""
+        bot = self.bot
+        lines = [lines[venue].line for venue in VENUES for lines in (bot.feeds, bot.sessions, bot.desks)]
+        return min(budget.statistics().share_left for line in lines for budget in line.budgets.values())
 
     # --- what is waited for
     async def until(self, holds: Callable[[], bool], what: str, s_max: float = 30.0) -> None:
