@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -80,8 +81,9 @@ def test_without_a_position_margin_is_not_low() -> None:
     async def play(here: Watched) -> None:
         look = lambda: here.monitors._sampler.snapshot(TradeFigures())  # noqa: E731 (a short word for the newest)
         assert look().margin_free_pct < 100
-        here.bot.stop("it is sold", "flatten")
-        await here.until(lambda: here.bot.context.portfolio.perp_base == 0, "it is sold", 60.0)
+        context = here.bot.context
+        sold = msgspec.structs.replace(context.portfolio, perp_base=Decimal(0))
+        here.bot.strategist.context = msgspec.structs.replace(context, portfolio=sold)
         assert (look().margin_free_pct, look().liquidation_pct) == (100, 100)
 
     on(STILL_SCENE, play)
