@@ -19,7 +19,6 @@ from dnbot import __version__
 from dnbot.bot import Bot, BotParts, build_bot
 from dnbot.config import Settings
 from dnbot.config.rules_canary import CANARY
-from dnbot.domain.records import Record
 from dnbot.operate.alert_places import (
     AlertSecrets,
     heartbeat_of,
@@ -28,7 +27,7 @@ from dnbot.operate.alert_places import (
     monitors_of,
     sampler_of,
 )
-from dnbot.operate.canary import Canary, canary_of
+from dnbot.operate.canary import Canary, canary_of, witness_of
 from dnbot.operate.commanding import Commander
 from dnbot.operate.control import ControlServer
 from dnbot.operate.control_socket import listening, only_bot_of, socket_path
@@ -335,18 +334,6 @@ async def _flatten(bot: Bot, reason: str, why: list[str]) -> None:
         bot.stop(reason, "flatten")
         return
     bot.stop(f"{reason}: the accounts could not be reconciled within {KNOWN_S_MAX:.0f} s", "hold")
-
-
-def witness_of(monitors: Monitors, canary: Canary | None) -> Callable[[Record], None]:
-    """Who sees every record of a run."""
-    if canary is None:
-        return monitors.witness
-
-    def witness(record: Record) -> None:
-        monitors.witness(record)
-        canary.take(record)
-
-    return witness
 
 
 def _profit(context: StrategyContext) -> tuple[Any, ...]:

@@ -21,7 +21,7 @@ from dnbot.fleet.leases import LeaseTerms
 from dnbot.fleet.life import Desired
 from dnbot.fleet.words import BUILT_IN
 from dnbot.operate.alert_places import heartbeat_of, load_alert_secrets, monitors_of, sampler_of
-from dnbot.operate.canary import canary_of
+from dnbot.operate.canary import canary_of, witness_of
 from dnbot.operate.commanding import Commander
 from dnbot.operate.control import ControlServer
 from dnbot.operate.control_socket import listening, socket_path
@@ -31,7 +31,6 @@ from dnbot.operate.kept_environment import KeptEnvironment
 from dnbot.operate.masking import Mask
 from dnbot.operate.monitoring import Monitors
 from dnbot.operate.places import Surroundings, of_fakes, of_live
-from dnbot.operate.run import witness_of
 from dnbot.operate.same_world import refuse_another_world
 from dnbot.operate.seat import Seat
 from dnbot.operate.state_folder import made_private
