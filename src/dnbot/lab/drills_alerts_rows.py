@@ -43,7 +43,7 @@ async def disk_low(here: Watched) -> Heal:
 
 async def loop_lag(_here: Watched) -> Heal:
     """Half a second in which nothing ran."""
-    trio.lowlevel.current_clock().jump(0.5)  # type: ignore[attr-defined]
+    trio.lowlevel.current_clock().jump(0.5)  # type: ignore[attr-defined]  # the drill runs on a mock clock
     return _nothing
 
 
@@ -71,11 +71,11 @@ async def private_stream_down(here: Watched) -> Heal:
 async def reconnect_storm(here: Watched) -> Heal:
     """Gate cuts the public sockets of spot, again and again."""
     child = here.bot.supervisor.children["feed:GATEIO_SPOT"]
-    for _ in range(here.monitors.limits.restarts_max + 1):
+    before = child.restarts
+    for number in range(1, here.monitors.limits.restarts_max + 2):
         await trio.sleep(BETWEEN_CUTS_S)
-        before = child.restarts
         here.fault("sockets_cut:venue=gate_spot,domain=public")
-        await here.until(lambda before=before: child.restarts > before, "the feed starts again")  # type: ignore[misc]
+        await here.until(lambda most=before + number: child.restarts >= most, "the feed starts again")
     return _nothing
 
 
@@ -158,7 +158,7 @@ async def private_stream_mute(here: Watched) -> Heal:
     """The private stream of Gate's perpetual answers pings, and does not tell of a hedge."""
     heal = here.fault("private_lost:venue=gate_futures")
     by_hand(here, "0.0008")
-    account = lambda: here.bot.context.accounts[Venue.GATE_FUTURES]  # noqa: E731 (a short word for the newest)
+    account = lambda: here.bot.context.accounts[Venue.GATE_FUTURES]  # noqa: E731 (short for the newest)
     await here.until(lambda: account().untold_since_s is not None, "the hedge is found by reading", 60.0)
     await trio.sleep(_limit_s(here, "stream_down_ms_max"))
     return heal
@@ -178,7 +178,7 @@ async def loss_streak(here: Watched) -> Heal:
     """MEXC pays more than Gate, and whenever the bot sells there somebody is quicker: it sells elsewhere, at a loss."""
     end_fault = here.fault("partial_fill:venue=mexc_spot,path=creates,fraction=0")
     here.market(SetOffset(venue=MEXC_SPOT, bps=Decimal(80)))
-    losses = lambda: here.bot.context.risk.losses_in_a_row  # noqa: E731 (a short word for the newest)
+    losses = lambda: here.bot.context.risk.losses_in_a_row  # noqa: E731 (short for the newest)
     for number in range(3):
         here.market(Refill())
         await here.until(lambda number=number: losses() > number, f"loss {number + 1}")

@@ -64,7 +64,7 @@ class SpanCourier:
         self._busy = True
         try:
             taken = await self.exporter.send(traces)
-        except Exception as error:  # noqa: BLE001 (a bug here must not end the bot; it is told and counted)
+        except Exception as error:  # noqa: BLE001 (bugs here must not end the bot; they are told and counted)
             self.log.error("span_courier_failed", error=type(error).__name__)
             taken = False
         finally:
