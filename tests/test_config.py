@@ -215,6 +215,25 @@ BROKEN: dict[str, tuple[str, str, tuple[str, ...]]] = {
     ),
     "a heart that races": (config_text(rest="[alerts]\nheartbeat_s = 1\n"), "alerts.heartbeat_s", ("10 or more",)),
     "no notice at all": (config_text(rest="[alerts]\nper_hour_max = 0\n"), "alerts.per_hour_max", ("1 or more",)),
+    "headers in the file": (
+        config_text(rest=f'[traces]\nendpoint = "https://c.example.org/v1/traces"\nheaders = "key={LEAK}"\n'),
+        "traces.headers", ("NAME of",),
+    ),
+    "headers for nobody": (
+        config_text(rest='[traces]\nheaders = "OTLP_HEADERS"\n'), "traces.headers", ("traces.endpoint is empty",),
+    ),
+    "traces in the clear": (
+        config_text(rest='[traces]\nendpoint = "http://c.example.org/v1/traces"\n'), "traces.endpoint",
+        ("an https URL", "loopback alone"),
+    ),
+    "a collector's password in the file": (
+        config_text(rest=f'[traces]\nendpoint = "https://me:{LEAK}@c.example.org/v1/traces"\n'), "traces.endpoint",
+        ("without a name or password",),
+    ),
+    "traces to nowhere": (config_text(rest='[traces]\nendpoint = "https:///"\n'), "traces.endpoint", ("an https URL",)),
+    "traces to no port": (
+        config_text(rest='[traces]\nendpoint = "https://c:99999/"\n'), "traces.endpoint", ("an https URL",),
+    ),
     "a group without end": (config_text(rest="[alerts]\ngroup_ms = 90000\n"), "alerts.group_ms", ("0 to 60000",)),
     "an action that is none": (
         config_text(rest='[monitors]\non_clock = "kill"\n'), "monitors.on_clock", ("none | pause | halt",),

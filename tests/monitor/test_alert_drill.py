@@ -3,207 +3,145 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from decimal import Decimal
+from pathlib import Path
 
+import msgspec
 import pytest
 import trio
 
-from dnbot.domain.order import OrderStatus
-from dnbot.monitor import book
-from dnbot.operate.sampling import MachineFigures
+from dnbot.domain.records import Alert
+from dnbot.lab import drills_alerts
+from dnbot.lab.drills_alerts import WITHIN_S, drill_alerts, provoke, run_alert_drill
+from dnbot.lab.drills_alerts_rows import Heal, loop_lag
+from dnbot.lab.drills_alerts_scenes import LOSSES_SCENE, SCENES, STILL_SCENE, Scene, Trouble
+from dnbot.lab.drills_alerts_stage import DrillStuck, Watched, watched_bot
+from dnbot.lab.still_clock import still_clock
+from dnbot.monitor import evaluate
+from dnbot.monitor.book import AlertRules
+from dnbot.monitor.snapshot import TradeFigures
+from dnbot.operate.monitoring import PERIOD_S
+from dnbot.operate.sampling import MACHINE_EVERY_S
 
 pytestmark = pytest.mark.slow
 
-WITHIN_S = 5.0
-FEED = "feed:GATEIO_SPOT"
-Heal = Callable[[], Any]
-Provoke = Callable[[Any], Awaitable[Heal]]
+WANTED = {
+    "stale feed", "private stream mute", "reconnect storm", "clock off", "rate budget low", "ambiguous order",
+    "naked leg", "drift beyond the hard limit", "margin low", "drawdown", "loss streak", "PnL unknown", "database down",
+    "disk low", "loop lag", "unexpected fill", "wrong fee", "foreign activity",
+}
 
 
-async def stale_feed(watched: Any) -> Heal:
-    """MEXC answers pings and says nothing of the market."""
-    faults = watched.fakes.stage.world.mexc_app.faults
-    faults.public_mute = True
-    await trio.sleep(watched.monitors.limits.feed_age_ms_max / 1000)
-    return lambda: setattr(faults, "public_mute", False)
+@pytest.mark.parametrize("scene", SCENES, ids=["still", "orders", "losses", "money"])
+def test_each_trouble_is_one_alert_and_one_end(scene: Scene) -> None:
+    """Told once at its level within five seconds, stored, ended once; nothing is told beside it but what it entails."""
+    told = run_alert_drill([trouble.name for trouble in scene.troubles])
+    assert [(row.name, row.problems) for row in told if row.problems] == []
+    assert [row.key for row in told] == [trouble.key for trouble in scene.troubles]
+    assert all(row.alert_s is not None and 0 <= row.alert_s <= WITHIN_S and row.end_s is not None for row in told)
 
 
-async def private_stream_down(watched: Any) -> Heal:
-    """MEXC's private sockets are cut, and new ones too."""
-    key = watched.fakes.faults.on("private_sockets_down", venue="mexc_spot")
-    await trio.sleep(watched.monitors.limits.stream_down_ms_max / 1000)
-    return lambda: watched.fakes.faults.off(key)
+def test_the_drill_has_every_trouble_that_must_be_heard_of() -> None:
+    """No name stands twice: the command asks for them by it."""
+    names = [trouble.name for scene in SCENES for trouble in scene.troubles]
+    assert set(names) >= WANTED
+    assert len(set(names)) == len(names)
 
 
-async def reconnect_storm(watched: Any) -> Heal:
-    """A feed fails again and again."""
-    child = watched.bot.supervisor.children[FEED]
-    for _ in range(6):
-        child.kill()
-        await watched.until(lambda: not child.running, "it ended")
-        await watched.until(lambda: child.running, "it runs again")
-        await trio.sleep(0.5)  # so that it has a book
-    return lambda: None
+def on(scene: Scene, play: Callable[[Watched], Awaitable[None]]) -> None:
+    """Do something with the bot of a scene."""
+    async def main() -> None:
+        async with watched_bot(scene.config, scene.params, 60.0, 15.0, clear_ms=3_000, **scene.limits) as here:
+            await play(here)
+
+    trio.run(main, clock=still_clock())
 
 
-async def clock_off(watched: Any) -> Heal:
-    """MEXC's clock is two seconds ahead, and was measured."""
-    key = watched.fakes.faults.on("clock_skewed", venue="mexc_spot", ahead_ms=2000)
-    accounts = lambda: watched.bot.context.accounts  # noqa: E731 (a short word for the newest)
-    await watched.until(lambda: any(abs(a.clock_offset_ms or 0) > 1000 for a in accounts().values()), "measured", 120)
-    return lambda: watched.fakes.faults.off(key)
+def test_a_clock_that_is_off_lowers_the_mode() -> None:
+    """In the monitor's name and with its reason, and a person raises it again."""
+    (clock,) = (trouble for trouble in STILL_SCENE.troubles if trouble.name == "clock off")
 
-
-async def rate_budget_low(watched: Any) -> Heal:
-    """MEXC asks for a pause of some seconds."""
-    desk = next(desk for venue, desk in watched.bot.desks.items() if venue.value == "MEXC_SPOT")
-    for budget in desk.line.budgets.values():
-        budget.penalise(8.0)
-    return lambda: None
-
-
-async def database_down(watched: Any) -> Heal:
-    """No call to the database succeeds."""
-    watched.store.down = True
-    await watched.until(lambda: not watched.bot.context.store_up, "it is known")
-    return lambda: setattr(watched.store, "down", False)
-
-
-async def disk_low(watched: Any) -> Heal:
-    """Less than a GiB is left."""
-    before = watched.machine["now"]
-    watched.machine["now"] = MachineFigures(900.0, before.memory_mib, before.descriptors_pct)
-    await watched.until(lambda: watched.monitors._sampler._machine.disk_free_mib == 900.0, "it is asked for")
-    return lambda: watched.machine.update(now=before)
-
-
-async def loop_lag(watched: Any) -> Heal:
-    """Half a second in which nothing ran."""
-    trio.lowlevel.current_clock().jump(0.5)  # type: ignore[attr-defined]
-    return lambda: None
-
-
-async def foreign_activity(watched: Any) -> Heal:
-    """Somebody buys a little on MEXC with the bot's account."""
-    watched.fakes.faults.on("traded_by_hand", venue="mexc_spot", side="buy", quantity=0.0003)
-    await watched.until(lambda: any("foreign:" in key for key in watched.monitors.book.open), "it is seen", 60)
-    return lambda: None
-
-
-# trouble, key, level, seconds until its end is told, what it entails
-DRILL: list[tuple[Provoke, str, str, float, tuple[str, ...]]] = [
-    (disk_low, "disk", "critical", 20, ()),
-    (loop_lag, "loop_lag", "warning", 10, ()),
-    (database_down, "store", "critical", 10, ()),
-    (stale_feed, "feed_stale:MEXC_SPOT", "warning", 10, ()),
-    (rate_budget_low, "rate_budget:MEXC_SPOT", "warning", 30, ()),
-    (reconnect_storm, "restarts:feed:GATEIO_SPOT", "warning", 60, ()),
-    (foreign_activity, "foreign:MEXC_SPOT", "warning", 40, ()),
-    (private_stream_down, "stream_down:MEXC_SPOT", "warning", 60, ("rate_budget:MEXC_SPOT",)),
-    (clock_off, "clock:MEXC_SPOT", "critical", 240, ("mode:reducing",)),
-]
-
-
-async def test_each_trouble_is_one_alert_and_one_end(
-    autojump_clock: Any, watched: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Told once at its level within five seconds, stored, ended once; nothing is told beside it but what it entails.
-
-    A clock that is off lowers the mode, in the monitor's name and with its reason.
-    """
-    monkeypatch.setattr(book, "QUIET_S", 15.0)
-    async with watched(window_s=20.0, clear_ms=2_000, grace_ms=5_000, act_after_ms=1_000) as here:
-        assert here.ears.lines() == []
-        for row in DRILL:
-            await drill(here, *row)
-        (lowered,) = here.store.database.books[here.bot.context.params.symbol].modes
+    async def play(here: Watched) -> None:
+        assert (await provoke(here, clock)).problems == ()
+        lowered, raised = here.store.database.books[here.bot.context.params.symbol].modes
         assert (lowered.to_mode, lowered.by) == ("REDUCING", "monitor")
         assert lowered.why.startswith("monitor: clock:MEXC_SPOT: ms between MEXC_SPOT's clock and ours: 1999")
+        assert (raised.to_mode, raised.by) == ("ACTIVE", "somebody")
+
+    on(STILL_SCENE, play)
 
 
-async def drill(here: Any, provoke: Provoke, key: str, level: str, end_s: float, entailed: tuple[str, ...]) -> None:
-    """One trouble, from its provocation until all that it raised is over."""
-    began_s = trio.current_time()
-    heal = await provoke(here)
-    breached_s = trio.current_time()
-    at_s = await here.hear(f"{level} {key}: ", since_s=began_s)
-    assert at_s - breached_s <= WITHIN_S, key
-    heal()
-    await here.hear(f"resolved {key} after ", end_s, since_s=began_s)
-    await here.until(lambda: not told_open(here), f"everything is over: {key}", 90.0)
-    await trio.sleep(3.0)  # until that is told
-    lines = [line for _, line in here.ears.lines(began_s)]
-    ours = [line for line in lines if line.startswith((f"{level} {key}: ", f"resolved {key} "))]
-    assert len(ours) == 2, lines
-    others = [line for line in lines if line not in ours]
-    assert [line for line in others if not any(f" {known}" in line for known in entailed)] == [], key
-    raised, *_, ended = [alert for alert in here.stored() if alert.key == key]
-    assert (raised.level, ended.level) == (level, "info")
-    assert ended.text.startswith("resolved after ")
+def test_a_full_disk_is_told_in_time_at_the_worst_moment() -> None:
+    """Right after it was asked for: until the next time, a look, and the notice."""
+    assert MACHINE_EVERY_S + PERIOD_S + AlertRules().group_s <= WITHIN_S
 
 
-def told_open(here: Any) -> list[str]:
-    """Keys that people know to be open; a mode stays lowered until a person raises it."""
-    return [key for key, known in here.monitors.book.open.items() if known.told and not key.startswith("mode:")]
+def test_without_a_position_margin_is_not_low() -> None:
+    """An alert that is open when the last of the position is sold must end: nothing can be low then."""
+    async def play(here: Watched) -> None:
+        look = lambda: here.monitors._sampler.snapshot(TradeFigures())  # noqa: E731 (a short word for the newest)
+        assert look().margin_free_pct < 100
+        context = here.bot.context
+        sold = msgspec.structs.replace(context.portfolio, perp_base=Decimal(0))
+        here.bot.strategist.context = msgspec.structs.replace(context, portfolio=sold)
+        assert (look().margin_free_pct, look().liquidation_pct) == (100, 100)
+
+    on(STILL_SCENE, play)
 
 
-# --- while orders are sent --------------------------------------------------------------------------------------------
-def by_hand(here: Any, quantity: float) -> None:
-    """Somebody buys on MEXC with the bot's account, which the bot hedges."""
-    here.fakes.faults.on("traded_by_hand", venue="mexc_spot", side="buy", quantity=quantity)
+def test_a_monitor_that_is_gone_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The row of a monitor that judges nothing any more fails, and says what people heard."""
+    real = evaluate.readings
+    blind = {"loss_streak", "loop_lag"}
+    monkeypatch.setattr(evaluate, "readings", lambda *at: (one for one in real(*at) if one.key not in blind))
+    for row in run_alert_drill(["loss streak", "loop lag"]):
+        (problem,) = row.problems
+        assert (row.alert_s, row.end_s) == (None, None)
+        assert problem.startswith(f"not within 30 s: people hear 'warning {row.key}: '")
+    assert LOSSES_SCENE.troubles[0].name == "loss streak"
 
 
-async def wrong_fee(here: Any) -> Heal:
-    """Gate takes ten times the fee that it told."""
-    key = here.fakes.faults.on("fee_rates_change", venue="gate_futures", taker_bps=50)
-    before = here.bot.context.counters.fills
-    by_hand(here, 0.0008)
-    await here.until(lambda: here.bot.context.counters.fills >= before + 2, "it is hedged", 60)
-    return lambda: here.fakes.faults.off(key)
+@pytest.mark.parametrize(
+    ("level", "key", "problem"),
+    [
+        ("warning", "limbo", "told beside it: warning limbo: too much"),
+        ("critical", "loop_lag", "one alert and one end: "),
+    ],
+)
+def test_what_is_told_beside_it_is_seen(level: str, key: str, problem: str) -> None:
+    """An alert that the trouble does not entail, and its own alert at a second level."""
+    async def lag(here: Watched) -> Heal:
+        here.monitors.book.raise_(
+            Alert(level=level, key=key, text="too much", at_ns=0), trio.current_time(), watched=False
+        )
+        return await loop_lag(here)
+
+    async def play(here: Watched) -> None:
+        found = await provoke(here, Trouble("loop lag", "loop_lag", "warning", lag))
+        assert any(one.startswith(problem) or "people hear 'warning loop_lag" in one for one in found.problems)
+
+    on(STILL_SCENE, play)
 
 
-async def ambiguous_order(here: Any) -> Heal:
-    """A hedge is lost on its way: what became of it is not known before it has expired and every list was read."""
-    key = here.fakes.faults.on("request_lost", venue="gate_futures", path="creates", count=1)
-    by_hand(here, 0.0008)
-    await here.until(lambda: any(o.status is OrderStatus.AMBIGUOUS for o in here.bot.context.unsettled), "lost", 60)
-    await trio.sleep(here.monitors.limits.ambiguous_ms_max / 1000)
-    return lambda: here.fakes.faults.off(key)
+def test_the_command_prints_rows_and_says_whether_they_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row per trouble, the same as JSON, and exit code 1 for one that is not as it must be or that there is not."""
+    said: list[str] = []
+    assert drill_alerts(["loop lag"], tmp_path / "told.json", said.append) == 0
+    assert said[1].split()[:4] == ["loop", "lag", "loop_lag", "warning"]
+    assert said[-1].startswith("1 troubles, 0 failed")
+    (row,) = msgspec.json.decode((tmp_path / "told.json").read_bytes())
+    assert (row["key"], row["problems"]) == ("loop_lag", [])
+    monkeypatch.setattr(drills_alerts, "WITHIN_S", 0.1)
+    assert drill_alerts(["loop lag"], None, said.append) == 1
+    assert said[-2].startswith("    FAILED: told after ")
+    assert drill_alerts(["loop leg"], None, said.append) == 1
+    assert said[-1].startswith("no such trouble: loop leg; there are disk low, ")
 
 
-async def beyond_the_hard_limit(here: Any) -> Heal:
-    """Delta is three times what is allowed, until it is hedged."""
-    by_hand(here, 0.003)
-    await here.until(lambda: "hard_limit" in here.monitors.book.open, "it is seen", 60)
-    return lambda: None
+def test_a_wait_that_is_in_vain_says_what_for() -> None:
+    """DrillStuck names it, and what is open."""
+    async def play(here: Watched) -> None:
+        with pytest.raises(DrillStuck, match="not within 1 s: pigs fly; open: "):
+            await here.until(lambda: False, "pigs fly", 1.0)
 
-
-async def naked_leg(here: Any) -> Heal:
-    """One hedge after the other is lost on its way: each must be proven dead before the next."""
-    key = here.fakes.faults.on("request_lost", venue="gate_futures", path="creates")
-    by_hand(here, 0.0008)
-    await here.until(lambda: here.bot.context.naked.since_s is not None, "delta is off", 60)
-    await trio.sleep(here.monitors.limits.naked_ms_max / 1000)
-    return lambda: here.fakes.faults.off(key)
-
-
-FOREIGN = "foreign:MEXC_SPOT"
-AMID_ORDERS: list[tuple[Provoke, str, str, float, tuple[str, ...]]] = [
-    (wrong_fee, "fee_differs:GATEIO_FUTURES", "warning", 90, (FOREIGN,)),
-    (beyond_the_hard_limit, "hard_limit", "critical", 40, (FOREIGN,)),
-    (ambiguous_order, "ambiguous", "warning", 40, (FOREIGN,)),
-    (naked_leg, "naked", "critical", 40, (FOREIGN, "mode:halted", "ambiguous")),
-]
-
-
-async def test_each_trouble_amid_orders(autojump_clock: Any, watched: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same of troubles that need an order; a naked leg halts the bot where that is configured."""
-    monkeypatch.setattr(book, "QUIET_S", 15.0)
-    limits = {"clear_ms": 2_000, "grace_ms": 5_000, "naked_ms_max": 3_500, "ambiguous_ms_max": 500, "on_naked": "halt",
-              "act_after_ms": 1_000}
-    params = {"match_lag_ms": 600, "hedge_deadline_ms": 10_000}
-    async with watched(window_s=20.0, params=params, window_minutes=1, **limits) as here:
-        for row in AMID_ORDERS:
-            await drill(here, *row)
-        (halted,) = here.store.database.books[here.bot.context.params.symbol].modes
-        assert (halted.to_mode, halted.by) == ("HALTED", "monitor")
+    on(STILL_SCENE, play)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dnbot.domain.records import Alert
-from dnbot.monitor.book import LINES_MAX, QUIET_S, AlertBook, AlertRules, Notice
+from dnbot.monitor.book import LINES_MAX, AlertBook, AlertRules, Notice
 from dnbot.monitor.evaluate import Resolved
 
 
@@ -84,19 +84,31 @@ def test_what_nobody_wants_to_hear_is_kept_and_not_told() -> None:
 
 
 def test_the_strategys_alerts_end_when_they_are_not_repeated() -> None:
-    """Raised again each minute it stays; silent for QUIET_S it is over, unless a monitor watches it."""
+    """Raised again each minute it stays; silent for `quiet_s` it is over, unless a monitor watches it."""
     here = book()
     here.raise_(alert("hedge_budget"), 0.0, watched=False)
     here.raise_(alert("hard_limit"), 0.0, watched=False)
     here.raise_(alert("hard_limit"), 1.0, watched=True)
     assert len(told(here, 0.0, 2.0)) == 1
     here.raise_(alert("hedge_budget", at_ns=60_000_000_000), 60.0, watched=False)
-    assert here.expire(60.0 + QUIET_S - 1, 0) == []
-    (over,) = here.expire(60.0 + QUIET_S, 0)
-    assert (over.key, over.lasted_s) == ("hedge_budget", 60.0 + QUIET_S)
+    assert here.expire(60.0 + AlertRules().quiet_s - 1, 0) == []
+    (over,) = here.expire(60.0 + AlertRules().quiet_s, 0)
+    assert (over.key, over.lasted_s) == ("hedge_budget", 60.0 + AlertRules().quiet_s)
     assert over.text == "not raised again for 150 s; it said: words"
     assert set(here.open) == {"hard_limit"}
     assert len(told(here, 300.0, 303.0)) == 1
+
+
+def test_the_strategys_alert_ends_when_its_monitor_is_clear() -> None:
+    """A monitor that judges the same and never raised it, because it was over too soon, still tells the end."""
+    here = book()
+    here.raise_(alert("hard_limit"), 10.0, watched=False)
+    assert here.expire(13.0, 0, {"store": 0.0}, 5.0) == []  # its figure is bad, or between its two thresholds
+    assert here.expire(14.9, 0, {"hard_limit": 0.0}, 5.0) == []  # it was bad between two looks
+    assert here.expire(16.9, 0, {"hard_limit": 12.0}, 5.0) == []
+    (over,) = here.expire(17.0, 0, {"hard_limit": 12.0}, 5.0)
+    assert (over.key, over.lasted_s, over.text) == ("hard_limit", 7.0, "words")
+    assert here.open == {}
 
 
 def test_an_hour_has_its_limit_and_critical_ones_some_more() -> None:

@@ -85,6 +85,7 @@ CONDITIONS: list[tuple[str, str, dict[str, Any], float]] = [
     ("feed_stale:MEXC_SPOT", "warning", mexc(book_age_ms=5_001), 0),
     ("feed_stale:MEXC_SPOT", "warning", mexc(book_age_ms=None), 5),
     ("stream_down:MEXC_SPOT", "warning", mexc(stream_up=False), 3),
+    ("stream_mute:MEXC_SPOT", "warning", mexc(stream_mute=True), 3),
     ("restarts:feed:MEXC_SPOT", "warning", {"restarts": {"feed:MEXC_SPOT": 6, "journal": 0}}, 0),
     ("recovering", "critical", {"state": "ERROR_RECOVERY", "state_age_s": 31.0}, 0),
     ("clock:MEXC_SPOT", "critical", mexc(clock_offset_ms=-1_200.0), 1),

@@ -11,8 +11,10 @@ from dnbot.domain.messages import SetMode
 from dnbot.domain.records import Alert
 from dnbot.monitor.acting import Action
 from dnbot.monitor.evaluate import Standing
+from dnbot.monitor.snapshot import TradeFigures
 from dnbot.operate import monitoring
 from dnbot.operate.monitoring import END_S_MAX, UNSTORED_MAX
+from dnbot.operate.sampling import COMPUTED_S_MAX
 from dnbot.strategy.states import TradingMode
 
 pytestmark = pytest.mark.slow
@@ -120,12 +122,21 @@ async def test_a_person_is_not_overruled(autojump_clock: Any, watched: Any) -> N
 
 
 async def test_profit_that_waits_for_a_price_is_not_unknown(autojump_clock: Any, watched: Any) -> None:
-    """With a feed down equity cannot be computed for long: its feed is told, the profit is not."""
+    """With a feed down equity cannot be computed for long: its feed is told, the profit is not; nor when the feed is
+    back, before the machine has computed it anew.
+    """
     async with watched(grace_ms=1_000, pnl_unknown_ms_max=3_000) as here:
-        here.fakes.faults.on("public_sockets_down", venue="mexc_spot")
+        heal = here.fault("public_sockets_down:venue=mexc_spot")
         await here.until(lambda: here.bot.context.now_s - here.bot.context.risk.equity_s > 10.0, "equity is old", 60.0)
         assert [line for line in lines(here) if "feed_stale:MEXC_SPOT" in line] != []
-        assert "pnl_unknown" not in here.monitors.book.open
+        heal()
+        sampler, context = here.monitors._sampler, lambda: here.bot.context
+        await here.until(lambda: context().market_fresh, "the books are there", 60.0)
+        assert context().now_s - context().risk.equity_s > 3.0
+        assert sampler.snapshot(TradeFigures()).equity_age_s is None
+        await trio.sleep(COMPUTED_S_MAX + 1.0)
+        assert sampler.snapshot(TradeFigures()).equity_age_s < 1.5
+        assert "pnl_unknown" not in here.monitors.book.open | {alert.key: alert for alert in here.stored()}
 
 
 async def test_a_mode_that_cannot_be_lowered_is_told(

@@ -37,11 +37,11 @@ async def test_a_child_is_asked_again_and_again() -> None:
     )
     assert notifier.services == 2
     assert await notifier.send(MESSAGE) == []
-    first = notifier._child
+    first = notifier._child.process
     assert await notifier.send(MESSAGE) == []
-    assert notifier._child is first
+    assert notifier._child.process is first
     await notifier.aclose()
-    assert notifier._child is None
+    assert notifier._child.process is None
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ async def test_a_child_that_fails_is_a_failure_of_all(text: str) -> None:
     """It dies or talks nonsense: nobody was told, its process is gone, and the next message gets a new one."""
     notifier = child(text)
     assert await notifier.send(MESSAGE) == [0, 1]
-    assert notifier._child is None
+    assert notifier._child.process is None
 
 
 async def test_a_child_that_hangs_is_ended() -> None:
@@ -66,7 +66,7 @@ async def test_a_child_that_hangs_is_ended() -> None:
     notifier.send_s_max = 0.5
     with trio.fail_after(5.0):
         assert await notifier.send(MESSAGE) == [0, 1]
-    assert notifier._child is None
+    assert notifier._child.process is None
 
 
 async def test_numbers_that_no_service_has_are_not_believed() -> None:
@@ -101,7 +101,8 @@ async def test_apprise_tells_a_service_and_says_which_it_could_not(nursery: trio
     assert (title, words, kind) == ("naked", "long", "failure")
     assert await notifier.send(Message(level="info", title="over", body="so", to=[0])) == []
     assert [one["type"] for one in taken] == ["failure", "info"]
-    assert notifier._child is not None
-    assert resource.prlimit(notifier._child.pid, resource.RLIMIT_CORE) == (0, 0)  # it has the URLs in its memory
+    assert notifier._child.process is not None
+    limits = resource.prlimit(notifier._child.process.pid, resource.RLIMIT_CORE)
+    assert limits == (0, 0)  # it has the URLs in its memory
     await notifier.aclose()
     nursery.cancel_scope.cancel()

@@ -81,6 +81,15 @@ class AlertSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     repeat_minutes: int = 60
 
 
+class TraceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a trace of each execution goes, for OpenTelemetry."""
+
+    endpoint: str = ""
+    """URL of a collector that takes OTLP over HTTP; empty: no traces are made."""
+    headers: str = ""
+    """Name of a variable with headers for it, `NAME=VALUE` with commas between; empty: none."""
+
+
 class WebSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The dashboard: where it listens, and who may look and operate."""
 
@@ -128,6 +137,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     database: DatabaseSettings = DatabaseSettings()
     monitors: MonitorSettings = MonitorSettings()
     alerts: AlertSettings = AlertSettings()
+    traces: TraceSettings = TraceSettings()
     web: WebSettings = WebSettings()
     transfers: TransferSettings = TransferSettings()
     fakes: FakesSettings = FakesSettings()
@@ -136,7 +146,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 SECTIONS: dict[str, type[msgspec.Struct]] = {
     "": Settings, "strategy": StrategyParameters, "gate": GateSettings, "mexc": MexcSettings,
     "canary": CanarySettings, "database": DatabaseSettings, "monitors": MonitorSettings, "alerts": AlertSettings,
-    "web": WebSettings, "transfers": TransferSettings, "fakes": FakesSettings,
+    "traces": TraceSettings, "web": WebSettings, "transfers": TransferSettings, "fakes": FakesSettings,
 }
 """Sections in the order in which a file has them; the first is the part above all tables."""
 ROWS: dict[str, type[msgspec.Struct]] = {"transfers.networks": Network}

@@ -55,6 +55,18 @@ def drill_chaos(only: str, repeat: int, seed: int, as_json: Path | None, resume:
     sys.exit(trio.run(run_drills, options, line.beside(click.echo), line.tell))
 
 
+@drill.command("alerts")
+@click.option("--only", metavar="NAME,...", default="", help="These troubles alone, by their names.")
+@click.option("--json", "as_json", type=click.Path(path_type=Path, dir_okay=False), help="Write the rows here.")
+def drill_the_alerts(only: str, as_json: Path | None) -> None:
+    """Provoke every trouble that people must hear of at a bot in memory: one alert in time, one end, nothing else."""
+    from dnbot.lab.drills_alerts import drill_alerts
+
+    names = [name.strip() for name in only.split(",") if name.strip()]
+    line = ProgressLine()
+    sys.exit(drill_alerts(names, as_json, line.beside(click.echo), line.tell))
+
+
 @drill.command("container")
 @click.option("--json", "as_json", type=click.Path(path_type=Path, dir_okay=False), help="Write the evidence here.")
 @click.option("--base", type=click.Path(path_type=Path, dir_okay=False), help="A tar of the base: used, or made there.")

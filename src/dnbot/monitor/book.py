@@ -1,13 +1,15 @@
 """The open alerts, and what of them is told to people: each once, in groups, not too often, and its end.
 
 Two sources: monitors, which raise and resolve; and the strategy, which only raises, again each minute while it lasts.
-An alert of the strategy is over when a monitor that has the same key says so, or, without one, when it has not been
-repeated for `QUIET_S`. What monitors judge better as a whole (`FOLDED`) is kept and listed, and told to nobody.
+An alert of the strategy is over when a monitor that has the same key says so, also one that never raised it itself; or,
+without one, when it has not been repeated for `quiet_s`. What monitors judge better as a whole (`FOLDED`) is kept and
+listed, and told to nobody.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 
 import attrs
 import msgspec
@@ -15,8 +17,6 @@ import msgspec
 from dnbot.domain.records import Alert
 from dnbot.monitor.evaluate import RANK, Resolved
 
-QUIET_S = 150.0
-"""The strategy repeats an alert that lasts once a minute."""
 FOLDED = ("fault:", "recovery")
 """One failure of a child is weather: feeds, streams, restarts and recoveries that last have alerts of their own."""
 HOUR_S = 3600.0
@@ -33,6 +33,8 @@ class AlertRules(msgspec.Struct, frozen=True, kw_only=True):
     """Notices an hour; so many critical ones on top."""
     repeat_s: float = 3600.0
     """A critical alert that lasts is told again so often."""
+    quiet_s: float = 150.0
+    """An alert of the strategy that is not repeated for so long is over; it repeats one that lasts once a minute."""
 
 
 class OpenAlert(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,16 +109,23 @@ class AlertBook:
         elif self._is_told(known):
             self.limited += 1
 
-    def expire(self, now_s: float, now_ns: int) -> list[Resolved]:
-        """Alerts of the strategy that were not repeated and that no monitor watches: they are over."""
-        found = [
-            Resolved(
-                level=known.level, key=known.key, text=f"not raised again for {QUIET_S:.0f} s; it said: {known.text}",
-                lasted_s=(known.last_ns - known.since_ns) / 1e9 + QUIET_S, at_ns=now_ns,
-            )
-            for known in self.open.values()
-            if not known.watched and now_s - known.last_s >= QUIET_S
-        ]
+    def expire(
+        self, now_s: float, now_ns: int, clear_since_s: Mapping[str, float] | None = None, clear_s: float = 0.0
+    ) -> list[Resolved]:
+        """Alerts of the strategy that no monitor has raised, and that are over: a monitor of the same key finds its
+        figure clear for `clear_s`, or, where there is none, the strategy has not raised it again for `quiet_s`.
+        """
+        clear, found = clear_since_s or {}, list[Resolved]()
+        for known in self.open.values():
+            if known.watched:
+                continue
+            text, wait_s, since_s = known.text, clear_s, max(clear.get(known.key, 0.0), known.last_s)
+            if known.key not in clear:
+                wait_s = self.rules.quiet_s
+                text = f"not raised again for {wait_s:.0f} s; it said: {text}"
+            if now_s - since_s >= wait_s:
+                lasted_s = (known.last_ns - known.since_ns) / 1e9 + now_s - known.last_s
+                found.append(Resolved(level=known.level, key=known.key, text=text, lasted_s=lasted_s, at_ns=now_ns))
         for resolved in found:
             self.resolve(resolved)
         return found

@@ -39,6 +39,8 @@ def _venue(now: VenueFigures, limits: MonitorSettings) -> Iterator[Reading | Non
         yield over("warning", f"feed_stale:{name}", now.book_age_ms, limits.feed_age_ms_max, what)
     down = f"{name}'s private stream has been down for more than {limits.stream_down_ms_max} ms"
     yield when("warning", f"stream_down:{name}", not now.stream_up, down, hold_s=limits.stream_down_ms_max / 1000)
+    mute = f"{name}'s private stream answers, and told nothing of a trade for more than {limits.stream_down_ms_max} ms"
+    yield when("warning", f"stream_mute:{name}", now.stream_mute, mute, hold_s=limits.stream_down_ms_max / 1000)
     yield _clock(now, limits)
     what = f"percent left to entries of {name}'s rate budget:"
     yield under("warning", f"rate_budget:{name}", now.rate_left_pct, limits.rate_left_pct_min, what, hold_s=HOLD_S)

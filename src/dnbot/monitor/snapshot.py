@@ -15,6 +15,8 @@ class VenueFigures(msgspec.Struct, frozen=True, kw_only=True):
     """Since the newest update of its book; None while there is no book."""
     stream_up: bool = True
     """Its private stream is proven live."""
+    stream_mute: bool = False
+    """Its private stream is up, and told nothing of a trade of ours that was found by reading."""
     clock_offset_ms: float | None = None
     clock_error_ms: float | None = None
     """How far the offset may be wrong."""
@@ -86,9 +88,10 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     naked_ms: int = 0
     ambiguous_orders: int = 0
     margin_free_pct: Decimal | None = None
+    """Of equity; all of it without a position."""
     margin_floor_pct: Decimal = Decimal(0)
     liquidation_pct: Decimal | None = None
-    """From mark to liquidation; None without a position."""
+    """From mark to liquidation; 100 without a position."""
     liquidation_min_pct: Decimal = Decimal(0)
     funding_bps: float | None = None
     """Per interval; positive is received."""
@@ -100,7 +103,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     losses_in_a_row: int = 0
     losses_max: int = 1
     equity_age_s: float | None = None
-    """Since equity was last computed; None while a price or an account that it needs is still to come."""
+    """Since equity was last computed from a mark that was new; None while a book or an account is still to come."""
     api_errors: int = 0
     """Refusals of the last minute."""
     api_errors_max: int = 1

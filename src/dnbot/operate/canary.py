@@ -18,6 +18,7 @@ from dnbot.domain.instrument import Symbol
 from dnbot.domain.messages import InboxEvent, SetMode
 from dnbot.domain.order import Order, OrderStatus, Purpose
 from dnbot.domain.records import ModeChanged, OrderChanged, Record
+from dnbot.operate.monitoring import Monitors
 from dnbot.operate.same_world import Reads
 from dnbot.strategy.states import TradingMode
 
@@ -103,3 +104,15 @@ async def canary_of(settings: Settings, store: Reads, symbol: Symbol) -> Canary 
         return None
     rows = await store.read(DONE_SQL, str(symbol))
     return Canary(settings.canary.pairs_max, done=int(rows[0]["n"]))
+
+
+def witness_of(monitors: Monitors, canary: Canary | None) -> Callable[[Record], None]:
+    """Who sees every record of a run."""
+    if canary is None:
+        return monitors.witness
+
+    def witness(record: Record) -> None:
+        monitors.witness(record)
+        canary.take(record)
+
+    return witness

@@ -156,7 +156,9 @@ class Monitors:
         self._state = found.state
         for alert in found.raised:
             self._raise(alert, now_s)
-        for resolved in (*found.resolved, *self.book.expire(now_s, snapshot.at_ns)):
+        clear_since_s = {key: one.clear_since_s for key, one in found.state.items() if one.clear_since_s is not None}
+        over = self.book.expire(now_s, snapshot.at_ns, clear_since_s, self.limits.clear_ms / 1000)
+        for resolved in (*found.resolved, *over):
             self._resolve(resolved)
         for action in actions_due(self._state, self.limits, self._acted, now_s):
             self._acted.add(action.key)

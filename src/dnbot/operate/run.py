@@ -19,7 +19,6 @@ from dnbot import __version__
 from dnbot.bot import Bot, BotParts, build_bot
 from dnbot.config import Settings
 from dnbot.config.rules_canary import CANARY
-from dnbot.domain.records import Record
 from dnbot.operate.alert_places import (
     AlertSecrets,
     heartbeat_of,
@@ -28,7 +27,7 @@ from dnbot.operate.alert_places import (
     monitors_of,
     sampler_of,
 )
-from dnbot.operate.canary import Canary, canary_of
+from dnbot.operate.canary import Canary, canary_of, witness_of
 from dnbot.operate.commanding import Commander
 from dnbot.operate.control import ControlServer
 from dnbot.operate.control_socket import listening, only_bot_of, socket_path
@@ -43,9 +42,11 @@ from dnbot.operate.places import Surroundings, of_fakes, of_live
 from dnbot.operate.same_world import refuse_another_world
 from dnbot.operate.screen import face_for, is_picture
 from dnbot.operate.service_manager import service_manager
+from dnbot.operate.span_courier import SpanCourier
 from dnbot.operate.state_folder import made_private
 from dnbot.operate.status import Reporter, facts_of, market_line
 from dnbot.operate.summary import summary_of
+from dnbot.operate.traces import exporting, measures_of, traces_of
 from dnbot.operate.unfit import refuse_first_start, refuse_unfit
 from dnbot.operate.watch import Watch
 from dnbot.ports.clock import SystemClock
@@ -105,6 +106,7 @@ class _Ground:
     spill: Spill
     canary: Canary | None
     pages: list[trio.SocketListener]
+    traces: SpanCourier | None
 
 
 class Beside(Protocol):
@@ -176,6 +178,7 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
             # Who closes the position after a kill may have another environment, and needs nobody to be told.
             load = partial(load_if_there, log=log) if options.flatten else load_alert_secrets
             secrets = load(settings, registry)
+            traces = None if options.flatten else traces_of(settings, registry, log)
             monitors = monitors_of(settings, secrets, watch, redactor, log)
             dsn = await stack.enter_async_context(database_dsn(settings, home, log, registry))
             for name in await migrate(dsn, log=log):
@@ -188,7 +191,7 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
             canary = await canary_of(settings, store, symbol)
             spill = spill_file(home / "spill" / f"{symbol.base}-{symbol.quote}.log")
             stack.enter_context(closing(spill))
-            ground = _Ground(settings, options, home, log, store, dsn, around, fakes, spill, canary, pages)
+            ground = _Ground(settings, options, home, log, store, dsn, around, fakes, spill, canary, pages, traces)
             code = await _trade(ground, monitors, secrets)
         finally:
             nursery.cancel_scope.cancel()
@@ -227,17 +230,19 @@ async def _surroundings(
 async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> int:
     settings, options, home, log, fakes = ground.settings, ground.options, ground.home, ground.log, ground.fakes
     began_s, watch, around = trio.current_time(), monitors.watch, ground.around
+    clock = SystemClock()
     bot = await build_bot(
         BotParts(
             params=settings.strategy,
             places=around.places,
             signers=around.signers,
             opener=around.opener,
-            clock=SystemClock(),
+            clock=clock,
             store=ground.store,
             log=log,
             publish=watch.show,
             witness=witness_of(monitors, ground.canary),
+            measures=measures_of(ground.traces, clock),
             spill=ground.spill,
             latch=FileLatch.of(home),
             order_path=settings.gate.order_path,
@@ -264,7 +269,7 @@ async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> 
         face.say(f"metrics at {address_of(ground.pages)}")
     with listening(socket_path(home)) as listener:
         standing = Standing(bot, watch, report, commander, log, home, ground.dsn, face.say)
-        async with Metrics(bot, report).served(ground.pages):
+        async with Metrics(bot, report).served(ground.pages), exporting(ground.traces):
             code, why = await _until_it_ends(standing, options, face, listener, monitors)
     summary = summary_of(
         bot.context,
@@ -329,18 +334,6 @@ async def _flatten(bot: Bot, reason: str, why: list[str]) -> None:
         bot.stop(reason, "flatten")
         return
     bot.stop(f"{reason}: the accounts could not be reconciled within {KNOWN_S_MAX:.0f} s", "hold")
-
-
-def witness_of(monitors: Monitors, canary: Canary | None) -> Callable[[Record], None]:
-    """Who sees every record of a run."""
-    if canary is None:
-        return monitors.witness
-
-    def witness(record: Record) -> None:
-        monitors.witness(record)
-        canary.take(record)
-
-    return witness
 
 
 def _profit(context: StrategyContext) -> tuple[Any, ...]:

@@ -20,15 +20,18 @@ from dnbot.monitor.windows import Growth
 from dnbot.ports.log import EventLog
 from dnbot.ports.process import disk_free_bytes, process_figures
 from dnbot.strategy.context import StrategyContext
+from dnbot.strategy.muteness import is_mute
+from dnbot.strategy.observing import SAMPLE_EVERY_S
 from dnbot.strategy.risk_inputs import RiskInputs
 from dnbot.strategy.risk_standing import HUNDRED, drawdown_pct
 from dnbot.strategy.standing import risk_inputs
 
 MIB = 1024 * 1024
+COMPUTED_S_MAX = 2 * SAMPLE_EVERY_S
 ORDERS_JUDGED = 20
 """The newest orders whose delay is judged."""
-MACHINE_EVERY_S = 10.0
-"""Disk and memory change slowly, and asking takes a system call each."""
+MACHINE_EVERY_S = 2.0
+"""Asking takes a few system calls; with the time until people are told it is below five seconds."""
 
 
 @attrs.define
@@ -86,6 +89,8 @@ class Sampler:
     _began_s: float = attrs.field(factory=trio.current_time, init=False)
     _written: tuple[int, float] | None = attrs.field(default=None, init=False)
     """What the journal had written, and since when that has not changed."""
+    _fresh_since_s: float | None = attrs.field(default=None, init=False)
+    """Since when everything has been there that equity needs."""
     _machine: MachineFigures = attrs.field(factory=MachineFigures, init=False)
     _machine_s: float = attrs.field(default=float("-inf"), init=False)
 
@@ -119,9 +124,9 @@ class Sampler:
             hard_limit_base=context.hard_limit if context.perp_lot else None,
             naked_ms=_naked_ms(context),
             ambiguous_orders=inputs.ambiguous_pending or 0,
-            margin_free_pct=inputs.margin_ratio_pct if margined else None,
+            margin_free_pct=inputs.margin_ratio_pct if margined else HUNDRED,
             margin_floor_pct=params.margin_floor_pct,
-            liquidation_pct=inputs.liquidation_distance_pct if margined else None,
+            liquidation_pct=inputs.liquidation_distance_pct if margined else HUNDRED,
             liquidation_min_pct=params.liquidation_distance_min_pct,
             funding_bps=float(context.market.funding.rate * 10_000) if context.market.funding else None,
             inventory_pct=_inventory_pct(inputs),
@@ -129,7 +134,7 @@ class Sampler:
             drawdown_max_pct=params.max_drawdown_pct,
             losses_in_a_row=context.risk.losses_in_a_row,
             losses_max=params.consecutive_loss_limit,
-            equity_age_s=_equity_age_s(context),
+            equity_age_s=self._equity_age_s(context),
             api_errors=inputs.api_errors_last_minute or 0,
             api_errors_max=params.api_error_limit_per_minute,
             trades=trades,
@@ -159,10 +164,28 @@ class Sampler:
             venue=venue.value,
             book_age_ms=round((now_s - book.received_s) * 1000) if book else None,
             stream_up=account.stream_up,
+            stream_mute=is_mute(account, context.now_s),
             clock_offset_ms=account.clock_offset_ms,
             clock_error_ms=account.clock_error_ms,
             rate_left_pct=min(left) * 100,
         )
+
+    def _equity_age_s(self, context: StrategyContext) -> float | None:
+        """As the strategy's latch sees it: profit that waits for a book or an account is not unknown, nor while the
+        machine, which computes it once a second, has just got them.
+
+        Equity that is computed with an old mark is as old as that mark: the strategy keeps the last one for ever.
+        """
+        opened = all(context.accounts[venue].opened for venue in VENUES)
+        if context.risk.equity_s is None or not opened or not context.market_fresh:
+            self._fresh_since_s = None
+            return None
+        if self._fresh_since_s is None:
+            self._fresh_since_s = context.now_s
+        if context.now_s - self._fresh_since_s < COMPUTED_S_MAX:
+            return None
+        mark_s = context.market.mark_received_s if context.market.mark is not None else context.risk.equity_s
+        return max(0.0, context.now_s - min(context.risk.equity_s, mark_s))
 
     def _store_lag_ms(self, now_s: float) -> float:
         written = self.bot.journal.written
@@ -197,11 +220,3 @@ def _inventory_pct(inputs: RiskInputs) -> Decimal | None:
     held = [inputs.spot_base[venue] for venue in SPOT_VENUES if venue in inputs.spot_base]
     total = sum(held, ZERO)
     return divide(max(held) * HUNDRED, total) if total > 0 else None
-
-
-def _equity_age_s(context: StrategyContext) -> float | None:
-    """As the strategy's latch sees it: profit that waits for a price or an account is not unknown."""
-    opened = all(context.accounts[venue].opened for venue in VENUES)
-    if context.risk.equity_s is None or not opened or not context.market_fresh:
-        return None
-    return max(0.0, context.now_s - context.risk.equity_s)

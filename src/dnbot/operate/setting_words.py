@@ -14,6 +14,7 @@ SECTION_WORDS: dict[str, str] = {
     "database": "PostgreSQL",
     "monitors": "What is alerted on, and how much is too much",
     "alerts": "Who is told of alerts, and how often",
+    "traces": "A trace of each execution for OpenTelemetry, docs/operations.md",
     "web": "The dashboard in a browser, docs/dashboard.md",
     "transfers": "What `dnbot transfers plan` reckons with; the bot itself never moves anything between exchanges",
     "fakes": "The fake exchanges of mode sim",
@@ -176,6 +177,17 @@ WEB: dict[str, Words] = {
     ),
     "view_token": Words("variable", "NAME of the variable with the token that may look alone, or NAME_FILE as above."),
 }
+TRACES: dict[str, Words] = {
+    "endpoint": Words(
+        "URL",
+        "A collector that takes OTLP over HTTP, with its whole path (/v1/traces); https, or http on loopback. Needs "
+        "the extra otel; empty: no traces are made.",
+    ),
+    "headers": Words(
+        "variable",
+        "NAME of the variable with headers for it, NAME=VALUE with commas between, or NAME_FILE; empty: none.",
+    ),
+}
 TRANSFERS: dict[str, Words] = {
     "least_pct": Words(
         "percent", "What is off its target by a smaller share of what all venues hold is left alone."
@@ -201,6 +213,6 @@ CANARY: dict[str, Words] = {
 }
 WORDS: dict[str, dict[str, Words]] = {
     "": TOP, "strategy": STRATEGY, "gate": GATE, "mexc": MEXC, "canary": CANARY,
-    "database": DATABASE, "monitors": MONITORS, "alerts": ALERTS, "web": WEB, "transfers": TRANSFERS,
-    "fakes": FAKES,
+    "database": DATABASE, "monitors": MONITORS, "alerts": ALERTS, "traces": TRACES, "web": WEB,
+    "transfers": TRANSFERS, "fakes": FAKES,
 }

@@ -21,7 +21,9 @@ MONITORS: dict[str, Words] = {
     "window_minutes": Words("minutes", "Restarts, refusals and odd trades are counted over so long."),
     # health
     "feed_age_ms_max": Words("ms", "A book that has not changed for so long is an alert."),
-    "stream_down_ms_max": Words("ms", "A private stream that is down for so long is an alert."),
+    "stream_down_ms_max": Words(
+        "ms", "A private stream that is down, or tells nothing of a trade, for so long is an alert."
+    ),
     "restarts_max": Words("count", "More restarts of one task within the window are a storm."),
     "recovering_ms_max": Words("ms", "A recovery that lasts longer is an alert."),
     "clock_offset_ms_max": Words("ms", "A venue's clock and ours may be apart by this much."),
@@ -50,7 +52,9 @@ MONITORS: dict[str, Words] = {
     "loss_streak_max": Words(
         "count", "Losing round trips in a row that are an alert.", "three fifths of consecutive_loss_limit"
     ),
-    "pnl_unknown_ms_max": Words("ms", "Equity may be unknown so long while every price is there."),
+    "pnl_unknown_ms_max": Words(
+        "ms", "Equity may be unknown, or known with an older mark price alone, so long while every book is there."
+    ),
     "api_errors_per_minute_max": Words(
         "count", "Refusals in a minute that are an alert.", "half of api_error_limit_per_minute"
     ),

@@ -21,7 +21,7 @@ from dnbot.fleet.leases import LeaseTerms
 from dnbot.fleet.life import Desired
 from dnbot.fleet.words import BUILT_IN
 from dnbot.operate.alert_places import heartbeat_of, load_alert_secrets, monitors_of, sampler_of
-from dnbot.operate.canary import canary_of
+from dnbot.operate.canary import canary_of, witness_of
 from dnbot.operate.commanding import Commander
 from dnbot.operate.control import ControlServer
 from dnbot.operate.control_socket import listening, socket_path
@@ -31,13 +31,13 @@ from dnbot.operate.kept_environment import KeptEnvironment
 from dnbot.operate.masking import Mask
 from dnbot.operate.monitoring import Monitors
 from dnbot.operate.places import Surroundings, of_fakes, of_live
-from dnbot.operate.run import witness_of
 from dnbot.operate.same_world import refuse_another_world
 from dnbot.operate.seat import Seat
 from dnbot.operate.state_folder import made_private
 from dnbot.operate.status import Reporter, facts_of
 from dnbot.operate.task_log import TaskLog
 from dnbot.operate.task_settings import keys_of, task_settings
+from dnbot.operate.traces import exporting, measures_of, traces_of
 from dnbot.operate.unfit import refuse_first_start, refuse_unfit
 from dnbot.operate.watch import Watch
 from dnbot.ports.clock import SystemClock
@@ -90,6 +90,7 @@ class TaskRunner:
         made_private(home)
         log = TaskLog(self.log, task.task_id)
         secrets = load_alert_secrets(settings, self.registry, self.environment)
+        traces, clock = traces_of(settings, self.registry, log, self.environment), SystemClock()
         watch = Watch()
         monitors = monitors_of(settings, secrets, watch, self.redactor, log)
         with ExitStack() as stack:
@@ -105,8 +106,9 @@ class TaskRunner:
             bot = await build_bot(
                 BotParts(
                     params=settings.strategy, places=around.places, signers=around.signers, opener=around.opener,
-                    clock=SystemClock(), store=self.store.of_task(seat.lease), log=log, publish=teller.show,
+                    clock=clock, store=self.store.of_task(seat.lease), log=log, publish=teller.show,
                     witness=witness_of(monitors, canary), spill=spill, latch=FileLatch.of(home),
+                    measures=measures_of(traces, clock),
                     order_path=settings.gate.order_path, countdown_s=settings.gate.countdown_s, version=__version__,
                     settings=msgspec.json.encode(settings).decode(), retention_days=settings.database.retention_days,
                 )
@@ -119,7 +121,8 @@ class TaskRunner:
             commander = Commander(bot, watch, report, log)
             heartbeat = heartbeat_of(settings, secrets, monitors.is_well, bot, log)
             monitors.attach(sampler_of(bot, settings, home, log), commander.answer, heartbeat)
-            await _until_it_ends(bot, commander, teller, monitors, listener)
+            async with exporting(traces):
+                await _until_it_ends(bot, commander, teller, monitors, listener)
 
     def _around(self, settings: Settings) -> Surroundings:
         if settings.mode == "live":

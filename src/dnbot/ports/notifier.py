@@ -7,8 +7,6 @@ answers with numbers alone, so that nothing of a URL or of a service's answer ca
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from typing import Protocol
@@ -18,12 +16,11 @@ import msgspec
 import trio
 
 from dnbot.ports.credentials import Secret
+from dnbot.ports.line_child import LineChild
 
 SEND_S_MAX = 60.0
 """Above what the child gives all its services together."""
-ANSWER_BYTES_MAX = 4096
 WORKER = (sys.executable, "-m", "dnbot.ports.notifier_worker")
-_PASSED_ON = ("PATH", "HOME", "LANG", "PYTHONPATH", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
 
 class Services(msgspec.Struct, frozen=True):
@@ -74,7 +71,12 @@ class AppriseProcess:
     urls: Sequence[Secret]
     command: Sequence[str] = WORKER
     send_s_max: float = SEND_S_MAX
-    _child: trio.Process | None = attrs.field(default=None, init=False)
+    _child: LineChild = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._child = LineChild(
+            self.command, lambda: msgspec.json.encode(Services([url.reveal() for url in self.urls]))
+        )
 
     @property
     def services(self) -> int:
@@ -86,52 +88,16 @@ class AppriseProcess:
         done: list[int] | None = None
         try:
             with trio.move_on_after(self.send_s_max):
-                done = await self._asked(message)
+                answer = await self._child.ask(msgspec.json.encode(message))
+                failed = msgspec.json.decode(answer, type=Outcome).failed
+                done = [number for number in failed if 0 <= number < len(self.urls)]
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError, msgspec.MsgspecError):
             done = None
         finally:
             if done is None:
-                await self.aclose()
+                await self._child.aclose()
         return message.to if done is None else done
 
     async def aclose(self) -> None:
         """End the child at once."""
-        child, self._child = self._child, None
-        if child is None:
-            return
-        child.kill()
-        with trio.CancelScope(shield=True, deadline=trio.current_time() + 2.0):
-            await child.wait()
-        for pipe in (child.stdin, child.stdout):
-            assert pipe is not None
-            await trio.aclose_forcefully(pipe)
-
-    async def _asked(self, message: Message) -> list[int]:
-        if self._child is None:
-            self._child = await self._started()
-        assert self._child.stdin is not None
-        await self._child.stdin.send_all(msgspec.json.encode(message) + b"\n")
-        failed = msgspec.json.decode(await self._line(self._child), type=Outcome).failed
-        return [number for number in failed if 0 <= number < len(self.urls)]
-
-    async def _started(self) -> trio.Process:
-        environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-        child = await trio.lowlevel.open_process(
-            list(self.command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            env=environment, start_new_session=True,  # Ctrl-C is the bot's: its last words are still to be sent
-        )
-        assert child.stdin is not None
-        self._child = child
-        await child.stdin.send_all(msgspec.json.encode(Services([url.reveal() for url in self.urls])) + b"\n")
-        return child
-
-    async def _line(self, child: trio.Process) -> bytes:
-        """Raises BrokenResourceError when the child ends without an answer, or answers too much."""
-        assert child.stdout is not None
-        line = b""
-        while not line.endswith(b"\n"):
-            chunk = await child.stdout.receive_some(ANSWER_BYTES_MAX)
-            line += chunk
-            if not chunk or len(line) > ANSWER_BYTES_MAX:
-                raise trio.BrokenResourceError("no answer from the notifier")
-        return line
+        await self._child.aclose()
