@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import partial
-from pathlib import Path
 
 import attrs
 
 from dnbot.domain.errors import ConfigError
-
 from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.instruments import SYMBOLS, Character, Instrument
 from dnbot.fakes.market import MarketModel, ModelPosition, Tape
@@ -24,13 +22,13 @@ from dnbot.fakes.replay_bars import Rates
 from dnbot.fakes.replay_files import ReplayError, events
 from dnbot.fakes.running import World
 from dnbot.fakes.world import PRIMING_STEPS
-from dnbot.research.mapping import MODEL, Mapping_
+from dnbot.research.mapping import MODEL, Mapped
 from dnbot.research.recorded import DataFile, looked_at
 from dnbot.research.source import Span
-from dnbot.research.tapes import NS_PER_MS, Feed, FedTape
+from dnbot.research.tapes import NS_PER_MS, FedTape, Feed
 
-BEATS_PER_S = 20
-"""How often each venue's book is brought up to the recording, per virtual second."""
+BEATS_PER_S = 10
+"""How often each venue's book is brought up to the recording, per virtual second: as often as the bot's streams tell."""
 
 
 @attrs.define(eq=False)
@@ -64,13 +62,13 @@ class CaptureData:
     feeds: Mapping[str, Feed]
     files: tuple[DataFile, ...]
     span: Span
-    mapping: Mapping_
+    mapping: Mapped
     rates: Rates
     beats_per_s: int = BEATS_PER_S
 
     @classmethod
     def of(
-        cls, found: Recording, symbol: str, mapping: Mapping_, rates: Rates, beats_per_s: int = BEATS_PER_S
+        cls, found: Recording, symbol: str, mapping: Mapped, rates: Rates, beats_per_s: int = BEATS_PER_S
     ) -> CaptureData:
         """Those of a folder; every line is looked at."""
         kinds = found.captures.get(symbol, {})
@@ -107,8 +105,7 @@ class CaptureData:
             _empty(world, instrument)
         listed = {instrument.venue: instrument for instrument in invented.instruments}
         tapes: dict[Venue, Tape] = {
-            venue: FedTape((), listed[venue], *self._times, feed=self.feeds[shape.recorded], shape=shape)
-            for venue in VENUES if (shape := self.mapping[venue]).recorded != MODEL
+            venue: self.tape(listed[venue]) for venue in VENUES if self.mapping[venue].recorded != MODEL
         }
         source = TapedSource(tapes, self.rates, self.span.begin_ns / 1e9)
         steps_per_s = float(self.beats_per_s * len(VENUES))
@@ -121,16 +118,17 @@ class CaptureData:
         world.funding.estimates.clear()
         world.funding.update_mark(self.symbol)
 
+    def tape(self, instrument: Instrument) -> FedTape:
+        """The recorded book as that venue shows it, at its beginning."""
+        shape, span = self.mapping[instrument.venue], self.span
+        return FedTape((), instrument, span.begin_ns, span.end_ns, feed=self.feeds[shape.recorded], shape=shape)
+
     def described(self) -> Mapping[str, str]:
         """What each venue shows."""
         told: dict[str, str] = {venue: self.mapping[venue].describe() for venue in VENUES}
         told["speed"] = f"as it was recorded; each book follows {self.beats_per_s} times a second"
         told["funding"] = "rates of the file" if self.rates.rates else "none: no rates were given, so nothing is paid"
         return told
-
-    @property
-    def _times(self) -> tuple[int, int]:
-        return self.span.begin_ns, self.span.end_ns
 
 
 def _empty(world: World, instrument: Instrument) -> None:

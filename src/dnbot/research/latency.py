@@ -3,7 +3,8 @@
 A delay is one way, of one message, drawn anew for each from a lognormal distribution with the median and the 99th
 percentile that the model gives; messages of one connection never overtake each other. `order` is for orders and every
 other request over REST and for their answers, `cancel` for cancels and theirs, `feed` for all WebSockets in both
-directions (so for orders that go over one, too). The figures of the named models are round assumptions, no measurements.
+directions (so for orders that go over one, too). The figures of the named models are round assumptions, nothing that
+was measured.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ def _delays(path: Path, venue: Venue, told: dict[str, Any]) -> Delays:
 
 
 class DelayRandom(random.Random):
-    """The generator of a network that asks for a delay between two figures: they are the median and the 99th percentile.
+    """The generator of a network that asks for a delay between two figures: its median and its 99th percentile.
 
     `dnbot.fakes.network` draws every delay by `uniform` from its rule; a lognormal distribution takes its place.
     """

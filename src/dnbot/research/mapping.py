@@ -52,15 +52,15 @@ class Shape:
         return f"the recorded book {self.recorded!r}, {', '.join(changes) or 'as it is'}"
 
 
-Mapping_ = Mapping[Venue, Shape]
-DEFAULT: Mapping_ = {
+Mapped = Mapping[Venue, Shape]
+DEFAULT: Mapped = {
     GATE_SPOT: Shape("spot"),
     GATE_FUTURES: Shape("usdm"),
     MEXC_SPOT: Shape("spot", lag_ms=100, spread_bps=Decimal(1)),
 }
 
 
-def mapping_of(texts: Iterable[str]) -> Mapping_:
+def mapping_of(texts: Iterable[str]) -> Mapped:
     """The mapping that `VENUE=RECORDED[,lag_ms=N][,spread_bps=N][,offset_bps=N]` ask for; unnamed venues keep theirs.
 
     Raises:

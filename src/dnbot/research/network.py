@@ -20,6 +20,7 @@ from dnbot.research.latency import KINDS, DelayRandom, Kind, LatencyModel
 
 Listener = Callable[[Venue, str | bytes], None]
 """Told of each message that reaches the bot over a WebSocket, when it does."""
+Rules = dict[tuple[Venue, Kind], LinkRule]
 MESSAGE_BYTES_MAX = 16 * 1_048_576
 _VERBS = (b"GET ", b"POST ", b"PUT ", b"DELETE ")
 _UPGRADE = b"upgrade: websocket"
@@ -43,7 +44,7 @@ def kind_of(host: str, data: bytes) -> tuple[Venue, Kind] | None:
 class ModelledStream(LinkStream):
     """The bot's end of a link."""
 
-    def __init__(self, link: LinkStream, host: str, rules: dict[tuple[Venue, Kind], LinkRule], listener: Listener | None):
+    def __init__(self, link: LinkStream, host: str, rules: Rules, listener: Listener | None) -> None:
         self.__dict__.update(vars(link))
         self._host, self._rules, self._listener = host, rules, listener
         self._feed: Venue | None = None
@@ -73,7 +74,7 @@ class ModelledNetwork(MemoryNetwork):
 
     model: LatencyModel = attrs.field(kw_only=True)
     listener: Listener | None = attrs.field(kw_only=True, default=None)
-    rules: dict[tuple[Venue, Kind], LinkRule] = attrs.field(init=False, factory=dict)
+    rules: Rules = attrs.field(init=False, factory=dict)
 
     @classmethod
     def of(cls, nursery: trio.Nursery, model: LatencyModel, seed: int, listener: Listener | None) -> ModelledNetwork:

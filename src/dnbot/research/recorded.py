@@ -42,7 +42,8 @@ def looked_at(paths: tuple[Path, ...], symbol: str, root: Path) -> tuple[DataFil
     for path in paths:
         one = _looked_at(path, symbol.replace("/", "").lower(), root)
         if found and one.first_ns < found[-1].last_ns:
-            raise ReplayError(f"{path} line 1: its time {one.first_ns} is before {found[-1].last_ns} in the file before")
+            before = f"{found[-1].last_ns} at the end of {found[-1].name}"
+            raise ReplayError(f"{path} line 1: its time {one.first_ns} is before {before}")
         found.append(one)
     return tuple(found)
 

@@ -9,7 +9,6 @@ import attrs
 
 from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.running import World
-from dnbot.research.mapping import Mapping_
 from dnbot.research.recorded import DataFile
 
 
@@ -53,12 +52,4 @@ class Source(Protocol):
 
     def described(self) -> Mapping[str, str]:
         """What each venue shows, by the venue's name, and `speed` and `funding`: for the result."""
-        ...
-
-
-class Opener(Protocol):
-    """What makes a source of a path; a mapping that it cannot keep is a ConfigError."""
-
-    def __call__(self, mapping: Mapping_) -> Source:
-        """The source."""
         ...

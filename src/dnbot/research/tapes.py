@@ -37,6 +37,14 @@ class FedTape(BookTape):
         self._need_both_sides(at_s)
         return commands
 
+    def level(self, side: Side, price: Decimal) -> int:
+        """The venue's grid level, in ticks, at which a recorded price is shown."""
+        return self._ticks(side, price)
+
+    def lots(self, base: Decimal) -> int:
+        """How many whole lots (contracts on the perpetual) a recorded base quantity is shown as."""
+        return int(self._lots(base) / self.instrument.lot)
+
     def _read_until(self, at_s: float) -> list[Trade]:
         if self._round < 0:
             self._round = 0
