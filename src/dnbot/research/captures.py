@@ -28,7 +28,7 @@ from dnbot.research.source import Span
 from dnbot.research.tapes import NS_PER_MS, FedTape, Feed
 
 BEATS_PER_S = 10
-"""How often each venue's book is brought up to the recording, per virtual second: as often as the bot's streams tell."""
+"""How often each venue's book is brought up to the recording, per virtual second: the bot's streams tell as often."""
 
 
 @attrs.define(eq=False)
