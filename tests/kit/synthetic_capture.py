@@ -9,7 +9,7 @@ from typing import Any
 
 BEGIN_NS = 1_723_161_253_000_000_000
 STEP_NS = 100_000_000
-LEVELS = 60
+LEVELS = 12
 
 
 def line(number: int, message: dict[str, Any]) -> str:
@@ -28,10 +28,8 @@ def capture_lines(steps: int, *, shift: float = 0.0) -> list[str]:
                    for level in range(LEVELS)}
             for side, sign in (("b", -1), ("a", 1))
         }
-        rows = {
-            side: [[price, "0.000"] for price in sorted(shown[side] - prices.keys())] + [list(row) for row in prices.items()]
-            for side, prices in sides.items()
-        }
+        gone = {side: [[price, "0.000"] for price in sorted(shown[side] - prices.keys())] for side, prices in sides.items()}
+        rows = {side: gone[side] + [list(row) for row in prices.items()] for side, prices in sides.items()}
         shown = {side: set(prices) for side, prices in sides.items()}
         if number == 0:
             lines.append(line(number, {"lastUpdateId": 1, "bids": rows["b"], "asks": rows["a"]}))
@@ -44,7 +42,7 @@ def capture_lines(steps: int, *, shift: float = 0.0) -> list[str]:
     return lines
 
 
-def written(folder: Path, steps: int = 250) -> Path:
+def written(folder: Path, steps: int = 200) -> Path:
     """A folder with both captures, compressed; the perpetual is 12 quote above spot. Returns it."""
     for kind, shift in (("spot", 0.0), ("usdm", 12.0)):
         (folder / kind).mkdir(parents=True)

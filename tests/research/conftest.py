@@ -18,7 +18,7 @@ CHEAP_MEXC = "mexc_spot=spot,lag_ms=200,spread_bps=1,offset_bps=-60"
 
 @pytest.fixture(scope="session")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a synthetic recording of 25 s."""
+    """A folder with a synthetic recording of 20 s."""
     return written(tmp_path_factory.mktemp("recording"))
 
 

@@ -23,6 +23,7 @@ from dnbot.domain.errors import InvariantBroken, OperatingError
 from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT, Venue
 from dnbot.fakes.replay_files import ReplayError
+from dnbot.fakes.running import World
 from dnbot.lab.audit_check import check_audit
 from dnbot.lab.disk import Disk
 from dnbot.lab.incarnation import Incarnation
@@ -73,6 +74,10 @@ class Check(Protocol):
 
     levels: int
     early: str
+
+    def attach(self, world: World) -> None:
+        """Told of the world once it is there."""
+        ...
 
     def __call__(self, venue: Venue, message: str | bytes) -> None:
         """Told of every message that reaches the bot over a WebSocket."""
@@ -153,6 +158,8 @@ class Backtest:
         """From the first second to the clean end."""
         options = self.options
         async with played(options.source, options.config, options.latency, options.check) as on:
+            if options.check is not None:
+                options.check.attach(on.world)
             disk = Disk()
             life = Incarnation.on(on, disk, tap=self.tap, witness=self.witness.note)
             async with trio.open_nursery() as nursery:

@@ -1,4 +1,5 @@
-"""Does anything of a recording reach the bot before its time? Asked where the bot reads, of every book that it is told.
+"""Does anything of a recording reach the bot before its time? Asked where the bot reads, of every book that it is told,
+and at the exchange, of every order that is placed into the books that the bot's own orders are filled from.
 
 The recording is read a second time, beside the run and by the run's clock: by each moment it has shown, at each price
 of the venue's grid, some greatest quantity. A level that the bot is told with a price that was not yet recorded, or
@@ -7,8 +8,9 @@ with more than was ever recorded there, comes from the future. (Less is no sign:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import attrs
@@ -17,10 +19,13 @@ import trio
 
 from dnbot.domain.instrument import Symbol
 from dnbot.fakes.instruments import SYMBOLS, Instrument, instruments_for
+from dnbot.fakes.market import Tape
+from dnbot.fakes.market_ladder import Command
 from dnbot.fakes.records import MEXC_SPOT, Side, Venue
 from dnbot.fakes.replay_book import RecordedBook
 from dnbot.fakes.replay_files import Event, Trade
-from dnbot.research.captures import CaptureData
+from dnbot.fakes.running import World
+from dnbot.research.captures import CaptureData, TapedSource
 from dnbot.research.mapping import MODEL
 from dnbot.research.tapes import FedTape, shaped
 from dnbot.venues.mexc.spot_public import MexcSpotPublic
@@ -63,6 +68,28 @@ class _Known:
 
 
 @attrs.define(eq=False)
+class WatchedTape:
+    """A tape, and somebody who is told of the orders that it places."""
+
+    inner: Tape
+    told: Callable[[list[Told]], None]
+
+    def turn(self, at_s: float) -> list[Command]:
+        """See `Tape`, here and below."""
+        commands = self.inner.turn(at_s)
+        self.told([(one.side, one.price, one.quantity) for one in commands if one.op == "place"])
+        return commands
+
+    def middle(self) -> float:
+        """The middle of the recorded book."""
+        return self.inner.middle()
+
+    def forget(self) -> None:
+        """The fake book was emptied."""
+        self.inner.forget()
+
+
+@attrs.define(eq=False)
 class LookAheadCheck:
     """Listens at the bot's end of the network, and changes nothing there."""
 
@@ -90,9 +117,19 @@ class LookAheadCheck:
         """Look at one message."""
         if venue not in self.known or self.early:
             return
-        told = self._of_mexc(message) if venue == MEXC_SPOT else _of_gate(message)
-        if not told:
-            return
+        self.hold(venue, "the bot was told of", self._of_mexc(message) if venue == MEXC_SPOT else _of_gate(message))
+
+    def attach(self, world: World) -> None:
+        """From now on look at what the tapes of that world do, too."""
+        for model in world.models.values():
+            if isinstance(model.source, TapedSource):
+                model.source.tapes = {
+                    venue: WatchedTape(tape, partial(self.hold, venue, "the exchange got"))
+                    for venue, tape in model.source.tapes.items()
+                }
+
+    def hold(self, venue: Venue, who: str, told: list[Told]) -> None:
+        """Hold levels against what the recording had shown by now; the first that it had not is kept."""
         known, instrument = self.known[venue], self.instruments[venue]
         now_ns = self.begin_ns + round(trio.current_time() * 1e9)
         known.until(now_ns)
@@ -101,7 +138,7 @@ class LookAheadCheck:
             lots, most = quantity / instrument.lot, known.most.get((side, int(price / instrument.price_tick)), 0)
             if lots > most and not self.early:
                 self.early = (
-                    f"{venue}: at {now_ns} ns the bot was told of {quantity} at {price} ({side}); "
+                    f"{venue}: at {now_ns} ns {who} {quantity} at {price} ({side}); "
                     f"until then the recording had shown at most {most * instrument.lot} there"
                 )
 
