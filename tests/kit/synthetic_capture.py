@@ -18,7 +18,7 @@ def line(number: int, message: dict[str, Any]) -> str:
 
 
 def capture_lines(steps: int, *, shift: float = 0.0) -> list[str]:
-    """A snapshot, then every 100 ms the whole window anew: the middle is 2 higher or lower, each quantity is its own."""
+    """A snapshot, then every 100 ms the whole window anew: the middle is 2 higher or lower, quantities differ."""
     lines: list[str] = []
     shown: dict[str, set[str]] = {"b": set(), "a": set()}
     for number in range(steps):
@@ -28,8 +28,10 @@ def capture_lines(steps: int, *, shift: float = 0.0) -> list[str]:
                    for level in range(LEVELS)}
             for side, sign in (("b", -1), ("a", 1))
         }
-        gone = {side: [[price, "0.000"] for price in sorted(shown[side] - prices.keys())] for side, prices in sides.items()}
-        rows = {side: gone[side] + [list(row) for row in prices.items()] for side, prices in sides.items()}
+        rows = {
+            side: [*([price, "0.000"] for price in sorted(shown[side] - held.keys())), *map(list, held.items())]
+            for side, held in sides.items()
+        }
         shown = {side: set(prices) for side, prices in sides.items()}
         if number == 0:
             lines.append(line(number, {"lastUpdateId": 1, "bids": rows["b"], "asks": rows["a"]}))

@@ -22,7 +22,7 @@ BTC = "BTC/USDT"
 
 
 def test_everything_that_the_figures_depend_on_is_in_the_result(made: dict[str, Any]) -> None:
-    """Data with checksums, mapping, delays, fees, settings, seed, source and assumptions; and nothing is unexplained."""
+    """Data, mapping, delays, fees, settings, seed, source and assumptions; and nothing is unexplained."""
     told = made["json"]
     assert [len(file["sha256"]) for file in told["data"]] == [64, 64]
     assert told["shown"]["mexc_spot"].endswith("200 ms later, spread +1 bps, prices -60 bps")

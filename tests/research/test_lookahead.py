@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +58,11 @@ def run(source: CaptureData, until_s: float) -> int:
 
 
 @pytest.fixture
-def right(recording: Path) -> Iterator[CaptureData]:
+def right(recording: Path) -> CaptureData:
     """The source as it is."""
     found = source_at(recording, "BTC/USDT")
     assert isinstance(found, CaptureData)
-    yield found
+    return found
 
 
 @pytest.mark.parametrize("venue", VENUES)

@@ -27,7 +27,8 @@ def spoiled(folder: Path, number: int, line: str) -> Path:
 
 def test_a_whole_recording_is_told_with_its_checksums(tmp_path: Path) -> None:
     """Names, lines, times, and what can be played: from a second after the later beginning, and the longest lag."""
-    found: Source = source_at(written(tmp_path / "r", steps=30), BTC, mapping=mapping_of(["mexc_spot=spot,lag_ms=300"]))
+    mapping = mapping_of(["mexc_spot=spot,lag_ms=300"])
+    found: Source = source_at(written(tmp_path / "r", steps=30), BTC, mapping=mapping)
     assert [(file.name, file.lines) for file in found.files] == [("spot/btcusdt_1.gz", 59), ("usdm/btcusdt_1.gz", 59)]
     assert all(len(file.sha256) == 64 for file in found.files)
     assert found.files[0].first_ns == BEGIN_NS
@@ -40,7 +41,7 @@ def test_a_whole_recording_is_told_with_its_checksums(tmp_path: Path) -> None:
     (5, f"{BEGIN_NS} ", "line 5"),
     (5, f'{BEGIN_NS + 400_000_000} {{"stream":"btcus', "line 5: found"),
     (9, f'{BEGIN_NS} {{"stream":"btcusdt@trade","data":{{}}}}', f"line 9: its time {BEGIN_NS} is before"),
-    (5, f'{BEGIN_NS + 200_000_000} {{"stream":"ethusdt@trade","data":{{}}}}', "line 5: found.*wanted is a stream of btc"),
+    (5, f'{BEGIN_NS + 200_000_000} {{"stream":"ethusdt@trade","data":{{}}}}', "line 5: .*wanted is"),
 ])  # fmt: skip
 def test_a_line_that_is_none_is_told(tmp_path: Path, number: int, line: str, found: str) -> None:
     """The file, the line, what is there."""

@@ -52,7 +52,7 @@ def test_a_lag_is_added_to_every_event() -> None:
 
 def test_a_book_that_is_not_whole_at_the_beginning_is_refused_rather_than_read_on() -> None:
     """Reading on would show what comes later."""
-    with pytest.raises(ReplayError, match="'spot' has an empty side 0.000 s after the beginning"):
+    with pytest.raises(ReplayError, match=r"'spot' has an empty side 0\.000 s after the beginning"):
         tape((0.0, Depth(1, ((D(60000), D(1)),), (), whole=True)), (2.0, START))
 
 
@@ -60,7 +60,7 @@ def test_a_book_that_loses_a_side_ends_the_run() -> None:
     """With the time."""
     made = tape((0.0, START), (2.0, Depth(2, (), ((D(60001), D(0)),))))
     made.turn(0.0)
-    with pytest.raises(ReplayError, match="1.000 s"):
+    with pytest.raises(ReplayError, match=r"1\.000 s"):
         made.turn(1.0)
 
 
