@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import trio
+import trio.testing
 
 from dnbot.domain.errors import ConfigError
 from dnbot.fakes.running import GATE_HOST, MEXC_HOST
-from dnbot.research.latency import KINDS, MODELS, Delay, DelayRandom, latency_model
-from dnbot.research.network import kind_of
+from dnbot.research.latency import KINDS, MODELS, Delay, DelayRandom, Delays, LatencyModel, latency_model
+from dnbot.research.network import ModelledNetwork, kind_of
 
 VENUES = ("gate_spot", "gate_futures", "mexc_spot")
 
@@ -82,3 +84,39 @@ def test_a_websocket_is_a_feed_and_a_body_is_nothing_new() -> None:
     assert kind_of(GATE_HOST, upgrade.encode()) == ("gate_futures", "feed")
     assert kind_of(MEXC_HOST, upgrade.encode()) == ("mexc_spot", "feed")
     assert kind_of(GATE_HOST, b'{"text": "t-dnb-1"}') is None
+
+
+EXACT = LatencyModel(name="exact", venues={
+    venue: Delays(order=Delay(base + 50, base + 50), cancel=Delay(base + 20, base + 20), feed=Delay(base + 5, base + 5))
+    for venue, base in zip(VENUES, (0, 100, 200), strict=True)
+})
+"""Every delay is its median."""
+
+
+@pytest.mark.parametrize(("host", "heads", "waits_ms"), [
+    (GATE_HOST, ["POST /api/v4/spot/orders", "DELETE /api/v4/spot/orders/1", "GET /api/v4/spot/x"], [100, 40, 100]),
+    (GATE_HOST, ["POST /api/v4/futures/usdt/orders", "POST /api/v4/spot/orders"], [300, 100]),
+    (MEXC_HOST, ["DELETE /api/v3/order", "POST /api/v3/order"], [440, 500]),
+    (MEXC_HOST, ["GET /ws HTTP/1.1\r\nUpgrade: websocket", "GET /no more a request", "a frame"], [410, 410, 410]),
+])  # fmt: skip
+async def test_each_message_and_its_answer_take_as_long_as_their_kind(
+    autojump_clock: trio.testing.MockClock, host: str, heads: list[str], waits_ms: list[int]
+) -> None:
+    """There and back, one after the other on one connection; a WebSocket stays a feed."""
+
+    async def echo(stream: trio.abc.Stream) -> None:
+        async for data in stream:
+            await stream.send_all(data)
+
+    async with trio.open_nursery() as nursery:
+        network = ModelledNetwork.of(nursery, EXACT, 1, None)
+        network.listen(host, 443, echo)
+        stream = await network.open_stream(host, 443)
+        waited = []
+        for head in heads:
+            began_s = trio.current_time()
+            await stream.send_all(f"{head} HTTP/1.1\r\n\r\n".encode())
+            await stream.receive_some()
+            waited.append(round(1000 * (trio.current_time() - began_s)))
+        nursery.cancel_scope.cancel()
+    assert waited == waits_ms

@@ -217,7 +217,7 @@ class Backtest:
             opening=seen.opening, balances=dict(portfolio.balances), perp_base=portfolio.perp_base,
             perp_cost=portfolio.perp_cost, mids=dict(seen.mids), mark=seen.mark,
         )
-        if len(seen.mids) == len(source.described()) - 2 and seen.mark is not None:
+        if seen.mark is not None and all(venue.value in seen.mids for venue in context.accounts):
             mids = {venue: seen.mids[venue.value] for venue in context.accounts}
             quote = f":{portfolio.symbol.quote}"
             began_with = (amount for key, amount in seen.opening.items() if key.endswith(quote))
