@@ -1,0 +1,5 @@
+"""Recorded markets and the whole bot on them: backtests, and what is needed to believe them.
+
+Start with `backtest.py`; `source.py` says what a recording has to offer, and `mapping.py` which venue shows which part
+of it. Nothing here knows how the bot decides: it meets the bot on the wire, as a venue does.
+"""

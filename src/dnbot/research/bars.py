@@ -1,0 +1,84 @@
+"""Bars and funding rates as a source: a path made through the bars, as `dnbot.fakes.replay` makes it.
+
+Coarse by nature: inside a bar the path is chance, and every book is a model's quotes around it. It tells how carries
+and funding would have gone over days, and nothing of spreads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import attrs
+
+from dnbot.fakes.config import FakesConfig, ReplayConfig
+from dnbot.fakes.records import VENUES
+from dnbot.fakes.replay import PREFIX, Recording
+from dnbot.fakes.replay_bars import Bar
+from dnbot.fakes.replay_files import ReplayError, opened
+from dnbot.fakes.running import World
+from dnbot.research.recorded import DataFile
+from dnbot.research.source import Span
+
+FUNDING_S = 28_800
+END_S = 1.0
+
+
+@attrs.define(eq=False)
+class BarData:
+    """Bars of one symbol, `replay.speed` recorded seconds per virtual one. Raises ReplayError when it is made."""
+
+    symbol: str
+    path: Path
+    replay: ReplayConfig
+    files: tuple[DataFile, ...]
+    span: Span
+    """In virtual time: as long as the run is, from the recording's own beginning on."""
+
+    @classmethod
+    def of(cls, found: Recording, symbol: str) -> BarData:
+        """Those of a file or folder."""
+        found.begin((symbol,))
+        known = found.bars[symbol]
+        series = [bars for bars in (known.spot, known.perp) if bars is not None]
+        begin_s = max(bars[0].start_s for bars in series)
+        if found.config.begin is not None:
+            begin_s = max(begin_s, found.config.begin.timestamp())
+        end_s = begin_s + (min(bars[-1].start_s for bars in series) - begin_s) / found.config.speed - END_S
+        if end_s <= begin_s:
+            raise ReplayError(f"{found.path}: the bars of {symbol} are over within a second at this speed")
+        span = Span(round(begin_s * 1e9), round(end_s * 1e9))
+        return cls(symbol, found.path, found.config, tuple(_files(found.path, symbol, series)), span)
+
+    def settings(self, config: FakesConfig) -> FakesConfig:
+        """Played by the fakes themselves; funding falls due as often as it did, in recorded time."""
+        interval_s = max(1, round(FUNDING_S / self.replay.speed))
+        return attrs.evolve(
+            config, symbols=(self.symbol,), market=f"{PREFIX}{self.path}", replay=self.replay,
+            funding_interval_s=interval_s, funding_first_after_s=None,
+        )
+
+    def enter(self, world: World) -> None:
+        """It is in its place already."""
+
+    def described(self) -> Mapping[str, str]:
+        """What each venue shows."""
+        told: dict[str, str] = dict.fromkeys(VENUES, "quotes of a model around a path through the bars")
+        told["speed"] = f"{self.replay.speed:g} recorded seconds in each virtual one: waits and rates are not scaled"
+        told["funding"] = "recorded rates; the one that is announced is the one that will be charged"
+        return told
+
+
+def _files(path: Path, symbol: str, series: Iterable[list[Bar]]) -> Iterable[DataFile]:
+    base = symbol.partition("/")[0]
+    times = [round(bar.start_s * 1e9) for bars in series for bar in (bars[0], bars[-1])]
+    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+        if file.is_file() and (path.is_file() or file.name.startswith(base)):
+            content = file.read_bytes()
+            with opened(file) as lines:
+                count = sum(1 for _ in lines)
+            yield DataFile(
+                name=file.name, bytes=len(content), sha256=hashlib.sha256(content).hexdigest(), lines=count,
+                first_ns=min(times), last_ns=max(times),
+            )
