@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 
 import attrs
@@ -18,6 +19,8 @@ from dnbot.operate.places import FakesAddress
 
 STEPS_PER_S_MAX = 1.5
 """How often a market is quoted anew: BTC's, at 36, costs a bot of its own a good part of a processor."""
+HALF_LIFE = "20s"
+"""Of the distance between the spot venues: it pays in each direction a few times in a minute."""
 PRICES = (Decimal("0.01"), Decimal(3000))
 DEPTH_MIN, SPREAD_MAX = 0.15, 8.0
 """In the fakes' factors: deep enough for orders above the smallest that the venues take, and cheaper than it pays."""
@@ -89,12 +92,12 @@ def fleet_tasks(count: int, seed: int) -> list[FleetTask]:
         ConfigError: there are not so many.
     """
     markets = (symbol_params(invented_name(number), seed) for number in range(COUNT_MAX))
-    fit = [market for market in markets if _is_fit(market)]
+    fit = list(islice(filter(_is_fit, markets), count))
     if len(fit) < count:
         raise ConfigError("drill fleet", "--tasks", count, f"at most {len(fit)} with this seed")
     return [
         FleetTask(market.symbol.split("/")[0].lower(), market, str(FIRST_UID + place))
-        for place, market in enumerate(fit[:count])
+        for place, market in enumerate(fit)
     ]
 
 
@@ -102,7 +105,7 @@ def fakes_options(tasks: list[FleetTask]) -> list[str]:
     """What `dnbot fakes` is given. Limits are those of an address, and a fleet has more than one: they are off here."""
     symbols = ",".join(task.market.symbol for task in tasks)
     accounts = [f"--account={task.account}" for task in tasks]
-    return ["--deviation-bps", "60", "--half-life", "4s", "--no-limits", "--symbols", symbols, *accounts]
+    return ["--deviation-bps", "60", "--half-life", HALF_LIFE, "--no-limits", "--symbols", symbols, *accounts]
 
 
 def _is_fit(market: SymbolParams) -> bool:
