@@ -8,7 +8,9 @@ from typing import Any
 
 import attrs
 import pytest
+from click.testing import CliRunner
 
+from dnbot.cli import commands
 from dnbot.config import parse_settings
 from dnbot.domain.order import client_order_id
 from dnbot.fakes.records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT
@@ -235,3 +237,11 @@ def test_the_cost_of_a_process_is_its_own_and_its_childrens(tmp_path: Path) -> N
     (tmp_path / "10").mkdir()
     assert processor_s(7, tmp_path) == pytest.approx(1.75)
     assert processor_s(None, tmp_path) == 0
+
+
+def test_a_stage_that_there_is_not_is_refused() -> None:
+    """Before anything is started, with those that there are."""
+    found = CliRunner().invoke(commands, ["drill", "fleet", "--only", "worker_killed,worker_scared"])
+    assert found.exit_code == 2
+    assert "worker_scared" in found.output
+    assert "worker_killed, worker_stopped, database_restarted, workers_rolled" in found.output
