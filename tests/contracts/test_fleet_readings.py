@@ -10,7 +10,7 @@ from dnbot.domain.instrument import Symbol
 from dnbot.fleet.life import TaskState
 from dnbot.fleet.words import Change, Granted, NewTask, Worker
 from dnbot.operate.fleet_readings import EVENTS_SHOWN, FAILED_TODAY, NEWEST, PROFIT, DatabaseFleet
-from dnbot.ports.postgres import PostgresStore, open_postgres_store
+from dnbot.ports.postgres import open_postgres_store
 from dnbot.ports.postgres_tasks import FAILED, HISTORY, PRUNE_EVENTS, PRUNE_WORKERS, PostgresTasks
 from dnbot.ports.tasks import FAILURES
 
@@ -22,7 +22,8 @@ values ('BTC/USDT', now() - {} * interval '1 hour', 1, 1, -1, 0, {}, 1)
 """
 MANY = """
 insert into task_events (task_id, symbol, kind, at)
-select 'task-' || n % 1000, 'BTC/USDT', case when n % 9 = 0 then 'failure' else 'run' end, now() - n * interval '1 minute'
+select 'task-' || n % 1000, 'BTC/USDT', case when n % 9 = 0 then 'failure' else 'run' end,
+    now() - n * interval '1 minute'
 from generate_series(1, 20000) as n
 """
 GONE = """
@@ -64,7 +65,8 @@ async def test_a_page_tells_who_runs_what_and_what_came_of_it(database: str, sql
         assert (eth["realised_quote"], eth["day_quote"], eth["failures_day"], eth["why"]) == (None, None, 1, "why")
         assert (sol["holder"], sol["bot"]) == (None, {})
         assert page["without_holder"] == ["sol"]
-        assert [(event["task"], event["kind"]) for event in page["events"][:2]] == [("eth", "failure"), ("eth", "claimed")]
+        newest = [(event["task"], event["kind"]) for event in page["events"][:2]]
+        assert newest == [("eth", "failure"), ("eth", "claimed")]
 
 
 QUESTIONS: tuple[tuple[str, tuple[Any, ...], str], ...] = (

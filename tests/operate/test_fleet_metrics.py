@@ -116,11 +116,10 @@ async def test_the_page_is_served_where_there_is_a_socket() -> None:
     manager = manager_of(MemoryTasksDatabase(), "one")
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     port = listeners[0].socket.getsockname()[1]
-    async with fleet_metrics_served(manager, listeners):
-        async with await trio.open_tcp_stream("127.0.0.1", port) as client:
-            await client.send_all(f"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
-            answer = b""
-            while chunk := await client.receive_some():
-                answer += chunk
+    async with fleet_metrics_served(manager, listeners), await trio.open_tcp_stream("127.0.0.1", port) as client:
+        await client.send_all(f"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+        answer = b""
+        while chunk := await client.receive_some():
+            answer += chunk
     assert b"200" in answer.partition(b"\r\n")[0]
     assert b"dnbot_worker_capacity 3\n" in answer

@@ -65,8 +65,9 @@ class WorkerProcess:
         command = [sys.executable, "-P", "-m", "dnbot", "worker", "--name", self.name, "--ttl", f"{self.ttl_s:g}"]
         with (self.folder / f"{self.name}.out").open("ab") as out:
             self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
-                [*command, "--capacity", str(self.capacity), "--web", "off"], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                cwd=self.folder, start_new_session=True,  # Ctrl-C reaches the drill first
+                [*command, "--capacity", str(self.capacity), "--web", "off"],
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=self.folder,
+                start_new_session=True,  # Ctrl-C reaches the drill first
                 env=os.environ | {DSN_ENV: self.dsn, "DNBOT_HOME": str(self.folder / self.name)},
             )
 

@@ -27,7 +27,10 @@ FAILURES = ("failure", "taken_over")
 
 
 class TaskStore(Protocol):
-    """Every method is one transaction, `prune` two. Raises StoreUnreachable when it cannot be done, or nobody can tell."""
+    """Every method is one transaction, `prune` two.
+
+    Raises StoreUnreachable when it cannot be done, or when nobody can tell.
+    """
 
     # --- people ---
     async def add(self, new: NewTask, *, who: str) -> None:
