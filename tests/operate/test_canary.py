@@ -14,7 +14,7 @@ import trio
 
 from dnbot.bot import Bot, Place
 from dnbot.config import Settings
-from dnbot.domain.errors import ConfigError
+from dnbot.domain.errors import ConfigError, VenueUnreachable
 from dnbot.domain.instrument import Symbol, Venue
 from dnbot.domain.messages import SetMode
 from dnbot.domain.order import Order, OrderIntent, OrderStatus, Purpose, Side
@@ -23,8 +23,9 @@ from dnbot.domain.units import Price, Quantity
 from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.running import GATE_HOST, MEXC_HOST
 from dnbot.lab.world import stage
-from dnbot.operate.canary import Canary, refuse_unfit
+from dnbot.operate.canary import Canary
 from dnbot.operate.places import Surroundings
+from dnbot.operate.unfit import refuse_first_start, refuse_unfit
 from dnbot.ports.credentials import Credentials, Secret
 from dnbot.ports.memory_store import MemoryStore
 from dnbot.ports.net import Endpoint
@@ -115,9 +116,20 @@ async def test_after_so_many_executions_nothing_is_entered_until_a_person_resume
         assert len(bot.sent(Purpose.ENTRY)) > so_far
 
 
+@attrs.frozen
+class Book:
+    """A database that answers the same to every question."""
+
+    rows: list[dict[str, Any]]
+
+    async def read(self, sql: str, *arguments: object) -> list[dict[str, Any]]:
+        """The rows."""
+        return self.rows
+
+
 async def test_a_canary_does_not_begin_with_what_check_refuses(autojump_clock: Any) -> None:
-    """A key that the venue refuses, or a position worth too much, is told before anything runs; the profile full begins
-    and leaves both to the machine."""
+    """A key that the venue refuses, or a position worth too much, is told before anything runs; the profile full is
+    told of a key at its first start, and leaves the rest, and every later start, to the machine."""
     async with stage(FakesConfig(market="calibrated")) as scene:
         gate = Place(Endpoint(GATE_HOST, 443), f"wss://{GATE_HOST}:443")
         mexc = Place(Endpoint(MEXC_HOST, 443), f"wss://{MEXC_HOST}:443")
@@ -136,8 +148,17 @@ async def test_a_canary_does_not_begin_with_what_check_refuses(autojump_clock: A
             await refuse_unfit(settings, around("another-key"), scene.clock)
         with pytest.raises(ConfigError, match="holds at most 500"):
             await refuse_unfit(msgspec.structs.replace(settings, strategy=large), around(""), scene.clock)
-        full = Settings(strategy=large)
+        full = Settings(mode="live", strategy=large)
         await refuse_unfit(full, around("another-key"), scene.clock)
+        await refuse_first_start(full, Book([]), around(""), scene.clock)
+        with pytest.raises(ConfigError, match=r"GATEIO_SPOT.*account"):
+            await refuse_first_start(full, Book([]), around("another-key"), scene.clock)
+        await refuse_first_start(full, Book([{"n": 1}]), around("another-key"), scene.clock)
+        nobody = {venue: attrs.evolve(place, rest=Endpoint(GATE_HOST, 1)) for venue, place in places.items()}
+        away = attrs.evolve(around("another-key"), places=nobody)
+        with pytest.raises(VenueUnreachable):
+            await refuse_unfit(settings, away, scene.clock)
+        await refuse_first_start(full, Book([]), away, scene.clock)
 
 
 # --- the count by itself ----------------------------------------------------------------------------------------------

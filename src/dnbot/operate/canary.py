@@ -8,7 +8,6 @@ counts is in the database too: a restart gives none away. A person's `resume` be
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
 
 import attrs
 import trio
@@ -19,10 +18,7 @@ from dnbot.domain.instrument import Symbol
 from dnbot.domain.messages import InboxEvent, SetMode
 from dnbot.domain.order import Order, OrderStatus, Purpose
 from dnbot.domain.records import ModeChanged, OrderChanged, Record
-from dnbot.operate.check import refuse
-from dnbot.operate.places import Surroundings
-from dnbot.operate.venue_reads import read_venues
-from dnbot.ports.clock import Clock
+from dnbot.operate.same_world import Reads
 from dnbot.strategy.states import TradingMode
 
 DONE_SQL = """
@@ -34,14 +30,6 @@ where i.symbol = $1 and i.purpose in ('entry', 'exit') and o.status <> 'not_sent
 """
 """Pairs of which an order may have left since a person last raised the mode. One that hangs counts."""
 _PAIRS = frozenset({Purpose.ENTRY, Purpose.EXIT})
-
-
-class Reads(Protocol):
-    """The part of the database that is asked."""
-
-    async def read(self, sql: str, *arguments: object) -> list[dict[str, Any]]:
-        """Rows; raises StoreUnreachable."""
-        ...
 
 
 @attrs.define
@@ -115,14 +103,3 @@ async def canary_of(settings: Settings, store: Reads, symbol: Symbol) -> Canary 
         return None
     rows = await store.read(DONE_SQL, str(symbol))
     return Canary(settings.canary.pairs_max, done=int(rows[0]["n"]))
-
-
-async def refuse_unfit(settings: Settings, around: Surroundings, clock: Clock) -> None:
-    """What `dnbot check` refuses, a canary does not begin with: the worth of its position, a wrong key, an account.
-
-    Raises:
-        ConfigError: naming it.
-        OperatingError: a venue could not be asked.
-    """
-    if settings.profile == CANARY:
-        refuse(settings, await read_venues(around, settings.strategy.symbol, clock))

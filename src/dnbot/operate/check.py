@@ -96,12 +96,7 @@ async def _surroundings(settings: Settings, registry: SecretRegistry) -> AsyncIt
 def refuse(settings: Settings, facts: Mapping[Venue, VenueFacts]) -> None:
     """Raise ConfigError for an account, an instrument or parameters that must not be traded with."""
     params = settings.strategy
-    for venue, fact in facts.items():
-        if fact.account.problem is not None:
-            raise ConfigError(venue.value, "account", fact.account.problem, "an account and key that may trade here")
-        if not fact.instrument.tradable:
-            because = fact.instrument.not_tradable_because or "not tradable"
-            raise ConfigError(venue.value, str(params.symbol), because, "an instrument that is open for trading")
+    refuse_accounts(facts)
     instruments = {venue: fact.instrument for venue, fact in facts.items()}
     mid = spot_mid({venue: fact.mid for venue, fact in facts.items()})
     problems = (
@@ -113,6 +108,17 @@ def refuse(settings: Settings, facts: Mapping[Venue, VenueFacts]) -> None:
     for problem in problems:
         if problem is not None:
             raise ConfigError("settings", "strategy", problem, "parameters that fit the instruments")
+
+
+def refuse_accounts(facts: Mapping[Venue, VenueFacts]) -> None:
+    """Raise ConfigError for an account or an instrument that nobody could trade with."""
+    for venue, fact in facts.items():
+        if fact.account.problem is not None:
+            raise ConfigError(venue.value, "account", fact.account.problem, "an account and key that may trade here")
+        if not fact.instrument.tradable:
+            because = fact.instrument.not_tradable_because or "not tradable"
+            symbol = str(fact.instrument.symbol)
+            raise ConfigError(venue.value, symbol, because, "an instrument that is open for trading")
 
 
 # --- the report -------------------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from dnbot.operate.alert_places import (
     monitors_of,
     sampler_of,
 )
-from dnbot.operate.canary import Canary, canary_of, refuse_unfit
+from dnbot.operate.canary import Canary, canary_of
 from dnbot.operate.commanding import Commander
 from dnbot.operate.control import ControlServer
 from dnbot.operate.control_socket import listening, only_bot_of, socket_path
@@ -46,6 +46,7 @@ from dnbot.operate.service_manager import service_manager
 from dnbot.operate.state_folder import made_private
 from dnbot.operate.status import Reporter, facts_of, market_line
 from dnbot.operate.summary import summary_of
+from dnbot.operate.unfit import refuse_first_start, refuse_unfit
 from dnbot.operate.watch import Watch
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.collector import settle
@@ -181,6 +182,8 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
                 log.info("migrated", name=name)
             store = await stack.enter_async_context(open_postgres_store(dsn, log=log, mask=Mask(registry).text))
             await refuse_another_world(settings, store)
+            if not options.flatten:
+                await refuse_first_start(settings, store, around, SystemClock())
             symbol = settings.strategy.symbol
             canary = await canary_of(settings, store, symbol)
             spill = spill_file(home / "spill" / f"{symbol.base}-{symbol.quote}.log")

@@ -21,7 +21,7 @@ from dnbot.fleet.leases import LeaseTerms
 from dnbot.fleet.life import Desired
 from dnbot.fleet.words import BUILT_IN
 from dnbot.operate.alert_places import heartbeat_of, load_alert_secrets, monitors_of, sampler_of
-from dnbot.operate.canary import canary_of, refuse_unfit
+from dnbot.operate.canary import canary_of
 from dnbot.operate.commanding import Commander
 from dnbot.operate.control import ControlServer
 from dnbot.operate.control_socket import listening, socket_path
@@ -38,6 +38,7 @@ from dnbot.operate.state_folder import made_private
 from dnbot.operate.status import Reporter, facts_of
 from dnbot.operate.task_log import TaskLog
 from dnbot.operate.task_settings import keys_of, task_settings
+from dnbot.operate.unfit import refuse_first_start, refuse_unfit
 from dnbot.operate.watch import Watch
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.credentials import SecretRegistry
@@ -99,6 +100,7 @@ class TaskRunner:
             await seat.tasks.bind(seat.lease, keys_of(around.signers))
             await refuse_unfit(settings, around, SystemClock())
             await refuse_another_world(settings, self.store)
+            await refuse_first_start(settings, self.store, around, SystemClock())
             canary = await canary_of(settings, self.store, symbol)
             bot = await build_bot(
                 BotParts(
