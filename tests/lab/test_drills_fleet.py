@@ -166,8 +166,16 @@ def test_a_task_that_was_unhedged_for_too_long() -> None:
     assert spoken(evidence) == {"workers_rolled:hedged": "allowed 25000 ms: b 150000 ms"}
 
 
+def test_a_task_whose_newest_incarnation_does_not_trade() -> None:
+    """An order of its last owner but one does not count, however late it came."""
+    late = Run("b", 3, 3, "w2-2", T + 150_000)
+    assert spoken(attrs.evolve(sound(), runs=(*RUNS, late))) == {
+        "all_trade": "no order of their newest incarnation: b"
+    }
+
+
 def test_a_task_that_does_not_trade_at_the_end() -> None:
-    """An order of its last owner but one does not count."""
+    """What it ordered before the last stage does not count."""
     evidence = sound()
     evidence.audits["b"]["orders"][1]["create_ms"] = T + 89_000
     evidence = attrs.evolve(evidence, runs=(*RUNS[:4], attrs.evolve(RUNS[4], began_ms=T + 80_000)))

@@ -16,6 +16,7 @@ import trio
 from dnbot.domain.errors import ConfigError, OperatingError
 from dnbot.domain.instrument import Venue
 from dnbot.domain.units import plain
+from dnbot.lab import drills_fleet_checks as checks
 from dnbot.lab.drills import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_PASSED
 from dnbot.lab.drills_fleet_checks import Event, Run, Strike
 from dnbot.lab.drills_fleet_cost import processor_s
@@ -31,6 +32,7 @@ TTL_S = 21.0
 START_S_MAX = 600.0
 TRADES_S_MAX = 180.0
 CALM_S = 10.0
+LOOK_EVERY_S = 3.0
 ORDERS_EACH, ORDERS_MOST = 7, 200
 """Orders that are wanted of each task, and of all at most."""
 RUNS = """
@@ -101,7 +103,7 @@ async def _drill(options: FleetOptions, report: FleetReport, say: Callable[[str]
             say(f"{name} done")
         tell("every task trades")
         least = min(ORDERS_MOST, ORDERS_EACH * options.tasks)
-        await _until_all_trade(on, strikes[-1].ended_ms)
+        await _until_all_trade(on, strikes[-1].began_ms)
         ended_ms = on.now_ms()
         codes = await ended_politely(on)
         strikes[-1] = attrs.evolve(strikes[-1], ended_ms=ended_ms)
@@ -119,23 +121,29 @@ async def _gather(on: FleetStage) -> Evidence:
         contracts = position_residual(audits[task.name], await on.store.fills_of(task.symbol), task.lot)
         left[Venue.GATE_FUTURES.value]["contracts"] = plain(contracts)
         residual[task.name] = left
-    runs = [
-        Run(row["task_id"], row["run_epoch"], row["lease_epoch"], row["worker_id"], row["ms"])
-        for row in await on.read(RUNS)
-    ]
     events = [Event(row["task_id"], row["kind"], row["ms"], row["worker_id"]) for row in await on.read(EVENTS)]
-    return Evidence(audits, runs, events, residual, {task.name: (task.symbol.base, task.lot) for task in on.tasks})
+    lots = {task.name: (task.symbol.base, task.lot) for task in on.tasks}
+    return Evidence(audits, await _runs(on), events, residual, lots)
 
 
 async def _until_all_trade(on: FleetStage, since_ms: int) -> None:
-    """Wait until each account had an order after that moment; that none is missing is judged later."""
-    uids = {task.uid for task in on.tasks}
+    """Wait until each newest incarnation had an order accepted after that moment; that one has not is judged later."""
+    idle = {task.name: task for task in on.tasks}
     with trio.move_on_after(TRADES_S_MAX):
-        since = 0
-        while uids:
-            found = await on.controls.requests(since, wait_s=1.0)
-            uids -= {request["uid"] for request in found if request["create"] and request["time_ms"] >= since_ms}
-            since = found[-1]["number"] + 1 if found else since
+        while idle:
+            runs = await _runs(on)
+            for name, task in list(idle.items()):
+                placed = checks.placed_of(name, await on.controls.ask("audit", deadline_s=60.0, uid=task.uid))
+                if not checks.all_trade([name], placed, runs, since_ms):
+                    del idle[name]
+            await trio.sleep(LOOK_EVERY_S)
+
+
+async def _runs(on: FleetStage) -> list[Run]:
+    return [
+        Run(row["task_id"], row["run_epoch"], row["lease_epoch"], row["worker_id"], row["ms"])
+        for row in await on.read(RUNS)
+    ]
 
 
 async def _calm(on: FleetStage) -> dict[str, float]:

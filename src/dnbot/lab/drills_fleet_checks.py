@@ -19,8 +19,6 @@ CLOCK_MS = 2
 """Rounding between the database's milliseconds and the fakes'."""
 AFTER_LEASE_S = 5.0
 """Within a lease and so long a dead worker's tasks may trade again."""
-HANDED_OVER_S = 15.0
-"""Within this time a task that was handed over may: a bot's farewell takes 8 s at most."""
 NAKED_S = 10.0
 """What recovery and repair may take when somebody has the task again."""
 

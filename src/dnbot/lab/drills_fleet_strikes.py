@@ -14,7 +14,7 @@ from dnbot.fleet.life import TaskState
 from dnbot.fleet.words import Picture
 from dnbot.lab.drills_fakes import until
 from dnbot.lab.drills_faults import DB_AWAY_S
-from dnbot.lab.drills_fleet_checks import AFTER_LEASE_S, HANDED_OVER_S, Strike
+from dnbot.lab.drills_fleet_checks import AFTER_LEASE_S, Strike
 from dnbot.lab.drills_fleet_stage import STOP_S_MAX, FleetStage, WorkerProcess
 
 SETTLED_S_MAX = 600.0
@@ -86,7 +86,7 @@ class Striker:
         return Strike("database_restarted", began_ms, self.on.now_ms(), away_s_max=away_s)
 
     async def rolled(self) -> Strike:
-        """Every worker is ended by SIGTERM and started again, one after the other."""
+        """Every worker is ended by SIGTERM and started again, one after the other; that is quicker than a death."""
         began_ms = self.on.now_ms()
         ids: list[str] = []
         struck_ms: list[int] = []
@@ -103,7 +103,7 @@ class Striker:
             await self.settled()
         self.detail |= {"exit_codes": codes}
         return Strike(
-            "workers_rolled", began_ms, self.on.now_ms(), tuple(ids), tuple(struck_ms), tuple(held), HANDED_OVER_S
+            "workers_rolled", began_ms, self.on.now_ms(), tuple(ids), tuple(struck_ms), tuple(held), self.on.ttl_s
         )
 
     async def _victim(self) -> tuple[WorkerProcess, Picture]:
