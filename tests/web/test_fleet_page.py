@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -19,15 +21,16 @@ from dnbot.domain.errors import ConfigError, StoreUnreachable
 from dnbot.fleet.words import Worker
 from dnbot.operate.manager import TaskManager
 from dnbot.operate.seat import Seat
+from dnbot.operate.worker import StandingWorker
 from dnbot.ports.clock import VirtualClock
-from dnbot.ports.credentials import Secret
+from dnbot.ports.credentials import Secret, SecretRegistry
 from dnbot.ports.log import EventLog
 from dnbot.ports.log_sinks import MemorySink
 from dnbot.ports.memory_tasks import MemoryTasks
 from dnbot.web.access import Keyring
 from dnbot.web.fleet_api import FRESH_S, SEEN_S_MAX, FleetApi
-from dnbot.web.fleet_dashboard import fleet_application
-from dnbot.web.places import place_of
+from dnbot.web.fleet_dashboard import FleetDashboard, fleet_application
+from dnbot.web.places import link_of, place_of
 from dnbot.web.sessions import Sessions
 from dnbot.web.worker_command import web_settings
 
@@ -162,6 +165,35 @@ async def test_a_worker_is_ready_while_it_sees_its_fleet_and_takes_tasks(autojum
         here.api.manager.drain("enough")
         assert (await browser.get("/readyz")).json()["not_draining"] is False
         assert (await browser.get("/livez")).status_code == 200
+
+
+async def test_a_worker_serves_it_from_a_folder_that_holds_nothing_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the token in the environment, and no control socket: the folder is made, for its user alone, and
+    `dnbot dashboard` finds the address there."""
+    monkeypatch.setenv("DNBOT_WEB_OPERATE_TOKEN", OPERATE)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log, said = EventLog(VirtualClock(0), [MemorySink()]), trio.Event()
+    manager = TaskManager(MemoryTasks(), never, Worker(worker_id="one-1", name="one", capacity=2), log)
+    dashboard = FleetDashboard(WebSettings(listen=f"127.0.0.1:{port}"))
+    dashboard.prepare(tmp_path / "home", SecretRegistry())
+    worker = StandingWorker(
+        manager, VirtualClock(0), log, tmp_path / "home", "postgresql://nobody@127.0.0.1:1/x", lambda _: said.set()
+    )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(dashboard.serve, worker)
+        with trio.fail_after(20):
+            await said.wait()
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+                assert (await client.get("/livez")).status_code == 200
+                bearer = {"authorization": f"Bearer {OPERATE}"}
+                assert (await client.get("/api/fleet", headers=bearer)).status_code == 503, "no database there"
+        nursery.cancel_scope.cancel()
+    assert link_of(tmp_path / "home") == f"http://127.0.0.1:{port}/login"
+    assert (tmp_path / "home" / "control").stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:8181", "example.com:80", "8181", "127.0.0.1:0", "127.0.0.1:99999"])
