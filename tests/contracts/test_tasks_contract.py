@@ -22,7 +22,10 @@ from dnbot.ports.tasks import TaskStore
 TTL_S = 30.0
 SHIFT = """
 with leases as (update task_leases set expires_at = expires_at - $1::float8 * interval '1 second'),
-    seen as (update workers set seen_at = seen_at - $1::float8 * interval '1 second')
+    seen as (
+        update workers set seen_at = seen_at - $1::float8 * interval '1 second',
+            ended_at = ended_at - $1::float8 * interval '1 second'
+    )
 update task_events set at = at - $1::float8 * interval '1 second'
 """
 BTC, ETH = Symbol("BTC", "USDT"), Symbol("ETH", "USDT")
@@ -398,3 +401,39 @@ async def test_a_listener_whose_connection_ends_says_so(database: str, sql: Any)
             )
             await ended.wait()
         assert (await store.call("select 1 as one"))["one"] == 1
+
+
+async def test_what_is_past_its_age_is_deleted_in_batches(place: OpenPlace) -> None:
+    """The oldest events first, so many at once; what is younger stays, and so does a task that had only old ones."""
+    async with place() as at:
+        await filled(at.tasks)
+        await at.tasks.want("btc", Desired.PAUSED, who="anna", why="old")
+        await at.later(1000)
+        await at.tasks.want("btc", Desired.RUNNING, who="anna", why="young")
+        await at.tasks.register(Worker(worker_id="three", name="host", capacity=1))
+        assert await at.tasks.prune(500, 1) == 2, "an event and a worker that fell silent"
+        assert await kinds(at.tasks) == ["wanted_paused", "wanted_running"]
+        assert await at.tasks.prune(500, 10) == 2
+        assert await kinds(at.tasks) == ["wanted_running"]
+        assert await at.tasks.prune(500, 10) == 0
+        picture = await at.tasks.picture()
+        assert [worker.worker_id for worker in picture.workers] == ["three"]
+        assert [task.task_id for task in picture.tasks] == ["btc"]
+
+
+async def test_a_worker_that_a_lease_names_is_not_forgotten(place: OpenPlace) -> None:
+    """Not even when both are long gone; after the next claim it is. One that ended goes by when it ended."""
+    async with place() as at:
+        await filled(at.tasks)
+        await granted(at.tasks)
+        await at.later(1000)
+        await at.tasks.end("two")
+        assert await at.tasks.prune(500, 10) == 2, "the events alone"
+        assert [worker.worker_id for worker in (await at.tasks.picture()).workers] == ["one"]
+        await at.tasks.register(Worker(worker_id="three", name="host", capacity=1))
+        await granted(at.tasks, "three")
+        assert await at.tasks.prune(500, 10) == 1
+        assert [worker.worker_id for worker in (await at.tasks.picture()).workers] == ["three"]
+        await at.later(1000)
+        await at.tasks.renew("three", [], TTL_S)
+        assert await at.tasks.prune(500, 10) == 2, "the claim's event, and the row of the one that ended"

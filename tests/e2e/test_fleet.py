@@ -110,8 +110,8 @@ class Scene:
         command = [sys.executable, "-P", "-m", "dnbot", "worker", "--name", name, "--ttl", f"{TTL_S:g}"]
         with (self.folder / f"{name}.out").open("ab") as out:
             self.workers[name] = subprocess.Popen(
-                [*command, "--capacity", "4"], stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=self.folder,
-                start_new_session=True, env=self.environment | {"DNBOT_HOME": str(self.folder / name)},
+                [*command, "--capacity", "4", "--web", "off"], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                cwd=self.folder, start_new_session=True, env=self.environment | {"DNBOT_HOME": str(self.folder / name)},
             )
 
     async def picture(self) -> Picture:

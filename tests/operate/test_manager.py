@@ -23,7 +23,7 @@ from dnbot.domain.instrument import Symbol
 from dnbot.fleet.leases import LeaseTerms
 from dnbot.fleet.life import Desired, TaskState
 from dnbot.fleet.words import NewTask, Worker
-from dnbot.operate.manager import POLL_S, TaskManager
+from dnbot.operate.manager import POLL_S, TIDY_ROWS, TaskManager
 from dnbot.operate.seat import Seat
 from dnbot.ports.clock import VirtualClock
 from dnbot.ports.log import EventLog
@@ -461,3 +461,37 @@ async def test_a_grant_that_nobody_heard_of_is_claimed_again(autojump_clock: Moc
         await trio.sleep(POLL_S + TERMS.venue_skew_s + TERMS.order_life_s + 1)
         assert at.owners() == {"btc": "one"}
         assert {act.epoch for act in at.orders("btc")} == {2}
+
+
+async def test_old_history_is_deleted_in_batches_while_tasks_run(autojump_clock: MockClock) -> None:
+    """At its start and every hour; a database that is away then has time until the next hour."""
+    async with world("btc") as at:
+        store = MemoryTasks(at.database)
+        for number in range(TIDY_ROWS + 1):
+            await store.want("btc", Desired.RUNNING, who="anna", why=f"{number}")
+        at.clock_ahead_s = 91 * 86_400.0
+        await store.want("btc", Desired.RUNNING, who="anna", why="young")
+        broken = at.start("one")
+        await trio.sleep(30)
+        assert at.kinds("btc") == ["wanted_running", "claimed", "started"]
+        assert at.managers["one"].counts.pruned == TIDY_ROWS + 2, "those, and when it was added"
+        at.clock_ahead_s *= 2
+        await trio.sleep(3590 - 60)
+        broken.down = True
+        await trio.sleep(60)
+        broken.down = False
+        await trio.sleep(3000)
+        assert "wanted_running" in at.kinds("btc")
+        await trio.sleep(700)
+        assert "wanted_running" not in at.kinds("btc")
+        assert at.owners() == {"btc": "one"}
+
+
+async def test_a_worker_that_was_forgotten_registers_anew(autojump_clock: MockClock) -> None:
+    """Its row was deleted while it was silent: without one it could hold nothing."""
+    async with world() as at:
+        at.start("one")
+        await trio.sleep(5)
+        del at.database.workers["one"]
+        await trio.sleep(2 * POLL_S)
+        assert list(at.database.workers) == ["one"]

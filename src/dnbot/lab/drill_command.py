@@ -67,6 +67,26 @@ def drill_the_alerts(only: str, as_json: Path | None) -> None:
     sys.exit(drill_alerts(names, as_json, line.beside(click.echo), line.tell))
 
 
+@drill.command("fleet")
+@click.option("--tasks", type=click.IntRange(1, 60), default=30, show_default=True, help="Each on a market of its own.")
+@click.option("--workers", type=click.IntRange(2, 4), default=3, show_default=True, help="Processes that share them.")
+@click.option("--ttl", "ttl_s", type=click.FloatRange(15, 600), default=21, show_default=True, help="Of leases, s.")
+@click.option("--only", metavar="NAME,...", default="", help="These stages alone.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the victims, instants and markets.")
+@click.option("--json", "as_json", type=click.Path(path_type=Path, dir_okay=False), help="Write the evidence here.")
+@click.option("--keep", is_flag=True, help="Keep the folder under the temporary folder, for a person to look at.")
+def drill_fleet(
+    tasks: int, workers: int, ttl_s: float, only: str, seed: int, as_json: Path | None, keep: bool
+) -> None:
+    """Kill, stop and roll workers of one fleet, restart its database; judged by what the fakes accepted."""
+    from dnbot.lab.drills_fleet import FleetOptions, run_fleet_drill
+
+    names = [name for name in only.split(",") if name]
+    options = FleetOptions(tasks, workers, seed, ttl_s, names, as_json, keep)
+    line = ProgressLine()
+    sys.exit(trio.run(run_fleet_drill, options, line.beside(click.echo), line.tell))
+
+
 @drill.command("container")
 @click.option("--json", "as_json", type=click.Path(path_type=Path, dir_okay=False), help="Write the evidence here.")
 @click.option("--base", type=click.Path(path_type=Path, dir_okay=False), help="A tar of the base: used, or made there.")

@@ -243,31 +243,42 @@ def _without(audit: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any
     return audit | {"balances": balances}
 
 
-def naked_ms(audit: dict[str, Any], since_ms: int) -> int:
-    """The longest time after `since_ms` for which delta was beyond one lot, by the venues' own fills."""
-    delta, worst, began = ZERO, 0, -1
+def naked_spans(audit: dict[str, Any], base: str, lot: Decimal) -> list[tuple[int, int]]:
+    """From when to when delta was beyond one lot, by the venues' own fills; ms. What has no end lasts until the audit.
+
+    Args:
+        base: the coin that is held.
+        lot: base units of one contract: what may stay unhedged.
+    """
+    delta, began, found = ZERO, -1, []
     for fill in sorted(audit["fills"], key=lambda fill: int(fill["time_ms"])):
-        delta += _moved(fill)
+        delta += _moved(fill, base, lot)
         at_ms = int(fill["time_ms"])
-        if abs(delta) > TOLERANCE_BASE:
+        if abs(delta) > lot:
             began = at_ms if began < 0 else began
         elif began >= 0:
-            worst = max(worst, at_ms - began) if at_ms >= since_ms else worst
+            found.append((began, at_ms))
             began = -1
-    return max(worst, int(audit["time"]) - max(began, since_ms)) if began >= 0 else worst
+    return [*found, (began, int(audit["time"]))] if began >= 0 else found
+
+
+def naked_ms(audit: dict[str, Any], since_ms: int) -> int:
+    """The longest time, not over at `since_ms`, for which delta was beyond one lot."""
+    spans = naked_spans(audit, SYMBOL.base, TOLERANCE_BASE)
+    return max((end - began for began, end in spans if end >= since_ms), default=0)
 
 
 def delta_base(audit: dict[str, Any]) -> Decimal:
     """What is unhedged, in base units, by the venues' own fills."""
-    return sum((_moved(fill) for fill in audit["fills"]), ZERO)
+    return sum((_moved(fill, SYMBOL.base, MULTIPLIER) for fill in audit["fills"]), ZERO)
 
 
-def _moved(fill: dict[str, Any]) -> Decimal:
+def _moved(fill: dict[str, Any], base: str, multiplier: Decimal) -> Decimal:
     sign = 1 if fill["side"] == "buy" else -1
     quantity = Decimal(fill["quantity"]) * sign
     if fill["venue"] == "gate_futures":
-        return quantity * MULTIPLIER
-    fee = Decimal(fill["fee"]) if fill["fee_asset"] == SYMBOL.base else ZERO
+        return quantity * multiplier
+    fee = Decimal(fill["fee"]) if fill["fee_asset"] == base else ZERO
     return quantity - fee
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,9 +16,11 @@ from dnbot.domain.errors import ConfigError
 from dnbot.operate.fakes_process import read_address
 from dnbot.operate.places import FakesAddress
 
-START_S_MAX = 30.0
+START_S_MAX = 120.0
 STOP_S_MAX = 30.0
 POLL_S = 0.02
+SWINGING = ("--deviation-bps", "60", "--half-life", "4s")
+"""A market that pays in both directions every few seconds."""
 
 
 @attrs.define
@@ -27,6 +29,8 @@ class DrilledFakes:
 
     folder: Path
     seed: int
+    world: Sequence[str] = SWINGING
+    """Options of `dnbot fakes`: market, symbols, accounts."""
     starts: int = 0
     address: FakesAddress | None = None
     _process: subprocess.Popen[bytes] | None = None
@@ -35,6 +39,12 @@ class DrilledFakes:
     def address_file(self) -> Path:
         """Where the first start printed its line."""
         return self.folder / "fakes.address"
+
+    @property
+    def pid(self) -> int | None:
+        """Their process id while they run."""
+        process = self._process
+        return process.pid if process is not None and process.poll() is None else None
 
     async def start(self) -> None:
         """Start them on their state and wait until they have said where they are.
@@ -79,7 +89,7 @@ class DrilledFakes:
         command = [
             sys.executable, "-P", "-m", "dnbot", "fakes", "--tls", "--until-stdin-eof", "--state",
             str(self.folder / "fakes"), "--seed", str(self.seed), "--history", "0",  # judged by all that happened
-            "--deviation-bps", "60", "--half-life", "4s",  # pays in both directions every few seconds
+            *self.world,
         ]
         if self.address is not None:
             gate, mexc = (urlsplit(url).port for url in (self.address.gate_rest, self.address.mexc_rest))
@@ -88,13 +98,15 @@ class DrilledFakes:
 
 
 @asynccontextmanager
-async def drilled_fakes(folder: Path, seed: int) -> AsyncGenerator[DrilledFakes, None]:
+async def drilled_fakes(
+    folder: Path, seed: int, world: Sequence[str] = SWINGING
+) -> AsyncGenerator[DrilledFakes, None]:
     """Fakes that run; on leaving they have ended.
 
     Raises:
         ConfigError: they did not come up.
     """
-    fakes = DrilledFakes(folder, seed)
+    fakes = DrilledFakes(folder, seed, world)
     try:
         await fakes.start()
         yield fakes

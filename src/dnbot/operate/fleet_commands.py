@@ -1,10 +1,9 @@
-"""`dnbot task ...`, `dnbot worker` and `dnbot fleet ...` on the command line."""
+"""`dnbot task ...` and `dnbot fleet ...` on the command line."""
 
 from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,7 +20,7 @@ from dnbot.operate.command_words import JSON
 from dnbot.operate.console import tell, tell_json
 from dnbot.operate.control import name_of
 from dnbot.operate.task_settings import accounts_of, task_settings
-from dnbot.operate.worker import WorkerOptions, fleet_dsn, work
+from dnbot.operate.worker import fleet_dsn
 from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.postgres import migrate, open_postgres_store
 from dnbot.ports.postgres_tasks import PostgresTasks
@@ -30,7 +29,7 @@ from dnbot.ports.tasks import TaskStore
 DSN_ENV = "DNBOT_FLEET_DSN"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _T = TypeVar("_T")
-_DSN = click.option(
+DSN = click.option(
     "--dsn-env", default=DSN_ENV, show_default=True, help="The variable with the connection string of the fleet."
 )
 _WHY = click.option("--why", "--reason", "why", required=True, help="The reason; it is recorded with your name.")
@@ -48,7 +47,7 @@ def task_group() -> None:
 @click.option("--weight", type=click.IntRange(1), default=1, show_default=True, help="Of a worker's capacity.")
 @click.option("--priority", type=int, default=0, show_default=True, help="Higher ones are held first.")
 @JSON
-@_DSN
+@DSN
 def add(task_id: str, config: Path, weight: int, priority: int, as_json: bool, dsn_env: str) -> None:
     """Add a task; a worker takes it at once. Its symbol and its accounts may belong to no other task."""
     if not _NAME.fullmatch(task_id):
@@ -69,7 +68,7 @@ def add(task_id: str, config: Path, weight: int, priority: int, as_json: bool, d
 
 @task_group.command("list")
 @JSON
-@_DSN
+@DSN
 def list_(as_json: bool, dsn_env: str) -> None:
     """All tasks, and who holds them."""
     tasks = _on_fleet(dsn_env, lambda fleet: fleet.picture()).tasks
@@ -79,7 +78,7 @@ def list_(as_json: bool, dsn_env: str) -> None:
 @task_group.command()
 @_TASK
 @JSON
-@_DSN
+@DSN
 def show(task_id: str, as_json: bool, dsn_env: str) -> None:
     """One task: its state, its lease, and what its bot last said of itself."""
     found = _on_fleet(dsn_env, lambda tasks: tasks.details(task_id))
@@ -90,7 +89,7 @@ def show(task_id: str, as_json: bool, dsn_env: str) -> None:
 @_TASK
 @_WHY
 @JSON
-@_DSN
+@DSN
 def pause(task_id: str, why: str, as_json: bool, dsn_env: str) -> None:
     """Take no new risk; its bot goes on and keeps the hedge."""
     _want(task_id, Desired.PAUSED, why, as_json, dsn_env)
@@ -100,7 +99,7 @@ def pause(task_id: str, why: str, as_json: bool, dsn_env: str) -> None:
 @_TASK
 @_WHY
 @JSON
-@_DSN
+@DSN
 def resume(task_id: str, why: str, as_json: bool, dsn_env: str) -> None:
     """Run it again: after a pause, a stop or a quarantine. A halt of its bot stays."""
     _want(task_id, Desired.RUNNING, why, as_json, dsn_env)
@@ -110,7 +109,7 @@ def resume(task_id: str, why: str, as_json: bool, dsn_env: str) -> None:
 @_TASK
 @_WHY
 @JSON
-@_DSN
+@DSN
 def stop(task_id: str, why: str, as_json: bool, dsn_env: str) -> None:
     """End its bot cleanly, as its shutdown_policy says, and run it no more."""
     _want(task_id, Desired.STOPPED, why, as_json, dsn_env)
@@ -119,7 +118,7 @@ def stop(task_id: str, why: str, as_json: bool, dsn_env: str) -> None:
 @task_group.command()
 @_TASK
 @JSON
-@_DSN
+@DSN
 def remove(task_id: str, as_json: bool, dsn_env: str) -> None:
     """Forget a task that is stopped; its history, and everything that was traded, stay."""
     _on_fleet(dsn_env, lambda tasks: tasks.remove(task_id, who=_who()))
@@ -130,27 +129,11 @@ def remove(task_id: str, as_json: bool, dsn_env: str) -> None:
 @_TASK
 @click.option("--last", type=click.IntRange(1), default=50, show_default=True, help="The newest so many.")
 @JSON
-@_DSN
+@DSN
 def history(task_id: str, last: int, as_json: bool, dsn_env: str) -> None:
     """What happened to a task, and who did it; also of one that was removed."""
     found = _on_fleet(dsn_env, lambda tasks: tasks.history(task_id, last))
     _tell(list(map(fleet_text.event_dict, found)), fleet_text.history_text(found), as_json)
-
-
-@click.command("worker")
-@click.option("--capacity", type=click.IntRange(1), default=10, show_default=True, help="Weights of tasks, together.")
-@click.option("--ttl", "ttl_s", type=click.FloatRange(5, 600), default=LeaseTerms().ttl_s, show_default=True,
-              help="Of its leases, seconds: how long a task of a dead worker stands still.")
-@click.option("--name", default="", help="In place of this host's name.")
-@_DSN
-def worker_command(capacity: int, ttl_s: float, name: str, dsn_env: str) -> None:
-    """Run tasks of the fleet until SIGTERM, then hand them over. State folder: $DNBOT_HOME, or .dnbot here."""
-    try:
-        terms = LeaseTerms(ttl_s=ttl_s)
-    except ValueError as error:
-        raise ConfigError("command line", "--ttl", ttl_s, str(error)) from None
-    home = Path(os.environ.get("DNBOT_HOME") or ".dnbot").resolve()
-    sys.exit(trio.run(work, WorkerOptions(home, dsn_env, capacity, terms, _registry(), name)))
 
 
 @click.group("fleet")
@@ -160,14 +143,14 @@ def fleet_group() -> None:
 
 @fleet_group.command()
 @JSON
-@_DSN
+@DSN
 def status(as_json: bool, dsn_env: str) -> None:
     """Workers, tasks, leases, and which task nobody holds."""
     found = _on_fleet(dsn_env, lambda tasks: tasks.picture())
     _tell(fleet_text.fleet_dict(found), fleet_text.fleet_text(found), as_json)
 
 
-FLEET_COMMANDS = (task_group, worker_command, fleet_group)
+FLEET_COMMANDS = (task_group, fleet_group)
 
 
 def _want(task_id: str, desired: Desired, why: str, as_json: bool, dsn_env: str) -> None:
@@ -179,7 +162,7 @@ def _want(task_id: str, desired: Desired, why: str, as_json: bool, dsn_env: str)
 
 def _on_fleet(dsn_env: str, ask: Callable[[TaskStore], Awaitable[_T]]) -> _T:
     async def answer() -> _T:
-        dsn = fleet_dsn(dsn_env, _registry())
+        dsn = fleet_dsn(dsn_env, registry())
         await migrate(dsn)
         async with open_postgres_store(dsn) as store:
             return await ask(PostgresTasks(store))
@@ -194,7 +177,7 @@ def _tell(document: Any, text: str, as_json: bool) -> None:
         tell(text)
 
 
-def _registry() -> SecretRegistry:
+def registry() -> SecretRegistry:
     """The secrets of this process, which a traceback at its end must not show."""
     return click.get_current_context().ensure_object(SecretRegistry)
 

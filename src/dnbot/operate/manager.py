@@ -21,6 +21,28 @@ POLL_S = 2.0
 """How often a worker looks when nothing wakes it."""
 AFTER_END_S = 0.05
 """So long after the end of a dead worker's lease."""
+DAY_S = 86_400.0
+HISTORY_DAYS = 90
+TIDY_EVERY_S = 3600.0
+TIDY_ROWS = 500
+"""Deleted at once; between two batches others have their turn."""
+TIDY_PAUSE_S = 1.0
+
+
+@attrs.define
+class Counts:
+    """What a worker did since it began, for whoever asks."""
+
+    claims: int = 0
+    """Of tasks that were free: new, or released."""
+    takeovers: int = 0
+    """Of tasks whose lease had ended, its own among them."""
+    failures: int = 0
+    """Bots that ended unasked."""
+    leases_lost: int = 0
+    """That ended before they were released."""
+    pruned: int = 0
+    """Rows of old history."""
 
 
 @attrs.define(eq=False)
@@ -37,6 +59,12 @@ class TaskManager:
     log: EventLog
     terms: LeaseTerms = attrs.field(factory=LeaseTerms)
     policy: RestartPolicy = attrs.field(factory=RestartPolicy)
+    history_days: float = HISTORY_DAYS
+    counts: Counts = attrs.field(factory=Counts)
+    picture: Picture = attrs.field(factory=Picture)
+    """The newest that was seen."""
+    picture_s: float = float("-inf")
+    """When."""
     seats: dict[str, Seat] = attrs.field(factory=dict)
     """What runs here, by task; a seat is there until the last of it has ended."""
     draining: str = ""
@@ -60,6 +88,7 @@ class TaskManager:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._listen)
             nursery.start_soon(self._beat)
+            nursery.start_soon(self._tidy)
             async with trio.open_nursery() as self._hall:
                 async with trio.open_nursery() as looking:
                     looking.start_soon(self._look)
@@ -79,15 +108,17 @@ class TaskManager:
             self._woken = trio.Event()
             wait_s = POLL_S
             try:
-                picture = await self.tasks.picture()
-                await self._act(picture)
-                wait_s = self._until_next(picture)
+                self.picture, self.picture_s = await self.tasks.picture(), trio.current_time()
+                await self._act(self.picture)
+                wait_s = self._until_next(self.picture)
             except OperatingError as error:
                 self.log.warning("fleet_not_seen", what=str(error))
             with trio.move_on_after(wait_s):
                 await self._woken.wait()
 
     async def _act(self, picture: Picture) -> None:
+        if all(worker.worker_id != self.worker.worker_id for worker in picture.workers):
+            await self._register()  # it was silent for so long that it is forgotten
         wanted = {task.task_id: task for task in picture.tasks}
         for task_id, seat in self.seats.items():
             if task_id in wanted:
@@ -127,6 +158,10 @@ class TaskManager:
         if isinstance(found, Refused):
             self.log.info("claim_refused", found=str(found))
             return
+        if found.since_end_s is None:
+            self.counts.claims += 1
+        else:
+            self.counts.takeovers += 1
         details = await self.tasks.details(task.task_id)
         seat = self.seats[task.task_id] = Seat(
             self.tasks, found.lease, details, self.terms.deadline(asked_s),
@@ -140,6 +175,8 @@ class TaskManager:
             await seat.run()
         finally:
             del self.seats[seat.lease.task_id]
+            self.counts.failures += seat.failures
+            self.counts.leases_lost += seat.has_ended
             self.wake()
 
     def _until_next(self, picture: Picture) -> float:
@@ -179,6 +216,20 @@ class TaskManager:
 
     async def _end(self) -> None:
         await self.tasks.end(self.worker.worker_id)
+
+    async def _tidy(self) -> None:
+        """Delete what is past its age; a database that is away has time."""
+        while True:
+            rows = 1
+            while rows:
+                try:
+                    rows = await self.tasks.prune(self.history_days * DAY_S, TIDY_ROWS)
+                except OperatingError as error:
+                    self.log.info("history_not_pruned", what=str(error))
+                    break
+                self.counts.pruned += rows
+                await trio.sleep(TIDY_PAUSE_S)
+            await trio.sleep(TIDY_EVERY_S)
 
     async def _until_done(self, step: Callable[[], Awaitable[None]]) -> None:
         while True:

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import attrs
 import trio
@@ -18,6 +19,7 @@ from dnbot.metrics.exposition import Family, exposition
 from dnbot.metrics.loop_lag import watch_loop
 from dnbot.metrics.page import CLIENT_S_MAX, CLIENTS_MAX, PageServer
 from dnbot.metrics.tallies import CODES_MAX, OTHER
+from dnbot.operate.fleet_metrics import FLEET
 from dnbot.operate.metrics_machine import MACHINE
 from dnbot.operate.metrics_moment import Moment, Runtime
 from dnbot.operate.metrics_money import MONEY
@@ -124,13 +126,22 @@ def address_of(listeners: list[trio.SocketListener]) -> str:
 
 def metrics_page() -> str:
     """docs/metrics.md."""
-    parts = [_HEAD.rstrip()]
-    for title, families in SECTIONS.items():
-        rows = [f"| `{f.name}` | {f.kind} | {', '.join(f.labels)} | {f.text} |" for f in families]
-        parts.append("\n".join([f"## {title}\n", "| name | kind | labels | |", "| --- | --- | --- | --- |", *rows]))
-    return "\n\n".join(parts) + "\n"
+    parts = [_HEAD.rstrip(), *(f"## {title}\n\n{_table(families)}" for title, families in SECTIONS.items())]
+    return "\n\n".join([*parts, _FLEET.rstrip(), _table(FLEET)]) + "\n"
 
 
+def _table(families: Sequence[Family[Any]]) -> str:
+    rows = [f"| `{f.name}` | {f.kind} | {', '.join(f.labels)} | {f.text} |" for f in families]
+    return "\n".join(["| name | kind | labels | |", "| --- | --- | --- | --- |", *rows])
+
+
+_FLEET = """## A worker of a fleet
+
+    dnbot worker --metrics 127.0.0.1:9465
+
+serves these in the same manner and no others: its bots have no page of their own. The fleet is told as the worker last
+saw it, and not at all when that is too long ago; the database is not asked. [The fleet](fleet.md)'s page shows money.
+"""
 _HEAD = f"""# Metrics
 
     dnbot run --metrics 127.0.0.1:9464

@@ -42,6 +42,8 @@ class Seat:
     desired: Desired = attrs.field(init=False)
     leaving: str = ""
     """Why the task is handed over; empty while it is not."""
+    failures: int = 0
+    """How often the task ended unasked here."""
     lost: str = ""
     """How it is known that the lease is lost; empty while it stands, and when its deadline passed."""
     _scope: trio.CancelScope = attrs.field(init=False)
@@ -58,6 +60,11 @@ class Seat:
     def has_ended(self) -> bool:
         """Whether the lease is lost, or past its deadline: then it is not renewed any more."""
         return self._scope.cancel_called
+
+    @property
+    def ends_s(self) -> float:
+        """When everything on the lease is cancelled, unless it is renewed before."""
+        return self._scope.deadline
 
     def extend(self, deadline_s: float) -> None:
         """The lease was renewed."""
@@ -141,6 +148,7 @@ class Seat:
     async def _live(self) -> None:
         while not self._leaves() and (failure := await self._one_life()) is not None:
             told = _told(failure)
+            self.failures += 1
             self.log.error("task_failed", task=self.lease.task_id, epoch=self.lease.epoch, what=told)
             self._move(TaskTrigger.FAILURE, told)
             wait_s = None if isinstance(failure, ConfigError) else await self._backoff()

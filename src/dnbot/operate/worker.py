@@ -6,7 +6,10 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Protocol
 
 import attrs
 import trio
@@ -17,18 +20,46 @@ from dnbot.fleet.leases import LeaseTerms
 from dnbot.fleet.words import Worker
 from dnbot.operate.control_socket import only_bot_of
 from dnbot.operate.database_place import external_dsn
+from dnbot.operate.face import PlainFace
+from dnbot.operate.fleet_metrics import fleet_metrics_served
 from dnbot.operate.logs import LOG_FILE
-from dnbot.operate.manager import TaskManager
+from dnbot.operate.manager import HISTORY_DAYS, TaskManager
 from dnbot.operate.masking import Mask
+from dnbot.operate.metrics import metrics_listeners
 from dnbot.operate.state_folder import made_private
 from dnbot.operate.task_runner import TaskRunner
-from dnbot.ports.clock import SystemClock
+from dnbot.ports.clock import Clock, SystemClock
 from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.log import EventLog, stdlib_logging
 from dnbot.ports.log_sinks import FileSink, Sink, TerminalSink
 from dnbot.ports.postgres import migrate, open_postgres_store
 from dnbot.ports.postgres_tasks import PostgresTasks
 from dnbot.ports.redaction import Redactor
+
+
+@attrs.frozen
+class StandingWorker:
+    """A worker as whoever serves beside it sees it."""
+
+    manager: TaskManager
+    clock: Clock
+    log: EventLog
+    home: Path
+    dsn: str = attrs.field(repr=False)
+    say: Callable[[str], None]
+    """A sentence for the person at the terminal."""
+
+
+class BesideWorker(Protocol):
+    """What a worker may have served beside itself."""
+
+    def prepare(self, home: Path, registry: SecretRegistry) -> None:
+        """Before anything is started; raises ConfigError for what it cannot be served with."""
+        ...
+
+    async def serve(self, worker: StandingWorker) -> None:
+        """Until cancelled; what goes wrong there does not end the worker."""
+        ...
 
 
 @attrs.frozen
@@ -41,6 +72,12 @@ class WorkerOptions:
     terms: LeaseTerms
     registry: SecretRegistry
     name: str = ""
+    history_days: float = HISTORY_DAYS
+    """Events of tasks, and rows of workers that are gone, are deleted after so long."""
+    metrics: tuple[str, int] | None = None
+    """Host and port at which Prometheus may ask."""
+    beside: BesideWorker | None = None
+    """The fleet's page; given by the command, which may see its room."""
 
 
 def fleet_dsn(dsn_env: str, registry: SecretRegistry) -> str:
@@ -70,10 +107,13 @@ async def work(options: WorkerOptions) -> int:
     with only_bot_of(home):
         sinks: list[Sink] = [FileSink(home / LOG_FILE), TerminalSink(sys.stderr, redactor, level_min="warning")]
         log = EventLog(clock, sinks, redactor)
+        if options.beside is not None:
+            options.beside.prepare(home, registry)
         with stdlib_logging(log):
-            async with trio.open_nursery() as nursery:
+            async with AsyncExitStack() as stack, trio.open_nursery() as nursery:
                 nursery.start_soon(log.drain, name="log")
                 try:
+                    pages = await metrics_listeners(options.metrics, stack)
                     for name in await migrate(dsn, log=log):
                         log.info("migrated", name=name)
                     async with open_postgres_store(dsn, log=log, mask=mask.text) as store:
@@ -85,17 +125,24 @@ async def work(options: WorkerOptions) -> int:
                         )
                         log.info("worker", worker=worker.worker_id, capacity=worker.capacity)
                         tasks = PostgresTasks(store, mask.text)
-                        await _until_drained(TaskManager(tasks, runner, worker, log, options.terms))
+                        manager = TaskManager(
+                            tasks, runner, worker, log, options.terms, history_days=options.history_days
+                        )
+                        async with fleet_metrics_served(manager, pages):
+                            standing = StandingWorker(manager, clock, log, home, dsn, PlainFace(sys.stderr).say)
+                            await _until_drained(standing, options.beside)
                 finally:
                     nursery.cancel_scope.cancel()
                     log.flush_now()
     return 0
 
 
-async def _until_drained(manager: TaskManager) -> None:
+async def _until_drained(worker: StandingWorker, beside: BesideWorker | None) -> None:
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_signals, manager, nursery.cancel_scope, name="signals")
-        await manager.run()
+        nursery.start_soon(_signals, worker.manager, nursery.cancel_scope, name="signals")
+        if beside is not None:
+            nursery.start_soon(beside.serve, worker, name="web")
+        await worker.manager.run()
         nursery.cancel_scope.cancel()
 
 

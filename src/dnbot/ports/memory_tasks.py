@@ -277,6 +277,21 @@ class MemoryTasks:
                 ages.append(age_s)
         return tuple(ages)
 
+    async def prune(self, age_s: float, most: int) -> int:
+        """See `TaskStore`."""
+        await self._arrive()
+        database, before_s = self.database, self.database.now_s() - age_s
+        old = [place for place, (at_s, _) in enumerate(database.events) if at_s < before_s][:most]
+        database.events = [event for place, event in enumerate(database.events) if place not in old]
+        holders = {row.holder for row in database.tasks.values()}
+        gone = [name for name, ended_s in database.ended.items() if ended_s < before_s]
+        gone += [name for name, (_, seen_s) in database.workers.items() if seen_s < before_s]
+        gone = [name for name in gone if name not in holders][:most]
+        for name in gone:
+            database.ended.pop(name, None)
+            database.workers.pop(name, None)
+        return len(old) + len(gone)
+
     async def listen(self, heard: Callable[[], None]) -> None:
         """See `TaskStore`."""
         await self._arrive()

@@ -1,4 +1,4 @@
-"""Tasks and leases in PostgreSQL: every method is one statement of `db/0008_tasks.sql`."""
+"""Tasks and leases in PostgreSQL: a method that writes is one statement of `db/0008_tasks.sql`, but for `prune`."""
 
 from __future__ import annotations
 
@@ -67,6 +67,27 @@ RENEW = (
 RELEASE = "select * from release_lease($1, $2, $3)"
 CHECK = "select check_lease($1, $2, $3)"
 BIND = "select bind_accounts($1, $2, $3, $4) as why"
+# Rows that another worker is deleting are its own; `now()` and not the clock, so that an index can be asked.
+PRUNE_EVENTS = """
+with gone as (
+    delete from task_events where ctid = any (array(
+        select ctid from task_events where at < now() - $1::bigint * interval '1 millisecond'
+        order by at limit $2 for update skip locked
+    )) returning 1
+) select count(*) as rows from gone
+"""
+# One that never said that it ended counts from when it was last seen.
+PRUNE_WORKERS = """
+with gone as (
+    delete from workers where ctid = any (array(
+        select ctid from workers w
+        where (ended_at < now() - $1::bigint * interval '1 millisecond'
+            or (ended_at is null and seen_at < now() - $1::bigint * interval '1 millisecond'))
+            and not exists (select from task_leases l where l.holder = w.worker_id)
+        limit $2 for update skip locked
+    )) returning 1
+) select count(*) as rows from gone
+"""
 TELL = "select tell_task($1, $2, $3, $4, $5, $6, $7::text::jsonb)"
 
 
@@ -137,7 +158,7 @@ class PostgresTasks:
 
     async def history(self, task_id: str, last: int) -> tuple[TaskEvent, ...]:
         """See `TaskStore`."""
-        return tuple(_event_of(row) for row in reversed(await self.store.read(HISTORY, task_id, last)))
+        return tuple(event_of(row) for row in reversed(await self.store.read(HISTORY, task_id, last)))
 
     async def register(self, worker: Worker) -> None:
         """See `TaskStore`."""
@@ -198,6 +219,11 @@ class PostgresTasks:
         rows = await self.store.read(FAILED, task_id, list(FAILURES), _ms(window_s))
         return tuple(max(0, row["ms"]) / 1000 for row in rows)
 
+    async def prune(self, age_s: float, most: int) -> int:
+        """See `TaskStore`."""
+        deleted = [await self.store.call(sql, _ms(age_s), most) for sql in (PRUNE_EVENTS, PRUNE_WORKERS)]
+        return sum(int(row["rows"]) for row in deleted)
+
     async def listen(self, heard: Callable[[], None]) -> None:
         """See `TaskStore`."""
         await self.store.listen(CHANNEL, heard)
@@ -247,7 +273,8 @@ def _worker_of(row: dict[str, Any]) -> Worker:
     )
 
 
-def _event_of(row: dict[str, Any]) -> TaskEvent:
+def event_of(row: dict[str, Any]) -> TaskEvent:
+    """A row of task_events with its time in `ns`."""
     return TaskEvent(
         at_ns=row["ns"], task_id=row["task_id"], kind=row["kind"], state=row["state"], text=row["text"],
         worker_id=row["worker_id"], epoch=row["lease_epoch"], run_epoch=row["run_epoch"],

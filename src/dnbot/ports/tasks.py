@@ -27,7 +27,10 @@ FAILURES = ("failure", "taken_over")
 
 
 class TaskStore(Protocol):
-    """Every method is one transaction. Raises StoreUnreachable when it cannot be done, or when nobody can tell."""
+    """Every method is one transaction, `prune` two.
+
+    Raises StoreUnreachable when it cannot be done, or when nobody can tell.
+    """
 
     # --- people ---
     async def add(self, new: NewTask, *, who: str) -> None:
@@ -105,6 +108,14 @@ class TaskStore(Protocol):
 
     async def failures(self, task_id: str, window_s: float) -> tuple[float, ...]:
         """How long ago each failure within the window was, since a person last resumed the task."""
+        ...
+
+    async def prune(self, age_s: float, most: int) -> int:
+        """Delete events that are older, and rows of workers that ended, or fell silent, before then and hold nothing.
+
+        Returns:
+            How many were deleted: at most so many of each kind, the oldest events first.
+        """
         ...
 
     async def listen(self, heard: Callable[[], None]) -> None:

@@ -14,7 +14,7 @@ _KINDS = {
     ".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml",
     ".js": "text/javascript; charset=utf-8", ".txt": "text/plain; charset=utf-8",
 }
-SHELL, LOGIN = "index.html", "login.html"
+SHELL, LOGIN, FLEET = "index.html", "login.html", "fleet.html"
 
 
 @attrs.frozen
@@ -47,10 +47,11 @@ class Pages:
     """Answers with files."""
 
     files: dict[str, File] = attrs.field(factory=read_files)
+    frame: str = SHELL
 
     async def shell(self, request: Request) -> Response:
         """Every page is the same frame; its script draws what the address names."""
-        return self.files[SHELL].answer(request)
+        return self.files[self.frame].answer(request)
 
     async def login(self, request: Request) -> Response:
         """Where a token is given."""

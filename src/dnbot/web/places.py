@@ -137,7 +137,9 @@ def own_token(home: Path) -> Secret:
 
 def tell_address(home: Path, place: Place) -> None:
     """Leave the address where `link_of` finds it."""
-    (token_path(home).parent / ADDRESS_NAME).write_text(place.url + "\n", encoding="utf-8")
+    folder = token_path(home).parent
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (folder / ADDRESS_NAME).write_text(place.url + "\n", encoding="utf-8")
 
 
 def link_of(home: Path) -> str:

@@ -1,4 +1,5 @@
 // The frame around every page: who looks, the stream of pictures, how old the newest one is, and which page is shown.
+import { ask } from "./ask.js";
 import { el, put } from "./dom.js";
 import { clock } from "./words.js";
 import * as alerts from "./alerts.js";
@@ -19,14 +20,6 @@ let page = null;
 let picture = null;
 let pictureAt = 0;
 let source = null;
-
-export async function ask(path, options) {
-  const answer = await fetch(path, options);
-  if (answer.status === 401) location.replace("/login");
-  const body = await answer.json().catch(() => ({}));
-  if (!answer.ok && body.error) throw new Error(body.error);
-  return { body, status: answer.status };
-}
 
 function route() {
   const [name, detail] = location.pathname.slice(1).split("/");

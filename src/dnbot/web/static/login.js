@@ -8,9 +8,9 @@ async function logIn() {
     body: JSON.stringify({ token: token.value.trim(), name: document.getElementById("name").value.trim() }),
   }).catch(() => null);
   if (answer === null) {
-    problem.textContent = "The bot does not answer.";
+    problem.textContent = "The server does not answer.";
   } else if (answer.ok) {
-    location.replace("/now");
+    location.replace("/");
   } else {
     problem.textContent = (await answer.json()).error;
     token.select();
