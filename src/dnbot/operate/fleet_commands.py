@@ -16,7 +16,7 @@ from dnbot.fleet.leases import LeaseTerms
 from dnbot.fleet.life import Desired
 from dnbot.fleet.words import NewTask, Task
 from dnbot.operate import fleet_text
-from dnbot.operate.command_words import JSON
+from dnbot.operate.command_words import JSON, WHY
 from dnbot.operate.console import tell, tell_json
 from dnbot.operate.control import name_of
 from dnbot.operate.task_settings import accounts_of, task_settings
@@ -32,7 +32,6 @@ _T = TypeVar("_T")
 DSN = click.option(
     "--dsn-env", default=DSN_ENV, show_default=True, help="The variable with the connection string of the fleet."
 )
-_WHY = click.option("--why", "--reason", "why", required=True, help="The reason; it is recorded with your name.")
 _TASK = click.argument("task_id", metavar="TASK")
 
 
@@ -87,7 +86,7 @@ def show(task_id: str, as_json: bool, dsn_env: str) -> None:
 
 @task_group.command()
 @_TASK
-@_WHY
+@WHY
 @JSON
 @DSN
 def pause(task_id: str, why: str, as_json: bool, dsn_env: str) -> None:
@@ -97,7 +96,7 @@ def pause(task_id: str, why: str, as_json: bool, dsn_env: str) -> None:
 
 @task_group.command()
 @_TASK
-@_WHY
+@WHY
 @JSON
 @DSN
 def resume(task_id: str, why: str, as_json: bool, dsn_env: str) -> None:
@@ -107,7 +106,7 @@ def resume(task_id: str, why: str, as_json: bool, dsn_env: str) -> None:
 
 @task_group.command()
 @_TASK
-@_WHY
+@WHY
 @JSON
 @DSN
 def stop(task_id: str, why: str, as_json: bool, dsn_env: str) -> None:
