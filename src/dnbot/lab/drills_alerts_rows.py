@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
+from functools import partial
 
 import attrs
 import trio
@@ -17,6 +18,7 @@ from dnbot.domain.order import OrderStatus
 from dnbot.fakes.records import GATE_FUTURES, MEXC_SPOT
 from dnbot.fakes.script_words import Refill, SetMid, SetOffset
 from dnbot.lab.drills_alerts_stage import DrillStuck, Watched
+from dnbot.tasks.supervisor import Child
 
 Heal = Callable[[], object]
 Provoke = Callable[[Watched], Awaitable[Heal]]
@@ -31,6 +33,14 @@ def _nothing() -> None:
 def _limit_s(here: Watched, name: str) -> float:
     """A threshold in ms as seconds."""
     return float(getattr(here.monitors.limits, name)) / 1000
+
+
+def _restarted(child: Child, times: int) -> bool:
+    return child.restarts >= times
+
+
+def _lost_more_than(here: Watched, times: int) -> bool:
+    return here.bot.context.risk.losses_in_a_row > times
 
 
 # --- without orders ---------------------------------------------------------------------------------------------------
@@ -75,7 +85,7 @@ async def reconnect_storm(here: Watched) -> Heal:
     for number in range(1, here.monitors.limits.restarts_max + 2):
         await trio.sleep(BETWEEN_CUTS_S)
         here.fault("sockets_cut:venue=gate_spot,domain=public")
-        await here.until(lambda most=before + number: child.restarts >= most, "the feed starts again")
+        await here.until(partial(_restarted, child, before + number), "the feed starts again")
     return _nothing
 
 
@@ -178,10 +188,9 @@ async def loss_streak(here: Watched) -> Heal:
     """MEXC pays more than Gate, and whenever the bot sells there somebody is quicker: it sells elsewhere, at a loss."""
     end_fault = here.fault("partial_fill:venue=mexc_spot,path=creates,fraction=0")
     here.market(SetOffset(venue=MEXC_SPOT, bps=Decimal(80)))
-    losses = lambda: here.bot.context.risk.losses_in_a_row  # noqa: E731 (short for the newest)
     for number in range(3):
         here.market(Refill())
-        await here.until(lambda number=number: losses() > number, f"loss {number + 1}")
+        await here.until(partial(_lost_more_than, here, number), f"loss {number + 1}")
 
     def heal() -> None:
         end_fault()

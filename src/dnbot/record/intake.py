@@ -32,7 +32,7 @@ Elsewhere = Callable[[Callable[[], None]], Awaitable[None]]
 
 async def in_thread(call: Callable[[], None]) -> None:
     """Run it in a worker thread. The order of entries is decided before: the thread only writes what it is given."""
-    await trio.to_thread.run_sync(call)  # noqa: TID251 (a disk must not hold up whoever takes the time)
+    await trio.to_thread.run_sync(call)  # noqa: TID251 (because a disk must not hold up whoever takes the time)
 
 
 class Stamp(msgspec.Struct, frozen=True):

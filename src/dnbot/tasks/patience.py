@@ -22,7 +22,7 @@ class Patience:
         """Seconds to wait now."""
         self._failures += 1
         doublings = max(0, self._failures - self.quick)
-        return min(self.first_s * 2 ** min(doublings, 16), self.most_s)
+        return min(self.first_s * 2.0 ** min(doublings, 16), self.most_s)
 
     def after_success(self) -> None:
         """The next failure is a first one."""
