@@ -168,8 +168,10 @@ async def private_stream_mute(here: Watched) -> Heal:
     """The private stream of Gate's perpetual answers pings, and does not tell of a hedge."""
     heal = here.fault("private_lost:venue=gate_futures")
     by_hand(here, "0.0008")
-    account = lambda: here.bot.context.accounts[Venue.GATE_FUTURES]  # noqa: E731 (short for the newest)
-    await here.until(lambda: account().untold_since_s is not None, "the hedge is found by reading", 60.0)
+    await here.until(
+        lambda: here.bot.context.accounts[Venue.GATE_FUTURES].untold_since_s is not None,
+        "the hedge is found by reading", 60.0,
+    )
     await trio.sleep(_limit_s(here, "stream_down_ms_max"))
     return heal
 
