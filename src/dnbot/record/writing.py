@@ -93,10 +93,11 @@ class RecordingWriter:
         try:
             self._kept = self._recover()
             self._manifest.add(Begun(by=by, at_ns=at_ns))
-        except BaseException as error:
+        except OSError as error:
             self._manifest.close()
-            if isinstance(error, OSError):
-                raise self._failed(error) from None
+            raise self._failed(error) from None
+        except BaseException:
+            self._manifest.close()
             raise
 
     @property
