@@ -112,14 +112,14 @@ def test_the_summary_holds_none(tmp_path: Path) -> None:
     assert hides(out.getvalue())
 
 
-def test_a_line_that_a_mask_broke_ends_nothing() -> None:
-    """A coin called KEY: the redactor of the log takes its balance for a key, which leaves no JSON; the bot goes on."""
+def test_a_balance_that_looks_like_a_key_is_masked_in_its_line() -> None:
+    """A coin called KEY: the redactor of the log takes its balance for a key; the line is still one."""
     watch, clock = Watch(), VirtualClock(0)
     log = EventLog(clock, [watch], Redactor(REGISTRY))
     log.append("warning", "balances", {"held": {"KEY": 5}}, 0)
     log.append("warning", "library", {"text": "fine"}, 0)
     log.flush_now()
-    assert list(watch.warnings) == ["library text=fine"]
+    assert list(watch.warnings) == ["balances held={'KEY': '***'}", "library text=fine"]
     assert log.statistics().redactions == 1
 
 

@@ -38,6 +38,7 @@ NO_FIGURES = {
     "at_ns": "Prometheus stamps what it reads itself",
     "mode_why": "a sentence; the alerts and the log have it",
     "busy": "a sentence",
+    "shipments": "what a person declared; delta and equity count it, status and report name it",
     "exit_code": "told when the process is over",
     "edges_bps": "the edges of `pairs`",
     "feeds_fresh": "dnbot_book_fresh, of `venues`",

@@ -49,8 +49,15 @@ class FakesProcess:
 
     async def aclose(self) -> None:
         """End it, whatever it says."""
-        if self._process.poll() is not None:
-            return
+        try:
+            if self._process.poll() is None:
+                await self._end()
+        finally:
+            for pipe in (self._process.stdin, self._process.stdout):
+                if pipe is not None:
+                    pipe.close()
+
+    async def _end(self) -> None:
         if self._process.stdin is not None:
             self._process.stdin.close()
         ended = False
@@ -58,6 +65,7 @@ class FakesProcess:
             ended = await _ended(self._process, STOP_S_MAX)
         if not ended:
             self._process.kill()
+            self._process.wait()
 
 
 def read_audit(state_dir: Path) -> dict[str, Any]:
