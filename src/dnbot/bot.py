@@ -43,6 +43,7 @@ from dnbot.tasks.first_context import first_context
 from dnbot.tasks.gatekeeper import Gatekeeper
 from dnbot.tasks.journal import Journal, unknown_order
 from dnbot.tasks.link import Line
+from dnbot.tasks.mirror import NAME, Mirror
 from dnbot.tasks.order_probe import Prober
 from dnbot.tasks.order_socket import OrderSocket
 from dnbot.tasks.resolver import Resolver
@@ -75,6 +76,15 @@ class Place:
     """Scheme, host and port of its WebSockets."""
 
 
+@attrs.frozen
+class MarketSide:
+    """Where markets are read when the accounts are elsewhere, and who tells those who hold the accounts of them."""
+
+    places: dict[Venue, Place]
+    opener: StreamOpener
+    mirror: Mirror
+
+
 def _no_witness(_record: Record) -> None:
     """Records go to the journal; nobody else looks."""
 
@@ -105,6 +115,8 @@ class BotParts:
     countdown_s: int = 30
     """Venues that can cancel by themselves do so when not renewed for so long; 0: never."""
     measures: Measures = attrs.field(factory=Measures)
+    market: MarketSide | None = None
+    """None: where the accounts are."""
 
 
 @attrs.define(repr=False)  # everything hangs on it: its text would be megabytes
@@ -161,8 +173,13 @@ class Bot:
         return self.strategist.context
 
     def _groups(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        market = self.parts.market
         return {
-            "public": partial(self._together, {f"feed:{v.value}": feed.run for v, feed in self.feeds.items()}),
+            "public": partial(
+                self._together,
+                {f"feed:{v.value}": feed.run for v, feed in self.feeds.items()}
+                | ({} if market is None else {NAME: market.mirror.run}),
+            ),
             "private": partial(
                 self._together,
                 {f"session:{v.value}": session.run for v, session in self.sessions.items()}
@@ -286,12 +303,15 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
         strategist.is_eager, stages=measures.stages,
     )
     strategist.pull = analyst.newest
+    market = parts.market
+    desk = analyst if market is None else market.mirror.beside(analyst)
     for venue in VENUES:
         place = parts.places[venue]
+        shown, opener = (place, parts.opener) if market is None else (market.places[venue], market.opener)
         feeds[venue] = Feed(
             public_codec(venue, params.symbol),
-            line_of(parts.opener, place.rest, venue, venue_clock, stack, private=False), parts.opener,
-            place.stream_url, analyst, boards.instruments[venue], log, stages=measures.stages,
+            line_of(opener, shown.rest, venue, venue_clock, stack, private=False), opener,
+            shown.stream_url, desk, boards.instruments[venue], log, stages=measures.stages,
         )
         codec = private_codec(venue, params.symbol, parts.signers[venue])
         line = line_of(parts.opener, place.rest, venue, venue_clock, stack, private=True)
