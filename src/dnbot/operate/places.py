@@ -1,4 +1,4 @@
-"""From settings to endpoints, signers and an opener. Sim and live differ here and nowhere below."""
+"""From settings to endpoints, signers and an opener. Sim, paper and live differ here and nowhere below."""
 
 from __future__ import annotations
 
@@ -40,12 +40,27 @@ class FakesAddress(msgspec.Struct, frozen=True):
 
 
 @attrs.frozen
+class Reach:
+    """Where the venues are, and what can connect there and nowhere else."""
+
+    places: dict[Venue, Place]
+    opener: TcpTlsOpener
+
+
+@attrs.frozen
 class Surroundings:
     """Where the venues are and who signs there."""
 
     places: dict[Venue, Place]
     signers: dict[Venue, Signer]
     opener: TcpTlsOpener
+    market: Reach | None = None
+    """Where their public side is, when that is not where the accounts are."""
+
+    @property
+    def public(self) -> Reach:
+        """Where their public side is."""
+        return self.market or Reach(self.places, self.opener)
 
 
 def of_fakes(address: FakesAddress, registry: SecretRegistry) -> Surroundings:
@@ -71,6 +86,16 @@ def of_live(
     gate = _signer(settings.gate.key, settings.gate.secret, registry, environment)
     mexc = _signer(settings.mexc.key, settings.mexc.secret, registry, environment)
     signers: dict[Venue, Signer] = {Venue.GATE_SPOT: gate, Venue.GATE_FUTURES: gate, Venue.MEXC_SPOT: mexc}
+    public = public_reach(settings)
+    return Surroundings(public.places, signers, public.opener)
+
+
+def public_reach(settings: Settings) -> Reach:
+    """The real exchanges (or loopback ones that a file names), without a key.
+
+    Raises:
+        ConfigError: two certificate authorities.
+    """
     places = _places(
         settings.gate.rest_url, settings.gate.ws_spot_url, settings.gate.ws_futures_url, settings.mexc.rest_url,
         settings.mexc.ws_url,
@@ -79,7 +104,7 @@ def of_live(
     if len(ca_files) > 1:
         raise ConfigError("settings", "ca_file", sorted(ca_files), "the same file for both venues")
     ca_file = Path(ca_files.pop()) if ca_files else None
-    return Surroundings(places, signers, TcpTlsOpener(_allowed(places), ca_file=ca_file))
+    return Reach(places, TcpTlsOpener(_allowed(places), ca_file=ca_file))
 
 
 def _signer(

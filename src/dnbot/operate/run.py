@@ -39,6 +39,8 @@ from dnbot.operate.logs import LOG_FILE
 from dnbot.operate.masking import Mask
 from dnbot.operate.metrics import Metrics, address_of, metrics_listeners
 from dnbot.operate.monitoring import Monitors
+from dnbot.operate.paper import FOLDER, Paper, market_of, paper_account
+from dnbot.operate.paper_words import marked
 from dnbot.operate.places import Surroundings, of_fakes, of_live
 from dnbot.operate.same_world import refuse_another_world
 from dnbot.operate.screen import face_for, is_picture
@@ -104,6 +106,7 @@ class _Ground:
     spill: Spill
     canary: Canary | None
     pages: list[trio.SocketListener]
+    paper: Paper | None
 
 
 class Beside(Protocol):
@@ -169,7 +172,7 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
             pages = await metrics_listeners(options.metrics, stack)
             if options.beside is not None:
                 options.beside.prepare(settings, home, registry)
-            around, fakes = await _surroundings(settings, home, registry, stack)
+            around, fakes, paper = await _surroundings(settings, home, registry, stack)
             if not options.flatten:  # whatever is held may be closed
                 await refuse_unfit(settings, around, SystemClock())
             # Who closes the position after a kill may have another environment, and needs nobody to be told.
@@ -185,7 +188,7 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
             canary = await canary_of(settings, store, symbol)
             spill = spill_file(home / "spill" / f"{symbol.base}-{symbol.quote}.log")
             stack.enter_context(closing(spill))
-            ground = _Ground(settings, options, home, log, store, dsn, around, fakes, spill, canary, pages)
+            ground = _Ground(settings, options, home, log, store, dsn, around, fakes, spill, canary, pages, paper)
             code = await _trade(ground, monitors, secrets)
         finally:
             nursery.cancel_scope.cancel()
@@ -212,13 +215,17 @@ async def database_dsn(
 
 async def _surroundings(
     settings: Settings, home: Path, registry: SecretRegistry, stack: AsyncExitStack
-) -> tuple[Surroundings, FakesProcess | None]:
+) -> tuple[Surroundings, FakesProcess | None, Paper | None]:
+    """Where the venues are, the fakes that run with us, and the account that is pretended."""
     if settings.mode == "live":
-        return of_live(settings, registry), None
+        return of_live(settings, registry), None, None
+    if settings.mode == "paper":
+        paper = await stack.enter_async_context(paper_account(settings, home / FOLDER, registry, SystemClock()))
+        return paper.around, paper.fakes, paper
     if settings.fakes.address_file:
-        return of_fakes(read_address(Path(settings.fakes.address_file)), registry), None
+        return of_fakes(read_address(Path(settings.fakes.address_file)), registry), None, None
     fakes = await stack.enter_async_context(fakes_process(settings.fakes, home / "fakes"))
-    return of_fakes(fakes.address, registry), fakes
+    return of_fakes(fakes.address, registry), fakes, None
 
 
 async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> int:
@@ -242,13 +249,14 @@ async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> 
             version=__version__,
             settings=msgspec.json.encode(settings).decode(),
             retention_days=settings.database.retention_days,
+            market=None if ground.paper is None else ground.paper.market(SystemClock(), log),
         )
     )
     if ground.canary is not None:
         ground.canary.tell, ground.canary.alert = bot.tell, monitors.alert
         ground.canary.lower()
     before = _profit(bot.context)
-    market: dict[str, object] = dict(fakes.address.market) if fakes else {"name": "live"}
+    market = _market(settings, fakes)
     facts = facts_of(settings.mode, market, home, __version__, bot.parts.clock)
     mask = Mask(options.registry)
     report = Reporter(bot, watch, bot.parts.clock, log, facts, monitors.standing, mask=mask)
@@ -340,6 +348,13 @@ def witness_of(monitors: Monitors, canary: Canary | None) -> Callable[[Record], 
     return witness
 
 
+def _market(settings: Settings, fakes: FakesProcess | None) -> dict[str, object]:
+    """What this run trades on, in the words of the banner."""
+    if settings.mode == "paper":
+        return market_of(settings)
+    return dict(fakes.address.market) if fakes else {"name": "live"}
+
+
 def _profit(context: StrategyContext) -> tuple[Any, ...]:
     return context.portfolio.spread_quote, context.portfolio.fees_quote, context.portfolio.funding_quote
 
@@ -378,7 +393,7 @@ def _tell(summary: dict[str, Any], path: Path | None, face: Face | None) -> None
     text = msgspec.json.format(msgspec.json.encode(summary), indent=2).decode()
     if path is not None:
         path.write_text(text + "\n", encoding="utf-8")
-    short = (
+    short = marked(summary["market"]["name"]) + (
         f"ended: {summary['exit_reason']} after {summary['duration_s']} s; {summary['executions']} executions, "
         f"{summary['round_trips']} round trips, realised {summary['realised_pnl_quote']} quote, "
         f"delta {summary['delta_base_final']}, residual {summary['ledger_residual']}"

@@ -143,7 +143,7 @@ class Mirror:
                     "price": trade.price, "quantity": trade.quantity,
                 }
         changed, self._changed = self._changed, set()
-        for venue in sorted(changed):
+        for venue in (known for known in WIRE_NAMES if known in changed):
             yield self._book(venue)
         mark, funding = self._mark, self._funding
         if self._has_rates and mark is not None and funding is not None:
