@@ -19,7 +19,7 @@ import attrs
 import trio
 
 from dnbot.bot import Bot, BotParts, MarketSide, Place, build_bot
-from dnbot.config import PaperSettings, Settings
+from dnbot.config import GateSettings, PaperSettings, Settings
 from dnbot.domain.instrument import Symbol, Venue
 from dnbot.fakes.clock import FakeClock
 from dnbot.fakes.config import FakesConfig
@@ -122,44 +122,46 @@ class PaperStage:
     tap: Tap
     seen: Seen
     settings: Settings
-    state_dir: Path | None
+    folder: Path
+    """Where the account is kept."""
     nursery: trio.Nursery
     terms: PublicTerms
     account: World = attrs.field(init=False)
     network: MemoryNetwork = attrs.field(init=False)
-    _scope: trio.CancelScope = attrs.field(init=False, factory=trio.CancelScope)
+    _scope: trio.CancelScope = attrs.field(init=False)
+    _ended: trio.Event = attrs.field(init=False)
 
     @classmethod
     async def begin(
-        cls, venues: Stage, settings: Settings, state_dir: Path | None, nursery: trio.Nursery
+        cls, venues: Stage, settings: Settings, folder: Path, nursery: trio.Nursery
     ) -> PaperStage:
         tap, seen = Tap(venues.network), Seen(venues.world.clock)
         seen.listen(venues.world)
         terms = await read_terms(_reach(tap), settings.strategy.symbol, venues.clock)
-        made = cls(venues, tap, seen, settings, state_dir, nursery, terms)
+        made = cls(venues, tap, seen, settings, folder, nursery, terms)
         await made.start_account()
         return made
 
     async def start_account(self) -> None:
         """The account's world, on a network of its own; a second call is a restart of its process."""
-        config = mirrored(FakesConfig(state_dir=self.state_dir), self._terms())
+        config = mirrored(FakesConfig(state_dir=self.folder), self._terms())
         self.account = build_world(config, FakeClock(SIMULATION_EPOCH_NS))
         self.network = MemoryNetwork(self.nursery, random.Random(2))
         self.account.listen(self.network, around=cast("Any", partial(ControlledApp, Controls(self.account))))
-        self._scope = trio.CancelScope()
-        await self.nursery.start(self._run, self.account, self._scope)
+        self._scope, self._ended = trio.CancelScope(), trio.Event()
+        self.nursery.start_soon(self._run, self.account, self._scope, self._ended)
 
     async def end_account(self) -> None:
         """End its process as `dnbot fakes` ends."""
         self._scope.cancel()
-        await trio.testing.wait_all_tasks_blocked()
+        await self._ended.wait()
         self.account.close()
 
     @staticmethod
-    async def _run(world: World, scope: trio.CancelScope, task_status: trio.TaskStatus[None]) -> None:
+    async def _run(world: World, scope: trio.CancelScope, ended: trio.Event) -> None:
         with scope:
-            task_status.started()
             await world.run()
+        ended.set()
 
     async def bot(self, store: MemoryStore) -> Bot:
         """One incarnation, put together as `dnbot run` does it."""
@@ -175,6 +177,15 @@ class PaperStage:
             )
         )
 
+    @asynccontextmanager
+    async def running(self, store: MemoryStore) -> AsyncIterator[Bot]:
+        """A bot that trades within the block, and is stopped cleanly behind it."""
+        bot = await self.bot(store)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(bot.run)
+            yield bot
+            bot.stop("the test is over")
+
     def fills(self) -> list[Any]:
         """What the account traded."""
         return list(self.account.exchange.account("10001").trades)
@@ -185,13 +196,8 @@ class PaperStage:
         return (fill.time_ms * 1_000_000 - clock.epoch_ns - clock.skew_ns.get(fill.venue, 0)) / 1e9
 
     def _terms(self) -> Any:
-        path = Path(str(self.state_dir or "/nonexistent")) / "terms.json"
-        text = terms_file(self.settings, self.terms)
-        if self.state_dir is None:
-            from dnbot.fakes.mirror_words import _terms
-
-            return _terms.decode(text)
-        path.write_bytes(text)
+        path = self.folder / "terms.json"
+        path.write_bytes(terms_file(self.settings, self.terms))
         return terms_in(path)
 
 
@@ -205,12 +211,15 @@ def _nobody(_context: StrategyContext) -> None:
 
 @asynccontextmanager
 async def paper_stage(
-    *, config: FakesConfig | None = None, state_dir: Path | None = None, order_path: str = "rest", **paper: Any
+    folder: Path, *, config: FakesConfig | None = None, order_path: str = "rest", **paper: Any
 ) -> AsyncIterator[PaperStage]:
     """Venues that live, and an account on their terms."""
-    settings = Settings(strategy=PARAMS, mode="paper", paper=PaperSettings(**paper))
-    if order_path != "rest":
-        settings = attrs.evolve(settings)
+    gate = GateSettings(order_path=order_path)
+    settings = Settings(strategy=PARAMS, mode="paper", gate=gate, paper=PaperSettings(**paper))
     async with stage(config) as venues, trio.open_nursery() as nursery:
-        yield await PaperStage.begin(venues, settings, state_dir, nursery)
-        nursery.cancel_scope.cancel()
+        made = await PaperStage.begin(venues, settings, folder, nursery)
+        try:
+            yield made
+        finally:
+            made.account.close()
+            nursery.cancel_scope.cancel()

@@ -72,7 +72,7 @@ class PaperSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     gate_latency_ms: int = 100
     mexc_latency_ms: int = 100
-    book_age_ms_max: int = 3_000
+    book_age_ms_max: int = 1_500
     gate_spot_maker_bps: Decimal = Decimal(20)
     gate_spot_taker_bps: Decimal = Decimal(20)
     gate_futures_maker_bps: Decimal = Decimal(2)
