@@ -137,7 +137,8 @@ def test_terms_are_the_venues_own(stand: Stand) -> None:
 def test_nothing_trades_before_a_book_is_told(stand: Stand) -> None:
     """There is no invented price to begin with."""
     assert stand.buy("60000", "0.01").filled == 0
-    assert not any(market.best(side) for market in stand.world.exchange.state.markets.values() for side in ("buy", "sell"))
+    markets = stand.world.exchange.state.markets.values()
+    assert {market.best("buy") for market in markets} | {market.best("sell") for market in markets} == {None}
 
 
 def test_what_was_taken_stays_taken_until_the_venue_shows_another_quantity(stand: Stand) -> None:
@@ -212,7 +213,7 @@ def test_a_book_that_crosses_who_waits_serves_him(stand: Stand) -> None:
 
 
 def test_an_old_book_fills_nothing(stand: Stand) -> None:
-    """Its age counts from when the venue's update came, not from when it was told; a client who waits goes on waiting."""
+    """Its age counts from when the venue's update came, not from when it was told; who waits goes on waiting."""
     stand.show({"60000": "1"}, {"60000.1": "5"}, age_ms=1_000)
     mine = stand.buy("60000", "0.3", "gtc")
     stand.pass_time(1.9)
@@ -357,7 +358,7 @@ async def test_books_are_told_over_a_control_path(autojump_clock: Any) -> None:
 
 
 async def test_a_request_meets_the_book_at_the_end_of_its_way(autojump_clock: Any) -> None:
-    """The latency passes first, and a book that grew too old on the way is gone; the venue's clock is half of it behind."""
+    """A book that grew too old on the way is gone when it is over; the venue's clock is half of the way behind."""
     world = build_world(mirrored(FakesConfig(), TERMS), FakeClock(SIMULATION_EPOCH_NS))
     gate, mexc = (ControlledApp(Controls(world), app) for app in (world.gate_app, world.mexc_app))
     assert world.mirror is not None

@@ -43,7 +43,7 @@ from dnbot.tasks.mirror import Mirror
 SYMBOL = "BTC/USDT"
 PARAMS = StrategyParameters(
     symbol=Symbol("BTC", "USDT"),
-    base_position_size=Decimal("0.06"),
+    base_position_size=Decimal("0.02"),
     max_order_notional_quote=Decimal(1500),
     round_trips_per_minute_max=240,
     consecutive_loss_limit=20,

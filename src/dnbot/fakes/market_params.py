@@ -178,7 +178,9 @@ def _realistic() -> MarketParams:
     )
 
 
-PRESETS = {"lively": _lively, "calibrated": _calibrated, "realistic": _realistic, SCRIPTED: _scripted, MIRRORED: _mirrored}
+PRESETS = {
+    "lively": _lively, "calibrated": _calibrated, "realistic": _realistic, SCRIPTED: _scripted, MIRRORED: _mirrored,
+}  # fmt: skip
 
 
 def market_params(name: str, deviation_bps: float | None = None, half_life_s: float | None = None) -> MarketParams:

@@ -6,6 +6,8 @@ nobody, and what waits goes on waiting. Nothing is ever traded at a price that n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import attrs
 import trio
 
@@ -33,11 +35,11 @@ class Mirror:
             venue: MirrorBoard(self.exchange, instruments[venue, self.terms.symbol]) for venue in VENUES
         }
 
-    def take(self, told: list[Told]) -> None:
+    def take(self, told: Sequence[Told]) -> None:
         """Take in all of these, in their order; or raise MirrorRefused and take in none."""
-        shown = [self.boards[word.venue].checked(word) if isinstance(word, BookTold) else None for word in told]
-        for word, levels in zip(told, shown, strict=True):
-            self._carry_out(word, levels)
+        books = {place: self._checked(word) for place, word in enumerate(told) if isinstance(word, BookTold)}
+        for place, word in enumerate(told):
+            self._carry_out(word, books.get(place))
         self.exchange.commit()
 
     def drop_stale(self) -> None:
@@ -54,16 +56,18 @@ class Mirror:
             await trio.sleep(LOOK_S)
             self.drop_stale()
 
+    def _checked(self, book: BookTold) -> Shown:
+        """What the board shall hold: nothing of a book that is too old already."""
+        levels = self.boards[book.venue].checked(book)
+        return levels if book.age_ms < self.terms.book_age_ms_max else {"buy": {}, "sell": {}}
+
     def _carry_out(self, word: Told, levels: Shown | None) -> None:
         match word:
-            case BookTold(venue=venue, age_ms=age_ms) if levels is not None:
+            case BookTold(venue=venue, age_ms=age_ms):
+                assert levels is not None
                 left_s = (self.terms.book_age_ms_max - age_ms) / 1000
-                board = self.boards[venue]
-                board.fresh_until_s = self.exchange.clock.monotonic_s() + left_s
-                if left_s > 0:
-                    board.show(levels)
-                else:
-                    board.clear()
+                self.boards[venue].fresh_until_s = self.exchange.clock.monotonic_s() + left_s
+                self.boards[venue].show(levels)
             case BookLost(venue=venue):
                 self.boards[venue].clear()
             case TradeTold(venue=venue):

@@ -100,10 +100,7 @@ async def paper_process(state_dir: Path, terms: bytes) -> AsyncIterator[FakesPro
     Raises:
         ConfigError: they did not come up.
     """
-    state_dir.mkdir(parents=True, exist_ok=True)
-    path = state_dir / "terms.json"
-    path.write_bytes(terms)
-    before, process = _launched(state_dir, "--terms", str(path))
+    before, process = _launched(state_dir, "--terms", str(_written(state_dir / "terms.json", terms)))
     async with _until_left(process, state_dir, before) as running:
         yield running
 
@@ -119,9 +116,13 @@ async def _until_left(
         await running.aclose()
 
 
-def _launched(
-    state_dir: Path, *market: str
-) -> tuple[dict[str, Any] | None, subprocess.Popen[bytes]]:
+def _written(path: Path, content: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def _launched(state_dir: Path, *market: str) -> tuple[dict[str, Any] | None, subprocess.Popen[bytes]]:
     """The last audit and the new process. Plain Popen on the main thread: a child of a worker thread would end with it.
 
     The child has a session of its own, so that Ctrl-C reaches us first.

@@ -32,8 +32,8 @@ _ALONE = {"fakes": "sim", "paper": "paper"}
 _HEAD = {
     "sim": "# Fake exchanges on loopback and an invented market: nothing here can lose money.\n",
     "paper": (
-        "# Paper trading: the real books, pretended orders and money. No key is read. docs/paper.md says what this shows\n"
-        "# and what it does not.\n"
+        "# Paper trading: the real books, pretended orders and money. No key is read, whatever stands below.\n"
+        "# docs/paper.md says what this shows and what it does not.\n"
     ),
     "live": (
         "# Live trading: real exchanges, real money. Read docs/operations.md, then run `dnbot check --config FILE`.\n"
