@@ -33,15 +33,13 @@ from dnbot.operate.commanding import Commander
 from dnbot.operate.control import ControlServer
 from dnbot.operate.control_socket import listening, only_bot_of, socket_path
 from dnbot.operate.database_place import external_dsn
+from dnbot.operate.exchanges import Exchanges, exchanges_of
 from dnbot.operate.face import Face
-from dnbot.operate.fakes_process import FakesProcess, fakes_process, read_address
 from dnbot.operate.logs import LOG_FILE
 from dnbot.operate.masking import Mask
 from dnbot.operate.metrics import Metrics, address_of, metrics_listeners
 from dnbot.operate.monitoring import Monitors
-from dnbot.operate.paper import FOLDER, Paper, market_of, paper_account
 from dnbot.operate.paper_words import marked
-from dnbot.operate.places import Surroundings, of_fakes, of_live
 from dnbot.operate.same_world import refuse_another_world
 from dnbot.operate.screen import face_for, is_picture
 from dnbot.operate.service_manager import service_manager
@@ -101,12 +99,10 @@ class _Ground:
     log: EventLog
     store: Store
     dsn: str = attrs.field(repr=False)
-    around: Surroundings
-    fakes: FakesProcess | None
+    exchanges: Exchanges
     spill: Spill
     canary: Canary | None
     pages: list[trio.SocketListener]
-    paper: Paper | None
 
 
 class Beside(Protocol):
@@ -172,9 +168,9 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
             pages = await metrics_listeners(options.metrics, stack)
             if options.beside is not None:
                 options.beside.prepare(settings, home, registry)
-            around, fakes, paper = await _surroundings(settings, home, registry, stack)
+            exchanges = await exchanges_of(settings, home, registry, stack)
             if not options.flatten:  # whatever is held may be closed
-                await refuse_unfit(settings, around, SystemClock())
+                await refuse_unfit(settings, exchanges.around, SystemClock())
             # Who closes the position after a kill may have another environment, and needs nobody to be told.
             load = partial(load_if_there, log=log) if options.flatten else load_alert_secrets
             secrets = load(settings, registry)
@@ -188,7 +184,7 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
             canary = await canary_of(settings, store, symbol)
             spill = spill_file(home / "spill" / f"{symbol.base}-{symbol.quote}.log")
             stack.enter_context(closing(spill))
-            ground = _Ground(settings, options, home, log, store, dsn, around, fakes, spill, canary, pages, paper)
+            ground = _Ground(settings, options, home, log, store, dsn, exchanges, spill, canary, pages)
             code = await _trade(ground, monitors, secrets)
         finally:
             nursery.cancel_scope.cancel()
@@ -213,24 +209,10 @@ async def database_dsn(
     yield external_dsn(name, registry)
 
 
-async def _surroundings(
-    settings: Settings, home: Path, registry: SecretRegistry, stack: AsyncExitStack
-) -> tuple[Surroundings, FakesProcess | None, Paper | None]:
-    """Where the venues are, the fakes that run with us, and the account that is pretended."""
-    if settings.mode == "live":
-        return of_live(settings, registry), None, None
-    if settings.mode == "paper":
-        paper = await stack.enter_async_context(paper_account(settings, home / FOLDER, registry, SystemClock()))
-        return paper.around, paper.fakes, paper
-    if settings.fakes.address_file:
-        return of_fakes(read_address(Path(settings.fakes.address_file)), registry), None, None
-    fakes = await stack.enter_async_context(fakes_process(settings.fakes, home / "fakes"))
-    return of_fakes(fakes.address, registry), fakes, None
-
-
 async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> int:
-    settings, options, home, log, fakes = ground.settings, ground.options, ground.home, ground.log, ground.fakes
-    began_s, watch, around = trio.current_time(), monitors.watch, ground.around
+    settings, options, home, log = ground.settings, ground.options, ground.home, ground.log
+    began_s, watch, exchanges = trio.current_time(), monitors.watch, ground.exchanges
+    around, fakes, paper, market = exchanges.around, exchanges.fakes, exchanges.paper, exchanges.market
     bot = await build_bot(
         BotParts(
             params=settings.strategy,
@@ -249,14 +231,13 @@ async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> 
             version=__version__,
             settings=msgspec.json.encode(settings).decode(),
             retention_days=settings.database.retention_days,
-            market=None if ground.paper is None else ground.paper.market(SystemClock(), log),
+            market=None if paper is None else paper.market(SystemClock(), log),
         )
     )
     if ground.canary is not None:
         ground.canary.tell, ground.canary.alert = bot.tell, monitors.alert
         ground.canary.lower()
     before = _profit(bot.context)
-    market = _market(settings, fakes)
     facts = facts_of(settings.mode, market, home, __version__, bot.parts.clock)
     mask = Mask(options.registry)
     report = Reporter(bot, watch, bot.parts.clock, log, facts, monitors.standing, mask=mask)
@@ -346,13 +327,6 @@ def witness_of(monitors: Monitors, canary: Canary | None) -> Callable[[Record], 
         canary.take(record)
 
     return witness
-
-
-def _market(settings: Settings, fakes: FakesProcess | None) -> dict[str, object]:
-    """What this run trades on, in the words of the banner."""
-    if settings.mode == "paper":
-        return market_of(settings)
-    return dict(fakes.address.market) if fakes else {"name": "live"}
 
 
 def _profit(context: StrategyContext) -> tuple[Any, ...]:
