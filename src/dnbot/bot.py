@@ -33,7 +33,7 @@ from dnbot.strategy.leaving import VERIFY_TIMES, abandon
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.spread import SpreadAnalyzer
 from dnbot.strategy.turn import Turn
-from dnbot.tasks.analytics import Analyst
+from dnbot.tasks.analytics import Analyst, MarketDesk
 from dnbot.tasks.committing import Committer
 from dnbot.tasks.countdown import Countdown
 from dnbot.tasks.desk import Desk
@@ -173,13 +173,10 @@ class Bot:
         return self.strategist.context
 
     def _groups(self) -> dict[str, Callable[[], Awaitable[None]]]:
-        market = self.parts.market
+        mirror = {} if self.parts.market is None else {NAME: self.parts.market.mirror.run}
+        feeds = {f"feed:{v.value}": feed.run for v, feed in self.feeds.items()}
         return {
-            "public": partial(
-                self._together,
-                {f"feed:{v.value}": feed.run for v, feed in self.feeds.items()}
-                | ({} if market is None else {NAME: market.mirror.run}),
-            ),
+            "public": partial(self._together, feeds | mirror),
             "private": partial(
                 self._together,
                 {f"session:{v.value}": session.run for v, session in self.sessions.items()}
@@ -303,16 +300,10 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
         strategist.is_eager, stages=measures.stages,
     )
     strategist.pull = analyst.newest
-    market = parts.market
-    desk = analyst if market is None else market.mirror.beside(analyst)
+    desk = analyst if parts.market is None else parts.market.mirror.beside(analyst)
     for venue in VENUES:
         place = parts.places[venue]
-        shown, opener = (place, parts.opener) if market is None else (market.places[venue], market.opener)
-        feeds[venue] = Feed(
-            public_codec(venue, params.symbol),
-            line_of(opener, shown.rest, venue, venue_clock, stack, private=False), opener,
-            shown.stream_url, desk, boards.instruments[venue], log, stages=measures.stages,
-        )
+        feeds[venue] = _feed(parts, venue, desk, boards, venue_clock, stack)
         codec = private_codec(venue, params.symbol, parts.signers[venue])
         line = line_of(parts.opener, place.rest, venue, venue_clock, stack, private=True)
         sessions[venue] = Session(
@@ -349,6 +340,16 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
         analyst=analyst,
         clients=stack,
     )
+
+
+def _feed(
+    parts: BotParts, venue: Venue, desk: MarketDesk, boards: Boards, clock: VenueClock, stack: AsyncExitStack
+) -> Feed:
+    side = parts.market or parts
+    place, codec = side.places[venue], public_codec(venue, parts.params.symbol)
+    line = line_of(side.opener, place.rest, venue, clock, stack, private=False)
+    cell, stages = boards.instruments[venue], parts.measures.stages
+    return Feed(codec, line, side.opener, place.stream_url, desk, cell, parts.log, stages=stages)
 
 
 def _countdowns(parts: BotParts, desks: dict[Venue, Desk], channels: Channels) -> dict[Venue, Countdown]:

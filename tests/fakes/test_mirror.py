@@ -336,6 +336,38 @@ def test_a_settlement_that_fell_into_a_stop_is_charged_once(tmp_path: Path) -> N
     third.world.close()
 
 
+def test_a_position_is_not_read_in_another_unit(tmp_path: Path) -> None:
+    """Contracts of another size than those that were sold: the account is refused, and nothing is settled wrongly."""
+    before = stood(tmp_path)
+    short(before)
+    before.world.close()
+    instruments = tuple(
+        msgspec.structs.replace(one, multiplier=D("0.1"), lot=D("0.1")) if one.venue == GATE_FUTURES else one
+        for one in TERMS.instruments
+    )
+    with pytest.raises(ValueError, match=r"contracts of 0\.01, and the venue's are now of 0\.1"):
+        stood(tmp_path, terms=msgspec.structs.replace(TERMS, instruments=instruments))
+
+
+def test_any_coin_of_the_venues_can_be_kept() -> None:
+    """One that the fakes do not know by name, and whose price is far below a cent."""
+    instruments = tuple(
+        InstrumentTerms(venue=venue, price_tick=D("0.000000001"), lot=D(1000), quantity_min=D(1000),
+                        multiplier=D(1000) if venue == GATE_FUTURES else D(1))
+        for venue in VENUES
+    )  # fmt: skip
+    rates = msgspec.structs.replace(RATES, mark=D("0.00001"), index=D("0.00001"))
+    terms = msgspec.structs.replace(
+        TERMS, symbol="NOBODY/USDT", price=D("0.00001"), instruments=instruments, rates=rates
+    )
+    world = stood(terms=terms).world
+    assert world.mirror is not None
+    level = (D("0.000010001"), D(50_000))
+    world.mirror.take([BookTold(venue=GATE_FUTURES, bids=(), asks=(level,))])
+    assert world.exchange.depth(GATE_FUTURES, "NOBODY/USDT", 5).asks == ((level[0], D(50)),)
+    assert world.exchange.mark("NOBODY/USDT").mark == D("0.00001")
+
+
 # --- the way there ----------------------------------------------------------------------------------------------------
 async def post(world: World, body: bytes, remote: str = "127.0.0.1") -> HttpResponse:
     app = ControlledApp(Controls(world), world.gate_app)

@@ -9,8 +9,9 @@ import attrs
 
 from .config import FakesConfig
 from .instruments import Instrument
+from .ledger_state import ExchangeState
 from .market_params import MIRRORED
-from .mirror_words import Terms
+from .mirror_words import MirrorRefused, Terms
 from .records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT, VENUES, Venue
 
 _NAMES = {"price_tick", "quantity_min", "quantity_max", "notional_min", "notional_max", "price_band", "multiplier",
@@ -49,6 +50,18 @@ def on_terms(standard: Iterable[Instrument], terms: Terms) -> Iterator[Instrumen
         found = {name: value for name, value in changed.items() if value is not None}
         contracts = {name: found[name] / published.multiplier for name in _IN_CONTRACTS & found.keys()}
         yield attrs.evolve(instrument, lot=published.lot / published.multiplier, **(found | contracts))
+
+
+def refuse_another_unit(state: ExchangeState, terms: Terms) -> None:
+    """Raise MirrorRefused when a position that is kept counts in contracts of another size than the venue's now."""
+    multiplier = state.instruments[GATE_FUTURES, terms.symbol].multiplier
+    for account in state.accounts.by_uid.values():
+        held = account.positions.get(terms.symbol)
+        if held is not None and held.contracts and held.multiplier != multiplier:
+            raise MirrorRefused(
+                f"the kept position is of contracts of {held.multiplier}, and the venue's are now of {multiplier}: "
+                "begin with a new state folder"
+            )
 
 
 def latency_s(terms: Terms | None, venue: Venue) -> float:

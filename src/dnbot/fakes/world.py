@@ -26,7 +26,7 @@ from .market import MarketModel, ModelPosition, common_factor
 from .market_params import Commotion, MarketParams, market_params
 from .matching import RestingOrder
 from .mexc_app import MexcApp
-from .mirror_terms import on_terms
+from .mirror_terms import on_terms, refuse_another_unit
 from .records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT, VENUES
 from .replay import PREFIX, Recording, recording
 from .running import World
@@ -78,6 +78,8 @@ def build_core(config: FakesConfig, clock: FakeClock) -> World:
                 exchange.state.add_instrument(instrument)
     world = World(config, clock, exchange, _market_params(config, played))
     kept = _restore(world)
+    if config.terms is not None:
+        refuse_another_unit(exchange.state, config.terms)
     for account in config.accounts:
         _admit_account(world, account, kept)
     _start_markets(world, symbols, played, kept)
