@@ -53,7 +53,7 @@ async def test_it_trades_on_the_venues_books_and_says_nothing_to_them(autojump_c
         store = MemoryStore()
         async with paper.running(store) as bot:
             await until(lambda: bot.context.counters.executions >= 10)
-        assert len(paper.fills()) > 20
+        assert len(paper.fills()) >= 20
         assert unoffered(paper) == []
         assert {fill.venue for fill in paper.fills()} == {"gate_spot", "gate_futures", "mexc_spot"}
         assert bot.context.counters.faults == 0
