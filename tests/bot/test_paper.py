@@ -13,6 +13,7 @@ import trio
 from paper_world import SYMBOL, PaperStage, paper_stage
 
 from dnbot.bot import Bot
+from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.network import LinkRule
 from dnbot.fakes.running import GATE_HOST, MEXC_HOST
 from dnbot.lab.audit_check import check_audit
@@ -47,9 +48,12 @@ async def explained(paper: PaperStage, store: MemoryStore, bot: Bot) -> None:
 
 
 @pytest.mark.slow
-async def test_it_trades_on_the_venues_books_and_says_nothing_to_them(autojump_clock: Any, tmp_path: Path) -> None:
-    """Every fill was offered at the venue then, answers take the latency, and the venues hear public reads alone."""
-    async with paper_stage(tmp_path) as paper:
+@pytest.mark.parametrize("order_path", ["rest", "websocket"])
+async def test_it_trades_on_the_venues_books_and_says_nothing_to_them(
+    autojump_clock: Any, tmp_path: Path, order_path: str
+) -> None:
+    """Every fill was offered at the venue then, and the venues hear public reads alone, however orders leave."""
+    async with paper_stage(tmp_path, order_path=order_path) as paper:
         store = MemoryStore()
         async with paper.running(store) as bot:
             await until(lambda: bot.context.counters.executions >= 10)
@@ -57,6 +61,8 @@ async def test_it_trades_on_the_venues_books_and_says_nothing_to_them(autojump_c
         assert unoffered(paper) == []
         assert {fill.venue for fill in paper.fills()} == {"gate_spot", "gate_futures", "mexc_spot"}
         assert bot.context.counters.faults == 0
+        left_by = {note.method for _, note in paper.account.requests.since(0) if note.is_create}
+        assert ("WS" in left_by) == (order_path == "websocket")
         await explained(paper, store, bot)
         venues = paper.venues.world
         assert venues.requests.since(0) == []  # of private requests
@@ -121,6 +127,20 @@ async def test_a_restart_of_everything_goes_on_with_the_account(autojump_clock: 
             await until(lambda: again.context.counters.executions >= 2)
         assert again.context.portfolio.adjustments == 0
         await explained(paper, store, again)
+
+
+@pytest.mark.slow
+async def test_funding_is_settled_when_the_venue_settles(autojump_clock: Any, tmp_path: Path) -> None:
+    """Once, on the position that is held then, and the ledger has it."""
+    async with paper_stage(tmp_path, config=FakesConfig(funding_first_after_s=8.0)) as paper:
+        store = MemoryStore()
+        async with paper.running(store) as bot:
+            theirs, ours = (world.exchange.state.fundings for world in (paper.venues.world, paper.account))
+            await until(lambda: theirs)
+            await trio.sleep(2.5)
+            assert [settled.time_s for settled in ours] == pytest.approx([settled.time_s for settled in theirs], abs=1)
+            await until(lambda: bot.context.portfolio.funding_quote != 0)
+        await explained(paper, store, bot)
 
 
 @pytest.mark.slow
