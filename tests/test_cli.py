@@ -67,7 +67,7 @@ def test_version_and_help_answer() -> None:
         assert [one.name for one in inner.values() if not one.help] == []
 
 
-@pytest.mark.parametrize("line", ["nonsense", "run --nonsense", "new-config --mode paper", "pause"])
+@pytest.mark.parametrize("line", ["nonsense", "run --nonsense", "new-config --mode live2", "pause"])
 def test_a_misused_command_exits_2(line: str) -> None:
     """Unknown commands, options and choices, and a missing reason, are refused with a hint."""
     result = CliRunner().invoke(commands, line.split())

@@ -185,6 +185,17 @@ BROKEN: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "symbol in another quote": (config_text(symbol='"BTC/USDC"'), "strategy.symbol", ("quoted in USDT",)),
     "symbol as a number": (config_text(symbol="7"), "strategy.symbol", ("BTC/USDT",)),
     "bad mode": (config_text(mode="dry-run"), "mode", ("sim | paper | live",)),
+    "a paper latency in seconds": (
+        config_text(rest="[paper]\ngate_latency_ms = 0\n"), "paper.gate_latency_ms", ("there and back",),
+    ),
+    "a paper fee in percent of percent": (
+        config_text(rest='[paper]\nmexc_taker_bps = "200"\n'), "paper.mexc_taker_bps", ("basis points",),
+    ),
+    "a paper debt": (config_text(rest='[paper]\nmexc_quote = "-1"\n'), "paper.mexc_quote", ("0 or more",)),
+    "a paper book that ends before the bot's": (
+        config_text(mode="paper", rest="[paper]\nbook_age_ms_max = 999\n"), "paper.book_age_ms_max",
+        ("market_age_ms_max = 1000",),
+    ),
     "live without a loss limit": (
         config_text(max_daily_loss_quote=""), "strategy.max_daily_loss_quote", ("live trading requires",),
     ),
@@ -324,15 +335,6 @@ def test_a_state_dir_that_is_a_file_is_refused(tmp_path: Path) -> None:
     file.touch()
     with pytest.raises(ConfigError, match=r"state_dir.*a folder"):
         parse_settings("here.toml", f'state_dir = "{file}"\n' + config_text())
-
-
-def test_paper_mode_is_refused_by_run(tmp_path: Path) -> None:
-    """A mode that is not built is refused, not run as something else."""
-    path = tmp_path / "paper.toml"
-    path.write_text(config_text(mode="paper"))
-    result = CliRunner().invoke(commands, ["run", "--config", str(path)])
-    assert result.exit_code == 2
-    assert "not built yet" in result.stderr
 
 
 @pytest.mark.parametrize("example", sorted(path.name for path in config_dir().glob("*.toml")))

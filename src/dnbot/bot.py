@@ -33,7 +33,7 @@ from dnbot.strategy.leaving import VERIFY_TIMES, abandon
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.spread import SpreadAnalyzer
 from dnbot.strategy.turn import Turn
-from dnbot.tasks.analytics import Analyst
+from dnbot.tasks.analytics import Analyst, MarketDesk
 from dnbot.tasks.committing import Committer
 from dnbot.tasks.countdown import Countdown
 from dnbot.tasks.desk import Desk
@@ -43,6 +43,7 @@ from dnbot.tasks.first_context import first_context
 from dnbot.tasks.gatekeeper import Gatekeeper
 from dnbot.tasks.journal import Journal, unknown_order
 from dnbot.tasks.link import Line
+from dnbot.tasks.mirror import NAME, Mirror
 from dnbot.tasks.order_probe import Prober
 from dnbot.tasks.order_socket import OrderSocket
 from dnbot.tasks.resolver import Resolver
@@ -75,6 +76,15 @@ class Place:
     """Scheme, host and port of its WebSockets."""
 
 
+@attrs.frozen
+class MarketSide:
+    """Where markets are read when the accounts are elsewhere, and who tells those who hold the accounts of them."""
+
+    places: dict[Venue, Place]
+    opener: StreamOpener
+    mirror: Mirror
+
+
 def _no_witness(_record: Record) -> None:
     """Records go to the journal; nobody else looks."""
 
@@ -105,6 +115,8 @@ class BotParts:
     countdown_s: int = 30
     """Venues that can cancel by themselves do so when not renewed for so long; 0: never."""
     measures: Measures = attrs.field(factory=Measures)
+    market: MarketSide | None = None
+    """None: where the accounts are."""
 
 
 @attrs.define(repr=False)  # everything hangs on it: its text would be megabytes
@@ -161,8 +173,10 @@ class Bot:
         return self.strategist.context
 
     def _groups(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        mirror = {} if self.parts.market is None else {NAME: self.parts.market.mirror.run}
+        feeds = {f"feed:{v.value}": feed.run for v, feed in self.feeds.items()}
         return {
-            "public": partial(self._together, {f"feed:{v.value}": feed.run for v, feed in self.feeds.items()}),
+            "public": partial(self._together, feeds | mirror),
             "private": partial(
                 self._together,
                 {f"session:{v.value}": session.run for v, session in self.sessions.items()}
@@ -286,13 +300,10 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
         strategist.is_eager, stages=measures.stages,
     )
     strategist.pull = analyst.newest
+    desk = analyst if parts.market is None else parts.market.mirror.beside(analyst)
     for venue in VENUES:
         place = parts.places[venue]
-        feeds[venue] = Feed(
-            public_codec(venue, params.symbol),
-            line_of(parts.opener, place.rest, venue, venue_clock, stack, private=False), parts.opener,
-            place.stream_url, analyst, boards.instruments[venue], log, stages=measures.stages,
-        )
+        feeds[venue] = _feed(parts, venue, desk, boards, venue_clock, stack)
         codec = private_codec(venue, params.symbol, parts.signers[venue])
         line = line_of(parts.opener, place.rest, venue, venue_clock, stack, private=True)
         sessions[venue] = Session(
@@ -329,6 +340,16 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
         analyst=analyst,
         clients=stack,
     )
+
+
+def _feed(
+    parts: BotParts, venue: Venue, desk: MarketDesk, boards: Boards, clock: VenueClock, stack: AsyncExitStack
+) -> Feed:
+    side = parts.market or parts
+    place, codec = side.places[venue], public_codec(venue, parts.params.symbol)
+    line = line_of(side.opener, place.rest, venue, clock, stack, private=False)
+    cell, stages = boards.instruments[venue], parts.measures.stages
+    return Feed(codec, line, side.opener, place.stream_url, desk, cell, parts.log, stages=stages)
 
 
 def _countdowns(parts: BotParts, desks: dict[Venue, Desk], channels: Channels) -> dict[Venue, Countdown]:

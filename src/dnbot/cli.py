@@ -118,8 +118,6 @@ def _need_folder(path: Path, key: str) -> None:
 def run(config: Path | None, summary: Path | None, listen: str | None, metrics: str | None, **wanted: Any) -> None:
     """Trade until Ctrl-C. Without --config: fake exchanges on loopback and an embedded database."""
     settings = with_listen(settings_of(config), listen)
-    if settings.mode == "paper":
-        raise ConfigError(str(config), "mode", "paper", "sim | live (paper trading is not built yet)")
     made_private(state_dir(settings))
     if summary is not None:
         _need_folder(summary.resolve().parent, "--summary")
@@ -147,9 +145,10 @@ def check(config: Path | None, as_json: bool) -> None:
 
 
 @commands.command("new-config")
-@click.option("--mode", type=click.Choice(["sim", "live"]), default="sim", help="Fake exchanges, or the real ones.")
+@click.option("--mode", type=click.Choice(["sim", "paper", "live"]), default="sim",
+              help="Fake exchanges; the real books without a key; or the real exchanges.")
 @click.option("--fakes", type=click.Path(path_type=Path, dir_okay=False, exists=True),
-              help="The line that `dnbot fakes --tls` printed: a live configuration to rehearse with.")
+              help="The line that `dnbot fakes --tls` printed: a live or paper configuration to rehearse with.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="A new file; default: print it.")
 def new_config(mode: str, fakes: Path | None, output: Path | None) -> None:
     """Write a configuration with every key, its unit and its meaning. Live begins with the profile canary."""
@@ -157,9 +156,9 @@ def new_config(mode: str, fakes: Path | None, output: Path | None) -> None:
     from dnbot.operate.new_config import new_config as text_of
     from dnbot.operate.new_config import rehearsal_config
 
-    if fakes is not None and mode != "live":
-        raise click.UsageError("--fakes goes with --mode live; mode sim starts fakes of its own")
-    text = rehearsal_config(read_address(fakes)) if fakes is not None else text_of(mode)
+    if fakes is not None and mode == "sim":
+        raise click.UsageError("--fakes goes with --mode live or paper; mode sim starts fakes of its own")
+    text = rehearsal_config(read_address(fakes), mode) if fakes is not None else text_of(mode)
     if output is None:
         click.echo(text, nl=False)
         return
@@ -186,6 +185,8 @@ def new_config(mode: str, fakes: Path | None, output: Path | None) -> None:
 @click.option("--replay-spot", default="gate_spot", help="The venue of a recorded spot book; the other is modelled.")
 @click.option("--replay-exchange", help="Whose rows, where a file holds several exchanges; default: the first.")
 @click.option("--replay-funding", type=click.Path(path_type=Path, exists=True), help="File or folder of funding rates.")
+@click.option("--terms", "terms_file", type=click.Path(path_type=Path, dir_okay=False, exists=True), hidden=True,
+              help="For mode paper: begin on these terms and be told the books.")
 @click.option("--tls/--no-tls", default=False, help="TLS with an authority of its own (ca_file in the printed line).")
 @click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="Keep accounts and books here.")
 @click.option("--no-limits", is_flag=True, help="Answer however often a client asks.")
@@ -201,7 +202,8 @@ def new_config(mode: str, fakes: Path | None, output: Path | None) -> None:
 def fakes(
     gate_port: int, mexc_port: int, seed: int, symbols: str, market: str, deviation_bps: float | None,
     half_life: float | None, tls: bool, state: Path | None, no_limits: bool, accounts: tuple[str, ...],
-    until_stdin_eof: bool, history: int, faults: tuple[str, ...], plan: Path | None, scenario: str, **scripted: Any,
+    until_stdin_eof: bool, history: int, faults: tuple[str, ...], plan: Path | None, scenario: str,
+    terms_file: Path | None, **scripted: Any,
 ) -> None:
     """Serve the fake exchanges on loopback; prints one JSON line with their addresses and a key.
 
@@ -209,6 +211,8 @@ def fakes(
     folder of files of one market each. docs/market-model.md describes the formats and the invented markets.
     """
     from dnbot.fakes.config_text import market_from, symbols_from
+    from dnbot.fakes.mirror_terms import mirrored
+    from dnbot.fakes.mirror_words import read_terms
     from dnbot.fakes.process import main as serve
 
     try:
@@ -219,6 +223,8 @@ def fakes(
             half_life_s=half_life, listings=listings, replay=replay, history_newest=history or None,
             enforce_limits=not no_limits,
         )
+        if terms_file is not None:
+            config = mirrored(config, read_terms(terms_file))
     except ValueError as problem:
         raise click.UsageError(str(problem)) from None
     if accounts:

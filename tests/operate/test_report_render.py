@@ -172,6 +172,15 @@ def test_quiet_period_has_every_table_and_no_chart() -> None:
     assert "<svg" not in html_of(quiet)
 
 
+def test_a_report_of_paper_says_so_first() -> None:
+    """As text, as a page and as JSON; one of real trading does not."""
+    paper, live = (msgspec.structs.replace(empty(), runs=(Run(1, "1", AT, mode),)) for mode in ("paper", "live"))
+    assert text_of(paper).startswith("PAPER, NO REAL TRADE: ")
+    assert "<p>PAPER, NO REAL TRADE: " in html_of(paper)
+    assert msgspec.json.decode(json_of(paper))["runs"][0]["mode"] == "paper"
+    assert "PAPER" not in text_of(live) + html_of(live)
+
+
 def test_every_chart_is_one_well_formed_picture() -> None:
     """All six parts are drawn, each parses as XML and has coordinates that are numbers."""
     charts = charts_of(full())

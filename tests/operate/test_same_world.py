@@ -24,6 +24,7 @@ WORLDS = {
         mexc=MexcSettings(rest_url="https://127.0.0.1:2"),
     ),
     "real": Settings(strategy=PARAMS, mode="live"),
+    "paper": Settings(strategy=PARAMS, mode="paper"),
 }
 
 

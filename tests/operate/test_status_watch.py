@@ -117,6 +117,7 @@ def test_a_simulated_market_is_called_so() -> None:
     assert "NOT A REAL MARKET" in market_line("sim", {"name": "lively", "deviation_bps": 45})
     assert "deviation_bps 45" in market_line("sim", {"name": "lively", "deviation_bps": 45})
     assert market_line("live", {"name": "live"}) == ""
+    assert market_line("paper", {"name": "paper", "note": "so it is"}) == "PAPER, NO REAL TRADE: so it is"
 
 
 async def test_the_tree_shows_every_task_below_its_parent() -> None:

@@ -67,6 +67,25 @@ class FakesSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """A file with the line that a running `dnbot fakes` printed; empty: they are started with the bot."""
 
 
+class PaperSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The account that mode `paper` pretends: what is not public of one, and how far away its venues are."""
+
+    gate_latency_ms: int = 100
+    mexc_latency_ms: int = 100
+    book_age_ms_max: int = 1_500
+    gate_spot_maker_bps: Decimal = Decimal(20)
+    gate_spot_taker_bps: Decimal = Decimal(20)
+    gate_futures_maker_bps: Decimal = Decimal(2)
+    gate_futures_taker_bps: Decimal = Decimal(5)
+    mexc_maker_bps: Decimal = Decimal(0)
+    mexc_taker_bps: Decimal = Decimal(5)
+    gate_base: Decimal = Decimal(0)
+    mexc_base: Decimal = Decimal(0)
+    gate_spot_quote: Decimal | None = None
+    gate_futures_quote: Decimal | None = None
+    mexc_quote: Decimal | None = None
+
+
 class AlertSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who is told of alerts, and how often."""
 
@@ -140,13 +159,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     traces: TraceSettings = TraceSettings()
     web: WebSettings = WebSettings()
     transfers: TransferSettings = TransferSettings()
+    paper: PaperSettings = PaperSettings()
     fakes: FakesSettings = FakesSettings()
 
 
 SECTIONS: dict[str, type[msgspec.Struct]] = {
     "": Settings, "strategy": StrategyParameters, "gate": GateSettings, "mexc": MexcSettings,
     "canary": CanarySettings, "database": DatabaseSettings, "monitors": MonitorSettings, "alerts": AlertSettings,
-    "traces": TraceSettings, "web": WebSettings, "transfers": TransferSettings, "fakes": FakesSettings,
+    "traces": TraceSettings, "web": WebSettings, "transfers": TransferSettings, "paper": PaperSettings,
+    "fakes": FakesSettings,
 }
 """Sections in the order in which a file has them; the first is the part above all tables."""
 ROWS: dict[str, type[msgspec.Struct]] = {"transfers.networks": Network}

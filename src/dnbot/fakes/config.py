@@ -11,6 +11,7 @@ from typing import Literal
 import attrs
 
 from .faults import FaultPlan
+from .mirror_words import Terms
 from .records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT, VENUES, Venue
 
 D = Decimal
@@ -65,8 +66,9 @@ class FakesConfig:
     """Everything that decides what the fake world does; equal configs on equal clocks give equal worlds.
 
     ``symbols`` names them, or says how many. ``market`` is a name from ``market_params.PRESETS`` ("lively",
-    "calibrated", "realistic"), "scripted" for one that moves by command alone, or "replay:PATH" for recorded prices,
-    played as ``replay`` says. ``deviation_bps`` and ``half_life_s`` override the preset. ``listings`` are scripted.
+    "calibrated", "realistic"), "scripted" for one that moves by command alone, "mirrored" for one that is kept
+    elsewhere and told on the ``terms`` (``mirror_terms.mirrored``), or "replay:PATH" for recorded prices, played as
+    ``replay`` says. ``deviation_bps`` and ``half_life_s`` override the preset. ``listings`` are scripted.
     ``skew_ms`` moves the clock of one venue.
     ``mexc_fee_asset`` is quote, base or MX.
     ``funding_first_after_s`` puts the first settlement that long after the start (None: on the venue's usual grid).
@@ -102,3 +104,4 @@ class FakesConfig:
     tls: bool = False
     until_stdin_eof: bool = False
     history_newest: int | None = None
+    terms: Terms | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from .config import Listing
-from .market_params import PRESETS
+from .market_params import MIRRORED, PRESETS
 from .records import VENUES, Venue
 from .replay import PREFIX
 from .universe import symbol_names, symbol_params
@@ -25,9 +25,10 @@ def symbols_from(text: str) -> tuple[str, ...] | int:
 
 
 def market_from(text: str) -> str:
-    """The name of a preset, or ``replay:PATH``."""
-    if text not in PRESETS and not text.startswith(PREFIX):
-        raise ValueError(f"{text!r} is none of {', '.join(sorted(PRESETS))}, replay:PATH")
+    """The name of a preset, or ``replay:PATH``. A mirrored market is asked for by its terms."""
+    names = sorted(PRESETS.keys() - {MIRRORED})
+    if text not in names and not text.startswith(PREFIX):
+        raise ValueError(f"{text!r} is none of {', '.join(names)}, replay:PATH")
     return text
 
 

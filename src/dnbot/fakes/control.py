@@ -9,6 +9,7 @@ long for a create among them.
 ``POST /__dnbot__/market[?since_ns=T]`` carries out the commands of a scripted market that the body holds, one a line
 (``script_words``): all of them now, or each at its time counted from T; when one is refused, none is.
 ``POST /__dnbot__/book?venue=V[&symbol=S][&limit=N]`` answers a book (of the first symbol), best levels first.
+``POST /__dnbot__/mirror`` takes in what a mirrored market is told, a JSON list (``mirror_words``): all of it or none.
 ``POST /__dnbot__/load`` answers how the fakes bear their load; maxima are since the last question.
 ``POST /__dnbot__/faults[?since=N]`` answers the plan as it is now, and the strikes after number N.
 ``POST /__dnbot__/fault?on=NAME:key=value,...`` switches a fault on and answers its key; ``?off=KEY`` switches it off.
@@ -29,6 +30,8 @@ import trio
 from .faults import FaultRefused
 from .faults_text import parse_fault
 from .load import LoadMeter
+from .mirror_edge import Distance
+from .mirror_words import MirrorRefused, read_told
 from .outages import Outages
 from .records import VENUES, Venue
 from .running import World
@@ -76,6 +79,7 @@ class Controls:
             "audit": self._audit, "requests": self._requests, "cut": self._cut, "rest": self._rest,
             "clock": self._clock, "faults": self._faults, "fault": self._fault, "load": self._load,
             "market": partial(self._market, request.body), "book": self._book,
+            "mirror": partial(self._mirror, request.body),
         }  # fmt: skip
         action = actions.get(request.path.removeprefix(PREFIX))
         if action is None:
@@ -162,6 +166,17 @@ class Controls:
             raise ControlRefused(str(why)) from None
         return {"commands": len(commands), "waiting": script.waiting, "time_ns": self.world.clock.wall_ns()}
 
+    async def _mirror(self, body: bytes, _: dict[str, str]) -> Any:
+        mirror = self.world.mirror
+        if mirror is None:
+            raise ControlRefused("this market is not kept elsewhere: start it with --terms")
+        try:
+            told = read_told(body)
+            mirror.take(told)
+        except MirrorRefused as why:
+            raise ControlRefused(str(why)) from None
+        return {"taken": len(told)}
+
     async def _book(self, wanted: dict[str, str]) -> Any:
         venue, symbol = _venue(wanted), wanted.get("symbol") or next(iter(self.world.models))
         if self.world.exchange.instrument(venue, symbol) is None:
@@ -189,7 +204,9 @@ class ControlledApp:
         """A control's answer, or whatever the venue answers; during an outage of its REST, nothing."""
         if request.path.startswith(PREFIX) and request.remote.startswith(LOOPBACK):
             return await self.controls.answer(request)
-        if await self.controls.outages.strikes(self.app.venue_of(request.path)):
+        venue = self.app.venue_of(request.path)
+        await Distance(self.controls.world.mirror).travel(venue)
+        if await self.controls.outages.strikes(venue):
             raise DropConnection("this venue's REST is down")
         return await self.app.handle_http(request)
 
@@ -202,8 +219,9 @@ class ControlledApp:
         await self.app.run()
 
     async def handle_websocket(self, request: HttpRequest, ws: WebSocket) -> None:
-        """As the venue does."""
-        await self.app.handle_websocket(request, ws)
+        """As the venue does, from as far away."""
+        distance = Distance(self.controls.world.mirror)
+        await self.app.handle_websocket(request, distance.socket(self.app.venue_of(request.path), ws))
 
 
 def _venue(wanted: dict[str, str]) -> Venue:

@@ -1,4 +1,4 @@
-"""Three invented markets and a still one. None is real, and every place that shows results has to say so."""
+"""Three invented markets and two still ones. None is real, and every place that shows results has to say so."""
 
 from __future__ import annotations
 
@@ -138,7 +138,14 @@ def _scripted() -> MarketParams:
     return attrs.evolve(lively, name=SCRIPTED, volatility_bps=0.0, venues=still, funding_rate=Decimal(0), note=note)
 
 
+def _mirrored() -> MarketParams:
+    """Nobody quotes or trades here: books, trades and rates are told, as they are somewhere else."""
+    note = "books as they are told: orders and money here are pretended"
+    return attrs.evolve(_scripted(), name=MIRRORED, note=note)
+
+
 SCRIPTED = "scripted"
+MIRRORED = "mirrored"
 
 
 def _realistic() -> MarketParams:
@@ -171,7 +178,9 @@ def _realistic() -> MarketParams:
     )
 
 
-PRESETS = {"lively": _lively, "calibrated": _calibrated, "realistic": _realistic, SCRIPTED: _scripted}
+PRESETS = {
+    "lively": _lively, "calibrated": _calibrated, "realistic": _realistic, SCRIPTED: _scripted, MIRRORED: _mirrored,
+}  # fmt: skip
 
 
 def market_params(name: str, deviation_bps: float | None = None, half_life_s: float | None = None) -> MarketParams:

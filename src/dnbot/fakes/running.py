@@ -28,6 +28,8 @@ from .market import MarketModel, Quotes
 from .market_params import SCRIPTED, MarketParams
 from .market_script import MarketScript
 from .mexc_app import MexcApp
+from .mirror import Mirror
+from .mirror_funding import ToldFunding
 from .network import MemoryNetwork
 from .requests import RequestLog
 from .script_funding import ScriptedFunding
@@ -58,6 +60,8 @@ class World:
     faults: FaultEngine = attrs.field(init=False)
     script: MarketScript | None = attrs.field(default=None, init=False)
     """What moves the market when nothing else does: there in a scripted market alone."""
+    mirror: Mirror | None = attrs.field(default=None, init=False)
+    """What knows the market when that is kept elsewhere."""
     history: History = attrs.field(init=False)
     _fronts: tuple[GateApp, MexcApp] | None = attrs.field(default=None, init=False)
     opening_this_start: dict[str, dict[str, Any]] = attrs.field(factory=dict)
@@ -73,6 +77,11 @@ class World:
         if self.params.name == SCRIPTED:
             self.funding = scripted = ScriptedFunding(self.exchange, self.models, self.config.funding_interval_s)
             self.script = MarketScript(self.exchange, scripted)
+        if self.config.terms is not None:
+            terms = self.config.terms
+            self.funding = told = ToldFunding(self.exchange, self.models, terms.rates.interval_s)
+            told.first[terms.symbol] = terms.rates
+            self.mirror = Mirror(self.exchange, told, terms)
         self.history = History(self.exchange.state, self.config.history_newest)
 
     # -- fronts
@@ -148,6 +157,8 @@ class World:
             nursery.start_soon(self.faults.run)
             if self.script is not None:
                 nursery.start_soon(self.script.run)
+            if self.mirror is not None:
+                nursery.start_soon(self.mirror.run)
             for app in self._fronts or ():
                 nursery.start_soon(app.run)
 

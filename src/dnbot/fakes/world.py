@@ -26,7 +26,8 @@ from .market import MarketModel, ModelPosition, common_factor
 from .market_params import Commotion, MarketParams, market_params
 from .matching import RestingOrder
 from .mexc_app import MexcApp
-from .records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT
+from .mirror_terms import on_terms, refuse_another_unit
+from .records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT, VENUES
 from .replay import PREFIX, Recording, recording
 from .running import World
 from .state import Journal
@@ -65,15 +66,20 @@ def build_core(config: FakesConfig, clock: FakeClock) -> World:
     if played is not None:
         played.begin(names)
     symbols = [symbol_params(name, config.seed, played.price(name) if played is not None else None) for name in names]
+    if config.terms is not None:
+        symbols = [attrs.evolve(one, price=config.terms.price, venues=VENUES) for one in symbols]
     exchange = Exchange(clock)
     clock.skew_ns.update({venue: ms * 1_000_000 for venue, ms in config.skew_ms.items()})
     _configure_fees(exchange, config)
     for symbol in symbols:
-        for instrument in instruments_for(symbol, decimal_sizes=config.decimal_sizes):
+        standard = instruments_for(symbol, decimal_sizes=config.decimal_sizes)
+        for instrument in standard if config.terms is None else on_terms(standard, config.terms):
             if instrument.venue in symbol.venues:
                 exchange.state.add_instrument(instrument)
     world = World(config, clock, exchange, _market_params(config, played))
     kept = _restore(world)
+    if config.terms is not None:
+        refuse_another_unit(exchange.state, config.terms)
     for account in config.accounts:
         _admit_account(world, account, kept)
     _start_markets(world, symbols, played, kept)
@@ -153,6 +159,8 @@ def _start_markets(
             continue
         if kept is not None and symbol in kept["funding_next_s"]:
             world.funding.next_s[symbol] = int(kept["funding_next_s"][symbol])
+        elif world.config.terms is not None:
+            world.funding.next_s[symbol] = world.config.terms.rates.next_s
         else:
             world.funding.start(symbol, world.config.funding_first_after_s)
         world.funding.update_mark(symbol)

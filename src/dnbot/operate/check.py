@@ -16,6 +16,7 @@ from dnbot.domain.instrument import FeeSchedule, Venue
 from dnbot.domain.pair import Pair, PairKind
 from dnbot.domain.units import of_bps, plain
 from dnbot.operate.fakes_process import fakes_process, read_address
+from dnbot.operate.paper import paper_account
 from dnbot.operate.places import Surroundings, of_fakes, of_live
 from dnbot.operate.venue_reads import VenueFacts, read_venues
 from dnbot.ports.clock import SystemClock
@@ -84,6 +85,11 @@ async def _surroundings(settings: Settings, registry: SecretRegistry) -> AsyncIt
     """The real venues, or fakes of our own with a state of their own: a running bot's are left alone."""
     if settings.mode == "live":
         yield of_live(settings, registry), "the venues"
+        return
+    if settings.mode == "paper":
+        with tempfile.TemporaryDirectory(prefix="dnbot-check-") as folder:
+            async with paper_account(settings, Path(folder), registry, SystemClock()) as paper:
+                yield paper.around, "the venues, without a key; the account is pretended, its fees are [paper]'s"
         return
     if settings.fakes.address_file:
         yield of_fakes(read_address(Path(settings.fakes.address_file)), registry), "the fake exchanges of address_file"

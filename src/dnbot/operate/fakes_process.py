@@ -96,7 +96,27 @@ async def fakes_process(settings: FakesSettings, state_dir: Path) -> AsyncIterat
     Raises:
         ConfigError: they did not come up.
     """
-    before, process = _launched(settings, state_dir)
+    before, process = _launched(state_dir, "--seed", str(settings.seed), "--market", settings.market)
+    async with _until_left(process, state_dir, before) as running:
+        yield running
+
+
+@asynccontextmanager
+async def paper_process(state_dir: Path, terms: bytes) -> AsyncIterator[FakesProcess]:
+    """The same for a market that is kept elsewhere: they begin on these terms and are then told of its books.
+
+    Raises:
+        ConfigError: they did not come up.
+    """
+    before, process = _launched(state_dir, "--terms", str(_written(state_dir / "terms.json", terms)))
+    async with _until_left(process, state_dir, before) as running:
+        yield running
+
+
+@asynccontextmanager
+async def _until_left(
+    process: subprocess.Popen[bytes], state_dir: Path, before: dict[str, Any] | None
+) -> AsyncIterator[FakesProcess]:
     running = FakesProcess(await _announced(process, state_dir), state_dir, before, process)
     try:
         yield running
@@ -104,9 +124,13 @@ async def fakes_process(settings: FakesSettings, state_dir: Path) -> AsyncIterat
         await running.aclose()
 
 
-def _launched(
-    settings: FakesSettings, state_dir: Path
-) -> tuple[dict[str, Any] | None, subprocess.Popen[bytes]]:
+def _written(path: Path, content: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def _launched(state_dir: Path, *market: str) -> tuple[dict[str, Any] | None, subprocess.Popen[bytes]]:
     """The last audit and the new process. Plain Popen on the main thread: a child of a worker thread would end with it.
 
     The child has a session of its own, so that Ctrl-C reaches us first.
@@ -114,8 +138,8 @@ def _launched(
     state_dir.mkdir(parents=True, exist_ok=True)
     before = read_audit(state_dir) if (state_dir / "audit.json").exists() else None
     command = [
-        sys.executable, "-m", "dnbot", "fakes", "--tls", "--until-stdin-eof", "--state", str(state_dir), "--seed",
-        str(settings.seed), "--market", settings.market, "--history", "0",
+        sys.executable, "-m", "dnbot", "fakes", "--tls", "--until-stdin-eof", "--state", str(state_dir),
+        "--history", "0", *market,
     ]
     with (state_dir / "fakes.log").open("ab") as errors:
         process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)

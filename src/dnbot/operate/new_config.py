@@ -26,9 +26,15 @@ from dnbot.resources import config_dir
 WIDTH = 118
 REHEARSAL = ".dnbot-rehearsal"
 """Where a rehearsal keeps its state: its ledger is not that of the real accounts."""
-EXAMPLES = {"sim": "demo.toml", "live": "live.example.toml"}
+EXAMPLES = {"sim": "demo.toml", "paper": "paper.example.toml", "live": "live.example.toml"}
+_ALONE = {"fakes": "sim", "paper": "paper"}
+"""Sections that one mode alone reads."""
 _HEAD = {
     "sim": "# Fake exchanges on loopback and an invented market: nothing here can lose money.\n",
+    "paper": (
+        "# Paper trading: the real books, pretended orders and money. No key is read, whatever stands below.\n"
+        "# docs/paper.md says what this shows and what it does not.\n"
+    ),
     "live": (
         "# Live trading: real exchanges, real money. Read docs/operations.md, then run `dnbot check --config FILE`.\n"
         "# Keys never stand in this file: it names the environment variables that hold them. Let them read and trade,\n"
@@ -42,19 +48,19 @@ _NUMBERS = (
 
 
 def new_config(mode: str) -> str:
-    """A complete, valid configuration file for `sim` or `live`, as text; raises KeyError for another mode."""
+    """A complete, valid configuration file for a mode, as text; raises KeyError for one that does not exist."""
     return complete_config(load_settings(config_dir() / EXAMPLES[mode]))
 
 
-def rehearsal_config(address: FakesAddress) -> str:
-    """The live example with the addresses of fakes that serve TLS, and a state folder of its own.
+def rehearsal_config(address: FakesAddress, mode: str = "live") -> str:
+    """That mode's example with the addresses of fakes that serve TLS, and a state folder of its own.
 
     Raises:
-        ConfigError: the fakes do not serve TLS, which live mode always speaks.
+        ConfigError: the fakes do not serve TLS, which venues always speak.
     """
     if not address.ca_file:
-        raise ConfigError("fakes", "ca_file", "nothing", "the line of `dnbot fakes --tls`: live mode speaks TLS alone")
-    live = load_settings(config_dir() / EXAMPLES["live"])
+        raise ConfigError("fakes", "ca_file", "nothing", "the line of `dnbot fakes --tls`: venues speak TLS alone")
+    live = load_settings(config_dir() / EXAMPLES[mode])
     gate = msgspec.structs.replace(
         live.gate, rest_url=address.gate_rest, ws_spot_url=address.gate_ws_spot, ca_file=address.ca_file,
         ws_futures_url=_at_the_path_of(live.gate.ws_futures_url, address.gate_ws_futures),
@@ -76,7 +82,7 @@ def complete_config(settings: Settings) -> str:
     """The settings as a file with every key and its explanation."""
     parts = [_HEAD[settings.mode] + _NUMBERS]
     for section in SECTIONS:
-        if section == "fakes" and settings.mode != "sim":
+        if settings.mode != _ALONE.get(section, settings.mode):
             continue
         part = getattr(settings, section) if section else settings
         head = f"# --- {SECTION_WORDS[section]}" + (f"\n[{section}]" if section else "")

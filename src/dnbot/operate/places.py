@@ -1,4 +1,4 @@
-"""From settings to endpoints, signers and an opener. Sim and live differ here and nowhere below."""
+"""From settings to endpoints, signers and an opener. Sim, paper and live differ here and nowhere below."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class FakesAddress(msgspec.Struct, frozen=True):
 
 
 @attrs.frozen
-class PublicSurroundings:
-    """Where the venues are, for whoever has no key."""
+class Reach:
+    """Where the venues are, and what can connect there and nowhere else."""
 
     places: dict[Venue, Place]
     opener: TcpTlsOpener
@@ -54,6 +54,13 @@ class Surroundings:
     places: dict[Venue, Place]
     signers: dict[Venue, Signer]
     opener: TcpTlsOpener
+    market: Reach | None = None
+    """Where their public side is, when that is not where the accounts are."""
+
+    @property
+    def public(self) -> Reach:
+        """Where their public side is."""
+        return self.market or Reach(self.places, self.opener)
 
 
 def of_fakes(address: FakesAddress, registry: SecretRegistry) -> Surroundings:
@@ -65,13 +72,13 @@ def of_fakes(address: FakesAddress, registry: SecretRegistry) -> Surroundings:
     return Surroundings(around.places, dict.fromkeys(Venue, signer), around.opener)
 
 
-def public_of_fakes(address: FakesAddress) -> PublicSurroundings:
+def public_of_fakes(address: FakesAddress) -> Reach:
     """The fake exchanges on loopback, without a key."""
     places = _places(
         address.gate_rest, address.gate_ws_spot, address.gate_ws_futures, address.mexc_rest, address.mexc_ws
     )
     ca_file = Path(address.ca_file) if address.ca_file else None
-    return PublicSurroundings(places, TcpTlsOpener(_allowed(places), ca_file=ca_file))
+    return Reach(places, TcpTlsOpener(_allowed(places), ca_file=ca_file))
 
 
 def of_live(
@@ -85,12 +92,16 @@ def of_live(
     gate = _signer(settings.gate.key, settings.gate.secret, registry, environment)
     mexc = _signer(settings.mexc.key, settings.mexc.secret, registry, environment)
     signers: dict[Venue, Signer] = {Venue.GATE_SPOT: gate, Venue.GATE_FUTURES: gate, Venue.MEXC_SPOT: mexc}
-    around = public_of_live(settings)
-    return Surroundings(around.places, signers, around.opener)
+    public = public_reach(settings)
+    return Surroundings(public.places, signers, public.opener)
 
 
-def public_of_live(settings: Settings) -> PublicSurroundings:
-    """The same without keys. Raises ConfigError for addresses that must not be connected to."""
+def public_reach(settings: Settings) -> Reach:
+    """The real exchanges (or loopback ones that a file names), without a key.
+
+    Raises:
+        ConfigError: two certificate authorities.
+    """
     places = _places(
         settings.gate.rest_url, settings.gate.ws_spot_url, settings.gate.ws_futures_url, settings.mexc.rest_url,
         settings.mexc.ws_url,
@@ -99,7 +110,7 @@ def public_of_live(settings: Settings) -> PublicSurroundings:
     if len(ca_files) > 1:
         raise ConfigError("settings", "ca_file", sorted(ca_files), "the same file for both venues")
     ca_file = Path(ca_files.pop()) if ca_files else None
-    return PublicSurroundings(places, TcpTlsOpener(_allowed(places), ca_file=ca_file))
+    return Reach(places, TcpTlsOpener(_allowed(places), ca_file=ca_file))
 
 
 def _signer(

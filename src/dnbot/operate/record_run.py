@@ -16,7 +16,7 @@ import trio
 from dnbot import __version__
 from dnbot.config import Settings
 from dnbot.operate.fakes_process import fakes_process, read_address
-from dnbot.operate.places import PublicSurroundings, public_of_fakes, public_of_live
+from dnbot.operate.places import Reach, public_of_fakes, public_reach
 from dnbot.operate.progress import Tell
 from dnbot.ports.clock import Clock
 from dnbot.record.intake import Intake
@@ -90,9 +90,9 @@ async def record(settings: Settings, options: RecordOptions, clock: Clock, tell:
 
 
 @asynccontextmanager
-async def _surroundings(settings: Settings) -> AsyncIterator[tuple[PublicSurroundings, str]]:
+async def _surroundings(settings: Settings) -> AsyncIterator[tuple[Reach, str]]:
     if settings.mode != "sim":
-        yield public_of_live(settings), "the venues"
+        yield public_reach(settings), "the venues"
     elif settings.fakes.address_file:
         yield public_of_fakes(read_address(Path(settings.fakes.address_file))), "the fake exchanges of address_file"
     else:

@@ -20,6 +20,8 @@ class Run(msgspec.Struct, frozen=True):
     epoch: int
     version: str
     started_at: datetime
+    mode: str = ""
+    """`sim`, `paper` or `live`; empty where that was not recorded."""
 
 
 class PairTotal(msgspec.Struct, frozen=True, kw_only=True):

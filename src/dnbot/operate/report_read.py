@@ -103,7 +103,7 @@ async def read_report(
     executions = await read_executions(reader.ask, tell)
     report = msgspec.structs.replace(
         report,
-        runs=tuple(Run(row["epoch"], row["version"], row["started_at"]) for row in runs),
+        runs=tuple(Run(row["epoch"], row["version"], row["started_at"], _mode(row)) for row in runs),
         pairs=executions.pairs,
         executions=executions.newest,
         execution_count=executions.count,
@@ -224,9 +224,19 @@ async def _start(reader: Reader) -> Start:
 
 
 # --- delta, opportunities ----------------------------------------------------------------------------------
+def _mode(run: Row) -> str:
+    """Of one run, as its settings say."""
+    return str(_settings(run).get("mode", ""))
+
+
+def _settings(run: Row) -> dict[str, Any]:
+    """As they were recorded; empty when they were not."""
+    return msgspec.json.decode(run["settings"], type=dict[str, Any]) if run["settings"].startswith("{") else {}
+
+
 async def _tolerance(reader: Reader, runs: list[Row]) -> Tolerance | None:
     """The setting of the newest run; else one contract lot, from the listing, or from what was traded."""
-    settings = msgspec.json.decode(runs[-1]["settings"]) if runs and runs[-1]["settings"].startswith("{") else {}
+    settings = _settings(runs[-1]) if runs else {}
     set_to = settings.get("strategy", {}).get("delta_tolerance_base")
     if set_to is not None:
         return Tolerance(Decimal(set_to), "set")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dnbot.domain.units import ZERO
 from dnbot.operate import report_quality_tables as quality
+from dnbot.operate.paper_words import PAPER
 from dnbot.operate.report_data import BEGINNING, Moment, PairTotal, Report
 from dnbot.operate.report_executions import total_of
 from dnbot.operate.report_format import Column, Figure, Kind, Table, count_of, duration, exact, moment
@@ -35,6 +36,8 @@ def headline(report: Report) -> list[str]:
         f"{count_of(len(report.runs), 'run')} of this book; the newest began {moment(report.runs[-1].started_at)} UTC"
         if report.runs else f"nothing was ever recorded for {report.symbol} in this database",
     ]
+    if any(run.mode == "paper" for run in report.runs):
+        lines.insert(0, f"{PAPER}: the venues' own prices, a pretended account")
     if report.charted is not None:
         first, last = report.charted
         lines.append(f"recorded in it: {moment(first)} to {moment(last)} UTC ({duration(last - first)})")

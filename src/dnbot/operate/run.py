@@ -32,13 +32,13 @@ from dnbot.operate.commanding import Commander
 from dnbot.operate.control import ControlServer
 from dnbot.operate.control_socket import listening, only_bot_of, socket_path
 from dnbot.operate.database_place import external_dsn
+from dnbot.operate.exchanges import Exchanges, exchanges_of
 from dnbot.operate.face import Face
-from dnbot.operate.fakes_process import FakesProcess, fakes_process, read_address
 from dnbot.operate.logs import LOG_FILE
 from dnbot.operate.masking import Mask
 from dnbot.operate.metrics import Metrics, address_of, metrics_listeners
 from dnbot.operate.monitoring import Monitors
-from dnbot.operate.places import Surroundings, of_fakes, of_live
+from dnbot.operate.paper_words import marked
 from dnbot.operate.same_world import refuse_another_world
 from dnbot.operate.screen import face_for, is_picture
 from dnbot.operate.service_manager import service_manager
@@ -101,8 +101,7 @@ class _Ground:
     log: EventLog
     store: Store
     dsn: str = attrs.field(repr=False)
-    around: Surroundings
-    fakes: FakesProcess | None
+    exchanges: Exchanges
     spill: Spill
     canary: Canary | None
     pages: list[trio.SocketListener]
@@ -172,9 +171,9 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
             pages = await metrics_listeners(options.metrics, stack)
             if options.beside is not None:
                 options.beside.prepare(settings, home, registry)
-            around, fakes = await _surroundings(settings, home, registry, stack)
+            exchanges = await exchanges_of(settings, home, registry, stack)
             if not options.flatten:  # whatever is held may be closed
-                await refuse_unfit(settings, around, SystemClock())
+                await refuse_unfit(settings, exchanges.around, SystemClock())
             # Who closes the position after a kill may have another environment, and needs nobody to be told.
             load = partial(load_if_there, log=log) if options.flatten else load_alert_secrets
             secrets = load(settings, registry)
@@ -186,12 +185,12 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
             store = await stack.enter_async_context(open_postgres_store(dsn, log=log, mask=Mask(registry).text))
             await refuse_another_world(settings, store)
             if not options.flatten:
-                await refuse_first_start(settings, store, around, SystemClock())
+                await refuse_first_start(settings, store, exchanges.around, SystemClock())
             symbol = settings.strategy.symbol
             canary = await canary_of(settings, store, symbol)
             spill = spill_file(home / "spill" / f"{symbol.base}-{symbol.quote}.log")
             stack.enter_context(closing(spill))
-            ground = _Ground(settings, options, home, log, store, dsn, around, fakes, spill, canary, pages, traces)
+            ground = _Ground(settings, options, home, log, store, dsn, exchanges, spill, canary, pages, traces)
             code = await _trade(ground, monitors, secrets)
         finally:
             nursery.cancel_scope.cancel()
@@ -216,20 +215,10 @@ async def database_dsn(
     yield external_dsn(name, registry)
 
 
-async def _surroundings(
-    settings: Settings, home: Path, registry: SecretRegistry, stack: AsyncExitStack
-) -> tuple[Surroundings, FakesProcess | None]:
-    if settings.mode == "live":
-        return of_live(settings, registry), None
-    if settings.fakes.address_file:
-        return of_fakes(read_address(Path(settings.fakes.address_file)), registry), None
-    fakes = await stack.enter_async_context(fakes_process(settings.fakes, home / "fakes"))
-    return of_fakes(fakes.address, registry), fakes
-
-
 async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> int:
-    settings, options, home, log, fakes = ground.settings, ground.options, ground.home, ground.log, ground.fakes
-    began_s, watch, around = trio.current_time(), monitors.watch, ground.around
+    settings, options, home, log = ground.settings, ground.options, ground.home, ground.log
+    began_s, watch, exchanges = trio.current_time(), monitors.watch, ground.exchanges
+    around, fakes, paper, market = exchanges.around, exchanges.fakes, exchanges.paper, exchanges.market
     clock = SystemClock()
     bot = await build_bot(
         BotParts(
@@ -250,13 +239,13 @@ async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> 
             version=__version__,
             settings=msgspec.json.encode(settings).decode(),
             retention_days=settings.database.retention_days,
+            market=None if paper is None else paper.market(SystemClock(), log),
         )
     )
     if ground.canary is not None:
         ground.canary.tell, ground.canary.alert = bot.tell, monitors.alert
         ground.canary.lower()
     before = _profit(bot.context)
-    market: dict[str, object] = dict(fakes.address.market) if fakes else {"name": "live"}
     facts = facts_of(settings.mode, market, home, __version__, bot.parts.clock)
     mask = Mask(options.registry)
     report = Reporter(bot, watch, bot.parts.clock, log, facts, monitors.standing, mask=mask)
@@ -374,7 +363,7 @@ def _tell(summary: dict[str, Any], path: Path | None, face: Face | None) -> None
     text = msgspec.json.format(msgspec.json.encode(summary), indent=2).decode()
     if path is not None:
         path.write_text(text + "\n", encoding="utf-8")
-    short = (
+    short = marked(summary["market"]["name"]) + (
         f"ended: {summary['exit_reason']} after {summary['duration_s']} s; {summary['executions']} executions, "
         f"{summary['round_trips']} round trips, realised {summary['realised_pnl_quote']} quote, "
         f"delta {summary['delta_base_final']}, residual {summary['ledger_residual']}"

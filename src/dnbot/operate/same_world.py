@@ -39,6 +39,8 @@ class _Known(msgspec.Struct, frozen=True):
 
 def world_of(settings: Settings | _Known) -> str:
     """Whose accounts these settings trade."""
+    if settings.mode == "paper":
+        return "a pretended account (mode paper)"
     if settings.mode != "live":
         return "fakes of mode sim"
     is_real = (settings.gate.rest_url, settings.mexc.rest_url) == (GateSettings().rest_url, MexcSettings().rest_url)

@@ -17,11 +17,16 @@ SECTION_WORDS: dict[str, str] = {
     "traces": "A trace of each execution for OpenTelemetry, docs/operations.md",
     "web": "The dashboard in a browser, docs/dashboard.md",
     "transfers": "What `dnbot transfers plan` reckons with; the bot itself never moves anything between exchanges",
+    "paper": "The account that mode paper pretends, docs/paper.md",
     "fakes": "The fake exchanges of mode sim",
 }
 
 TOP: dict[str, Words] = {
-    "mode": Words("sim | live", "sim: fake exchanges on loopback. live: the real ones, with real money."),
+    "mode": Words(
+        "sim | paper | live",
+        "sim: fake exchanges on loopback. paper: the real books, pretended orders and money, no key. live: the real "
+        "exchanges, with real money.",
+    ),
     "profile": Words(
         "full | canary",
         "canary: orders up to 100, a position up to 500 and a daily loss up to 20 USDT, leverage up to 2, and after "
@@ -208,11 +213,31 @@ FAKES: dict[str, Words] = {
         "path", "The line that a running `dnbot fakes` printed; empty: the run starts fakes of its own."
     ),
 }
+_WAY = "There and back: an order meets the newest book that is known this long after it was sent."
+_FEE = "No account's fee is public: the default is the entry level's."
+_START = "At the first start of its state folder. The bot builds its position itself."
+_ENOUGH = "base_position_size x max_position_multiplier at the price of the first start, rounded up"
+PAPER: dict[str, Words] = {
+    "gate_latency_ms": Words("ms", _WAY),
+    "mexc_latency_ms": Words("ms", _WAY),
+    "book_age_ms_max": Words("ms", "A book that did not change for so long fills nothing."),
+    "gate_spot_maker_bps": Words("bps", f"Fee on Gate spot. {_FEE}"),
+    "gate_spot_taker_bps": Words("bps", f"Fee on Gate spot. {_FEE}"),
+    "gate_futures_maker_bps": Words("bps", f"Fee on the perpetual. {_FEE}"),
+    "gate_futures_taker_bps": Words("bps", f"Fee on the perpetual. {_FEE}"),
+    "mexc_maker_bps": Words("bps", f"Fee on MEXC. {_FEE}"),
+    "mexc_taker_bps": Words("bps", f"Fee on MEXC. {_FEE}"),
+    "gate_base": Words("base", _START),
+    "mexc_base": Words("base", _START),
+    "gate_spot_quote": Words("quote", _START, unset=_ENOUGH),
+    "gate_futures_quote": Words("quote", _START, unset=_ENOUGH),
+    "mexc_quote": Words("quote", _START, unset=_ENOUGH),
+}
 CANARY: dict[str, Words] = {
     "pairs_max": Words("count", "So many pairs, entries and exits, then REDUCING until a person resumes; 1 to 50."),
 }
 WORDS: dict[str, dict[str, Words]] = {
     "": TOP, "strategy": STRATEGY, "gate": GATE, "mexc": MEXC, "canary": CANARY,
     "database": DATABASE, "monitors": MONITORS, "alerts": ALERTS, "traces": TRACES, "web": WEB,
-    "transfers": TRANSFERS, "fakes": FAKES,
+    "transfers": TRANSFERS, "paper": PAPER, "fakes": FAKES,
 }

@@ -15,6 +15,7 @@ from dnbot.domain.instrument import Venue
 from dnbot.domain.messages import Alert, ExecutionClosed
 from dnbot.operate.alert_words import AlertsStanding
 from dnbot.operate.masking import Mask
+from dnbot.operate.paper_words import marked
 from dnbot.operate.watch import Watch
 from dnbot.ports.clock import Clock
 from dnbot.ports.http import HttpStatistics
@@ -31,9 +32,9 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     version: str
     mode: str
-    """`sim` or `live`."""
+    """`sim`, `paper` or `live`."""
     market: str
-    """For sim: what kind of market this is, and that it is none."""
+    """For sim: what kind of market this is, and that it is none; for paper, that nothing is really traded."""
     home: str
     pid: int
     began_ns: int
@@ -167,9 +168,11 @@ def facts_of(mode: str, market: dict[str, object], home: Path, version: str, clo
 
 
 def market_line(mode: str, market: dict[str, object]) -> str:
-    """For a simulated market the sentence that nobody may overlook; empty in live."""
-    if mode != "sim":
+    """For a pretended market or account the sentence that nobody may overlook; empty in live."""
+    if mode == "live":
         return ""
+    if mode == "paper":
+        return f"{marked(mode)}{market.get('note')}"
     figures = ", ".join(f"{name} {value}" for name, value in market.items() if name != "name")
     return f"market {market.get('name')}: NOT A REAL MARKET but an invented one ({figures})"
 

@@ -9,10 +9,12 @@ from typing import Any
 import click
 import trio
 
+from dnbot.config import Settings
 from dnbot.operate.command_words import JSON, moment_of
 from dnbot.operate.config_option import CONFIG_OF_BOT, settings_of
 from dnbot.operate.console import tell, tell_json
 from dnbot.operate.orders import OrdersWanted, list_orders
+from dnbot.operate.paper_words import PAPER
 from dnbot.operate.trades import TradesWanted, list_trades, read_trade
 from dnbot.operate.trades_text import orders_text, trade_text, trades_text
 from dnbot.ports.clock import SystemClock
@@ -40,6 +42,11 @@ def _period(command: Any) -> Any:
     return command
 
 
+def _marked(settings: Settings) -> str:
+    """A line of its own above results that are none."""
+    return f"{PAPER}\n\n" if settings.mode == "paper" else ""
+
+
 def _given(**options: Any) -> dict[str, Any]:
     """Those that were given: the others keep their defaults."""
     return {name: value for name, value in options.items() if value is not None}
@@ -59,13 +66,13 @@ def trades_command(config: Path | None, execution_id: str | None, as_json: bool,
         if as_json:
             tell_json(found)
         else:
-            tell(trade_text(found, symbol.base, symbol.quote))
+            tell(_marked(settings) + trade_text(found, symbol.base, symbol.quote))
         return
     trades = trio.run(list_trades, settings, TradesWanted(**_given(**wanted)))
     if as_json:
         tell_json({"trades": trades.rows, "more": trades.more})
     else:
-        tell(trades_text(trades))
+        tell(_marked(settings) + trades_text(trades))
 
 
 @click.command("orders")

@@ -36,7 +36,7 @@ async def refuse_first_start(settings: Settings, store: Reads, around: Surroundi
         StoreUnreachable: the database does not answer.
     """
     symbol = settings.strategy.symbol
-    if settings.mode == "sim" or settings.profile == CANARY or await store.read(EVER_SQL, str(symbol)):
+    if settings.mode != "live" or settings.profile == CANARY or await store.read(EVER_SQL, str(symbol)):
         return
     try:
         facts = await read_venues(around, symbol, clock)

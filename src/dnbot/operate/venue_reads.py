@@ -11,13 +11,13 @@ from dnbot.domain.account import AccountFacts
 from dnbot.domain.errors import InvariantBroken, VenueUnreachable
 from dnbot.domain.instrument import VENUES, FeeSchedule, Instrument, Symbol, Venue
 from dnbot.domain.units import divide
-from dnbot.operate.places import Surroundings
+from dnbot.operate.places import Reach, Surroundings
 from dnbot.ports.clock import Clock, VenueClock
 from dnbot.ports.http import HttpClient
 from dnbot.ports.limiter import RateLimiter
 from dnbot.tasks.link import READ_DEADLINE_S, Line
 from dnbot.venues.factory import private_codec, public_codec
-from dnbot.venues.wire import PrivateCodec, PublicCodec, Reply, Request, RequestClass
+from dnbot.venues.wire import PrivateCodec, PublicCodec, Reply, Request, RequestClass, Signer
 
 CLOCK_SAMPLES = 3
 RATE_PER_S, BURST = 10.0, 100  # half of the tightest read budget of the three: a bot may be running beside us
@@ -66,20 +66,26 @@ async def read_venues(around: Surroundings, symbol: Symbol, clock: Clock) -> dic
     found: dict[Venue, VenueFacts] = {}
     for venue in VENUES:
         async with AsyncExitStack() as stack:
-            client = HttpClient(around.opener, around.places[venue].rest, clock=clock, venue=venue.value)
-            stack.push_async_callback(client.aclose)
-            classes = (RequestClass.PUBLIC, RequestClass.READ)
-            budget = RateLimiter(RATE_PER_S, BURST)
-            line = Line(venue, dict.fromkeys(classes, client), dict.fromkeys(classes, budget), venue_clock)
-            found[venue] = await _read(Reader(line), around, venue, symbol)
+            reader = _reader(Reach(around.places, around.opener), venue, venue_clock, stack)
+            market = reader if around.market is None else _reader(around.market, venue, VenueClock(clock), stack)
+            found[venue] = await _read(market, reader, around.signers[venue], symbol)
     return found
 
 
-async def _read(reader: Reader, around: Surroundings, venue: Venue, symbol: Symbol) -> VenueFacts:
-    public, private = public_codec(venue, symbol), private_codec(venue, symbol, around.signers[venue])
-    instrument = public.instrument([await reader.get(public, request) for request in public.instrument_requests()])
+def _reader(reach: Reach, venue: Venue, clock: VenueClock, stack: AsyncExitStack) -> Reader:
+    client = HttpClient(reach.opener, reach.places[venue].rest, clock=clock.clock, venue=venue.value)
+    stack.push_async_callback(client.aclose)
+    classes = (RequestClass.PUBLIC, RequestClass.READ)
+    budget = RateLimiter(RATE_PER_S, BURST)
+    return Reader(Line(venue, dict.fromkeys(classes, client), dict.fromkeys(classes, budget), clock))
+
+
+async def _read(market: Reader, reader: Reader, signer: Signer, symbol: Symbol) -> VenueFacts:
+    venue = reader.line.venue
+    public, private = public_codec(venue, symbol), private_codec(venue, symbol, signer)
+    instrument = public.instrument([await market.get(public, request) for request in public.instrument_requests()])
     private.learn_instrument(instrument)
-    mid = await _mid(reader, public)
+    mid = await mid_of(market, public)
     for _ in range(CLOCK_SAMPLES):
         only_get(public.server_time_request())
         await reader.line.measure_clock(public)
@@ -91,7 +97,8 @@ async def _read(reader: Reader, around: Surroundings, venue: Venue, symbol: Symb
     return VenueFacts(instrument, mid, account, fees)
 
 
-async def _mid(reader: Reader, public: PublicCodec) -> Decimal:
+async def mid_of(reader: Reader, public: PublicCodec) -> Decimal:
+    """Between best bid and best ask; errors as `Line.read`, and VenueUnreachable for a book with an empty side."""
     book = public.snapshot(await reader.get(public, public.snapshot_request()))
     if not book.bids or not book.asks:
         raise VenueUnreachable(public.venue.value, "its book has an empty side: there is no price to reckon with")

@@ -1,0 +1,137 @@
+"""One book that is kept elsewhere: its levels as orders of outsiders, with a queue at each.
+
+What clients took of a level stays taken until the venue shows another quantity there. What a level grows by stands
+behind whoever waits there already; what it shrinks by is taken from the back, because somebody who gave up is not told
+apart from somebody who was served: only trades (`MirrorBoard.trade`) bring a waiting client nearer.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_FLOOR, Decimal
+
+import attrs
+
+from .exchange import Exchange
+from .instruments import Instrument
+from .matching import Market, RestingOrder
+from .mirror_words import BookTold, Level, MirrorRefused, TradeTold
+from .records import ZERO, Side
+
+SIDES: tuple[Side, Side] = ("buy", "sell")
+LEVELS_MAX = 200
+
+Shown = dict[Side, dict[Decimal, Decimal]]
+
+
+@attrs.define(eq=False)
+class MirrorBoard:
+    """Nothing here commits. Quantities are the market's own: contracts on the perpetual."""
+
+    exchange: Exchange
+    instrument: Instrument
+    fresh_until_s: float = -1.0
+    """Until when the book may be traded on, on the world's monotonic clock."""
+    _shown: Shown = attrs.field(factory=lambda: {"buy": {}, "sell": {}})
+    """What the venue last showed."""
+    _queues: dict[tuple[Side, Decimal], list[RestingOrder]] = attrs.field(factory=dict)
+    """Orders of outsiders at a level, first in line first."""
+    _orders: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody outside offers anything."""
+        return not self._queues
+
+    def checked(self, book: BookTold) -> Shown:
+        """The levels in the market's own quantities, whole lots; raises MirrorRefused for a book that cannot be."""
+        found: Shown = {"buy": self._levels(book.bids), "sell": self._levels(book.asks)}
+        if found["buy"] and found["sell"] and max(found["buy"]) >= min(found["sell"]):
+            raise MirrorRefused(f"the book of {book.venue} is crossed")
+        return found
+
+    def show(self, wanted: Shown) -> None:
+        """Let the book hold what outsiders offer now, and of that what clients have not taken."""
+        changed = {
+            (side, price): wanted[side].get(price, ZERO)
+            for side in SIDES
+            for price in {**self._shown[side], **wanted[side]}
+            if self._shown[side].get(price) != wanted[side].get(price)
+        }
+        for key, quantity in changed.items():
+            self._shorten(key, quantity)
+        for key, quantity in changed.items():
+            self._lengthen(key, quantity)
+        self._shown = wanted
+
+    def clear(self) -> None:
+        """Outsiders offer nothing; orders of clients stay."""
+        self.show({"buy": {}, "sell": {}})
+
+    def trade(self, told: TradeTold) -> None:
+        """A trade there, seen by whoever waits here: those ahead in the queue are served first."""
+        if self.is_empty or not self._is_awaited():
+            return  # the book tells as much as a trade does, and twice would be too much
+        here, quantity = self.instrument, self._lots(told.quantity)
+        if quantity:
+            self.exchange.external_take(here.venue, here.symbol, told.side, quantity, told.price)
+
+    # -- inside
+
+    def _is_awaited(self) -> bool:
+        here, state = self.instrument, self.exchange.state
+        return any(state.open_of(here.venue, account.uid, here.symbol) for account in state.accounts.api())
+
+    def _levels(self, rows: tuple[Level, ...]) -> dict[Decimal, Decimal]:
+        here = self.instrument
+        if len(rows) > LEVELS_MAX:
+            raise MirrorRefused(f"{len(rows)} levels of a side of {here.venue}; at most {LEVELS_MAX}")
+        for price, quantity in rows:
+            if not (price.is_finite() and quantity.is_finite()) or price <= 0 or quantity <= 0:
+                raise MirrorRefused(f"a level of {here.venue} at {price} with {quantity}")
+            if price % here.price_tick:
+                raise MirrorRefused(f"a level of {here.venue} at {price}, which is not on its tick {here.price_tick}")
+        whole = {price: self._lots(quantity) for price, quantity in rows}
+        return {price: quantity for price, quantity in whole.items() if quantity}
+
+    def _lots(self, base: Decimal) -> Decimal:
+        here = self.instrument
+        return (base / here.multiplier / here.lot).to_integral_value(ROUND_FLOOR) * here.lot
+
+    def _shorten(self, key: tuple[Side, Decimal], wanted: Decimal) -> None:
+        here, market = self.instrument, self._market
+        queue = self._living(key)
+        surplus = self._left(key) - wanted
+        while surplus > 0:
+            last = queue[-1]
+            if last.quantity_left <= surplus:
+                surplus -= last.quantity_left
+                self.exchange.external_cancel(here.venue, here.symbol, queue.pop().order_id)
+            else:
+                market.shrink(last.order_id, last.quantity_left - surplus)
+                surplus = ZERO
+        if not queue:
+            self._queues.pop(key, None)
+
+    def _lengthen(self, key: tuple[Side, Decimal], wanted: Decimal) -> None:
+        here, (side, price) = self.instrument, key
+        missing = wanted - self._left(key)
+        if missing > 0:
+            self._orders += 1
+            order_id = f"mirror-{side}-{self._orders}"
+            self.exchange.external_place(here.venue, here.symbol, order_id, side, price, missing)
+            placed = self._market.order(order_id)
+            if placed is not None:  # else it met clients who waited, and all of it is gone
+                self._queues.setdefault(key, []).append(placed)
+
+    @property
+    def _market(self) -> Market:
+        return self.exchange.state.markets[(self.instrument.venue, self.instrument.symbol)]
+
+    def _living(self, key: tuple[Side, Decimal]) -> list[RestingOrder]:
+        """Who of the outsiders at a level is not served yet; the list itself, to be changed."""
+        queue = self._queues.get(key, [])
+        queue[:] = [order for order in queue if order.quantity_left]
+        return queue
+
+    def _left(self, key: tuple[Side, Decimal]) -> Decimal:
+        return sum((order.quantity_left for order in self._living(key)), ZERO)
