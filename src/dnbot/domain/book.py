@@ -158,11 +158,10 @@ def walk(levels: tuple[Level, ...], quantity: Decimal) -> Walk | None:
         raise ValueError(f"a walk needs a positive quantity: {quantity}")
     left, value = quantity, ZERO
     for price, available in levels:
-        taken = min(left, available)
-        value += taken * price
-        left -= taken
-        if left == 0:
-            return Walk(quantity, value, price)
+        if available >= left:
+            return Walk(quantity, value + left * price, price)
+        value += available * price
+        left -= available
     return None
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Callable
@@ -23,6 +24,8 @@ BasisPoints = NewType("BasisPoints", Decimal)
 """Hundredths of a percent."""
 
 ZERO = Decimal(0)
+ONE = Decimal(1)
+TWO = Decimal(2)
 TEN_THOUSAND = Decimal(10_000)
 DIGITS_MAX = 60
 """No venue sends more digits; a longer number is an attack or a bug."""
@@ -82,6 +85,7 @@ def of_bps(amount: Decimal, rate_bps: Decimal) -> Decimal:
     return divide(amount * rate_bps, TEN_THOUSAND)
 
 
+@functools.lru_cache(maxsize=64)  # of steps that instruments have; equal ones give the same result, digit by digit
 def common_step(first: Decimal, second: Decimal) -> Decimal:
     """The smallest step whose multiples lie on both grids.
 
@@ -103,7 +107,7 @@ def _places(value: Decimal) -> int:
 
 
 def _snap(value: Decimal, step: Decimal, rounding: str) -> Decimal:
-    if step <= 0:
+    if step <= ZERO:
         raise ValueError(f"step must be positive: {step}")
-    units = divide(value, step).to_integral_value(rounding=rounding)
+    units = divide(value, step).to_integral_value(rounding)
     return _OWN.multiply(units, step)

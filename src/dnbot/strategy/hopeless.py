@@ -75,6 +75,8 @@ class FirstLook:
         if buy is None or sell is None:
             return True
         edge_bps = (sell.got - buy.paid) / ((buy.both + sell.both) / 4) * 10_000
+        if pair.kind is not PairKind.CARRY_OPEN:
+            return edge_bps < self._lowest_bps - MARGIN_BPS
         return edge_bps < self.lowest_requirement_bps(pair, exit_edge) - MARGIN_BPS
 
     def lowest_requirement_bps(self, pair: Pair, exit_edge: PairEdge | None) -> float:

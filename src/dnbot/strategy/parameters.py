@@ -9,13 +9,14 @@ from decimal import Decimal
 
 import msgspec
 
+from dnbot.domain.derived import DerivedFinite
 from dnbot.domain.instrument import Symbol
 
 MARGIN_CUSHION_PCT = Decimal(10)
 """Points above floor and least distance that a top-up aims at: less, and each percent of a rally would need another."""
 
 
-class StrategyParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class StrategyParameters(DerivedFinite, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the operator decides. Money is quote units, sizes base units, rates basis points, times as named."""
 
     symbol: Symbol
