@@ -136,8 +136,8 @@ async def test_a_pause_never_raises_a_mode_that_fell_meanwhile(autojump_clock: A
 
 
 async def test_funds_that_a_person_moves_stay_hedged_on_the_way(autojump_clock: Any, manned: Any) -> None:
-    """Declared, withdrawn at one venue, and a minute later paid in at the other: nothing is unexplained or naked, and the
-    ledger agrees at the end."""
+    """Declared, withdrawn at one venue, and a minute later paid in at the other: nothing is unexplained or naked,
+    and the ledger agrees at the end."""
     async with manned() as bot:
         await bot.until(MONITORING)
         said = await bot.ask(ship("0.002", "0.002"))

@@ -187,11 +187,11 @@ def test_facts_of_a_usable_account(codec: GateFuturesPrivate) -> None:
 
 # --- account book and fees
 def test_rows_of_the_account_book(codec: GateFuturesPrivate) -> None:
-    """Funding and fees with their sign; points are their own asset; a row without an id is named by its content."""
+    """Funding and fees with their sign; points are their own asset; a row without an id is unreadable."""
     body = (
         '[{"time":1790000002.123456,"change":"-0.504123","balance":"2214.19","type":"fund","text":"BTC_USDT:5",'
         '"contract":"BTC_USDT","trade_id":"846107001","id":"7700123"},'
-        '{"time":1682294400,"change":"-1","balance":"9","type":"point_fee","text":"BTC_USDT:6","trade_id":"1"}]'
+        '{"time":1682294400,"change":"-1","balance":"9","type":"point_fee","text":"BTC_USDT:6","trade_id":"1","id":8}]'
     )
     assert codec.account_rows(reply(body)) == (
         AccountRow(
@@ -199,12 +199,15 @@ def test_rows_of_the_account_book(codec: GateFuturesPrivate) -> None:
             kind="fund", text="BTC_USDT:5", at_ns=1790000002123456000,
         ),
         AccountRow(
-            venue=Venue.GATE_FUTURES, row_id="1682294400:point_fee:1:-1", asset="POINT", change=D(-1), balance=D(9),
+            venue=Venue.GATE_FUTURES, row_id="8", asset="POINT", change=D(-1), balance=D(9),
             kind="point_fee", text="BTC_USDT:6", at_ns=1682294400000000000,
         ),
     )
     with pytest.raises(FrameUnreadable):
-        codec.account_rows(reply('[{"time":1,"balance":"1","type":"fund"}]'))
+        codec.account_rows(reply('[{"time":1,"balance":"1","type":"fund","id":8}]'))
+    for name in ("", ',"id":""', ',"id":"1e400"', ',"id":null'):
+        with pytest.raises(FrameUnreadable, match="not an id"):
+            codec.account_rows(reply(f'[{{"time":1,"change":"1","balance":"1","type":"dnw","text":"-"{name}}}]'))
 
 
 def test_fee_rates_are_the_accounts_own(codec: GateFuturesPrivate) -> None:

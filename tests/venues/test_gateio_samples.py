@@ -130,8 +130,8 @@ def test_lists_of_the_samples() -> None:
     for name in ("GetUserTrades", "GetUserTradesByTimestamp"):
         (fill,) = futures("BTC").trades(answer(FUTURES / "Trading" / f"{name}.txt"))
         assert (fill.trade_id, fill.quantity) == ("121234231", D("0.0100"))
-    (row,) = futures("BTC").account_rows(answer(FUTURES / "Account" / "GetLedger.txt"))
-    assert (row.kind, row.change) == ("fee", D("0.000010152188"))
+    with pytest.raises(FrameUnreadable, match="not an id"):  # it is of before rows had one
+        futures("BTC").account_rows(answer(FUTURES / "Account" / "GetLedger.txt"))
 
 
 def test_account_samples() -> None:

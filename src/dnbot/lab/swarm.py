@@ -22,6 +22,9 @@ DRAINS_QUOTE = (-7_600, -4_000, 3_000)
 """Of ten thousand, of which the short needs less than two; some money comes back."""
 PAUSED_SHARE = 0.25
 """Of so many seeds of the swarm the process stands still, once to three times."""
+OUTAGE_SHARE = 0.03
+"""Of so many seeds one exchange cannot be asked anything for longer than all attempts to recover take together."""
+OUTAGE_S = (150.0, 200.0)
 MOMENTS = ("now", "intents", "create", "fill")
 LIVE_S = 100.0
 """After the last fault: it has to come back."""
@@ -72,7 +75,7 @@ def draw(seed: int, wanted: str, run_s: float) -> Schedule:
             faults.append(_fault(own, key, FAULTS[kind], at_s, left_s).as_data())
     if wanted == "swarm":
         mishaps += _pauses(seed, heal_s)
-        faults += _drains(seed, heal_s)
+        faults += _drains(seed, heal_s) + _outage(seed, heal_s)
         for found in (timed(seed, heal_s), close_calls(seed, heal_s)):
             mishaps += found.mishaps
             faults += found.faults
@@ -94,6 +97,20 @@ def _pauses(seed: int, heal_s: float) -> list[Mishap]:
     return [
         _mishap(own, f"paused.{number}", "paused", at_s, heal_s - at_s) for number, at_s in enumerate(moments, 1)
     ]
+
+
+def _outage(seed: int, heal_s: float) -> list[dict[str, Value]]:
+    """One long outage of REST alone, or none; drawn beside all else, as pauses are."""
+    own = random.Random(f"{seed}:outage")
+    if own.random() >= OUTAGE_SHARE or heal_s < QUIET_S + OUTAGE_S[1]:
+        return []
+    for_s = round(own.uniform(*OUTAGE_S), 3)
+    return [
+        Fault(
+            name="rest_down", key="outage", at_s=round(own.uniform(QUIET_S, heal_s - for_s), 3), for_s=for_s,
+            venue=own.choice(("gate", "mexc_spot")), options={"manner": own.choice(("refuse", "silent", "503"))},
+        ).as_data()
+    ]  # fmt: skip
 
 
 def _drains(seed: int, heal_s: float) -> list[dict[str, Value]]:

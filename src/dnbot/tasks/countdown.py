@@ -15,11 +15,14 @@ from dnbot.domain.messages import CountdownSet, InboxEvent
 from dnbot.ports.limiter import Priority
 from dnbot.ports.log import EventLog
 from dnbot.tasks.link import Line, as_error
+from dnbot.tasks.patience import Patience
 from dnbot.venues.wire import PrivateCodec
 
 RENEWALS = 3
 """So many renewals fit into the time: two may fail before the venue cancels."""
 RETRY_S = 1.0
+QUICK_TRIES = 10
+RETRY_S_MAX = 4.0
 DISARM_S_MAX = 2.0
 CLOCK_LOOK_S = 0.05
 
@@ -44,13 +47,16 @@ class Countdown:
         """Never returns. Until the first renewal nothing is armed, and the machine knows."""
         await self.inbox.send(CountdownSet(self.venue))
         await self._clock_known()
+        patience = Patience(RETRY_S, QUICK_TRIES, RETRY_S_MAX)
         while True:
             asked_s = trio.current_time()
             failure = await self._set(self.timeout_s, self.timeout_s / RENEWALS)
             until_s = 0.0 if failure else asked_s + self.timeout_s
             await self.inbox.send(CountdownSet(self.venue, until_s, failure))
             self.renewed += not failure
-            await trio.sleep_until(asked_s + (RETRY_S if failure else self.timeout_s / RENEWALS))
+            if not failure:
+                patience.after_success()
+            await trio.sleep_until(asked_s + (patience.after_failure() if failure else self.timeout_s / RENEWALS))
 
     async def _clock_known(self) -> None:
         """The session measures it; a signature is in the venue's time."""

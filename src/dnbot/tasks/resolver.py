@@ -18,10 +18,14 @@ from dnbot.ports.log import EventLog
 from dnbot.strategy.doubting import CLOCK_SKEW_MS
 from dnbot.tasks.accounts import OVERLAP_MS, read_trades
 from dnbot.tasks.link import Line
+from dnbot.tasks.patience import Patience
 from dnbot.venues.wire import PrivateCodec
 
 PASSES = 2
 TRY_PAUSE_S = 0.3
+QUICK_TRIES = 15
+"""For about as long as a leg may be in doubt; a venue that is down for longer is asked less often."""
+TRY_PAUSE_S_MAX = 2.0
 
 
 @attrs.frozen
@@ -73,14 +77,16 @@ class Resolver:
 
     async def _until_known(self, intent: OrderIntent, venue_order_id: str) -> None:
         blank_passes = 0
+        patience = Patience(TRY_PAUSE_S, QUICK_TRIES, TRY_PAUSE_S_MAX)
         while True:
             try:
                 began_ms = self.line.venue_now_ms()
                 seen = await self._look(intent, venue_order_id)
             except VenueError as error:
                 self.log.info("resolve_waits", client_order_id=intent.client_order_id, what=str(error))
-                await trio.sleep(TRY_PAUSE_S)
+                await trio.sleep(patience.after_failure())
                 continue
+            patience.after_success()
             if seen is Seen.ENDED:
                 return
             blank = seen is Seen.NOWHERE and began_ms > self._decidable_ms(intent)

@@ -12,12 +12,15 @@ from dnbot.domain.instrument import Venue
 from dnbot.domain.order import FINAL_STATUSES, OrderReport, is_ours
 from dnbot.tasks.line_orders import cancel_until_gone
 from dnbot.tasks.link import Line
+from dnbot.tasks.patience import Patience
 from dnbot.venues.wire import PrivateCodec
 
 VERIFY_TIMES = 2
 """Complete lists without an order of ours, a match lag apart: one that was on its way shows in the second."""
 CANCELS_AT_ONCE = 8
 PAUSE_S = 0.1
+QUICK_TRIES = 10
+PAUSE_S_MAX = 0.8
 LIST_MAX = 100
 """A page of Gate's lists: one that is full may hide what comes after it."""
 
@@ -87,10 +90,12 @@ async def sweep(codec: PrivateCodec, line: Line, tell: Tell, *, match_lag_s: flo
     seen: dict[str, None] = {}
     left: tuple[str, ...] = ()
     verified, trouble = 0, "no list of open orders"
+    patience = Patience(PAUSE_S, QUICK_TRIES, PAUSE_S_MAX)
     with trio.move_on_after(within_s):
         while verified < VERIFY_TIMES:
             try:
                 listed = await open_orders(codec, line)
+                patience.after_success()
                 ours = ours_of(listed)
                 left = tuple(report.client_order_id for report in ours)
                 seen.update(dict.fromkeys(left))
@@ -106,7 +111,7 @@ async def sweep(codec: PrivateCodec, line: Line, tell: Tell, *, match_lag_s: flo
                         await trio.sleep(match_lag_s)
             except OperatingError as error:
                 verified, trouble = 0, str(error)
-                await trio.sleep(PAUSE_S)
+                await trio.sleep(patience.after_failure())
     gone = tuple(name for name in seen if name not in left)
     done = verified >= VERIFY_TIMES
     return Swept(venue=line.venue, cancelled=gone, left=left, verified=verified, trouble="" if done else trouble)

@@ -159,7 +159,7 @@ class FuturesFill(msgspec.Struct):
 
 
 class WalletRow(msgspec.Struct):
-    """A row of GET /futures/usdt/account_book; `id` is missing in older answers."""
+    """A row of GET /futures/usdt/account_book; `id` is missing in answers of years ago."""
 
     time: Literal
     change: Literal
@@ -167,7 +167,6 @@ class WalletRow(msgspec.Struct):
     type: str
     text: str = ""
     id: Literal = ABSENT
-    trade_id: Literal = ABSENT
 
 
 class ContractRates(msgspec.Struct):

@@ -22,7 +22,6 @@ from dnbot.venues.gateio.literals import (
     epoch_ns_of,
     given,
     id_of,
-    text_of,
     whole_of,
     whole_or,
 )
@@ -137,11 +136,10 @@ def _leverage(row: Position, is_cross: bool | None) -> Decimal | None:
 
 
 def account_row_of(row: WalletRow, coin: str) -> AccountRow:
-    """A row of the account book. Rows without an id are named by what they say, so that a replay finds them again."""
-    named_by_content = f"{text_of(row.time)}:{row.type}:{text_of(row.trade_id) or row.text}:{text_of(row.change)}"
+    """A row of the account book. One without its id is unreadable: under another name it would be booked again."""
     return AccountRow(
         venue=_VENUE,
-        row_id=text_of(row.id) or named_by_content,
+        row_id=id_of(row.id),
         asset=POINT if row.type.startswith(_POINT_ROWS) else coin,
         change=decimal_of(row.change),
         balance=decimal_of(row.balance),
