@@ -37,14 +37,11 @@ class DerivedFinite(msgspec.Struct, frozen=True, dict=True):
         return all(map(is_finite, msgspec.structs.astuple(self)))
 
 
-ALWAYS_FINITE = frozenset({str, int, bool, type(None)})
-
-
 def is_finite(value: object) -> bool:
     """Whether every number in a figure, a struct or a collection of them is finite."""
     if isinstance(value, Decimal):
         return value.is_finite()
-    if type(value) in ALWAYS_FINITE:
+    if type(value) in _ALWAYS_FINITE:
         return True
     if isinstance(value, DerivedFinite):
         return value.all_finite
@@ -55,3 +52,6 @@ def is_finite(value: object) -> bool:
     if isinstance(value, msgspec.Struct):
         return all(map(is_finite, msgspec.structs.astuple(value)))
     return True
+
+
+_ALWAYS_FINITE = frozenset({str, int, bool, type(None)})

@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import re
 from collections.abc import Callable
-from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, getcontext, localcontext
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, getcontext
 from typing import NewType
 
 Price = NewType("Price", Decimal)
@@ -85,7 +84,6 @@ def of_bps(amount: Decimal, rate_bps: Decimal) -> Decimal:
     return divide(amount * rate_bps, TEN_THOUSAND)
 
 
-@functools.lru_cache(maxsize=64)  # of steps that instruments have; equal ones give the same result, digit by digit
 def common_step(first: Decimal, second: Decimal) -> Decimal:
     """The smallest step whose multiples lie on both grids.
 
@@ -94,10 +92,8 @@ def common_step(first: Decimal, second: Decimal) -> Decimal:
     if first <= 0 or second <= 0:
         raise ValueError(f"steps must be positive: {first}, {second}")
     places = max(_places(first), _places(second))
-    with localcontext() as context:
-        context.prec = PRECISION
-        a, b = int(first.scaleb(places)), int(second.scaleb(places))
-        return Decimal(math.lcm(a, b)).scaleb(-places)
+    a, b = int(_OWN.scaleb(first, places)), int(_OWN.scaleb(second, places))
+    return _OWN.scaleb(Decimal(math.lcm(a, b)), -places)
 
 
 def _places(value: Decimal) -> int:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import msgspec
-
 from dnbot.domain.derived import DerivedFinite
 from dnbot.domain.instrument import Symbol
 

@@ -8,7 +8,7 @@ from operator import attrgetter
 
 import msgspec
 
-from dnbot.domain.derived import ALWAYS_FINITE, is_finite
+from dnbot.domain.derived import is_finite
 from dnbot.domain.instrument import FeeSchedule, Instrument, Venue
 from dnbot.domain.market import MarketView
 from dnbot.domain.order import Order, OrderIntent
@@ -132,12 +132,13 @@ def _is_known(inputs: RiskInputs) -> bool:
         math.isfinite(inputs.now_s)
         and math.isfinite(market.mark_received_s)
         and is_finite(market.mark)
-        and all([book.is_sound for book in market.books.values()])
-        and all([
-            all(map(is_finite, figure.values())) if type(figure) is dict else is_finite(figure)
-            for figure in _figures_of(inputs) if type(figure) not in ALWAYS_FINITE
-        ])
+        and all(map(_is_sound, market.books.values()))
+        and all(map(_figure_is_finite, _figures_of(inputs)))
     )
+
+
+def _figure_is_finite(figure: object) -> bool:
+    return all(map(is_finite, figure.values())) if type(figure) is dict else is_finite(figure)
 
 
 def _believable(inputs: RiskInputs) -> MarketView:
@@ -151,4 +152,4 @@ def _believable(inputs: RiskInputs) -> MarketView:
 _FIGURES = tuple(
     name for name in RiskInputs.__struct_fields__ if name not in {"params", "state", "mode", "now_s", "market"}
 )
-_figures_of = attrgetter(*_FIGURES)
+_figures_of, _is_sound = attrgetter(*_FIGURES), attrgetter("is_sound")

@@ -221,7 +221,7 @@ def risk_inputs(context: StrategyContext) -> RiskInputs:
         recent=_decided_within(context, DUPLICATE_MS / 1000),
         ambiguous_pending=sum([order.status is OrderStatus.AMBIGUOUS for order in unsettled])
         + sum([transfer.status is TransferStatus.AMBIGUOUS for transfer in context.transfers]),
-        reconciled=all([context.account_ready(venue) for venue in VENUES]),
+        reconciled=all(map(context.account_ready, VENUES)),
         streams_live={venue: accounts[venue].stream_up for venue in VENUES},
         balance_ages_ms={v: int((now_s - accounts[v].read_s) * 1000) for v in VENUES if accounts[v].read_s},
         clock_offset_ms={
