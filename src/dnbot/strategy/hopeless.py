@@ -9,6 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import attrs
+import msgspec
 
 from dnbot.domain.instrument import FeeSchedule, Venue
 from dnbot.domain.market import FundingRate, MarketView
@@ -19,10 +20,12 @@ MARGIN_BPS = 0.001
 """Far above what floats get wrong, far below what decides a trade."""
 
 
-@attrs.frozen
-class _Touch:
+class _Touch(msgspec.Struct, frozen=True):
     """One venue's best prices: what a unit of base costs and brings, fees included, and twice the mid."""
 
+    bid: Decimal
+    ask: Decimal
+    fee: FeeSchedule
     paid: float
     got: float
     both: float
@@ -54,9 +57,12 @@ class FirstLook:
 
     def touch(self, venue: Venue, best_bid: Decimal, best_ask: Decimal, fee: FeeSchedule) -> None:
         """A venue's best prices are these now."""
+        known = self._touches.get(venue)
+        if known is not None and known.bid is best_bid and known.ask is best_ask and known.fee is fee:
+            return  # most frames change what lies behind the best prices
         ask, bid, rate = float(best_ask), float(best_bid), float(fee.taker)
         paid = ask / (1 - rate) if fee.buy_fee_in_base else ask * (1 + rate)
-        self._touches[venue] = _Touch(paid, bid * (1 - rate), ask + bid)
+        self._touches[venue] = _Touch(best_bid, best_ask, fee, paid, bid * (1 - rate), ask + bid)
 
     def lose(self, venue: Venue) -> None:
         """A venue's prices are not known any more."""
