@@ -13,7 +13,7 @@ import pytest
 
 import dnbot.domain
 import dnbot.strategy
-from dnbot.domain.derived import derived, is_finite
+from dnbot.domain.derived import Derived, is_finite
 from dnbot.domain.instrument import FeeSchedule, Venue
 from dnbot.domain.market import BookView, MarkPrice
 
@@ -26,7 +26,7 @@ class Doubled(msgspec.Struct, frozen=True, dict=True):
 
     number: int
 
-    @derived
+    @Derived
     def twice(self) -> int:
         """Twice as much."""
         asked.append(self.number)
@@ -60,7 +60,7 @@ def test_only_structs_that_cannot_change_have_such_figures() -> None:
     """A figure that is kept with something that changes would be a wrong one."""
     having = [
         struct for struct in _structs()
-        if any(isinstance(value, derived) for owner in struct.__mro__ for value in vars(owner).values())
+        if any(isinstance(value, Derived) for owner in struct.__mro__ for value in vars(owner).values())
     ]
     assert BookView in having
     assert all(struct.__struct_config__.frozen for struct in having)

@@ -12,7 +12,7 @@ import msgspec
 T = TypeVar("T")
 
 
-class derived(Generic[T]):  # noqa: N801 - read as a decorator, like `property`
+class Derived(Generic[T]):
     """A property that is computed once: its struct is frozen and declared with `dict=True`, so it cannot change.
 
     Equality, encoding and `replace` know nothing of it. (`functools.cached_property` takes a lock until Python 3.12.)
@@ -31,7 +31,7 @@ class derived(Generic[T]):  # noqa: N801 - read as a decorator, like `property`
 class DerivedFinite(msgspec.Struct, frozen=True, dict=True):
     """A struct that lives long and is asked at every order whether its numbers are numbers."""
 
-    @derived
+    @Derived
     def all_finite(self) -> bool:
         """Whether every number in it is finite."""
         return all(map(is_finite, msgspec.structs.astuple(self)))

@@ -9,7 +9,7 @@ from itertools import chain
 import msgspec
 
 from dnbot.domain.book import Level
-from dnbot.domain.derived import derived
+from dnbot.domain.derived import Derived
 from dnbot.domain.instrument import Instrument, Venue
 from dnbot.domain.order import Side
 from dnbot.domain.units import TWO, divide
@@ -73,12 +73,12 @@ class BookView(msgspec.Struct, frozen=True, kw_only=True, tag=True, dict=True):
     received_s: float
     """Our monotonic clock when the last update arrived."""
 
-    @derived
+    @Derived
     def mid(self) -> Decimal:
         """Mean of best bid and best ask."""
         return divide(self.bids[0][0] + self.asks[0][0], TWO)
 
-    @derived
+    @Derived
     def is_sound(self) -> bool:
         """Whether both sides are there, and every number is finite: no comparison with anything else says a thing."""
         numbers = chain.from_iterable((*self.bids, *self.asks))

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import msgspec
 
-from dnbot.domain.derived import derived
+from dnbot.domain.derived import Derived
 from dnbot.domain.instrument import SPOT_VENUES, Symbol, Venue
 from dnbot.domain.order import Fill, Side
 from dnbot.domain.transfer import Shipment
@@ -138,7 +138,7 @@ class Portfolio(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """What the ledger says that we hold there, native units."""
         return self.balances.get(_LEDGER_OF[venue] + asset, ZERO)
 
-    @derived
+    @Derived
     def spot_base(self) -> Decimal:
         """Base units over both spot venues."""
         held, base = self.balances, self.symbol.base
@@ -148,7 +148,7 @@ class Portfolio(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """What is between the exchanges now, native units."""
         return sum((shipment.under_way for shipment in self.shipments if shipment.asset == asset), ZERO)
 
-    @derived
+    @Derived
     def delta(self) -> Decimal:
         """Base units that are not hedged: spot inventory, what is under way, and the signed perpetual."""
         held = self.spot_base + self.perp_base
