@@ -27,8 +27,6 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
     """Base units that move: received on the buy leg after its fee, sold on the other."""
     edge_bps: Decimal
     """Net of both fees."""
-    gross_bps: Decimal
-    """Between the two volume-weighted prices, before fees."""
     buy: Walk
     """Its quantity is grossed up when the fee is taken in base."""
     sell: Walk
@@ -37,6 +35,11 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
     sell_net: Decimal
     """Quote units received per base unit sold, fee deducted."""
     mid: Decimal
+
+    @property
+    def gross_bps(self) -> Decimal:
+        """Between the two volume-weighted prices, before fees."""
+        return bps(self.sell.vwap - self.buy.vwap, self.mid)
 
 
 def gross_up(fee: FeeSchedule) -> Decimal:
@@ -71,11 +74,10 @@ def edge_of(
     sell = walk(sell_book.bids, quantity)
     if buy is None or sell is None:
         return None
-    bought_at, sold_at, mid = buy.vwap, sell.vwap, mid_of(pair, books)
-    buy_net, sell_net = bought_at * buy_factor(buy_fee), sold_at * sell_factor(sell_fee)
+    buy_net, sell_net, mid = buy.vwap * buy_factor(buy_fee), sell.vwap * sell_factor(sell_fee), mid_of(pair, books)
     return Edge(
-        pair_name=pair.name, quantity=quantity, edge_bps=bps(sell_net - buy_net, mid),
-        gross_bps=bps(sold_at - bought_at, mid), buy=buy, sell=sell, buy_net=buy_net, sell_net=sell_net, mid=mid,
+        pair_name=pair.name, quantity=quantity, edge_bps=bps(sell_net - buy_net, mid), buy=buy, sell=sell,
+        buy_net=buy_net, sell_net=sell_net, mid=mid,
     )
 
 
