@@ -72,10 +72,10 @@ def decline_all(turn: Turn) -> None:
 def _new_findings(turn: Turn) -> Iterator[Opportunity | Declined]:
     """What the newest market offers, best edge first; each market is looked at once, and each finding is counted."""
     context = turn.context
-    if not context.signal_fresh or not all(context.accounts[v].fees for v in VENUES):
+    if not context.signal_fresh or len(fees := context.fees) < len(VENUES):
         return
     turn.change(signal_fresh=False)
-    edges, fees = {edge.pair: edge for edge in context.edges}, context.fees
+    edges = {edge.pair: edge for edge in context.edges}
     look = FirstLook.at(context.market, fees, context.params)
     inventory: Inventory | None = None  # most markets pay nobody; and what is told of a finding moves nothing
     for pair, _ in sorted(edges.items(), key=lambda item: (-item[1].edge_bps, item[1].pair_name)):
