@@ -39,11 +39,6 @@ class FirstLook:
     _touches: dict[Venue, _Touch] = attrs.field(factory=dict)
     _settled_bps: float | None = None
     """The most that funding could bring a carry that is opened now; None while it is not known."""
-    _lowest_bps: float = attrs.field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        entry = self.params.arbitrage_entry_threshold_bps + self.params.slippage_reserve_bps
-        self._lowest_bps = min(float(entry), float(self.params.arbitrage_exit_threshold_bps))
 
     @classmethod
     def at(cls, market: MarketView, fees: dict[Venue, FeeSchedule], params: StrategyParameters) -> FirstLook:
@@ -82,11 +77,11 @@ class FirstLook:
             return True
         edge_bps = (sell.got - buy.paid) / ((buy.both + sell.both) / 4) * 10_000
         if pair.kind is not PairKind.CARRY_OPEN:
-            return edge_bps < self._lowest_bps - MARGIN_BPS
+            return edge_bps < self.params.lowest_threshold_bps - MARGIN_BPS
         return edge_bps < self.lowest_requirement_bps(pair, exit_edge) - MARGIN_BPS
 
     def lowest_requirement_bps(self, pair: Pair, exit_edge: PairEdge | None) -> float:
         """No terms ask for less: the smaller threshold, and for a carry the most that funding and exit could add."""
         if pair.kind is not PairKind.CARRY_OPEN or self._settled_bps is None or exit_edge is None:
-            return self._lowest_bps
-        return self._lowest_bps - self._settled_bps - exit_edge.mean_bps
+            return self.params.lowest_threshold_bps
+        return self.params.lowest_threshold_bps - self._settled_bps - exit_edge.mean_bps

@@ -77,11 +77,11 @@ def _new_findings(turn: Turn) -> Iterator[Opportunity | Declined]:
     turn.change(signal_fresh=False)
     edges = {edge.pair: edge for edge in context.edges}
     look = FirstLook.at(context.market, fees, context.params)
-    inventory: Inventory | None = None  # most markets pay nobody; and what is told of a finding moves nothing
-    for pair, _ in sorted(edges.items(), key=lambda item: (-item[1].edge_bps, item[1].pair_name)):
-        if look.hopeless(pair, edges.get(pair.reverse)):
-            continue
-        inventory = inventory or inventory_of(context)
+    promising = [pair for pair in edges if not look.hopeless(pair, edges.get(pair.reverse))]
+    if not promising:  # as in most markets
+        return
+    inventory = inventory_of(context)  # one for all: what is told of a finding moves nothing
+    for pair in sorted(promising, key=lambda pair: (-edges[pair].edge_bps, pair.name)):
         found = _look_at(turn.context, pair, edges, fees, inventory)
         if found is not None:
             counters = turn.context.counters
