@@ -1,21 +1,27 @@
 """Target 5, second half, and 7b: one step of the machine on news from the market, on an opportunity, and one edge.
 
-The machine is brought up on the bench of its tests. `step` is pure: every call starts from the same context.
+The machine is brought up on the bench of its tests. `step` is pure: every call starts from the same context. But what
+follows from a book is kept with it (`dnbot.domain.derived`), so each call is given a book that nothing was asked of.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from dnbot.domain.messages import ExecutePair, InboxEvent
+import msgspec
+
+from dnbot.domain.instrument import Venue
+from dnbot.domain.messages import ExecutePair, Signal
+from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.machine import step
 from dnbot.strategy.states import StrategyState, Trigger
 from dnbot.strategy.turn import Turn
+from suite.figures import Figures
 from suite.measuring import Effort, each_us, interleaved
 from suite.target import Target
 
@@ -39,18 +45,16 @@ def measure(effort: Effort) -> list[Target]:
     rich = _signal(bench, 60_200)
     assert any(isinstance(c, ExecutePair) for c in step(context, rich).commands), "no opportunity"
     few = effort.times(CALLS_OF_OPPORTUNITY)
-    calls: dict[str, tuple[Callable[[int], object], int]] = {
-        "step": (lambda number: step(context, quiet[number % SIGNALS]), effort.times(CALLS)),
-        "opportunity": (lambda _: step(context, rich), few),
-        "edge": (lambda _: Turn(context).fire(Trigger.MARKET_STALE, "bench"), effort.times(CALLS)),
+    calls: dict[str, Callable[[], Figures]] = {
+        "step": partial(_stepping, context, quiet, effort.times(CALLS)),
+        "opportunity": partial(_stepping, context, [rich], few),
+        "edge": partial(each_us, lambda _: Turn(context).fire(Trigger.MARKET_STALE, "bench"), effort.times(CALLS)),
     }
-    rounds = interleaved(
-        effort.rounds, {name: partial(each_us, call, times) for name, (call, times) in calls.items()}
-    )
+    rounds = interleaved(effort.rounds, calls)
     return [
         Target(
             name, "us", rounds.median(contender, figure), limit=limit,
-            detail=f"rounds {rounds.spread(contender, figure)}", again=partial(each_us, *calls[contender]),
+            detail=f"rounds {rounds.spread(contender, figure)}", again=calls[contender],
         )
         for name, contender, figure, limit in LIMITS_US
     ]
@@ -68,9 +72,20 @@ def monitoring() -> Any:
     return bench
 
 
-def _signal(bench: Any, mexc_mid: int) -> InboxEvent:
+def _signal(bench: Any, mexc_mid: int) -> Signal:
     """News of MEXC's book, a tenth of a second after the context."""
-    venue = next(venue for venue in bench.books if venue.value == "MEXC_SPOT")
-    bench.books[venue] = bench.book(venue, mexc_mid)
-    signal: InboxEvent = bench.market_signal()
+    bench.books[Venue.MEXC_SPOT] = bench.book(Venue.MEXC_SPOT, mexc_mid)
+    signal: Signal = bench.market_signal()
     return signal
+
+
+def _stepping(context: StrategyContext, signals: Sequence[Signal], times: int) -> Figures:
+    """One after the other, each as if it had just come; the warm-up takes the last ones."""
+    events = [_new(signals[number % len(signals)]) for number in range(times + times // 10)]
+    return each_us(lambda number: step(context, events[number]), times)
+
+
+def _new(signal: Signal) -> Signal:
+    market = signal.market
+    books = {**market.books, Venue.MEXC_SPOT: msgspec.structs.replace(market.books[Venue.MEXC_SPOT])}
+    return msgspec.structs.replace(signal, market=msgspec.structs.replace(market, books=books))

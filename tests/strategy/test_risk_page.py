@@ -48,7 +48,7 @@ def denials() -> set[str]:
     codes |= {text for value in table.value.values for text in texts(value)}
     codes |= {"KILLED", "REDUCING_ONLY"}  # chosen by an expression in `gate`
     instrument = (SOURCE / "domain" / "instrument.py").read_text(encoding="utf-8")
-    codes |= set(re.findall(r', "([A-Z_]+)"\),$', instrument, re.MULTILINE))
+    codes |= set(re.findall(r'^ +return "([A-Z_]+)"$', instrument, re.MULTILINE))
     for path in SENDERS:
         source = (SOURCE / path).read_text(encoding="utf-8")
         codes |= set(re.findall(r'"([A-Z][A-Z_]{2,})(?:: |", )', source))

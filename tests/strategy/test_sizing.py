@@ -223,6 +223,27 @@ def test_the_first_look_never_says_no_to_what_would_be_something(
         assert look(make, pair, **scene) is None
 
 
+def test_the_first_look_follows_prices_and_fees(make: Any) -> None:
+    """Told of a venue again, it knows what is new: the bid, the ask, or the fee alone."""
+    first, rich = make.market(), make.market(ms=RICH_MEXC)
+    (bid, _), (ask, _) = rich.books[MS].bids[0], rich.books[MS].asks[0]
+    fee, dear = make.fees()[MS], make.changed(make.fees()[MS], taker=Decimal("0.01"))
+    told = {
+        "nothing": (first.books[MS].bids[0][0], first.books[MS].asks[0][0], fee),
+        "a bid": (bid, first.books[MS].asks[0][0], fee), "both": (bid, ask, fee), "the fee": (bid, ask, dear),
+    }
+    seen = FirstLook.at(first, make.fees(), make.params())
+    hopeless = {}
+    for what, touch in told.items():
+        seen.touch(MS, *touch)
+        fresh = FirstLook.at(first, make.fees(), make.params())
+        fresh.lose(MS)
+        fresh.touch(MS, *touch)
+        hopeless[what] = [seen.hopeless(pair, None) for pair in Pair]
+        assert hopeless[what] == [fresh.hopeless(pair, None) for pair in Pair], what
+    assert hopeless["nothing"] != hopeless["both"] != hopeless["the fee"]
+
+
 @settings(max_examples=200)
 @given(raw=scenes(), pair=st.sampled_from(Pair), hundredths=st.integers(1, 3000))
 def test_the_last_unit_s_prices_are_those_of_a_walk(

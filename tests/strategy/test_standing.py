@@ -10,7 +10,7 @@ import pytest
 from machine_kit import GF, GS, MS, Bench, S, in_state
 
 from dnbot.domain.account import Balance
-from dnbot.domain.instrument import VENUES
+from dnbot.domain.instrument import VENUES, Venue
 from dnbot.domain.messages import BalanceChanged
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.standing import (
@@ -25,6 +25,11 @@ from dnbot.strategy.standing import (
     risk_inputs,
     within_last_minute,
 )
+
+
+def shares_of(context: StrategyContext) -> dict[Venue, Decimal]:
+    """The shares, at the equity of the perpetual as it is."""
+    return equity_shares(context, perp_equity(context))
 
 
 def without(context: StrategyContext, **market: Any) -> StrategyContext:
@@ -70,7 +75,7 @@ def test_what_is_unknown_stays_unknown() -> None:
     for figure in (perp_equity, margin_free, margin_ratio_pct, liquidation_distance_pct, low_margin):
         assert figure(blind) is None
     assert inventory_of(blind).margin_free_quote == 0
-    assert equity_shares(blind) == {}
+    assert shares_of(blind) == {}
     assert perp_equity(Bench().context) is None
 
 
@@ -104,13 +109,13 @@ def test_low_margin_names_its_limit() -> None:
 def test_shares_of_equity_by_exchange() -> None:
     """Both Gate venues carry Gate's share; unknown while a mid is missing; empty when there is nothing."""
     bench = Bench().boot()
-    shares = equity_shares(bench.context)
+    shares = shares_of(bench.context)
     assert shares[GS] == shares[GF]
     assert shares[GS] + shares[MS] == 1
     assert shares[MS] == pytest.approx(Decimal(130_000) / Decimal(360_000))
     books = {venue: book for venue, book in bench.context.market.books.items() if venue is not MS}
-    assert equity_shares(without(bench.context, books=books)) == {}
-    assert equity_shares(Bench("0", "0", quote="0").boot().context) == {}
+    assert shares_of(without(bench.context, books=books)) == {}
+    assert shares_of(Bench("0", "0", quote="0").boot().context) == {}
 
 
 def test_a_minute_is_sixty_seconds() -> None:

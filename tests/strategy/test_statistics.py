@@ -129,3 +129,15 @@ def test_a_perfect_fit_is_certain() -> None:
         fit = moments.reversion()
         assert fit is not None
         assert (fit.phi, fit.t_statistic) == (slope, expected)
+
+
+def test_a_gap_may_be_shorter_than_a_step() -> None:
+    """Then it is one although no grid point was passed: nothing is inferred across it."""
+    found = {}
+    for gap_s in (0.3, 10.0):
+        rolling = RollingStatistics(gap_s=gap_s, samples_min=3)
+        for second in range(60):
+            rolling.observe(float(second % 2), second + 0.95)
+            rolling.observe(float(second % 2), second + 1.05)
+        found[gap_s] = (rolling.samples, rolling.summary().half_life_s)
+    assert found == {0.3: (60, None), 10.0: (60, 1.0)}

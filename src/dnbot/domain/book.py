@@ -107,10 +107,8 @@ class OrderBook:
         if not self.synced or not follows:
             self.synced = False
             raise BookGap(self.venue.value, self.update_id + 1, delta.first_id)
-        for price, quantity in delta.bids:
-            _set_level(self._bids, self._bid_prices, price, quantity)
-        for price, quantity in delta.asks:
-            _set_level(self._asks, self._ask_prices, price, quantity)
+        _fold(self._bids, self._bid_prices, delta.bids)
+        _fold(self._asks, self._ask_prices, delta.asks)
         self.update_id = delta.last_id
         self.first_pending = False
         if self.is_crossed:
@@ -158,11 +156,10 @@ def walk(levels: tuple[Level, ...], quantity: Decimal) -> Walk | None:
         raise ValueError(f"a walk needs a positive quantity: {quantity}")
     left, value = quantity, ZERO
     for price, available in levels:
-        taken = min(left, available)
-        value += taken * price
-        left -= taken
-        if left == 0:
-            return Walk(quantity, value, price)
+        if available >= left:
+            return Walk(quantity, value + left * price, price)
+        value += available * price
+        left -= available
     return None
 
 
@@ -179,12 +176,12 @@ def levels_within(levels: tuple[Level, ...], side: Side, price_cap: Decimal) -> 
     return tuple([level for level in levels if (level[0] <= price_cap if buys else level[0] >= price_cap)])
 
 
-def _set_level(side: dict[Decimal, Decimal], prices: list[Decimal], price: Decimal, size: Decimal) -> None:
-    known = price in side
-    if size > 0:
-        side[price] = size
-        if not known:
-            insort(prices, price)
-    elif known:
-        del side[price]
-        del prices[bisect_left(prices, price)]
+def _fold(side: dict[Decimal, Decimal], prices: list[Decimal], changes: tuple[Level, ...]) -> None:
+    for price, size in changes:
+        if size > ZERO:
+            known = len(side)
+            side[price] = size
+            if len(side) > known:  # a look-up beforehand would hash the price once more
+                insort(prices, price)
+        elif side.pop(price, None) is not None:
+            del prices[bisect_left(prices, price)]

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import msgspec
 
+from dnbot.domain.derived import DerivedFinite
 from dnbot.domain.units import ZERO, Contracts, Price, Quantity, ceil_to, divide, floor_to, is_multiple
 from dnbot.domain.word import Word
 
@@ -48,7 +49,7 @@ class Symbol(msgspec.Struct, frozen=True, order=True):
         return cls(base, quote)
 
 
-class Instrument(msgspec.Struct, frozen=True, kw_only=True):
+class Instrument(DerivedFinite, frozen=True, kw_only=True):
     """What one venue accepts for one symbol. Quantities are base units; prices quote per base."""
 
     venue: Venue
@@ -90,18 +91,22 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         """The denial code of the first rule that an order breaks, or None: LOT, TICK, MIN_QTY, MAX_QTY, MIN_NOTIONAL,
         MAX_NOTIONAL."""
         notional = quantity * price
-        checks = (
-            (quantity <= 0 or not is_multiple(quantity, self.lot_size), "LOT"),
-            (price <= 0 or not is_multiple(price, self.tick_size), "TICK"),
-            (quantity < self.min_quantity, "MIN_QTY"),
-            (self.max_quantity is not None and quantity > self.max_quantity, "MAX_QTY"),
-            (notional < self.min_notional, "MIN_NOTIONAL"),
-            (self.max_notional is not None and notional > self.max_notional, "MAX_NOTIONAL"),
-        )
-        return next((code for broken, code in checks if broken), None)
+        if quantity <= 0 or not is_multiple(quantity, self.lot_size):
+            return "LOT"
+        if price <= 0 or not is_multiple(price, self.tick_size):
+            return "TICK"
+        if quantity < self.min_quantity:
+            return "MIN_QTY"
+        if self.max_quantity is not None and quantity > self.max_quantity:
+            return "MAX_QTY"
+        if notional < self.min_notional:
+            return "MIN_NOTIONAL"
+        if self.max_notional is not None and notional > self.max_notional:
+            return "MAX_NOTIONAL"
+        return None
 
 
-class FeeSchedule(msgspec.Struct, frozen=True, kw_only=True):
+class FeeSchedule(DerivedFinite, frozen=True, kw_only=True):
     """One account's rates on one venue, as fractions; read from the venue's fee endpoint, never assumed."""
 
     venue: Venue

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
+from itertools import chain
 
 import msgspec
 
 from dnbot.domain.book import Level
+from dnbot.domain.derived import Derived
 from dnbot.domain.instrument import Instrument, Venue
 from dnbot.domain.order import Side
-from dnbot.domain.units import divide
+from dnbot.domain.units import TWO, divide
 
 
 class PublicTrade(msgspec.Struct, frozen=True, tag=True):
@@ -58,7 +61,7 @@ class FundingRate(msgspec.Struct, frozen=True, tag=True):
     next_at_s: int
 
 
-class BookView(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class BookView(msgspec.Struct, frozen=True, kw_only=True, tag=True, dict=True):
     """The best levels of one venue's synced book at one update id; base quantities. Both sides are non-empty."""
 
     venue: Venue
@@ -70,10 +73,17 @@ class BookView(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     received_s: float
     """Our monotonic clock when the last update arrived."""
 
-    @property
+    @Derived
     def mid(self) -> Decimal:
         """Mean of best bid and best ask."""
-        return divide(self.bids[0][0] + self.asks[0][0], Decimal(2))
+        return divide(self.bids[0][0] + self.asks[0][0], TWO)
+
+    @Derived
+    def is_sound(self) -> bool:
+        """Whether both sides are there, and every number is finite: no comparison with anything else says a thing."""
+        numbers = chain.from_iterable((*self.bids, *self.asks))
+        sided = bool(self.bids and self.asks)
+        return sided and math.isfinite(self.received_s) and all(map(Decimal.is_finite, numbers))
 
     def side_for(self, side: Side) -> tuple[Level, ...]:
         """The levels that an order of `side` takes."""

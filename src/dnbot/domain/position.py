@@ -11,6 +11,7 @@ from decimal import Decimal
 
 import msgspec
 
+from dnbot.domain.derived import Derived
 from dnbot.domain.instrument import SPOT_VENUES, Symbol, Venue
 from dnbot.domain.order import Fill, Side
 from dnbot.domain.transfer import Shipment
@@ -91,7 +92,7 @@ class EdgeLot(msgspec.Struct, frozen=True):
     """Funding booked since, quote units per base unit (carries)."""
 
 
-class Portfolio(msgspec.Struct, frozen=True, kw_only=True):
+class Portfolio(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """The fold of all fills and rows so far. Keys of `balances` and `fees` are `VENUE:ASSET`."""
 
     symbol: Symbol
@@ -137,7 +138,7 @@ class Portfolio(msgspec.Struct, frozen=True, kw_only=True):
         """What the ledger says that we hold there, native units."""
         return self.balances.get(_LEDGER_OF[venue] + asset, ZERO)
 
-    @property
+    @Derived
     def spot_base(self) -> Decimal:
         """Base units over both spot venues."""
         held, base = self.balances, self.symbol.base
@@ -147,7 +148,7 @@ class Portfolio(msgspec.Struct, frozen=True, kw_only=True):
         """What is between the exchanges now, native units."""
         return sum((shipment.under_way for shipment in self.shipments if shipment.asset == asset), ZERO)
 
-    @property
+    @Derived
     def delta(self) -> Decimal:
         """Base units that are not hedged: spot inventory, what is under way, and the signed perpetual."""
         held = self.spot_base + self.perp_base

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, getcontext, localcontext
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, getcontext
 from typing import NewType
 
 Price = NewType("Price", Decimal)
@@ -23,6 +23,8 @@ BasisPoints = NewType("BasisPoints", Decimal)
 """Hundredths of a percent."""
 
 ZERO = Decimal(0)
+ONE = Decimal(1)
+TWO = Decimal(2)
 TEN_THOUSAND = Decimal(10_000)
 DIGITS_MAX = 60
 """No venue sends more digits; a longer number is an attack or a bug."""
@@ -90,10 +92,8 @@ def common_step(first: Decimal, second: Decimal) -> Decimal:
     if first <= 0 or second <= 0:
         raise ValueError(f"steps must be positive: {first}, {second}")
     places = max(_places(first), _places(second))
-    with localcontext() as context:
-        context.prec = PRECISION
-        a, b = int(first.scaleb(places)), int(second.scaleb(places))
-        return Decimal(math.lcm(a, b)).scaleb(-places)
+    a, b = int(_OWN.scaleb(first, places)), int(_OWN.scaleb(second, places))
+    return _OWN.scaleb(Decimal(math.lcm(a, b)), -places)
 
 
 def _places(value: Decimal) -> int:
@@ -103,7 +103,7 @@ def _places(value: Decimal) -> int:
 
 
 def _snap(value: Decimal, step: Decimal, rounding: str) -> Decimal:
-    if step <= 0:
+    if step <= ZERO:
         raise ValueError(f"step must be positive: {step}")
-    units = divide(value, step).to_integral_value(rounding=rounding)
+    units = divide(value, step).to_integral_value(rounding)
     return _OWN.multiply(units, step)

@@ -317,22 +317,23 @@ class HttpClient:
         response = await self._transport.handle_async_request(request)
         received_at_ns = self._clock.now_ns()
         async with aclosing(response):
-            self._check_readable(response)
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            self._check_readable(headers)
             body = await self._read_body(response)
         assert flight.sent_at_ns is not None, "httpcore reported no start of sending"
         return HttpReply(
             status=response.status_code,
-            headers={name.lower(): value for name, value in response.headers.items()},
+            headers=headers,
             body=body,
             sent_at_ns=flight.sent_at_ns,
             received_at_ns=received_at_ns,
         )
 
-    def _check_readable(self, response: httpx.Response) -> None:
-        encoding = response.headers.get("content-encoding", "identity")
+    def _check_readable(self, headers: Mapping[str, str]) -> None:
+        encoding = headers.get("content-encoding", "identity")
         if encoding != "identity":
             raise _Unreadable(f"reply in content encoding {encoding[:20]!r}, which was not asked for")
-        length = response.headers.get("content-length", "0")
+        length = headers.get("content-length", "0")
         if length.isdecimal() and int(length[:20]) > self._reply_bytes_max:
             raise _Unreadable(f"reply of {length[:20]} bytes; at most {self._reply_bytes_max} are read")
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 
 import attrs
 
 from dnbot.ports.credentials import Credentials
 
-_ALGORITHMS = {"sha256": hashlib.sha256, "sha512": hashlib.sha512}
+_ALGORITHMS = frozenset({"sha256", "sha512"})
 
 
 @attrs.frozen
@@ -25,5 +24,6 @@ class CredentialSigner:
 
     def hmac_hex(self, algorithm: str, message: bytes) -> str:
         """Lower-case hex HMAC; raises KeyError for an algorithm other than sha256 and sha512."""
-        secret = self._credentials.secret.reveal().encode()
-        return hmac.new(secret, message, _ALGORITHMS[algorithm]).hexdigest()
+        if algorithm not in _ALGORITHMS:
+            raise KeyError(algorithm)
+        return hmac.digest(self._credentials.secret.reveal().encode(), message, algorithm).hex()

@@ -367,7 +367,7 @@ class StrategyContext(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def market_fresh(self) -> bool:
         """Whether all three books are young enough."""
-        return all(self.book(venue) is not None for venue in VENUES)
+        return all(map(self.book, VENUES))  # a book that is there is true
 
     def account_ready(self, venue: Venue) -> bool:
         """Stream proven live, facts fine, and a complete read that began after the last gap."""

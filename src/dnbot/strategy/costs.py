@@ -68,16 +68,21 @@ class PnLCalculator:
         funding and exit, `net` is the edge.
         """
         edge = edge_of(pair, quantity, market.books, fees)
-        if edge is None:
-            return None
+        return None if edge is None else self.estimate_of(pair, edge, market, fees, outlook)
+
+    def estimate_of(
+        self, pair: Pair, edge: Edge, market: MarketView, fees: dict[Venue, FeeSchedule], outlook: CarryOutlook | None
+    ) -> PnlEstimate:
+        """The same for an edge that was computed on this market."""
+        quantity = edge.quantity
         touch = market.books[pair.sell_venue].bids[0][0] - market.books[pair.buy_venue].asks[0][0]
         gross = touch * quantity
         charged = edge.buy.value * fees[pair.buy_venue].taker + edge.sell.value * fees[pair.sell_venue].taker
         spread = (edge.sell_net - edge.buy_net) * quantity
         carried = self._carried(edge, outlook) if pair.kind is PairKind.CARRY_OPEN else (ZERO, ZERO)
-        touched, fees_paid, slipped, funding, leave = (
+        touched, fees_paid, slipped, funding, leave = [
             Money(round(part, QUOTE_PLACES)) for part in (gross, charged, gross - charged - spread, *carried)
-        )
+        ]
         return PnlEstimate(
             gross_quote=touched, fees_quote=fees_paid, slippage_quote=slipped, funding_quote=funding, exit_quote=leave,
             net_quote=Money(touched - fees_paid - slipped + funding + leave),

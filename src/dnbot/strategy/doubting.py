@@ -15,7 +15,7 @@ import msgspec
 from dnbot.domain.instrument import Venue
 from dnbot.domain.messages import ProveStream
 from dnbot.domain.order import Order, OrderStatus
-from dnbot.domain.units import ZERO, divide
+from dnbot.domain.units import TWO, ZERO, divide
 from dnbot.domain.word import Word
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.muteness import is_mute
@@ -28,7 +28,6 @@ CLOCK_SKEW_MS = 100
 GRACE_SHARE = 4
 """Of the hedge deadline, one part in so many is left to complete lists: they come soon after, and leave no doubt."""
 PROVE_EVERY_S = 0.25
-TWO = Decimal(2)
 
 
 class Belief(Word):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import attrs
+import msgspec
 
 from dnbot.domain.instrument import FeeSchedule, Venue
 from dnbot.domain.market import FundingRate, MarketView
@@ -19,10 +20,12 @@ MARGIN_BPS = 0.001
 """Far above what floats get wrong, far below what decides a trade."""
 
 
-@attrs.frozen
-class _Touch:
+class _Touch(msgspec.Struct, frozen=True):
     """One venue's best prices: what a unit of base costs and brings, fees included, and twice the mid."""
 
+    bid: Decimal
+    ask: Decimal
+    fee: FeeSchedule
     paid: float
     got: float
     both: float
@@ -36,11 +39,6 @@ class FirstLook:
     _touches: dict[Venue, _Touch] = attrs.field(factory=dict)
     _settled_bps: float | None = None
     """The most that funding could bring a carry that is opened now; None while it is not known."""
-    _lowest_bps: float = attrs.field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        entry = self.params.arbitrage_entry_threshold_bps + self.params.slippage_reserve_bps
-        self._lowest_bps = min(float(entry), float(self.params.arbitrage_exit_threshold_bps))
 
     @classmethod
     def at(cls, market: MarketView, fees: dict[Venue, FeeSchedule], params: StrategyParameters) -> FirstLook:
@@ -54,9 +52,12 @@ class FirstLook:
 
     def touch(self, venue: Venue, best_bid: Decimal, best_ask: Decimal, fee: FeeSchedule) -> None:
         """A venue's best prices are these now."""
+        known = self._touches.get(venue)
+        if known is not None and known.bid is best_bid and known.ask is best_ask and known.fee is fee:
+            return  # most frames change what lies behind the best prices
         ask, bid, rate = float(best_ask), float(best_bid), float(fee.taker)
         paid = ask / (1 - rate) if fee.buy_fee_in_base else ask * (1 + rate)
-        self._touches[venue] = _Touch(paid, bid * (1 - rate), ask + bid)
+        self._touches[venue] = _Touch(best_bid, best_ask, fee, paid, bid * (1 - rate), ask + bid)
 
     def lose(self, venue: Venue) -> None:
         """A venue's prices are not known any more."""
@@ -75,10 +76,12 @@ class FirstLook:
         if buy is None or sell is None:
             return True
         edge_bps = (sell.got - buy.paid) / ((buy.both + sell.both) / 4) * 10_000
+        if pair.kind is not PairKind.CARRY_OPEN:
+            return edge_bps < self.params.lowest_threshold_bps - MARGIN_BPS
         return edge_bps < self.lowest_requirement_bps(pair, exit_edge) - MARGIN_BPS
 
     def lowest_requirement_bps(self, pair: Pair, exit_edge: PairEdge | None) -> float:
         """No terms ask for less: the smaller threshold, and for a carry the most that funding and exit could add."""
         if pair.kind is not PairKind.CARRY_OPEN or self._settled_bps is None or exit_edge is None:
-            return self._lowest_bps
-        return self._lowest_bps - self._settled_bps - exit_edge.mean_bps
+            return self.params.lowest_threshold_bps
+        return self.params.lowest_threshold_bps - self._settled_bps - exit_edge.mean_bps

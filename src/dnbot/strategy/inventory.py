@@ -9,10 +9,8 @@ import msgspec
 from dnbot.domain.instrument import SPOT_VENUES, Venue
 from dnbot.domain.pair import Pair
 from dnbot.domain.position import Portfolio
-from dnbot.domain.units import ZERO, divide
+from dnbot.domain.units import ONE, ZERO, divide
 from dnbot.strategy.parameters import StrategyParameters
-
-ONE = Decimal(1)
 
 
 class Inventory(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,25 +60,31 @@ def base_after(pair: Pair, quantity: Decimal, gate: Decimal, mexc: Decimal) -> t
     return gate + to_gate * quantity, mexc + to_mexc * quantity
 
 
-def _moves(pair: Pair) -> tuple[int, int]:
-    gate, mexc = (int(pair.buy_venue is venue) - int(pair.sell_venue is venue) for venue in SPOT_VENUES)
+def _moves(pair: Pair) -> tuple[Decimal, Decimal]:
+    gate, mexc = (Decimal((pair.buy_venue is venue) - (pair.sell_venue is venue)) for venue in SPOT_VENUES)
     return gate, mexc
 
 
 _MOVES = {pair: _moves(pair) for pair in Pair}
 """Which way base goes: (Gate spot, MEXC spot)."""
+_GATE, _MEXC = SPOT_VENUES
+_TOWARDS_GATE = frozenset(pair for pair in Pair if pair.buy_venue is _GATE or pair.sell_venue is _MEXC)
 
 
 def tilt_bps(gate: Decimal, mexc: Decimal, params: StrategyParameters) -> Decimal:
     """How far the split leans to Gate: 0 at `inventory_ratio`, +-`inventory_skew_bps_max` when a venue is empty."""
     total = gate + mexc
-    if total <= 0:
+    if total <= ZERO:
         return ZERO
-    share = min(max(divide(gate, total), ZERO), ONE)
+    share = divide(gate, total)
+    if share < ZERO:
+        share = ZERO
+    elif share > ONE:
+        share = ONE
     away = share - params.inventory_ratio
-    if away == 0:
+    if away == ZERO:
         return ZERO
-    room = ONE - params.inventory_ratio if away > 0 else params.inventory_ratio
+    room = ONE - params.inventory_ratio if away > ZERO else params.inventory_ratio
     return divide(params.inventory_skew_bps_max * away, room)
 
 
@@ -91,7 +95,6 @@ def inventory_price_bps(pair: Pair, quantity: Decimal, inventory: Inventory, par
     back. While what is sold is held, it never falls as `quantity` grows: a size can be searched by bisection.
     """
     held = inventory.spot_base
-    gate, mexc = base_after(pair, quantity, held.get(Venue.GATE_SPOT, ZERO), held.get(Venue.MEXC_SPOT, ZERO))
+    gate, mexc = base_after(pair, quantity, held.get(_GATE, ZERO), held.get(_MEXC, ZERO))
     tilt = tilt_bps(gate, mexc, params)
-    towards_gate = pair.buy_venue is Venue.GATE_SPOT or pair.sell_venue is Venue.MEXC_SPOT
-    return tilt if towards_gate else -tilt
+    return tilt if pair in _TOWARDS_GATE else -tilt

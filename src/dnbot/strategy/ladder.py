@@ -117,6 +117,8 @@ def largest(step: Decimal, low: Decimal, high: Decimal, holds: Callable[[Decimal
     `holds` must not become true again once it is false; `low` itself is taken to hold.
     """
     bottom, top = int(floor_to(low, step) / step), int(floor_to(high, step) / step)
+    if bottom < top and holds(top * step):  # what binds is nearly always a limit, not the edge
+        return top * step
     while bottom < top:
         middle = (bottom + top + 1) // 2
         if holds(middle * step):

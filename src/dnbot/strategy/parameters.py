@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import msgspec
-
+from dnbot.domain.derived import Derived, DerivedFinite
 from dnbot.domain.instrument import Symbol
 
 MARGIN_CUSHION_PCT = Decimal(10)
 """Points above floor and least distance that a top-up aims at: less, and each percent of a rally would need another."""
 
 
-class StrategyParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class StrategyParameters(DerivedFinite, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the operator decides. Money is quote units, sizes base units, rates basis points, times as named."""
 
     symbol: Symbol
@@ -79,6 +78,12 @@ class StrategyParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     def tolerance_base(self, perp_lot: Decimal) -> Decimal:
         """Delta that is left alone, base units."""
         return self.delta_tolerance_base if self.delta_tolerance_base is not None else perp_lot
+
+    @Derived
+    def lowest_threshold_bps(self) -> float:
+        """The smaller one of what an entry and what an exit must earn, basis points, as a float: for a first look."""
+        entry_bps = self.arbitrage_entry_threshold_bps + self.slippage_reserve_bps
+        return min(float(entry_bps), float(self.arbitrage_exit_threshold_bps))
 
     @property
     def hard_limit_base(self) -> Decimal:

@@ -68,6 +68,10 @@ CONTROLS: tuple[tuple[Control, frozenset[Purpose]], ...] = (
 )
 
 
+_CONTROLS_OF = {purpose: tuple(control for control, to in CONTROLS if purpose in to) for purpose in Purpose}
+"""`CONTROLS` by the purpose that they apply to."""
+
+
 def check(intents: tuple[OrderIntent, ...], inputs: RiskInputs) -> Approved | Refused:
     """Whether these orders, which belong together, may be sent: all or none.
 
@@ -79,11 +83,10 @@ def check(intents: tuple[OrderIntent, ...], inputs: RiskInputs) -> Approved | Re
         raise ValueError(f"orders that are checked together have one purpose: {sorted(p.value for p in purposes)}")
     purpose = purposes.pop()
     inputs = known(inputs)
-    for control, applies_to in CONTROLS:
-        if purpose in applies_to:
-            refusal = control(intents, inputs)
-            if refusal is not None:
-                return refusal
+    for control in _CONTROLS_OF[purpose]:
+        refusal = control(intents, inputs)
+        if refusal is not None:
+            return refusal
     return Approved()
 
 

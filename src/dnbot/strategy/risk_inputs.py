@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
-from itertools import chain
+from operator import attrgetter
 
 import msgspec
 
+from dnbot.domain.derived import is_finite
 from dnbot.domain.instrument import FeeSchedule, Instrument, Venue
-from dnbot.domain.market import BookView, MarketView
+from dnbot.domain.market import MarketView
 from dnbot.domain.order import Order, OrderIntent
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.states import StrategyState, TradingMode
@@ -112,6 +113,8 @@ def known(inputs: RiskInputs) -> RiskInputs:
     Of the market, a book with an empty side or such a number is no book, and such a mark no mark. Without a time, all
     books are gone, because none has an age.
     """
+    if _is_known(inputs):
+        return inputs
     changes: dict[str, object] = {"market": _believable(inputs)}
     for name in _FIGURES:
         value = getattr(inputs, name)
@@ -122,35 +125,26 @@ def known(inputs: RiskInputs) -> RiskInputs:
     return msgspec.structs.replace(inputs, **changes)
 
 
-_ALWAYS_FINITE = (str, int, bool, type(None))
+def _is_known(inputs: RiskInputs) -> bool:
+    """Whether nothing has to be left out, as nearly always."""
+    market = inputs.market
+    return (
+        math.isfinite(inputs.now_s)
+        and math.isfinite(market.mark_received_s)
+        and is_finite(market.mark)
+        and all(map(_is_sound, market.books.values()))
+        and all(map(_figure_is_finite, _figures_of(inputs)))
+    )
 
 
-def is_finite(value: object) -> bool:
-    """Whether every number in a figure, a struct or a collection of them is finite."""
-    if type(value) in _ALWAYS_FINITE:
-        return True
-    if isinstance(value, Decimal):
-        return value.is_finite()
-    if isinstance(value, float):
-        return math.isfinite(value)
-    if isinstance(value, tuple):
-        return all(map(is_finite, value))
-    if isinstance(value, msgspec.Struct):
-        return all(map(is_finite, msgspec.structs.astuple(value)))
-    return True
-
-
-def _is_sound(book: BookView) -> bool:
-    numbers = chain.from_iterable((*book.bids, *book.asks))
-    return math.isfinite(book.received_s) and all(map(Decimal.is_finite, numbers))
+def _figure_is_finite(figure: object) -> bool:
+    return all(map(is_finite, figure.values())) if type(figure) is dict else is_finite(figure)
 
 
 def _believable(inputs: RiskInputs) -> MarketView:
     market = inputs.market
     timed = math.isfinite(inputs.now_s)
-    books = {
-        venue: book for venue, book in market.books.items() if timed and book.bids and book.asks and _is_sound(book)
-    }
+    books = {venue: book for venue, book in market.books.items() if timed and book.is_sound}
     mark = market.mark if is_finite(market.mark) and math.isfinite(market.mark_received_s) else None
     return msgspec.structs.replace(market, books=books, mark=mark)
 
@@ -158,3 +152,4 @@ def _believable(inputs: RiskInputs) -> MarketView:
 _FIGURES = tuple(
     name for name in RiskInputs.__struct_fields__ if name not in {"params", "state", "mode", "now_s", "market"}
 )
+_figures_of, _is_sound = attrgetter(*_FIGURES), attrgetter("is_sound")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 
 from dnbot.domain.book import depth_within
+from dnbot.domain.derived import is_finite
 from dnbot.domain.instrument import Venue
 from dnbot.domain.market import BookView
 from dnbot.domain.order import OrderIntent, Purpose, Side
 from dnbot.domain.units import ZERO, bps
 from dnbot.strategy.ladder import moved
 from dnbot.strategy.reference import age_ms, crossed, different_coin, off_reference, stale, worst_price
-from dnbot.strategy.risk_inputs import Refused, RiskInputs, is_finite, refused, unknown
+from dnbot.strategy.risk_inputs import Refused, RiskInputs, refused, unknown
 
 Intents = tuple[OrderIntent, ...]
 

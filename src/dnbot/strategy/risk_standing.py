@@ -22,6 +22,8 @@ OPEN_ORDERS_MAX = 4
 """A pair has two orders; more than two pairs in flight would mean that one was not settled."""
 ADL_RANK_MIN = 3
 HUNDRED = Decimal(100)
+_VENUES = tuple(Venue)
+"""In the order in which they are told; an enumeration itself is slow to go through."""
 
 
 def gate(intents: Intents, inputs: RiskInputs) -> Refused | None:
@@ -40,7 +42,7 @@ def reconciled(_intents: Intents, inputs: RiskInputs) -> Refused | None:
     """Our figures and the venues' agreed since the last gap, and private streams are proven live."""
     if inputs.reconciled is not True:
         return refused("NOT_RECONCILED", inputs.reconciled, True, "reconciled")
-    down = [venue.value for venue in Venue if not inputs.streams_live.get(venue, False)]
+    down = [venue.value for venue in _VENUES if not inputs.streams_live.get(venue, False)]
     return refused("NOT_RECONCILED", ", ".join(down), "none", "private streams not live") if down else None
 
 
@@ -270,6 +272,7 @@ def drawdown_pct(inputs: RiskInputs) -> Decimal | None:
 
 
 def _venues(intents: Intents) -> tuple[Venue, ...]:
-    return tuple(venue for venue in Venue if any(intent.venue is venue for intent in intents))
+    named = [intent.venue for intent in intents]
+    return tuple([venue for venue in _VENUES if venue in named])
 
 

@@ -151,11 +151,8 @@ def _sized(case: _Case, terms: Terms) -> Sized | Doubt:
 
 def _opportunity(case: _Case, terms: Terms, sized: Sized, opportunity_id: str, now_ns: int) -> Opportunity:
     edge = case.exact_edge(sized.quantity)
-    estimate = PnLCalculator(case.params).estimate(
-        case.pair, sized.quantity, case.market, case.fees, terms.outlook
-    )
     assert edge is not None
-    assert estimate is not None
+    estimate = PnLCalculator(case.params).estimate_of(case.pair, edge, case.market, case.fees, terms.outlook)
     price_bps = case.price_bps(sized.quantity)
     asks, bids = case.ladder.depths(sized.buy_cap, sized.sell_cap)
     share = max(divide(sized.buy_quantity, asks), divide(sized.quantity, bids))

@@ -15,10 +15,8 @@ from dnbot.domain.book import Level, Walk, walk
 from dnbot.domain.instrument import VENUES, FeeSchedule, Venue
 from dnbot.domain.market import BookView, MarketView
 from dnbot.domain.pair import Pair, PairEdge
-from dnbot.domain.units import bps, divide
+from dnbot.domain.units import ONE, TWO, bps, divide
 from dnbot.strategy.statistics import RollingStatistics
-
-ONE = Decimal(1)
 
 
 class Edge(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,8 +27,6 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
     """Base units that move: received on the buy leg after its fee, sold on the other."""
     edge_bps: Decimal
     """Net of both fees."""
-    gross_bps: Decimal
-    """Between the two volume-weighted prices, before fees."""
     buy: Walk
     """Its quantity is grossed up when the fee is taken in base."""
     sell: Walk
@@ -39,6 +35,11 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
     sell_net: Decimal
     """Quote units received per base unit sold, fee deducted."""
     mid: Decimal
+
+    @property
+    def gross_bps(self) -> Decimal:
+        """Between the two volume-weighted prices, before fees."""
+        return bps(self.sell.vwap - self.buy.vwap, self.mid)
 
 
 def gross_up(fee: FeeSchedule) -> Decimal:
@@ -58,7 +59,7 @@ def sell_factor(fee: FeeSchedule) -> Decimal:
 
 def mid_of(pair: Pair, books: dict[Venue, BookView]) -> Decimal:
     """Mean of the two legs' mids; both books must be there."""
-    return divide(books[pair.buy_venue].mid + books[pair.sell_venue].mid, Decimal(2))
+    return divide(books[pair.buy_venue].mid + books[pair.sell_venue].mid, TWO)
 
 
 def edge_of(
@@ -73,12 +74,10 @@ def edge_of(
     sell = walk(sell_book.bids, quantity)
     if buy is None or sell is None:
         return None
-    buy_net = buy.vwap * buy_factor(buy_fee)
-    sell_net = sell.vwap * sell_factor(sell_fee)
-    mid = mid_of(pair, books)
+    buy_net, sell_net, mid = buy.vwap * buy_factor(buy_fee), sell.vwap * sell_factor(sell_fee), mid_of(pair, books)
     return Edge(
-        pair_name=pair.name, quantity=quantity, edge_bps=bps(sell_net - buy_net, mid),
-        gross_bps=bps(sell.vwap - buy.vwap, mid), buy=buy, sell=sell, buy_net=buy_net, sell_net=sell_net, mid=mid,
+        pair_name=pair.name, quantity=quantity, edge_bps=bps(sell_net - buy_net, mid), buy=buy, sell=sell,
+        buy_net=buy_net, sell_net=sell_net, mid=mid,
     )
 
 
@@ -94,10 +93,18 @@ class SpreadAnalyzer:
     window_s: float = 3600.0
     step_s: float = 1.0
     samples_min: int = 30
-    _statistics: dict[str, RollingStatistics] = attrs.field(factory=dict)
     _walked: dict[Venue, _Walked] = attrs.field(factory=dict)
-    _edges: dict[str, tuple[_Walked, _Walked, PairEdge]] = attrs.field(factory=dict)
-    """Pair name -> (buy side, sell side, the edge between them)."""
+    _followed: list[_Followed] = attrs.field(init=False)
+    """In the order of `Pair`."""
+
+    def __attrs_post_init__(self) -> None:
+        self._followed = [
+            _Followed(
+                pair.name, VENUES.index(pair.buy_venue), VENUES.index(pair.sell_venue),
+                RollingStatistics(window_s=self.window_s, step_s=self.step_s, samples_min=self.samples_min),
+            )
+            for pair in Pair
+        ]
 
     def observe(
         self, market: MarketView, fees: dict[Venue, FeeSchedule], now_s: float
@@ -105,32 +112,19 @@ class SpreadAnalyzer:
         """Fold one view of the market; the pairs whose books, fees and depth are known, in the order of `Pair`."""
         legs = [self._walk(venue, market.books.get(venue), fees.get(venue)) for venue in VENUES]
         edges: list[PairEdge] = []
-        for name, buy_at, sell_at in _PAIRS:
-            buy, sell = legs[buy_at], legs[sell_at]
+        for pair in self._followed:
+            buy, sell = legs[pair.buy_at], legs[pair.sell_at]
             if buy is None or sell is None or buy.cost is None or sell.proceeds is None:
                 continue
-            known = self._edges.get(name)
-            if known is not None and known[0] is buy and known[1] is sell:
-                edges.append(known[2])
-                continue
-            mid = (buy.mid + sell.mid) / 2
-            edge_bps = (sell.proceeds - buy.cost) / mid * 10_000
-            gross_bps = (sell.sell_vwap - buy.buy_vwap) / mid * 10_000
-            edge = self._fold(name, edge_bps, gross_bps, now_s)
-            self._edges[name] = (buy, sell, edge)
+            edge = pair.edge
+            if edge is None or pair.buy is not buy or pair.sell is not sell:
+                edge = pair.fold(buy, sell, buy.cost, sell.proceeds, now_s)
             edges.append(edge)
         return tuple(edges)
 
     def statistics(self, pair: Pair) -> RollingStatistics:
         """The history of one pair."""
-        return self._history(pair.name)
-
-    def _history(self, name: str) -> RollingStatistics:
-        known = self._statistics.get(name)
-        if known is None:
-            known = RollingStatistics(window_s=self.window_s, step_s=self.step_s, samples_min=self.samples_min)
-            self._statistics[name] = known
-        return known
+        return next(followed.history for followed in self._followed if followed.name == pair.name)
 
     def _walk(self, venue: Venue, book: BookView | None, fee: FeeSchedule | None) -> _Walked | None:
         if book is None or fee is None:
@@ -140,21 +134,34 @@ class SpreadAnalyzer:
             known = self._walked[venue] = _Walked.of(book, fee, self.probe_quantity)
         return known
 
-    def _fold(self, name: str, edge_bps: float, gross_bps: float, now_s: float) -> PairEdge:
-        history = self._history(name)
-        history.observe(edge_bps, now_s)
-        past = history.summary()
-        return PairEdge(
-            pair_name=name, edge_bps=edge_bps, gross_bps=gross_bps, mean_bps=past.mean, sd_bps=past.sd,
-            z_score=history.z_score(), half_life_s=past.half_life_s, samples=history.samples,
+
+@attrs.define
+class _Followed:
+    """One pair: where its two books are in `VENUES`, its history, and its newest edge with what that was made from."""
+
+    name: str
+    buy_at: int
+    sell_at: int
+    history: RollingStatistics
+    buy: _Walked | None = None
+    sell: _Walked | None = None
+    edge: PairEdge | None = None
+
+    def fold(self, buy: _Walked, sell: _Walked, cost: float, proceeds: float, now_s: float) -> PairEdge:
+        """One of its books changed."""
+        mid = (buy.mid + sell.mid) / 2
+        edge_bps = (proceeds - cost) / mid * 10_000
+        past = self.history.observe(edge_bps, now_s)
+        self.buy, self.sell = buy, sell
+        self.edge = PairEdge(
+            pair_name=self.name, edge_bps=edge_bps, gross_bps=(sell.sell_vwap - buy.buy_vwap) / mid * 10_000,
+            mean_bps=past.mean, sd_bps=past.sd, z_score=past.z_score(edge_bps), half_life_s=past.half_life_s,
+            samples=self.history.samples,
         )
+        return self.edge
 
 
-_PAIRS = tuple((pair.name, VENUES.index(pair.buy_venue), VENUES.index(pair.sell_venue)) for pair in Pair)
-
-
-@attrs.frozen(eq=False)
-class _Walked:
+class _Walked(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     """One venue's prices for the probe quantity, as floats: the one place where edges leave Decimal."""
 
     book: BookView

@@ -71,7 +71,7 @@ def margin_free(context: StrategyContext) -> Decimal | None:
 
 
 def _free_of(context: StrategyContext, equity: Decimal | None) -> Decimal | None:
-    used = margin_used(context)
+    used = margin_used(context) if equity is not None else None
     return None if equity is None or used is None else max(ZERO, equity - used)
 
 
@@ -86,15 +86,22 @@ def margin_used(context: StrategyContext) -> Decimal | None:
 def margin_ratio_pct(context: StrategyContext) -> Decimal | None:
     """Free margin as a percentage of the perpetual account's equity."""
     equity = perp_equity(context)
-    free = _free_of(context, equity)
+    return _ratio_pct(equity, _free_of(context, equity))
+
+
+def _ratio_pct(equity: Decimal | None, free: Decimal | None) -> Decimal | None:
     if equity is None or free is None:
         return None
-    return divide(free * HUNDRED, equity) if equity > 0 else ZERO
+    return divide(free * HUNDRED, equity) if equity > ZERO else ZERO
 
 
 def liquidation_distance_pct(context: StrategyContext) -> Decimal | None:
     """From mark to liquidation, percent: the venue's price where it gives one, and our own estimate; the nearer one."""
-    equity, mark, base = perp_equity(context), context.market.mark, context.portfolio.perp_base
+    return _distance_pct(context, perp_equity(context))
+
+
+def _distance_pct(context: StrategyContext, equity: Decimal | None) -> Decimal | None:
+    mark, base = context.market.mark, context.portfolio.perp_base
     if equity is None or mark is None:
         return None
     if base == 0:
@@ -109,9 +116,9 @@ def liquidation_distance_pct(context: StrategyContext) -> Decimal | None:
     return min(own, divide(abs(position.liquidation_price - mark.mark) * HUNDRED, mark.mark))
 
 
-def equity_shares(context: StrategyContext) -> dict[Venue, Decimal]:
+def equity_shares(context: StrategyContext, perp: Decimal | None) -> dict[Venue, Decimal]:
     """Share of all equity that lies with each venue's exchange; empty while a price is unknown."""
-    perp, symbol, portfolio = perp_equity(context), context.params.symbol, context.portfolio
+    symbol, portfolio = context.params.symbol, context.portfolio
     mids = {venue: context.market.mid(venue) for venue in SPOT_VENUES}
     if perp is None:
         return {}
@@ -138,9 +145,11 @@ def hedged_last_minute(context: StrategyContext) -> Decimal:
 
     Orders stand in the order in which they were decided.
     """
-    young = takewhile(lambda order: _age_s(context, order) < MINUTE_S, reversed(context.orders.repairs))
+    repairs, closed = context.orders.repairs, context.risk.closed_by_venue
+    if not repairs:
+        return ZERO
+    young = takewhile(lambda order: _age_s(context, order) < MINUTE_S, reversed(repairs))
     repaired = sum((order.filled if order.is_settled else order.intent.quantity for order in young), ZERO)
-    closed = context.risk.closed_by_venue
     if not closed:
         return repaired
     return max(ZERO, repaired - sum((base for at_s, base in closed if context.now_s - at_s < MINUTE_S), ZERO))
@@ -175,7 +184,8 @@ def low_margin(context: StrategyContext) -> str | None:
     """Why the perpetual position needs a person: free margin or distance to liquidation below its floor."""
     if context.portfolio.perp_base == 0:
         return None
-    ratio, distance, params = margin_ratio_pct(context), liquidation_distance_pct(context), context.params
+    equity, params = perp_equity(context), context.params
+    ratio, distance = _ratio_pct(equity, _free_of(context, equity)), _distance_pct(context, equity)
     if ratio is None or distance is None:
         return None
     if ratio < params.margin_floor_pct:
@@ -193,50 +203,47 @@ def _equity(context: StrategyContext) -> Decimal | None:
     return risk.equity_quote if recent else None
 
 
-def _pnl_today(context: StrategyContext) -> Decimal | None:
-    equity, start = _equity(context), context.portfolio.day_equity
-    return None if equity is None or start is None else equity - start
-
-
 def risk_inputs(context: StrategyContext) -> RiskInputs:
     """Everything that a risk check reads; what is unknown stays unknown."""
     inventory, risk, accounts = inventory_of(context), context.risk, context.accounts
-    position = accounts[Venue.GATE_FUTURES].position
+    position, now_s = accounts[Venue.GATE_FUTURES].position, context.now_s
+    unsettled, equity, perp = context.unsettled, _equity(context), perp_equity(context)
+    start, free = context.portfolio.day_equity, _free_of(context, perp)
     return RiskInputs(
         params=context.params,
         state=context.current_state,
         mode=context.mode,
-        now_s=context.now_s,
+        now_s=now_s,
         market=context.market,
         instruments=context.instruments,
         fees=context.fees,
-        orders=context.unsettled,
+        orders=unsettled,
         recent=_decided_within(context, DUPLICATE_MS / 1000),
-        ambiguous_pending=sum(order.status is OrderStatus.AMBIGUOUS for order in context.unsettled)
-        + sum(transfer.status is TransferStatus.AMBIGUOUS for transfer in context.transfers),
-        reconciled=all(context.account_ready(venue) for venue in VENUES),
+        ambiguous_pending=sum([order.status is OrderStatus.AMBIGUOUS for order in unsettled])
+        + sum([transfer.status is TransferStatus.AMBIGUOUS for transfer in context.transfers]),
+        reconciled=all(map(context.account_ready, VENUES)),
         streams_live={venue: accounts[venue].stream_up for venue in VENUES},
-        balance_ages_ms={v: int((context.now_s - accounts[v].read_s) * 1000) for v in VENUES if accounts[v].read_s},
+        balance_ages_ms={v: int((now_s - accounts[v].read_s) * 1000) for v in VENUES if accounts[v].read_s},
         clock_offset_ms={
             v: offset for v in VENUES if (offset := accounts[v].clock_offset_ms) is not None
         },
         clock_error_ms={v: error for v in VENUES if (error := accounts[v].clock_error_ms) is not None},
-        countdowns_lapsed=lapsed(context, context.now_s),
+        countdowns_lapsed=lapsed(context, now_s),
         store_available=context.store_up,
         delta_worst=context.delta_worst_case,
         spot_base=inventory.spot_base,
         under_way_base=inventory.under_way_base,
         quote=inventory.quote,
         perp_base=inventory.perp_base,
-        margin_free_quote=margin_free(context),
-        margin_ratio_pct=margin_ratio_pct(context),
-        liquidation_distance_pct=liquidation_distance_pct(context),
+        margin_free_quote=free,
+        margin_ratio_pct=_ratio_pct(perp, free),
+        liquidation_distance_pct=_distance_pct(context, perp),
         adl_rank=position.adl_rank if position else None,
         strange_leverage=strange_leverage(context),
-        equity_quote=_equity(context),
-        equity_day_start_quote=context.portfolio.day_equity,
-        daily_pnl_quote=_pnl_today(context),
-        equity_share=equity_shares(context),
+        equity_quote=equity,
+        equity_day_start_quote=start,
+        daily_pnl_quote=None if equity is None or start is None else equity - start,
+        equity_share=equity_shares(context, perp),
         losses_in_a_row=risk.losses_in_a_row,
         round_trips_last_minute=within_last_minute(context, risk.execution_times_s),
         api_errors_last_minute=within_last_minute(context, risk.api_error_times_s),

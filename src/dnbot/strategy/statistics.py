@@ -88,6 +88,10 @@ class Summary:
     sd: float
     half_life_s: float | None
 
+    def z_score(self, value: float) -> float:
+        """How many deviations a value stands from the mean; 0 without a deviation."""
+        return (value - self.mean) / self.sd if self.sd > 0 else 0.0
+
 
 @attrs.define
 class RollingStatistics:
@@ -109,6 +113,8 @@ class RollingStatistics:
     _last_s: float = 0.0
     _grid: int = 0
     """Number of the last grid point that was passed."""
+    _next_s: float = -math.inf
+    """The next one; before the first value, and where a gap may be shorter than a step, none is counted on."""
     _previous: float | None = None
     _evicted: int = 0
     _summary: Summary | None = None
@@ -119,8 +125,11 @@ class RollingStatistics:
         """Grid points in the window."""
         return len(self._points)
 
-    def observe(self, value: float, now_s: float) -> None:
-        """Take one value; times must not go back (an earlier one counts as now)."""
+    def observe(self, value: float, now_s: float) -> Summary:
+        """Take one value; times must not go back (an earlier one counts as now). The same as `summary()` afterwards."""
+        if self._summary is not None and self._last_s <= now_s < self._next_s:  # as nearly always
+            self._last, self._last_s = value, now_s
+            return self._summary
         now_s = max(now_s, self._last_s)
         grid = int(now_s // self.step_s)
         if self._last is None:
@@ -133,6 +142,9 @@ class RollingStatistics:
                 self._sample(self._last)
             self._grid = grid
         self._last, self._last_s = value, now_s
+        if self.gap_s >= self.step_s:
+            self._next_s = (self._grid + 1) * self.step_s
+        return self.summary()
 
     def summary(self) -> Summary:
         """Mean (the newest value while the window is empty), deviation (0 for fewer than two samples), half-life."""
@@ -144,8 +156,7 @@ class RollingStatistics:
 
     def z_score(self) -> float:
         """How many deviations the newest value stands from the mean; 0 without a deviation."""
-        now = self.summary()
-        return (self._last - now.mean) / now.sd if now.sd > 0 and self._last is not None else 0.0
+        return self.summary().z_score(self._last) if self._last is not None else 0.0
 
     def _half_life_s(self) -> float | None:
         """Seconds in which a departure halves, or None: too few samples, or no reversion that chance cannot explain."""

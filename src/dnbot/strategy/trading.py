@@ -15,6 +15,7 @@ from dnbot.strategy.context import Repair, StrategyContext
 from dnbot.strategy.doubting import awaited, delta_to_hedge
 from dnbot.strategy.drifting import drifted
 from dnbot.strategy.hopeless import FirstLook
+from dnbot.strategy.inventory import Inventory
 from dnbot.strategy.repairing import needs_hedge
 from dnbot.strategy.risk import check
 from dnbot.strategy.risk_inputs import Refused
@@ -71,16 +72,17 @@ def decline_all(turn: Turn) -> None:
 def _new_findings(turn: Turn) -> Iterator[Opportunity | Declined]:
     """What the newest market offers, best edge first; each market is looked at once, and each finding is counted."""
     context = turn.context
-    if not context.signal_fresh or not all(context.accounts[v].fees for v in VENUES):
+    if not context.signal_fresh or len(fees := context.fees) < len(VENUES):
         return
     turn.change(signal_fresh=False)
-    edges, fees = {edge.pair: edge for edge in context.edges}, context.fees
+    edges = {edge.pair: edge for edge in context.edges}
     look = FirstLook.at(context.market, fees, context.params)
-    for edge in sorted(context.edges, key=lambda e: (-e.edge_bps, e.pair_name)):
-        pair = edge.pair
-        if look.hopeless(pair, edges.get(pair.reverse)):
-            continue
-        found = _look_at(turn.context, pair, edges, fees)
+    promising = [pair for pair in edges if not look.hopeless(pair, edges.get(pair.reverse))]
+    if not promising:  # as in most markets
+        return
+    inventory = inventory_of(context)  # one for all: what is told of a finding moves nothing
+    for pair in sorted(promising, key=lambda pair: (-edges[pair].edge_bps, pair.name)):
+        found = _look_at(turn.context, pair, edges, fees, inventory)
         if found is not None:
             counters = turn.context.counters
             turn.change(
@@ -90,12 +92,13 @@ def _new_findings(turn: Turn) -> Iterator[Opportunity | Declined]:
 
 
 def _look_at(
-    context: StrategyContext, pair: Pair, edges: dict[Pair, PairEdge], fees: dict[Venue, FeeSchedule]
+    context: StrategyContext, pair: Pair, edges: dict[Pair, PairEdge], fees: dict[Venue, FeeSchedule],
+    inventory: Inventory,
 ) -> Opportunity | Declined | None:
     if pair not in edges or _already_taken(context, pair):
         return None
     return find_opportunity(
-        pair, context.market, fees, inventory_of(context), context.params, edges[pair], edges.get(pair.reverse),
+        pair, context.market, fees, inventory, context.params, edges[pair], edges.get(pair.reverse),
         opportunity_id=_opportunity_id(context), now_s=context.now_s, now_ns=context.now_ns,
         carry_age_bps=carry_age_bps(context.portfolio.carry_lots, context.params, context.now_ns),
     )
@@ -122,7 +125,7 @@ def preparing(turn: Turn) -> None:
     if context.execution is not None:
         return  # the commit is on its way; its answer decides
     assert chosen is not None  # OPPORTUNITY_FOUND brought it, and every way out takes it away
-    if _overtaken(turn, chosen):
+    if not _found_now(context, chosen) and _overtaken(turn, chosen):
         turn.change(preparing=None)
         return
     if not _accounts_fresh(turn, chosen.pair):
@@ -137,11 +140,17 @@ def preparing(turn: Turn) -> None:
     _commit(turn, again)
 
 
+def _found_now(context: StrategyContext, chosen: Opportunity) -> bool:
+    """Whether it was found in this very turn, after everything that could overtake it was looked at."""
+    return chosen.opportunity_id == _opportunity_id(context)
+
+
 def _again(context: StrategyContext, chosen: Opportunity) -> Opportunity | Declined | None:
     """The opportunity as it is now; what was found in this very turn is as it was."""
-    if chosen.opportunity_id == _opportunity_id(context):
+    if _found_now(context, chosen):
         return chosen
-    return _look_at(context, chosen.pair, {edge.pair: edge for edge in context.edges}, context.fees)
+    edges = {edge.pair: edge for edge in context.edges}
+    return _look_at(context, chosen.pair, edges, context.fees, inventory_of(context))
 
 
 def _overtaken(turn: Turn, chosen: Opportunity) -> bool:

@@ -28,7 +28,10 @@ TELL_EVERY_S = 0.1
 """So long a market that pays nobody may be kept."""
 
 
-_PAIRS_OF = {venue: tuple(pair for pair in Pair if venue in (pair.buy_venue, pair.sell_venue)) for venue in Venue}
+_PAIRS_OF = {
+    venue: tuple((pair, pair.reverse) for pair in Pair if venue in (pair.buy_venue, pair.sell_venue)) for venue in Venue
+}
+"""The pairs that trade on a venue, each with the one that undoes it."""
 
 
 class LiveBook(Protocol):
@@ -153,7 +156,11 @@ class Analyst:
     def _promises(self) -> bool:
         """Whether a pair of a book that moved could pay at best prices."""
         hopeless, edges = self.look.hopeless, self._edges
-        return any(not hopeless(pair, edges.get(pair.reverse)) for venue in self._moved for pair in _PAIRS_OF[venue])
+        for venue in self._moved:  # after every burst of every feed: no generator
+            for pair, reverse in _PAIRS_OF[venue]:
+                if not hopeless(pair, edges.get(reverse)):
+                    return True
+        return False
 
     # -- what is known
 

@@ -60,7 +60,7 @@ class Line:
             request.method, request.target, dict(request.headers), request.body,
             deadline_s=max(0.0, due_s - trio.current_time()), queue_s_max=queue_s_max,
         )
-        return Reply(status=answer.status, headers={k.lower(): v for k, v in answer.headers.items()}, body=answer.body)
+        return Reply(status=answer.status, headers=dict(answer.headers), body=answer.body)
 
     async def read(self, codec: PublicCodec | PrivateCodec, request: Request) -> Reply:
         """A read that must succeed.

@@ -29,12 +29,16 @@ _MS_DIGITS = 13
 _EMPTY = frozenset({b"", b"null", b'""'})
 
 
+UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What reading raises for what it cannot read."""
+
+
 @contextmanager
 def readable(venue: Venue, what: str, raw: bytes | str) -> Iterator[None]:
     """Inside, anything that cannot be read raises FrameUnreadable with `raw`."""
     try:
         yield
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+    except UNREADABLE as error:
         raise FrameUnreadable(venue.value, f"{what}: {error}", raw) from error
 
 

@@ -249,7 +249,8 @@ def levels(rows: list[tuple[str, str]], raw: bytes | str) -> tuple[Level, ...]:
     The hottest content of the stream: texts of nothing but digits and dots go straight to `Decimal`.
     """
     texts = [text for row in rows for text in row]
-    if not "".join(texts).translate(_NO_PLAIN) and max(map(len, texts), default=0) <= DIGITS_MAX:
+    joined = "".join(texts)
+    if not joined.translate(_NO_PLAIN) and (len(joined) <= DIGITS_MAX or max(map(len, texts)) <= DIGITS_MAX):
         try:
             return tuple([(Decimal(price), Decimal(quantity)) for price, quantity in rows])
         except InvalidOperation:

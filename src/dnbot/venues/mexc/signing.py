@@ -7,8 +7,9 @@ an order can carry. A retry must be signed anew. Source: MEXC spot v3 docs, SIGN
 
 from __future__ import annotations
 
+import re
 from typing import Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from dnbot.venues.wire import Request, RequestClass, Signer
 
@@ -19,10 +20,17 @@ RECEIVE_WINDOW_MS_MAX: Final = 60_000
 
 Parameters = tuple[tuple[str, str], ...]
 
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.~-]*\Z")
+"""What percent-encoding leaves as it is: nearly everything that we send, and quicker to see than to encode."""
+
 
 def encode_query(parameters: Parameters) -> str:
     """Percent-encoded query text, in the order given; a blank becomes `%20`."""
-    return urlencode(parameters, quote_via=quote, safe="")
+    return "&".join([f"{_encoded(name)}={_encoded(value)}" for name, value in parameters])
+
+
+def _encoded(text: str) -> str:
+    return text if _PLAIN.match(text) else quote(text, safe="")
 
 
 def signature(signer: Signer, query: str) -> str:
