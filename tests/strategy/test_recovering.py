@@ -166,6 +166,18 @@ def test_a_venue_that_cannot_be_read_does_not_keep_us_naked() -> None:
     assert bench.context.naked.since_s is None
 
 
+@pytest.mark.parametrize(("asset", "hedges"), [("USDT", True), ("BTC", False)])
+def test_a_difference_in_quote_does_not_keep_us_naked(asset: str, hedges: bool) -> None:
+    """MEXC was read once, differs, and is not read again: that is waited for if the difference may be one of delta."""
+    bench = naked_in_recovery()
+    bench.truth[MS].balances[asset] += Decimal("0.01")
+    bench.tick(1)
+    bench.give(bench.read(MS))
+    assert set(bench.context.accounts[MS].differences) == {asset}
+    unread_mexc(bench, 1.2)
+    assert any(isinstance(command, PlaceOrder) for command in bench.commands) is hedges
+
+
 def unread_mexc(bench: Bench, s: float) -> None:
     """Markets go on and MEXC answers no account read."""
     for _ in range(round(s * 10)):

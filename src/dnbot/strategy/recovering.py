@@ -134,12 +134,12 @@ def _read_a_while_ago(turn: Turn, venue: Venue) -> bool:
 def _waited_for_reads(turn: Turn, recovery: Recovery) -> bool:
     """No order is awaited, so our own fills tell delta: a venue that cannot be read must not keep us naked.
 
-    One that was read and differs is another matter: what it says is confirmed or not by its next read. While an order's
-    end is unknown, most of the time that there was is spent already.
+    One that was read and differs in base is another matter: what it says is confirmed or not by its next read. A
+    difference in quote changes no delta. While an order's end is unknown, most of the time that there was is spent.
     """
     context = turn.context
     waited_ms = (context.now_s - recovery.attempt_since_s) * 1000
-    differs = any(account.differences for account in context.accounts.values())
+    differs = any(context.params.symbol.base in account.differences for account in context.accounts.values())
     return not differs and waited_ms > context.params.hedge_deadline_ms / (4 if context.unsettled else 2)
 
 
