@@ -106,7 +106,9 @@ def test_the_summary_holds_none(tmp_path: Path) -> None:
     summary = dict.fromkeys(
         ("duration_s", "executions", "round_trips", "realised_pnl_quote", "delta_base_final", "ledger_residual"), "0"
     )
-    masked = Mask(REGISTRY).shown(summary | {"exit_reason": WORDS}, dict[str, Any])
+    masked = Mask(REGISTRY).shown(
+        summary | {"exit_reason": WORDS, "market": {"name": "fakes"}}, dict[str, Any]
+    )
     _tell(masked, tmp_path / "summary.json", PlainFace(out))
     assert hides((tmp_path / "summary.json").read_text())
     assert hides(out.getvalue())
