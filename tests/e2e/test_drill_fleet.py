@@ -21,7 +21,7 @@ async def test_a_small_fleet_passes(tmp_path: Path) -> None:
     said: list[str] = []
     evidence = tmp_path / "fleet.json"
     options = FleetOptions(
-        tasks=2, workers=2, ttl_s=15.0, only=("worker_killed", "database_restarted"), json=evidence
+        tasks=2, workers=2, ttl_s=21.0, only=("worker_killed", "database_restarted"), json=evidence
     )
     assert await run_fleet_drill(options, said.append) == 0, said
     report = msgspec.json.decode(evidence.read_bytes(), type=FleetReport)
