@@ -463,6 +463,7 @@ async def test_a_grant_that_nobody_heard_of_is_claimed_again(autojump_clock: Moc
         assert {act.epoch for act in at.orders("btc")} == {2}
 
 
+@pytest.mark.slow
 async def test_old_history_is_deleted_in_batches_while_tasks_run(autojump_clock: MockClock) -> None:
     """At its start and every hour; a database that is away then has time until the next hour."""
     async with world("btc") as at:

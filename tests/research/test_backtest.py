@@ -23,6 +23,7 @@ from dnbot.research.opening import source_at
 from dnbot.research.result import Result, drawdown
 from dnbot.resources import config_dir
 
+pytestmark = pytest.mark.slow
 PARAMS = load_settings(config_dir() / "demo.toml").strategy
 SHARED = Path(__file__).resolve().parents[2] / "../shared/data/market"
 CHEAP = "mexc_spot=spot,lag_ms=200,offset_bps=-60"
@@ -34,7 +35,6 @@ def options(data: Path, until_s: float, *, latency: str = "loopback", seed: int 
     return BacktestOptions(source, PARAMS, MODELS[latency], FakesConfig(seed=seed), until_s=until_s)
 
 
-@pytest.mark.slow
 def test_the_same_run_in_two_processes_is_the_same(recording: Path, tmp_path: Path) -> None:
     """Other hash seeds, the same hash and the same figures; only the times it took differ."""
     found = []
@@ -86,7 +86,6 @@ def test_a_drawdown_is_from_a_peak() -> None:
     assert drawdown([]) == 0
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not SHARED.is_dir(), reason="shared data absent")
 def test_bars_with_their_funding_are_played() -> None:
     """Sixteen hours of Gate's BTC perpetual, 1,800 seconds in one: funding was paid, and the ledger knows it."""

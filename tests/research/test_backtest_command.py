@@ -18,6 +18,7 @@ from dnbot.cli import commands
 from dnbot.research import backtest_command as subject
 from dnbot.research.backtest_command import EXIT_PARTIAL, pace_text
 
+pytestmark = pytest.mark.slow
 BTC = "BTC/USDT"
 
 

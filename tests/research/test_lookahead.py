@@ -18,6 +18,7 @@ from dnbot.research.lookahead import LookAheadCheck
 from dnbot.research.opening import source_at
 from dnbot.resources import config_dir
 
+pytestmark = pytest.mark.slow
 PARAMS = load_settings(config_dir() / "demo.toml").strategy
 SHARED = Path(__file__).resolve().parents[2] / "../shared/data/market/binance_l2"
 VENUES = ("gate_spot", "gate_futures", "mexc_spot")
@@ -88,7 +89,6 @@ def test_a_source_that_keeps_to_time_is_not(right: CaptureData) -> None:
     assert run(right, 1.0) > 300
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not SHARED.is_dir(), reason="shared data absent")
 def test_real_books_keep_to_time_and_a_source_that_does_not_is_caught() -> None:
     """Two seconds of raw books of BTC."""

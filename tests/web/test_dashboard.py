@@ -18,6 +18,7 @@ from dnbot.domain.errors import ConfigError
 from dnbot.operate.run import Standing
 from dnbot.ports.credentials import SecretRegistry
 from dnbot.web import dashboard as dashboard_module
+from dnbot.web import serving
 from dnbot.web.dashboard import Dashboard
 from dnbot.web.places import link_of
 
@@ -40,7 +41,7 @@ def settings(here: Site, listen: str) -> Settings:
 
 async def test_a_taken_port_is_said_and_taken_when_it_is_free(site: Sites, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run goes on meanwhile; the link leads there afterwards, and pages without a database say so."""
-    monkeypatch.setattr(dashboard_module, "AGAIN_S", 0.05)
+    monkeypatch.setattr(serving, "AGAIN_S", 0.05)
     said: list[str] = []
     async with site() as here:
         with socket.socket() as other:
