@@ -8,14 +8,14 @@ from typing import Any
 
 import msgspec
 import trio
-from recordings import EPOCH_NS, MARKETS, Set, fakes_in_memory, frame, inline
+from recordings import EPOCH_NS, MARKETS, fakes_in_memory, frame, inline
 
 from dnbot.ports.clock import VirtualClock
 from dnbot.record.intake import Intake
 from dnbot.record.reading import Wanted, entries
 from dnbot.record.telling import info
 from dnbot.record.verifying import verify
-from dnbot.record.words import Event, Frame, Loss, What
+from dnbot.record.words import Event, Frame, Loss, RecordingFailed, What
 from dnbot.record.writing import RecordingWriter
 
 
@@ -109,21 +109,15 @@ async def test_a_clean_end_loses_nothing(tmp_path: Path, autojump_clock: Any) ->
 
 async def test_a_recorder_that_cannot_write_ends_with_the_reason(tmp_path: Path, autojump_clock: Any) -> None:
     """A failed disk ends the feeds too, and is the one error that comes out."""
-    async with fakes_in_memory() as on:
-        await _ends_with_the_reason(on, tmp_path / "x")
-
-
-async def _ends_with_the_reason(on: Set, folder: Path) -> None:
-    from dnbot.record.words import RecordingFailed
-
     def broken(_call: Callable[[], None]) -> Any:
         raise RecordingFailed("the disk is gone")
 
-    recorder = on.recorder(folder, elsewhere=broken)
     failed = None
-    try:
-        await recorder.run()
-    except* RecordingFailed as group:
-        failed = group
+    async with fakes_in_memory() as on:
+        recorder = on.recorder(tmp_path / "x", elsewhere=broken)
+        try:
+            await recorder.run()
+        except* RecordingFailed as group:
+            failed = group
     assert failed is not None
     assert "the disk is gone" in repr(failed)

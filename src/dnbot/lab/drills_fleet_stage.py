@@ -25,6 +25,7 @@ from dnbot.fleet.life import TaskState
 from dnbot.fleet.words import NewTask, Picture
 from dnbot.lab.drills_fakes import DrilledFakes, drilled_fakes, until
 from dnbot.lab.drills_fleet_world import FleetTask, fakes_options
+from dnbot.lab.drills_reads import read_patiently
 from dnbot.lab.drills_stage import Controls
 from dnbot.operate.fakes_process import read_address
 from dnbot.operate.fleet_commands import DSN_ENV
@@ -118,14 +119,7 @@ class FleetStage:
 
     async def read(self, sql: str, *arguments: object) -> list[dict[str, Any]]:
         """Rows of the database; an outage of it is sat out for a while."""
-        error: OperatingError | None = None
-        for _ in range(40):
-            try:
-                return await self.store.read(sql, *arguments)
-            except OperatingError as found:
-                error = found
-                await trio.sleep(0.25)
-        raise error or AssertionError("unreachable")
+        return await read_patiently(self.store, sql, *arguments)
 
     async def picture(self) -> Picture:
         """The fleet as its database has it now."""

@@ -25,6 +25,7 @@ from dnbot.domain.instrument import Symbol, Venue
 from dnbot.lab.drills_disk import SmallDisk, small_disk
 from dnbot.lab.drills_fakes import DrilledFakes, drilled_fakes, until
 from dnbot.lab.drills_links import Links, links
+from dnbot.lab.drills_reads import read_patiently
 from dnbot.operate.control_socket import socket_path
 from dnbot.operate.fakes_process import read_address
 from dnbot.operate.places import FakesAddress, Surroundings, of_fakes
@@ -206,14 +207,7 @@ class Stage:
 
     async def read(self, sql: str, *arguments: object) -> list[dict[str, Any]]:
         """Rows of the database; an outage of it is sat out for a while."""
-        error: OperatingError | None = None
-        for _ in range(40):
-            try:
-                return await self.store.read(sql, *arguments)
-            except OperatingError as found:
-                error = found
-                await trio.sleep(0.25)
-        raise error or AssertionError("unreachable")
+        return await read_patiently(self.store, sql, *arguments)
 
     async def until(self, holds: Callable[[], Any], limit_s: float, pause_s: float = 0.15) -> bool:
         """Wait for an async condition; False when it did not come true in time."""

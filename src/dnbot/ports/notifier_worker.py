@@ -5,18 +5,14 @@ It is a program of its own (`python -m`), is imported by nothing, and has neithe
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import BinaryIO
 
 import apprise
 import msgspec
 
-from dnbot.ports.hardening import keep_to_itself
+from dnbot.ports.line_worker import answer_lines
 from dnbot.ports.notifier import Message, Outcome, Services
 
-NICENESS = 10
-"""Trading goes first."""
 _KINDS = {
     "info": apprise.NotifyType.INFO, "warning": apprise.NotifyType.WARNING, "critical": apprise.NotifyType.FAILURE,
 }
@@ -59,14 +55,5 @@ def _told(service: apprise.Apprise, message: Message) -> bool:
         return False
 
 
-def main() -> None:
-    """What a plugin prints must not come between the answers: they alone have the real standard output."""
-    keep_to_itself()
-    os.nice(NICENESS)
-    with os.fdopen(os.dup(1), "wb") as answers, open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
-        serve(sys.stdin.buffer, answers)
-
-
 if __name__ == "__main__":
-    main()
+    answer_lines(serve)

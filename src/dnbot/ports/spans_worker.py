@@ -6,8 +6,6 @@ It is a program of its own (`python -m`), is imported by nothing, and has neithe
 from __future__ import annotations
 
 import hashlib
-import os
-import sys
 from collections.abc import Sequence
 from typing import BinaryIO
 
@@ -20,11 +18,9 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
-from dnbot.ports.hardening import keep_to_itself
+from dnbot.ports.line_worker import answer_lines
 from dnbot.ports.spans import Collector, Exported, Trace
 
-NICENESS = 10
-"""Trading goes first."""
 EXPORT_S_MAX = 10.0
 
 
@@ -100,14 +96,5 @@ def serve(lines: BinaryIO, answers: BinaryIO) -> None:
         answers.flush()
 
 
-def main() -> None:
-    """What a library prints must not come between the answers: they alone have the real standard output."""
-    keep_to_itself()
-    os.nice(NICENESS)
-    with os.fdopen(os.dup(1), "wb") as answers, open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
-        serve(sys.stdin.buffer, answers)
-
-
 if __name__ == "__main__":
-    main()
+    answer_lines(serve)
