@@ -22,6 +22,8 @@ CHROMIUM = next((path for name in _NAMES if (path := shutil.which(name))), "")
 START_S_MAX = 30.0
 ANSWER_S_MAX = 20.0
 PICTURE_HEIGHT_MAX = 4000
+PICTURES = os.environ.get("DNBOT_PICTURES", "")
+"""A folder for what the pages look like, for a person."""
 MESSAGE_BYTES_MAX = 64 * 1024 * 1024
 
 
@@ -100,6 +102,11 @@ class Page:
         await self.call("Emulation.setScrollbarsHidden", hidden=True)
         feature = {"name": "prefers-color-scheme", "value": scheme}
         await self.call("Emulation.setEmulatedMedia", features=[feature])
+
+    async def keep(self, name: str) -> None:
+        """A picture of the page, where somebody wants to look at it."""
+        if PICTURES:
+            await self.picture(Path(PICTURES) / f"{name}.png")
 
     async def picture(self, path: Path, *, whole: bool = True) -> None:
         """A PNG of the page."""

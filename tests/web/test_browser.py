@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import socket
@@ -130,7 +131,7 @@ async def order(page: Page, action: str, *, confirm: str = "", force: bool = Fal
 
 async def every_page_fits_and_is_filled(page: Page, run_: Run) -> None:
     """On a desk and on a phone, light and dark: its heading, something in it, and nothing wider than the screen."""
-    for width, scheme in ((1440, "light"), (390, "dark")):
+    for width, scheme in itertools.product((1440, 390), ("light", "dark")):
         await page.view(width, 900, scheme)
         await page.open(f"{run_.url}/control")
         await page.until(IS_LIVE)
@@ -141,6 +142,7 @@ async def every_page_fits_and_is_filled(page: Page, run_: Run) -> None:
             await page.until("document.querySelector('main').innerText.length > 60")
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (name, width)
             assert await page.evaluate("document.querySelector('main [role=alert]')?.textContent ?? ''") == "", name
+            await page.keep(f"{name}-{width}-{scheme}")
 
 
 async def values_move_and_say_utc(page: Page, run_: Run) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import attrs
 import pytest
 import trio
-from browser import CHROMIUM, Page, browser
+from browser import CHROMIUM, browser
 
 from dnbot.config import WebSettings
 from dnbot.domain.errors import StoreUnreachable
@@ -38,8 +37,6 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM, reason="no chromium: apt-get install --no-install-recommends chromium"),
 ]  # fmt: skip
 OPERATE = "operates-" + "o" * 32
-PICTURES = os.environ.get("DNBOT_PICTURES", "")
-"""A folder for what the page looks like, for a person."""
 IS_LIVE = "document.getElementById('link')?.textContent === 'live'"
 ENTER = "document.getElementById('name').value = 'ann'; document.querySelector('#login button').click()"
 EVIL = "<img src=x onerror=alert(1)>"
@@ -105,12 +102,6 @@ async def served(readings: Readings) -> AsyncIterator[Place]:
         nursery.cancel_scope.cancel()
 
 
-async def picture(page: Page, name: str) -> None:
-    """Keep what it looks like, where somebody wants to look."""
-    if PICTURES:
-        await page.picture(Path(PICTURES) / f"{name}.png")
-
-
 async def test_people_see_the_fleet(tmp_path: Path) -> None:
     """Who holds what, what is without a holder, profits and failures; texts of others are never markup; nothing is
     wider than the screen; when the database is away that is said, and soon everything looks old."""
@@ -130,12 +121,12 @@ async def test_people_see_the_fleet(tmp_path: Path) -> None:
         for width, scheme in ((1440, "light"), (390, "dark")):
             await page.view(width, 900, scheme)
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
-            await picture(page, f"fleet-{width}-{scheme}")
+            await page.keep(f"fleet-{width}-{scheme}")
         assert page.complaints == []
         readings.down = True
         await page.until("document.querySelector('[role=alert]').textContent.includes('the database does not answer')")
         await page.until("document.body.classList.contains('stale')")
         await page.until("document.getElementById('link').textContent.includes('NO DATA FOR')")
-        await picture(page, "fleet-stale")
+        await page.keep("fleet-stale")
         readings.down = False
         await page.until(f"{IS_LIVE} && !document.body.classList.contains('stale')")

@@ -10,7 +10,7 @@ export function open(root, { ask }) {
   const choice = el("select", {}, ...["", "critical", "warning", "info"].map((name) => el("option", { value: name }, name || "all")));
   const newest = el("button", { type: "button" }, "Newest");
   const older = el("button", { type: "button" }, "Older");
-  const grid = table([["UTC"], ["level"], ["key"], ["what"], ["run", "num"]], "Alerts");
+  const grid = table([["UTC"], ["level"], ["key"], ["what", "own-line"], ["run", "num"]], "Alerts");
   const none = el("p", { class: "muted" });
   root.append(el("h1", {}, "Alerts"), problem,
     el("div", { class: "filters" }, el("label", {}, "Level", choice), newest, older,

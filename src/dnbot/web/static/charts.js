@@ -59,13 +59,16 @@ export function chart(root, { series, unit, height = 190, places = 2, zero = fal
   };
   const observer = new ResizeObserver(() => plot && plot.width !== width() && plot.setSize({ width: width(), height }));
   const scheme = matchMedia("(prefers-color-scheme: dark)");
+  const tell = () => root.classList.toggle("without-data", data[0].length === 0);
   build();
+  tell();
   observer.observe(root);
   scheme.addEventListener("change", build);
   return {
     set(next) {
       data = next;
       plot.setData(data);
+      tell();
     },
     end() {
       observer.disconnect();

@@ -12,7 +12,7 @@ const LONG_HOURS = 24;
 export function open(root, { ask }) {
   const problem = el("p", { class: "bad", role: "alert" });
   const choice = el("select", {}, ...WINDOWS.map(([name, hours]) => el("option", { value: hours, selected: hours === 24 }, name)));
-  const split = table([["quote units"], ["this run", "num"], ["whole ledger", "num"], ["what it is"]], "Profit by source");
+  const split = table([["quote units"], ["this run", "num"], ["whole ledger", "num"], ["what it is", "wide-only"]], "Profit by source");
   const equity = plot("Equity", "All balances, at the mark and the mids of that moment. Deposits and withdrawals show as steps.",
     [{ label: "equity", index: 0 }]);
   const realised = plot("Realised profit", "Whole ledger, from fills, fees and funding alone.", [{ label: "realised", index: 2 }]);
@@ -21,16 +21,16 @@ export function open(root, { ask }) {
     ["expected", "num"], ["slippage against it", "num"], ["worst naked", "num"]], "Executions by pair");
   const fees = table([["venue"], ["asset"], ["fills", "num"], ["fee paid", "num"], ["turnover, quote", "num"]], "Fees");
   const funding = table([["UTC"], ["venue"], ["received (−: paid)", "num"], ["asset"]], "Funding");
-  const none = el("p", { class: "muted" });
+  const [none, noPairs, noFees] = [1, 2, 3].map(() => el("p", { class: "muted" }));
   root.append(
     el("h1", {}, "Profit"), problem,
     card("Ledger", split.node),
     el("div", { class: "filters" }, el("label", {}, "Window, up to now (UTC)", choice), el("span", { class: "muted num" })),
     el("div", { class: "grid two" }, equity.node, realised.node, fall.node,
       card("Funding in the window, newest 50", funding.node, none)),
-    card("Executions in the window, quote units, as each was closed", pairs.node,
+    card("Executions in the window, quote units, as each was closed", pairs.node, noPairs,
       el("p", { class: "muted" }, "Slippage: the net outcome of entries and exits less what the decision expected of their two legs at the books that it saw, fees included. What a carry expects of funding and of its way back is not part of it. Estimates are never booked.")),
-    card("Fees in the window, in the asset that was charged", fees.node),
+    card("Fees in the window, in the asset that was charged", fees.node, noFees),
   );
   const extent = root.querySelector(".filters .num");
 
@@ -61,7 +61,10 @@ export function open(root, { ask }) {
     }));
     fees.fill(found.fees.map((row) => [venue(row.venue), row.fee_asset, count(row.fills), money(row.fee, 8), money(row.turnover_quote)]));
     funding.fill(found.funding.map((row) => [stamp(row.at), venue(row.venue), [money(row.amount, 6, true), tone(row.amount)], row.asset]));
-    put(none, found.funding.length ? "" : "None in this window.");
+    const noneOf = (rows) => (rows.length ? "" : "None in this window.");
+    put(none, noneOf(found.funding));
+    put(noPairs, noneOf(found.pairs));
+    put(noFees, noneOf(found.fees));
   };
 
   let timer = 0;
