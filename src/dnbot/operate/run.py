@@ -45,7 +45,7 @@ from dnbot.operate.service_manager import service_manager
 from dnbot.operate.span_courier import SpanCourier
 from dnbot.operate.state_folder import made_private
 from dnbot.operate.status import Reporter, facts_of, market_line
-from dnbot.operate.summary import summary_of
+from dnbot.operate.summary import ended_text, summary_of
 from dnbot.operate.traces import exporting, measures_of, traces_of
 from dnbot.operate.unfit import refuse_first_start, refuse_unfit
 from dnbot.operate.watch import Watch
@@ -363,11 +363,7 @@ def _tell(summary: dict[str, Any], path: Path | None, face: Face | None) -> None
     text = msgspec.json.format(msgspec.json.encode(summary), indent=2).decode()
     if path is not None:
         path.write_text(text + "\n", encoding="utf-8")
-    short = marked(summary["market"]["name"]) + (
-        f"ended: {summary['exit_reason']} after {summary['duration_s']} s; {summary['executions']} executions, "
-        f"{summary['round_trips']} round trips, realised {summary['realised_pnl_quote']} quote, "
-        f"delta {summary['delta_base_final']}, residual {summary['ledger_residual']}"
-    )
+    short = marked(summary["market"]["name"]) + ended_text(summary)
     if face is None:
         _say(short)
     else:

@@ -20,7 +20,8 @@ def summary_of(
     market: Mapping[str, object],
     portfolio_before: tuple[Any, ...],
 ) -> dict[str, Any]:
-    """Everything that the bot itself knows; the ledger's check is added by whoever holds the venues' audit.
+    """Everything that the bot itself knows; what only the venues' audit says is added by whoever holds that, and is
+    None where nobody does: `round_trips` and `ledger_residual`.
 
     Profit is that of this run: the fold at the end less the fold at the start.
     """
@@ -44,14 +45,14 @@ def summary_of(
         "orders_sent": counters.orders_sent,
         "fills": counters.fills,
         "executions": counters.executions,
-        "round_trips": 0,
+        "round_trips": None,
         "opportunities_seen": counters.opportunities_seen,
         "opportunities_declined": dict(sorted(counters.declined.items())),
         "realised_pnl_quote": plain(spread - fees + funding),
         "spread_pnl_quote": plain(spread),
         "fees_quote": plain(fees),
         "funding_quote": plain(funding),
-        "ledger_residual": {},
+        "ledger_residual": None,
         "adjustments": context.portfolio.adjustments,
         "delta_base_worst": plain(counters.delta_worst),
         "delta_base_final": plain(context.portfolio.delta),
@@ -63,6 +64,21 @@ def summary_of(
         "tick_to_order_us": {"p50": _quantile(samples, 0.50), "p99": _quantile(samples, 0.99)},
         "market": dict(market),
     }
+
+
+def ended_text(summary: dict[str, Any]) -> str:
+    """What it came to, in a line; what only an audit of the venues says, where there was one."""
+    words = [
+        f"{summary['executions']} executions", f"realised {summary['realised_pnl_quote']} quote",
+        f"delta {summary['delta_base_final']}",
+    ]
+    if summary["round_trips"] is not None:
+        words.insert(1, f"{summary['round_trips']} round trips")
+    if summary["ledger_residual"] is not None:
+        words.append(f"residual {summary['ledger_residual']}")
+    else:
+        words.append("dnbot report holds the ledger against the venues' last word")
+    return f"ended: {summary['exit_reason']} after {summary['duration_s']} s; {', '.join(words)}"
 
 
 _SHORT_NAMES = {
