@@ -70,8 +70,8 @@ def beside_asyncpg(name: str, times: int, effort: Effort, ours: Ours, theirs: Th
     return Target(
         name, "ms", rounds.median("ours", "p50"), limit=limit_ms, factor=1 / 1.6,
         beside="bare asyncpg", comparison=rounds.median("asyncpg", "p50"),
-        detail=f"p99 {rounds.median('ours', 'p99'):.2f} ms; rounds {rounds.spread('ours', 'p50')}; "
-        f"8 kB to the disk, p50 {rounds.median('fsync', 'p50'):.0f} us",
+        detail=f"p99 {rounds.median('ours', 'p99'):.2f} ms; rounds {rounds.spread('ours', 'p50')}",
+        floor=rounds.median("fsync", "p50") / 1000, floor_of="8 kB to the disk",
         again=partial(_again, partial(ours, called)),
     )
 

@@ -15,9 +15,12 @@ from importlib import import_module
 from operator import itemgetter
 from typing import Any
 
+import msgspec
+
 from dnbot.domain.book import BookSnapshot, OrderBook
 from dnbot.domain.instrument import Symbol, Venue
 from dnbot.venues.factory import public_codec
+from dnbot.venues.mexc import protobuf
 from dnbot.venues.wire import Delta
 from suite import frames
 from suite.figures import Figures
@@ -30,6 +33,22 @@ MAKERS: dict[Venue, Callable[[int], Sequence[str | bytes]]] = {
     Venue.GATE_SPOT: frames.gate_frames, Venue.MEXC_SPOT: frames.mexc_frames,
 }
 LEVELS_COMPARED = 10
+
+
+class _Levels(msgspec.Struct):
+    b: list[tuple[str, str]]
+    a: list[tuple[str, str]]
+
+
+class _Update(msgspec.Struct):
+    result: _Levels
+
+
+PARSERS: dict[Venue, tuple[str, Callable[[Any], object]]] = {
+    Venue.GATE_SPOT: ("msgspec, levels as texts", msgspec.json.Decoder(_Update).decode),
+    Venue.MEXC_SPOT: ("upb, no field read", protobuf._PUSH.FromString),
+}
+"""What reads such a frame and does nothing with it."""
 Best = list[tuple[float, float]]
 """The best bids, then the best asks: price and size."""
 
@@ -45,17 +64,21 @@ def _measure(venue: Venue, effort: Effort) -> Target:
         raise AssertionError(f"{venue.value}: two books from the same frames differ")
     rounds = interleaved(
         effort.rounds,
-        {"ours": lambda: _figures(ours(venue, many), many), "ccxt.pro": lambda: _figures(ccxt(venue, few), few)},
+        {
+            "ours": lambda: _figures(ours(venue, many), many), "ccxt.pro": lambda: _figures(ccxt(venue, few), few),
+            "parser": lambda: _figures(parsed(venue, many), many),
+        },
     )
     return Target(
         f"3 frame -> top of book, {venue.value}", "us", rounds.median("ours", "us"), limit=LIMITS_US[venue],
         factor=10.0, beside="ccxt.pro", comparison=rounds.median("ccxt.pro", "us"),
+        floor=rounds.median("parser", "us"), floor_of=PARSERS[venue][0],
         detail=f"mean of a frame of {len(many[-1])} bytes; rounds {rounds.spread('ours', 'us')}",
         again=partial(ours, venue, few),
     )
 
 
-def _figures(result: tuple[float, Best], sent: Sequence[str | bytes]) -> Figures:
+def _figures(result: tuple[float, object], sent: Sequence[str | bytes]) -> Figures:
     return {"us": result[0] / len(sent) * 1e6}
 
 
@@ -76,6 +99,15 @@ def ours(venue: Venue, sent: Sequence[str | bytes]) -> tuple[float, Best]:
     took_s = time.perf_counter() - began_s
     levels = [*book.bids(LEVELS_COMPARED), *book.asks(LEVELS_COMPARED)]
     return took_s, [(float(price), float(size)) for price, size in levels]
+
+
+def parsed(venue: Venue, sent: Sequence[str | bytes]) -> tuple[float, object]:
+    """Seconds to parse all frames, and the last one."""
+    parse, found = PARSERS[venue][1], None
+    began_s = time.perf_counter()
+    for frame in sent:
+        found = parse(frame)
+    return time.perf_counter() - began_s, found
 
 
 def ccxt(venue: Venue, sent: Sequence[str | bytes]) -> tuple[float, Best]:

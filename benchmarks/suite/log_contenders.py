@@ -12,7 +12,8 @@ import logging.handlers
 import queue
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -60,7 +61,7 @@ def run(contender: str, calls: int, lines: int) -> dict[str, float]:
         RuntimeError: lines are missing.
     """
     with tempfile.TemporaryDirectory() as folder:
-        session = CONTENDERS[contender](Path(folder))
+        session = (CONTENDERS | FLOORS)[contender](Path(folder))
         called = _timed_calls(session, calls)
         session.settle()
         arrived = _Arrived(Path(folder))
@@ -236,7 +237,49 @@ def _structlog_session(structlog: Any, file: BinaryIO) -> Session:
     )
 
 
-CONTENDERS: Mapping[str, Callable[[Path], Session]] = {
+# --- nobody's: what any of them has to do
+def _bare_declared(folder: Path) -> Session:
+    keep, now_ns = _bare(folder)
+    return Session(lambda number: keep.add((now_ns(), Quoted("GATEIO_SPOT", 60_000.1, number))), keep.end, keep.write)
+
+
+def _bare_free(folder: Path) -> Session:
+    keep, now_ns = _bare(folder)
+
+    def info(event: str, **fields: object) -> None:
+        keep.add((now_ns(), event, fields))
+
+    return Session(
+        lambda number: info("quoted", venue="GATEIO_SPOT", price=60_000.1, update=number), keep.end, keep.write
+    )
+
+
+@attrs.frozen
+class _Bare:
+    """A list in memory that is encoded and written at once."""
+
+    file: BinaryIO
+    add: Callable[[object], None]
+    waiting: deque[object]
+    encode: Callable[[object], bytes]
+
+    def write(self) -> None:
+        self.file.write(self.encode(self.waiting))
+        self.file.flush()
+        self.waiting.clear()
+
+    def end(self) -> None:
+        self.write()
+        self.file.close()
+
+
+def _bare(folder: Path) -> tuple[_Bare, Callable[[], int]]:
+    waiting: deque[object] = deque()
+    encode = msgspec.json.Encoder().encode_lines
+    return _Bare((folder / "log").open("wb"), waiting.append, waiting, encode), time.time_ns
+
+
+CONTENDERS: dict[str, Callable[[Path], Session]] = {
     "declared event": _declared,
     "free keywords": _free,
     "nautilus_trader": _nautilus,
@@ -246,3 +289,6 @@ CONTENDERS: Mapping[str, Callable[[Path], Session]] = {
     "picologging": _picologging,
 }
 OURS = ("declared event", "free keywords")
+FLOORS: dict[str, Callable[[Path], Session]] = {"bare declared event": _bare_declared, "bare free keywords": _bare_free}
+FLOOR_OF = "clock, container, msgspec, file"
+"""What a line of Python that keeps and writes the same takes, without levels, limits, masking, rotation."""

@@ -6,7 +6,7 @@ from functools import partial
 
 from suite.children import call
 from suite.figures import Rounds
-from suite.log_contenders import CONTENDERS, OURS, run
+from suite.log_contenders import CONTENDERS, FLOOR_OF, FLOORS, OURS, run
 from suite.measuring import Effort, interleaved
 from suite.target import Target
 
@@ -19,10 +19,10 @@ FACTORS = {"nautilus_trader": 3.0, "stdlib": 20.0, "structlog": 6.0}
 
 def measure(effort: Effort) -> list[Target]:
     """Ours against the limits; the declared event against each peer; losses of both kinds."""
-    lines = {name: effort.times(LINES.get(name, LINES_ELSE)) for name in CONTENDERS}
+    lines = {name: effort.times(LINES.get(name, LINES_ELSE)) for name in CONTENDERS | FLOORS}
     rounds = interleaved(
         effort.rounds,
-        {name: partial(call, "log_contenders:run", name, 1, lines[name]) for name in CONTENDERS},
+        {name: partial(call, "log_contenders:run", name, 1, count) for name, count in lines.items()},
     )
     lost = call("log_contenders:losses")
     return [
@@ -37,6 +37,7 @@ def _against_limit(rounds: Rounds, name: str) -> Target:
     others = "; ".join(f"{other} {rounds.median(other, 'rate'):,.0f}" for other in CONTENDERS if other not in OURS)
     return Target(
         f"2 log to disk, {name}", "1/s", rounds.median(name, "rate"), limit=LIMITS[name],
+        floor=rounds.median(f"bare {name}", "rate"), floor_of=FLOOR_OF,
         detail=f"rounds {rounds.spread(name, 'rate')}; {others}", again=partial(run, name, 1, PROFILED),
     )
 

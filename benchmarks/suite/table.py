@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from suite.figures import shown
 from suite.target import Target
 
-HEADERS = ("target", "measured", "to reach", "beside", "ratio", "")
+HEADERS = ("target", "measured", "to reach", "beside", "ratio", "floor", "")
 
 
 def table(machine: Mapping[str, str], targets: Sequence[Target]) -> str:
@@ -29,8 +29,9 @@ def table(machine: Mapping[str, str], targets: Sequence[Target]) -> str:
 def _cells(target: Target) -> tuple[str, ...]:
     compared = "" if target.comparison is None else f"{shown(target.comparison)} {target.beside}"
     ratio = "" if target.ratio is None else f"{target.ratio:.3g}"
+    floor = "" if target.floor is None else f"{shown(target.floor)} {target.floor_of}"
     verdict = "met" if target.met else "MISSED"
-    return (target.name, f"{shown(target.measured)} {target.unit}", target.target, compared, ratio, verdict)
+    return (target.name, f"{shown(target.measured)} {target.unit}", target.target, compared, ratio, floor, verdict)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

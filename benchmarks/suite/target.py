@@ -29,6 +29,10 @@ class Target:
     beside: str = ""
     """Who the comparison is."""
     comparison: float | None = None
+    floor: float | None = None
+    """What nothing that does this here can be better than, measured in the same rounds."""
+    floor_of: str = ""
+    """What that is: the bare work of the machine, the interpreter or the disk."""
     detail: str = ""
     again: Callable[[], object] | None = None
     """Does once more what was measured of ours, in this process, to be profiled when the target is missed."""
@@ -40,6 +44,8 @@ class Target:
             raise ValueError(f"{self.name}: nothing to reach")
         if (self.factor is not None or self.comparison is not None) and not self.beside:
             raise ValueError(f"{self.name}: a comparison with nobody")
+        if (self.floor is None) != (not self.floor_of):
+            raise ValueError(f"{self.name}: a floor and what it is of belong together")
 
     @property
     def more_is_better(self) -> bool:
@@ -83,6 +89,6 @@ class Target:
         """The same for `--json`."""
         return {
             "name": self.name, "measured": self.measured, "target": self.target, "comparison": self.comparison,
-            "beside": self.beside, "ratio": self.ratio, "met": self.met, "unit": self.unit, "detail": self.detail,
-            "profile": list(self.profile),
+            "beside": self.beside, "ratio": self.ratio, "floor": self.floor, "floor_of": self.floor_of,
+            "met": self.met, "unit": self.unit, "detail": self.detail, "profile": list(self.profile),
         }

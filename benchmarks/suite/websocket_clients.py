@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import trio
 import trio_websocket
@@ -16,6 +18,8 @@ import trio_websocket
 from dnbot.ports.net import Endpoint, TcpTlsOpener
 from dnbot.ports.websocket import open_websocket
 from suite.authority import client_context
+from suite.loopback import RECEIVE_BYTES, read_head
+from suite.websocket_server import FRAME
 
 Client = Callable[[str, Path, int], float]
 """(URL, file of the authority, messages) -> seconds"""
@@ -34,8 +38,8 @@ def ours(url: str, ca_file: Path, messages: int) -> float:
 
     async def main() -> float:
         opener = TcpTlsOpener([Endpoint.from_url(url)], ca_file=ca_file)
-        async with open_websocket(opener, url, venue="bench", silence_s_max=60, close_s_max=0) as socket:
-            return await _timed(socket.receive, messages)
+        async with open_websocket(opener, url, venue="bench", silence_s_max=60, close_s_max=0) as connection:
+            return await _timed(connection.receive, messages)
 
     return trio.run(main)
 
@@ -44,8 +48,8 @@ def plain_trio(url: str, ca_file: Path, messages: int) -> float:
     """trio-websocket as it is."""
 
     async def main() -> float:
-        async with trio_websocket.open_websocket_url(url, _context(url, ca_file)) as socket:
-            return await _timed(socket.get_message, messages)
+        async with trio_websocket.open_websocket_url(url, _context(url, ca_file)) as connection:
+            return await _timed(connection.get_message, messages)
 
     return trio.run(main)
 
@@ -87,8 +91,8 @@ def aiohttp(url: str, ca_file: Path, messages: int) -> float:
 
     async def main() -> float:
         async with library.ClientSession() as session:
-            socket = await session.ws_connect(url, ssl=_context(url, ca_file) or True)
-            return await _timed(socket.receive, messages)
+            connection = await session.ws_connect(url, ssl=_context(url, ca_file) or True)
+            return await _timed(connection.receive, messages)
 
     return _on_uvloop(main)
 
@@ -98,12 +102,32 @@ def websockets(url: str, ca_file: Path, messages: int) -> float:
     library = import_module("websockets")
 
     async def main() -> float:
-        socket = await library.connect(url, ssl=_context(url, ca_file), compression=None, close_timeout=0)
-        took_s = await _timed(socket.recv, messages)
-        socket.transport.abort()
+        connection = await library.connect(url, ssl=_context(url, ca_file), compression=None, close_timeout=0)
+        took_s = await _timed(connection.recv, messages)
+        connection.transport.abort()
         return took_s
 
     return asyncio.run(main())
+
+
+def blocking(url: str, ca_file: Path, messages: int) -> float:
+    """A blocking socket that only counts bytes: what no client can beat."""
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    with socket.create_connection((parts.hostname, parts.port or 0)) as plain:
+        context = _context(url, ca_file)
+        stream = plain if context is None else context.wrap_socket(plain, server_hostname=parts.hostname)
+        stream.sendall(
+            f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
+        )
+        answer = read_head(stream)
+        assert answer is not None
+        left = messages * len(FRAME) - len(answer[1])
+        began_s = time.perf_counter()
+        while left > 0:
+            left -= len(stream.recv(RECEIVE_BYTES))
+        return time.perf_counter() - began_s
 
 
 def _context(url: str, ca_file: Path) -> ssl.SSLContext | None:
@@ -117,4 +141,5 @@ def _on_uvloop(main: Callable[[], Awaitable[float]]) -> float:
 
 CLIENTS: Mapping[str, Client] = {
     "ours": ours, "trio-websocket": plain_trio, "picows": picows, "aiohttp": aiohttp, "websockets": websockets,
+    "blocking": blocking,
 }

@@ -23,6 +23,7 @@ MESSAGES_OF_SLOW = {"bursts": 16_000, "one by one": 10_000}
 SLOW = frozenset({"trio-websocket"})
 FACTORS_OF_TRIO = {"bursts": 40.0, "one by one": 4.0}
 FACTOR_OF_PICOWS = 0.9
+FLOOR = "blocking"
 
 
 def measure(effort: Effort) -> list[Target]:
@@ -73,10 +74,12 @@ def _figures(name: str, ports: Mapping[str, int], ca_file: Path, effort: Effort)
 
 
 def _target(rounds: Rounds, figure: str, beside: str, factor: float, effort: Effort) -> Target:
-    others = "; ".join(f"{name} {rounds.median(name, figure):,.0f}" for name in CLIENTS if name not in ("ours", beside))
+    named = {"ours", beside, FLOOR}
+    others = "; ".join(f"{name} {rounds.median(name, figure):,.0f}" for name in CLIENTS if name not in named)
     return Target(
         f"6 receive, {figure}", "1/s", rounds.median("ours", figure), factor=factor, beside=beside,
         comparison=rounds.median(beside, figure),
+        floor=rounds.median(FLOOR, figure), floor_of="a blocking socket that counts bytes",
         detail=f"frames of {len(FRAME)} bytes; rounds {rounds.spread('ours', figure)}; {others}",
         again=partial(again, effort),
     )

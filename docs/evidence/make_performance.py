@@ -78,12 +78,13 @@ def machine(found: dict[str, str]) -> list[str]:
 
 def table(targets: list[dict[str, Any]]) -> list[str]:
     """A row per target."""
-    rows = ["| target | measured | to reach | beside | ratio | |", "| --- | --- | --- | --- | --- | --- |"]
+    rows = ["| target | measured | to reach | beside | ratio | floor | |", f"|{' --- |' * 7}"]
     for one in targets:
         beside = "" if one["comparison"] is None else f"{shown(one['comparison'])} {one['unit']}, {one['beside']}"
         ratio = "" if one["ratio"] is None else f"{one['ratio']:.3g}"
+        floor = "" if one["floor"] is None else f"{shown(one['floor'])}, {one['floor_of']}"
         verdict = "met" if one["met"] else "**missed**"
-        cells = (one["name"], f"{shown(one['measured'])} {one['unit']}", one["target"], beside, ratio, verdict)
+        cells = (one["name"], f"{shown(one['measured'])} {one['unit']}", one["target"], beside, ratio, floor, verdict)
         rows.append(f"| {' | '.join(cells)} |")
     met = sum(one["met"] for one in targets)
     return [*rows, "", f"{met} of {len(targets)} met."]

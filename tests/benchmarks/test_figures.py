@@ -120,5 +120,5 @@ def test_a_record_holds_everything_that_is_read_from_it() -> None:
     record = Target("x", "us", 2.0, factor=3.0, beside="peer", comparison=6.0, detail="why").record()
     assert record == {
         "name": "x", "measured": 2.0, "target": ">= 3 x better than peer", "comparison": 6.0, "beside": "peer",
-        "ratio": 3.0, "met": True, "unit": "us", "detail": "why", "profile": [],
+        "ratio": 3.0, "floor": None, "floor_of": "", "met": True, "unit": "us", "detail": "why", "profile": [],
     }
