@@ -165,27 +165,28 @@ async def _running(folder: Path, log: EventLog) -> str | None:
 # --- JSON -------------------------------------------------------------------------------------------------------------
 def json_of(report: Report) -> bytes:
     """Everything in a report, money as strings with every digit, times in UTC."""
-    found = _builtins(report)
+    found = exact_builtins(report)
     found["profit"]["realised_quote"] = plain(report.profit.realised_quote)
     for pair, total in zip(found["pairs"], report.pairs, strict=True):
-        pair["against_estimate_quote"] = _builtins(total.against_estimate_quote)
+        pair["against_estimate_quote"] = exact_builtins(total.against_estimate_quote)
     found["executions_total"] = {
-        name: _builtins(getattr(total_of(report.pairs), name))
+        name: exact_builtins(getattr(total_of(report.pairs), name))
         for name in ("count", "traded_base", "gross_quote", "fees_quote", "net_quote")
     }
     return msgspec.json.encode(found)
 
 
-def _builtins(value: Any) -> Any:
+def exact_builtins(value: Any) -> Any:
+    """A result as JSON has it: money as strings with every digit, times in UTC."""
     match value:
         case Decimal():
             return plain(value)
         case msgspec.Struct():
-            return {name: _builtins(getattr(value, name)) for name in value.__struct_fields__}
+            return {name: exact_builtins(getattr(value, name)) for name in value.__struct_fields__}
         case dict():
-            return {name: _builtins(inner) for name, inner in value.items()}
+            return {name: exact_builtins(inner) for name, inner in value.items()}
         case list() | tuple():
-            return [_builtins(inner) for inner in value]
+            return [exact_builtins(inner) for inner in value]
         case datetime():
             return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         case _:
