@@ -85,9 +85,8 @@ def _hours(found: Opportunities) -> Table:
         Column("seen", Kind.BPS, "per hour"),
     )
     rows = {hour: _hour_row(one.observed_s, one.counted) for hour, one in found.by_hour_of_day.items()}
-    return hour_table(
-        "hours", "Opportunities by hour of the day", columns, rows, "Per hour that was observed; a dash: never sampled."
-    )
+    note = "Per hour that was observed; a dash: never sampled."
+    return hour_table("hours", "Opportunities by hour of the day", columns, rows, found.period, note)
 
 
 def _hour_row(observed_s: Decimal, counted: Counted) -> tuple[object, ...]:

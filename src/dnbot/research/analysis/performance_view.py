@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from dnbot.operate import report_quality_tables, report_tables
 from dnbot.operate.report_charts import caption, days_chart, profit_chart
+from dnbot.operate.report_data import BEGINNING
 from dnbot.operate.report_format import Column, Figure, Kind, Table, count_of, moment, number
 from dnbot.operate.report_read import BUCKETS
 from dnbot.operate.report_svg import legend, line_chart
@@ -32,7 +33,8 @@ def performance_view(found: Performance) -> View:
 def _counted(found: Performance) -> list[str]:
     notes = [f"profit {note}" if note.startswith(("counted", "to the")) else note for note in found.notes]
     if found.counted is not None and notes:
-        notes[-1] += f" ({moment(found.counted.since)} to {moment(found.counted.until)} UTC)"
+        since = "the beginning" if found.counted.since <= BEGINNING else f"{moment(found.counted.since)} UTC"
+        notes[-1] += f" (from {since} to {moment(found.counted.until)} UTC)"
     return notes
 
 

@@ -75,7 +75,8 @@ class PairSpread(msgspec.Struct, frozen=True, kw_only=True):
     """Whether its figures are net of both fees; else a fee is unknown and they are gross."""
     figures: SpreadFigures
     percentiles_bps: dict[str, Decimal]
-    """By share (`0.5`): the sample at or below which that share of all samples lies, rounded to 0.1 bps."""
+    """By share (`0.5`): the sample at or below which that share of all samples lies, rounded to 0.1 bps, but not beyond
+    the lowest or the highest sample."""
     sd_bps: float
     half_life_s: float | None
     """How soon a departure from the mean halves, by the strategy's estimator; None: no reversion that chance cannot
@@ -240,10 +241,14 @@ class _Gathered:
 
     def result(self, pair_name: str, *, is_net: bool, judged: bool) -> PairSpread:
         """Of at least one sample."""
-        summary = self.whole.summary()
+        summary, figures = self.whole.summary(), self.whole.figures(judged=judged)
         return PairSpread(
-            pair_name=pair_name, is_net=is_net, figures=self.whole.figures(judged=judged),
-            percentiles_bps=percentiles(self.whole.counts), sd_bps=round(summary.sd, PLACES),
+            pair_name=pair_name, is_net=is_net, figures=figures,
+            percentiles_bps={
+                share: min(max(value, figures.low_bps), figures.high_bps)
+                for share, value in percentiles(self.whole.counts).items()
+            },
+            sd_bps=round(summary.sd, PLACES),
             half_life_s=None if summary.half_life_s is None else round(summary.half_life_s, 2),
             bins=bins_of(self.whole.counts),
             hours=tuple(SpreadHour(at, self.hours[at].figures(judged=judged)) for at in sorted(self.hours)),

@@ -99,7 +99,7 @@ def _hours(found: Spread) -> Table:
         )
         for hour in sorted({hour for pair in found.pairs for hour in pair.by_hour_of_day})
     }
-    return hour_table("hours", "Mean edge by hour of the day", columns, rows, _HOURS_NOTE)
+    return hour_table("hours", "Mean edge by hour of the day", columns, rows, found.period, _HOURS_NOTE)
 
 
 def _hours_above(found: Spread) -> Table:
@@ -112,7 +112,8 @@ def _hours_above(found: Spread) -> Table:
         for hour in sorted({hour for pair in judged for hour in pair.by_hour_of_day})
     }
     note = "Of the time that was observed in each hour."
-    return hour_table("hours-above", "Time at or above the threshold by hour of the day", columns, rows, note)
+    title = "Time at or above the threshold by hour of the day"
+    return hour_table("hours-above", title, columns, rows, found.period, note)
 
 
 def _longest(found: Spread, hour: int) -> object:

@@ -16,7 +16,7 @@ from dnbot.operate.report_format import Column, Figure, Kind, Table, duration, m
 from dnbot.operate.report_html import page_html, sections_html
 from dnbot.operate.report_svg import Series
 from dnbot.operate.report_text import table_text
-from dnbot.research.analysis.words import Coverage, Period
+from dnbot.research.analysis.words import HOUR, Coverage, Period, hour_of
 
 FOOT = (
     "Rounded for reading: pointing at a figure shows every digit, and so do the CSV and JSON files. A dash is what is "
@@ -83,13 +83,14 @@ def coverage_text(coverage: Coverage) -> str:
 
 
 def hour_table(
-    name: str, title: str, columns: Sequence[Column], rows: Mapping[int, tuple[object, ...]], note: str
+    name: str, title: str, columns: Sequence[Column], rows: Mapping[int, tuple[object, ...]], period: Period, note: str
 ) -> Table:
-    """A row per hour of the day; an hour that was never sampled has dashes."""
+    """A row per hour of the day that the period touches; an hour that was never sampled has dashes."""
     blank = (None,) * len(columns)
+    touched = {hour_of(piece.since) for piece in period.pieces(HOUR)}
     return Table(
         name, title, (Column("hour, UTC"), *columns),
-        tuple((f"{hour:02}", *rows.get(hour, blank)) for hour in range(24)) if rows else (),
+        tuple((f"{hour:02}", *rows.get(hour, blank)) for hour in sorted(touched)) if rows else (),
         note=note, empty="nothing was sampled in this period",
     )
 
