@@ -45,7 +45,7 @@ class RandomBook:
     _drift: dict[Venue, float] = attrs.field(factory=dict)
 
     def records(self) -> list[Record]:
-        """In order of time; funding rows are long after the first sample and before the last."""
+        """In order of time."""
         found = list(self._told())
         return sorted(found, key=_moment)
 
@@ -58,11 +58,13 @@ class RandomBook:
             yield at
             at += self.rng.choice([S, S + 20_000 * US, S + 333_333 * US, S, S])
             if self.rng.random() < 0.02:
-                at += self.rng.choice([3 * S, 90 * S, 3600 * S, 4 * 3600 * S])
+                to_settlement = _settlement_ns(at) - at - 20 * S
+                at += self.rng.choice([3 * S, 90 * S, 3600 * S, max(to_settlement, 0), max(to_settlement, 0)])
 
     def _told(self) -> Iterator[Record]:
         """Each sample with what happens beside it."""
         realised = Decimal(self.rng.randrange(-500, 500)) / 100
+        settlement = START_NS * 2
         for index, at_ns in enumerate(self.times_ns()):
             realised += Decimal(self.rng.randrange(-50, 60)) / 100
             yield from self._sample(at_ns, realised)
@@ -70,8 +72,9 @@ class RandomBook:
                 yield self._declined(at_ns + self.rng.randrange(900_000) * US)
             if index % 12 == 5:
                 yield from self._execution(at_ns + 100_000 * US)
-            if self.rng.random() < 0.01 and 20 < index < self.samples - 20:
-                yield self._funding((at_ns // S // INTERVAL_S + 1) * INTERVAL_S * S + self.rng.randrange(20) * S)
+            if at_ns > settlement and self.rng.random() < 0.7:
+                yield self._funding(settlement + self.rng.randrange(20) * S)
+            settlement = _settlement_ns(at_ns)
 
     def _sample(self, at_ns: int, realised: Decimal) -> Iterator[Record]:
         position = Decimal(self.rng.choice([-2, -1, 0, 1])) / 2
@@ -90,8 +93,8 @@ class RandomBook:
                 venue=venue, bid=bid, bid_quantity=Decimal(1), ask=bid + Decimal(self.rng.randrange(1, 40)) / 1000,
                 ask_quantity=Decimal(2), update_id=1, at_ns=at_ns,
             )
-        next_at_s = (at_ns // S // INTERVAL_S + 1) * INTERVAL_S
-        rate = FundingRate(Venue.GATE_FUTURES, Decimal(self.rng.randrange(-9, 10)) / 100_000, INTERVAL_S, next_at_s)
+        forecast = Decimal(self.rng.randrange(-9, 10)) / 100_000
+        rate = FundingRate(Venue.GATE_FUTURES, forecast, INTERVAL_S, _settlement_ns(at_ns) // S)
         mark = None if self.rng.random() < 0.1 else MarkPrice(Venue.GATE_FUTURES, Decimal(100), Decimal(100), 0)
         yield FundingSampled(rate, mark, at_ns)
 
@@ -158,6 +161,11 @@ class RandomBook:
             fee=quantity * (1 if in_base else price) * Decimal(self.rng.choice(["0.0005", "0.002"])),
             fee_asset=self.symbol.base if in_base else self.symbol.quote,
         )
+
+
+def _settlement_ns(at_ns: int) -> int:
+    """The next one."""
+    return (at_ns // S // INTERVAL_S + 1) * INTERVAL_S * S
 
 
 def _moment(record: Record) -> int:

@@ -106,10 +106,16 @@ def in_hours(seconds: Decimal | None) -> Decimal | None:
 
 
 def unbroken(name: str, style: str, points: Iterable[tuple[datetime, Decimal]], gap: timedelta) -> list[Series]:
-    """One line as its parts: nothing is drawn where points are further apart than `gap`, because nothing is known."""
+    """One line as its parts: nothing is drawn where points are further apart than `gap`, because nothing is known.
+
+    A point by itself is a short line, which is seen.
+    """
     parts: list[list[tuple[datetime, Decimal]]] = []
     for at, value in points:
         if not parts or at - parts[-1][-1][0] > gap:
             parts.append([])
         parts[-1].append((at, value))
+    for part in parts:
+        if len(part) == 1:
+            part.append((part[0][0] + gap / 6, part[0][1]))
     return [Series(name, style, part, is_step=False) for part in parts]
