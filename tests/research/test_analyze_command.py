@@ -55,7 +55,9 @@ def test_all_four(tmp_path: Path) -> None:
         assert list(csv.reader((folder / f"{kind}-{table}.csv").read_text().splitlines()))[1:]
     spread = answer(tmp_path, "spread", "--json", "--threshold-bps", "0", "--fee", "MEXC_SPOT=0")
     assert (spread["threshold_bps"], spread["fees"]["MEXC_SPOT"]["rate"]) == ("0", "0")
-    assert Decimal(spread["pairs"][0]["figures"]["above_s"]) > 0
+    figures = spread["pairs"][0]["figures"]
+    assert 0 < Decimal(figures["above_pct"]) <= 100
+    assert Decimal(figures["above_s"]) <= Decimal(figures["observed_s"])
     done = CliRunner().invoke(commands, ["analyze", "funding"], env={"DNBOT_HOME": str(tmp_path / "home")})
     assert done.exit_code == 2
     assert "found 'BTC/USDT'; allowed: ETH/USDT" in done.output

@@ -167,9 +167,6 @@ async def _running(folder: Path, log: EventLog) -> str | None:
 def json_of(report: Report) -> bytes:
     """Everything in a report, money as strings with every digit, times in UTC."""
     found = exact_builtins(report)
-    found["profit"]["realised_quote"] = plain(report.profit.realised_quote)
-    for pair, total in zip(found["pairs"], report.pairs, strict=True):
-        pair["against_estimate_quote"] = exact_builtins(total.against_estimate_quote)
     found["executions_total"] = {
         name: exact_builtins(getattr(total_of(report.pairs), name))
         for name in ("count", "traded_base", "gross_quote", "fees_quote", "net_quote")
@@ -177,13 +174,18 @@ def json_of(report: Report) -> bytes:
     return msgspec.json.encode(found)
 
 
+def _properties(kind: type) -> list[str]:
+    return [name for name, member in vars(kind).items() if isinstance(member, property)]
+
+
 def exact_builtins(value: Any) -> Any:
-    """A result as JSON has it: money as strings with every digit, times in UTC."""
+    """A result as JSON has it, with its properties: money as strings with every digit, times in UTC."""
     match value:
         case Decimal():
             return plain(value)
         case msgspec.Struct():
-            return {name: exact_builtins(getattr(value, name)) for name in value.__struct_fields__}
+            names = (*value.__struct_fields__, *_properties(type(value)))
+            return {name: exact_builtins(getattr(value, name)) for name in names}
         case dict():
             return {name: exact_builtins(inner) for name, inner in value.items()}
         case list() | tuple():

@@ -207,8 +207,8 @@ async def _pairs(
     arguments = (
         [pair.name for pair in pairs], [pair.buy_venue.value for pair in pairs],
         [pair.sell_venue.value for pair in pairs],
-        [buy_factor(fees[pair.buy_venue.value].schedule) if net[pair.name] else ONE for pair in pairs],
-        [sell_factor(fees[pair.sell_venue.value].schedule) if net[pair.name] else ONE for pair in pairs],
+        [buy_factor(fees[pair.buy_venue.value].schedule()) if net[pair.name] else ONE for pair in pairs],
+        [sell_factor(fees[pair.sell_venue.value].schedule()) if net[pair.name] else ONE for pair in pairs],
         threshold,
     )
     everything = {pair.name: _Gathered() for pair in pairs}

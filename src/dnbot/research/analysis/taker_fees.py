@@ -29,7 +29,6 @@ class TakerFee(msgspec.Struct, frozen=True, kw_only=True):
     fills: int = 0
     """How many fills that is seen in; 0: it was given."""
 
-    @property
     def schedule(self) -> FeeSchedule:
         """As the strategy's formulas want it; the same for makers, of whom they do not ask."""
         return FeeSchedule(
