@@ -42,7 +42,7 @@ def _pairs(found: Opportunities) -> Table:
     return Table(
         "pairs", "Opportunities by pair", columns, rows, total=total,
         note=f"Declined: refusals of one pair within five seconds of one another are one that stayed. Seen: taken, and "
-        f"declined and not taken within five seconds. {_ESTIMATE} `dnbot analyze performance` says what was brought.",
+        f"declined and not taken within five seconds. {_ESTIMATE} What was taken is judged by analyze performance.",
         empty="none was seen in this period",
     )
 

@@ -258,7 +258,8 @@ class _Gathered:
 
 # --- distributions
 Counts = Mapping[Decimal, tuple[int, Decimal]]
-BINS_MAX = 24
+BINS_MAX = 16
+"""About; and an open one at each end."""
 
 
 def percentiles(counts: Counts, shares: Iterable[Decimal] = SHARES) -> dict[str, Decimal]:

@@ -6,13 +6,14 @@ from datetime import datetime
 from decimal import Decimal
 
 from dnbot.domain.pair import PAIRS, PairKind
+from dnbot.domain.units import ZERO, plain
 from dnbot.operate.report_charts import caption
 from dnbot.operate.report_format import Column, Kind, Table, moment, number
 from dnbot.operate.report_svg import bar_chart, legend, line_chart
 from dnbot.research.analysis.spread import Bin, PairSpread, Spread, SpreadFigures
 from dnbot.research.analysis.taker_fees import fees_text
 from dnbot.research.analysis.view import View, hour_table, hours_column, in_hours, period_text, unbroken
-from dnbot.research.analysis.words import HOUR, share_pct
+from dnbot.research.analysis.words import HOUR, per_ten_thousand, share_pct
 
 _KINDS = {
     PairKind.SPOT_SPOT: "spot-spot", PairKind.CARRY_OPEN: "opening a carry", PairKind.CARRY_CLOSE: "closing a carry",
@@ -157,13 +158,17 @@ def _extent(found: Spread) -> tuple[datetime, datetime]:
 def _bins(found: Spread) -> str:
     parts = []
     for pair in found.pairs:
-        title = f"{_name(pair)}: minutes in each range of the edge, bps"
-        bars = [(_range(one), round(one.observed_s)) for one in pair.bins]
-        parts.append(caption(title) + bar_chart(title, bars, lambda seconds: f"{seconds / 60:,.1f}"))
+        title = f"{_name(pair)}: share of the observed time in each range of the edge, bps"
+        bars = [(_range(one), _basis_points(one, pair)) for one in pair.bins]
+        parts.append(caption(title) + bar_chart(title, bars, lambda share: f"{share / 100:.2f} %"))
     return "".join(parts)
 
 
+def _basis_points(one: Bin, pair: PairSpread) -> int:
+    """Of the observed time, as bars have whole lengths."""
+    return round(per_ten_thousand(one.observed_s, pair.figures.observed_s) or ZERO)
+
+
 def _range(one: Bin) -> str:
-    if one.low_bps is None:
-        return f"below {one.high_bps}"
-    return f"from {one.low_bps} up" if one.high_bps is None else f"{one.low_bps} to {one.high_bps}"
+    low, high = ("" if end is None else plain(end) for end in (one.low_bps, one.high_bps))
+    return f"below {high}" if not low else f"from {low} up" if not high else f"{low} to {high}"
