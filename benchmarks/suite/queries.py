@@ -140,8 +140,13 @@ async def _plan(connection: asyncpg.Connection[asyncpg.Record], question: Questi
 
 
 def _literals(question: Question, rng: Random) -> str:
-    texts = [value.isoformat() if isinstance(value, datetime) else str(value) for value in question.drawn(rng)]
-    return "(" + ", ".join(f"'{text}'" for text in texts) + ")"
+    return "(" + ", ".join(f"'{_literal(value)}'" for value in question.drawn(rng)) + ")"
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, list):
+        return "{" + ",".join(map(_literal, value)) + "}"
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def scanned(plan: Plan) -> Iterator[str]:

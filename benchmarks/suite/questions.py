@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from decimal import Decimal
 from random import Random
 
 import attrs
 
+from dnbot.domain.pair import PAIRS
 from dnbot.operate import report_queries as report
+from dnbot.research.analysis import queries as analysis
 from suite.big_tables import SAMPLED, SYMBOLS, UNTIL
 
 NAMED = ("symbols", "arbitrage_opportunities", "funding_rate_snapshots", "position_snapshots", "trade_executions")
@@ -64,6 +67,14 @@ def _charted(symbol: str, since: datetime, until: datetime) -> tuple[object, ...
     return symbol, since, until, BUCKET_S
 
 
+def _from_a_peak(symbol: str, since: datetime, until: datetime) -> tuple[object, ...]:
+    return symbol, since, until, Decimal(300_000)
+
+
+def _of_pairs(symbol: str, since: datetime, until: datetime) -> tuple[object, ...]:
+    return symbol, since, until, list(PAIRS)
+
+
 def _at(symbol: str, _: datetime, until: datetime) -> tuple[object, ...]:
     return symbol, until
 
@@ -85,6 +96,14 @@ QUESTIONS = (
     Question("DECLINED", report.DECLINED, _between),
     Question("TAKEN", report.TAKEN, _between),
     Question("opportunities.csv", _csv("opportunities"), _paged),
+    Question("EXTENT of analyses", analysis.EXTENT, _between),
+    Question("COVERED", analysis.COVERED, _between),
+    Question("FALL_OF_EQUITY", analysis.FALL_OF_EQUITY, _from_a_peak),
+    Question("FALL_OF_REALISED", analysis.FALL_OF_REALISED, _from_a_peak),
+    Question("PAIR_TIMES", analysis.PAIR_TIMES, _between),
+    Question("TAKEN_BY_HOUR", analysis.TAKEN_BY_HOUR, _between),
+    Question("DECLINED_EPISODES", analysis.DECLINED_EPISODES, _of_pairs),
+    Question("SETTLEMENTS", analysis.SETTLEMENTS, _between),
     Question("TOLERANCE", report.TOLERANCE, lambda symbol, *_: (symbol,), period=False),
     # The product only writes this table; so a person asks it.
     Question(

@@ -16,6 +16,7 @@ from suite.questions import BUCKET_S, NAMED, QUESTIONS, tables_in
 
 from dnbot.operate import report_queries
 from dnbot.ports import postgres_queries
+from dnbot.research.analysis import queries as analysis_queries
 
 ROWS = 8_000
 
@@ -24,7 +25,8 @@ def test_every_question_to_a_named_table_is_asked() -> None:
     """What the store and the report read of them, with each table; a new one has to be added; parts of them aside."""
     asked = {question.sql for question in QUESTIONS}
     known = {
-        name: value for module in (postgres_queries, report_queries) for name, value in vars(module).items()
+        name: value for module in (postgres_queries, report_queries, analysis_queries)
+        for name, value in vars(module).items()
         if name.isupper() and name[0] != "_" and isinstance(value, str) and tables_in(value)
     }
     assert len(known) > 10
@@ -75,4 +77,5 @@ def test_a_missing_index_is_found_out() -> None:
     with database() as started:
         sound, without = with_asyncpg(started.dsn, found)
     assert sound == {}
-    assert without == dict.fromkeys(("EXTENT", "EXECUTIONS", "NAKED", "executions.csv"), "trade_executions")
+    names = ("EXTENT", "EXECUTIONS", "NAKED", "executions.csv", "PAIR_TIMES")
+    assert without == dict.fromkeys(names, "trade_executions")

@@ -67,7 +67,7 @@ async def report_on(settings: Settings, options: ReportOptions) -> str:
         StoreUnreachable: it cannot be reached; the sentence says what to do.
     """
     if options.csv is not None:
-        _made(options.csv)
+        made_folder(options.csv)
     async with opened_store(settings) as store:
         now_ns = SystemClock().now_ns()
         until = BEGINNING + timedelta(microseconds=now_ns // 1000)
@@ -79,24 +79,25 @@ async def report_on(settings: Settings, options: ReportOptions) -> str:
         written = await write_csv(options.csv, store.read, report) if options.csv is not None else []
     figures = msgspec.json.format(json_of(report), indent=2).decode()
     if options.json is not None and not options.prints_json:
-        written.append(_write(options.json, figures + "\n"))
+        written.append(write_file(options.json, figures + "\n"))
     if options.html is not None:
-        written.append(_write(options.html, html_of(report)))
+        written.append(write_file(options.html, html_of(report)))
     if options.prints_json:
         return figures
     return "\n".join([text_of(report), *(f"written: {path}" for path in written)]).rstrip("\n")
 
 
-def _made(folder: Path) -> None:
-    """Raises ConfigError where no folder can be."""
+def made_folder(folder: Path) -> None:
+    """Make it; raises ConfigError where no folder can be."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(str(folder), "folder", error.strerror, "a folder that can be made or written") from None
 
 
-def _write(path: Path, text: str) -> Path:
-    _made(path.parent)
+def write_file(path: Path, text: str) -> Path:
+    """Write it, in a folder that is made; the path. Raises ConfigError where no folder can be."""
+    made_folder(path.parent)
     path.write_text(text, encoding="utf-8")
     return path
 
@@ -165,27 +166,30 @@ async def _running(folder: Path, log: EventLog) -> str | None:
 # --- JSON -------------------------------------------------------------------------------------------------------------
 def json_of(report: Report) -> bytes:
     """Everything in a report, money as strings with every digit, times in UTC."""
-    found = _builtins(report)
-    found["profit"]["realised_quote"] = plain(report.profit.realised_quote)
-    for pair, total in zip(found["pairs"], report.pairs, strict=True):
-        pair["against_estimate_quote"] = _builtins(total.against_estimate_quote)
+    found = exact_builtins(report)
     found["executions_total"] = {
-        name: _builtins(getattr(total_of(report.pairs), name))
+        name: exact_builtins(getattr(total_of(report.pairs), name))
         for name in ("count", "traded_base", "gross_quote", "fees_quote", "net_quote")
     }
     return msgspec.json.encode(found)
 
 
-def _builtins(value: Any) -> Any:
+def _properties(kind: type) -> list[str]:
+    return [name for name, member in vars(kind).items() if isinstance(member, property)]
+
+
+def exact_builtins(value: Any) -> Any:
+    """A result as JSON has it, with its properties: money as strings with every digit, times in UTC."""
     match value:
         case Decimal():
             return plain(value)
         case msgspec.Struct():
-            return {name: _builtins(getattr(value, name)) for name in value.__struct_fields__}
+            names = (*value.__struct_fields__, *_properties(type(value)))
+            return {name: exact_builtins(getattr(value, name)) for name in names}
         case dict():
-            return {name: _builtins(inner) for name, inner in value.items()}
+            return {name: exact_builtins(inner) for name, inner in value.items()}
         case list() | tuple():
-            return [_builtins(inner) for inner in value]
+            return [exact_builtins(inner) for inner in value]
         case datetime():
             return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         case _:

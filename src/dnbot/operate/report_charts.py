@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from dnbot.domain.units import ZERO
-from dnbot.operate.report_data import ExecutionPoint, Profit, Report
+from dnbot.operate.report_data import ExecutionPoint, FundingPayment, Profit, ProfitPoint, Report
 from dnbot.operate.report_format import moment, number
+from dnbot.operate.report_quality_data import DayTotal
 from dnbot.operate.report_svg import (
     Series,
     bar_chart,
@@ -26,22 +28,22 @@ STATUSES = (("complete", "s0"), ("partial", "s1"), ("repaired", "s2"), ("failed"
 def charts_of(report: Report) -> dict[str, str]:
     """Charts by the name of the table that they stand above; one without anything to draw is left out."""
     found = {
-        "profit": _profit(report),
-        "days": _days(report),
+        "profit": profit_chart(report.profit_series, report.charted, report.quote),
+        "days": days_chart(report.days, report.quote),
         "executions": _executions(report),
         "inventory": _inventory(report),
         "exposure": _delta(report),
         "declined": _declined(report),
-        "funding": _funding(report),
+        "funding": funding_chart(report.funding, report.charted, report.quote),
     }
     return {name: f"<figure>{chart}</figure>" for name, chart in found.items() if chart}
 
 
-def _profit(report: Report) -> str:
-    if not report.profit_series or report.charted is None:
+def profit_chart(series: Sequence[ProfitPoint], extent: tuple[datetime, datetime] | None, quote: str) -> str:
+    """Cumulative profit by source, with its caption; nothing where nothing is known."""
+    if not series or extent is None:
         return ""
-    start, quote = (report.charted[0], Profit()), report.quote
-    points = [start, *((point.at, point.profit) for point in report.profit_series)]
+    points = [(extent[0], Profit()), *((point.at, point.profit) for point in series)]
     lines = (
         Series("realised", "s0 strong", [(at, profit.realised_quote) for at, profit in points]),
         Series("spread", "s1", [(at, profit.spread_quote) for at, profit in points]),
@@ -51,21 +53,20 @@ def _profit(report: Report) -> str:
     keys = [
         (line.style.split()[0], line.name, f"{number(line.points[-1][1], 2, signed=True)} {quote}") for line in lines
     ]
-    return _caption("Cumulative profit by source") + legend(keys) + line_chart(
-        "Cumulative profit by source", lines, report.charted, quote
+    return caption("Cumulative profit by source") + legend(keys) + line_chart(
+        "Cumulative profit by source", lines, extent, quote
     )
 
 
-def _days(report: Report) -> str:
-    known = [(day.day, day.realised_quote) for day in report.days if day.realised_quote is not None]
+def days_chart(days: Sequence[DayTotal], quote: str) -> str:
+    """A bar per day whose profit is known, with a caption; nothing where fewer than `DAYS_MIN` are."""
+    known = [(day.day, day.realised_quote) for day in days if day.realised_quote is not None]
     if len(known) < DAYS_MIN:
         return ""
-    bars = [
-        (_noon(day), realised, f"{day}: {number(realised, 4, signed=True)} {report.quote}") for day, realised in known
-    ]
+    bars = [(_noon(day), realised, f"{day}: {number(realised, 4, signed=True)} {quote}") for day, realised in known]
     half = timedelta(hours=12)
     title = "Realised profit of each day"
-    return _caption(title) + payment_chart(title, bars, (bars[0][0] - half, bars[-1][0] + half), report.quote)
+    return caption(title) + payment_chart(title, bars, (bars[0][0] - half, bars[-1][0] + half), quote)
 
 
 def _noon(day: str) -> datetime:
@@ -88,7 +89,7 @@ def _executions(report: Report) -> str:
     older = report.execution_count - len(report.executions)
     more = f"; the newest {len(report.executions):,}, {older:,} older ones are not drawn" if older else ""
     title = f"Net of each execution against its estimate{more}"
-    return _caption(f"{title}. Above the diagonal it brought more than expected.") + legend(keys) + scatter_chart(
+    return caption(f"{title}. Above the diagonal it brought more than expected.") + legend(keys) + scatter_chart(
         title, drawn, f"estimate of net before the orders, {quote}", f"outcome, {quote}"
     )
 
@@ -110,7 +111,7 @@ def _inventory(report: Report) -> str:
         Series("Gate perpetual", "s3", [(point.at, point.perp_base) for point in series]),
     )
     keys = [(line.style, line.name, f"{number(line.points[-1][1], 6, signed=True)} {report.base}") for line in lines]
-    return _caption("Inventory, sampled") + legend(keys) + line_chart(
+    return caption("Inventory, sampled") + legend(keys) + line_chart(
         "Inventory per venue and on the perpetual", lines, report.charted, report.base
     )
 
@@ -124,7 +125,7 @@ def _delta(report: Report) -> str:
     keys = [("s0", "delta, sampled", "")]
     if tolerance is not None:
         keys.append(("bandkey", "tolerated", f"± {number(tolerance.base, 8).rstrip('0').rstrip('.')} {base}"))
-    text = _caption("Delta, sampled once a second, and the band that is left alone") + legend(keys) + line_chart(
+    text = caption("Delta, sampled once a second, and the band that is left alone") + legend(keys) + line_chart(
         "Sampled delta and its tolerance", (high, low), report.charted, base,
         band=tolerance.base if tolerance else None,
     )
@@ -132,7 +133,7 @@ def _delta(report: Report) -> str:
     if not peaks:
         return text
     bars = [(peak.at, min(peak.delta_base, ZERO), max(peak.delta_base, ZERO)) for peak in peaks]
-    return text + _caption(
+    return text + caption(
         "Delta after each fill (largest of each stretch of time): one leg is there, the other not yet"
     ) + line_chart("Largest delta after a fill", (), report.charted, base, envelopes=bars)
 
@@ -141,22 +142,29 @@ def _declined(report: Report) -> str:
     counts: Counter[str] = Counter()
     for row in report.declined:
         counts[row.reason] += row.times
+    return reasons_chart(counts)
+
+
+def reasons_chart(counts: Mapping[str, int]) -> str:
+    """A bar per reason, the most frequent first."""
     bars = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:BARS_MAX]
-    return _caption("Declined, by reason") + bar_chart("Declined opportunities by reason", bars) if bars else ""
+    return caption("Declined, by reason") + bar_chart("Declined opportunities by reason", bars) if bars else ""
 
 
-def _funding(report: Report) -> str:
-    if not report.funding or report.charted is None:
+def funding_chart(rows: Sequence[FundingPayment], extent: tuple[datetime, datetime] | None, quote: str) -> str:
+    """A bar per payment, with its caption; nothing where there was none."""
+    if not rows or extent is None:
         return ""
     payments = [
         (row.at, row.amount, f"{moment(row.at)} UTC: {number(row.amount, 8, signed=True)} {row.asset}")
-        for row in report.funding
+        for row in rows
     ]
-    return _caption("Funding received (up) and paid (down)") + payment_chart(
-        "Funding payments", payments, report.charted, report.quote
+    return caption("Funding received (up) and paid (down)") + payment_chart(
+        "Funding payments", payments, extent, quote
     )
 
 
-def _caption(text: str) -> str:
+def caption(text: str) -> str:
+    """What a picture shows."""
     return f"<figcaption>{text}</figcaption>"
 

@@ -38,6 +38,8 @@ class PairTotal(msgspec.Struct, frozen=True, kw_only=True):
     gross_quote: Decimal = ZERO
     fees_quote: Decimal = ZERO
     net_quote: Decimal = ZERO
+    winning: int = 0
+    """Executions whose net is above zero."""
     estimate_net_quote: Decimal | None = None
     """What the decisions expected; None where there was none (building or leaving the position)."""
 

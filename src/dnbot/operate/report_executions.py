@@ -139,6 +139,7 @@ def with_execution(total: PairTotal, point: ExecutionPoint) -> PairTotal:
         gross_quote=total.gross_quote + point.gross_quote,
         fees_quote=total.fees_quote + point.fees_quote,
         net_quote=total.net_quote + point.net_quote,
+        winning=total.winning + (point.net_quote > 0),
         estimate_net_quote=estimate,
         **{point.status: getattr(total, point.status) + 1},
     )
@@ -147,9 +148,10 @@ def with_execution(total: PairTotal, point: ExecutionPoint) -> PairTotal:
 def total_of(pairs: tuple[PairTotal, ...]) -> PairTotal:
     """All pairs together. The estimate is of those that had one."""
     figures = (
-        "count", "complete", "partial", "repaired", "failed", "traded_base", "gross_quote", "fees_quote", "net_quote",
+        "count", "complete", "partial", "repaired", "failed", "winning", "traded_base", "gross_quote", "fees_quote",
+        "net_quote",
     )
     sums: dict[str, Any] = {name: sum((getattr(pair, name) for pair in pairs), ZERO) for name in figures}
-    for name in figures[:5]:
+    for name in figures[:6]:
         sums[name] = int(sums[name])
     return PairTotal(pair_name="all", **sums)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from dnbot.domain.units import bps
-from dnbot.operate.report_data import Report
+from dnbot.operate.report_data import Profit, Report
 from dnbot.operate.report_format import Column, Kind, Table, number
 from dnbot.operate.report_quality_data import DayTotal, Markout, Quality, VenueTotal
 
@@ -13,14 +14,12 @@ NO_SAMPLE = "no data"
 _DAY_PARTS = ("spread_quote", "fees_quote", "funding_quote", "realised_quote")
 
 
-def days(report: Report) -> Table:
-    """Profit and executions of each day."""
-    quote = report.quote
-    rows = tuple(_day_row(day) for day in report.days)
-    profit = report.profit
+def days(found: Sequence[DayTotal], profit: Profit, quote: str) -> Table:
+    """Profit and executions of each day; `profit` is what they make together."""
+    rows = tuple(_day_row(day) for day in found)
     total = (
-        "all", sum(day.executions for day in report.days), profit.spread_quote, -profit.fees_quote,
-        profit.funding_quote, profit.realised_quote,
+        "all", sum(day.executions for day in found), profit.spread_quote, -profit.fees_quote, profit.funding_quote,
+        profit.realised_quote,
     )
     return Table(
         "days", "Profit by day",

@@ -26,7 +26,7 @@ order by sequence, entry_id
 """
 
 # The fee of a fill in quote units, as the bot's own fold values it: a third coin may have had no price.
-_FEE_QUOTE = """
+FEE_QUOTE = """
 case f.fee_asset when split_part(f.symbol, '/', 2) then f.fee
                  when split_part(f.symbol, '/', 1) then f.fee * f.price else f.fee * coalesce(f.fee_price, 0) end
 """
@@ -61,7 +61,7 @@ select exists (select from fills where symbol = $1 and booked_at <= $2)
     or exists (select from ledger_entries where symbol = $1 and kind = 'funding' and at <= $2) as booked
 """
 FEES = f"""
-select f.venue, f.fee_asset as asset, count(*) as fills, sum(f.fee) as amount, sum({_FEE_QUOTE}) as quote,
+select f.venue, f.fee_asset as asset, count(*) as fills, sum(f.fee) as amount, sum({FEE_QUOTE}) as quote,
     count(*) filter (where f.fee <> 0 and f.fee_price is null
         and f.fee_asset not in (split_part(f.symbol, '/', 1), split_part(f.symbol, '/', 2))) as unpriced,
     sum(f.price * f.quantity) as turnover_quote
@@ -87,7 +87,7 @@ from (
         coalesce(sum({_MOVED}) filter (where f.side = 'sell'), 0) as sell_moved,
         coalesce(sum(({_MOVED}) * f.price) filter (where f.side = 'buy'), 0) as buy_value,
         coalesce(sum(({_MOVED}) * f.price) filter (where f.side = 'sell'), 0) as sell_value,
-        coalesce(sum({_FEE_QUOTE}), 0) as fill_fees,
+        coalesce(sum({FEE_QUOTE}), 0) as fill_fees,
         coalesce(sum(f.price * f.quantity) filter (where f.side = 'buy'), 0) as bought_quote
     from fills f where f.execution_id = t.execution_id
 ) s cross join lateral (
@@ -213,31 +213,39 @@ with said as (
 select venue, asset, sum(amount) as unexplained from said group by venue, asset having sum(amount) <> 0
 """
 
-# Realised profit at each sample, with all fees and funding up to the same moment.
-_PROFIT = f"""
-with happened as (
-    select f.booked_at as at, ({_FEE_QUOTE}) as fee, 0::numeric as funding, null::numeric as realised
+# Realised profit at the last sample of each stretch of time (one look into the index each), with all fees and funding
+# up to the same moment.
+_PROFIT = """
+with extent as (
+    select min(at) as first, max(at) as last from position_snapshots
+    where symbol = $1 and at > $2 and at <= $3 and realised_quote is not null
+), points as (
+    select p.at, p.realised from extent, {stretches} cross join lateral (
+        select at, realised_quote as realised from position_snapshots
+        where symbol = $1 and at > $2 and at <= $3 and {within} and realised_quote is not null order by at desc limit 1
+    ) p
+), happened as (
+    select f.booked_at as at, ({fee}) as fee, 0::numeric as funding, null::numeric as realised
     from fills f where f.symbol = $1 and f.booked_at > $2 and f.booked_at <= $3
     union all
     select at, 0, amount, null from ledger_entries
     where symbol = $1 and kind = 'funding' and at > $2 and at <= $3
     union all
-    select at, 0, 0, realised_quote from position_snapshots
-    where symbol = $1 and at > $2 and at <= $3 and realised_quote is not null
+    select at, 0, 0, realised from points
 ), summed as (
     select at, realised, sum(fee) over (order by at) as fees, sum(funding) over (order by at) as funding from happened
 )
-"""  # noqa: S608 (put together from constants of this file)
-PROFIT_SERIES = f"""
-{_PROFIT}
-select distinct on (date_bin(make_interval(secs => $4), at, $2)) at, realised, fees, funding from summed
-where realised is not null order by date_bin(make_interval(secs => $4), at, $2), at desc
-"""  # noqa: S608 (put together from constants of this file)
-PROFIT_DAYS = f"""
-{_PROFIT}
-select distinct on (day) to_char(at at time zone 'UTC', 'YYYY-MM-DD') as day, realised, fees, funding from summed
-where realised is not null order by day, at desc
-"""  # noqa: S608 (put together from constants of this file)
+select to_char(at at time zone 'UTC', 'YYYY-MM-DD') as day, at, realised, fees, funding from summed
+where realised is not null order by at
+"""
+PROFIT_SERIES = _PROFIT.format(
+    fee=FEE_QUOTE, stretches="generate_series(first, last, make_interval(secs => $4)) as since",
+    within="at >= since and at < since + make_interval(secs => $4)",
+)
+PROFIT_DAYS = _PROFIT.format(
+    fee=FEE_QUOTE, stretches="generate_series(date_trunc('day', first, 'UTC'), last, interval '24 hours') as since",
+    within="at >= since and at < since + interval '24 hours'",
+)
 INVENTORY_SERIES = """
 select distinct on (date_bin(make_interval(secs => $4), at, $2)) at, spot_gate, spot_mexc, perp_base
 from position_snapshots where symbol = $1 and at > $2 and at <= $3 and spot_gate is not null

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,8 +11,7 @@ import msgspec
 
 from dnbot import __version__
 from dnbot.domain.instrument import Symbol, Venue
-from dnbot.domain.order import Fill
-from dnbot.domain.position import LedgerEntry, Portfolio
+from dnbot.domain.position import Portfolio
 from dnbot.domain.units import ZERO
 from dnbot.operate import report_queries as queries
 from dnbot.operate.progress import Tell, nothing
@@ -22,64 +20,25 @@ from dnbot.operate.report_data import (
     BEGINNING,
     DeclinedTotal,
     DeltaPoint,
-    FeeTotal,
-    FundingPayment,
     Inventory,
     InventoryPoint,
     LedgerLine,
     Moment,
-    Profit,
-    ProfitPoint,
     Report,
     Run,
     Tolerance,
 )
 from dnbot.operate.report_executions import Executions, read_executions
 from dnbot.operate.report_incidents import read_incidents
-from dnbot.operate.report_quality import day_totals, read_quality, venue_totals
-from dnbot.operate.report_quality_data import DayTotal
+from dnbot.operate.report_profit import Bound, profit_between, profit_days, profit_series, start_of
+from dnbot.operate.report_quality import read_quality, venue_totals
 from dnbot.operate.report_quality_queries import VENUES
-from dnbot.ports.postgres_rows import entry_of, fill_of
-from dnbot.ports.store_rebuild import rebuilt
-
-Row = dict[str, Any]
-Read = Callable[..., Awaitable[list[Row]]]
-"""`PostgresStore.read`."""
+from dnbot.operate.report_reader import Read, Reader, Row, portfolio_of
 
 BUCKETS = 300
 """Points of a chart at most: one per pixel or two."""
 UNTIL_HEAD = timedelta(days=1)
 """Added where the book's sequence is the real bound: rows booked while the report began belong to its fold."""
-
-
-@attrs.frozen
-class Start:
-    """Where a period's profit begins to count."""
-
-    at: datetime
-    realised_quote: Decimal
-    note: str
-
-
-@attrs.frozen
-class Reader:
-    """One report's questions about one symbol, later than `since`, at or before `until`."""
-
-    read: Read
-    symbol: Symbol
-    since: datetime
-    until: datetime
-    head: int
-    """The book's sequence when the report began: what is booked later is left out."""
-
-    async def ask(self, sql: str, *more: object) -> list[Row]:
-        """The rows of one period query."""
-        return await self.read(sql, str(self.symbol), self.since, self.until, *more)
-
-    async def one(self, sql: str, *arguments: object) -> Row | None:
-        """The first row of a query."""
-        found = await self.read(sql, str(self.symbol), *arguments)
-        return found[0] if found else None
 
 
 async def read_report(
@@ -116,10 +75,9 @@ async def read_report(
         declined=await _declined(reader),
         taken={row["outcome"]: row["times"] for row in await reader.ask(queries.TAKEN)},
     )
-    start = await _start(reader)
+    start = await start_of(reader)
     tell("profit")
-    report = await _with_profit(reader, report, portfolio, start)
-    report = msgspec.structs.replace(report, days=await _days(reader, report, start, executions.by_day))
+    report = await _with_profit(reader, report, portfolio, start, executions.by_day)
     incidents, counts = await read_incidents(reader.ask, runs, since)
     report = msgspec.structs.replace(report, incidents=incidents, incident_counts=counts)
     tell("ledger")
@@ -133,20 +91,6 @@ async def read_report(
     report = msgspec.structs.replace(report, quality=quality)
     tell("charts")
     return await _with_series(reader, report, portfolio, start)
-
-
-async def portfolio_of(reader: Reader) -> Portfolio | None:
-    """The fold of everything up to the head: the newest saved portfolio, and the rows after it."""
-    saved = await reader.one(queries.SNAPSHOT, reader.head)
-    after = saved["sequence"] if saved else 0
-    symbol = str(reader.symbol)
-    fills = await reader.read(queries.FILLS_BETWEEN, symbol, after, reader.head)
-    entries = await reader.read(queries.ENTRIES_BETWEEN, symbol, after, reader.head)
-    later: list[tuple[int, Fill | LedgerEntry]] = [
-        *((row["sequence"], fill_of(row)) for row in fills), *((row["sequence"], entry_of(row)) for row in entries),
-    ]
-    portfolio = msgspec.json.decode(saved["portfolio"], type=Portfolio) if saved else None
-    return rebuilt(reader.symbol, portfolio, [item for _, item in sorted(later, key=lambda pair: pair[0])])
 
 
 async def _inventory(reader: Reader, portfolio: Portfolio) -> Inventory:
@@ -167,76 +111,41 @@ async def _inventory(reader: Reader, portfolio: Portfolio) -> Inventory:
 
 
 # --- profit by source -------------------------------------------------------------------------------------------------
-async def _with_profit(reader: Reader, report: Report, portfolio: Portfolio, start: Start) -> Report:
-    """Fees and funding are sums of rows; the spread is what the matched fills realised beside them.
-
-    The realised profit at the end is the fold of all fills; at the start it is what was sampled then, or nothing.
-    """
-    window = (str(reader.symbol), start.at, reader.until + UNTIL_HEAD, reader.head)
-    fees = tuple(FeeTotal(**row) for row in await reader.read(queries.FEES, *window))
-    rows = await reader.read(queries.FUNDING, *window)
-    venues = await reader.read(VENUES, *window)
-    payments = tuple(
-        FundingPayment(row["at"], row["venue"], row["asset"], row["amount"], row["entry_id"]) for row in rows
-    )
-    fees_quote = sum((fee.quote for fee in fees), ZERO)
-    funding_quote = sum((row["amount"] for row in rows), ZERO)
-    spread = portfolio.realised_quote - start.realised_quote + fees_quote - funding_quote
+async def _with_profit(
+    reader: Reader, report: Report, portfolio: Portfolio, start: Bound, executions: dict[str, int]
+) -> Report:
+    """The realised profit at the end is the fold of all fills; at the start it is what was sampled then, or nothing."""
+    end = Bound(reader.until + UNTIL_HEAD, portfolio.realised_quote)
+    found = await profit_between(reader, start, end)
+    venues = await reader.read(VENUES, str(reader.symbol), start.at, end.at, reader.head)
     return msgspec.structs.replace(
         report,
-        profit=Profit(spread, fees_quote, funding_quote),
+        profit=found.profit,
         profit_from=start.at,
         profit_note=start.note,
-        fees=fees,
-        fills=sum(fee.fills for fee in fees),
-        turnover_quote=sum((fee.turnover_quote for fee in fees), ZERO),
-        funding=payments,
-        venues=venue_totals(venues, fees, payments, report.quote),
+        fees=found.fees,
+        fills=found.fills,
+        turnover_quote=found.turnover_quote,
+        funding=found.payments,
+        venues=venue_totals(venues, found.fees, found.payments, report.quote),
+        days=await profit_days(reader, found, executions),
     )
-
-
-async def _days(reader: Reader, report: Report, start: Start, executions: dict[str, int]) -> tuple[DayTotal, ...]:
-    """The days of the period; together they make its profit, to the last digit."""
-    window = attrs.evolve(reader, since=start.at)
-    rows = await window.ask(queries.PROFIT_DAYS)
-    cumulative = {row["day"]: _profit_at(row, start) for row in rows}
-    if rows:
-        cumulative[rows[-1]["day"]] = report.profit
-    return day_totals(cumulative, executions)
-
-
-def _profit_at(row: Row, start: Start) -> Profit:
-    """The period's profit up to one sample."""
-    return Profit(row["realised"] - start.realised_quote + row["fees"] - row["funding"], row["fees"], row["funding"])
-
-
-async def _start(reader: Reader) -> Start:
-    sample = await reader.one(queries.START_SAMPLE, reader.since)
-    if sample is not None:
-        return Start(sample["at"], sample["realised_quote"], "counted from the last sample at or before the start")
-    booked = await reader.one(queries.ANYTHING_BOOKED, reader.since)
-    if booked is None or not booked["booked"]:
-        return Start(BEGINNING, ZERO, "nothing was booked before: this is all of the book's profit")
-    sample = await reader.one(queries.FIRST_SAMPLE_AFTER, reader.since)
-    if sample is not None:
-        return Start(sample["at"], sample["realised_quote"], "counted from the first sample that is still kept")
-    return Start(BEGINNING, ZERO, "nothing is known of the profit before: all of the book's spread is shown here")
 
 
 # --- delta, opportunities ----------------------------------------------------------------------------------
 def _mode(run: Row) -> str:
     """Of one run, as its settings say."""
-    return str(_settings(run).get("mode", ""))
+    return str(recorded_settings(run).get("mode", ""))
 
 
-def _settings(run: Row) -> dict[str, Any]:
+def recorded_settings(run: Row) -> dict[str, Any]:
     """As they were recorded; empty when they were not."""
     return msgspec.json.decode(run["settings"], type=dict[str, Any]) if run["settings"].startswith("{") else {}
 
 
 async def _tolerance(reader: Reader, runs: list[Row]) -> Tolerance | None:
     """The setting of the newest run; else one contract lot, from the listing, or from what was traded."""
-    settings = _settings(runs[-1]) if runs else {}
+    settings = recorded_settings(runs[-1]) if runs else {}
     set_to = settings.get("strategy", {}).get("delta_tolerance_base")
     if set_to is not None:
         return Tolerance(Decimal(set_to), "set")
@@ -292,7 +201,7 @@ def _ledger_line(row: Row, reported: Row | None) -> LedgerLine:
 
 
 # --- charts -----------------------------------------------------------------------------------------------------------
-async def _with_series(reader: Reader, report: Report, portfolio: Portfolio, start: Start) -> Report:
+async def _with_series(reader: Reader, report: Report, portfolio: Portfolio, start: Bound) -> Report:
     extent = (await reader.ask(queries.EXTENT))[0]
     if extent["first"] is None or extent["last"] is None:
         return report
@@ -309,7 +218,7 @@ async def _with_series(reader: Reader, report: Report, portfolio: Portfolio, sta
     return msgspec.structs.replace(
         report,
         charted=(first, last),
-        profit_series=await _profit_series(clipped, report, start, bucket_s),
+        profit_series=await profit_series(clipped, start, report.profit, bucket_s),
         inventory_series=tuple(
             InventoryPoint(row["at"], row["spot_gate"], row["spot_mexc"], row["perp_base"]) for row in inventory
         ),
@@ -318,13 +227,3 @@ async def _with_series(reader: Reader, report: Report, portfolio: Portfolio, sta
         delta_between_fills_worst=max(peaks, key=lambda moment: abs(moment.delta_base), default=None),
         delta_sampled_worst=Moment(worst[0]["at"], worst[0]["delta_base"]) if worst else None,
     )
-
-
-async def _profit_series(reader: Reader, report: Report, start: Start, bucket_s: float) -> tuple[ProfitPoint, ...]:
-    """From the samples, with the sums of the fees and funding rows until then; the last point is the period's total."""
-    window = attrs.evolve(reader, since=start.at)
-    points = [
-        ProfitPoint(row["at"], _profit_at(row, start))
-        for row in await window.ask(queries.PROFIT_SERIES, bucket_s)
-    ]
-    return (*points, ProfitPoint(points[-1].at, report.profit)) if points else ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dnbot.domain.units import ZERO
 from dnbot.operate import report_quality_tables as quality
 from dnbot.operate.paper_words import PAPER
-from dnbot.operate.report_data import BEGINNING, Moment, PairTotal, Report
+from dnbot.operate.report_data import BEGINNING, Moment, PairTotal, Profit, Report
 from dnbot.operate.report_executions import total_of
 from dnbot.operate.report_format import Column, Figure, Kind, Table, count_of, duration, exact, moment
 
@@ -22,10 +22,11 @@ _NET_NOTE = (
 def tables_of(report: Report) -> tuple[Table, ...]:
     """Every table, most important first."""
     return (
-        profit(report), quality.days(report), executions(report), quality.edges(report), inventory(report),
-        exposure(report), quality.venues(report), fees(report), funding(report), quality.slippage(report),
-        quality.ratios(report), quality.latency(report), quality.markouts(report), declined(report), incidents(report),
-        ledger(report), checks(report),
+        profit(report.profit, report.quote, _profit_note(report)),
+        quality.days(report.days, report.profit, report.quote), executions(report), quality.edges(report),
+        inventory(report), exposure(report), quality.venues(report), fees(report), funding(report),
+        quality.slippage(report), quality.ratios(report), quality.latency(report), quality.markouts(report),
+        declined(report), incidents(report), ledger(report), checks(report),
     )
 
 
@@ -50,21 +51,24 @@ def _since(report: Report) -> str:
     return "the beginning" if report.since <= BEGINNING else f"{moment(report.since)} UTC"
 
 
-def profit(report: Report) -> Table:
-    """Where the profit comes from."""
-    found = report.profit
+def _profit_note(report: Report) -> str:
     began = report.profit_from
     start = f" ({moment(began)} UTC)" if began is not None and began > BEGINNING else ""
+    return f"{report.profit_note}{start}" if report.profit_note else ""
+
+
+def profit(found: Profit, quote: str, note: str) -> Table:
+    """Where the profit comes from."""
     return Table(
         "profit", "Profit by source",
-        (Column("source", wraps=True), Column("amount", Kind.QUOTE, report.quote, signed=True), Column("every digit")),
+        (Column("source", wraps=True), Column("amount", Kind.QUOTE, quote, signed=True), Column("every digit")),
         (
             ("spread (fills matched first in, first out, before fees)", found.spread_quote, exact(found.spread_quote)),
             ("fees", -found.fees_quote, exact(-found.fees_quote)),
             ("funding", found.funding_quote, exact(found.funding_quote)),
         ),
         total=("realised", found.realised_quote, exact(found.realised_quote)),
-        note=f"{report.profit_note}{start}" if report.profit_note else "",
+        note=note,
     )
 
 

@@ -16,7 +16,7 @@ from dnbot.domain.units import ZERO, divide, plain
 from dnbot.operate import reading_queries as queries
 from dnbot.operate.report import opened_store
 from dnbot.operate.report_format import count_of, duration
-from dnbot.operate.report_read import Read, Reader, portfolio_of
+from dnbot.operate.report_reader import Read, Reader, portfolio_of
 from dnbot.operate.trades import need_book
 from dnbot.ports.clock import SystemClock
 from dnbot.strategy.transfer_plan import Holdings, Move, TransferPlan, plan_transfers

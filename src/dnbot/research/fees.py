@@ -30,15 +30,16 @@ def with_fees(texts: Iterable[str], seed: int) -> FakesConfig:
         key = next((name for known, name in _KEYS.items() if known == venue), "")
         if not key or not colon or key in changes:
             raise ConfigError("--fees", "venue", text, f"each once: VENUE=MAKER:TAKER for {', '.join(_KEYS)}")
-        changes[key] = (_fraction(text, maker), _fraction(text, taker))
+        changes[key] = (fraction_of("--fees", text, maker), fraction_of("--fees", text, taker))
     return attrs.evolve(FakesConfig(seed=seed), **changes)
 
 
-def _fraction(text: str, bps: str) -> Decimal:
+def fraction_of(option: str, text: str, bps: str) -> Decimal:
+    """A rate in bps as a fraction; raises ConfigError naming the option and the text that it is in."""
     try:
         rate = Decimal(bps)
     except InvalidOperation:
         rate = Decimal("NaN")
     if not rate.is_finite() or not 0 <= rate <= BPS_MAX:
-        raise ConfigError("--fees", text, bps, f"bps from 0 to {BPS_MAX}")
+        raise ConfigError(option, text, bps, f"bps from 0 to {BPS_MAX}")
     return rate / _BPS
