@@ -91,7 +91,7 @@ def by_start(bars: Iterable[Bar], exchange: str, path: Path) -> dict[int, Bar]:
     """Bars by the UTC second at which they begin, of labels in London time."""
     if exchange not in LABELLED_LATE_S:
         known = ", ".join(LABELLED_LATE_S)
-        raise StudyDataError(f"{path}: exchange {exchange!r}, of which it is not known when its bars begin; {known} are")
+        raise StudyDataError(f"{path}: when bars of {exchange!r} begin is not known; known: {known}")
     return {utc_of(bar.start_s, path) - LABELLED_LATE_S[exchange]: bar for bar in bars}
 
 

@@ -1,9 +1,10 @@
 """Raw books: what a carry's legs really show, and how a resting leg really does.
 
 A capture holds one spot market and the perpetual of one exchange. Once a second both books are looked at with the bot's
-own `edge_of`; and once a second a leg is posted on spot, on paper, at the best price of its side, behind everything that
-is shown there. It is filled when takers have traded more at that price than stood before it, or through it; what others
-cancel before it is not counted, which is too strict. The other leg takes from the perpetual `REACTION_NS` after that.
+own `edge_of`; and once a second a leg is posted on spot, on paper, at the best price of its side, behind all that is
+shown there. It is filled when takers have traded more at that price than stood before it and it holds itself, or
+through it; what others cancel before it is not counted, which is too strict. The other leg takes from the perpetual
+`REACTION_NS` later.
 """
 
 from __future__ import annotations

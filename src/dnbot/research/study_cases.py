@@ -55,7 +55,9 @@ def other_cases() -> dict[str, tuple[Case, ...]]:
             *(Case(name=f"takers, {tier.name}", tier=tier) for tier in OTHER_TIERS),
             *(Case(name=f"maker first, {tier.name}", tier=tier, maker=MEASURED) for tier in OTHER_TIERS[:-1]),
         ),
-        "resting legs": tuple(Case(name=f"maker first, {model.name}", tier=NEW, maker=model) for model in (BEST, WORST)),
+        "resting legs": tuple(
+            Case(name=f"maker first, {model.name}", tier=NEW, maker=model) for model in (BEST, WORST)
+        ),
         "thresholds": (
             *(_with(f"entry {bps}", arbitrage_entry_threshold_bps=bps) for bps in (0, 6, 10, 20)),
             *(_with(f"exit {bps}", arbitrage_exit_threshold_bps=bps) for bps in (-10, 0, 5)),
@@ -65,7 +67,7 @@ def other_cases() -> dict[str, tuple[Case, ...]]:
             _with(f"{hours} h", carry_hold_hours_max=hours) for hours in (8, 72, 168, 720)
         ),
         "what bars leave open": (
-            Case(name="half spread 0 bps", tier=NEW, half_spread_bps=Decimal("0.001")),
+            Case(name="half spread 0.001 bps", tier=NEW, half_spread_bps=Decimal("0.001")),
             Case(name="half spread 2 bps", tier=NEW, half_spread_bps=Decimal(2)),
             Case(name="filled a bar late", tier=NEW, moments_late=1),
             Case(name="the next rate is known", tier=NEW, knows_next_rate=True),

@@ -52,7 +52,22 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     slippage_bps_median: float | None
     """Of entries: estimated less realised."""
     curve: tuple[tuple[int, float], ...]
-    """(UTC second, gained so far)."""
+    """(UTC second, gained so far); empty where it is not drawn."""
+
+
+class Summed(msgspec.Struct, frozen=True, kw_only=True):
+    """One case over all series of a set: medians, and the range of the profit; percent of the capital per year."""
+
+    case: str
+    profit_median: float
+    profit_least: float
+    profit_most: float
+    fees_median: float
+    funding_median: float
+    drawdown_most: float
+    """Percent, not per year."""
+    executions_per_year: float
+    """Mean over the series; the way in and the way out not counted."""
 
 
 class Compared(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,12 +98,11 @@ class Climb(msgspec.Struct, frozen=True, kw_only=True):
     """The highest price over the first one."""
 
 
-def judged(outcome: Outcome, seed: int) -> Judged:
+def judged(outcome: Outcome, seed: int, *, with_curve: bool) -> Judged:
     """What an outcome comes to."""
     capital = float(outcome.capital_quote)
     gained = [float(step.equity_quote) / capital * 100 for step in outcome.steps]
     per_year = 100 / capital / outcome.years
-    band = max(float(step.held_base) for step in outcome.steps) or 1.0
     slipped = [float(one) for one in outcome.slippage_bps]
     return Judged(
         series=outcome.series,
@@ -103,9 +117,26 @@ def judged(outcome: Outcome, seed: int) -> Judged:
         closed=outcome.closed,
         shifted=outcome.shifted,
         missed=outcome.missed,
-        held_share=sum(float(step.held_base) for step in outcome.steps) / len(outcome.steps) / band,
+        held_share=sum(float(step.held_base) for step in outcome.steps) / len(outcome.steps)
+        / float(outcome.band_base),
         slippage_bps_median=median(slipped) if slipped else None,
-        curve=thinned([(step.at_s, value) for step, value in zip(outcome.steps, gained, strict=True)]),
+        curve=thinned(list(zip((step.at_s for step in outcome.steps), gained, strict=True))) if with_curve else (),
+    )
+
+
+def summed(case: str, found: Sequence[Judged], years: Sequence[float]) -> Summed:
+    """What the series of a set say together of one case.
+
+    Args:
+        years: lengths of the series, in the order of `found`.
+    """
+    profits = [one.profit_pct_year for one in found]
+    executions = [(one.opened + one.closed + one.shifted) / length for one, length in zip(found, years, strict=True)]
+    return Summed(
+        case=case, profit_median=median(profits), profit_least=min(profits), profit_most=max(profits),
+        fees_median=median(one.fees_pct_year for one in found),
+        funding_median=median(one.funding_pct_year for one in found),
+        drawdown_most=max(one.drawdown_pct for one in found), executions_per_year=sum(executions) / len(executions),
     )
 
 

@@ -29,6 +29,11 @@ EXPLAINED_QUOTE = Decimal("1e-20")
 """Divisions round at the sixtieth digit; sums of them agree far better than this."""
 
 
+def band_of(params: StrategyParameters) -> Decimal:
+    """The most inventory that the settings allow, base units."""
+    return params.base_position_size * params.max_position_multiplier
+
+
 @attrs.define
 class StudyLedger:
     """What one case holds and has earned."""
@@ -63,8 +68,7 @@ class StudyLedger:
         """Whether a decision of an earlier moment can still be carried out: what it sells, and a short to reduce."""
         pair, quantity = found.pair, found.sell_quantity
         if pair.kind is PairKind.CARRY_OPEN:
-            band = self.params.base_position_size * self.params.max_position_multiplier
-            return self.held_base + quantity <= band
+            return self.held_base + quantity <= band_of(self.params)
         if pair.kind is PairKind.CARRY_CLOSE and self.held_base - quantity < self.params.base_position_size:
             return False
         return self.base_on(pair.sell_venue) >= quantity
@@ -124,7 +128,7 @@ class StudyLedger:
         self, moment: Moment, venue: Venue, side: Side, quantity: Decimal, *, rests: bool = False,
         worse_bps: Decimal = ZERO,
     ) -> Decimal:
-        """One fill, and its value; what it realises of the perpetual goes to the wallet, as in a venue's account book."""
+        """One fill, and its value; what it realises of the perpetual goes to the wallet, as a venue books it."""
         if quantity == 0:
             return ZERO
         price = self._price(moment, venue, side)

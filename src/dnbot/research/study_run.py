@@ -19,7 +19,7 @@ from dnbot.domain.instrument import FeeSchedule, Instrument, Symbol, Venue
 from dnbot.domain.market import BookView, FundingRate, MarketView, MarkPrice
 from dnbot.domain.pair import Opportunity, Pair, PairEdge, PairKind
 from dnbot.domain.units import ZERO, divide, floor_to
-from dnbot.research.study_ledger import StudyLedger
+from dnbot.research.study_ledger import StudyLedger, band_of
 from dnbot.research.study_words import BPS, FUNDING_S, Case, Moment, Outcome, Series, Step
 from dnbot.strategy.hopeless import FirstLook
 from dnbot.strategy.inventory import Inventory
@@ -170,8 +170,8 @@ class BarBot:
             series=self.series.name, case=self.case.name, spread_quote=told.spread_quote, fees_quote=told.fees_quote,
             funding_quote=told.funding_quote, opened=self.counts[PairKind.CARRY_OPEN],
             closed=self.counts[PairKind.CARRY_CLOSE], shifted=self.counts[PairKind.SPOT_SPOT], missed=self.missed,
-            slippage_bps=tuple(self.ledger.slippage_bps), steps=steps, capital_quote=capital_of(steps, self.params),
-            years=self.series.years,
+            slippage_bps=tuple(self.ledger.slippage_bps), steps=steps,
+            band_base=band_of(self.params), capital_quote=capital_of(steps, self.params), years=self.series.years,
         )
 
     # -- deciding
@@ -250,7 +250,7 @@ class BarBot:
 
 
 def weighed_fees(fees: dict[Venue, FeeSchedule], case: Case) -> dict[Venue, FeeSchedule]:
-    """Fees as decisions see them: none where thresholds are meant before fees, the maker's where a leg on MEXC rests."""
+    """Fees as decisions see them: none where thresholds are meant before fees, the maker's where a leg rests."""
     if case.fees_ignored_in_decisions:
         return {venue: msgspec.structs.replace(fee, maker=ZERO, taker=ZERO) for venue, fee in fees.items()}
     if case.maker is None:
@@ -261,10 +261,9 @@ def weighed_fees(fees: dict[Venue, FeeSchedule], case: Case) -> dict[Venue, FeeS
 
 def capital_of(steps: tuple[Step, ...], params: StrategyParameters) -> Decimal:
     """Mean over time of what must stand ready: the whole band bought on spot, and its margin on the perpetual."""
-    band = params.base_position_size * params.max_position_multiplier
     whole = 1 + divide(Decimal(1), Decimal(params.leverage))
     weighed, time_s = ZERO, 0
     for before, after in pairwise(steps):
         weighed += before.price * (after.at_s - before.at_s)
         time_s += after.at_s - before.at_s
-    return band * whole * divide(weighed, Decimal(time_s))
+    return band_of(params) * whole * divide(weighed, Decimal(time_s))

@@ -162,6 +162,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     slippage_bps: tuple[Decimal, ...]
     """Of each entry: estimated edge less what its fills brought."""
     steps: tuple[Step, ...]
+    band_base: Decimal
+    """The most inventory that the settings allow."""
     capital_quote: Decimal
     """Mean over time of what must stand ready for the whole band: inventory and margin."""
     years: float
