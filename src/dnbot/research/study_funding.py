@@ -41,7 +41,7 @@ class FundingFigures(msgspec.Struct, frozen=True, kw_only=True):
     pct_year: float
     """What a short received, simple sum, percent of its value."""
     by_year: dict[str, float]
-    """The same of each calendar year, scaled to a whole one."""
+    """The same of each calendar year with at least `MONTH` settlements, scaled to a whole one."""
     negative_share: float
     worst_bps: float
     best_bps: float
@@ -101,11 +101,11 @@ def yearly(rates_bps: Sequence[float]) -> float:
 
 
 def by_year(charges: Sequence[Charge]) -> dict[str, float]:
-    """Percent of each calendar year, scaled to a whole one."""
+    """Percent of each calendar year of which there is a month at least, scaled to a whole one."""
     years: dict[str, list[float]] = {}
     for charge in charges:
         years.setdefault(moment(charge.at_s)[:4], []).append(float(charge.rate) * BPS)
-    return {year: yearly(rates) for year, rates in years.items()}
+    return {year: yearly(rates) for year, rates in years.items() if len(rates) >= MONTH}
 
 
 def windows(charges: Sequence[Charge], count: int) -> list[float]:

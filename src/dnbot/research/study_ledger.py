@@ -105,11 +105,12 @@ class StudyLedger:
         Args:
             rests: the leg on MEXC rested: it pays the maker's fee, and the pair loses what the model of that says.
         """
-        pair, quantity, fees = found.pair, found.sell_quantity, self.portfolio.fees_quote
+        pair, quantity, before = found.pair, found.sell_quantity, self.portfolio.fees_quote
         lost = self.case.maker.loss_bps if rests and self.case.maker is not None else ZERO
         paid = self._trade(moment, pair.buy_venue, Side.BUY, quantity, rests=rests, worse_bps=lost / 2)
         got = self._trade(moment, pair.sell_venue, Side.SELL, quantity, rests=rests, worse_bps=lost / 2)
-        edge = bps(got - paid - (self.portfolio.fees_quote - fees), paid)
+        fees = ZERO if self.case.fees_ignored_in_decisions else self.portfolio.fees_quote - before
+        edge = bps(got - paid - fees, paid)
         if found.purpose is Purpose.ENTRY:
             slippage = entry_slippage_bps(found, edge, divide(paid, quantity))
             self.slippage_bps.append(slippage)

@@ -127,7 +127,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     half_spread_bps: Decimal = Decimal("0.5")
     """From a bar's price to the best bid or ask: bars have no books."""
     fees_ignored_in_decisions: bool = False
-    """Thresholds are then held against edges before fees; fees are paid all the same."""
+    """Thresholds are then held against edges before fees, those of lots too; fees are paid all the same."""
     knows_next_rate: bool = False
     moments_late: int = 0
     """So many bars after its decision is an order filled."""
