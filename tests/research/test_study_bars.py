@@ -157,3 +157,5 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
         gate_perpetuals(tmp_path, ("BTC",))
     with pytest.raises(StudyDataError, match=r"all\.csv"):
         three_exchanges(tmp_path / "all.csv", ("BTC",))
+    with pytest.raises(StudyDataError, match="no rows of okx, ETHUSDT, perpetual"):
+        three_exchanges(written_bars(tmp_path / "all.csv"), ("ETH",))

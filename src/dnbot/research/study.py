@@ -217,8 +217,9 @@ def on_funding(folder: Path) -> tuple[tuple[FundingFigures, ...], dict[str, floa
                 raise StudyDataError(f"{folder / FUNDING}: {len(paths)} files of {base} on {venue}; one is needed")
             found = history(paths[0], venue)
             figures.append(figures_of(f"{base} {venue}", found, NEW.round_trip_bps))
-            if known:
-                other = charges_of(known["binance", f"{base}USDT", PERP][1], folder / BARS_8H)
+            of_known_time = known.get(("binance", f"{base}USDT", PERP))
+            if of_known_time is not None:
+                other = charges_of(of_known_time[1], folder / BARS_8H)
                 for hours in (-8, 0, 8):
                     agreed[f"{base} {venue} {hours:+d} h"] = agreement(other, found, hours * 3600)
     return tuple(figures), agreed

@@ -40,22 +40,27 @@ def three_exchanges(path: Path, bases: Sequence[str]) -> tuple[Series, ...]:
     Raises:
         StudyDataError: no such rows, times that are not London's, or exchanges that are not of the same time.
     """
-    found = {key: (by_start(bars, key[0], path), rates) for key, (bars, rates) in read_exchanges(path).items()}
+    known = read_exchanges(path)
+
+    def market(exchange: str, pair: str, contract: str) -> tuple[dict[int, Bar], Rates]:
+        if (exchange, pair, contract) not in known:
+            raise StudyDataError(f"{path}: no rows of {exchange}, {pair}, {contract}")
+        bars, rates = known[exchange, pair, contract]
+        return by_start(bars, exchange, path), rates
+
     series: list[Series] = []
     for base in bases:
         for gate, mexc in TWINS:
-            bars = [found[gate, f"{base}/USDT", SPOT][0], found[gate, f"{base}USDT", PERP][0],
-                    found[mexc, f"{base}/USDT", SPOT][0]]
+            perp, rates = market(gate, f"{base}USDT", PERP)
+            bars = [market(gate, f"{base}/USDT", SPOT)[0], perp, market(mexc, f"{base}/USDT", SPOT)[0]]
             refuse_if_apart(bars[0], bars[2], f"{path}: {base} of {gate} and {mexc}")
             refuse_if_apart(bars[0], bars[1], f"{path}: {base} of {gate}, spot and perpetual")
-            rates = charges_of(found[gate, f"{base}USDT", PERP][1], path)
             source = f"{gate} as Gate, {mexc} as MEXC"
-            series.append(series_of(f"{base} {gate}+{mexc}", source, base, bars, rates))
-        spot, perp = found["binance", f"{base}/USDT", SPOT][0], found["binance", f"{base}USDT", PERP]
-        refuse_if_apart(spot, perp[0], f"{path}: {base} of binance, spot and perpetual")
-        rates = charges_of(perp[1], path)
+            series.append(series_of(f"{base} {gate}+{mexc}", source, base, bars, charges_of(rates, path)))
+        spot, (perp, rates) = market("binance", f"{base}/USDT", SPOT)[0], market("binance", f"{base}USDT", PERP)
+        refuse_if_apart(spot, perp, f"{path}: {base} of binance, spot and perpetual")
         source = "binance as Gate; its spot price stands for MEXC too"
-        series.append(series_of(f"{base} binance", source, base, [spot, perp[0], spot], rates))
+        series.append(series_of(f"{base} binance", source, base, [spot, perp, spot], charges_of(rates, path)))
     return tuple(series)
 
 

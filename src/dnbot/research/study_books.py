@@ -221,7 +221,7 @@ def both(spot: Iterator[tuple[int, Event]], perp: Iterator[tuple[int, Event]]) -
         yield from ((at_ns, kind, event) for at_ns, event in found)
         ended.add(kind)
 
-    for told in heapq.merge(named("spot", spot), named("perp", perp), key=lambda one: one[0]):
+    for told in heapq.merge(named("spot", spot), named("usdm", perp), key=lambda one: one[0]):
         if ended:
             return
         yield told
