@@ -72,7 +72,8 @@ def test_the_study_says_what_its_figures_say() -> None:
     maker, evidence = evidence_maker("make_study"), json.loads(page("docs/evidence/study.json"))
     text = page("docs/study.md")
     assert maker.with_tables(text, evidence) == text
-    for draw, path in ((maker.curves, maker.CURVES), (maker.ranges, maker.RANGES), (maker.years, maker.YEARS)):
+    drawn = evidence_maker("make_study_pictures")
+    for draw, path in ((drawn.curves, drawn.CURVES), (drawn.ranges, drawn.RANGES), (drawn.years, drawn.YEARS)):
         assert draw(evidence) == path.read_text(encoding="utf-8")
         assert f"(evidence/{path.name})" in text
     bars, gate = evidence["bars"], evidence["gate"]

@@ -68,10 +68,10 @@ def test_what_two_takers_would_have_is_told() -> None:
 
 def test_a_leg_is_filled_when_all_before_it_and_itself_were_traded() -> None:
     """Five stand before it, and it is one long: 5.9 are not enough, 6 are; the other side is not met by sellers."""
-    assert not watched((1, "spot", sold("99.9", "5.9")), (2 * NS_PER_S, "usdm", book("100.2", "100.4", 2))).losses_bps
-    found = watched(
-        (1, "spot", sold("99.9", "5.9")), (2, "spot", sold("99.9", "0.1")), (150 * MS, "usdm", book("100.2", "100.4", 2))
-    )
+    nearly: Told = (1, "spot", sold("99.9", "5.9"))
+    later: Told = (150 * MS, "usdm", book("100.2", "100.4", 2))
+    assert not watched(nearly, later).losses_bps
+    found = watched(nearly, (2, "spot", sold("99.9", "0.1")), later)
     # Bought at 99.9 instead of 100.1: 20 bps more than two takers.
     assert found.losses_bps == [pytest.approx(((100.2 - 100.1) / 100.1 - (100.2 - 99.9) / 99.9) * 10_000)]
     assert [one.side.value for one in found.resting] == ["sell"]

@@ -42,7 +42,7 @@ def test_an_outcome_in_percent_of_its_capital_a_year() -> None:
     assert found.fees_pct_year == pytest.approx(0.2)
     assert found.funding_pct_year == pytest.approx(2.2)
     assert found.drawdown_pct == pytest.approx(0.5)
-    assert found.held_share == 0.5
+    assert found.used_share == 0.5
     assert found.slippage_bps_median == 2
     assert [value for _, value in found.curve] == pytest.approx([0.1, 1.2, 0.7, 1.0])
     assert judged(outcome("1", "2"), 1, with_curve=False).curve == ()
@@ -91,6 +91,14 @@ def test_deciding_is_compared_with_the_same_capital_at_work() -> None:
     assert found.hedged_pct_year == pytest.approx(1.2)
     assert found.more_pct_year == pytest.approx(12 / 3000 * 200 - 1.2)
     assert found.interval.low <= found.more_pct_year <= found.interval.high
+    # Both hold the same here, and half of the band: decisions used nothing of their own, and half lay idle.
+    assert found.trades_own_pct_year is None
+    assert found.idle_pct_year == pytest.approx(-2 * found.more_pct_year)
+    small = msgspec.structs.replace(hedged, band_base=Decimal(10), steps=tuple(
+        Step(step.at_s, step.equity_quote, Decimal(4), step.price) for step in hedged.steps
+    ))
+    # It holds 4 of its band of 10, a fifth of the other's band of 20, which holds 10: three tenths are for decisions.
+    assert compared(traded, small, 1).trades_own_pct_year == pytest.approx(found.trades_pct_year / 0.3)
 
 
 def test_a_set_is_summed() -> None:

@@ -68,9 +68,10 @@ class BookFigures(msgspec.Struct, frozen=True, kw_only=True):
     open_gross_bps: tuple[float, ...]
     """Buying spot and selling the perpetual, before fees, at `quantity`."""
     close_gross_bps: tuple[float, ...]
-    basis_sd_bps: float
+    open_sd_bps: float
+    """Deviation of the former over time."""
     half_life_s: float | None
-    """By the bot's own test for a return to the mean."""
+    """Of the same, by the bot's own test for a return to the mean."""
     resting: RestingFigures
 
 
@@ -112,7 +113,8 @@ class BookStudy:
     attempts: int = 0
     spreads: dict[str, list[float]] = attrs.field(factory=lambda: {"spot": [], "perp": []})
     gross: dict[Pair, list[float]] = attrs.field(factory=lambda: {Pair.OPEN_GATE: [], Pair.CLOSE_GATE: []})
-    basis: RollingStatistics = attrs.field(factory=RollingStatistics)
+    opening: RollingStatistics = attrs.field(factory=RollingStatistics)
+    """Of the carry to open, as a running bot keeps it: a value per second, an hour of them."""
 
     def fold(self, at_ns: int, kind: str, event: Event) -> None:
         """One event of one of the two markets."""
@@ -152,8 +154,7 @@ class BookStudy:
             found.append(float(edge.gross_bps))
         for kind, view in zip(("spot", "perp"), books.values(), strict=True):
             self.spreads[kind].append(float(bps(view.asks[0][0] - view.bids[0][0], view.mid)))
-        spot, perp = (view.mid for view in books.values())
-        self.basis.observe(float(bps(perp - spot, spot)), at_ns / NS_PER_S)
+        self.opening.observe(self.gross[Pair.OPEN_GATE][-1], at_ns / NS_PER_S)
         for side in Side:
             self._post(side, at_ns)
 
@@ -185,12 +186,12 @@ class BookStudy:
             attempts=ended, fill_share=len(losses) / ended, wait_s_median=median(self.waits_s),
             loss_bps_mean=mean(losses), loss_bps_median=median(losses), loss_bps_p95=quantiles(losses, (0.95,))[0],
         )
-        summary = self.basis.summary()
+        summary = self.opening.summary()
         opened, closed = (quantiles(values) for values in self.gross.values())
         return BookFigures(
             base=self.base, seconds=len(self.spreads["spot"]), quantity=self.quantity,
             spot_spread_bps=quantiles(self.spreads["spot"]), perp_spread_bps=quantiles(self.spreads["perp"]),
-            open_gross_bps=opened, close_gross_bps=closed, basis_sd_bps=summary.sd, half_life_s=summary.half_life_s,
+            open_gross_bps=opened, close_gross_bps=closed, open_sd_bps=summary.sd, half_life_s=summary.half_life_s,
             resting=resting,
         )
 

@@ -23,12 +23,15 @@ OTHER_TIERS = (
          mexc_taker_bps=Decimal(0)),
 )
 """Gate's schedule in 2026 for takers, paid without GT: https://www.gate.com/en-dubai/fee (spot) and Gate's announcement
-50390 of 2026-03-25 (perpetuals); MEXC as for a new account. The last one is nobody's: it is the limit."""
+50390 of 2026-03-25 (perpetuals, and spot of VIP 10); MEXC as for a new account. The last is nobody's: the limit."""
 
 MEASURED = MakerFirst(name="as measured", fill_probability=0.65, loss_bps=Decimal("1.25"))
 """Rounded from what `study_books` measures on the captures."""
 BEST = MakerFirst(name="at best", fill_probability=1.0, loss_bps=Decimal(0))
 WORST = MakerFirst(name="at worst", fill_probability=0.25, loss_bps=Decimal(4))
+HALF_LIFE_S = Decimal(1)
+"""Of a carry's opening edge on raw books, rounded: what a running bot, which samples every second, would expect it to
+last."""
 
 TAKERS = Case(name="takers", tier=NEW)
 RESTING = Case(name="maker first", tier=NEW, maker=MEASURED)
@@ -63,8 +66,9 @@ def other_cases() -> dict[str, tuple[Case, ...]]:
             *(_with(f"exit {bps}", arbitrage_exit_threshold_bps=bps) for bps in (-10, 0, 5)),
             Case(name="3 and -2 before fees", tier=NEW, fees_ignored_in_decisions=True),
         ),
-        "how long a carry is expected to be held": tuple(
-            _with(f"{hours} h", carry_hold_hours_max=hours) for hours in (8, 72, 168, 720)
+        "how long a carry is expected to be held": (
+            Case(name="1 s", tier=NEW, settings={"carry_hold_hours_max": HALF_LIFE_S / 3600}),
+            *(_with(f"{hours} h", carry_hold_hours_max=hours) for hours in (8, 72, 168, 720)),
         ),
         "what bars leave open": (
             Case(name="half spread 0.001 bps", tier=NEW, half_spread_bps=Decimal("0.001")),

@@ -19,9 +19,11 @@ BLOCK_MOMENTS = 21
 """A week of eight-hour bars: funding and basis of one day resemble those of the next."""
 RESAMPLES = 2000
 CENTRAL = 0.90
-POINTS = 150
+POINTS = 100
 """Of a curve that is drawn."""
 DAY_MOMENTS, WEEK_MOMENTS = 3, 21
+TRACE = 0.0005
+"""Of the capital: less than this is none (at its last moment every case holds nothing)."""
 
 
 class Interval(msgspec.Struct, frozen=True):
@@ -47,8 +49,8 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     closed: int
     shifted: int
     missed: int
-    held_share: float
-    """Mean inventory as a share of the band."""
+    used_share: float
+    """Mean value of the inventory as a share of the whole band's: so much of the capital was in use."""
     slippage_bps_median: float | None
     """Of entries: estimated less realised."""
     curve: tuple[tuple[int, float], ...]
@@ -81,6 +83,10 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
     """What its decisions add to that."""
     hedged_pct_year: float
     """What the same capital brings when all of it is hedged from the first moment on."""
+    trades_own_pct_year: float | None
+    """What its decisions add, of the capital that they used; None when they used none."""
+    idle_pct_year: float | None
+    """What the idle capital would have to earn elsewhere for the case to be as good as that; None: none was idle."""
     more_pct_year: float
     """The case less that."""
     interval: Interval
@@ -117,8 +123,7 @@ def judged(outcome: Outcome, seed: int, *, with_curve: bool) -> Judged:
         closed=outcome.closed,
         shifted=outcome.shifted,
         missed=outcome.missed,
-        held_share=sum(float(step.held_base) for step in outcome.steps) / len(outcome.steps)
-        / float(outcome.band_base),
+        used_share=used_share(outcome),
         slippage_bps_median=median(slipped) if slipped else None,
         curve=thinned(list(zip((step.at_s for step in outcome.steps), gained, strict=True))) if with_curve else (),
     )
@@ -138,6 +143,12 @@ def summed(case: str, found: Sequence[Judged], years: Sequence[float]) -> Summed
         funding_median=median(one.funding_pct_year for one in found),
         drawdown_most=max(one.drawdown_pct for one in found), executions_per_year=sum(executions) / len(executions),
     )
+
+
+def used_share(outcome: Outcome) -> float:
+    """How much of the capital was in use, by the value of what was held."""
+    held = sum(step.held_base * step.price for step in outcome.steps)
+    return float(held / sum(outcome.band_base * step.price for step in outcome.steps))
 
 
 def changes(values: Sequence[float]) -> list[float]:
@@ -183,6 +194,9 @@ def compared(traded: Outcome, hedged: Outcome, seed: int) -> Compared:
     """
     capital, years = float(traded.capital_quote), traded.years
     base = float(hedged.profit_quote) / capital / years * 100
+    added = float(traded.profit_quote) / capital / years * 100 - base
+    used = used_share(traded)
+    own, idle = used - used_share(hedged) * float(hedged.band_base / traded.band_base), 1 - used
     shares = [
         changes([float(step.equity_quote) / float(one.capital_quote) * 100 for step in one.steps])
         for one in (traded, hedged)
@@ -190,8 +204,9 @@ def compared(traded: Outcome, hedged: Outcome, seed: int) -> Compared:
     more = [a - b for a, b in zip(*shares, strict=True)]
     return Compared(
         series=traded.series, case=traded.case, base_pct_year=base,
-        trades_pct_year=float(traded.profit_quote) / capital / years * 100 - base,
-        hedged_pct_year=float(hedged.profit_quote) / float(hedged.capital_quote) / years * 100,
+        trades_pct_year=added, hedged_pct_year=float(hedged.profit_quote) / float(hedged.capital_quote) / years * 100,
+        trades_own_pct_year=added / own if own > TRACE else None,
+        idle_pct_year=-sum(more) / years / idle if idle > TRACE else None,
         more_pct_year=sum(more) / years, interval=resampled(more, years, seed),
     )
 
