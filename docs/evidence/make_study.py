@@ -298,17 +298,19 @@ def decided(found: dict[str, Any]) -> tuple[str, ...]:
     by_year: dict[str, float] = {}
     for history in (*found["funding"], *gate["funding"]):
         by_year |= history["by_year"] if history["name"] == "BTC gate" else {}
+    unknown = [str(year) for year in range(int(min(by_year)), int(max(by_year))) if str(year) not in by_year]
     return (
         f"""**The bot is right about when, and too seldom there.** In {len(own)} of {len(traded)} series it opened
         carries; they brought {min(own):.0f} to {max(own):.0f} % a year of the capital that they used, because they were
         opened when funding was high. Meanwhile most of the capital lay idle: had it earned {min(idle):.1f} to
         {max(idle):.1f} % elsewhere, and been there in time, bot and plain position would have been level.""",
         f"""**A running bot is likely to be there less often still.** On raw books, sampled every second, its own test
-        finds a half-life of {min(seconds):.1f} to {max(seconds):.1f} s. A carry is expected to last no longer, so
-        funding counts for nothing, and {sums(bars, "1 s")["profit_median"]:+.1f} % is left in 2023-24: the base
-        position's.""",
+        finds a half-life of {max(seconds):.1f} s at most (one second is the least that it can tell). A carry is expected
+        to last no longer, so funding counts for nothing, and {sums(bars, "1 s")["profit_median"]:+.1f} % is left in
+        2023-24: the base position's.""",
         f"""**Funding is not what it was:** a short of BTC on Gate received, in percent of its value,
-        {", ".join(f"{value:.1f} in {year}" for year, value in by_year.items())}.""",
+        {", ".join(f"{value:.1f} in {year}" for year, value in by_year.items())}; of {", ".join(unknown)} Gate's is not
+        known here.""",
     )
 
 
