@@ -305,7 +305,7 @@ def decided(found: dict[str, Any]) -> tuple[str, ...]:
         opened when funding was high. Meanwhile most of the capital lay idle: had it earned {min(idle):.1f} to
         {max(idle):.1f} % elsewhere, and been there in time, bot and plain position would have been level.""",
         f"""**A running bot is likely to be there less often still.** On raw books, sampled every second, its own test
-        finds a half-life of {max(seconds):.1f} s at most (one second is the least that it can tell). A carry is expected
+        finds a half-life of {max(seconds):.1f} s at most (a second is the least that it can tell). A carry is expected
         to last no longer, so funding counts for nothing, and {sums(bars, "1 s")["profit_median"]:+.1f} % is left in
         2023-24: the base position's.""",
         f"""**Funding is not what it was:** a short of BTC on Gate received, in percent of its value,
