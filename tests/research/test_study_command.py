@@ -56,6 +56,7 @@ def test_a_part_is_told_and_written(folder: Path, tmp_path: Path) -> None:
     assert [len(one["sha256"]) for one in told["files"]] == [64] * 4
     assert all(one["name"].startswith("funding/") for one in told["files"])
     assert told["bars"] is None
+    assert told["books"] == []
     assert told["break_even_bps"]["OPEN_MEXC"] == 14
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from dnbot.research.study_funding import FundingFigures, moment
 
 PLACES = 5
 """Digits of a figure after the point, in files: far beyond what the data bear."""
+_NUMBERS = re.compile(r"\[\s+([-+\d.e,\s]+?)\s+\]")
 _PCT = "% of capital a year"
 _SHARE = Kind.BPS
 """Two places."""
@@ -66,8 +68,9 @@ def _books(study: Study) -> Table:
 
 
 def json_of(study: Study) -> str:
-    """Every figure, rounded to `PLACES`."""
-    return json.dumps(_rounded(msgspec.to_builtins(study)), indent=1, ensure_ascii=False) + "\n"
+    """Every figure, rounded to `PLACES`; a list of numbers is one line."""
+    text = json.dumps(_rounded(msgspec.to_builtins(study)), indent=1, ensure_ascii=False)
+    return _NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"
 
 
 def _rounded(value: Any) -> Any:
