@@ -17,6 +17,7 @@ from dnbot.lab.sweep import MANNERS
 from dnbot.lab.sweep_sagas import SAGAS
 from dnbot.operate import control_client
 from dnbot.ports import channels
+from dnbot.research.study_cases import MEASURED
 from dnbot.strategy import leaving
 from dnbot.strategy.states import StrategyState, TradingMode
 
@@ -64,6 +65,34 @@ def test_the_tables_of_performance_are_those_of_its_evidence() -> None:
     profiles = [line for one in missed for line in one["profile"]]
     # Said while the kept profiles show it, and no longer.
     assert any("deepcopy" in line for line in profiles) is ("what the benchmark prepares" in text)
+
+
+def test_the_study_says_what_its_figures_say() -> None:
+    """Tables, conclusion and pictures follow from the JSON; what the sentences around them claim holds in it."""
+    maker, evidence = evidence_maker("make_study"), json.loads(page("docs/evidence/study.json"))
+    text = page("docs/study.md")
+    assert maker.with_tables(text, evidence) == text
+    drawn = evidence_maker("make_study_pictures")
+    for draw, path in ((drawn.curves, drawn.CURVES), (drawn.ranges, drawn.RANGES), (drawn.years, drawn.YEARS)):
+        assert draw(evidence) == path.read_text(encoding="utf-8")
+        assert f"(evidence/{path.name})" in text
+    bars, gate = evidence["bars"], evidence["gate"]
+    sums = {(part, one["case"]): one for part in ("bars", "gate") for one in evidence[part]["summed"]}
+    # A plain hedged position collects more, in the median and in every series that was compared.
+    for part in (bars, gate):
+        assert all(one["more_pct_year"] < 0 for one in part["compared"])
+    # Even without any fee; before fees the defaults lose against doing nothing; longer holds help.
+    assert all(sums[part, "takers, no fees at all"]["profit_median"] < sums[part, "hedged, no trades"]["profit_median"]
+               for part in ("bars", "gate"))
+    gross, plain = sums["bars", "3 and -2 before fees"], sums["bars", "takers"]
+    assert gross["profit_median"] < plain["profit_median"]
+    assert gross["executions_per_year"] > 5 * plain["executions_per_year"]
+    assert sums["bars", "168 h"]["profit_median"] > plain["profit_median"] > sums["bars", "8 h"]["profit_median"]
+    # The model of a resting leg is rounded from what is measured, and the fee saved is more than it loses.
+    resting = [one["resting"] for one in evidence["books"]]
+    assert MEASURED.fill_probability == pytest.approx(min(one["fill_share"] for one in resting), abs=0.05)
+    assert float(MEASURED.loss_bps) == pytest.approx(sum(one["loss_bps_mean"] for one in resting) / 2, abs=0.05)
+    assert all(0 < one["loss_bps_mean"] < 5 for one in resting)
 
 
 def test_the_table_of_the_crash_sweep_is_that_of_its_evidence() -> None:
