@@ -146,6 +146,7 @@ class TaskJudge:
         life = self.lives.get(event.actor)
         if life is None or life.is_over:
             return
+        self.scene.see_strikes(event.time_ns)
         if event.port == "wire":
             self._wired(life, event)
         elif event.port == "store":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
+from dnbot.fakes.faults import Fault
 from dnbot.lab.fleet_schedule import FleetMishap, FleetSchedule
 from dnbot.lab.tap import Tapped
 
@@ -59,6 +60,7 @@ class FleetMishaps:
             "leases_slow": self._leases_slow, "lease_answers_lost": self._answers_lost,
             "wall_clock_steps": self._clock_steps, "database_down": self._database_down,
             "database_fails_over": self._fails_over, "database_clock_jumps": self._database_clock,
+            "orders_delayed": self._orders_delayed,
         }
         if self._healed.is_set():
             return
@@ -187,6 +189,19 @@ class FleetMishaps:
         await trio.lowlevel.checkpoint()
         with self._holding(mishap):
             self.simulation.database.ahead_s += mishap.amount
+
+    # --- the venues ---------------------------------------------------------------------------------------------------
+    async def _orders_delayed(self, mishap: FleetMishap) -> None:
+        fault = Fault(
+            name="request_delayed", path="creates", probability=0.5, options={"delay_s": mishap.amount}, key=mishap.key
+        )
+        engines = [place.stage.world.faults for place in self.simulation.places.values()]
+        with self._holding(mishap):
+            for engine in engines:
+                engine.switch_on(fault)
+            await self._lasts(mishap)
+            for engine in engines:
+                engine.switch_off(mishap.key)
 
     # --- the database -------------------------------------------------------------------------------------------------
     async def _database_down(self, mishap: FleetMishap) -> None:

@@ -13,11 +13,13 @@ from dnbot.domain.errors import ConfigError
 Kind = Literal[
     "worker_killed", "worker_paused", "host_sleeps", "worker_drained", "worker_cut_off", "renewals_fail", "leases_slow",
     "lease_answers_lost", "wall_clock_steps", "database_down", "database_fails_over", "database_clock_jumps",
+    "orders_delayed",
 ]
 KINDS: dict[Kind, str] = {
     "worker_killed": "C01", "worker_paused": "T03", "host_sleeps": "T05", "worker_drained": "C14",
     "worker_cut_off": "N13", "renewals_fail": "T08", "leases_slow": "T08", "lease_answers_lost": "S01",
     "wall_clock_steps": "T01", "database_down": "S05", "database_fails_over": "S06", "database_clock_jumps": "S13",
+    "orders_delayed": "N04",
 }
 """With their numbers in the fault catalogue."""
 OFTEN: dict[Kind, int] = {"worker_killed": 3, "database_fails_over": 3, "worker_paused": 2, "host_sleeps": 2}
@@ -44,7 +46,8 @@ class FleetMishap(msgspec.Struct, frozen=True, kw_only=True):
     `at_port`: not at once, but at so many-th message, call or record of that worker. `amount` by kind:
     *leases_slow*: a call of the store of tasks takes so many seconds there, or back when it is negative.
     *lease_answers_lost*: so many. *wall_clock_steps*: ms, and back. *database_fails_over*: so many commits are lost.
-    *database_clock_jumps*: s, for good. *worker_killed*: 1 for a power cut, which loses what is on its way.
+    *database_clock_jumps*: s, for good. *orders_delayed*: every other create is held back by so many s before its venue
+    looks at it. *worker_killed*: 1 for a power cut, which loses what is on its way.
     """
 
     key: str
@@ -124,7 +127,7 @@ def _mishap(rng: random.Random, key: str, kind: Kind, at_s: float, left_s: float
         "worker_killed": (0.5, 40.0), "worker_paused": (2.0, 70.0), "host_sleeps": (2.0, 70.0),
         "worker_drained": (0.5, 10.0), "worker_cut_off": (1.0, 60.0), "renewals_fail": (2.0, 60.0),
         "leases_slow": (5.0, 60.0), "wall_clock_steps": (1.0, 60.0), "database_down": (0.5, 40.0),
-        "database_fails_over": (1.5, 12.0),
+        "database_fails_over": (1.5, 12.0), "orders_delayed": (10.0, 90.0),
     }
     amounts = {
         "worker_killed": float(rng.randint(0, 1)),
@@ -133,6 +136,7 @@ def _mishap(rng: random.Random, key: str, kind: Kind, at_s: float, left_s: float
         "wall_clock_steps": float(rng.choice(STEPS_MS)),
         "database_fails_over": float(rng.choice((0, 1, 2, 5, COMMITS_MAX))),
         "database_clock_jumps": round(rng.uniform(*AHEAD_S), 3),
+        "orders_delayed": round(rng.uniform(0.1, 0.7), 3),
     }
     least_s, most_s = lasts_s.get(kind, (0.0, 0.0))
     return FleetMishap(
