@@ -88,7 +88,7 @@ class FleetDatabase:
             self._wrote = trio.Event()
             await self._wrote.wait()
 
-    # --- what claims and renewals do -----------------------------------------------------------------------------------
+    # --- what claims and renewals do ----------------------------------------------------------------------------------
     def _listen(self, tasks: MemoryTasksDatabase) -> None:
         tasks.granted, tasks.renewed = self._granted, self._renewed
 
@@ -110,7 +110,8 @@ class FleetDatabase:
         books = {symbol: _copied(book) for symbol, book in self.books.books.items()}
         tasks = attrs.evolve(
             self.tasks, tasks={name: _copied(row) for name, row in self.tasks.tasks.items()},
-            workers=dict(self.tasks.workers), ended=dict(self.tasks.ended), events=list(self.tasks.events), listeners=[],
+            workers=dict(self.tasks.workers), ended=dict(self.tasks.ended), events=list(self.tasks.events),
+            listeners=[],
         )
         return Standby(self.commits, books, list(self.books.runs), tasks)
 

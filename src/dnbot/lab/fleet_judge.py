@@ -226,7 +226,7 @@ class TaskJudge:
         durable = name in self.database.ever or any(name.encode() in line for line in reversed(self.scene.disk.spilled))
         self._check("I1", durable, f"{name} left, and its intent is not durable")
         held = self.database.held[life.lease]
-        over_s = now_ns / NS_PER_S - self.terms.deadline(held.newest_s)
+        over_s = now_ns / NS_PER_S - (held.newest_s + self.terms.ttl_s - self.terms.margin_s)
         stood = self.stood_s.get(life.lease.holder, float("-inf")) > held.newest_s
         text = f"{name} left {over_s:.3f} s after the last moment in which the lease of {life.lease.holder} let it act"
         self._check("I8", over_s <= 0 or stood, text)

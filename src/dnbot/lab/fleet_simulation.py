@@ -1,4 +1,4 @@
-"""One seed of a fleet: two workers share a few tasks in virtual time, while its schedule goes wrong and a judge watches.
+"""One seed of a fleet: two workers share a few tasks in virtual time, while its schedule goes wrong and judges watch.
 
 First the safety phase; then everything heals, and each task has to be at work again within a lease and a start; then
 the workers hand over to nobody, and what is left is judged at rest. Each task has venues of its own.
@@ -231,7 +231,7 @@ class FleetSimulation:
         for judge in self.judges:
             row, life = self.database.tasks.tasks[judge.name], judge.newest
             where = "no incarnation" if life is None else f"{life.actor} {life.state.name} {life.mode.name}"
-            text = f"{judge.name} is not at work {most_s:g} s after the last mishap: {row.state.value}, {row.holder}, {where}"
+            text = f"{judge.name} is not at work {most_s:g} s after the last mishap: {row.state.value}, {where}"
             self.findings.check("I23", judge.at_work(), text)
 
     def _late_leases_s(self) -> float:
@@ -261,7 +261,7 @@ class FleetSimulation:
 
     # --- people, and what is looked at --------------------------------------------------------------------------------
     async def _person(self) -> None:
-        """Somebody who looks now and then, resumes what was quarantined and raises a mode that was lowered for a while."""
+        """Somebody who looks now and then, resumes what was quarantined, and raises a mode that was lowered."""
         lowered_s: Counter[str] = Counter()
         people = MemoryTasks(self.database.tasks)
         while True:
