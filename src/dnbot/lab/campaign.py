@@ -71,18 +71,23 @@ class CampaignOptions:
     """None: one bot."""
 
 
-class Evidence(msgspec.Struct, kw_only=True):
-    """The file: what was asked for, the runs by seed, and what they add up to."""
+class Asked(msgspec.Struct, kw_only=True):
+    """What of a campaign's file is the same for every game: what was asked for, and what the runs add up to."""
 
     version: str
     python: str
     run_s: float
     faults: str
     params: dict[str, Any]
-    runs: list[Run] = []
     summary: dict[str, Any] = {}
     shrunk: dict[str, list[str]] = {}
     """By seed: the keys of the schedule that are needed for the failure."""
+
+
+class Evidence(Asked, kw_only=True):
+    """The file of a campaign of one bot, with its runs by seed."""
+
+    runs: list[Run] = []
 
 
 def run_campaign(options: CampaignOptions, say: Callable[[str], None], tell: Tell = nothing) -> int:

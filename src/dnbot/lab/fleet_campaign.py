@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from dnbot.lab.campaign import CampaignOptions, Game
+from dnbot.lab.campaign import Asked, CampaignOptions, Game
 from dnbot.lab.fleet_schedule import KINDS, draw_fleet, kinds_of
 from dnbot.lab.fleet_simulation import ROOTS, FleetRun, simulate_fleet
 from dnbot.lab.simulation import SOURCE_DIGITS
@@ -19,17 +19,10 @@ WORST = ("gap_s", "gap_clear_s", "back_s")
 DECIMALS = 3
 
 
-class FleetEvidence(msgspec.Struct, kw_only=True):
-    """The file of a campaign: see `lab.campaign.Evidence`; each task's settings follow from its seed."""
+class FleetEvidence(Asked, kw_only=True):
+    """The file of a campaign of fleets, with its runs by seed; each task's settings follow from that."""
 
-    version: str
-    python: str
-    run_s: float
-    faults: str
-    params: dict[str, Any]
-    runs: list[FleetRun] = []
-    summary: dict[str, Any] = {}
-    shrunk: dict[str, list[str]] = {}
+    runs: list[FleetRun] = msgspec.field(default_factory=list)
 
 
 def lost_fleet(seed: int, why: str) -> FleetRun:

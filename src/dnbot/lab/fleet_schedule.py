@@ -36,7 +36,7 @@ PORTS_MAX = 60
 COMMITS_MAX = 40
 AHEAD_S = (-40.0, 60.0)
 STEPS_MS = (-90_000, -3_000, -400, 400, 3_000, 90_000)
-SKEWS_MS = (0, 0, 0, -200, 300, -400)
+SKEWS_MS = (0, 0, 0, -700, 1_500, -4_000)
 """How far the wall clock of a machine is off from the beginning: less than what keeps a bot from trading."""
 
 
