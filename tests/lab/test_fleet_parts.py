@@ -15,8 +15,8 @@ from dnbot.domain.errors import ConfigError
 from dnbot.fleet.leases import LeaseTerms
 from dnbot.lab.campaign import CampaignOptions
 from dnbot.lab.fleet_campaign import line_of, lost_fleet, summarised_fleet, told_fleet
+from dnbot.lab.fleet_run import FleetRun
 from dnbot.lab.fleet_schedule import KINDS, SLOTS, TTLS_S, FleetSchedule, draw_fleet, kinds_of
-from dnbot.lab.fleet_simulation import FleetRun
 from dnbot.lab.fleet_sleep import HostSleep
 from dnbot.lab.standstill import Standstill
 

@@ -16,8 +16,9 @@ from dnbot.fleet.leases import LeaseTerms
 from dnbot.fleet.sharing import Plan
 from dnbot.lab import fleet_gap
 from dnbot.lab.fleet_database import FleetDatabase, LeasedStore
+from dnbot.lab.fleet_run import FleetRun
 from dnbot.lab.fleet_schedule import FleetMishap, FleetSchedule, Kind
-from dnbot.lab.fleet_simulation import FleetRun, simulate_fleet
+from dnbot.lab.fleet_simulation import simulate_fleet
 from dnbot.lab.oracle_reads import ReadJudge
 from dnbot.operate import manager
 from dnbot.ports.memory_store import MemoryStore

@@ -9,10 +9,9 @@ from typing import Any
 import msgspec
 
 from dnbot.lab.campaign import Asked, CampaignOptions, Game
+from dnbot.lab.fleet_run import FleetRun, fleet_source
 from dnbot.lab.fleet_schedule import KINDS, draw_fleet, kinds_of
-from dnbot.lab.fleet_simulation import ROOTS, FleetRun, simulate_fleet
-from dnbot.lab.simulation import SOURCE_DIGITS
-from dnbot.lab.source import source_digest
+from dnbot.lab.fleet_simulation import simulate_fleet
 
 SUMS = ("events", "orders", "fills", "workers", "incarnations", "takeovers", "fenced", "failovers", "commits_lost")
 WORST = ("gap_s", "gap_clear_s", "back_s")
@@ -28,7 +27,7 @@ class FleetEvidence(Asked, kw_only=True):
 def lost_fleet(seed: int, why: str) -> FleetRun:
     """A run whose process gave no answer: that is a failure."""
     return FleetRun(
-        seed=seed, source=source_digest(ROOTS).hex()[:SOURCE_DIGITS], trace_hash="", events=0, virtual_s=0.0, cpu_s=0.0,
+        seed=seed, source=fleet_source(), trace_hash="", events=0, virtual_s=0.0, cpu_s=0.0,
         tasks=0, ttl_s=0.0, orders=0, fills=0, workers=0, incarnations=0, takeovers=0, fenced=0, failovers=0,
         commits_lost=0, gap_s=0.0, gap_clear_s=0.0, back_s=0.0, idle="", struck={}, planned=0, checks={}, ended=why,
         violations=[{"invariant": "I17", "at_s": 0.0, "text": why}],

@@ -11,10 +11,8 @@ import time
 from collections import Counter
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
 import attrs
-import msgspec
 import trio
 
 from dnbot.config import parse_settings
@@ -29,13 +27,13 @@ from dnbot.lab.drills_fleet_world import FleetTask, fleet_tasks
 from dnbot.lab.fleet_database import FleetDatabase
 from dnbot.lab.fleet_judge import TaskJudge
 from dnbot.lab.fleet_mishaps import NS_PER_MS, FleetMishaps
+from dnbot.lab.fleet_run import FleetRun, fleet_source
 from dnbot.lab.fleet_schedule import SLOTS, FleetSchedule
 from dnbot.lab.fleet_worker import Host, Place, SimulatedWorker
 from dnbot.lab.livelock import Livelock
 from dnbot.lab.oracle_scene import Scene, since_start_ns
 from dnbot.lab.oracle_words import NS_PER_S, Findings
-from dnbot.lab.simulation import COLLECT_S, LEAVE_S_MAX, PATIENCE_S, PERSON_S, SOURCE_DIGITS
-from dnbot.lab.source import source_digest
+from dnbot.lab.simulation import COLLECT_S, LEAVE_S_MAX, PATIENCE_S, PERSON_S
 from dnbot.lab.still_clock import still_clock
 from dnbot.lab.tap import Tap
 from dnbot.lab.world import deterministic, stage
@@ -44,8 +42,6 @@ from dnbot.ports.memory_store import MemoryStore
 from dnbot.ports.memory_tasks import MemoryTasks
 from dnbot.strategy.states import TradingMode
 
-ROOTS = ("dnbot.lab.fleet_simulation", "dnbot.lab.fleet_schedule")
-"""What a simulation of a fleet begins with."""
 DEVIATION_BPS = 60.0
 HALF_LIFE_S = 6.0
 START_S = 40.0
@@ -54,49 +50,6 @@ LOOK_S = 1.0
 START_AGAIN_S = 2.0
 ORDERS_MIN = 20
 STRUCK_MIN = 3
-
-
-class FleetRun(msgspec.Struct, kw_only=True):
-    """What one seed came to. Times in seconds."""
-
-    seed: int
-    source: str
-    """The first digits of the digest of every module that a simulation of a fleet can reach."""
-    trace_hash: str
-    events: int
-    virtual_s: float
-    cpu_s: float
-    tasks: int
-    ttl_s: float
-    orders: int
-    """That venues accepted."""
-    fills: int
-    workers: int
-    incarnations: int
-    takeovers: int
-    fenced: int
-    """Bots that the database refused to let write."""
-    failovers: int
-    commits_lost: int
-    gap_s: float
-    """The longest time that a task was unhedged."""
-    gap_clear_s: float
-    """The same, counted from the last mishap on, which is what the bound is for."""
-    back_s: float
-    """From the end of the last mishap until every task was at work."""
-    violations: list[dict[str, Any]]
-    idle: str
-    struck: dict[str, int]
-    planned: int
-    checks: dict[str, int]
-    ended: str
-    last_events: list[str] = []
-    """The newest before the first violation."""
-
-    @property
-    def failed(self) -> bool:
-        """Whether something did not hold, or the run was idle."""
-        return bool(self.violations or self.idle)
 
 
 def simulate_fleet(schedule: FleetSchedule, run_s: float) -> FleetRun:
@@ -294,7 +247,7 @@ class FleetSimulation:
         orders = sum(sum(judge.creates.values()) for judge in self.judges)
         struck = Counter(kind for kind, _, _ in self.mishaps.happened)
         return FleetRun(
-            seed=self.schedule.seed, source=source_digest(ROOTS).hex()[:SOURCE_DIGITS],
+            seed=self.schedule.seed, source=fleet_source(),
             trace_hash=self.tap.hexdigest(), events=self.tap.events, virtual_s=round(self.virtual_s, 3),
             cpu_s=round(cpu_s, 2), tasks=len(self.tasks), ttl_s=self.terms.ttl_s, orders=orders,
             fills=sum(judge.fills for judge in self.judges), workers=len(self.all_workers),
