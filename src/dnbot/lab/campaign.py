@@ -25,7 +25,6 @@ from dnbot.operate.progress import Tell, nothing, share_text
 from dnbot.strategy.parameters import StrategyParameters
 
 SECONDS_PER_VIRTUAL = 2.0
-"""A process that needs more real seconds per virtual one than this hangs, and is ended."""
 HANG_S_MIN = 120.0
 SOMETIMES_SEEDS_MIN = 200
 """A campaign of the swarm over so many seeds has to have seen everything that can happen."""
@@ -47,6 +46,8 @@ class Game:
     summarised: Callable[[Sequence[Any], CampaignOptions], dict[str, Any]]
     """What the runs add up to; under `never` what did not happen and has to."""
     told: Callable[[dict[str, Any]], str]
+    seconds_per_virtual: float
+    """A process that needs more real seconds per virtual one than this hangs, and is ended."""
 
 
 @attrs.frozen
@@ -176,7 +177,7 @@ def lost(seed: int, why: str) -> Run:
 
 
 def _hang_s(options: CampaignOptions) -> float:
-    return max(HANG_S_MIN, options.run_s * SECONDS_PER_VIRTUAL)
+    return max(HANG_S_MIN, options.run_s * _game(options).seconds_per_virtual)
 
 
 # --- evidence ---------------------------------------------------------------------------------------------------------
@@ -212,6 +213,20 @@ def _write(options: CampaignOptions, evidence: Any) -> None:
     beside.replace(options.json)
 
 
+def counts_of(runs: Sequence[Any]) -> dict[str, Any]:
+    """What is counted of every game."""
+    return {
+        "runs": len(runs),
+        "sources": dict(sorted(Counter(run.source for run in runs).items())),
+        "failed": [run.seed for run in runs if run.violations],
+        "idle": [run.seed for run in runs if run.idle],
+        "distinct_hashes": len({run.trace_hash for run in runs}),
+        "events": sum(run.events for run in runs),
+        "virtual_s": round(sum(run.virtual_s for run in runs), 1),
+        "cpu_s": round(sum(run.cpu_s for run in runs), 1),
+    }
+
+
 def summarised(runs: Sequence[Run], *, swarm: bool = True) -> dict[str, Any]:
     """What the runs add up to."""
     sometimes, checks, struck = Counter[str](), Counter[str](), Counter[str]()
@@ -226,17 +241,11 @@ def summarised(runs: Sequence[Run], *, swarm: bool = True) -> dict[str, Any]:
             for figure, value in cost.items():
                 if value >= worst.get(figure, (0.0, 0))[0]:
                     worst[figure] = (value, run.seed)
-    cpu_s, virtual_s = sum(run.cpu_s for run in runs), sum(run.virtual_s for run in runs)
+    counted = counts_of(runs)
+    cpu_s, virtual_s = counted["cpu_s"], counted["virtual_s"]
     classes = sorted({name for run in runs for name in run.naked})
     return {
-        "runs": len(runs),
-        "sources": dict(sorted(Counter(run.source for run in runs).items())),
-        "failed": [run.seed for run in runs if run.violations],
-        "idle": [run.seed for run in runs if run.idle],
-        "distinct_hashes": len({run.trace_hash for run in runs}),
-        "events": sum(run.events for run in runs),
-        "virtual_s": round(virtual_s, 1),
-        "cpu_s": round(cpu_s, 1),
+        **counted,
         "virtual_per_cpu": round(virtual_s / cpu_s, 1) if cpu_s else 0.0,
         "executions": sum(run.executions for run in runs),
         "fills": sum(run.fills for run in runs),
@@ -310,5 +319,5 @@ def _game(options: CampaignOptions) -> Game:
     return options.game or ONE_BOT
 
 
-ONE_BOT = Game(Evidence, Run, kinds_of, draw, _play_bot, lost, _line, _summarised_bot, told)
+ONE_BOT = Game(Evidence, Run, kinds_of, draw, _play_bot, lost, _line, _summarised_bot, told, SECONDS_PER_VIRTUAL)
 """One bot on one account, restarted on the same machine."""

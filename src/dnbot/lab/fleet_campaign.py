@@ -8,12 +8,13 @@ from typing import Any
 
 import msgspec
 
-from dnbot.lab.campaign import Asked, CampaignOptions, Game
+from dnbot.lab.campaign import Asked, CampaignOptions, Game, counts_of
 from dnbot.lab.fleet_run import FleetRun, fleet_source
 from dnbot.lab.fleet_schedule import KINDS, draw_fleet, kinds_of
 from dnbot.lab.fleet_simulation import simulate_fleet
 
-SUMS = ("events", "orders", "fills", "workers", "incarnations", "takeovers", "fenced", "failovers", "commits_lost")
+SUMS = ("orders", "fills", "workers", "incarnations", "takeovers", "fenced", "failovers", "commits_lost")
+SECONDS_PER_VIRTUAL = 8.0
 WORST = ("gap_s", "gap_clear_s", "back_s")
 DECIMALS = 3
 
@@ -41,13 +42,7 @@ def summarised_fleet(runs: Sequence[FleetRun], options: CampaignOptions) -> dict
         struck.update(run.struck)
         checks.update(run.checks)
     return {
-        "runs": len(runs),
-        "sources": dict(sorted(Counter(run.source for run in runs).items())),
-        "failed": [run.seed for run in runs if run.violations],
-        "idle": [run.seed for run in runs if run.idle],
-        "distinct_hashes": len({run.trace_hash for run in runs}),
-        "virtual_s": round(sum(run.virtual_s for run in runs), 1),
-        "cpu_s": round(sum(run.cpu_s for run in runs), 1),
+        **counts_of(runs),
         **{name: sum(getattr(run, name) for run in runs) for name in SUMS},
         "worst": {name: max(((getattr(run, name), run.seed) for run in runs), default=(0.0, 0)) for name in WORST},
         "struck": dict(sorted(struck.items())),
@@ -97,6 +92,7 @@ def _play_fleet(schedule: Any, options: CampaignOptions) -> FleetRun:
 
 
 FLEET = Game(
-    FleetEvidence, FleetRun, kinds_of, draw_fleet, _play_fleet, lost_fleet, line_of, summarised_fleet, told_fleet
+    FleetEvidence, FleetRun, kinds_of, draw_fleet, _play_fleet, lost_fleet, line_of, summarised_fleet, told_fleet,
+    SECONDS_PER_VIRTUAL,
 )
 """Two workers that share a few tasks."""

@@ -10,6 +10,7 @@ import attrs
 import trio
 
 from dnbot.fakes.faults import Fault
+from dnbot.lab.fleet_database import TAKES_S
 from dnbot.lab.fleet_schedule import FleetMishap, FleetSchedule
 from dnbot.lab.tap import Tapped
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from dnbot.lab.fleet_simulation import FleetSimulation
     from dnbot.lab.fleet_worker import SimulatedWorker
 
+STANDS_STILL = ("worker_paused", "host_sleeps")
 WAITED_S_MAX = 20.0
 """What waits for a port comes without one after so long."""
 BEHIND_S_MAX = 5.0
@@ -53,19 +55,27 @@ class FleetMishaps:
         self._healed.set()
 
     async def _at(self, mishap: FleetMishap) -> None:
-        await trio.sleep_until(mishap.at_s)
-        acts: dict[str, Callable[[FleetMishap], Awaitable[None]]] = {
+        to_workers: dict[str, Callable[[FleetMishap, SimulatedWorker], Awaitable[None]]] = {
             "worker_killed": self._killed, "worker_paused": self._stands_still, "host_sleeps": self._stands_still,
             "worker_drained": self._drained, "worker_cut_off": self._cut_off, "renewals_fail": self._renewals_fail,
             "leases_slow": self._leases_slow, "lease_answers_lost": self._answers_lost,
+        }
+        to_all: dict[str, Callable[[FleetMishap], Awaitable[None]]] = {
             "wall_clock_steps": self._clock_steps, "database_down": self._database_down,
             "database_fails_over": self._fails_over, "database_clock_jumps": self._database_clock,
             "orders_delayed": self._orders_delayed,
         }
+        await trio.sleep_until(mishap.at_s)
         if self._healed.is_set():
             return
         self.simulation.tap.tell("lab", "mishap", mishap.kind, mishap.key)
-        await acts[mishap.kind](mishap)
+        if mishap.kind in to_all:
+            await to_all[mishap.kind](mishap)
+            return
+        worker = await self._worker(mishap)
+        if worker is not None:
+            with self._holding(mishap):
+                await to_workers[mishap.kind](mishap, worker)
 
     # --- the parts of every mishap ------------------------------------------------------------------------------------
     @contextmanager
@@ -85,12 +95,17 @@ class FleetMishaps:
             await self._healed.wait()
 
     async def _worker(self, mishap: FleetMishap) -> SimulatedWorker | None:
-        """The worker of its slot, at the port that it waits for; None when there is none, or everything has healed."""
-        worker = self.simulation.workers[mishap.slot]
-        if mishap.at_port and worker is not None:
+        """The worker of its slot, at the port that it waits for; None when there is none that it could happen to, or
+        everything has healed."""
+        workers = self.simulation.workers
+        if mishap.at_port and (worker := workers[mishap.slot]) is not None:
             await self._port(worker, mishap.at_port)
-        found = self.simulation.workers[mishap.slot]
-        return None if found is None or not found.is_up or self._healed.is_set() else found
+        found = workers[mishap.slot]
+        if found is None or not found.is_up or self._healed.is_set():
+            return None
+        # Only one process of a run may stand still.
+        is_taken = mishap.kind in STANDS_STILL and any(w is not None and w.stands_still for w in workers)
+        return None if is_taken else found
 
     async def _port(self, worker: SimulatedWorker, number: int) -> None:
         """Wait for so many events at the ports of this worker and its bots."""
@@ -110,72 +125,46 @@ class FleetMishaps:
         observers.remove(hear)
 
     # --- workers ------------------------------------------------------------------------------------------------------
-    async def _killed(self, mishap: FleetMishap) -> None:
-        worker = await self._worker(mishap)
-        if worker is None:
-            return
-        with self._holding(mishap):
-            self.start_again_s[worker.name] = mishap.for_s
-            worker.kill(power_cut=bool(mishap.amount))
+    async def _killed(self, mishap: FleetMishap, worker: SimulatedWorker) -> None:
+        self.start_again_s[worker.name] = mishap.for_s
+        worker.kill(power_cut=bool(mishap.amount))
+        await trio.lowlevel.checkpoint()
 
-    async def _stands_still(self, mishap: FleetMishap) -> None:
-        worker = await self._worker(mishap)
-        if worker is None or any(other is not None and other.stands_still for other in self.simulation.workers):
-            return  # only one process of a run may stand still
-        with self._holding(mishap):
-            worker.stop(asleep=mishap.kind == "host_sleeps")
-            await self._lasts(mishap)
-            worker.go_on()
+    async def _stands_still(self, mishap: FleetMishap, worker: SimulatedWorker) -> None:
+        worker.stop(asleep=mishap.kind == "host_sleeps")
+        await self._lasts(mishap)
+        worker.go_on()
 
-    async def _drained(self, mishap: FleetMishap) -> None:
-        worker = await self._worker(mishap)
-        if worker is None:
-            return
-        with self._holding(mishap):
-            self.start_again_s[worker.name] = mishap.for_s
-            worker.manager.drain("a new version")
-            with trio.move_on_after(DRAINED_S_MAX):
-                await worker.gone.wait()
+    async def _drained(self, mishap: FleetMishap, worker: SimulatedWorker) -> None:
+        self.start_again_s[worker.name] = mishap.for_s
+        worker.manager.drain("a new version")
+        with trio.move_on_after(DRAINED_S_MAX):
+            await worker.gone.wait()
 
-    async def _cut_off(self, mishap: FleetMishap) -> None:
-        worker = await self._worker(mishap)
-        if worker is None:
-            return
-        with self._holding(mishap):
-            worker.reach.cut_off += 1
-            await self._lasts(mishap)
-            worker.reach.cut_off -= 1
+    async def _cut_off(self, mishap: FleetMishap, worker: SimulatedWorker) -> None:
+        worker.reach.cut_off += 1
+        await self._lasts(mishap)
+        worker.reach.cut_off -= 1
 
     # --- leases -------------------------------------------------------------------------------------------------------
-    async def _renewals_fail(self, mishap: FleetMishap) -> None:
-        worker = await self._worker(mishap)
-        if worker is None:
-            return
-        with self._holding(mishap):
-            worker.tasks.renewals_fail += 1
-            await self._lasts(mishap)
-            worker.tasks.renewals_fail -= 1
+    async def _renewals_fail(self, mishap: FleetMishap, worker: SimulatedWorker) -> None:
+        worker.tasks.renewals_fail += 1
+        await self._lasts(mishap)
+        worker.tasks.renewals_fail -= 1
 
-    async def _leases_slow(self, mishap: FleetMishap) -> None:
+    async def _leases_slow(self, mishap: FleetMishap, worker: SimulatedWorker) -> None:
         """What is slower than the limit is given up; a request may then not have come there, or have been done."""
-        worker = await self._worker(mishap)
-        if worker is None:
-            return
-        with self._holding(mishap):
-            inner, usual_s = worker.tasks.inner, worker.tasks.inner.request_s
-            if mishap.amount > 0:
-                inner.request_s = mishap.amount
-            else:
-                inner.answer_s = -mishap.amount
-            await self._lasts(mishap)
-            inner.request_s, inner.answer_s = min(usual_s, inner.request_s), 0.0
+        inner = worker.tasks.inner
+        if mishap.amount > 0:
+            inner.request_s = mishap.amount
+        else:
+            inner.answer_s = -mishap.amount
+        await self._lasts(mishap)
+        inner.request_s, inner.answer_s = TAKES_S, 0.0
 
-    async def _answers_lost(self, mishap: FleetMishap) -> None:
-        worker = await self._worker(mishap)
-        if worker is None:
-            return
-        with self._holding(mishap):
-            worker.tasks.answers_lost = int(mishap.amount)
+    async def _answers_lost(self, mishap: FleetMishap, worker: SimulatedWorker) -> None:
+        worker.tasks.answers_lost = int(mishap.amount)
+        await trio.lowlevel.checkpoint()
 
     # --- clocks -------------------------------------------------------------------------------------------------------
     async def _clock_steps(self, mishap: FleetMishap) -> None:

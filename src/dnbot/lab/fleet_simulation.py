@@ -49,7 +49,7 @@ START_S = 40.0
 LOOK_S = 1.0
 START_AGAIN_S = 2.0
 ORDERS_MIN = 20
-STRUCK_MIN = 3
+STRUCK_MIN = 2
 
 
 def simulate_fleet(schedule: FleetSchedule, run_s: float) -> FleetRun:
