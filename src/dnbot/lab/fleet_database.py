@@ -19,7 +19,9 @@ from dnbot.domain.messages import Record
 from dnbot.domain.order import OrderIntent
 from dnbot.domain.pair import Opportunity
 from dnbot.domain.transfer import Transfer
+from dnbot.fakes.world import SIMULATION_EPOCH_NS
 from dnbot.fleet.words import Granted, Lease, NewTask
+from dnbot.lab.tap import NS_PER_S
 from dnbot.ports.memory_store import MemoryBook, MemoryDatabase, MemoryStore
 from dnbot.ports.memory_tasks import MemoryTask, MemoryTasks, MemoryTasksDatabase
 
@@ -71,6 +73,10 @@ class FleetDatabase:
     def now_s(self) -> float:
         """Its own clock."""
         return trio.current_time() + self.ahead_s
+
+    def now_ns(self) -> int:
+        """The same as wall time."""
+        return SIMULATION_EPOCH_NS + round(self.now_s() * NS_PER_S)
 
     async def add(self, new: NewTask) -> None:
         """A person adds a task; its book is there from then on, as in `add_task`."""
@@ -157,12 +163,12 @@ class LeasedStore(MemoryStore):
         return cls(reach.database.books, delay_s=TAKES_S, reach=reach, lease=lease)
 
     async def begin_run(self, symbol: Symbol, *, version: str, settings: str, started_at_ns: int) -> int:
-        """See `Store`.
+        """See `Store`. The start is by the database's clock, whatever the worker's says.
 
         Raises:
             LeaseLost: the lease does not stand.
         """
-        self._begins = True
+        self._begins, started_at_ns = True, self.reach.database.now_ns()
         try:
             epoch = await super().begin_run(symbol, version=version, settings=settings, started_at_ns=started_at_ns)
         finally:
