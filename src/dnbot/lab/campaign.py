@@ -153,8 +153,7 @@ def _results(options: CampaignOptions, seeds: Sequence[int]) -> Iterator[Any]:
 
 def _works(options: CampaignOptions, seeds: Sequence[int]) -> Iterator[tuple[int, Work]]:
     for seed in seeds:
-        schedule = _schedule(options, seed)
-        yield seed, lambda answer, schedule=schedule: _work(answer, schedule, options)  # type: ignore[misc]
+        yield seed, partial(_work, schedule=_schedule(options, seed), options=options)
 
 
 def _work(answer: Connection, schedule: Any, options: CampaignOptions) -> None:
