@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pytest
 import trio
@@ -14,7 +16,7 @@ from dnbot.cli import commands
 from dnbot.domain.errors import ConfigError
 from dnbot.fleet.leases import LeaseTerms
 from dnbot.lab.campaign import CampaignOptions
-from dnbot.lab.fleet_campaign import line_of, lost_fleet, summarised_fleet, told_fleet
+from dnbot.lab.fleet_campaign import FleetEvidence, line_of, lost_fleet, summarised_fleet, told_fleet
 from dnbot.lab.fleet_run import FleetRun
 from dnbot.lab.fleet_schedule import KINDS, SLOTS, TTLS_S, FleetSchedule, draw_fleet, kinds_of
 from dnbot.lab.fleet_sleep import HostSleep
@@ -122,7 +124,23 @@ def test_nothing_adds_up_to_nothing() -> None:
 
 
 # --- the command ------------------------------------------------------------------------------------------------------
-def test_a_fleet_takes_no_configuration(tmp_path: object) -> None:
+@pytest.mark.slow
+def test_a_small_campaign_leaves_its_evidence_and_goes_on(tmp_path: Path) -> None:
+    """A seed, its line, the JSON that says the same; a second time it has passed already."""
+    file = tmp_path / "fleet.json"
+    arguments = ["simulate", "--fleet", "--seeds", "2", "--minutes", "0.5", "--faults", "none", "--json", str(file)]
+    ended = CliRunner().invoke(commands, arguments)
+    assert ended.exit_code == 0, ended.output
+    (run,) = msgspec.json.decode(file.read_bytes(), type=FleetEvidence).runs
+    assert (run.seed, run.violations, run.idle, run.struck) == (2, [], "", {})
+    assert run.incarnations == run.tasks
+    assert run.trace_hash[:12] in ended.output
+    again = CliRunner().invoke(commands, [*arguments, "--resume"])
+    assert again.exit_code == 0, again.output
+    assert "1 seeds have passed" in again.output
+
+
+def test_a_fleet_takes_no_configuration() -> None:
     """Its tasks have settings of their own, and the command says so."""
     ended = CliRunner().invoke(commands, ["simulate", "--fleet", "--config", __file__])
     assert ended.exit_code == 2

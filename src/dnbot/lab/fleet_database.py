@@ -67,8 +67,7 @@ class FleetDatabase:
     _wrote: trio.Event = attrs.field(factory=trio.Event)
 
     def __attrs_post_init__(self) -> None:
-        self.tasks = MemoryTasksDatabase(self.now_s)
-        self._listen(self.tasks)
+        self.tasks = MemoryTasksDatabase(self.now_s, granted=self._granted, renewed=self._renewed)
 
     def now_s(self) -> float:
         """Its own clock."""
@@ -95,9 +94,6 @@ class FleetDatabase:
             await self._wrote.wait()
 
     # --- what claims and renewals do ----------------------------------------------------------------------------------
-    def _listen(self, tasks: MemoryTasksDatabase) -> None:
-        tasks.granted, tasks.renewed = self._granted, self._renewed
-
     def _granted(self, granted: Granted) -> None:
         now_s = trio.current_time()
         self.held[granted.lease] = Held(now_s, granted.since_end_s is None, now_s)

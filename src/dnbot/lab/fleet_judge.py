@@ -69,7 +69,6 @@ class TaskJudge:
     stood_s: dict[str, float] = attrs.field(factory=dict)
     """When each worker last went on after it had stood still."""
     _intents: dict[str, OrderIntent] = attrs.field(factory=dict)
-    _began_ns: dict[int, int] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         self.ledger, self.gap = LedgerJudge(self.scene), GapJudge(self.scene, self.terms)
