@@ -40,13 +40,15 @@ class LeaseTerms:
         request or of its answer can make it later than the database's own end."""
         return asked_s + self.ttl_s - self.margin_s
 
-    def may_act_at(self, answered_s: float, since_end_s: float | None) -> float:
+    def may_act_at(self, answered_s: float, *, was_released: bool) -> float:
         """When a successor may act.
+
+        From the claim on its holder's predecessor can commit nothing more, and what it committed before is accepted
+        within an order's life. That counts from the claim and not from the older lease's end: a database whose clock
+        stepped forward says that a lease ended long ago whose holder was at work until now.
 
         Args:
             answered_s: when the claim's answer was there.
-            since_end_s: how long ago, by the database's clock, the older lease ended; None after a release.
+            was_released: the older lease was let go of, or there was none: then nothing is under way.
         """
-        if since_end_s is None:
-            return answered_s
-        return answered_s + max(0.0, self.venue_skew_s + self.order_life_s - since_end_s)
+        return answered_s if was_released else answered_s + self.venue_skew_s + self.order_life_s

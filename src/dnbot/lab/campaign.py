@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import platform
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ import msgspec
 
 from dnbot import __version__
 from dnbot.domain.errors import ConfigError
-from dnbot.lab.schedule import Schedule
+from dnbot.lab.seed_processes import Work, clock_s, played
 from dnbot.lab.shrink import shrunk
 from dnbot.lab.simulation import SOURCE_DIGITS, Run, simulate
 from dnbot.lab.sometimes import never_hit
@@ -27,10 +25,29 @@ from dnbot.operate.progress import Tell, nothing, share_text
 from dnbot.strategy.parameters import StrategyParameters
 
 SECONDS_PER_VIRTUAL = 2.0
-"""A process that needs more real seconds per virtual one than this hangs, and is ended."""
 HANG_S_MIN = 120.0
 SOMETIMES_SEEDS_MIN = 200
 """A campaign of the swarm over so many seeds has to have seen everything that can happen."""
+
+
+@attrs.frozen
+class Game:
+    """What is played with each seed: how a schedule is drawn and run, and how its runs are told."""
+
+    evidence: type[Any]
+    """The file, with its `runs`."""
+    run: type[Any]
+    kinds_of: Callable[[str], Sequence[str]]
+    draw: Callable[[int, str, float], Any]
+    play: Callable[[Any, CampaignOptions], Any]
+    lost: Callable[[int, str], Any]
+    """A run whose process gave no answer: that is a failure."""
+    line: Callable[[Any], str]
+    summarised: Callable[[Sequence[Any], CampaignOptions], dict[str, Any]]
+    """What the runs add up to; under `never` what did not happen and has to."""
+    told: Callable[[dict[str, Any]], str]
+    seconds_per_virtual: float
+    """A process that needs more real seconds per virtual one than this hangs, and is ended."""
 
 
 @attrs.frozen
@@ -39,7 +56,8 @@ class CampaignOptions:
 
     seeds: tuple[int, ...]
     run_s: float
-    params: StrategyParameters
+    params: StrategyParameters | None
+    """None where each task has its own."""
     faults: str = "swarm"
     keep: tuple[str, ...] = ()
     jobs: int = 1
@@ -50,20 +68,27 @@ class CampaignOptions:
     shrink: bool = False
     command: str = "dnbot simulate"
     """How a user would type this for one seed, but for `--seeds`."""
+    game: Game | None = None
+    """None: one bot."""
 
 
-class Evidence(msgspec.Struct, kw_only=True):
-    """The file: what was asked for, the runs by seed, and what they add up to."""
+class Asked(msgspec.Struct, kw_only=True):
+    """What of a campaign's file is the same for every game: what was asked for, and what the runs add up to."""
 
     version: str
     python: str
     run_s: float
     faults: str
     params: dict[str, Any]
-    runs: list[Run] = []
     summary: dict[str, Any] = {}
     shrunk: dict[str, list[str]] = {}
     """By seed: the keys of the schedule that are needed for the failure."""
+
+
+class Evidence(Asked, kw_only=True):
+    """The file of a campaign of one bot, with its runs by seed."""
+
+    runs: list[Run] = []
 
 
 def run_campaign(options: CampaignOptions, say: Callable[[str], None], tell: Tell = nothing) -> int:
@@ -72,19 +97,20 @@ def run_campaign(options: CampaignOptions, say: Callable[[str], None], tell: Tel
     Raises:
         ConfigError: options that cannot be, or a file of another campaign.
     """
-    kinds_of(options.faults)
+    game = _game(options)
+    game.kinds_of(options.faults)
     evidence = _begin(options)
     evidence.runs = [run for run in evidence.runs if not run.failed]
     done = {run.seed for run in evidence.runs}
     todo = [seed for seed in options.seeds if seed not in done]
     if done:
         say(f"{len(done)} seeds have passed in {options.json} already")
-    began_s = _clock_s()
+    began_s = clock_s()
     tell(share_text(0, len(todo), "seeds", 0.0))
     for number, run in enumerate(_results(options, todo), 1):
-        tell(share_text(number, len(todo), "seeds", _clock_s() - began_s))
+        tell(share_text(number, len(todo), "seeds", clock_s() - began_s))
         evidence.runs.append(run)
-        say(_line(run))
+        say(game.line(run))
         if run.violations:
             say(_failure(options, run))
         _write(options, evidence)
@@ -92,18 +118,18 @@ def run_campaign(options: CampaignOptions, say: Callable[[str], None], tell: Tel
     failed = [run for run in evidence.runs if run.failed]
     if options.shrink:
         for run in failed:
-            keys = shrunk(_schedule(options, run.seed), options.params, options.run_s, run)
+            keys = shrunk(_schedule(options, run.seed), run, partial(_play, options))
             evidence.shrunk[str(run.seed)] = list(keys)
             say(f"seed {run.seed} needs: {options.command} --seeds {run.seed} --keep {','.join(keys) or 'nothing'}")
-    evidence.summary = summarised(evidence.runs, swarm=options.faults == "swarm")
+    evidence.summary = game.summarised(evidence.runs, options)
     _write(options, evidence)
-    say(told(evidence.summary))
+    say(game.told(evidence.summary))
     never = evidence.summary["never"] if len(evidence.runs) >= SOMETIMES_SEEDS_MIN else []
     return 1 if failed or never else 0
 
 
-def _schedule(options: CampaignOptions, seed: int) -> Schedule:
-    schedule = draw(seed, options.faults, options.run_s)
+def _schedule(options: CampaignOptions, seed: int) -> Any:
+    schedule = _game(options).draw(seed, options.faults, options.run_s)
     if not options.keep:
         return schedule
     unknown = [key for key in options.keep if key not in schedule.keys]
@@ -113,58 +139,30 @@ def _schedule(options: CampaignOptions, seed: int) -> Schedule:
 
 
 # --- processes --------------------------------------------------------------------------------------------------------
-@attrs.define
-class _Worker:
-    seed: int
-    process: BaseProcess
-    answer: Connection
-    ends_s: float
+def _results(options: CampaignOptions, seeds: Sequence[int]) -> Iterator[Any]:
+    """Runs as they end, those of processes that told nothing included."""
+    answers = played(
+        _works(options, seeds), at_once=options.jobs, hang_s=_hang_s(options), within_s=options.within_s
+    )
+    for answer in answers:
+        if answer.told:
+            yield msgspec.json.decode(answer.told, type=_game(options).run)
+        else:
+            yield _game(options).lost(answer.seed, answer.why)
 
 
-def _results(options: CampaignOptions, seeds: Sequence[int]) -> Iterator[Run]:
-    """Runs as they end. Each seed has a fresh process, forked from this one before anything has run in it."""
-    context = multiprocessing.get_context("fork")
-    waiting, workers, began_s = list(reversed(seeds)), list[_Worker](), _clock_s()
-    try:
-        while waiting or workers:
-            if options.within_s is not None and _clock_s() - began_s > options.within_s:
-                waiting.clear()
-            while waiting and len(workers) < options.jobs:
-                seed = waiting.pop()
-                mine, theirs = context.Pipe(duplex=False)
-                process = context.Process(target=_work, args=(theirs, _schedule(options, seed), options), daemon=True)
-                process.start()
-                theirs.close()
-                workers.append(_Worker(seed, process, mine, _clock_s() + _hang_s(options)))
-            ready = wait([worker.answer for worker in workers], timeout=1.0)
-            for worker in list(workers):
-                if worker.answer in ready or _clock_s() > worker.ends_s:
-                    workers.remove(worker)
-                    yield _ended(worker)
-    finally:
-        for worker in workers:
-            worker.process.kill()
-            worker.process.join()
+def _works(options: CampaignOptions, seeds: Sequence[int]) -> Iterator[tuple[int, Work]]:
+    for seed in seeds:
+        yield seed, partial(_work, schedule=_schedule(options, seed), options=options)
 
 
-def _work(answer: Connection, schedule: Schedule, options: CampaignOptions) -> None:
-    answer.send_bytes(msgspec.json.encode(simulate(schedule, options.params, options.run_s)))
+def _work(answer: Connection, schedule: Any, options: CampaignOptions) -> None:
+    answer.send_bytes(msgspec.json.encode(_play(options, schedule)))
     answer.close()
 
 
-def _ended(worker: _Worker) -> Run:
-    """The run of a worker, or one that says that there was none."""
-    try:
-        if not worker.answer.poll():
-            raise EOFError("it hung and was ended")
-        return msgspec.json.decode(worker.answer.recv_bytes(), type=Run)
-    except EOFError as error:
-        worker.process.kill()
-        worker.process.join()
-        return lost(worker.seed, f"{error}" or f"its process ended with {worker.process.exitcode}")
-    finally:
-        worker.process.join(timeout=5)
-        worker.answer.close()
+def _play(options: CampaignOptions, schedule: Any) -> Any:
+    return _game(options).play(schedule, options)
 
 
 def lost(seed: int, why: str) -> Run:
@@ -177,19 +175,15 @@ def lost(seed: int, why: str) -> Run:
     )  # fmt: skip
 
 
-def _clock_s() -> float:
-    return os.times().elapsed
-
-
 def _hang_s(options: CampaignOptions) -> float:
-    return max(HANG_S_MIN, options.run_s * SECONDS_PER_VIRTUAL)
+    return max(HANG_S_MIN, options.run_s * _game(options).seconds_per_virtual)
 
 
 # --- evidence ---------------------------------------------------------------------------------------------------------
-def _begin(options: CampaignOptions) -> Evidence:
-    wanted = Evidence(
+def _begin(options: CampaignOptions) -> Any:
+    wanted = _game(options).evidence(
         version=__version__, python=platform.python_version(), run_s=options.run_s, faults=options.faults,
-        params=msgspec.to_builtins(options.params, str_keys=True),
+        params=msgspec.to_builtins(options.params, str_keys=True) or {},
     )
     if not options.resume:
         return wanted
@@ -200,7 +194,7 @@ def _begin(options: CampaignOptions) -> Evidence:
     if not options.json.exists():
         return wanted
     try:
-        found = msgspec.json.decode(options.json.read_bytes(), type=Evidence)
+        found = msgspec.json.decode(options.json.read_bytes(), type=_game(options).evidence)
     except msgspec.MsgspecError as error:
         raise ConfigError(str(options.json), "file", str(error), "evidence of an earlier campaign") from None
     for name in ("version", "python", "run_s", "faults", "params"):
@@ -209,13 +203,27 @@ def _begin(options: CampaignOptions) -> Evidence:
     return found
 
 
-def _write(options: CampaignOptions, evidence: Evidence) -> None:
+def _write(options: CampaignOptions, evidence: Any) -> None:
     if options.json is None:
         return
     evidence.runs.sort(key=lambda run: run.seed)
     beside = options.json.with_name(options.json.name + ".new")
     beside.write_bytes(msgspec.json.encode(evidence))
     beside.replace(options.json)
+
+
+def counts_of(runs: Sequence[Any]) -> dict[str, Any]:
+    """What is counted of every game."""
+    return {
+        "runs": len(runs),
+        "sources": dict(sorted(Counter(run.source for run in runs).items())),
+        "failed": [run.seed for run in runs if run.violations],
+        "idle": [run.seed for run in runs if run.idle],
+        "distinct_hashes": len({run.trace_hash for run in runs}),
+        "events": sum(run.events for run in runs),
+        "virtual_s": round(sum(run.virtual_s for run in runs), 1),
+        "cpu_s": round(sum(run.cpu_s for run in runs), 1),
+    }
 
 
 def summarised(runs: Sequence[Run], *, swarm: bool = True) -> dict[str, Any]:
@@ -232,17 +240,11 @@ def summarised(runs: Sequence[Run], *, swarm: bool = True) -> dict[str, Any]:
             for figure, value in cost.items():
                 if value >= worst.get(figure, (0.0, 0))[0]:
                     worst[figure] = (value, run.seed)
-    cpu_s, virtual_s = sum(run.cpu_s for run in runs), sum(run.virtual_s for run in runs)
+    counted = counts_of(runs)
+    cpu_s, virtual_s = counted["cpu_s"], counted["virtual_s"]
     classes = sorted({name for run in runs for name in run.naked})
     return {
-        "runs": len(runs),
-        "sources": dict(sorted(Counter(run.source for run in runs).items())),
-        "failed": [run.seed for run in runs if run.violations],
-        "idle": [run.seed for run in runs if run.idle],
-        "distinct_hashes": len({run.trace_hash for run in runs}),
-        "events": sum(run.events for run in runs),
-        "virtual_s": round(virtual_s, 1),
-        "cpu_s": round(cpu_s, 1),
+        **counted,
         "virtual_per_cpu": round(virtual_s / cpu_s, 1) if cpu_s else 0.0,
         "executions": sum(run.executions for run in runs),
         "fills": sum(run.fills for run in runs),
@@ -274,7 +276,7 @@ def _line(run: Run) -> str:
     )
 
 
-def _failure(options: CampaignOptions, run: Run) -> str:
+def _failure(options: CampaignOptions, run: Any) -> str:
     lines = [f"    {v['at_s']:.6f} s  {v['invariant']}  {v['text']}" for v in run.violations[:5]]
     lines += ["    the newest events before the first:", *(f"      {event[:200]}" for event in run.last_events)]
     return "\n".join([*lines, f"    again: {options.command} --seeds {run.seed}"])
@@ -301,3 +303,20 @@ def told(summary: dict[str, Any]) -> str:
     if summary["never"]:
         lines.append("never seen: " + ", ".join(summary["never"]))
     return "\n".join(lines)
+
+
+def _play_bot(schedule: Any, options: CampaignOptions) -> Run:
+    assert options.params is not None
+    return simulate(schedule, options.params, options.run_s)
+
+
+def _summarised_bot(runs: Sequence[Run], options: CampaignOptions) -> dict[str, Any]:
+    return summarised(runs, swarm=options.faults == "swarm")
+
+
+def _game(options: CampaignOptions) -> Game:
+    return options.game or ONE_BOT
+
+
+ONE_BOT = Game(Evidence, Run, kinds_of, draw, _play_bot, lost, _line, _summarised_bot, told, SECONDS_PER_VIRTUAL)
+"""One bot on one account, restarted on the same machine."""

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-
-from dnbot.lab.schedule import Schedule
-from dnbot.lab.simulation import Run, simulate
-from dnbot.strategy.parameters import StrategyParameters
+from typing import Any
 
 
-def shrunk(schedule: Schedule, params: StrategyParameters, run_s: float, failed: Run) -> tuple[str, ...]:
+def shrunk(schedule: Any, failed: Any, play: Callable[[Any], Any]) -> tuple[str, ...]:
     """The keys of a smallest part of the schedule that still breaks one of the same invariants."""
     wanted = {v["invariant"] for v in failed.violations}
 
     def fails(keys: Sequence[str]) -> bool:
-        run = simulate(schedule.only(keys), params, run_s)
+        run = play(schedule.only(keys))
         if not wanted:
             return bool(run.idle)
         return any(v["invariant"] in wanted for v in run.violations)

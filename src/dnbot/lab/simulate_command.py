@@ -25,6 +25,7 @@ def _seeds(_context: click.Context, _option: click.Parameter, text: str) -> tupl
 
 @click.command()
 @CONFIG
+@click.option("--fleet", is_flag=True, help="Two workers that share two to four tasks, instead of one bot.")
 @click.option("--seeds", callback=_seeds, default="1:20", show_default=True, help="1:200, 7, or several with commas.")
 @click.option("--minutes", type=click.FloatRange(0.5, 1440), default=10.0, show_default=True, help="Virtual, per seed.")
 @click.option("--hours", type=click.FloatRange(0.01, 240), help="The same in hours.")
@@ -36,17 +37,24 @@ def _seeds(_context: click.Context, _option: click.Parameter, text: str) -> tupl
 @click.option("--json", "as_json", type=click.Path(path_type=Path, dir_okay=False), help="Write the evidence here.")
 @click.option("--resume", is_flag=True, help="Leave out the seeds that passed in the --json file.")
 def simulate(
-    config: Path | None, seeds: tuple[int, ...], minutes: float, hours: float | None, faults: str, keep: str,
-    shrink: bool, jobs: int | None, within: float | None, as_json: Path | None, resume: bool,
+    config: Path | None, fleet: bool, seeds: tuple[int, ...], minutes: float, hours: float | None, faults: str,
+    keep: str, shrink: bool, jobs: int | None, within: float | None, as_json: Path | None, resume: bool,
 ) -> None:
-    """Run the whole bot on fake exchanges in virtual time, with everything going wrong, and judge what it does."""
-    from dnbot.lab.campaign import CampaignOptions, run_campaign
+    """Run the whole bot on fake exchanges in virtual time, with everything going wrong, and judge what it does.
+
+    With --fleet: workers, leases and hand-overs as well, with failures of machines and of the database.
+    """
+    from dnbot.lab.campaign import ONE_BOT, CampaignOptions, run_campaign
+    from dnbot.lab.fleet_campaign import FLEET
     from dnbot.operate.progress import ProgressLine
 
-    again = ["dnbot simulate", *(["--config", str(config)] if config else [])]
+    if fleet and config is not None:
+        raise click.UsageError("--fleet takes no --config: each of its tasks has a market and settings of its own")
+    again = ["dnbot simulate", *(["--fleet"] if fleet else []), *(["--config", str(config)] if config else [])]
     again += [f"--hours {hours:g}" if hours else f"--minutes {minutes:g}", f"--faults {faults}"]
     options = CampaignOptions(
-        seeds=seeds, run_s=hours * 3600 if hours else minutes * 60, params=settings_of(config).strategy, faults=faults,
+        seeds=seeds, run_s=hours * 3600 if hours else minutes * 60, faults=faults, game=FLEET if fleet else ONE_BOT,
+        params=None if fleet else settings_of(config).strategy,
         keep=tuple(key for key in keep.split(",") if key), jobs=jobs or len(os.sched_getaffinity(0)), json=as_json,
         resume=resume, shrink=shrink, within_s=within, command=" ".join(again),
     )  # fmt: skip

@@ -158,14 +158,16 @@ class TaskManager:
         if isinstance(found, Refused):
             self.log.info("claim_refused", found=str(found))
             return
-        if found.since_end_s is None:
+        was_released = found.since_end_s is None
+        if was_released:
             self.counts.claims += 1
         else:
             self.counts.takeovers += 1
         details = await self.tasks.details(task.task_id)
         seat = self.seats[task.task_id] = Seat(
             self.tasks, found.lease, details, self.terms.deadline(asked_s),
-            self.terms.may_act_at(answered_s, found.since_end_s), self.terms, self.policy, self.runner, self.log,
+            self.terms.may_act_at(answered_s, was_released=was_released), self.terms, self.policy, self.runner,
+            self.log,
         )
         assert self._hall is not None
         self._hall.start_soon(self._sit, seat, name=f"task:{task.task_id}")

@@ -10,13 +10,18 @@ import attrs
 import trio
 
 from dnbot.domain.errors import ConfigError, OperatingError
+from dnbot.domain.messages import Stop
 from dnbot.fleet.leases import LeaseTerms
 from dnbot.fleet.life import Desired, TaskState, TaskTrigger, asked_by, next_state
 from dnbot.fleet.restarts import RestartPolicy
 from dnbot.fleet.words import Change, Lease, LeaseLost, TaskDetails
 from dnbot.ports.log import EventLog
 from dnbot.ports.tasks import TaskStore
+from dnbot.strategy.states import StrategyState
 
+WHO = "fleet"
+NOT_KNOWN = frozenset({StrategyState.INITIALIZING, StrategyState.ERROR_RECOVERY, StrategyState.SHUTDOWN})
+"""Where a bot is while it does not know its accounts."""
 AGAIN_S = 1.0
 """How soon a write is tried again that the database did not take."""
 WORDS_MAX = 500
@@ -127,6 +132,10 @@ class Seat:
             self.leaving = why
             self._follow(why)
 
+    def farewell(self) -> Stop:
+        """How its bot is asked to end: a hand-over keeps the position, a stop does as the task is configured."""
+        return Stop(f"{WHO}: {self.leaving}", "hold") if self.leaving else Stop(f"{WHO}: stopped by a person")
+
     # --- what the runner tells ----------------------------------------------------------------------------------------
     def started(self) -> None:
         """Everything is known; it may trade."""
@@ -143,6 +152,15 @@ class Seat:
         """What to keep of the bot; the newest replaces the last."""
         self._context = context
         self._stir()
+
+    def ended(self, code: int, why: str) -> None:
+        """Its bot has ended.
+
+        Raises:
+            OperatingError: nobody had asked for it, or it did not end well.
+        """
+        if code or self.wish is not Desired.STOPPED:
+            raise OperatingError(f"the bot ended with exit code {code}: {why}")
 
     # --- its life -----------------------------------------------------------------------------------------------------
     async def _live(self) -> None:

@@ -14,8 +14,7 @@ import trio
 from dnbot import __version__
 from dnbot.bot import Bot, BotParts, build_bot
 from dnbot.config import Settings
-from dnbot.domain.errors import ConfigError, OperatingError
-from dnbot.domain.messages import Stop
+from dnbot.domain.errors import ConfigError
 from dnbot.domain.units import plain
 from dnbot.fleet.leases import LeaseTerms
 from dnbot.fleet.life import Desired
@@ -32,7 +31,7 @@ from dnbot.operate.masking import Mask
 from dnbot.operate.monitoring import Monitors
 from dnbot.operate.places import Surroundings, of_fakes, of_live
 from dnbot.operate.same_world import refuse_another_world
-from dnbot.operate.seat import Seat
+from dnbot.operate.seat import NOT_KNOWN, WHO, Seat
 from dnbot.operate.state_folder import made_private
 from dnbot.operate.status import Reporter, facts_of
 from dnbot.operate.task_log import TaskLog
@@ -48,11 +47,9 @@ from dnbot.ports.postgres import PostgresStore
 from dnbot.ports.redaction import Redactor
 from dnbot.ports.spill import spill_file
 from dnbot.strategy.context import StrategyContext
-from dnbot.strategy.states import StrategyState, TradingMode
+from dnbot.strategy.states import TradingMode
 
 ANSWERS_S_MAX = 1.0
-WHO = "fleet"
-_NOT_KNOWN = frozenset({StrategyState.INITIALIZING, StrategyState.ERROR_RECOVERY, StrategyState.SHUTDOWN})
 
 
 def task_folder(home: Path, task_id: str) -> Path:
@@ -143,7 +140,7 @@ class _Teller:
     def show(self, context: StrategyContext) -> None:
         """The newest context, a few times a second."""
         self.watch.show(context)
-        if context.current_state not in _NOT_KNOWN:
+        if context.current_state not in NOT_KNOWN:
             self.known.set()
             self.seat.started()
         if context.mode is not TradingMode.ACTIVE:
@@ -179,8 +176,7 @@ async def _until_it_ends(
         await control.finish(ANSWERS_S_MAX)
         nursery.cancel_scope.cancel()
     leaving = bot.context.leaving
-    if code or teller.seat.wish is not Desired.STOPPED:
-        raise OperatingError(f"the bot ended with exit code {code}: {leaving.why if leaving else 'no reason'}")
+    teller.seat.ended(code, leaving.why if leaving else "no reason")
 
 
 async def _obey(bot: Bot, commander: Commander, teller: _Teller) -> None:
@@ -191,8 +187,7 @@ async def _obey(bot: Bot, commander: Commander, teller: _Teller) -> None:
     while True:
         wish = seat.wish
         if wish is Desired.STOPPED:
-            stop = Stop(f"{WHO}: {seat.leaving}", "hold") if seat.leaving else Stop(f"{WHO}: stopped by a person")
-            await bot.channels.inbox.send.send(stop)
+            await bot.channels.inbox.send.send(seat.farewell())
             return
         if wish is not before:
             await _known_or_changed(teller, wish)

@@ -57,11 +57,38 @@ class MemoryTasksDatabase:
     ended: dict[str, float] = attrs.field(factory=dict)
     events: list[tuple[float, TaskEvent]] = attrs.field(factory=list)
     listeners: list[Callable[[], None]] = attrs.field(factory=list)
+    granted: Callable[[Granted], None] = attrs.field(default=lambda _granted: None)
+    """What else a claim does in its transaction: it fences the book, where there is one."""
+    renewed: Callable[[Lease], None] = attrs.field(default=lambda _lease: None)
+    """Told of each lease in the moment in which it is extended."""
 
     def notify(self) -> None:
         """Wake whoever listens."""
         for heard in self.listeners:
             heard()
+
+    def is_held(self, row: MemoryTask) -> bool:
+        """Whether a lease on the task stands now."""
+        return row.ends_s is not None and row.ends_s > self.now_s()
+
+    def stands(self, row: MemoryTask, lease: Lease) -> bool:
+        """Whether it is this lease."""
+        return (row.holder, row.epoch) == (lease.holder, lease.epoch) and self.is_held(row)
+
+    def fence(self, lease: Lease) -> MemoryTask:
+        """The row that a write on this lease may change. Raises LeaseLost unless the lease stands."""
+        row = self.tasks.get(lease.task_id)
+        if row is None or not self.stands(row, lease):
+            raise LeaseLost(f"the lease of {lease.holder}, epoch {lease.epoch}, does not stand; found "
+                            f"{self.found(lease.task_id)}")
+        return row
+
+    def found(self, task_id: str) -> Refused:
+        """What stands there instead."""
+        row = self.tasks.get(task_id)
+        if row is None:
+            return Refused(task_id, None, 0, None)
+        return Refused(task_id, row.holder, row.epoch, None if row.ends_s is None else row.ends_s - self.now_s())
 
 
 @attrs.define
@@ -106,7 +133,7 @@ class MemoryTasks:
         await self._arrive()
         row = self._row(task_id)
         before, row.desired = row.state, desired
-        if not self._is_held(row):
+        if not self.database.is_held(row):
             row.state = by_person(row.state, desired)
         moved = row.state is not before
         row.why = why if moved else row.why
@@ -118,7 +145,7 @@ class MemoryTasks:
         """See `TaskStore`."""
         await self._arrive()
         row = self._row(task_id)
-        if self._is_held(row):
+        if self.database.is_held(row):
             raise not_removable(task_id, f"held by {row.holder}")
         if row.state not in REMOVABLE:
             raise not_removable(task_id, row.state.value)
@@ -165,9 +192,9 @@ class MemoryTasks:
     async def drain(self, worker_id: str) -> None:
         """See `TaskStore`."""
         await self._arrive()
-        worker, _ = self.database.workers[worker_id]
-        draining = msgspec.structs.replace(worker, draining=True)
-        self.database.workers[worker_id] = (draining, self.database.now_s())
+        if worker_id in self.database.workers:
+            draining = msgspec.structs.replace(self.database.workers[worker_id][0], draining=True)
+            self.database.workers[worker_id] = (draining, self.database.now_s())
         self.database.notify()
 
     async def end(self, worker_id: str) -> None:
@@ -199,7 +226,7 @@ class MemoryTasks:
         left_s = None if row.ends_s is None else row.ends_s - now_s
         if row.state in AT_REST:
             return Refused(task_id, row.holder, row.epoch, left_s, f"is {row.state.value}")
-        if self._is_held(row) and row.holder != worker_id:
+        if self.database.is_held(row) and row.holder != worker_id:
             return Refused(task_id, row.holder, row.epoch, left_s)
         ended_s = self.database.ended.get(row.holder or "", float("-inf"))
         _, seen_s = self.database.workers.get(row.holder or "", (None, ended_s))
@@ -211,7 +238,9 @@ class MemoryTasks:
         row.state, row.why = TaskState.STARTING, f"claimed by {worker_id}"
         lease = Lease(task_id, worker_id, row.epoch)
         self._note(task_id, kind, row.state, before, lease)
-        return Granted(lease, None if left_s is None else max(0.0, -left_s))
+        granted = Granted(lease, None if left_s is None else max(0.0, -left_s))
+        self.database.granted(granted)
+        return granted
 
     async def renew(self, worker_id: str, leases: Sequence[Lease], ttl_s: float) -> tuple[Refused, ...]:
         """See `TaskStore`."""
@@ -221,10 +250,11 @@ class MemoryTasks:
         refused = []
         for lease in leases:
             row = self.database.tasks.get(lease.task_id)
-            if row is not None and self._stands(row, lease):
+            if row is not None and self.database.stands(row, lease):
                 row.ends_s = self.database.now_s() + ttl_s
+                self.database.renewed(lease)
             else:
-                refused.append(self._found(lease.task_id))
+                refused.append(self.database.found(lease.task_id))
         await self._answer()
         return tuple(refused)
 
@@ -233,7 +263,7 @@ class MemoryTasks:
         await self._arrive()
         row = self.database.tasks.get(lease.task_id)
         if row is None or (row.holder, row.epoch) != (lease.holder, lease.epoch):
-            return self._found(lease.task_id)
+            return self.database.found(lease.task_id)
         row.holder = row.ends_s = None
         self.database.notify()
         return None
@@ -241,12 +271,12 @@ class MemoryTasks:
     async def check(self, lease: Lease) -> None:
         """See `TaskStore`."""
         await self._arrive()
-        self._fence(lease)
+        self.database.fence(lease)
 
     async def bind(self, lease: Lease, accounts: Sequence[str]) -> None:
         """See `TaskStore`."""
         await self._arrive()
-        row = self._fence(lease)
+        row = self.database.fence(lease)
         for account in sorted(accounts):
             for name, other in self.database.tasks.items():
                 if other is not row and account in other.accounts:
@@ -256,7 +286,7 @@ class MemoryTasks:
     async def tell(self, lease: Lease, change: Change | None, context: dict[str, Any] | None = None) -> None:
         """See `TaskStore`."""
         await self._arrive()
-        row = self._fence(lease)
+        row = self.database.fence(lease)
         if context is not None:
             row.context = context
         if change is not None:
@@ -321,26 +351,6 @@ class MemoryTasks:
         if task_id not in self.database.tasks:
             raise no_task(task_id)
         return self.database.tasks[task_id]
-
-    def _is_held(self, row: MemoryTask) -> bool:
-        return row.ends_s is not None and row.ends_s > self.database.now_s()
-
-    def _stands(self, row: MemoryTask, lease: Lease) -> bool:
-        return (row.holder, row.epoch) == (lease.holder, lease.epoch) and self._is_held(row)
-
-    def _fence(self, lease: Lease) -> MemoryTask:
-        row = self.database.tasks.get(lease.task_id)
-        if row is None or not self._stands(row, lease):
-            raise LeaseLost(f"the lease of {lease.holder}, epoch {lease.epoch}, does not stand; found "
-                            f"{self._found(lease.task_id)}")
-        return row
-
-    def _found(self, task_id: str) -> Refused:
-        row = self.database.tasks.get(task_id)
-        if row is None:
-            return Refused(task_id, None, 0, None)
-        left_s = None if row.ends_s is None else row.ends_s - self.database.now_s()
-        return Refused(task_id, row.holder, row.epoch, left_s)
 
     def _task(self, row: MemoryTask) -> Task:
         new = row.new

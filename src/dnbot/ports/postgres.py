@@ -159,9 +159,14 @@ class PostgresStore(Reports):
     async def begin_run(self, symbol: Symbol, *, version: str, settings: str, started_at_ns: int) -> int:
         """See `Store`. An answer that is lost costs one epoch, which then never writes.
 
+        On a lease the start is by the clock of this database: of two workers whose own clocks differ one could begin,
+        be forgotten by a failover, and the other have the same epoch, and so client order ids, again.
+
         Raises:
             LeaseLost: it is the store of a task whose lease does not stand.
         """
+        if self._held is not None:
+            started_at_ns = (await self.read(queries.NOW))[0]["ns"]
         started_at = rows.instant(started_at_ns)
         arguments = (symbol.base, symbol.quote, version, self._mask(settings), started_at, started_at_ns)
         if self._held is None:

@@ -6,6 +6,7 @@ APPLIED = "select version, name, checksum from schema_migrations order by versio
 
 BEGIN_RUN = "select o_epoch, o_sequence from begin_run($1, $2, $3, $4, $5, $6)"
 BEGIN_TASK_RUN = "select o_epoch, o_sequence from begin_task_run($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+NOW = "select (extract(epoch from clock_timestamp()) * 1000000000)::bigint as ns"
 COMMIT_INTENTS = "select commit_intents($1, $2, $3, $4)"
 COMMIT_TRANSFER = "select commit_transfer($1, $2, $3)"
 APPEND_RECORDS = "select append_records($1, $2, $3, $4, $5)"
