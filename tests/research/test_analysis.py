@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -85,7 +86,7 @@ def test_bins_hold_every_second_once(found: dict[Decimal, tuple[int, Decimal]]) 
     """In order, side by side, with open ends for what lies far out; few enough to be drawn."""
     bins = bins_of(found)
     assert sum(one.observed_s for one in bins) == sum(seconds for _, seconds in found.values())
-    assert all(one.high_bps == other.low_bps for one, other in zip(bins, bins[1:], strict=False))
+    assert all(one.high_bps == other.low_bps for one, other in pairwise(bins))
     for value, (_, seconds) in found.items():
         holding = [one for one in bins if (one.low_bps is None or one.low_bps <= value)
                    and (one.high_bps is None or value < one.high_bps)]
@@ -124,7 +125,7 @@ def test_a_year_is_of_what_was_held_and_how_long() -> None:
     assert [(one.interval_s, one.settlements, one.rate_bps, one.forecast_bps) for one in intervals] == [
         (3600, 1, 10, 1), (28_800, 1, 10, 1),
     ]
-    assert [one.yearly_pct for one in intervals] == [Decimal("876"), Decimal("109.5")]
+    assert [one.yearly_pct for one in intervals] == [Decimal(876), Decimal("109.5")]
     assert yearly_pct(intervals) == round(Decimal("0.4") * 100 * 365 * 24 / (200 * 9), 4)
     assert yearly_pct(()) is None
     assert [outcome.rate_bps for outcome in outcomes][2:] == [None, None]

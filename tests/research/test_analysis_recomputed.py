@@ -325,7 +325,7 @@ async def performance_is_plain(store: PostgresStore, symbol: Symbol) -> list[str
     assert sum(day.realised_quote or 0 for day in found.days) == found.profit.realised_quote
     sampled = {f"{row['at']:%Y-%m-%d}" for row in samples if first["at"] < row["at"] <= last["at"]}
     assert {day.day for day in found.days if day.realised_quote is not None} == sampled
-    within = [row for row in samples if SINCE < row["at"] <= UNTIL]
+    within = [row for row in samples if row["at"] > SINCE <= UNTIL]
     for name, fall in (("equity_quote", found.equity_fall), ("realised_quote", found.realised_fall)):
         assert fall is not None
         assert fall.quote == plain_fall([row[name] for row in within if row[name] is not None])
@@ -423,14 +423,13 @@ async def funding_is_plain(store: PostgresStore, symbol: Symbol) -> list[str]:
         and outcome.settlement is not None and outcome.settlement.forecast_quote
     ]
     assert list(found.missing) == [due for due in missing if due.at + timedelta(minutes=10) <= UNTIL]
-    words = ["no forecast" if due is None or due.forecast_quote is None else "nothing paid" if not one.payments
+    return ["no forecast" if due is None or due.forecast_quote is None else "nothing paid" if not one.payments
              else "a forecast that was paid" for one in found.outcomes for due in [one.settlement]]
-    return words
 
 
 def positions_from(positions: list[Row]) -> datetime:
     """Of the first sample in the period: what was due before is not known."""
-    first: datetime = next(row["at"] for row in positions if SINCE < row["at"])
+    first: datetime = next(row["at"] for row in positions if row["at"] > SINCE)
     return first - timedelta(hours=1)
 
 
