@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import platform
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,7 @@ import msgspec
 
 from dnbot import __version__
 from dnbot.domain.errors import ConfigError
+from dnbot.lab.processes import NoAnswer, clock_s, in_processes
 from dnbot.lab.schedule import Schedule
 from dnbot.lab.shrink import shrunk
 from dnbot.lab.simulation import SOURCE_DIGITS, Run, simulate
@@ -79,10 +77,10 @@ def run_campaign(options: CampaignOptions, say: Callable[[str], None], tell: Tel
     todo = [seed for seed in options.seeds if seed not in done]
     if done:
         say(f"{len(done)} seeds have passed in {options.json} already")
-    began_s = _clock_s()
+    began_s = clock_s()
     tell(share_text(0, len(todo), "seeds", 0.0))
     for number, run in enumerate(_results(options, todo), 1):
-        tell(share_text(number, len(todo), "seeds", _clock_s() - began_s))
+        tell(share_text(number, len(todo), "seeds", clock_s() - began_s))
         evidence.runs.append(run)
         say(_line(run))
         if run.violations:
@@ -113,58 +111,23 @@ def _schedule(options: CampaignOptions, seed: int) -> Schedule:
 
 
 # --- processes --------------------------------------------------------------------------------------------------------
-@attrs.define
-class _Worker:
-    seed: int
-    process: BaseProcess
-    answer: Connection
-    ends_s: float
-
-
 def _results(options: CampaignOptions, seeds: Sequence[int]) -> Iterator[Run]:
-    """Runs as they end. Each seed has a fresh process, forked from this one before anything has run in it."""
-    context = multiprocessing.get_context("fork")
-    waiting, workers, began_s = list(reversed(seeds)), list[_Worker](), _clock_s()
-    try:
-        while waiting or workers:
-            if options.within_s is not None and _clock_s() - began_s > options.within_s:
-                waiting.clear()
-            while waiting and len(workers) < options.jobs:
-                seed = waiting.pop()
-                mine, theirs = context.Pipe(duplex=False)
-                process = context.Process(target=_work, args=(theirs, _schedule(options, seed), options), daemon=True)
-                process.start()
-                theirs.close()
-                workers.append(_Worker(seed, process, mine, _clock_s() + _hang_s(options)))
-            ready = wait([worker.answer for worker in workers], timeout=1.0)
-            for worker in list(workers):
-                if worker.answer in ready or _clock_s() > worker.ends_s:
-                    workers.remove(worker)
-                    yield _ended(worker)
-    finally:
-        for worker in workers:
-            worker.process.kill()
-            worker.process.join()
+    """Runs as they end, each from a process of its own."""
+    began_s = clock_s()
+    works = ((seed, _schedule(options, seed)) for seed in seeds)
+    ended = in_processes(
+        works, lambda answer, work: _work(answer, work[1], options), at_once=options.jobs, hang_s=_hang_s(options),
+        begins=lambda: options.within_s is None or clock_s() - began_s <= options.within_s,
+    )
+    for (seed, _), answer in ended:
+        if isinstance(answer, NoAnswer):
+            yield lost(seed, f"{answer}")
+        else:
+            yield msgspec.json.decode(answer, type=Run)
 
 
 def _work(answer: Connection, schedule: Schedule, options: CampaignOptions) -> None:
     answer.send_bytes(msgspec.json.encode(simulate(schedule, options.params, options.run_s)))
-    answer.close()
-
-
-def _ended(worker: _Worker) -> Run:
-    """The run of a worker, or one that says that there was none."""
-    try:
-        if not worker.answer.poll():
-            raise EOFError("it hung and was ended")
-        return msgspec.json.decode(worker.answer.recv_bytes(), type=Run)
-    except EOFError as error:
-        worker.process.kill()
-        worker.process.join()
-        return lost(worker.seed, f"{error}" or f"its process ended with {worker.process.exitcode}")
-    finally:
-        worker.process.join(timeout=5)
-        worker.answer.close()
 
 
 def lost(seed: int, why: str) -> Run:
@@ -175,10 +138,6 @@ def lost(seed: int, why: str) -> Run:
         naked_notional_worst_quote="0", loss_worst_quote="0", idle="", struck={}, planned=0, by_fault={}, checks={},
         sometimes={}, frames_per_s={}, ended=why, violations=[{"invariant": "I17", "at_s": 0.0, "text": why}],
     )  # fmt: skip
-
-
-def _clock_s() -> float:
-    return os.times().elapsed
 
 
 def _hang_s(options: CampaignOptions) -> float:
