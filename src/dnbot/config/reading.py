@@ -58,6 +58,25 @@ def parse_settings(where: str, text: str) -> Settings:
         raw = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # beside its own error, the parser lets Python's limits through
         raise ConfigError(where, "file", str(error), "TOML") from None
+    return _settings(where, raw)
+
+
+def with_strategy(where: str, settings: Settings, changes: Mapping[str, Any]) -> Settings:
+    """These settings with other values of `[strategy]`, in the types of a file, read and checked as those of one.
+
+    Errors as `load_settings`, about `where`.
+    """
+    raw = msgspec.to_builtins(settings, str_keys=True)
+    raw["strategy"] |= {"symbol": str(settings.strategy.symbol)} | dict(changes)
+    return _settings(where, raw)
+
+
+def strategy_kind(name: str) -> type | None:
+    """What a value of this key of `[strategy]` is: Decimal, int, str or bool; None for the symbol and unknown keys."""
+    return _kind("strategy.", name) if name in _struct_of("strategy.").__struct_fields__ else None
+
+
+def _settings(where: str, raw: dict[str, Any]) -> Settings:
     _refuse_unknown(where, raw)
     _refuse_floats(where, raw)
     _refuse_strange_numbers(where, raw)

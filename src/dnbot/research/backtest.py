@@ -245,6 +245,7 @@ class Backtest:
             mode=f"{context.mode.name} {context.mode_why}",
             opportunities_seen=summary["opportunities_seen"],
             declined=summary["opportunities_declined"],
+            round_trips=summary["round_trips"],
             executions=tuple(seen.executions),
             fills=tuple(seen.fills),
             rows=tuple(seen.rows),

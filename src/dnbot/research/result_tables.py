@@ -63,18 +63,12 @@ def _risk(result: Result) -> Table:
         ("naked time of all executions, ms", Figure(result.naked_ms, ms)),
         ("opportunities seen", Figure(result.opportunities_seen, Kind.COUNT)),
         ("fills", Figure(len(result.fills), Kind.COUNT)),
-        ("not explained by the ledger", _unexplained(result) or "nothing"),
+        ("round trips", Figure(result.round_trips, Kind.COUNT)),
+        ("not explained by the ledger", result.unexplained or "nothing"),
         ("levels held against the recording", "none: run with --check-lookahead" if result.levels_checked is None
          else Figure(result.levels_checked, Kind.COUNT)),
     )
     return Table("risk", "Risk and checks", (Column("what"), Column("figure", Kind.NATIVE)), rows)
-
-
-def _unexplained(result: Result) -> str:
-    return ", ".join(
-        f"{left} {asset} on {venue}" for venue, assets in result.ledger_residual.items()
-        for asset, left in assets.items() if left != "0"
-    )
 
 
 def _executions(result: Result) -> Table:
