@@ -41,6 +41,7 @@ from dnbot.ports.hardening import keep_to_itself
 from dnbot.ports.log_sinks import RANK
 from dnbot.ports.redaction import Redactor
 from dnbot.research.backtest_command import backtest_command
+from dnbot.research.sweep_params_command import sweep_params_command
 from dnbot.web.dashboard_command import dashboard_command, with_listen
 from dnbot.web.worker_command import worker_command
 
@@ -79,7 +80,8 @@ def _only_ours(error: BaseException) -> DnbotError | None:
     cls=_Commands,
     commands=(
         alerts_command, backtest_command, completion_command, dashboard_command, database_command, drill, kill_command,
-        orders_command, record_command, simulate, sweep_command, trades_command, transfers_command, worker_command,
+        orders_command, record_command, simulate, sweep_command, sweep_params_command, trades_command,
+        transfers_command, worker_command,
         *CONTROL_COMMANDS,
         *FLEET_COMMANDS,
     ),

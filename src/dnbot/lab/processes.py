@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Generic, TypeVar
@@ -36,7 +36,7 @@ def in_processes(
     at_once: int,
     hang_s: float,
     begins: Callable[[], bool] = lambda: True,
-) -> Iterator[tuple[Work, bytes | NoAnswer]]:
+) -> Generator[tuple[Work, bytes | NoAnswer], None, None]:
     """Each piece with what `do` sent as bytes, as they end. Closing the iterator ends those that run.
 
     Each has a fresh process, forked from this one before anything has run in it. A Ctrl-C reaches this process alone.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from html import escape
 
@@ -21,27 +22,36 @@ FOOT = (
 
 def html_of(report: Report) -> str:
     """The whole page. Every text in it that came from elsewhere is escaped."""
-    title = f"dnbot report {report.symbol} {moment(report.until)} UTC"
-    lines = "".join(f"<p>{escape(line)}</p>" for line in headline(report))
     body = _body(report) if report.runs else '<p class="empty">There is nothing to show yet.</p>'
+    return page_html(
+        f"dnbot report {report.symbol} {moment(report.until)} UTC", report.symbol, headline(report), body,
+        foot=(FOOT, f"dnbot {report.version}"),
+    )
+
+
+def page_html(title: str, heading: str, lines: Sequence[str], body: str, *, foot: Sequence[str]) -> str:
+    """A page around a body that is HTML already; everything else is escaped."""
+    head, end = ("".join(f"<p>{escape(line)}</p>" for line in part) for part in (lines, foot))
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
         f"<title>{escape(title)}</title><style>{STYLE}</style></head><body><main>"
-        f"<header><h1>{escape(report.symbol)}</h1>{lines}</header>{body}"
-        f"<footer><p>{escape(FOOT)}</p><p>dnbot {escape(report.version)}</p></footer></main></body></html>\n"
+        f"<header><h1>{escape(heading)}</h1>{head}</header>{body}<footer>{end}</footer></main></body></html>\n"
+    )
+
+
+def sections_html(tables: Sequence[Table], charts: Mapping[str, str]) -> str:
+    """A section per table, below the charts of its name."""
+    return "".join(
+        f'<section id="{table.name}"><h2>{escape(table.title)}</h2>{charts.get(table.name, "")}{table_html(table)}'
+        "</section>" for table in tables
     )
 
 
 def _body(report: Report) -> str:
-    charts = charts_of(report)
-    parts = [_figures(report)]
-    for table in tables_of(report):
-        parts.append(f'<section id="{table.name}"><h2>{escape(table.title)}</h2>{charts.get(table.name, "")}')
-        parts.append(f"{table_html(table)}</section>")
-    return "".join(parts)
+    return _figures(report) + sections_html(tables_of(report), charts_of(report))
 
 
 def _figures(report: Report) -> str:

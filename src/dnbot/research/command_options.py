@@ -31,7 +31,8 @@ _OPTIONS = (
                  help="Bars: recorded seconds per second."),
     click.option("--from", "begin", type=click.DateTime(), help="Bars: where to begin, UTC."),
     click.option("--exchange", help="Bars: whose rows, where a file holds several exchanges; default: the first."),
-    click.option("--fees", multiple=True, help="VENUE=MAKER:TAKER in bps, such as gate_spot=9:9; default: entry level."),
+    click.option("--fees", multiple=True,
+                 help="VENUE=MAKER:TAKER in bps, such as gate_spot=9:9; default: entry level."),
 )
 
 

@@ -1,8 +1,8 @@
 """Why a study's best settings may be worth less than they look: each doubt is a sentence with its figures.
 
-The best of many cells is the best partly by luck, on any data. Sources: D. Bailey, M. López de Prado, "The Deflated
-Sharpe Ratio" (2014), for counting trials; the correction for many comparisons here is Bonferroni's, which is strict
-where cells resemble each other. Floats: these figures are compared, never booked.
+The best of many cells is the best partly by luck, on any data. How much luck there is in so many is reckoned with
+Bonferroni's correction, which is strict where cells resemble each other, and takes trades as independent, which
+flatters where they are not. Floats: these figures are compared, never booked.
 """
 
 from __future__ import annotations
@@ -45,16 +45,23 @@ class Seen:
 
 def doubts_of(seen: Seen) -> tuple[str, ...]:
     """All there are, the gravest first."""
-    return tuple(doubt for find in (_missing, _unjudged, _lone, _ends, _lucky, _tests, _short, _ended) for doubt in find(seen))
+    finders = (_missing, _unjudged, _lone, _ends, _lucky, _tests, _short, _ended)
+    return tuple(doubt for find in finders for doubt in find(seen))
 
 
 def rank_correlation(comparison: Comparison) -> float | None:
-    """Spearman's, of the cells' scores in train and in test; None with fewer than five cells, or where all are equal."""
+    """Spearman's, of the cells' scores in train and in test; None with fewer than five, or where all are equal."""
     pairs = [(float(cell.train.per_hour), float(cell.test.per_hour)) for cell in comparison.cells
              if cell.train is not None and cell.test is not None]
     if len(pairs) < CELLS_MIN or any(len({pair[side] for pair in pairs}) < 2 for side in (0, 1)):
         return None
-    return correlation([pair[0] for pair in pairs], [pair[1] for pair in pairs], method="ranked")
+    return correlation(_ranks([pair[0] for pair in pairs]), _ranks([pair[1] for pair in pairs]))
+
+
+def _ranks(values: Sequence[float]) -> list[float]:
+    """From 1 for the least; equal ones share the middle of their ranks."""
+    return [sum(other < value for other in values) + (1 + sum(other == value for other in values)) / 2
+            for value in values]
 
 
 def t_value(side: Side) -> float | None:
@@ -96,15 +103,14 @@ def _lone(seen: Seen) -> Iterator[str]:
         yield "whether the best cell stands alone cannot be told: too few cells with figures, or too few beside it"
     elif peak.is_outlier:
         yield (
-            f"the best cell is an outlier of its neighbours: {peak.best:+.4g} per hour, and {peak.neighbours_median:+.4g} "
-            f"in the middle of the {peak.neighbours} beside it, which keep {100 * max(peak.kept_share, 0.0):.0f} % of its "
-            f"advance over the median cell (below {100 * KEPT_SHARE_MIN:.0f} %, and further off than {STEPS_OVER:g} usual "
-            "steps): more likely luck than merit"
+            f"the best cell is an outlier of its neighbours: {peak.best:+.4g} per hour, and "
+            f"{peak.neighbours_median:+.4g} in the middle of the {peak.neighbours} beside it, which keep "
+            f"{100 * max(peak.kept_share, 0.0):.0f} % of its advance over the median cell (below "
+            f"{100 * KEPT_SHARE_MIN:.0f} %, and further off than {STEPS_OVER:g} usual steps): rather luck than merit"
         )
     if seen.comparison.equals > 1:
-        yield (
-            f"{seen.comparison.equals} cells share the best score: between them the settings that differ did nothing here"
-        )
+        alike = seen.comparison.equals
+        yield f"{alike} cells share the best score: between them the settings that differ did nothing here"
 
 
 def _ends(seen: Seen) -> Iterator[str]:
@@ -119,12 +125,13 @@ def _lucky(seen: Seen) -> Iterator[str]:
     train, test = best
     if train.trades < TRADES_MIN or (test is not None and test.trades < TRADES_MIN):
         tested = "" if test is None else f", and {test.trades} in its test windows"
-        yield f"few trades: the best cell made {train.trades} in its train windows{tested}; below {TRADES_MIN} say little"
+        made = f"the best cell made {train.trades} in its train windows{tested}"
+        yield f"few trades: {made}; fewer than {TRADES_MIN} say little"
     found, needed = t_value(train), t_needed(seen.cells_tried)
     if found is not None and found < needed:
         yield (
-            f"{seen.cells_tried} cells were tried, and the luckiest of as many without merit passes t = {needed:.2f} once "
-            f"in {1 / LUCK:.0f} studies; the trades of the best cell have t = {found:.2f} in its train windows"
+            f"{seen.cells_tried} cells were tried, and the luckiest of as many without merit passes t = {needed:.2f} "
+            f"once in {1 / LUCK:.0f} studies; the trades of the best cell have t = {found:.2f} in its train windows"
         )
 
 
@@ -134,18 +141,19 @@ def _tests(seen: Seen) -> Iterator[str]:
         found.chosen_train_per_hour, found.chosen_test_per_hour, found.configured_test_per_hour
     )
     if train is not None and test is not None and (test <= 0 or test < train / 2):
-        yield f"what was chosen earned {_money(train)} per hour in train windows and {_money(test)} in the test windows behind"
+        yield f"what was chosen earned {_money(train)} per hour in train windows, and {_money(test)} in test windows"
     if test is not None and configured is not None and test < configured:
         yield (
             f"choosing did worse in the test windows ({_money(test)} per hour) than the configuration as it is "
             f"({_money(configured)})"
         )
-    below = [choice for choice in found.choices if choice.test_rank is not None and 2 * choice.test_rank > choice.test_cells + 1]
-    if below and 2 * len(below) >= len(found.choices):
-        yield f"in {len(below)} of {len(found.choices)} test windows the chosen cell was in the lower half"
+    ranks = [(choice.test_rank, choice.test_cells) for choice in found.choices if choice.test_rank is not None]
+    below = sum(1 for rank, cells in ranks if 2 * rank > cells + 1)
+    if below and 2 * below >= len(found.choices):
+        yield f"in {below} of {len(found.choices)} test windows the chosen cell was in the lower half"
     alike = rank_correlation(found)
     if alike is not None and alike < RANKS_ALIKE_MIN:
-        yield f"the order of the cells in train and in test windows has little in common (rank correlation {alike:+.2f})"
+        yield f"the order of the cells in train and in test has little in common (rank correlation {alike:+.2f})"
 
 
 def _short(seen: Seen) -> Iterator[str]:
@@ -157,8 +165,8 @@ def _ended(seen: Seen) -> Iterator[str]:
     lowered = Counter(trial.figures.mode for trial in seen.trials
                       if trial.figures is not None and not trial.figures.mode.startswith("ACTIVE"))
     if lowered:
-        mode, _ = lowered.most_common(1)[0]
-        yield f"in {lowered.total()} trials the trading mode was lowered, and nobody raised it (most often: {mode.strip()})"
+        why = lowered.most_common(1)[0][0].strip()
+        yield f"in {lowered.total()} trials the trading mode was lowered, and nobody raised it (most often: {why})"
     ended = Counter(trial.figures.partial for trial in seen.trials
                     if trial.figures is not None and trial.figures.partial)
     if ended:

@@ -8,8 +8,7 @@ from html import escape
 
 from dnbot.domain.instrument import Venue
 from dnbot.operate.report_format import number
-from dnbot.operate.report_html import POLICY, table_html
-from dnbot.operate.report_style import STYLE
+from dnbot.operate.report_html import page_html, sections_html
 from dnbot.operate.report_svg import Series, legend, line_chart, payment_chart
 from dnbot.research.result import Result
 from dnbot.research.result_tables import headline, moment_of, tables_of
@@ -22,22 +21,9 @@ _OTHERS = ((Venue.GATE_FUTURES, "s3", "Gate perpetual"), (Venue.MEXC_SPOT, "s1",
 def page_of(result: Result) -> str:
     """The whole page. Every text in it that came from elsewhere is escaped."""
     title = f"dnbot backtest {result.symbol} {moment_of(result.begin_ns):%Y-%m-%d %H:%M:%S} UTC"
-    lines = "".join(f"<p>{escape(line)}</p>" for line in headline(result))
     charts = {"profit": _equity(result) + _basis(result), "executions": _executions(result)}
-    sections = "".join(
-        f'<section id="{table.name}"><h2>{escape(table.title)}</h2>{charts.get(table.name, "")}{table_html(table)}'
-        "</section>" for table in tables_of(result)
-    )
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body><main>"
-        f"<header><h1>{escape(title)}</h1>{lines}</header>{sections}"
-        f"<footer><p>Recorded prices, no market of today. dnbot {escape(result.version)}</p></footer>"
-        "</main></body></html>\n"
-    )
+    foot = (f"Recorded prices, no market of today. dnbot {result.version}",)
+    return page_html(title, title, headline(result), sections_html(tables_of(result), charts), foot=foot)
 
 
 def _extent(result: Result) -> tuple[datetime, datetime]:

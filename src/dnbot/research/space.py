@@ -1,5 +1,6 @@
-"""Which settings are tried: axes, and cells of their values, by a grid or by chance. Every cell is a whole configuration
-that was checked before anything runs.
+"""Which settings are tried: axes, and cells of their values, by a grid or by chance.
+
+Every cell is a whole configuration that was checked before anything runs.
 """
 
 from __future__ import annotations
