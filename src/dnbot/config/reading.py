@@ -73,7 +73,7 @@ def with_strategy(where: str, settings: Settings, changes: Mapping[str, Any]) ->
 
 def strategy_kind(name: str) -> type | None:
     """What a value of this key of `[strategy]` is: Decimal, int, str or bool; None for the symbol and unknown keys."""
-    return _kind("strategy.", name) if name in _struct_of("strategy.").__struct_fields__ else None
+    return _KINDS_OF["strategy"].get(name)
 
 
 def _settings(where: str, raw: dict[str, Any]) -> Settings:
@@ -143,10 +143,18 @@ def form_of(name: str) -> str:
 
 
 def _kind(prefix: str, name: str) -> type | None:
-    """The type of a key's value, None left aside; Decimal, int, str, bool or a section."""
-    field = next(f for f in msgspec.structs.fields(_struct_of(prefix)) if f.name == name)
-    kinds = [kind for kind in (Decimal, int, str, bool) if field.type in (kind, kind | None)]
-    return kinds[0] if kinds else None
+    """The type of a key's value, None left aside; Decimal, int, str, bool, and None for a section."""
+    return _KINDS_OF[prefix.rstrip(".")].get(name)
+
+
+def _kinds(struct: type[msgspec.Struct]) -> dict[str, type]:
+    return {
+        field.name: kind for field in msgspec.structs.fields(struct) for kind in (Decimal, int, str, bool)
+        if field.type in (kind, kind | None)
+    }
+
+
+_KINDS_OF = {name: _kinds(struct) for name, struct in {**SECTIONS, **ROWS}.items()}
 
 
 def _with_symbol(where: str, raw: dict[str, Any]) -> dict[str, Any]:

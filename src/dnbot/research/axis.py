@@ -62,8 +62,12 @@ class Axis:
         return rng.choice(self.values) if self.values else self.at(Decimal(rng.random()))
 
     def at(self, share: Decimal) -> str:
-        """The value of a range that lies that share of the way, 0 to 1, rounded to the step, and never outside."""
-        if self.is_log and ZERO < share < ONE:
+        """The value of a range that lies that share of the way, 0 to 1: a whole number of steps above its beginning, or
+        its end.
+        """
+        if share >= ONE:
+            return plain(self.high)
+        if self.is_log and share > ZERO:
             found = Decimal(math.exp(math.log(self.low) + float(share) * (math.log(self.high) - math.log(self.low))))
         else:
             found = self.low + share * (self.high - self.low)

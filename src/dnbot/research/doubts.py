@@ -10,11 +10,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from statistics import NormalDist, correlation
 
 import attrs
 
+from dnbot.operate.report_format import duration
 from dnbot.research.comparison import Comparison, Side
 from dnbot.research.neighbours import KEPT_SHARE_MIN, STEPS_OVER, Peak
 from dnbot.research.trial import Trial
@@ -45,7 +47,7 @@ class Seen:
 
 def doubts_of(seen: Seen) -> tuple[str, ...]:
     """All there are, the gravest first."""
-    finders = (_missing, _unjudged, _lone, _ends, _lucky, _tests, _short, _ended)
+    finders = (_missing, _unjudged, _lone, _ends, _lucky, _tests, _built, _short, _ended)
     return tuple(doubt for find in finders for doubt in find(seen))
 
 
@@ -156,9 +158,21 @@ def _tests(seen: Seen) -> Iterator[str]:
         yield f"the order of the cells in train and in test has little in common (rank correlation {alike:+.2f})"
 
 
+def _built(seen: Seen) -> Iterator[str]:
+    best = _best(seen)
+    if best is None or best[0].total is None or seen.comparison.rank_by == "traded":
+        return
+    rest = best[0].total - best[0].traded
+    if rest < 0 and -rest > abs(best[0].traded):
+        yield (
+            f"in its train windows the trades of the best cell came to {_money(best[0].traded)}, and all else, such as "
+            f"building the position anew in each window, to {_money(rest)}: take longer windows, or --rank-by traded"
+        )
+
+
 def _short(seen: Seen) -> Iterator[str]:
     if seen.hours < HOURS_MIN:
-        yield f"{seen.hours:.3g} hours of market in all: whatever these figures say, they say it of these hours"
+        yield f"{length_of(seen.hours)} of market in all: whatever these figures say, they say it of that time alone"
 
 
 def _ended(seen: Seen) -> Iterator[str]:
@@ -171,6 +185,11 @@ def _ended(seen: Seen) -> Iterator[str]:
                     if trial.figures is not None and trial.figures.partial)
     if ended:
         yield f"{ended.total()} trials ended before their window did ({ended.most_common(1)[0][0]})"
+
+
+def length_of(hours: float) -> str:
+    """Such as `3 h 5 min` or `24 s`."""
+    return duration(timedelta(hours=hours))
 
 
 def _money(value: Decimal) -> str:

@@ -10,12 +10,13 @@ from statistics import median
 from dnbot.operate.report_format import Column, Figure, Kind, Table, count_of
 from dnbot.research.backtest import ASSUMPTIONS
 from dnbot.research.comparison import CellOutcome, Choice, Side
+from dnbot.research.doubts import length_of
 from dnbot.research.parameter_study import Study
 from dnbot.research.result_tables import assumptions_table, data_table, latency_table, moment_of, shown_table
 from dnbot.research.windows import Window
 
 CELLS_SHOWN = 30
-PER_HOUR = "quote per hour"
+PER_HOUR = "quote/h"
 
 
 def headline(study: Study) -> tuple[str, ...]:
@@ -28,9 +29,9 @@ def headline(study: Study) -> tuple[str, ...]:
     begin = min(window.begin_ns for split in study.splits for window in split.windows)
     cells, trials = count_of(len(found.cells), "cell"), count_of(study.trials_wanted, "trial")
     lines = [
-        f"{identity.symbol}, {moment_of(begin):%Y-%m-%d %H:%M:%S} UTC, {study.hours:.3g} hours of market: {state}",
+        f"{identity.symbol}, {moment_of(begin):%Y-%m-%d %H:%M:%S} UTC, {length_of(study.hours)} of market: {state}",
         f"{cells} of {', '.join(study.varied)} ({how}{left}); {study.cells_tried} were ever tried on these data",
-        f"{trials}, {study.cpu_s:,.0f} s of CPU; ranked by {found.rank_by}, {PER_HOUR} of a window's virtual time",
+        f"{trials}, {study.cpu_s:,.0f} s of CPU; ranked by {found.rank_by}, quote per hour of a window's virtual time",
         f"source {identity.source}, seed {identity.seed}, latency {identity.latency.name}",
     ]
     if study.best is not None and study.best.train is not None:
@@ -43,7 +44,7 @@ def tables_of(study: Study, cells_shown: int | None = None) -> tuple[Table, ...]
     """In the order in which they are read; `cells_shown` cuts the table of cells, None shows all."""
     identity = study.identity
     tables = [
-        doubts_table(study), splits_table(study), cells_table(study, cells_shown), sensitivity_table(study),
+        doubts_table(study), splits_table(study), *cells_tables(study, cells_shown), sensitivity_table(study),
         shown_table(identity.shown, identity.fees), latency_table(identity.latency), data_table(identity.data),
         assumptions_table((*ASSUMPTIONS, *OF_STUDIES)),
     ]
@@ -118,27 +119,40 @@ def _split_row(study: Study, choice: Choice) -> tuple[object, ...]:
     )
 
 
-def cells_table(study: Study, most: int | None) -> Table:
+def cells_tables(study: Study, most: int | None) -> tuple[Table, Table]:
     """Every cell, the best in train first, each figure of the train windows beside that of the test windows."""
-    columns = [Column("rank", Kind.COUNT), Column("settings", wraps=True)]
-    for head, kind, unit in (
-        ("profit", Kind.QUOTE, PER_HOUR), ("worst drawdown", Kind.QUOTE, "quote"), ("worst naked", Kind.MS, "ms"),
-        ("naked", Kind.MS, "ms"), ("round trips", Kind.COUNT, ""), ("trades", Kind.COUNT, ""),
-    ):
-        columns += [Column(f"{head}, {side}", kind, unit, signed=head == "profit") for side in ("train", "test")]
     ranked = sorted(study.comparison.cells, key=_order)
     shown = ranked if most is None else ranked[:most]
     note = f"{len(ranked) - len(shown)} more are in the --json and --html files." if len(shown) < len(ranked) else ""
-    rows = tuple((rank, cell.name, *_figures(cell)) for rank, cell in enumerate(shown, 1))
-    return Table("cells", "Cells", tuple(columns), rows, note=note)
+    return _pairs("cells", "Cells: profit", shown, _PROFIT, note), _pairs("risk", "Cells: risk", shown, _RISK, note)
+
+
+_PROFIT = (
+    ("profit", "per_hour", Kind.QUOTE, PER_HOUR), ("trades' net", "traded", Kind.QUOTE, "quote"),
+    ("trades", "trades", Kind.COUNT, ""), ("round trips", "round_trips", Kind.COUNT, ""),
+)
+_SIGNED = ("per_hour", "traded")
+_RISK = (
+    ("worst drawdown", "drawdown_worst", Kind.QUOTE, "quote"), ("worst naked", "naked_ms_worst", Kind.MS, "ms"),
+    ("naked", "naked_ms", Kind.MS, "ms"),
+)
+
+
+def _pairs(
+    name: str, title: str, cells: Sequence[CellOutcome], figures: Sequence[tuple[str, str, Kind, str]], note: str
+) -> Table:
+    columns = [Column("rank", Kind.COUNT), Column("settings", wraps=True)]
+    for head, figure, kind, unit in figures:
+        columns += [Column(f"{head} {side}", kind, unit, signed=figure in _SIGNED) for side in ("train", "test")]
+    rows = tuple((rank, cell.name, *_figures(cell, [one[1] for one in figures])) for rank, cell in enumerate(cells, 1))
+    return Table(name, title, tuple(columns), rows, note=note)
 
 
 def _order(cell: CellOutcome) -> tuple[bool, Decimal, int]:
     return cell.train is None, Decimal(0) if cell.train is None else -cell.train.per_hour, cell.number
 
 
-def _figures(cell: CellOutcome) -> tuple[object, ...]:
-    names = ("per_hour", "drawdown_worst", "naked_ms_worst", "naked_ms", "round_trips", "trades")
+def _figures(cell: CellOutcome, names: Sequence[str]) -> tuple[object, ...]:
     return tuple(None if side is None else getattr(side, name) for name in names for side in (cell.train, cell.test))
 
 
@@ -146,10 +160,10 @@ def sensitivity_table(study: Study) -> Table:
     """What each value of each setting comes to in the middle of all cells that have it."""
     columns = (
         Column("setting"), Column("value"), Column("cells", Kind.COUNT),
-        Column("profit, train", Kind.QUOTE, PER_HOUR, signed=True),
-        Column("profit, test", Kind.QUOTE, PER_HOUR, signed=True),
-        Column("worst drawdown, train", Kind.QUOTE, "quote"), Column("worst naked, train", Kind.MS, "ms"),
-        Column("round trips, train", Kind.COUNT),
+        Column("profit train", Kind.QUOTE, PER_HOUR, signed=True),
+        Column("profit test", Kind.QUOTE, PER_HOUR, signed=True),
+        Column("worst drawdown train", Kind.QUOTE, "quote"), Column("worst naked train", Kind.MS, "ms"),
+        Column("round trips train", Kind.COUNT),
     )
     note = "Medians over all cells with that value." if not study.draws else "Of draws, cells with exactly that value."
     rows = [row for key in study.varied for row in _sensitivity(study, key)]

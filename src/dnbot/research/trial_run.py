@@ -14,6 +14,7 @@ from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.replay_files import ReplayError
 from dnbot.lab.simulation import SOURCE_DIGITS
 from dnbot.lab.source import source_digest
+from dnbot.research.apart import LAST_WORDS
 from dnbot.research.backtest import ROOTS, BacktestOptions, backtest
 from dnbot.research.market_options import MarketOptions
 from dnbot.research.recorded import DataFile
@@ -24,7 +25,6 @@ from dnbot.strategy.parameters import StrategyParameters
 
 SECONDS_PER_VIRTUAL = 10.0
 HANG_S_MIN = 600.0
-LAST_WORDS = 500
 
 
 class Errand(msgspec.Struct, frozen=True, kw_only=True):
