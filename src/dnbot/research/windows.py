@@ -8,7 +8,7 @@ no test window overlaps another one.
 
 from __future__ import annotations
 
-from typing import Protocol, Self, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -46,10 +46,10 @@ class Split(msgspec.Struct, frozen=True):
 
 
 @runtime_checkable
-class Cuttable(Source, Protocol):
-    """A source of which a part can be played."""
+class Cuttable(Protocol):
+    """What a source has, besides what `Source` asks for, of which a part can be played."""
 
-    def within(self, begin_ns: int, end_ns: int) -> Self:
+    def within(self, begin_ns: int, end_ns: int) -> Source:
         """The same recording from one moment of its span to another, ns in the time of the span."""
         ...
 
