@@ -39,8 +39,9 @@ def figures(total: object = "1", **changes: Any) -> Figures:
     """Figures of a sound window with many trades that all earned about the same."""
     known: dict[str, Any] = {
         "total": None if total is None else Decimal(str(total)), "realised": Decimal(1), "fees": Decimal(1),
-        "funding": Decimal(0), "traded": Decimal(50), "traded_squares": Decimal("50.5"), "trades": 50, "round_trips": 25,
-        "fills": 100, "opportunities_seen": 60, "drawdown": Decimal("0.5"), "naked_ms_worst": 12, "naked_ms": 300,
+        "funding": Decimal(0), "traded": Decimal(50), "traded_squares": Decimal("50.5"), "trades": 50,
+        "round_trips": 25, "fills": 100, "opportunities_seen": 60,
+        "drawdown": Decimal("0.5"), "naked_ms_worst": 12, "naked_ms": 300,
         "virtual_s": 3600.0, "mode": "ACTIVE ", "partial": "", "trace_hash": "ab" * 32,
     }
     return Figures(**{**known, **changes})

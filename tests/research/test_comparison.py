@@ -63,7 +63,9 @@ def test_what_train_windows_choose_is_judged_in_the_test_windows() -> None:
 @given(st.lists(money, min_size=4, max_size=4), st.lists(money, min_size=4, max_size=4))
 def test_a_choice_uses_nothing_of_its_test_window(train: list[Decimal], test: list[Decimal]) -> None:
     """Whatever the test windows say, the chosen cell is the first with the highest train score."""
-    found = comparison(FOUR, THREE_SPLITS, lambda cell, window: figures((train if window in TRAIN else test)[cell.number]))
+    found = comparison(
+        FOUR, THREE_SPLITS, lambda cell, window: figures((train if window in TRAIN else test)[cell.number])
+    )
     first = min(number for number in range(4) if train[number] == max(train))
     assert {choice.chosen for choice in found.choices} == {first}
     assert {choice.equals for choice in found.choices} == {train.count(max(train))}

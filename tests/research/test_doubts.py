@@ -77,7 +77,8 @@ def middle(cell: Cell) -> bool:
 
 @pytest.mark.parametrize(("study", "said"), [
     (seen(at(middle, {"total": HIGH + 500})), "outlier of its neighbours"),
-    (seen(at(lambda cell: cell.values[ENTRY] == "7", {"total": HIGH + 20})), f"at the end of what was tried of {ENTRY}"),
+    (seen(at(lambda cell: cell.values[ENTRY] == "7", {"total": HIGH + 20})),
+     f"at the end of what was tried of {ENTRY}"),
     (seen(at(every, {"total": HIGH})), "25 cells share the best score"),
     (seen(at(middle, {"trades": 3}, windows=TRAIN)), "few trades: the best cell made 9 in its train windows, and 150"),
     (seen(at(every, {"traded": Decimal(1), "traded_squares": Decimal(90)})), "have t = 0.18"),

@@ -124,7 +124,8 @@ def test_with_too_few_it_cannot_be_told() -> None:
     some = scores(9.0)
     best = number_of(FIVE, **{ENTRY: "3", RATIO: "0.4"})
     assert peak_of({number: some[number] for number in (best, *BESIDE[best])}, BESIDE, best) is None
-    assert peak_of({number: score for number, score in some.items() if number not in BESIDE[best][:-1]}, BESIDE, best) is None
+    lonely = {number: score for number, score in some.items() if number not in BESIDE[best][:-1]}
+    assert peak_of(lonely, BESIDE, best) is None
     assert peak_of(some, {}, best) is None
 
 

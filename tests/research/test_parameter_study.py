@@ -36,7 +36,7 @@ FILES = (DataFile(name="f", bytes=1, sha256="ab" * 32, lines=1, first_ns=1, last
 class Recording:
     """Thirty hours of nothing."""
 
-    span: Span = Span(BEGIN_NS, BEGIN_NS + 30 * HOUR_NS)
+    span: Span = attrs.field(factory=lambda: Span(BEGIN_NS, BEGIN_NS + 30 * HOUR_NS))
     files: tuple[DataFile, ...] = FILES
 
     def described(self) -> dict[str, str]:

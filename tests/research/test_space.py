@@ -31,7 +31,7 @@ def ranges(draw: st.DrawFn) -> Axis:
 
 @given(ranges(), st.integers(0, 10**6))
 def test_values_of_a_range_lie_in_it_on_its_steps(axis: Axis, seed: int) -> None:
-    """A grid has both ends and ascends; draws, too, are inside, whole steps above the beginning, and follow the seed."""
+    """A grid has both ends and ascends; draws, too, are inside, whole steps above the start, and follow the seed."""
     values = list(map(Decimal, axis.grid()))
     assert values[0] == axis.low
     assert values[-1] == axis.high
@@ -123,7 +123,7 @@ def test_every_cell_is_checked_as_a_configuration_before_anything_runs() -> None
     assert (len(found.cells), found.left_out) == (4, 2)
     with pytest.raises(ConfigError, match=r"leverage=2.5: .*whole number"):
         cells_of(grid(leverage="2.5"), SETTINGS)
-    with pytest.raises(ConfigError, match="maybe.*true or false"):
+    with pytest.raises(ConfigError, match=r"maybe.*true or false"):
         cells_of(grid(margin_top_up="maybe"), SETTINGS)
 
 

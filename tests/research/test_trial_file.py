@@ -30,8 +30,8 @@ def identity(**changes: Any) -> Identity:
     settings = msgspec.to_builtins(SETTINGS.strategy, str_keys=True)
     known: dict[str, Any] = {
         "version": "1", "python": "3.11", "source": "abc", "symbol": "BTC/USDT", "data": (FILE,), "funding_sha256": "",
-        "shown": {"gate_spot": "as it is"}, "latency": MODELS["regional"], "seed": 1, "order_path": "rest", "speed": 1.0,
-        "fees": {"gate_spot": (Decimal("0.002"), Decimal("0.002"))}, "settings": settings,
+        "shown": {"gate_spot": "as it is"}, "latency": MODELS["regional"], "seed": 1, "order_path": "rest",
+        "speed": 1.0, "fees": {"gate_spot": (Decimal("0.002"), Decimal("0.002"))}, "settings": settings,
     }
     return Identity(**{**known, **changes})
 
