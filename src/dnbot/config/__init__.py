@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dnbot.config.reading import load_settings as load_settings
 from dnbot.config.reading import parse_settings as parse_settings
+from dnbot.config.reading import strategy_kind as strategy_kind
+from dnbot.config.reading import with_strategy as with_strategy
 from dnbot.config.settings import SECTIONS as SECTIONS
 from dnbot.config.settings import DatabaseSettings as DatabaseSettings
 from dnbot.config.settings import FakesSettings as FakesSettings

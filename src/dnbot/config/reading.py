@@ -58,6 +58,25 @@ def parse_settings(where: str, text: str) -> Settings:
         raw = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # beside its own error, the parser lets Python's limits through
         raise ConfigError(where, "file", str(error), "TOML") from None
+    return _settings(where, raw)
+
+
+def with_strategy(where: str, settings: Settings, changes: Mapping[str, Any]) -> Settings:
+    """These settings with other values of `[strategy]`, in the types of a file, read and checked as those of one.
+
+    Errors as `load_settings`, about `where`.
+    """
+    raw = msgspec.to_builtins(settings, str_keys=True)
+    raw["strategy"] |= {"symbol": str(settings.strategy.symbol)} | dict(changes)
+    return _settings(where, raw)
+
+
+def strategy_kind(name: str) -> type | None:
+    """What a value of this key of `[strategy]` is: Decimal, int, str or bool; None for the symbol and unknown keys."""
+    return _KINDS_OF["strategy"].get(name)
+
+
+def _settings(where: str, raw: dict[str, Any]) -> Settings:
     _refuse_unknown(where, raw)
     _refuse_floats(where, raw)
     _refuse_strange_numbers(where, raw)
@@ -124,10 +143,18 @@ def form_of(name: str) -> str:
 
 
 def _kind(prefix: str, name: str) -> type | None:
-    """The type of a key's value, None left aside; Decimal, int, str, bool or a section."""
-    field = next(f for f in msgspec.structs.fields(_struct_of(prefix)) if f.name == name)
-    kinds = [kind for kind in (Decimal, int, str, bool) if field.type in (kind, kind | None)]
-    return kinds[0] if kinds else None
+    """The type of a key's value, None left aside; Decimal, int, str, bool, and None for a section."""
+    return _KINDS_OF[prefix.rstrip(".")].get(name)
+
+
+def _kinds(struct: type[msgspec.Struct]) -> dict[str, type]:
+    return {
+        field.name: kind for field in msgspec.structs.fields(struct) for kind in (Decimal, int, str, bool)
+        if field.type in (kind, kind | None)
+    }
+
+
+_KINDS_OF = {name: _kinds(struct) for name, struct in {**SECTIONS, **ROWS}.items()}
 
 
 def _with_symbol(where: str, raw: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import msgspec
 
 from dnbot import __version__
 from dnbot.domain.errors import ConfigError
-from dnbot.lab.seed_processes import Work, clock_s, played
+from dnbot.lab.processes import NoAnswer, clock_s, in_processes
 from dnbot.lab.shrink import shrunk
 from dnbot.lab.simulation import SOURCE_DIGITS, Run, simulate
 from dnbot.lab.sometimes import never_hit
@@ -141,24 +140,21 @@ def _schedule(options: CampaignOptions, seed: int) -> Any:
 # --- processes --------------------------------------------------------------------------------------------------------
 def _results(options: CampaignOptions, seeds: Sequence[int]) -> Iterator[Any]:
     """Runs as they end, those of processes that told nothing included."""
-    answers = played(
-        _works(options, seeds), at_once=options.jobs, hang_s=_hang_s(options), within_s=options.within_s
+    began_s, game = clock_s(), _game(options)
+    works = ((seed, _schedule(options, seed)) for seed in seeds)
+    ended = in_processes(
+        works, lambda answer, work: _work(answer, work[1], options), at_once=options.jobs, hang_s=_hang_s(options),
+        begins=lambda: options.within_s is None or clock_s() - began_s <= options.within_s,
     )
-    for answer in answers:
-        if answer.told:
-            yield msgspec.json.decode(answer.told, type=_game(options).run)
+    for (seed, _), answer in ended:
+        if isinstance(answer, NoAnswer):
+            yield game.lost(seed, f"{answer}")
         else:
-            yield _game(options).lost(answer.seed, answer.why)
-
-
-def _works(options: CampaignOptions, seeds: Sequence[int]) -> Iterator[tuple[int, Work]]:
-    for seed in seeds:
-        yield seed, partial(_work, schedule=_schedule(options, seed), options=options)
+            yield msgspec.json.decode(answer, type=game.run)
 
 
 def _work(answer: Connection, schedule: Any, options: CampaignOptions) -> None:
     answer.send_bytes(msgspec.json.encode(_play(options, schedule)))
-    answer.close()
 
 
 def _play(options: CampaignOptions, schedule: Any) -> Any:

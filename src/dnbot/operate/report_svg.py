@@ -122,7 +122,7 @@ def line_chart(
     values += [float(band), -float(band)] if band is not None else []
     y = value_axis(values)
     body = [_band(y, float(band))] if band is not None else []
-    body += [_grid_y(y, unit), _grid_x(x, extent)]
+    body += [grid_y(y, unit), _grid_x(x, extent)]
     body += [
         f'<line class="envelope" x1="{_x(x, at)}" x2="{_x(x, at)}" y1="{y(float(low)):.1f}" y2="{y(float(high)):.1f}"/>'
         for at, low, high in envelopes
@@ -161,7 +161,8 @@ def _band(y: Axis, size: float) -> str:
     )
 
 
-def _grid_y(y: Axis, unit: str) -> str:
+def grid_y(y: Axis, unit: str) -> str:
+    """Lines across at round values, each with its figure, and the unit beside them."""
     ticks = round_ticks(y.low, y.high)
     parts = []
     for value in ticks:
@@ -193,7 +194,7 @@ def payment_chart(
     """One bar per payment, up when received, down when paid; the text is its tooltip."""
     x, y = _time_axis(extent), value_axis([float(amount) for _, amount, _ in payments])
     zero = y(0.0)
-    body = [_grid_y(y, unit), _grid_x(x, extent)]
+    body = [grid_y(y, unit), _grid_x(x, extent)]
     width = max(2.0, min(24.0, (WIDTH - LEFT - RIGHT) / max(1, len(payments)) * 0.7))
     for at, amount, text in payments:
         top, bottom = sorted((y(float(amount)), zero))
@@ -214,7 +215,7 @@ def scatter_chart(
     low, high = _span(known, with_zero=True)
     x, y = Axis(low, high, LEFT, WIDTH - RIGHT), Axis(low, high, HEIGHT - BOTTOM, TOP)
     ticks = round_ticks(low, high)
-    body = [_grid_y(y, y_unit)]
+    body = [grid_y(y, y_unit)]
     for value in ticks:
         place = f"{x(value):.1f}"
         style = "axis" if abs(value) < 1e-12 else "grid"

@@ -198,7 +198,7 @@ class Backtest:
         if life.bot is None or life.code is None:
             raise NoFigures(f"no figures: the bot {'did not begin' if life.bot is None else 'did not end'}")
         self.bot = life.bot
-        self.shown_fees = _fees(self.options.config)
+        self.shown_fees = shown_fees(self.options.config)
         self.summary = summary_of(
             life.bot.context, exit_reason=self.cut or "the recording is over", exit_code=life.code,
             duration_s=self.virtual_s, reconnects=0, market={},
@@ -245,6 +245,7 @@ class Backtest:
             mode=f"{context.mode.name} {context.mode_why}",
             opportunities_seen=summary["opportunities_seen"],
             declined=summary["opportunities_declined"],
+            round_trips=summary["round_trips"],
             executions=tuple(seen.executions),
             fills=tuple(seen.fills),
             rows=tuple(seen.rows),
@@ -263,7 +264,8 @@ class Backtest:
         )
 
 
-def _fees(config: FakesConfig) -> dict[str, tuple[Decimal, Decimal]]:
+def shown_fees(config: FakesConfig) -> dict[str, tuple[Decimal, Decimal]]:
+    """Maker and taker of each venue, fractions."""
     return {
         GATE_SPOT: config.gate_spot_fees, GATE_FUTURES: config.gate_futures_fees, MEXC_SPOT: config.mexc_fees,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,40 +12,26 @@ import click
 
 from dnbot.domain.errors import ConfigError
 from dnbot.lab.command_options import CONFIG, duration_option, settings_of
+from dnbot.research.command_options import EXIT_PARTIAL, FILE, market_of, market_options, need_folders
 
 if TYPE_CHECKING:
     from dnbot.research.result import Result
 
-EXIT_PARTIAL = 3
-"""The figures are those of a part: it was interrupted, or the bot ended before the data did."""
-_FILE = click.Path(path_type=Path, dir_okay=False)
-
 
 @click.command("backtest")
-@click.option("--data", type=click.Path(path_type=Path), required=True, help="Captures (spot/, usdm/), or bars.")
 @CONFIG
-@click.option("--latency-model", default="regional", show_default=True, help="loopback, regional, far, or TOML.")
-@click.option("--map", "mapped", multiple=True, help="VENUE=RECORDED[,lag_ms=N][,spread_bps=N][,offset_bps=N].")
-@click.option("--seed", type=int, default=1, show_default=True, help="Of delays, and of what is modelled.")
+@market_options
 @click.option("--for", "until_s", callback=duration_option, help="Play no more than this, such as 2m, virtual.")
-@click.option("--beats", type=click.IntRange(1, 100), help="How often a book follows its recording, per second.")
-@click.option("--funding", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="File of funding rates.")
-@click.option("--speed", type=click.FloatRange(0.001, 100_000), default=1.0, help="Bars: recorded seconds per second.")
-@click.option("--from", "begin", type=click.DateTime(), help="Bars: where to begin, UTC.")
-@click.option("--exchange", help="Bars: whose rows, where a file holds several exchanges; default: the first.")
-@click.option("--fees", multiple=True, help="VENUE=MAKER:TAKER in bps, such as gate_spot=9:9; default: entry level.")
 @click.option("--check-lookahead", is_flag=True, help="Hold every book that the bot is told against the recording.")
-@click.option("--json", "as_json", type=_FILE, help="Write everything here: figures, executions, fills, ledger rows.")
-@click.option("--html", "as_html", type=_FILE, help="Write a page with charts here; it needs nothing else.")
+@click.option("--json", "as_json", type=FILE, help="Write everything here: figures, executions, fills, ledger rows.")
+@click.option("--html", "as_html", type=FILE, help="Write a page with charts here; it needs nothing else.")
 def backtest_command(config: Path | None, as_json: Path | None, as_html: Path | None, **wanted: Any) -> None:
     """Run the whole bot on a recorded market in virtual time, and tell what it earned."""
     from dnbot.fakes.replay_files import ReplayError
     from dnbot.operate.console import tell
     from dnbot.research.result_text import text_of
 
-    for path in (as_json, as_html):
-        if path is not None and not path.resolve().parent.is_dir():
-            raise ConfigError(str(path), "--json, --html", "no such folder", "a file in a folder that is there")
+    need_folders(as_json, as_html)
     try:
         result = _run(config, **wanted)
     except ReplayError as error:
@@ -55,38 +41,23 @@ def backtest_command(config: Path | None, as_json: Path | None, as_html: Path | 
     sys.exit(EXIT_PARTIAL if result.partial else 0)
 
 
-def _run(
-    config: Path | None, *, data: Path, latency_model: str, mapped: tuple[str, ...], seed: int, until_s: float | None,
-    beats: int | None, funding: Path | None, speed: float, begin: datetime | None, exchange: str | None,
-    fees: tuple[str, ...], check_lookahead: bool,
-) -> Result:
-    from datetime import UTC
-
-    from dnbot.fakes.config import ReplayConfig
+def _run(config: Path | None, *, until_s: float | None, check_lookahead: bool, **market: Any) -> Result:
     from dnbot.operate.progress import ProgressLine
     from dnbot.research.backtest import BacktestOptions, backtest
-    from dnbot.research.captures import BEATS_PER_S, CaptureData
-    from dnbot.research.fees import with_fees
-    from dnbot.research.latency import latency_model as model_of
+    from dnbot.research.captures import CaptureData
     from dnbot.research.lookahead import LookAheadCheck
-    from dnbot.research.mapping import mapping_of
-    from dnbot.research.opening import source_at
 
     settings = settings_of(config)
-    params = settings.strategy
-    replay = ReplayConfig(
-        speed=speed, begin=begin.replace(tzinfo=UTC) if begin else None, exchange=exchange, funding=funding
-    )
-    world, model = with_fees(fees, seed), model_of(latency_model)
+    played = market_of(settings, **market)
+    world = played.world()
     line = ProgressLine()
-    line.tell(f"looking at {data} ...")
-    source = source_at(data, str(params.symbol), mapping=mapping_of(mapped), replay=replay,
-                       beats_per_s=beats or BEATS_PER_S)
+    line.tell(f"looking at {played.data} ...")
+    source = played.source()
     if check_lookahead and not isinstance(source, CaptureData):
-        raise ConfigError("--check-lookahead", str(data), "bars", "captures: bars hold no book to compare with")
+        raise ConfigError("--check-lookahead", played.data, "bars", "captures: bars hold no book to compare with")
     check = LookAheadCheck.of(source) if check_lookahead and isinstance(source, CaptureData) else None
     options = BacktestOptions(
-        source, params, model, world, until_s=until_s, order_path=settings.gate.order_path, check=check
+        source, settings.strategy, played.latency, world, until_s=until_s, order_path=played.order_path, check=check
     )
     stop: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _frame: _asked(stop, number))

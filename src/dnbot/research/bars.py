@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import attrs
@@ -50,6 +51,12 @@ class BarData:
             raise ReplayError(f"{found.path}: the bars of {symbol} are over within a second at this speed")
         span = Span(round(begin_s * 1e9), round(end_s * 1e9))
         return cls(symbol, found.path, found.config, tuple(_files(found.path, symbol, series)), span)
+
+    def within(self, begin_ns: int, end_ns: int) -> BarData:
+        """The same bars from one moment of the span to another; what lies between is as long in virtual time."""
+        first_ns = self.span.begin_ns + round((begin_ns - self.span.begin_ns) * self.replay.speed)
+        replay = attrs.evolve(self.replay, begin=datetime.fromtimestamp(first_ns / 1e9, tz=UTC))
+        return attrs.evolve(self, replay=replay, span=Span(first_ns, first_ns + end_ns - begin_ns))
 
     def settings(self, config: FakesConfig) -> FakesConfig:
         """Played by the fakes themselves; funding falls due as often as it did, in recorded time."""

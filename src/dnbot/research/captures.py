@@ -94,6 +94,10 @@ class CaptureData:
             tuple(file for files in looked.values() for file in files), Span(first, last), mapping, rates, beats_per_s,
         )
 
+    def within(self, begin_ns: int, end_ns: int) -> CaptureData:
+        """The same books from one moment of the span to another; what was recorded before makes them whole."""
+        return attrs.evolve(self, span=Span(begin_ns, end_ns))
+
     def settings(self, config: FakesConfig) -> FakesConfig:
         """Quotes of a model are the realistic preset's, without moods or jumps of their own."""
         return attrs.evolve(config, symbols=(self.symbol,), market="realistic", funding_first_after_s=None)

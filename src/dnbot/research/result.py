@@ -81,6 +81,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     mode: str
     opportunities_seen: int
     declined: dict[str, int]
+    round_trips: int
+    """Orders that were opened and wholly closed again, first in first out, over all venues; counted by the fakes."""
     executions: tuple[ExecutionClosed, ...]
     fills: tuple[Fill, ...]
     rows: tuple[LedgerEntry, ...]
@@ -98,6 +100,14 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     levels_checked: int | None
     """Levels that were held against the recording for look-ahead; None when nobody looked."""
     moments: tuple[Moment, ...]
+
+    @property
+    def unexplained(self) -> str:
+        """What of `ledger_residual` is not zero, as text; empty when nothing is."""
+        return ", ".join(
+            f"{left} {asset} on {venue}" for venue, assets in self.ledger_residual.items()
+            for asset, left in assets.items() if left != "0"
+        )
 
 
 def drawdown(equities: list[Decimal]) -> Decimal:

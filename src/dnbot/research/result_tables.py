@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from dnbot.domain.messages import ExecutionClosed
 from dnbot.domain.units import plain
 from dnbot.operate.report_format import Column, Figure, Kind, Table
-from dnbot.research.latency import KINDS
+from dnbot.research.latency import KINDS, LatencyModel
+from dnbot.research.recorded import DataFile
 from dnbot.research.result import Result
 
 NS_PER_S = 1_000_000_000
@@ -21,8 +24,11 @@ def moment_of(at_ns: int) -> datetime:
 
 def tables_of(result: Result) -> tuple[Table, ...]:
     """In the order in which they are read."""
-    return (_profit(result), _risk(result), _executions(result), _declined(result), _shown(result), _latency(result),
-            _data(result), _assumptions(result))
+    return (
+        _profit(result), _risk(result), _executions(result), _declined(result),
+        shown_table(result.shown, result.fees), latency_table(result.latency), data_table(result.data),
+        assumptions_table(result.assumptions),
+    )
 
 
 def headline(result: Result) -> tuple[str, ...]:
@@ -63,18 +69,12 @@ def _risk(result: Result) -> Table:
         ("naked time of all executions, ms", Figure(result.naked_ms, ms)),
         ("opportunities seen", Figure(result.opportunities_seen, Kind.COUNT)),
         ("fills", Figure(len(result.fills), Kind.COUNT)),
-        ("not explained by the ledger", _unexplained(result) or "nothing"),
+        ("round trips", Figure(result.round_trips, Kind.COUNT)),
+        ("not explained by the ledger", result.unexplained or "nothing"),
         ("levels held against the recording", "none: run with --check-lookahead" if result.levels_checked is None
          else Figure(result.levels_checked, Kind.COUNT)),
     )
     return Table("risk", "Risk and checks", (Column("what"), Column("figure", Kind.NATIVE)), rows)
-
-
-def _unexplained(result: Result) -> str:
-    return ", ".join(
-        f"{left} {asset} on {venue}" for venue, assets in result.ledger_residual.items()
-        for asset, left in assets.items() if left != "0"
-    )
 
 
 def _executions(result: Result) -> Table:
@@ -97,28 +97,32 @@ def _declined(result: Result) -> Table:
     return Table("declined", "Declined, by reason", (Column("reason"), Column("times", Kind.COUNT)), rows)
 
 
-def _shown(result: Result) -> Table:
-    fees = {venue: f"maker {plain(10_000 * maker)}, taker {plain(10_000 * taker)} bps"
-            for venue, (maker, taker) in result.fees.items()}
-    rows = tuple((name, text, fees.get(name, "")) for name, text in result.shown.items())
+def shown_table(shown: Mapping[str, str], fees: Mapping[str, tuple[Decimal, Decimal]]) -> Table:
+    """What each venue showed, and its fees; `fees` are maker and taker, fractions."""
+    told = {venue: f"maker {plain(10_000 * maker)}, taker {plain(10_000 * taker)} bps"
+            for venue, (maker, taker) in fees.items()}
+    rows = tuple((name, text, told.get(name, "")) for name, text in shown.items())
     return Table("shown", "What was shown", (Column("venue"), Column("shows", wraps=True), Column("fees")), rows)
 
 
-def _latency(result: Result) -> Table:
+def latency_table(model: LatencyModel) -> Table:
+    """The delays of a model."""
     rows = tuple(
         (venue, kind, delays.of(kind).median_ms, delays.of(kind).p99_ms)
-        for venue, delays in result.latency.venues.items() for kind in KINDS
+        for venue, delays in model.venues.items() for kind in KINDS
     )
     columns = (Column("venue"), Column("message"), Column("median", Kind.BPS, "ms"), Column("p99", Kind.BPS, "ms"))
-    return Table("latency", f"Latency model {result.latency.name}, one way", columns, rows)
+    return Table("latency", f"Latency model {model.name}, one way", columns, rows)
 
 
-def _data(result: Result) -> Table:
-    rows = tuple((file.name, file.lines, file.bytes, file.sha256[:16]) for file in result.data)
+def data_table(files: Sequence[DataFile]) -> Table:
+    """What was read."""
+    rows = tuple((file.name, file.lines, file.bytes, file.sha256[:16]) for file in files)
     columns = (Column("file"), Column("lines", Kind.COUNT), Column("bytes", Kind.COUNT), Column("SHA-256 begins"))
     return Table("data", "Data", columns, rows)
 
 
-def _assumptions(result: Result) -> Table:
-    rows = tuple((text,) for text in result.assumptions)
+def assumptions_table(assumptions: Sequence[str]) -> Table:
+    """What a backtest takes for granted."""
+    rows = tuple((text,) for text in assumptions)
     return Table("assumptions", "Assumptions", (Column("what is assumed", wraps=True),), rows)
