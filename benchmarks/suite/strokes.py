@@ -85,5 +85,9 @@ class Market:
         since_ns = self.door.ask("market")["time_ns"]
         self._order([stroke.command(AHEAD_S)], since_ns=since_ns)
 
+    def taken(self) -> set[Decimal]:
+        """The prices at which the account was filled at MEXC, by the venue's own books."""
+        return {Decimal(row["price"]) for row in self.door.ask("audit")["fills"] if row["venue"] == "mexc_spot"}
+
     def _order(self, commands: Iterable[Command], **when: int) -> None:
         self.door.ask("market", encode_commands(commands), **when)

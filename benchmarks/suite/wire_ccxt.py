@@ -15,6 +15,7 @@ from typing import Any
 
 import attrs
 
+from suite.figures import Figures
 from suite.strokes import QUANTITY, Market, Stroke
 from suite.wire_log import WireLog, asyncio_wire, tick_to_wire_ns
 from suite.wire_words import PAUSE_S, STROKE_S_MAX, WARM_UP, Struck, seconds_max
@@ -27,14 +28,19 @@ EDGE_MIN = 0.0004
 SLIP = 0.001
 """How much worse than what was seen an order may be filled."""
 
+Quoted = tuple[str, float]
+"""A side, and a price that was seen."""
 
-def trade(address: Mapping[str, Any], strokes: int) -> Struck:
+
+def trade(address: Mapping[str, Any], strokes: int) -> Figures:
     """So many strokes after those that warm up."""
-    return asyncio.run(asyncio.wait_for(_trade(address, strokes), seconds_max(strokes)))
+    market = Market.at(dict(address))
+    struck = asyncio.run(asyncio.wait_for(_trade(address, market, strokes), seconds_max(strokes)))
+    return struck.figures(market.taken())
 
 
-async def _trade(address: Mapping[str, Any], strokes: int) -> Struck:
-    log, struck, market = WireLog(), Struck(), Market.at(dict(address))
+async def _trade(address: Mapping[str, Any], market: Market, strokes: int) -> Struck:
+    log, struck = WireLog(), Struck()
     market.keep_talking()
     market.clear()
     with asyncio_wire(log):
@@ -43,9 +49,8 @@ async def _trade(address: Mapping[str, Any], strokes: int) -> Struck:
         try:
             await loop.ready(watching)
             for number in range(WARM_UP + strokes):
-                taken_ns = await _strike(loop, market, log, Stroke.of(number))
-                if number >= WARM_UP:
-                    struck.note(taken_ns)
+                stroke = Stroke.of(number)
+                struck.note(number, stroke, await _strike(loop, market, log, stroke))
             struck.orders = loop.orders
         finally:
             for task in watching:
@@ -57,7 +62,8 @@ async def _trade(address: Mapping[str, Any], strokes: int) -> Struck:
 
 async def _strike(loop: Loop, market: Market, log: WireLog, stroke: Stroke) -> int | None:
     await asyncio.sleep(PAUSE_S)
-    await loop.idle.wait()
+    market.clear()
+    await loop.calm()
     market.strike(stroke)
     placed = asyncio.Event()
     log.begin(placed.set)
@@ -66,6 +72,7 @@ async def _strike(loop: Loop, market: Market, log: WireLog, stroke: Stroke) -> i
         await asyncio.wait_for(placed.wait(), STROKE_S_MAX)
     except TimeoutError:
         loop.armed = False
+    await loop.settled()
     return tick_to_wire_ns(log, stroke.text)
 
 
@@ -78,7 +85,6 @@ class Loop:
     orders: int = 0
     armed: bool = False
     """Whether the next edge is traded: each stroke once, although its level is seen until the venue tells otherwise."""
-    idle: asyncio.Event = attrs.field(factory=asyncio.Event)
     _tops: dict[tuple[str, str], tuple[float, float]] = attrs.field(factory=dict)
     _trading: asyncio.Task[None] | None = None
 
@@ -94,7 +100,6 @@ class Loop:
         fakes = server.Fakes(address)
         made = cls(*(kit.pointed(kind(kit.options(fakes)), fakes) for kind in (pro.gate, pro.mexc)))
         await asyncio.gather(made.gate.load_markets(), made.mexc.load_markets())
-        made.idle.set()
         return made
 
     @property
@@ -118,25 +123,35 @@ class Loop:
             if self.armed:
                 self._decide()
 
+    async def calm(self) -> None:
+        """Return when no edge is in sight."""
+        while self._edge() is not None:
+            await asyncio.sleep(0.005)
+
+    async def settled(self) -> None:
+        """Return when both answers are there; raises what went wrong."""
+        if self._trading is not None:
+            await self._trading
+
     def _decide(self) -> None:
+        edge = self._edge()
+        if edge is not None:
+            self.armed = False
+            self._trading = asyncio.create_task(self._trade(*edge))
+
+    def _edge(self) -> tuple[Quoted, Quoted] | None:
+        """What to do at Gate and at MEXC, and at which price; None when nothing pays."""
         (gate_bid, gate_ask), (mexc_bid, mexc_ask) = self._tops[("gate", SPOT)], self._tops[("mexc", SPOT)]
         gate_fee, mexc_fee = FEES["gate"], FEES["mexc"]
         if gate_bid * (1 - gate_fee) > mexc_ask * (1 + mexc_fee) * (1 + EDGE_MIN):
-            self._begin(("sell", gate_bid), ("buy", mexc_ask))
-        elif mexc_bid * (1 - mexc_fee) > gate_ask * (1 + gate_fee) * (1 + EDGE_MIN):
-            self._begin(("buy", gate_ask), ("sell", mexc_bid))
+            return ("sell", gate_bid), ("buy", mexc_ask)
+        if mexc_bid * (1 - mexc_fee) > gate_ask * (1 + gate_fee) * (1 + EDGE_MIN):
+            return ("buy", gate_ask), ("sell", mexc_bid)
+        return None
 
-    def _begin(self, at_gate: tuple[str, float], at_mexc: tuple[str, float]) -> None:
-        self.armed = False
-        self.idle.clear()
-        self._trading = asyncio.create_task(self._trade(at_gate, at_mexc))
-
-    async def _trade(self, at_gate: tuple[str, float], at_mexc: tuple[str, float]) -> None:
-        try:
-            await asyncio.gather(_order(self.gate, *at_gate), _order(self.mexc, *at_mexc))
-            self.orders += 2
-        finally:
-            self.idle.set()
+    async def _trade(self, at_gate: Quoted, at_mexc: Quoted) -> None:
+        await asyncio.gather(_order(self.gate, *at_gate), _order(self.mexc, *at_mexc))
+        self.orders += 2
 
 
 async def _order(exchange: Any, side: str, price: float) -> None:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+from decimal import Decimal
+
 import attrs
+
+from suite.figures import Figures, quantile
+from suite.strokes import Stroke
 
 WARM_UP = 4
 """Strokes that do not count: two of each side."""
@@ -22,11 +28,21 @@ class Struck:
     """What came of the strokes that count. One that nobody took counts as long as it was waited for."""
 
     waited_ms: list[float] = attrs.field(factory=list)
+    strokes: list[Stroke] = attrs.field(factory=list)
     missed: int = 0
     orders: int = 0
     """Sent altogether, as the contender knows."""
 
-    def note(self, taken_ns: int | None) -> None:
-        """One stroke."""
-        self.missed += taken_ns is None
-        self.waited_ms.append(STROKE_S_MAX * 1000 if taken_ns is None else taken_ns / 1e6)
+    def note(self, number: int, stroke: Stroke, taken_ns: int | None) -> None:
+        """The stroke of that number, and how long it took until both legs were on the wire."""
+        if number >= WARM_UP:
+            self.missed += taken_ns is None
+            self.strokes.append(stroke)
+            self.waited_ms.append(STROKE_S_MAX * 1000 if taken_ns is None else taken_ns / 1e6)
+
+    def figures(self, taken: Set[Decimal]) -> Figures:
+        """`p50`, `p99`, ms; how many strokes were `missed`; how many were `filled`, by these prices of fills at MEXC."""
+        return {
+            "p50": quantile(self.waited_ms, 0.5), "p99": quantile(self.waited_ms, 0.99), "missed": self.missed,
+            "orders": self.orders, "filled": sum(stroke.price in taken for stroke in self.strokes),
+        }
