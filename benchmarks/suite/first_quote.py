@@ -1,7 +1,7 @@
 """The process that `start` starts: what `dnbot run` imports, then a bot until it has all three books.
 
-It prints `{"imports": ns, "bot": ns, "quote": ns}` of the performance counter: when everything is imported, when the bot
-is made, and when the machine was given books of all venues.
+It prints `{"imports": ns, "bot": ns, "quote": ns}` of the performance counter: when everything is imported, when
+the bot is made, and when the machine was given books of all venues.
 """
 
 from __future__ import annotations

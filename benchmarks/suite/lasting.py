@@ -1,4 +1,4 @@
-"""Target 14, first half: memory of all of `dnbot run` after 10,000 executions and a million frames of its public streams.
+"""Target 14, first half: memory of all of `dnbot run` after 10,000 executions and a million public frames.
 
 The bot trades at a steady pace on scripted fakes whose books never rest, dashboard, log and journal included; the
 database and the fakes are processes of their own and do not count. A run that was interrupted goes on with a new
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -101,20 +101,15 @@ def _total(parts: Sequence[Part], name: str) -> int:
 
 
 def trade(address: Mapping[str, Any], dsn: str, home: str, executions: int, each: int) -> None:
-    """Print a line of JSON after each part; what the bot itself says goes to stderr's file."""
-    told, sys.stdout = sys.stdout, Path(home + ".said").open("w", encoding="utf-8")
-    counted = Frames()
+    """Print a line of JSON after each part; what the bot itself says goes into a file."""
+    told, counted = sys.stdout, Frames()
 
     async def drive(bot: Bot) -> None:
         await _trade(bot, Market.at(dict(address)), counted, executions, each, partial(_tell, told))
 
-    try:
-        with counting(counted):
-            seconds_max = START_AND_END_S_MAX + executions * EXECUTION_S_MAX
-            trio.run(run_driven, address, dsn, Path(home), drive, seconds_max)
-    finally:
-        sys.stdout.close()
-        sys.stdout = told
+    with Path(home + ".said").open("w", encoding="utf-8") as said, redirect_stdout(said), counting(counted):
+        seconds_max = START_AND_END_S_MAX + executions * EXECUTION_S_MAX
+        trio.run(run_driven, address, dsn, Path(home), drive, seconds_max)
 
 
 def _tell(out: Any, part: Part) -> None:

@@ -27,7 +27,7 @@ from suite.target import Target
 
 SECONDS, SECONDS_OF_TRIAL = 240.0, 5.0
 EVERY_S = 0.3
-"""Between two strokes: about three executions and seven requests a second, which every documented limit leaves room for."""
+"""Between two strokes: about three executions and seven requests a second, within every documented limit."""
 START_AND_END_S_MAX = 120.0
 REUSED_PCT_MIN = 99.0
 

@@ -19,7 +19,7 @@ import trio
 from dnbot.fakes import process
 from dnbot.fakes.config import AccountConfig, FakesConfig
 from dnbot.fakes.faults_edge import Around, VenueFront, serve_with_faults
-from dnbot.fakes.web import App, HttpRequest, HttpResponse, WebSocket
+from dnbot.fakes.web import App, HttpRequest, HttpResponse
 from suite.children import serving
 
 SERVER_CORE = 0
@@ -57,7 +57,7 @@ def connections(folder: Path) -> Connections:
 def serve(folder: str, coins: str) -> None:
     """Serve until stdin ends."""
     money = {"USDT": MONEY}
-    spot = money | {SYMBOL.split("/")[0]: Decimal(coins)}
+    spot = money | {SYMBOL.partition("/")[0]: Decimal(coins)}
     balances = {"gate_spot": spot, "gate_futures": money, "mexc_spot": spot}
     config = FakesConfig(
         symbols=(SYMBOL,), accounts=(AccountConfig(KEY, SECRET, UID, balances),), market="scripted", tls=True,
@@ -107,17 +107,9 @@ class Counting:
             self.carried.requests += 1
         return await self.app.handle_http(request)
 
-    def serves_websocket(self, path: str) -> bool:
-        """As the venue does."""
-        return self.app.serves_websocket(path)
-
-    async def run(self) -> None:
-        """As the venue does."""
-        await self.app.run()
-
-    async def handle_websocket(self, request: HttpRequest, ws: WebSocket) -> None:
-        """As the venue does."""
-        await self.app.handle_websocket(request, ws)
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the venue's."""
+        return getattr(self.app, name)
 
 
 def is_private(request: HttpRequest) -> bool:

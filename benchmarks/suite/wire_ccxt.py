@@ -85,7 +85,8 @@ class Loop:
     orders: int = 0
     armed: bool = False
     """Whether the next edge is traded: each stroke once, although its level is seen until the venue tells otherwise."""
-    _tops: dict[tuple[str, str], tuple[float, float]] = attrs.field(factory=dict)
+    tops: dict[tuple[str, str], tuple[float, float]] = attrs.field(factory=dict)
+    """Best bid and ask of a symbol at an exchange."""
     _trading: asyncio.Task[None] | None = None
 
     @classmethod
@@ -109,7 +110,7 @@ class Loop:
 
     async def ready(self, watching: list[asyncio.Task[None]]) -> None:
         """Return when all books are known; raises what ended a watcher."""
-        while len(self._tops) < len(self.books):
+        while len(self.tops) < len(self.books):
             for task in watching:
                 if task.done():
                     task.result()
@@ -119,13 +120,13 @@ class Loop:
         """Keep one book's best prices, and decide after each change."""
         while True:
             book = await exchange.watch_order_book(symbol)
-            self._tops[(name, symbol)] = book["bids"][0][0], book["asks"][0][0]
+            self.tops[(name, symbol)] = book["bids"][0][0], book["asks"][0][0]
             if self.armed:
                 self._decide()
 
     async def calm(self) -> None:
         """Return when no edge is in sight."""
-        while self._edge() is not None:
+        while self._edge() is not None:  # noqa: ASYNC110 (the library sets no event)
             await asyncio.sleep(0.005)
 
     async def settled(self) -> None:
@@ -141,7 +142,7 @@ class Loop:
 
     def _edge(self) -> tuple[Quoted, Quoted] | None:
         """What to do at Gate and at MEXC, and at which price; None when nothing pays."""
-        (gate_bid, gate_ask), (mexc_bid, mexc_ask) = self._tops[("gate", SPOT)], self._tops[("mexc", SPOT)]
+        (gate_bid, gate_ask), (mexc_bid, mexc_ask) = self.tops[("gate", SPOT)], self.tops[("mexc", SPOT)]
         gate_fee, mexc_fee = FEES["gate"], FEES["mexc"]
         if gate_bid * (1 - gate_fee) > mexc_ask * (1 + mexc_fee) * (1 + EDGE_MIN):
             return ("sell", gate_bid), ("buy", mexc_ask)

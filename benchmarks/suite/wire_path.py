@@ -1,9 +1,10 @@
-"""Target 10: from the tick to both legs on the wire, everything included, against the fakes in another process over TLS.
+"""Target 10: from the tick to both legs on the wire, everything included, against the fakes over TLS.
 
 The bot is all of `dnbot run`, commit and its fsync included. Beside it a ccxt.pro loop watches the same books and
 places the same order without any commit. A tick is the read of the frame whose level completed the decision; it ends
 with the last byte of the later of both orders handed to the stream (`wire_log.py`), for both by the same rule. Each
-round of each contender has fakes, database and process of its own: fakes and database on one core, contender on the other.
+round of each contender has fakes, database and process of its own: fakes and database on one core, the
+contender on the other.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class Struck:
             self.waited_ms.append(STROKE_S_MAX * 1000 if taken_ns is None else taken_ns / 1e6)
 
     def figures(self, taken: Set[Decimal]) -> Figures:
-        """`p50`, `p99`, ms; how many strokes were `missed`; how many were `filled`, by these prices of fills at MEXC."""
+        """`p50`, `p99`, ms; how many strokes were `missed`; how many `filled`, by these prices of fills at MEXC."""
         return {
             "p50": quantile(self.waited_ms, 0.5), "p99": quantile(self.waited_ms, 0.99), "missed": self.missed,
             "orders": self.orders, "filled": sum(stroke.price in taken for stroke in self.strokes),
