@@ -35,8 +35,8 @@ EXECUTIONS, EXECUTIONS_OF_TRIAL = 10_000, 8
 FRAMES_OF_EACH = 100
 """Frames that have to come for each execution: a million for ten thousand."""
 PARTS = 40
-PULSE_S = 0.004
-EVERY_S = 0.2
+EVERY_S = 0.25
+"""Between two strokes, in which the frames of one execution come."""
 EXECUTION_S_MAX = 3.0
 START_AND_END_S_MAX = 120.0
 
@@ -141,7 +141,7 @@ def counting(frames: Frames) -> Iterator[None]:
 
 async def _trade(bot: Bot, market: Market, frames: Frames, executions: int, each: int, tell: Any) -> None:
     """A part ends when its executions and its frames are there."""
-    market.keep_talking(PULSE_S)
+    market.keep_talking()
     await idle(bot)
     began_s, before, number = trio.current_time(), bot.context.counters.executions, 0
     frames.count = 0
@@ -151,6 +151,7 @@ async def _trade(bot: Bot, market: Market, frames: Frames, executions: int, each
             if done < wanted:
                 market.strike(Stroke.of(number))
                 number += 1
+            market.stir(FRAMES_OF_EACH, EVERY_S)
             await trio.sleep_until(max(now_s + EVERY_S, trio.current_time() + LOOK_S))
             await idle(bot)
         tell({

@@ -24,6 +24,8 @@ AWAY = Decimal(300)
 """Quote units between the middle and the level."""
 QUANTITY = Decimal("0.005")
 """Base units that it offers, a tenth of what Gate's best level holds."""
+GATE_BID, STIRRED = MID - 6, Decimal("0.05")
+"""Best bid of the ladder that Gate's spot shows, and what it holds after an even number of changes."""
 PRICES = 1_000
 """Strokes that have a price of their own, two hundredths apart; then they come again."""
 PULSE_S = 0.1
@@ -84,6 +86,18 @@ class Market:
         self.clear()
         since_ns = self.door.ask("market")["time_ns"]
         self._order([stroke.command(AHEAD_S)], since_ns=since_ns)
+
+    def stir(self, changes: int, seconds: float) -> None:
+        """So many changes of the size of Gate's best bid, spread over the next seconds: frames of its ticker."""
+        since_ns = self.door.ask("market")["time_ns"]
+        sizes = (STIRRED, STIRRED + QUANTITY)
+        self._order(
+            [
+                SetLevels(venue="gate_spot", bids=((GATE_BID, sizes[number % 2]),), at_s=number * seconds / changes)
+                for number in range(changes)
+            ],
+            since_ns=since_ns,
+        )
 
     def taken(self) -> set[Decimal]:
         """The prices at which the account was filled at MEXC, by the venue's own books."""

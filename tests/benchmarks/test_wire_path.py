@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from decimal import Decimal
 from itertools import pairwise
@@ -77,6 +78,25 @@ def test_strokes_take_turns_and_have_prices_of_their_own() -> None:
     assert Stroke.of(0).text == PRICE
     assert Stroke.of(0).command(1.0).asks == ((made[0].price, strokes.QUANTITY),)
     assert Stroke.of(1).command(1.0).asks == ()
+
+
+def test_a_market_that_is_stirred_has_a_new_size_each_time() -> None:
+    """Within the time, in order, and large enough for what trades against it."""
+    told: list[bytes] = []
+
+    class Asked:
+        """Fakes that take everything."""
+
+        def ask(self, control: str, body: bytes = b"", **wanted: object) -> dict[str, int]:
+            told.append(body)
+            return {"time_ns": 5}
+
+    door: Any = Asked()
+    strokes.Market(door).stir(10, 0.5)
+    rows = [json.loads(line) for line in told[-1].splitlines()]
+    assert [row.get("at_s", 0.0) for row in rows] == pytest.approx([0.05 * number for number in range(10)])
+    assert [Decimal(row["bids"][0][1]) for row in rows[:2]] == [strokes.STIRRED, strokes.STIRRED + strokes.QUANTITY]
+    assert all(earlier["bids"] != later["bids"] for earlier, later in pairwise(rows))
 
 
 def test_a_stroke_that_nobody_took_counts_as_long_as_it_was_waited_for() -> None:
