@@ -82,9 +82,9 @@ def _again(work: Callable[[PostgresStore, int], Awaitable[Figures]]) -> None:
 
 
 @contextmanager
-def database() -> Iterator[Database]:
-    """A new database with the present schema; it is gone after the block."""
-    with TemporaryDirectory() as folder, serving("database:serve", folder) as dsn:
+def database(core: int | None = None) -> Iterator[Database]:
+    """A new database with the present schema, on that core alone if one is named; it is gone after the block."""
+    with TemporaryDirectory() as folder, serving("database:serve", folder, core=core) as dsn:
         yield Database(dsn, Path(folder))
 
 

@@ -28,15 +28,15 @@ from suite.target import Target
 
 MEASURES = (
     "log_call", "log_disk", "frame_to_top", "edges", "estimate", "step", "websocket_memory", "websocket_receive",
-    "tick_path", "gc", "intents_commit", "order_path", "execution_record", "collector", "simulator",
-    "decisions", "growth", "queries", "endurance", "watched",
+    "tick_path", "gc", "intents_commit", "order_path", "wire_path", "execution_record", "reuse", "start", "collector",
+    "simulator", "decisions", "growth", "queries", "endurance", "watched", "lasting",
 )
 """Modules of the suite in the order of their numbers; each has `measure(effort) -> list[Target]`."""
-LONG = ("decisions", "growth", "queries", "endurance", "watched")
+LONG = ("decisions", "growth", "queries", "endurance", "watched", "lasting")
 """They take from ten minutes to hours."""
 SIZES = {
     "sequences": "random sequences of books that `decisions` compares", "rows": "rows of a table that `queries` asks",
-    "seconds": "how long `endurance` and `watched` last",
+    "seconds": "how long `endurance` and `watched` last", "executions": "executions that `lasting` waits for",
 }
 """Options of one measurement each, and what they say."""
 TRIAL = Effort(rounds=1, share=0.01)

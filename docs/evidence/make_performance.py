@@ -146,7 +146,7 @@ def picture(targets: list[dict[str, Any]]) -> str:
 def margin(one: dict[str, Any]) -> float:
     """How many times better than the tightest thing that was asked; below 1: missed."""
     found = []
-    more = one["unit"] in {"1/s", "symbols"}
+    more = one["unit"] in {"1/s", "symbols", "% reused"}
     limit = re.match(r"[<>]= ([\d,.e+-]+) (?!x )", one["target"])
     if limit is not None:
         asked = float(limit[1].replace(",", ""))
