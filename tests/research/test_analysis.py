@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import pairwise
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
