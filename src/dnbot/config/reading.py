@@ -156,5 +156,5 @@ def _translated(where: str, message: str, raw: Mapping[str, Any]) -> ConfigError
         elif isinstance(found, list) and key.isdecimal():
             found = found[int(key)]
     wanted = problem.split("`")[1].split(" | ")[0] if problem.startswith("Expected `") else ""
-    shown = HIDDEN if keys[:1] in (["gate"], ["mexc"], ["database"], ["alerts"], ["traces"]) else found
+    shown = HIDDEN if keys[:1] in (["gate"], ["mexc"], ["database"], ["alerts"], ["traces"], ["plugins"]) else found
     return ConfigError(where, ".".join(keys) or "file", shown, _KINDS.get(wanted, problem))

@@ -97,6 +97,10 @@ def print_status(status: Status) -> None:
         last = f": {child.last_error}" if child.last_error else ""
         text = escape_text(f"{child.name:<24} {doing}, {child.restarts} restarts{last}")
         console.print(Text(text, "" if child.running else "yellow"), soft_wrap=True)
+    for plugin in status.plugins:
+        last = f": {plugin.last_fault}" if plugin.last_fault else ""
+        text = escape_text(f"plugin:{plugin.name:<17} {plugin.state}, {plugin.faults} faults{last}")
+        console.print(Text(text, "" if plugin.state == "ready" else "yellow"), soft_wrap=True)
 
 
 def render_text(status: Status, *, width: int) -> str:
