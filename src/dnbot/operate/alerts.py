@@ -84,10 +84,10 @@ async def try_services(settings: Settings) -> tuple[str, int]:
     secrets = load_alert_secrets(settings, registry)
     plugins = plugins_of(settings, PluginRegistry(), registry, EventLog(SystemClock(), []))
     channels = PluginSet(plugins.of_kind("alerts"))
-    notifier = with_channels(AppriseProcess(secrets.services), channels.hosts)
-    if not notifier.services:
+    if not (secrets.services or channels.hosts):
         allowed = "the NAME of a variable with the services' URLs, or a plugin of kind alerts in plugins.load"
         raise ConfigError("settings", "alerts.urls", "nothing", allowed)
+    notifier = with_channels(AppriseProcess(secrets.services), channels.hosts)
     everybody = list(range(notifier.services))
     body = f"a trial of the alerts of {settings.strategy.symbol}, {settings.mode}: nothing is wrong"
     try:

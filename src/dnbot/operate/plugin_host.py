@@ -6,6 +6,7 @@ switched off, which is alerted once. Who asks it never waits longer than its tim
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
@@ -150,8 +151,9 @@ class PluginHost:
             return None
         finally:
             if not is_done:  # its next line would answer the question before
-                await self._child.aclose()
+                self.state = self.state if self.state == OFF else STARTING
                 self._broken.set()
+                await self._child.aclose()
 
     async def _loaded(self) -> None:
         answer = await self._answer(Load(), self.load_s_max)
@@ -177,7 +179,7 @@ class PluginHost:
     def _note(self, fault: PluginFault) -> None:
         self.faults += 1
         self._in_a_row += 1
-        self.state, self.last_fault = STARTING, fault.why
+        self.last_fault = fault.why
         about = {"plugin": self.use.name, "kind": self.use.kind, "why": fault.why, "in_a_row": self._in_a_row}
         self.log.warning("plugin_fault", **about)
         if fault.is_final or self._in_a_row >= self.use.faults_max:
@@ -190,7 +192,7 @@ class PluginHost:
     def _first_line(self) -> bytes:
         return msgspec.json.encode(
             Begin(
-                kind=self.use.kind, reference=self.installed.reference, path=tuple(sys.path),
+                asker=os.getpid(), kind=self.use.kind, reference=self.installed.reference, path=tuple(sys.path),
                 options=dict(self.use.options), secret=self.secret.reveal() if self.secret is not None else "",
                 symbol=self.symbol, mode=self.mode,
             )

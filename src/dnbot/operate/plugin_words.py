@@ -24,6 +24,8 @@ _KEY = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
 class Begin(msgspec.Struct, frozen=True, kw_only=True):
     """The first line to the process: whom it is to load, and with what. It is not answered."""
 
+    asker: int
+    """The process that asks; without it there is nobody to answer."""
     kind: str
     reference: str
     """`module:name`."""

@@ -34,7 +34,7 @@ from dnbot.operate.plugin_words import (
 from dnbot.operate.plugins import PROTOCOLS, Cell, Column, PluginContext
 from dnbot.ports.line_worker import answer_lines
 
-PARENT_LOOK_S = 1.0
+ASKER_LOOK_S = 1.0
 _ASKED = {"alerts": "tell", "analytics": "cells"}
 
 
@@ -82,6 +82,17 @@ class Loaded:
         return Ready(protocol, columns)
 
 
+def end_with(asker: int) -> None:
+    """A plugin that never returns does not read that its input has ended: look whether who asks is still there."""
+
+    def look(_number: int, _frame: object) -> None:
+        if os.getppid() != asker:
+            os._exit(0)
+
+    signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, ASKER_LOOK_S, ASKER_LOOK_S)
+
+
 def why_of(error: Exception) -> str:
     """Kind, words and the innermost line of an error."""
     frames = traceback.extract_tb(error.__traceback__)
@@ -92,6 +103,7 @@ def why_of(error: Exception) -> str:
 def serve(lines: BinaryIO, answers: BinaryIO) -> None:
     """Until the input ends."""
     loaded = Loaded(msgspec.json.decode(lines.readline(), type=Begin))
+    end_with(loaded.begin.asker)
     for line in lines:
         answers.write(_encoded(loaded.answer(msgspec.json.decode(line, type=Question))) + b"\n")
         answers.flush()
@@ -104,18 +116,5 @@ def _encoded(answer: Answer) -> bytes:
         return msgspec.json.encode(Raised(f"{type(error).__name__}: text that cannot be written"))
 
 
-def end_with_the_parent() -> None:
-    """A plugin that never returns does not read that its input has ended: look whether who asks is still there."""
-    parent = os.getppid()
-
-    def look(_number: int, _frame: object) -> None:
-        if os.getppid() != parent:
-            os._exit(0)
-
-    signal.signal(signal.SIGALRM, look)
-    signal.setitimer(signal.ITIMER_REAL, PARENT_LOOK_S, PARENT_LOOK_S)
-
-
 if __name__ == "__main__":
-    end_with_the_parent()
     answer_lines(serve)

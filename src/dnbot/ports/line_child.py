@@ -52,11 +52,12 @@ class LineChild:
             return
         if child.returncode is None:
             os.killpg(child.pid, signal.SIGKILL)  # it leads a session, and until it is waited for its number is its own
-        with trio.CancelScope(shield=True, deadline=trio.current_time() + 2.0):
-            await child.wait()
-        for pipe in (child.stdin, child.stdout):
-            assert pipe is not None
-            await trio.aclose_forcefully(pipe)
+        with trio.CancelScope(shield=True):  # who is cancelled meanwhile leaves no pipe open
+            with trio.move_on_after(2.0):
+                await child.wait()
+            for pipe in (child.stdin, child.stdout):
+                assert pipe is not None
+                await trio.aclose_forcefully(pipe)
 
     async def _start(self) -> None:
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
