@@ -100,7 +100,9 @@ BROKEN: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "a plugin's secret": (plugin(secret=f'"{LEAK}"'), "plugins.load.1.secret", ("the NAME of an environment",)),
     "a plugin's time": (plugin(timeout_ms="3"), "plugins.load.1.timeout_ms", ("3 seconds are 3000",)),
     "a plugin's faults": (plugin(faults_max="0"), "plugins.load.1.faults_max", ("1 to 1000",)),
-    "float for a plugin's option": (plugin(options="{ a = 0.5 }"), "plugins.load.1.options", ("whole number", "text in quotes")),
+    "float for a plugin's option": (
+        plugin(options="{ a = 0.5 }"), "plugins.load.1.options", ("whole number", "text in quotes"),
+    ),
     "a plugin's long option": (
         plugin(options=f'{{ a = "{LEAK * 100}" }}'), "plugins.load.1.options.a", ("at most 2000",),
     ),

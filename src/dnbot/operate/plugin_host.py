@@ -32,6 +32,7 @@ from dnbot.operate.plugins import Column
 from dnbot.ports.credentials import Secret
 from dnbot.ports.line_child import LineChild
 from dnbot.ports.log import EventLog
+from dnbot.ports.redaction import Redactor
 
 WORKER = (sys.executable, "-P", "-m", "dnbot.operate.plugin_worker")
 LOAD_S_MAX = 30.0
@@ -69,6 +70,8 @@ class PluginHost:
     mode: str
     log: EventLog
     secret: Secret | None = None
+    redactor: Redactor = attrs.field(factory=Redactor)
+    """Knows every secret of this process: what a plugin says of its fault is stored and shown."""
     command: Sequence[str] = WORKER
     load_s_max: float = LOAD_S_MAX
     alert: Alert | None = None
@@ -179,14 +182,14 @@ class PluginHost:
     def _note(self, fault: PluginFault) -> None:
         self.faults += 1
         self._in_a_row += 1
-        self.last_fault = fault.why
-        about = {"plugin": self.use.name, "kind": self.use.kind, "why": fault.why, "in_a_row": self._in_a_row}
+        self.last_fault = self.redactor.redact(fault.why.encode("utf-8", "backslashreplace")).decode()
+        about = {"plugin": self.use.name, "kind": self.use.kind, "why": self.last_fault, "in_a_row": self._in_a_row}
         self.log.warning("plugin_fault", **about)
         if fault.is_final or self._in_a_row >= self.use.faults_max:
             self.state = OFF
             self.log.error("plugin_off", **about)
             if self.alert is not None:
-                text = f"the {self.use.kind} plugin {self.use.name} is off until the next start: {fault.why}"
+                text = f"the {self.use.kind} plugin {self.use.name} is off until the next start: {self.last_fault}"
                 self.alert("warning", f"plugin:{self.use.name}", text)
 
     def _first_line(self) -> bytes:

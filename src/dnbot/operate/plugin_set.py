@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import MutableMapping
-from typing import Any
 
 import attrs
 import trio
@@ -15,6 +14,7 @@ from dnbot.operate.plugin_registry import PluginRegistry
 from dnbot.operate.plugin_words import PluginStatus
 from dnbot.ports.credentials import SecretRegistry, load_secret
 from dnbot.ports.log import EventLog
+from dnbot.ports.redaction import Redactor
 
 
 @attrs.define
@@ -59,9 +59,9 @@ class PluginSet:
 
 def plugins_of(
     settings: Settings, installed: PluginRegistry, secrets: SecretRegistry, log: EventLog,
-    environment: MutableMapping[str, str] = os.environ, **options: Any,
+    environment: MutableMapping[str, str] = os.environ,
 ) -> PluginSet:
-    """Nothing of them runs yet; `options` are those of `PluginHost`.
+    """Nothing of them runs yet.
 
     Raises:
         ConfigError: one is not installed, or its variable is empty.
@@ -72,7 +72,6 @@ def plugins_of(
         secret = load_secret(use.secret, environment) if use.secret else None
         if secret is not None:
             secrets.add(secret)
-        hosts.append(
-            PluginHost(use, found, str(settings.strategy.symbol), settings.mode, log, secret=secret, **options)
-        )
+        symbol, redactor = str(settings.strategy.symbol), Redactor(secrets)
+        hosts.append(PluginHost(use, found, symbol, settings.mode, log, secret=secret, redactor=redactor))
     return PluginSet(tuple(hosts))

@@ -56,7 +56,8 @@ class Loaded:
                 case Compute(rows):
                     return Cells(msgspec.convert(self.plugin.cells(rows), tuple[tuple[Cell, ...], ...]))
         except Exception as error:  # noqa: BLE001 (the plugin's own errors are what is told of it)
-            return Refused(why_of(error)) if isinstance(question, Load) else Raised(why_of(error))
+            why = why_of(error, self.begin.secret)
+            return Refused(why) if isinstance(question, Load) else Raised(why)
 
     def _load(self) -> Answer:
         begin = self.begin
@@ -93,11 +94,13 @@ def end_with(asker: int) -> None:
     signal.setitimer(signal.ITIMER_REAL, ASKER_LOOK_S, ASKER_LOOK_S)
 
 
-def why_of(error: Exception) -> str:
-    """Kind, words and the innermost line of an error."""
+def why_of(error: Exception, secret: str) -> str:
+    """Kind, words and the innermost line of an error, without the secret, before any of it is cut off."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {error}"[: WHY_CHARACTERS_MAX - len(place)] + place
+    words = f"{type(error).__name__}: {error}"
+    words = words.replace(secret, "***") if secret else words
+    return words[: WHY_CHARACTERS_MAX - len(place)] + place
 
 
 def serve(lines: BinaryIO, answers: BinaryIO) -> None:
