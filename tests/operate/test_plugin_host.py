@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -175,6 +176,16 @@ async def test_after_some_faults_in_a_row_it_is_off(bench: Make, nursery: trio.N
     assert here.host._child.process is None
     assert here.host.status.state == OFF
     nursery.cancel_scope.cancel()
+
+
+async def test_a_program_s_own_plugin_is_loaded_by_its_name(bench: Make) -> None:
+    """Registered as a class, it answers from its process as one with an entry point does."""
+    registry, here = PluginRegistry(), bench()
+    registry.register_plugin("alerts", importlib.import_module("hurt").Plugin, "own")
+    here.host.installed = registry.find("here", "alerts", "own")
+    await here.host.start()
+    assert await here.tell("no") == Told(False)
+    sys.modules.pop("hurt")
 
 
 async def test_what_cannot_be_loaded_is_off_at_once(bench: Make) -> None:
