@@ -19,10 +19,10 @@ from plugin_packages import use, visible, write
 from dnbot.operate import plugin_host
 from dnbot.operate.plugin_channels import WithChannels, with_channels
 from dnbot.operate.plugin_columns import TradeColumns
-from dnbot.operate.plugin_host import OFF, READY, STARTING, PluginHost
+from dnbot.operate.plugin_host import PluginHost
 from dnbot.operate.plugin_registry import PluginRegistry
 from dnbot.operate.plugin_set import PluginSet
-from dnbot.operate.plugin_words import Tell, Told
+from dnbot.operate.plugin_words import OFF, READY, STARTING, Tell, Told
 from dnbot.operate.plugins import AlertNotice, TradeRow
 from dnbot.ports.clock import VirtualClock
 from dnbot.ports.credentials import Secret, SecretRegistry

@@ -18,6 +18,9 @@ import trio
 from dnbot.config import PluginUse
 from dnbot.operate.plugin_registry import Installed
 from dnbot.operate.plugin_words import (
+    OFF,
+    READY,
+    STARTING,
     Answer,
     Begin,
     Load,
@@ -40,7 +43,6 @@ LOAD_S_MAX = 30.0
 AGAIN_S = 1.0
 """Between a fault and the next process."""
 ANSWER_BYTES_MAX = 512 * 1024
-STARTING, READY, OFF = "starting", "ready", "off"
 
 Alert = Callable[[str, str, str], None]
 """Level, key and text; `Monitors.alert`."""

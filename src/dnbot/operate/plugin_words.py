@@ -18,6 +18,8 @@ from dnbot.operate.plugins import (
 )
 
 WHY_CHARACTERS_MAX = 300
+STARTING, READY, OFF = "starting", "ready", "off"
+"""States of a plugin; off lasts until the next start of the bot."""
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
 
 
@@ -98,7 +100,7 @@ class PluginStatus(msgspec.Struct, frozen=True, kw_only=True):
     package: str
     """Name and version of the distribution, or that it was registered."""
     state: str
-    """`starting`, `ready` or `off`."""
+    """STARTING, READY or OFF."""
     calls: int
     faults: int
     """Since the start."""

@@ -13,10 +13,9 @@ from dnbot.config import Settings
 from dnbot.operate.command_words import JSON
 from dnbot.operate.config_option import CONFIG_OF_BOT, settings_of
 from dnbot.operate.console import tell, tell_json
-from dnbot.operate.plugin_host import READY
 from dnbot.operate.plugin_registry import Installed, PluginRegistry
 from dnbot.operate.plugin_set import plugins_of
-from dnbot.operate.plugin_words import PluginStatus
+from dnbot.operate.plugin_words import READY, PluginStatus
 from dnbot.operate.plugins import PROTOCOLS
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.credentials import SecretRegistry
