@@ -51,6 +51,13 @@ def network(**changes: str) -> str:
     return config_text(rest=f"[transfers]\nnetworks = [{{ {row} }}]\n")
 
 
+def plugin(**changes: str) -> str:
+    """A valid configuration with two plugins, of which keys of the second are replaced."""
+    row = {"kind": '"alerts"', "name": '"mail"', "options": '{ to = "ops", every = 5, loud = true }', **changes}
+    second = ", ".join(f"{name} = {value}" for name, value in row.items())
+    return config_text(rest=f'[plugins]\nload = [{{ kind = "analytics", name = "first" }}, {{ {second} }}]\n')
+
+
 # name: (file content, key that is named, words that the sentence must hold)
 BROKEN: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "bad TOML": ('mode = \nseed = 1\n', "file", ("TOML", "line 1")),
@@ -86,6 +93,24 @@ BROKEN: dict[str, tuple[str, str, tuple[str, ...]]] = {
     ),
     "a network for another coin": (network(asset='"ETH"'), "transfers.networks.0.asset", ("BTC", "USDT")),
     "a network without a name": (network(network='" "'), "transfers.networks.0.network", ("name",)),
+    "unknown key of a plugin": (plugin(module='"os"'), "plugins.load.module", ("unknown key", "kind, name, options")),
+    "a plugin of no kind": (plugin(kind='"venues"'), "plugins.load.1.kind", ("'venues'", "alerts | analytics")),
+    "a plugin's name": (plugin(name='"os:system"'), "plugins.load.1.name", ("os:system", "small letters")),
+    "a plugin twice": (plugin(name='"first"'), "plugins.load.1.name", ("first", "each name once")),
+    "a plugin's secret": (plugin(secret=f'"{LEAK}"'), "plugins.load.1.secret", ("the NAME of an environment",)),
+    "a plugin's time": (plugin(timeout_ms="3"), "plugins.load.1.timeout_ms", ("3 seconds are 3000",)),
+    "a plugin's faults": (plugin(faults_max="0"), "plugins.load.1.faults_max", ("1 to 1000",)),
+    "float for a plugin's option": (
+        plugin(options="{ a = 0.5 }"), "plugins.load.1.options", ("whole number", "text in quotes"),
+    ),
+    "a plugin's long option": (
+        plugin(options=f'{{ a = "{LEAK * 100}" }}'), "plugins.load.1.options.a", ("at most 2000",),
+    ),
+    "too many plugins": (
+        config_text(rest="[plugins]\n" + "\n".join(
+            f'[[plugins.load]]\nkind = "alerts"\nname = "n{number}"' for number in range(17)
+        )), "plugins.load", ("17 plugins", "at most 16"),
+    ),
     "networks that are no list": (
         config_text(rest='[transfers]\nnetworks = "TRC20"\n'), "transfers.networks", ("array",),
     ),

@@ -30,6 +30,7 @@ from dnbot.operate.database_command import database_command
 from dnbot.operate.fleet_commands import FLEET_COMMANDS
 from dnbot.operate.kill_command import kill_command, sweep_command
 from dnbot.operate.metrics import listen_address
+from dnbot.operate.plugins_command import plugins_command
 from dnbot.operate.record_command import record_command
 from dnbot.operate.run import RunOptions, run_settings, state_dir
 from dnbot.operate.state_folder import made_private
@@ -82,9 +83,8 @@ def _only_ours(error: BaseException) -> DnbotError | None:
     cls=_Commands,
     commands=(
         alerts_command, analyze_command, backtest_command, completion_command, dashboard_command, database_command,
-        drill, kill_command, orders_command, record_command, simulate, study_command, sweep_command,
-        sweep_params_command, trades_command,
-        transfers_command, worker_command,
+        drill, kill_command, orders_command, plugins_command, record_command, simulate, study_command, sweep_command,
+        sweep_params_command, trades_command, transfers_command, worker_command,
         *CONTROL_COMMANDS,
         *FLEET_COMMANDS,
     ),

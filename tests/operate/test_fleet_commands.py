@@ -85,6 +85,7 @@ def test_a_name_that_no_task_can_have_is_refused(name: str, tmp_path: Path) -> N
         (settings().replace("live", "paper"), "allowed: sim | live"),
         (settings().replace("live", "sim"), "fakes.address_file"),
         ("mode = 1", "mode"),
+        (settings(more='[[plugins.load]]\nkind = "alerts"\nname = "mail"'), "plugins.load"),
     ],
 )
 def test_settings_that_only_one_machine_could_use_are_refused(text: str, told: str) -> None:

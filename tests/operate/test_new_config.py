@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from dnbot.config import SECTIONS, TransferSettings, load_settings, parse_settings
+from dnbot.config import SECTIONS, PluginSettings, PluginUse, TransferSettings, load_settings, parse_settings
 from dnbot.domain.errors import ConfigError
 from dnbot.domain.instrument import Venue
 from dnbot.operate.new_config import (
@@ -116,6 +116,17 @@ def test_networks_are_written_as_they_are_read() -> None:
         asset="BTC", source=Venue.MEXC_SPOT, target=Venue.GATE_SPOT, network="B", fee=Decimal(0), minimum=Decimal(1)
     )))
     changed = msgspec.structs.replace(settings, transfers=transfers)
+    assert parse_settings("written", complete_config(changed)) == changed
+
+
+def test_plugins_are_written_as_they_are_read() -> None:
+    """With their options, whatever is in a key or a value."""
+    settings = load_settings(config_dir() / EXAMPLES["live"])
+    plugins = PluginSettings(load=(
+        PluginUse(kind="alerts", name="mail", options={"to": 'a"b', "ä b": 5, "loud": True}, secret="MAIL_PASSWORD"),
+        PluginUse(kind="analytics", name="capture", timeout_ms=500, faults_max=1),
+    ))
+    changed = msgspec.structs.replace(settings, plugins=plugins)
     assert parse_settings("written", complete_config(changed)) == changed
 
 

@@ -17,6 +17,7 @@ import httpx
 import pytest
 import trio
 from browser import CHROMIUM, Page, browser
+from plugin_packages import EXAMPLES, install
 
 from dnbot.ports.latch import FileLatch
 
@@ -49,13 +50,14 @@ class Run:
         """Those of the test, without any that would change what is run."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("GATE_", "MEXC_", "DNBOT_"))}
         return {
-            **kept, "PYTHONPATH": str(ROOT / "src"), "DNBOT_HOME": str(self.home / "state"),
+            **kept, "PYTHONPATH": f"{ROOT / 'src'}:{self.home / 'site'}", "DNBOT_HOME": str(self.home / "state"),
             "DNBOT_WEB_VIEW_TOKEN": VIEW,
         }
 
     def begin(self) -> None:
         """Start it."""
         command = [sys.executable, "-m", "dnbot", "run", "--plain", "--web", f"127.0.0.1:{self.port}"]
+        command += ["--config", str(self.home / "plugin.toml")]
         with (self.home / "said").open("ab") as said:
             self.process = subprocess.Popen(command, env=self.variables(), cwd=self.home, stdout=said, stderr=said)
 
@@ -91,6 +93,9 @@ def run(tmp_path: Path) -> Iterator[Run]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     one = Run(tmp_path, port)
+    install(EXAMPLES / "analytics-capture", tmp_path / "site")
+    plugin = '[[plugins.load]]\nkind = "analytics"\nname = "capture"\n'
+    (tmp_path / "plugin.toml").write_text((ROOT / "config" / "demo.toml").read_text() + plugin)
     one.begin()
     yield one
     if one.process is not None and one.process.poll() is None:
@@ -174,6 +179,19 @@ async def a_trade_opens(page: Page, run_: Run) -> None:
     await page.until("location.pathname.startsWith('/trades/x') && document.querySelector('.inside h3')")
 
 
+async def a_plugins_columns_are_there(page: Page, run_: Run) -> None:
+    """Their titles behind ours, a cell under each, and the plugin's state among the alerts."""
+    await page.open(f"{run_.url}/trades")
+    await page.until("[...document.querySelectorAll('.trades th')].at(-1)?.textContent === 'missed, bps'")
+    lines = "[...document.querySelectorAll('.trades .line')]"
+    await page.until(f"{lines}.some(r => /^[+-]/.test(r.cells[14]?.textContent))")
+    row = "[...document.querySelectorAll('.trades tr')].map(r => r.cells.length)"
+    assert set(await page.evaluate(row)) == {15}
+    await page.open(f"{run_.url}/alerts")
+    await page.until("document.querySelector('main').innerText.includes('dnbot-analytics-capture 1.0.0')")
+    await page.until("document.querySelector('main').innerText.includes('ready')")
+
+
 async def who_may_look_sees_what_may_not_be_done(page: Page, run_: Run) -> None:
     """Every button is off and says why; a request that goes round the page is refused by the bot."""
     await log_in(page, run_, VIEW)
@@ -239,6 +257,7 @@ async def test_people_can_see_and_operate_a_run(run: Run) -> None:
         await every_page_fits_and_is_filled(page, run)
         await values_move_and_say_utc(page, run)
         await a_trade_opens(page, run)
+        await a_plugins_columns_are_there(page, run)
         await who_may_operate_does(page, run)
         await a_bot_that_is_gone_is_noticed_and_found_again(page, run)
         await who_may_look_sees_what_may_not_be_done(page, run)

@@ -12,6 +12,8 @@ from dnbot.config.settings import FakesSettings as FakesSettings
 from dnbot.config.settings import GateSettings as GateSettings
 from dnbot.config.settings import MexcSettings as MexcSettings
 from dnbot.config.settings import PaperSettings as PaperSettings
+from dnbot.config.settings import PluginSettings as PluginSettings
+from dnbot.config.settings import PluginUse as PluginUse
 from dnbot.config.settings import Settings as Settings
 from dnbot.config.settings import TransferSettings as TransferSettings
 from dnbot.config.settings import WebSettings as WebSettings

@@ -182,6 +182,7 @@ def _translated(where: str, message: str, raw: Mapping[str, Any]) -> ConfigError
             found = found.get(key)
         elif isinstance(found, list) and key.isdecimal():
             found = found[int(key)]
-    wanted = problem.split("`")[1].split(" | ")[0] if problem.startswith("Expected `") else ""
-    shown = HIDDEN if keys[:1] in (["gate"], ["mexc"], ["database"], ["alerts"], ["traces"]) else found
-    return ConfigError(where, ".".join(keys) or "file", shown, _KINDS.get(wanted, problem))
+    wanted = problem.split("`")[1].split(" | ") if problem.startswith("Expected `") else []
+    allowed = " or ".join(_KINDS[kind] for kind in wanted if kind in _KINDS)
+    shown = HIDDEN if keys[:1] in (["gate"], ["mexc"], ["database"], ["alerts"], ["traces"], ["plugins"]) else found
+    return ConfigError(where, ".".join(keys) or "file", shown, allowed or problem)

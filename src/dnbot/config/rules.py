@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from dnbot.config.rules_canary import canary
 from dnbot.config.rules_monitors import alerts, monitors
 from dnbot.config.rules_paper import paper
+from dnbot.config.rules_plugins import plugins
 from dnbot.config.rules_traces import traces
 from dnbot.config.rules_transfers import transfers
 from dnbot.config.settings import Settings
@@ -61,7 +62,8 @@ def check_settings(where: str, settings: Settings) -> None:
     """Raise ConfigError for the first rule that these settings break."""
     rules = (
         _top, _symbol, _signs, _choices, _units, _sizes, _times, _thresholds, _perpetual, _top_up, _live, _endpoints,
-        canary, monitors, alerts, traces, _web, transfers, paper,
+        canary, monitors, alerts, traces, _web, transfers, plugins,
+        paper,
     )
     for rule in rules:
         for key, found, allowed in rule(settings):

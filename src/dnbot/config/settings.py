@@ -141,6 +141,28 @@ class TransferSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     networks: tuple[Network, ...] = ()
 
 
+class PluginUse(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One plugin that is loaded, in a process of its own; what is installed and not named here is never loaded."""
+
+    kind: str
+    name: str
+    """Of its entry point."""
+    options: dict[str, str | int | bool] = {}
+    """The plugin's own; it alone knows what may be in them."""
+    secret: str = ""
+    """Name of a variable whose value this plugin alone is told; empty: none."""
+    timeout_ms: int = 2_000
+    """A question that is not answered by then is a fault."""
+    faults_max: int = 3
+    """Faults in a row after which it is switched off until the next start."""
+
+
+class PluginSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Code of others that a run works with, docs/extending.md."""
+
+    load: tuple[PluginUse, ...] = ()
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One configuration file."""
 
@@ -159,6 +181,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     traces: TraceSettings = TraceSettings()
     web: WebSettings = WebSettings()
     transfers: TransferSettings = TransferSettings()
+    plugins: PluginSettings = PluginSettings()
     paper: PaperSettings = PaperSettings()
     fakes: FakesSettings = FakesSettings()
 
@@ -166,9 +189,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 SECTIONS: dict[str, type[msgspec.Struct]] = {
     "": Settings, "strategy": StrategyParameters, "gate": GateSettings, "mexc": MexcSettings,
     "canary": CanarySettings, "database": DatabaseSettings, "monitors": MonitorSettings, "alerts": AlertSettings,
-    "traces": TraceSettings, "web": WebSettings, "transfers": TransferSettings, "paper": PaperSettings,
-    "fakes": FakesSettings,
+    "traces": TraceSettings, "web": WebSettings, "transfers": TransferSettings, "plugins": PluginSettings,
+    "paper": PaperSettings, "fakes": FakesSettings,
 }
 """Sections in the order in which a file has them; the first is the part above all tables."""
-ROWS: dict[str, type[msgspec.Struct]] = {"transfers.networks": Network}
+ROWS: dict[str, type[msgspec.Struct]] = {"transfers.networks": Network, "plugins.load": PluginUse}
 """Keys that hold a list of tables, and what each of these is."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -16,6 +16,8 @@ from dnbot.monitor.book import AlertBook, AlertRules
 from dnbot.operate.courier import Courier
 from dnbot.operate.heartbeat import Heartbeat
 from dnbot.operate.monitoring import Monitors
+from dnbot.operate.plugin_channels import with_channels
+from dnbot.operate.plugin_host import PluginHost
 from dnbot.operate.sampling import Sampler, machine_figures
 from dnbot.operate.watch import Watch
 from dnbot.ports.credentials import SECRET_CHARACTERS_MIN, Secret, SecretRegistry, load_secret
@@ -108,16 +110,17 @@ def address_of(secret: Secret, name: str) -> tuple[Endpoint, str]:
 
 def monitors_of(
     settings: Settings, secrets: AlertSecrets, watch: Watch, redactor: Redactor, log: EventLog,
-    notifier: Notifier | None = None,
+    notifier: Notifier | None = None, *, channels: Sequence[PluginHost] = (),
 ) -> Monitors:
-    """Monitors that watch nothing yet; `notifier` replaces the configured services."""
+    """Monitors that watch nothing yet; `notifier` replaces the configured services, `channels` come behind them."""
     told = settings.alerts
     rules = AlertRules(
         level_min=told.level_min, group_s=told.group_ms / 1000, per_hour_max=told.per_hour_max,
         repeat_s=told.repeat_minutes * 60.0,
     )
     book = AlertBook(rules, f"dnbot {settings.strategy.symbol} {settings.mode}")
-    courier = Courier(notifier if notifier is not None else AppriseProcess(secrets.services), redactor, log)
+    told_by = with_channels(notifier if notifier is not None else AppriseProcess(secrets.services), channels)
+    courier = Courier(told_by, redactor, log)
     return Monitors(watch, settings.monitors, book, courier, log)
 
 

@@ -16,11 +16,15 @@ from dnbot.operate import report_queries as queries
 from dnbot.operate.alert_places import load_alert_secrets
 from dnbot.operate.alert_words import AlertsStanding
 from dnbot.operate.control_client import NoBot, ask_status
+from dnbot.operate.plugin_channels import with_channels
+from dnbot.operate.plugin_registry import PluginRegistry
+from dnbot.operate.plugin_set import PluginSet, plugins_of
 from dnbot.operate.report import opened_store
 from dnbot.operate.report_data import BEGINNING
 from dnbot.operate.run import state_dir
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.credentials import SecretRegistry
+from dnbot.ports.log import EventLog
 from dnbot.ports.notifier import AppriseProcess, Message
 from dnbot.ports.redaction import escape_text
 
@@ -74,20 +78,29 @@ async def try_services(settings: Settings) -> tuple[str, int]:
     """Send one notice to every service; what came of each, and the exit code.
 
     Raises:
-        ConfigError: no service is configured, or its variable is empty.
+        ConfigError: no service and no plugin is configured, its variable is empty, or a plugin is not installed.
     """
-    secrets = load_alert_secrets(settings, SecretRegistry())
-    if not secrets.services:
-        raise ConfigError("settings", "alerts.urls", "nothing", "the NAME of a variable with the services' URLs")
-    notifier = AppriseProcess(secrets.services)
+    registry = SecretRegistry()
+    secrets = load_alert_secrets(settings, registry)
+    plugins = plugins_of(settings, PluginRegistry(), registry, EventLog(SystemClock(), []))
+    channels = PluginSet(plugins.of_kind("alerts"))
+    if not (secrets.services or channels.hosts):
+        allowed = "the NAME of a variable with the services' URLs, or a plugin of kind alerts in plugins.load"
+        raise ConfigError("settings", "alerts.urls", "nothing", allowed)
+    notifier = with_channels(AppriseProcess(secrets.services), channels.hosts)
     everybody = list(range(notifier.services))
     body = f"a trial of the alerts of {settings.strategy.symbol}, {settings.mode}: nothing is wrong"
     try:
+        await channels.start()
         failed = await notifier.send(Message(level="info", title="dnbot: a trial", body=body, to=everybody))
     finally:
+        await channels.aclose()
         with trio.CancelScope(shield=True):
             await notifier.aclose()
-    lines = [f"service {number + 1}: {'NOT told' if number in failed else 'told'}" for number in everybody]
+    names = [f"service {number + 1}" for number in range(len(secrets.services))]
+    names += [f"plugin {host.use.name}" for host in channels.hosts]
+    lines = [f"{name}: {'NOT told' if number in failed else 'told'}" for number, name in enumerate(names)]
+    lines += [f"plugin {host.use.name}: {host.last_fault}" for host in channels.hosts if host.last_fault]
     return "\n".join(lines), EXIT_UNTOLD if failed else 0
 
 

@@ -10,6 +10,7 @@ from dnbot.domain.order import OrderStatus
 from dnbot.metrics.exposition import Family, Labels, Value, counter, counters, gauge, gauges
 from dnbot.metrics.tallies import capped
 from dnbot.operate.metrics_moment import Moment
+from dnbot.operate.plugin_words import READY
 from dnbot.strategy.states import StrategyState, TradingMode
 
 EXECUTION_ENDS = ("complete", "partial", "repaired", "failed")
@@ -105,6 +106,14 @@ MACHINE: tuple[Family[Moment], ...] = (
     counters(
         "dnbot_child_restarts_total", "How often it failed and started again.", "child",
         lambda m: {child.name: child.restarts for child in m.status.children},
+    ),
+    gauges(
+        "dnbot_plugin_ready", "1 while a plugin answers, by its name.", "plugin",
+        lambda m: {plugin.name: int(plugin.state == READY) for plugin in m.status.plugins},
+    ),
+    counters(
+        "dnbot_plugin_faults_total", "How often it raised, stalled, ended or answered nonsense.", "plugin",
+        lambda m: {plugin.name: plugin.faults for plugin in m.status.plugins},
     ),
     gauges(
         "dnbot_queue_waiting", "Items in a channel.", "queue",

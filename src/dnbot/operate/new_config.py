@@ -113,12 +113,17 @@ def _toml(value: Any) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, tuple):
-        rows = (", ".join(f"{name} = {_toml(getattr(one, name))}" for name in one.__struct_fields__) for one in value)
-        return "[" + ", ".join(f"{{ {row} }}" for row in rows) + "]"
+        return "[" + ", ".join(_table(msgspec.structs.asdict(one)) for one in value) + "]"
+    if isinstance(value, dict):
+        return _table({json.dumps(name, ensure_ascii=False): one for name, one in value.items()})
     if isinstance(value, Word):
         return json.dumps(value.value)
     text = "..." if value is None else plain(value) if isinstance(value, Decimal) else str(value)
     return json.dumps(text, ensure_ascii=False)
+
+
+def _table(values: dict[str, Any]) -> str:
+    return "{ " + ", ".join(f"{name} = {_toml(value)}" for name, value in values.items()) + " }"
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------

@@ -39,6 +39,8 @@ from dnbot.operate.masking import Mask
 from dnbot.operate.metrics import Metrics, address_of, metrics_listeners
 from dnbot.operate.monitoring import Monitors
 from dnbot.operate.paper_words import marked
+from dnbot.operate.plugin_registry import PluginRegistry
+from dnbot.operate.plugin_set import PluginSet, plugins_of
 from dnbot.operate.same_world import refuse_another_world
 from dnbot.operate.screen import face_for, is_picture
 from dnbot.operate.service_manager import service_manager
@@ -89,6 +91,7 @@ class Standing:
     dsn: str = attrs.field(repr=False)
     say: Callable[[str], None]
     """A sentence for the person at the terminal."""
+    plugins: PluginSet = attrs.field(factory=PluginSet)
 
 
 @attrs.frozen
@@ -106,6 +109,7 @@ class _Ground:
     canary: Canary | None
     pages: list[trio.SocketListener]
     traces: SpanCourier | None
+    plugins: PluginSet
 
 
 class Beside(Protocol):
@@ -140,6 +144,8 @@ class RunOptions:
     """Judges our ledger by the fakes' audit; given by the command, which may see the lab."""
     beside: Beside | None = None
     """The dashboard; given by the command, which may see its room."""
+    installed: PluginRegistry = attrs.field(factory=PluginRegistry)
+    """The plugins that a configuration may name; a program that registered some gives its own."""
     registry: SecretRegistry = attrs.field(factory=SecretRegistry, repr=False)
     """Learns every secret of the run; given by whoever tells of its bugs."""
 
@@ -178,7 +184,9 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
             load = partial(load_if_there, log=log) if options.flatten else load_alert_secrets
             secrets = load(settings, registry)
             traces = None if options.flatten else traces_of(settings, registry, log)
-            monitors = monitors_of(settings, secrets, watch, redactor, log)
+            plugins = PluginSet() if options.flatten else plugins_of(settings, options.installed, registry, log)
+            channels = plugins.of_kind("alerts")
+            monitors = monitors_of(settings, secrets, watch, redactor, log, channels=channels)
             dsn = await stack.enter_async_context(database_dsn(settings, home, log, registry))
             for name in await migrate(dsn, log=log):
                 log.info("migrated", name=name)
@@ -190,7 +198,7 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
             canary = await canary_of(settings, store, symbol)
             spill = spill_file(home / "spill" / f"{symbol.base}-{symbol.quote}.log")
             stack.enter_context(closing(spill))
-            ground = _Ground(settings, options, home, log, store, dsn, exchanges, spill, canary, pages, traces)
+            ground = _Ground(settings, options, home, log, store, dsn, exchanges, spill, canary, pages, traces, plugins)
             code = await _trade(ground, monitors, secrets)
         finally:
             nursery.cancel_scope.cancel()
@@ -248,7 +256,7 @@ async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> 
     before = _profit(bot.context)
     facts = facts_of(settings.mode, market, home, __version__, bot.parts.clock)
     mask = Mask(options.registry)
-    report = Reporter(bot, watch, bot.parts.clock, log, facts, monitors.standing, mask=mask)
+    report = Reporter(bot, watch, bot.parts.clock, log, facts, monitors.standing, ground.plugins.standing, mask=mask)
     commander = Commander(bot, watch, report, log)
     heartbeat = heartbeat_of(settings, secrets, monitors.is_well, bot, log)
     monitors.attach(sampler_of(bot, settings, home, log), commander.answer, heartbeat)
@@ -257,7 +265,7 @@ async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> 
     if ground.pages:
         face.say(f"metrics at {address_of(ground.pages)}")
     with listening(socket_path(home)) as listener:
-        standing = Standing(bot, watch, report, commander, log, home, ground.dsn, face.say)
+        standing = Standing(bot, watch, report, commander, log, home, ground.dsn, face.say, ground.plugins)
         async with Metrics(bot, report).served(ground.pages), exporting(ground.traces):
             code, why = await _until_it_ends(standing, options, face, listener, monitors)
     summary = summary_of(
@@ -291,6 +299,7 @@ async def _until_it_ends(
         nursery.start_soon(face.run, standing.report, name="status")
         nursery.start_soon(control.serve, listener, name="control")
         nursery.start_soon(monitors.run, name="monitors")
+        nursery.start_soon(standing.plugins.run, monitors.alert, name="plugins")
         if (manager := service_manager(standing.log)) is not None:
             nursery.start_soon(manager.keep_told, bot, standing.watch.moved, name="service-manager")
         if options.beside is not None:

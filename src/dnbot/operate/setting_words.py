@@ -17,6 +17,7 @@ SECTION_WORDS: dict[str, str] = {
     "traces": "A trace of each execution for OpenTelemetry, docs/operations.md",
     "web": "The dashboard in a browser, docs/dashboard.md",
     "transfers": "What `dnbot transfers plan` reckons with; the bot itself never moves anything between exchanges",
+    "plugins": "Code of others that a run works with, docs/extending.md",
     "paper": "The account that mode paper pretends, docs/paper.md",
     "fakes": "The fake exchanges of mode sim",
 }
@@ -203,6 +204,15 @@ TRANSFERS: dict[str, Words] = {
         "minimum }: venues as in status, fee and minimum in the asset's own units, the fee taken out of what is sent.",
     ),
 }
+PLUGINS: dict[str, Words] = {
+    "load": Words(
+        "list of tables",
+        "What is installed and not named here is never loaded. Each is { kind, name, options, secret, timeout_ms, "
+        "faults_max }: alerts or analytics, the name of its entry point, a table of its own, the NAME of a variable "
+        "that it alone is told (default none), milliseconds within which it must answer (2000), and the faults in a "
+        "row that switch it off (3).",
+    ),
+}
 FAKES: dict[str, Words] = {
     "market": Words(
         "lively | calibrated | realistic | replay:PATH",
@@ -239,5 +249,5 @@ CANARY: dict[str, Words] = {
 WORDS: dict[str, dict[str, Words]] = {
     "": TOP, "strategy": STRATEGY, "gate": GATE, "mexc": MEXC, "canary": CANARY,
     "database": DATABASE, "monitors": MONITORS, "alerts": ALERTS, "traces": TRACES, "web": WEB,
-    "transfers": TRANSFERS, "paper": PAPER, "fakes": FAKES,
+    "transfers": TRANSFERS, "plugins": PLUGINS, "paper": PAPER, "fakes": FAKES,
 }

@@ -16,6 +16,7 @@ from dnbot.domain.messages import Alert, ExecutionClosed
 from dnbot.operate.alert_words import AlertsStanding
 from dnbot.operate.masking import Mask
 from dnbot.operate.paper_words import marked
+from dnbot.operate.plugin_words import PluginStatus
 from dnbot.operate.watch import Watch
 from dnbot.ports.clock import Clock
 from dnbot.ports.http import HttpStatistics
@@ -119,6 +120,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     statistics: Statistics
     standing: AlertsStanding = AlertsStanding()
     """What is open, and how telling it goes."""
+    plugins: tuple[PluginStatus, ...] = ()
     tree: tuple[str, ...] = ()
     """The live task tree, indented two blanks per level; only when it was asked for."""
 
@@ -128,10 +130,11 @@ class Reporter:
 
     def __init__(
         self, bot: Bot, watch: Watch, clock: Clock, log: EventLog, facts: RunFacts,
-        standing: Callable[[], AlertsStanding] = AlertsStanding, *, mask: Mask | None = None,
+        standing: Callable[[], AlertsStanding] = AlertsStanding,
+        plugins: Callable[[], tuple[PluginStatus, ...]] = tuple, *, mask: Mask | None = None,
     ) -> None:
         self._bot, self._watch, self._clock, self._log, self._facts = bot, watch, clock, log, facts
-        self._standing = standing
+        self._standing, self._plugins = standing, plugins
         self.mask = mask if mask is not None else Mask()
         self._start = bot.context
 
@@ -154,6 +157,7 @@ class Reporter:
             traffic=tuple(_traffic(self._bot, venue) for venue in self._bot.feeds),
             statistics=_statistics(self._bot, self._log),
             standing=self._standing(),
+            plugins=self._plugins(),
             tree=tuple(task_tree()) if tree else (),
         )
         return self.mask.shown(status, Status)

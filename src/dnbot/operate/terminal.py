@@ -11,6 +11,7 @@ from rich.segment import Segment
 from rich.text import Text
 
 from dnbot.operate import terminal_panels as panels
+from dnbot.operate.plugin_words import READY
 from dnbot.operate.status import Status
 from dnbot.operate.terminal_blocks import Palette, Row, beside
 from dnbot.ports.redaction import escape_text
@@ -97,6 +98,10 @@ def print_status(status: Status) -> None:
         last = f": {child.last_error}" if child.last_error else ""
         text = escape_text(f"{child.name:<24} {doing}, {child.restarts} restarts{last}")
         console.print(Text(text, "" if child.running else "yellow"), soft_wrap=True)
+    for plugin in status.plugins:
+        last = f": {plugin.last_fault}" if plugin.last_fault else ""
+        text = escape_text(f"plugin:{plugin.name:<17} {plugin.state}, {plugin.faults} faults{last}")
+        console.print(Text(text, "" if plugin.state == READY else "yellow"), soft_wrap=True)
 
 
 def render_text(status: Status, *, width: int) -> str:

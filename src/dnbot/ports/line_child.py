@@ -7,6 +7,7 @@ loop. Secrets go to it over its standard input: never in arguments, environment 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Sequence
 
@@ -27,6 +28,7 @@ class LineChild:
     command: Sequence[str]
     first_line: Callable[[], bytes]
     """What it is told first, without an answer; made anew for each child."""
+    answer_bytes_max: int = ANSWER_BYTES_MAX
     process: trio.Process | None = attrs.field(default=None, init=False)
 
     async def ask(self, line: bytes) -> bytes:
@@ -44,16 +46,18 @@ class LineChild:
         return await self._answer(self.process)
 
     async def aclose(self) -> None:
-        """End the child at once."""
+        """End the child at once, and whatever it started itself."""
         child, self.process = self.process, None
         if child is None:
             return
-        child.kill()
-        with trio.CancelScope(shield=True, deadline=trio.current_time() + 2.0):
-            await child.wait()
-        for pipe in (child.stdin, child.stdout):
-            assert pipe is not None
-            await trio.aclose_forcefully(pipe)
+        if child.returncode is None:
+            os.killpg(child.pid, signal.SIGKILL)  # it leads a session, and until it is waited for its number is its own
+        with trio.CancelScope(shield=True):  # who is cancelled meanwhile leaves no pipe open
+            with trio.move_on_after(2.0):
+                await child.wait()
+            for pipe in (child.stdin, child.stdout):
+                assert pipe is not None
+                await trio.aclose_forcefully(pipe)
 
     async def _start(self) -> None:
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
@@ -68,8 +72,8 @@ class LineChild:
         assert child.stdout is not None
         line = b""
         while not line.endswith(b"\n"):
-            chunk = await child.stdout.receive_some(ANSWER_BYTES_MAX)
+            chunk = await child.stdout.receive_some(self.answer_bytes_max)
             line += chunk
-            if not chunk or len(line) > ANSWER_BYTES_MAX:
+            if not chunk or len(line) > self.answer_bytes_max:
                 raise trio.BrokenResourceError("no answer from the child")
         return line

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from dnbot.domain.errors import StoreUnreachable
 from dnbot.operate.logs import LOG_FILE
+from dnbot.operate.plugin_columns import TradeColumns
 from dnbot.operate.readings import HOURS_MAX, Readings, cursor_of
 from dnbot.ports.clock import Clock
 from dnbot.web.commands import ACTIONS, STATUS, BadOrder, Commands, confirmation, request_of
@@ -56,6 +57,8 @@ class Api:
     clock: Clock
     home: Path
     symbol: str
+    columns: TradeColumns = attrs.field(factory=TradeColumns)
+    """What plugins add to the trades."""
     readings: Readings | None = None
 
     async def me(self, request: Request) -> ASGIApp:
@@ -95,13 +98,21 @@ class Api:
     async def trades(self, request: Request) -> ASGIApp:
         """`/api/trades?below=TIME~ID&status=`."""
         below = cursor_of(request.query_params.get("below", ""))
-        return json_answer(await self._readings().trades(below, _one_of(request, "status", STATUSES)))
+        rows = await self._readings().trades(below, _one_of(request, "status", STATUSES))
+        return json_answer(await self.columns.beside(rows))
+
+    async def trade_columns(self, _request: Request) -> ASGIApp:
+        """`/api/columns`: what plugins add to the trades; their cells are in each row under `plugins`."""
+        return json_answer(self.columns.heads())
 
     @answering
     async def trade(self, request: Request) -> ASGIApp:
         """`/api/trades/ID`."""
         found = await self._readings().trade(request.path_params["execution_id"])
-        return json_answer(found) if found is not None else refusal(404, "no such execution")
+        if found is None:
+            return refusal(404, "no such execution")
+        (execution,) = await self.columns.beside([found["execution"]])
+        return json_answer({**found, "execution": execution})
 
     @answering
     async def orders(self, request: Request) -> ASGIApp:

@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from dnbot.config import Settings
+from dnbot.operate.plugin_columns import TradeColumns
 from dnbot.operate.readings import Readings
 from dnbot.operate.run import Standing
 from dnbot.ports.credentials import SecretRegistry
@@ -76,7 +77,8 @@ def api_of(run: Standing, place: Place, keyring: Keyring, hub: Hub) -> Api:
     clock = run.bot.parts.clock
     commands = Commands(run.commander.answer, FileLatch.of(run.home), clock.now_ns)
     symbol = str(run.bot.parts.params.symbol)
-    return Api(Sessions(place, keyring, clock, run.log), hub, commands, clock, run.home, symbol)
+    columns = TradeColumns(run.plugins.of_kind("analytics"))
+    return Api(Sessions(place, keyring, clock, run.log), hub, commands, clock, run.home, symbol, columns)
 
 
 def application(run: Standing, api: Api) -> Guard:
@@ -90,6 +92,7 @@ def application(run: Standing, api: Api) -> Guard:
         Route("/api/logout", api.sessions.end, methods=["POST"]),
         Route("/api/me", api.me), Route("/api/live", api.live), Route("/api/history", api.history),
         Route("/api/logs", api.logs), Route("/api/profit", api.profit), Route("/api/trades", api.trades),
+        Route("/api/columns", api.trade_columns),
         Route("/api/trades/{execution_id}", api.trade), Route("/api/orders", api.orders),
         Route("/api/unsettled", api.unsettled), Route("/api/alerts", api.alerts), Route("/api/modes", api.modes),
         Route("/api/control/{action}", api.control, methods=["POST"]),

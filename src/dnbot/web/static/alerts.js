@@ -3,6 +3,7 @@ import { card, el, put, table } from "./dom.js";
 import { stamp } from "./words.js";
 
 export const title = "Alerts";
+const PLUGIN = { ready: "good", starting: "warn", off: "bad" };
 const LEVELS = { critical: "bad", warning: "warn" };
 
 export function open(root, { ask }) {
@@ -12,10 +13,13 @@ export function open(root, { ask }) {
   const older = el("button", { type: "button" }, "Older");
   const grid = table([["UTC"], ["level"], ["key"], ["what", "own-line"], ["run", "num"]], "Alerts");
   const none = el("p", { class: "muted" });
+  const plugins = table([["plugin"], ["kind"], ["package"], ["state"], ["calls", "num"], ["faults", "num"], ["last fault"]], "Plugins");
+  const kept = card("Plugins", plugins.node);
+  kept.hidden = true;
   root.append(el("h1", {}, "Alerts"), problem,
     el("div", { class: "filters" }, el("label", {}, "Level", choice), newest, older,
       el("span", { class: "muted" }, "What each key means, and what to do: docs/operations.md.")),
-    card("The newest first", grid.node, none));
+    card("The newest first", grid.node, none), kept);
   let below = "";
   let last = null;
   let seen = null;
@@ -43,6 +47,9 @@ export function open(root, { ask }) {
   load();
   return {
     show({ status }) {
+      kept.hidden = status.plugins.length === 0;
+      plugins.fill(status.plugins.map((one) => [one.name, one.kind, one.package, [one.state, PLUGIN[one.state]], String(one.calls),
+        String(one.faults), [one.last_fault, "text"]]));
       const at = status.alerts.at(-1)?.at_ns ?? 0;
       // The record follows the picture by the journal's next batch.
       if (seen !== null && at !== seen && below === "") setTimeout(load, 1000);

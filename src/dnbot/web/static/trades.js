@@ -15,6 +15,7 @@ export function open(root, { ask, detail }) {
     el("option", { value: name }, name || "all")));
   const head = el("tr", {}, el("th", { class: "sr-cell" }, el("span", { class: "sr" }, "open")),
     ...COLUMNS.map(([name, kind]) => el("th", { scope: "col", class: kind }, name)));
+  let further = []; // of plugins
   const list = el("table", { class: "trades" }, el("thead", {}, head));
   const older = el("button", { type: "button" }, "Older");
   const none = el("p", { class: "muted" });
@@ -31,7 +32,7 @@ export function open(root, { ask, detail }) {
     const fresh = found.filter((row) => !rows.has(row.execution_id));
     if (atTop) fresh.reverse();
     for (const row of fresh) {
-      const body = entry(row, ask);
+      const body = entry(row, ask, further);
       rows.set(row.execution_id, body);
       if (atTop && list.tBodies.length) list.insertBefore(body, list.tBodies[0]);
       else list.append(body);
@@ -45,6 +46,7 @@ export function open(root, { ask, detail }) {
   };
 
   const load = async (below) => {
+    await first;
     try {
       const { body } = await ask(`/api/trades?status=${choice.value}&below=${encodeURIComponent(below ?? "")}`);
       put(problem, "");
@@ -65,8 +67,13 @@ export function open(root, { ask, detail }) {
   };
   older.addEventListener("click", () => last && load(`${last.ended_at}~${last.execution_id}`));
   choice.addEventListener("change", again);
+  const begin = async () => {
+    further = (await ask("/api/columns")).body;
+    head.append(...further.map((one) => el("th", { scope: "col", class: one.is_number ? "num" : "", title: `by the plugin ${one.plugin}` }, one.title)));
+  };
+  const first = begin().catch((error) => put(problem, error.message));
   if (detail) {
-    ask(`/api/trades/${encodeURIComponent(detail)}`).then(({ body }) => {
+    first.then(() => ask(`/api/trades/${encodeURIComponent(detail)}`)).then(({ body }) => {
       if (!body.execution) return;
       add([body.execution], false);
       rows.get(detail).querySelector("button").click();
@@ -91,7 +98,7 @@ export function open(root, { ask, detail }) {
 // The day only where it is another one.
 const today = (at) => (at.slice(0, 10) === new Date().toISOString().slice(0, 10) ? clock(at, 3) : stamp(at, 3));
 
-function entry(row, ask) {
+function entry(row, ask, further) {
   const opener = el("button", { type: "button", class: "opener", "aria-expanded": "false", "aria-label": `open ${row.execution_id}` }, "▸");
   const took = row.started_at ? Date.parse(row.ended_at) - Date.parse(row.started_at) : null;
   const cells = [today(row.ended_at), [money(row.net_quote, 4, true), tone(row.net_quote)], row.pair_name || "–", row.purpose,
@@ -101,7 +108,7 @@ function entry(row, ask) {
   const line = el("tr", { class: "line" }, el("td", {}, opener), ...cells.map((cell, index) => {
     const [text, kind] = Array.isArray(cell) ? cell : [cell, ""];
     return el("td", { class: `${COLUMNS[index][1] ?? ""} ${kind}`.trim() }, text);
-  }));
+  }), ...further.map((one) => el("td", { class: one.is_number ? "num" : "" }, row.plugins?.[one.key] ?? UNKNOWN)));
   const body = el("tbody", { "data-id": row.execution_id }, line);
   let inside = null;
   const toggle = async () => {
@@ -109,7 +116,7 @@ function entry(row, ask) {
       inside.remove();
       inside = null;
     } else {
-      const cell = el("td", { colspan: COLUMNS.length + 1, class: "inside" }, el("p", { class: "muted" }, "Loading."));
+      const cell = el("td", { colspan: COLUMNS.length + further.length + 1, class: "inside" }, el("p", { class: "muted" }, "Loading."));
       inside = el("tr", {}, cell);
       body.append(inside);
       try {

@@ -1,0 +1,45 @@
+"""The worked plugins: each passes its own tests where it is installed, and the page shows it as it is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from plugin_packages import EXAMPLES, install
+
+PACKAGES = sorted(path for path in EXAMPLES.iterdir() if path.is_dir())
+PAGE = EXAMPLES.parents[1] / "docs" / "extending.md"
+
+
+@pytest.mark.slow
+@pytest.mark.e2e
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
+def test_a_package_passes_its_own_tests(package: Path, tmp_path: Path) -> None:
+    """Installed alone, under a configuration of its own, where every warning is an error."""
+    install(package, tmp_path / "site")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\naddopts = --import-mode=importlib\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-c", str(tmp_path / "pytest.ini"), "--rootdir", str(tmp_path)]
+    command += ["-p", "no:cacheprovider", "-p", "no:xdist", str(package / "tests")]
+    source = EXAMPLES.parents[1] / "src"
+    environment = os.environ | {"PYTHONPATH": f"{source}:{tmp_path / 'site'}", "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
+def test_the_page_shows_the_package(package: Path) -> None:
+    """Word for word; whoever changes one changes the other."""
+    page = PAGE.read_text(encoding="utf-8")
+    for path in (package / "pyproject.toml", *sorted((package / "src").rglob("*.py"))):
+        kind = "toml" if path.suffix == ".toml" else "python"
+        name = path.relative_to(EXAMPLES.parents[1]).as_posix()
+        assert f"<!-- file: {name} -->\n```{kind}\n{path.read_text(encoding='utf-8')}```\n" in page, name
+
+
+def test_no_package_is_missing() -> None:
+    """There are two, and the page shows no file that is not of one of them."""
+    assert len(PACKAGES) == 2
+    assert PAGE.read_text(encoding="utf-8").count("<!-- file: ") == 2 * len(PACKAGES)
