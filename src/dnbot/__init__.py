@@ -17,7 +17,7 @@ its own, so whatever you open, you have already read what it stands on. `import-
 12. `operate`   what people and machines hold: they read a view and send a control, nothing else.
 13. `web`       the same in a browser: it reads what `operate` reads, and commands by the same function.
 14. `lab`       where the bot meets the fake exchanges: simulation and drills.
-15. `research`  the bot on recorded markets: backtests, parameter studies.
+15. `research`  the bot on recorded markets: backtests.
 16. `testing`   the fakes as a harness for other people's tests: a pytest plugin and what stands behind it.
 17. `cli`       the command.
 
