@@ -22,16 +22,17 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command("backtest")
-@click.option("--data", type=click.Path(path_type=Path), required=True, help="Captures (spot/, usdm/), or bars.")
+@click.option("--data", type=click.Path(path_type=Path), required=True,
+              help="A recording (dnbot record), captures (spot/, usdm/), or bars.")
 @CONFIG
 @click.option("--latency-model", default="regional", show_default=True, help="loopback, regional, far, or TOML.")
 @click.option("--map", "mapped", multiple=True, help="VENUE=RECORDED[,lag_ms=N][,spread_bps=N][,offset_bps=N].")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of delays, and of what is modelled.")
 @click.option("--for", "until_s", callback=duration_option, help="Play no more than this, such as 2m, virtual.")
-@click.option("--beats", type=click.IntRange(1, 100), help="How often a book follows its recording, per second.")
+@click.option("--beats", type=click.IntRange(1, 100), help="Captures: how often a book follows, per second.")
 @click.option("--funding", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="File of funding rates.")
 @click.option("--speed", type=click.FloatRange(0.001, 100_000), default=1.0, help="Bars: recorded seconds per second.")
-@click.option("--from", "begin", type=click.DateTime(), help="Bars: where to begin, UTC.")
+@click.option("--from", "begin", type=click.DateTime(), help="Recordings and bars: where to begin, UTC.")
 @click.option("--exchange", help="Bars: whose rows, where a file holds several exchanges; default: the first.")
 @click.option("--fees", multiple=True, help="VENUE=MAKER:TAKER in bps, such as gate_spot=9:9; default: entry level.")
 @click.option("--check-lookahead", is_flag=True, help="Hold every book that the bot is told against the recording.")
@@ -65,10 +66,9 @@ def _run(
     from dnbot.fakes.config import ReplayConfig
     from dnbot.operate.progress import ProgressLine
     from dnbot.research.backtest import BacktestOptions, backtest
-    from dnbot.research.captures import BEATS_PER_S, CaptureData
     from dnbot.research.fees import with_fees
     from dnbot.research.latency import latency_model as model_of
-    from dnbot.research.lookahead import LookAheadCheck
+    from dnbot.research.lookahead import check_of
     from dnbot.research.mapping import mapping_of
     from dnbot.research.opening import source_at
 
@@ -80,11 +80,8 @@ def _run(
     world, model = with_fees(fees, seed), model_of(latency_model)
     line = ProgressLine()
     line.tell(f"looking at {data} ...")
-    source = source_at(data, str(params.symbol), mapping=mapping_of(mapped), replay=replay,
-                       beats_per_s=beats or BEATS_PER_S)
-    if check_lookahead and not isinstance(source, CaptureData):
-        raise ConfigError("--check-lookahead", str(data), "bars", "captures: bars hold no book to compare with")
-    check = LookAheadCheck.of(source) if check_lookahead and isinstance(source, CaptureData) else None
+    source = source_at(data, str(params.symbol), mapping=mapping_of(mapped), replay=replay, beats_per_s=beats)
+    check = check_of(source, world, data) if check_lookahead else None
     options = BacktestOptions(
         source, params, model, world, until_s=until_s, order_path=settings.gate.order_path, check=check
     )

@@ -20,6 +20,7 @@ from dnbot.fakes.replay_files import ReplayError, opened
 from dnbot.fakes.running import World
 from dnbot.research.recorded import DataFile
 from dnbot.research.source import Span
+from dnbot.research.tapes import IN_FRONT
 
 FUNDING_S = 28_800
 END_S = 1.0
@@ -50,6 +51,11 @@ class BarData:
             raise ReplayError(f"{found.path}: the bars of {symbol} are over within a second at this speed")
         span = Span(round(begin_s * 1e9), round(end_s * 1e9))
         return cls(symbol, found.path, found.config, tuple(_files(found.path, symbol, series)), span)
+
+    @property
+    def resting(self) -> str:
+        """As everywhere where outside orders are replaced."""
+        return IN_FRONT
 
     def settings(self, config: FakesConfig) -> FakesConfig:
         """Played by the fakes themselves; funding falls due as often as it did, in recorded time."""
