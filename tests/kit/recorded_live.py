@@ -1,13 +1,20 @@
-"""A live run in virtual time that is recorded while it lasts: one world, a bot in it, and a recorder beside the bot."""
+"""A live run in virtual time that is recorded while it lasts: one world, a bot in it, and a recorder beside the bot.
+
+And how much of it a backtest of the recording finds again.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import attrs
 import trio
 from recordings import EPOCH_NS, Set
 
+from dnbot.domain.messages import ExecutionClosed
 from dnbot.fakes.clock import FakeClock
 from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.world import build_world
@@ -38,6 +45,11 @@ class Lived:
     witness: Witness = attrs.field(factory=Witness)
     opportunities: int = 0
 
+    @property
+    def begin(self) -> datetime:
+        """When the bot began, for `--from`."""
+        return datetime.fromtimestamp(self.begin_ns / 1e9, UTC)
+
 
 def live_and_record(
     folder: Path, params: StrategyParameters, run_s: float, *, seed: int = 1, cut_at_s: float | None = None,
@@ -62,7 +74,8 @@ async def _live(
         recorder = Set(network, clock, []).recorder(lived.folder, Limits(segment_s=20))
         nursery.start_soon(recorder.run)
         await trio.sleep(WARM_S)
-        life = Incarnation.on(Stage(world, network, EventLog(clock, [sink]), sink, clock), Disk(), witness=lived.witness.note)
+        on = Stage(world, network, EventLog(clock, [sink]), sink, clock)
+        life = Incarnation.on(on, Disk(), witness=lived.witness.note)
         nursery.start_soon(life.live, params)
         if cut_at_s is not None:
             await trio.sleep(cut_at_s)
@@ -75,3 +88,39 @@ async def _live(
         assert life.error is None
         await trio.sleep(6)
         nursery.cancel_scope.cancel()
+
+
+BEAT_NS = 100_000_000
+"""How often the streams tell books: a decision cannot be placed more exactly."""
+
+
+@attrs.frozen
+class Found:
+    """What of a live run's executions a backtest has, too."""
+
+    live: int
+    again: int
+    """Of the same pair, within a beat."""
+    of_backtest: int
+    edges_off_bps: tuple[Decimal, ...]
+    """How far apart the gross edges of those are that traded, by size, ascending."""
+
+
+def found_again(live: Sequence[ExecutionClosed], backtest: Sequence[ExecutionClosed], price: Decimal) -> Found:
+    """Each execution of the live run with the nearest one that is not taken yet."""
+    left, apart = list(backtest), []
+    for one in live:
+        near = [other for other in left if other.pair_name == one.pair_name
+                and abs(other.started_at_ns - one.started_at_ns) <= BEAT_NS]
+        if near:
+            best = min(near, key=lambda other: abs(other.started_at_ns - one.started_at_ns))
+            left.remove(best)
+            apart.append(abs(_edge(one, price) - _edge(best, price)))
+    return Found(len(live), len(apart), len(backtest), tuple(sorted(apart)))
+
+
+def _edge(one: ExecutionClosed, price: Decimal) -> Decimal:
+    """Gross, bps; of what was both bought and sold."""
+    both = min(one.bought, one.sold)
+    unhedged = (one.sold - one.bought) * price
+    return (one.gross_quote - unhedged) / (both * price) * 10_000 if both else Decimal(0)

@@ -46,6 +46,7 @@ class Looked:
 
     begin_ns: int
     end_ns: int
+    """When something was told for the last time."""
     terms: Mapping[Venue, Listed]
     rates: Rates
     price: Decimal
@@ -91,7 +92,7 @@ class _Look:
 
     def note(self, at_ns: int, news: News) -> None:
         """Take one in. Nothing is counted before everything is known."""
-        self.last_ns = at_ns
+        self.last_ns = self.last_ns if isinstance(news, Lost) else at_ns
         match news:
             case Moved():
                 self._moved(at_ns, news)

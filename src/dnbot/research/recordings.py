@@ -199,7 +199,8 @@ class RecordingData:
         )
 
     def _length_s(self, gap: Gap) -> float:
-        return ((self.looked.end_ns if gap.to_ns is None else gap.to_ns) - gap.from_ns) / NS_PER_S
+        to_ns = self.looked.end_ns if gap.to_ns is None else gap.to_ns
+        return max(0, to_ns - gap.from_ns) / NS_PER_S
 
 
 def told_of(news: News) -> Told | None:
