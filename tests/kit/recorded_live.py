@@ -25,7 +25,7 @@ from dnbot.lab.world import Stage, deterministic
 from dnbot.ports.clock import VirtualClock
 from dnbot.ports.log import EventLog
 from dnbot.ports.log_sinks import MemorySink
-from dnbot.record.writing import Limits
+from dnbot.record.folder import Limits
 from dnbot.research.latency import MODELS, LatencyModel
 from dnbot.research.network import ModelledNetwork
 from dnbot.research.witness import Witness
