@@ -108,6 +108,16 @@ def test_the_table_of_the_crash_sweep_is_that_of_its_evidence() -> None:
     assert len({one["code"] for one in sagas}) == 1
 
 
+def test_the_table_of_recorded_runs_is_that_of_its_evidence() -> None:
+    """What a backtest finds again of a recorded live run, with a ledger that closes."""
+    maker, evidence = evidence_maker("make_recorded"), json.loads(page("docs/evidence/recorded.json"))
+    text = page("docs/backtest.md")
+    assert text.count("<!-- evidence: ") == 1
+    assert maker.with_table(text, evidence) == text
+    assert [run["ledger_residual"] for run in evidence["runs"]] == [["0"], ["0"]]
+    assert all(run["found_again"] <= min(run["executions"]) for run in evidence["runs"])
+
+
 def test_the_tables_of_the_simulation_are_those_of_its_evidence() -> None:
     """Page and picture follow from the JSON; each run has its own trace, and those that failed are named."""
     maker, evidence = evidence_maker("make_simulation"), json.loads(page("docs/evidence/simulation.json"))

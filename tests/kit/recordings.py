@@ -21,10 +21,11 @@ from dnbot.fakes.running import GATE_HOST, MEXC_HOST
 from dnbot.fakes.world import SIMULATION_EPOCH_NS, build_world
 from dnbot.ports.clock import VirtualClock
 from dnbot.ports.net import Endpoint
+from dnbot.record.folder import Limits
 from dnbot.record.intake import Intake
 from dnbot.record.recorder import Recorder, build_recorder
 from dnbot.record.words import Entry, Frame, Kind, Market
-from dnbot.record.writing import Limits, RecordingWriter
+from dnbot.record.writing import RecordingWriter
 
 BTC = Symbol("BTC", "USDT")
 MARKETS = tuple(Market(venue, BTC) for venue in VENUES)

@@ -11,11 +11,12 @@ import pytest
 from recordings import EPOCH_NS, MARKETS, frame, write
 
 from dnbot.domain.errors import ConfigError
+from dnbot.record.folder import Limits
 from dnbot.record.manifest import FILE, Removed, read_manifest
 from dnbot.record.reading import Wanted, entries, segment_files
 from dnbot.record.verifying import verify
 from dnbot.record.words import RecordingFailed, RecordingFull
-from dnbot.record.writing import Limits, RecordingWriter
+from dnbot.record.writing import RecordingWriter
 
 SMALL = Limits(bytes_max=1024 * 1024, segment_bytes=100_000)
 

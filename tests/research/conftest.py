@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 from click.testing import CliRunner
+from recordings import Taped, tape
 from synthetic_capture import written
+from trio.testing import MockClock
 
 from dnbot.cli import commands
 
@@ -34,3 +37,9 @@ def made(recording: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
         "output": done.output, "json": json.loads((folder / "r.json").read_text()),
         "html": (folder / "r.html").read_text(),
     }
+
+
+@pytest.fixture(scope="session")
+def taped(tmp_path_factory: pytest.TempPathFactory) -> Taped:
+    """Nine seconds of three fake markets; Gate's connections are cut in the middle."""
+    return trio.run(tape, tmp_path_factory.mktemp("taped") / "recording", clock=MockClock(autojump_threshold=0))

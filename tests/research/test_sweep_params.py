@@ -11,9 +11,9 @@ from trial_kit import ENTRY, RATIO, SETTINGS, cells, figures, splits, trials
 
 from dnbot.cli import commands
 from dnbot.fakes.config import FakesConfig
-from dnbot.research.backtest import shown_fees
 from dnbot.research.comparison import RANKS
 from dnbot.research.engines import PACKAGES
+from dnbot.research.fees import fees_of
 from dnbot.research.latency import MODELS
 from dnbot.research.market_options import MarketOptions
 from dnbot.research.parameter_page import page_of, text_of
@@ -31,7 +31,7 @@ def made(*, failing: int | None = None) -> Study:
     market = MarketOptions(data="x", symbol="BTC/USDT", latency=MODELS["far"])
     identity = Identity(
         version="1", python="3", source="abc", symbol="BTC/USDT", data=(), funding_sha256="", latency=market.latency,
-        shown={"gate_spot": "<b>as it is</b>"}, fees=shown_fees(FakesConfig()), seed=1, order_path="rest", speed=1.0,
+        shown={"gate_spot": "<b>as it is</b>"}, fees=fees_of(FakesConfig()), seed=1, order_path="rest", speed=1.0,
         settings={},
     )
     options = StudyOptions(market=market, settings=SETTINGS, cells=GRID, evidence=Path("x"))

@@ -107,7 +107,7 @@ def terms_file(settings: Settings, terms: PublicTerms) -> bytes:
     return msgspec.json.encode({
         "symbol": str(settings.strategy.symbol),
         "price": price,
-        "instruments": [_instrument(terms.instruments[venue], now) for venue in VENUES],
+        "instruments": [instrument_terms(terms.instruments[venue], now.leverage_max) for venue in VENUES],
         "accounts": [_account(venue, settings, price) for venue in VENUES],
         "rates": {
             "told": "rates", "mark": now.mark.mark, "index": now.mark.index, "rate": now.funding.rate,
@@ -128,7 +128,8 @@ def market_of(settings: Settings) -> dict[str, object]:
     }
 
 
-def _instrument(instrument: Instrument, now: ContractNow) -> dict[str, object]:
+def instrument_terms(instrument: Instrument, leverage_max: Decimal | None) -> dict[str, object]:
+    """What a venue published of an instrument, in the fakes' words (`mirror_words.InstrumentTerms`)."""
     is_spot = instrument.venue.is_spot
     return {
         "venue": WIRE_NAMES[instrument.venue], "price_tick": instrument.tick_size, "lot": instrument.lot_size,
@@ -136,7 +137,7 @@ def _instrument(instrument: Instrument, now: ContractNow) -> dict[str, object]:
         "notional_min": instrument.min_notional, "notional_max": instrument.max_notional,
         "price_band": instrument.price_deviation_max, "multiplier": instrument.multiplier,
         "maintenance_rate": None if is_spot else instrument.maintenance_rate,
-        "leverage_max": None if is_spot else now.leverage_max,
+        "leverage_max": None if is_spot else leverage_max,
     }
 
 

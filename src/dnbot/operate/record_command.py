@@ -24,11 +24,11 @@ from dnbot.operate.record_words import SYMBOLS, VENUES, bytes_of, seconds_of, st
 from dnbot.ports.clock import SystemClock
 from dnbot.record.cutting import CutMade, cut
 from dnbot.record.exporting import export
+from dnbot.record.folder import SEGMENT_BYTES, Limits
 from dnbot.record.reading import Told, entries
 from dnbot.record.telling import info
 from dnbot.record.verifying import verify
 from dnbot.record.words import Market
-from dnbot.record.writing import SEGMENT_BYTES, Limits
 
 EXIT_DAMAGED = 1
 BY = f"dnbot {__version__}"

@@ -19,10 +19,11 @@ from dnbot.operate.fakes_process import fakes_process, read_address
 from dnbot.operate.places import Reach, public_of_fakes, public_reach
 from dnbot.operate.progress import Tell
 from dnbot.ports.clock import Clock
+from dnbot.record.folder import Limits
 from dnbot.record.intake import Intake
 from dnbot.record.recorder import Recorder, build_recorder
 from dnbot.record.words import Market
-from dnbot.record.writing import Limits, RecordingWriter
+from dnbot.record.writing import RecordingWriter
 
 SHOWN_EVERY_S = 0.5
 

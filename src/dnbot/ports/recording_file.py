@@ -39,10 +39,12 @@ class Topic:
 
 @attrs.frozen
 class MessageSchema:
-    """How to read a message: a protobuf descriptor set, which any MCAP tool understands."""
+    """How to read a message: a protobuf descriptor set, which any MCAP tool understands, or nothing but a name."""
 
     name: str
-    descriptor_set: bytes
+    descriptor_set: bytes = b""
+    encoding: str = "protobuf"
+    """Of the messages."""
 
 
 class _Sink:
@@ -84,9 +86,10 @@ class SegmentWriter:
             index_types=IndexType.CHUNK | IndexType.MESSAGE, enable_crcs=True, enable_data_crcs=True,
         )
         self._writer.start(profile=PROFILE, library=LIBRARY)
-        schema_id = self._writer.register_schema(schema.name, "protobuf", schema.descriptor_set)
+        described = schema.encoding if schema.descriptor_set else ""
+        schema_id = self._writer.register_schema(schema.name, described, schema.descriptor_set)
         self._channels = {
-            topic.name: self._writer.register_channel(topic.name, "protobuf", schema_id, topic.about)
+            topic.name: self._writer.register_channel(topic.name, schema.encoding, schema_id, topic.about)
             for topic in topics
         }
         self._fixed = fixed_bytes(topics, schema)

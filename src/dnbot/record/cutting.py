@@ -9,9 +9,10 @@ import attrs
 import msgspec
 
 from dnbot.domain.errors import ConfigError
+from dnbot.record.folder import Limits
 from dnbot.record.reading import Told, Wanted, entries, nothing
 from dnbot.record.words import Entry, Market
-from dnbot.record.writing import Limits, RecordingWriter
+from dnbot.record.writing import RecordingWriter
 
 BATCH = 1000
 UNBOUNDED = 2**62

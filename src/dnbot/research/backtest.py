@@ -21,7 +21,7 @@ from dnbot import __version__
 from dnbot.bot import Bot
 from dnbot.domain.errors import InvariantBroken, OperatingError
 from dnbot.fakes.config import FakesConfig
-from dnbot.fakes.records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT, Venue
+from dnbot.fakes.records import Venue
 from dnbot.fakes.replay_files import ReplayError
 from dnbot.fakes.running import World
 from dnbot.lab.audit_check import check_audit
@@ -33,6 +33,7 @@ from dnbot.lab.still_clock import still_clock
 from dnbot.lab.tap import Tap
 from dnbot.lab.world import Stage, deterministic
 from dnbot.operate.summary import summary_of
+from dnbot.research.fees import fees_of
 from dnbot.research.latency import LatencyModel
 from dnbot.research.result import Holdings, Profit, Result, drawdown
 from dnbot.research.source import Source
@@ -40,7 +41,9 @@ from dnbot.research.stage import played
 from dnbot.research.witness import Witness
 from dnbot.strategy.parameters import StrategyParameters
 
-ROOTS = ("dnbot.research.backtest", "dnbot.research.captures", "dnbot.research.bars")
+ROOTS = (
+    "dnbot.research.backtest", "dnbot.research.captures", "dnbot.research.bars", "dnbot.research.recordings",
+)
 """What decides a result."""
 PACE_S = 0.5
 """So often, in virtual seconds, somebody looks whether to go on."""
@@ -52,10 +55,6 @@ ASSUMPTIONS = (
         "level, and nobody in the recording reacts to them"
     ),
     "takers fill against the book as shown, at its prices, after the delay of the latency model; no queue is needed",
-    (
-        "an order of ours that rests is in front of what the recording shows at its level whenever that level changes: "
-        "too good to be true, and the bot sends none (IOC only)"
-    ),
     "instrument rules, margin and rate limits are those of the fake exchanges; fees are as listed",
     "one start, no faults; nobody raises a mode that was lowered",
 )
@@ -152,7 +151,6 @@ class Backtest:
     """Why it ended before its time; empty when it did not."""
     summary: dict[str, Any] = attrs.field(factory=dict)
     bot: Bot | None = None
-    shown_fees: dict[str, tuple[Decimal, Decimal]] = attrs.field(factory=dict)
 
     async def run(self) -> None:
         """From the first second to the clean end."""
@@ -198,7 +196,6 @@ class Backtest:
         if life.bot is None or life.code is None:
             raise NoFigures(f"no figures: the bot {'did not begin' if life.bot is None else 'did not end'}")
         self.bot = life.bot
-        self.shown_fees = shown_fees(self.options.config)
         self.summary = summary_of(
             life.bot.context, exit_reason=self.cut or "the recording is over", exit_code=life.code,
             duration_s=self.virtual_s, reconnects=0, market={},
@@ -231,8 +228,8 @@ class Backtest:
             data=source.files,
             shown=source.described(),
             latency=options.latency,
-            fees=self.shown_fees,
-            assumptions=ASSUMPTIONS,
+            fees=fees_of(options.config),
+            assumptions=(*ASSUMPTIONS, source.resting),
             seed=options.config.seed,
             settings=msgspec.to_builtins(options.params, str_keys=True),
             begin_ns=source.span.begin_ns,
@@ -262,13 +259,6 @@ class Backtest:
             levels_checked=None if options.check is None else options.check.levels,
             moments=tuple(seen.moments),
         )
-
-
-def shown_fees(config: FakesConfig) -> dict[str, tuple[Decimal, Decimal]]:
-    """Maker and taker of each venue, fractions."""
-    return {
-        GATE_SPOT: config.gate_spot_fees, GATE_FUTURES: config.gate_futures_fees, MEXC_SPOT: config.mexc_fees,
-    }
 
 
 def _unusable(group: BaseExceptionGroup[BaseException]) -> BaseException | None:

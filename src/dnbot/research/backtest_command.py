@@ -44,8 +44,7 @@ def backtest_command(config: Path | None, as_json: Path | None, as_html: Path | 
 def _run(config: Path | None, *, until_s: float | None, check_lookahead: bool, **market: Any) -> Result:
     from dnbot.operate.progress import ProgressLine
     from dnbot.research.backtest import BacktestOptions, backtest
-    from dnbot.research.captures import CaptureData
-    from dnbot.research.lookahead import LookAheadCheck
+    from dnbot.research.lookahead import check_of
 
     settings = settings_of(config)
     played = market_of(settings, **market)
@@ -53,9 +52,7 @@ def _run(config: Path | None, *, until_s: float | None, check_lookahead: bool, *
     line = ProgressLine()
     line.tell(f"looking at {played.data} ...")
     source = played.source()
-    if check_lookahead and not isinstance(source, CaptureData):
-        raise ConfigError("--check-lookahead", played.data, "bars", "captures: bars hold no book to compare with")
-    check = LookAheadCheck.of(source) if check_lookahead and isinstance(source, CaptureData) else None
+    check = check_of(source, world, Path(played.data)) if check_lookahead else None
     options = BacktestOptions(
         source, settings.strategy, played.latency, world, until_s=until_s, order_path=played.order_path, check=check
     )

@@ -21,6 +21,7 @@ from dnbot.fakes.replay_files import ReplayError, opened
 from dnbot.fakes.running import World
 from dnbot.research.recorded import DataFile
 from dnbot.research.source import Span
+from dnbot.research.tapes import IN_FRONT
 
 FUNDING_S = 28_800
 END_S = 1.0
@@ -57,6 +58,11 @@ class BarData:
         first_ns = self.span.begin_ns + round((begin_ns - self.span.begin_ns) * self.replay.speed)
         replay = attrs.evolve(self.replay, begin=datetime.fromtimestamp(first_ns / 1e9, tz=UTC))
         return attrs.evolve(self, replay=replay, span=Span(first_ns, first_ns + end_ns - begin_ns))
+
+    @property
+    def resting(self) -> str:
+        """As everywhere where outside orders are replaced."""
+        return IN_FRONT
 
     def settings(self, config: FakesConfig) -> FakesConfig:
         """Played by the fakes themselves; funding falls due as often as it did, in recorded time."""

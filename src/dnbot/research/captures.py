@@ -25,7 +25,7 @@ from dnbot.fakes.world import PRIMING_STEPS
 from dnbot.research.mapping import MODEL, Mapped
 from dnbot.research.recorded import DataFile, looked_at
 from dnbot.research.source import Span
-from dnbot.research.tapes import NS_PER_MS, FedTape, Feed
+from dnbot.research.tapes import IN_FRONT, NS_PER_MS, FedTape, Feed
 
 BEATS_PER_S = 10
 """How often each venue's book is brought up to the recording, per virtual second: the bot's streams tell as often."""
@@ -97,6 +97,11 @@ class CaptureData:
     def within(self, begin_ns: int, end_ns: int) -> CaptureData:
         """The same books from one moment of the span to another; what was recorded before makes them whole."""
         return attrs.evolve(self, span=Span(begin_ns, end_ns))
+
+    @property
+    def resting(self) -> str:
+        """As everywhere where outside orders are replaced."""
+        return IN_FRONT
 
     def settings(self, config: FakesConfig) -> FakesConfig:
         """Quotes of a model are the realistic preset's, without moods or jumps of their own."""

@@ -20,16 +20,17 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 EXIT_PARTIAL = 3
 """The figures are those of a part: it was interrupted, or the bot ended before the data did."""
 _OPTIONS = (
-    click.option("--data", type=click.Path(path_type=Path), required=True, help="Captures (spot/, usdm/), or bars."),
+    click.option("--data", type=click.Path(path_type=Path), required=True,
+                 help="A recording (dnbot record), captures (spot/, usdm/), or bars."),
     click.option("--latency-model", default="regional", show_default=True, help="loopback, regional, far, or TOML."),
     click.option("--map", "mapped", multiple=True, help="VENUE=RECORDED[,lag_ms=N][,spread_bps=N][,offset_bps=N]."),
     click.option("--seed", type=int, default=1, show_default=True, help="Of delays, and of what is modelled."),
-    click.option("--beats", type=click.IntRange(1, 100), help="How often a book follows its recording, per second."),
+    click.option("--beats", type=click.IntRange(1, 100), help="Captures: how often a book follows, per second."),
     click.option("--funding", type=click.Path(path_type=Path, exists=True, dir_okay=False),
                  help="File of funding rates."),
     click.option("--speed", type=click.FloatRange(0.001, 100_000), default=1.0,
                  help="Bars: recorded seconds per second."),
-    click.option("--from", "begin", type=click.DateTime(), help="Bars: where to begin, UTC."),
+    click.option("--from", "begin", type=click.DateTime(), help="Recordings and bars: where to begin, UTC."),
     click.option("--exchange", help="Bars: whose rows, where a file holds several exchanges; default: the first."),
     click.option("--fees", multiple=True,
                  help="VENUE=MAKER:TAKER in bps, such as gate_spot=9:9; default: entry level."),
@@ -48,13 +49,12 @@ def market_of(
     funding: Path | None, speed: float, begin: datetime | None, exchange: str | None, fees: tuple[str, ...],
 ) -> MarketOptions:
     """What these options say is played. Raises ConfigError for a latency model that is none."""
-    from dnbot.research.captures import BEATS_PER_S
     from dnbot.research.latency import latency_model as model_of
     from dnbot.research.market_options import MarketOptions
 
     return MarketOptions(
         data=str(data), symbol=str(settings.strategy.symbol), latency=model_of(latency_model), mapped=mapped, fees=fees,
-        seed=seed, beats_per_s=beats or BEATS_PER_S, funding=None if funding is None else str(funding), speed=speed,
+        seed=seed, beats_per_s=beats, funding=None if funding is None else str(funding), speed=speed,
         begin=begin.replace(tzinfo=UTC) if begin else None, exchange=exchange, order_path=settings.gate.order_path,
     )
 

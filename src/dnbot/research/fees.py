@@ -10,9 +10,9 @@ import attrs
 
 from dnbot.domain.errors import ConfigError
 from dnbot.fakes.config import FakesConfig
-from dnbot.fakes.records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT
+from dnbot.fakes.records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT, Venue
 
-_KEYS = {GATE_SPOT: "gate_spot_fees", GATE_FUTURES: "gate_futures_fees", MEXC_SPOT: "mexc_fees"}
+_KEYS: dict[Venue, str] = {GATE_SPOT: "gate_spot_fees", GATE_FUTURES: "gate_futures_fees", MEXC_SPOT: "mexc_fees"}
 _BPS = Decimal(10_000)
 BPS_MAX = 100
 
@@ -32,6 +32,11 @@ def with_fees(texts: Iterable[str], seed: int) -> FakesConfig:
             raise ConfigError("--fees", "venue", text, f"each once: VENUE=MAKER:TAKER for {', '.join(_KEYS)}")
         changes[key] = (fraction_of("--fees", text, maker), fraction_of("--fees", text, taker))
     return attrs.evolve(FakesConfig(seed=seed), **changes)
+
+
+def fees_of(config: FakesConfig) -> dict[str, tuple[Decimal, Decimal]]:
+    """Maker and taker of each venue, fractions."""
+    return {venue: getattr(config, key) for venue, key in _KEYS.items()}
 
 
 def fraction_of(option: str, text: str, bps: str) -> Decimal:

@@ -8,25 +8,32 @@ with more than was ever recorded there, comes from the future. (Less is no sign:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import attrs
 import msgspec
 import trio
 
+from dnbot.domain.errors import ConfigError
 from dnbot.domain.instrument import Symbol
+from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.instruments import SYMBOLS, Instrument, instruments_for
 from dnbot.fakes.market import Tape
 from dnbot.fakes.market_ladder import Command
-from dnbot.fakes.records import MEXC_SPOT, Side, Venue
+from dnbot.fakes.mirror_words import BookTold, Level
+from dnbot.fakes.mirror_words import Told as MirrorTold
+from dnbot.fakes.records import MEXC_SPOT, LevelChange, Side, Venue
 from dnbot.fakes.replay_book import RecordedBook
 from dnbot.fakes.replay_files import Event, Trade
 from dnbot.fakes.running import World
 from dnbot.research.captures import CaptureData, TapedSource
 from dnbot.research.mapping import MODEL
+from dnbot.research.recordings import OURS, RecordingData
+from dnbot.research.source import Source
 from dnbot.research.tapes import FedTape, shaped
 from dnbot.venues.mexc.spot_public import MexcSpotPublic
 from dnbot.venues.wire import Delta
@@ -36,9 +43,22 @@ Told = tuple[Side, Decimal, Decimal]
 """Side, price, and quantity in the venue's own unit."""
 
 
+class Known(Protocol):
+    """What one venue may have shown so far."""
+
+    @property
+    def most(self) -> Mapping[tuple[Side, int], int]:
+        """The greatest quantity per level of its grid: lots by side and ticks."""
+        ...
+
+    def until(self, now_ns: int) -> None:
+        """Read on to that time of the recording."""
+        ...
+
+
 @attrs.define(eq=False)
-class _Known:
-    """What one venue may have shown so far: the greatest quantity per level of its grid, in lots."""
+class _OfTape:
+    """Of a capture, as the mapping shows it."""
 
     tape: FedTape
     coming: Iterator[tuple[int, Event]]
@@ -65,6 +85,31 @@ class _Known:
             prices[price] = levels.get(price, Decimal(0))
             self.most[key] = max(self.most.get(key, 0), self.tape.lots(sum(prices.values(), Decimal(0))))
         touched.clear()
+
+
+@attrs.define(eq=False)
+class _OfRecording:
+    """Of a recording of that venue, from the books that are told."""
+
+    instrument: Instrument
+    coming: Iterator[tuple[int, MirrorTold]]
+    most: dict[tuple[Side, int], int] = attrs.field(factory=dict)
+    _next: tuple[int, MirrorTold] | None = None
+
+    def until(self, now_ns: int) -> None:
+        if self._next is None:
+            self._next = next(self.coming, None)
+        while self._next is not None and self._next[0] <= now_ns:
+            if isinstance(self._next[1], BookTold):
+                for side, levels in _sides(self._next[1].bids, self._next[1].asks):
+                    self._note(side, levels)
+            self._next = next(self.coming, None)
+
+    def _note(self, side: Side, levels: tuple[Level, ...]) -> None:
+        here = self.instrument
+        for price, base in levels:
+            key = side, int(price / here.price_tick)
+            self.most[key] = max(self.most.get(key, 0), int(base / here.multiplier / here.lot))
 
 
 @attrs.define(eq=False)
@@ -95,7 +140,7 @@ class LookAheadCheck:
 
     begin_ns: int
     instruments: dict[Venue, Instrument]
-    known: dict[Venue, _Known]
+    known: Mapping[Venue, Known]
     mexc: MexcSpotPublic
     levels: int = 0
     """How many it has looked at."""
@@ -107,11 +152,20 @@ class LookAheadCheck:
         """For a run on that recording."""
         listed = {instrument.venue: instrument for instrument in instruments_for(SYMBOLS[data.symbol])}
         known = {
-            venue: _Known(data.tape(listed[venue]), shaped(data.feeds[shape.recorded](), shape))
+            venue: _OfTape(data.tape(listed[venue]), shaped(data.feeds[shape.recorded](), shape))
             for venue, shape in data.mapping.items() if shape.recorded != MODEL
         }
-        base, _, quote = data.symbol.partition("/")
-        return cls(data.span.begin_ns, listed, known, MexcSpotPublic(Symbol(base, quote)))
+        return cls(data.span.begin_ns, listed, known, MexcSpotPublic(Symbol.parse(data.symbol)))
+
+    @classmethod
+    def of_recording(cls, data: RecordingData, config: FakesConfig) -> LookAheadCheck:
+        """For a run in the world that plays that recording."""
+        listed = data.listed(config)
+        known = {
+            venue: _OfRecording(instrument, data.told(frozenset({OURS[venue]})))
+            for venue, instrument in listed.items()
+        }
+        return cls(data.span.begin_ns, listed, known, MexcSpotPublic(Symbol.parse(data.symbol)))
 
     def __call__(self, venue: Venue, message: str | bytes) -> None:
         """Look at one message."""
@@ -120,13 +174,20 @@ class LookAheadCheck:
         self.hold(venue, "the bot was told of", self._of_mexc(message) if venue == MEXC_SPOT else _of_gate(message))
 
     def attach(self, world: World) -> None:
-        """From now on look at what the tapes of that world do, too."""
+        """From now on look at what outsiders do at the exchange, too."""
+        if world.mirror is not None:
+            for venue, instrument in self.instruments.items():
+                world.exchange.subscribe_levels(venue, instrument.symbol, partial(self._changed, venue))
         for model in world.models.values():
             if isinstance(model.source, TapedSource):
                 model.source.tapes = {
                     venue: WatchedTape(tape, partial(self.hold, venue, "the exchange got"))
                     for venue, tape in model.source.tapes.items()
                 }
+
+    def _changed(self, venue: Venue, change: LevelChange) -> None:
+        """A level of a told book is new; what we take of it makes it less."""
+        self.hold(venue, "the exchange got", [(change.side, change.price, change.quantity)])
 
     def hold(self, venue: Venue, who: str, told: list[Told]) -> None:
         """Hold levels against what the recording had shown by now; the first that it had not is kept."""
@@ -148,6 +209,19 @@ class LookAheadCheck:
             (side, price, quantity)
             for delta in deltas for side, levels in _sides(delta.bids, delta.asks) for price, quantity in levels
         ]
+
+
+def check_of(source: Source, config: FakesConfig, data: Path) -> LookAheadCheck:
+    """For a run on that source in a world of that config.
+
+    Raises:
+        ConfigError: it holds no books.
+    """
+    if isinstance(source, RecordingData):
+        return LookAheadCheck.of_recording(source, config)
+    if isinstance(source, CaptureData):
+        return LookAheadCheck.of(source)
+    raise ConfigError("--check-lookahead", str(data), "bars", "recorded books: bars hold none to compare with")
 
 
 def _sides(bids: Any, asks: Any) -> tuple[tuple[Side, Any], tuple[Side, Any]]:

@@ -12,7 +12,6 @@ from pathlib import Path
 import msgspec
 
 from dnbot.fakes.config import FakesConfig, ReplayConfig
-from dnbot.research.captures import BEATS_PER_S
 from dnbot.research.fees import with_fees
 from dnbot.research.latency import LatencyModel
 from dnbot.research.mapping import mapping_of
@@ -29,7 +28,8 @@ class MarketOptions(msgspec.Struct, frozen=True, kw_only=True):
     mapped: tuple[str, ...] = ()
     fees: tuple[str, ...] = ()
     seed: int = 1
-    beats_per_s: int = BEATS_PER_S
+    beats_per_s: int | None = None
+    """Of captures; None: as often as their default says."""
     funding: str | None = None
     speed: float = 1.0
     begin: datetime | None = None

@@ -14,10 +14,10 @@ from dnbot import __version__
 from dnbot.config import Settings
 from dnbot.lab.processes import clock_s
 from dnbot.operate.progress import Tell, nothing, share_text
-from dnbot.research.backtest import shown_fees
 from dnbot.research.comparison import CellOutcome, Comparison, compared
 from dnbot.research.doubts import Seen, doubts_of, rank_correlation, t_needed, t_value
 from dnbot.research.engines import Engine, engine_of
+from dnbot.research.fees import fees_of
 from dnbot.research.market_options import MarketOptions
 from dnbot.research.neighbours import Peak, at_the_end, neighbours_of, peak_of
 from dnbot.research.source import Span
@@ -167,7 +167,7 @@ def _identity(player: Player, settings: Settings) -> Identity:
     return Identity(
         version=__version__, python=platform.python_version(), source=source_now(), symbol=market.symbol,
         data=tuple(player.source.files), funding_sha256=market.funding_sha256(),
-        shown=dict(player.source.described()), latency=market.latency, fees=shown_fees(player.world), seed=market.seed,
+        shown=dict(player.source.described()), latency=market.latency, fees=fees_of(player.world), seed=market.seed,
         order_path=market.order_path, speed=market.speed,
         settings=msgspec.to_builtins(settings.strategy, str_keys=True),
     )

@@ -42,6 +42,11 @@ class Source(Protocol):
         """What it was read from."""
         ...
 
+    @property
+    def resting(self) -> str:
+        """What becomes of an order of ours that waits: an assumption, for the result."""
+        ...
+
     def settings(self, config: FakesConfig) -> FakesConfig:
         """The fake world in which it is played: `config` with what this source decides."""
         ...

@@ -19,6 +19,11 @@ from dnbot.fakes.replay_files import Depth, Event, ReplayError, Rows, Top, Trade
 from dnbot.research.mapping import Shape
 
 NS_PER_MS = 1_000_000
+IN_FRONT = (
+    "an order of ours that rests is in front of what the recording shows at its level whenever that level changes: "
+    "too good to be true, and the bot sends none (IOC only)"
+)
+"""What becomes of a waiting order where outside orders are replaced."""
 Feed = Callable[[], Iterator[tuple[int, Event]]]
 """Starts reading a recorded book: each event with the time at which the recorder had it, ns, never falling."""
 
