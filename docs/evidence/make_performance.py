@@ -82,7 +82,7 @@ def table(targets: list[dict[str, Any]]) -> list[str]:
     for one in targets:
         beside = "" if one["comparison"] is None else f"{shown(one['comparison'])} {one['unit']}, {one['beside']}"
         ratio = "" if one["ratio"] is None else f"{one['ratio']:.3g}"
-        floor = "" if one["floor"] is None else f"{shown(one['floor'])}, {one['floor_of']}"
+        floor = "" if one.get("floor") is None else f"{shown(one['floor'])}, {one['floor_of']}"
         verdict = "met" if one["met"] else "**missed**"
         cells = (one["name"], f"{shown(one['measured'])} {one['unit']}", one["target"], beside, ratio, floor, verdict)
         rows.append(f"| {' | '.join(cells)} |")
