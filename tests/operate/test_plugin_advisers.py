@@ -55,7 +55,7 @@ class Host:
 
     answer: Advised | None
     asked: int = 0
-    use: Any = SimpleNamespace(name="calm")
+    use: Any = attrs.field(factory=lambda: SimpleNamespace(name="calm"))
 
     async def ask(self, question: Advise, kind: type[Advised], check: Callable[[Advised], str]) -> Advised | None:
         """After a while, in which the market grows older."""
