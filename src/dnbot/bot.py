@@ -115,8 +115,7 @@ class BotParts:
     countdown_s: int = 30
     """Venues that can cancel by themselves do so when not renewed for so long; 0: never."""
     measures: Measures = attrs.field(factory=Measures)
-    advisers: tuple[str, ...] = ()
-    """Strategy plugins without whose advice nothing is entered."""
+    advisers: tuple[str, ...] = ()  # strategy plugins: without their advice nothing is entered
     market: MarketSide | None = None
     """None: where the accounts are."""
 
