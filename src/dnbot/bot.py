@@ -115,6 +115,7 @@ class BotParts:
     countdown_s: int = 30
     """Venues that can cancel by themselves do so when not renewed for so long; 0: never."""
     measures: Measures = attrs.field(factory=Measures)
+    advisers: tuple[str, ...] = ()  # strategy plugins: without their advice nothing is entered
     market: MarketSide | None = None
     """None: where the accounts are."""
 
@@ -261,7 +262,7 @@ async def build_bot(parts: BotParts) -> Bot:
         await _load_spilled(parts)
         stored = await parts.store.load(symbol)
     fills = await parts.store.fills_of(symbol) if stored.unresolved else ()
-    return _wire(parts, first_context(parts.params, stored, fills, epoch, parts.clock))
+    return _wire(parts, first_context(parts.params, stored, fills, epoch, parts.clock, parts.advisers))
 
 
 async def _load_spilled(parts: BotParts) -> None:

@@ -35,13 +35,14 @@ class Broken:
 
 
 def settings(folder: Path) -> str:
-    """The demo with three plugins."""
+    """The demo with four plugins."""
     demo = (ROOT / "config" / "demo.toml").read_text(encoding="utf-8")
     return demo + f"""
 [plugins]
 load = [
   {{ kind = "alerts", name = "file", options = {{ path = "{folder / "notices.jsonl"}" }} }},
   {{ kind = "analytics", name = "capture" }},
+  {{ kind = "strategies", name = "calm", options = {{ samples_min = 5, share_pct = 0 }} }},
   {{ kind = "analytics", name = "broken", timeout_ms = 300, faults_max = 1 }},
 ]
 """
@@ -99,7 +100,7 @@ def test_a_run_with_plugins(tmp_path: Path) -> None:
         assert one["execution"]["plugins"]["capture.missed"] == f"{bps:+.2f}"
         status = json.loads(subprocess.run((*dnbot, "status", "--json"), env=environment, capture_output=True).stdout)
         assert {plugin["name"]: plugin["state"] for plugin in status["plugins"]} == {
-            "file": "ready", "capture": "ready", "broken": "off",
+            "file": "ready", "capture": "ready", "calm": "ready", "broken": "off",
         }
         assert any("plugin:broken" in alert["key"] for alert in status["alerts"])
         shown = subprocess.run((*dnbot, "status"), env=environment, capture_output=True, text=True).stdout
@@ -113,6 +114,7 @@ def test_a_run_with_plugins(tmp_path: Path) -> None:
     notices = [json.loads(line)["notice"] for line in (tmp_path / "notices.jsonl").read_text().splitlines()]
     assert any("plugin:broken" in notice["body"] for notice in notices)
     summary = json.loads((tmp_path / "summary.json").read_text())
+    assert status["view"]["declined"]["ADVICE"] > 0  # until the spread had a history
     assert summary["exit_code"] == 0
     assert {left for assets in summary["ledger_residual"].values() for left in assets.values()} == {"0"}
     log = (tmp_path / "state" / "log" / "dnbot.jsonl").read_text()

@@ -35,6 +35,7 @@ from dnbot.domain.records import RowBooked as RowBooked
 from dnbot.domain.records import StateChanged as StateChanged
 from dnbot.domain.records import TransferChanged as TransferChanged
 from dnbot.domain.transfer import Transfer
+from dnbot.domain.units import ZERO
 
 
 # --- market: feeds -> analytics ---------------------------------------------------------------------------------------
@@ -263,6 +264,25 @@ class GiveUpShipment(msgspec.Struct, frozen=True, tag=True):
     by: str = "operator"
 
 
+class PairAdvice(msgspec.Struct, frozen=True, kw_only=True):
+    """What an entry of one directed pair must have beyond what the strategy requires of it."""
+
+    pair_name: str
+    extra_bps: Decimal = ZERO
+    """Edge above the required one; what is not above zero asks for nothing more."""
+    refuse: bool = False
+    why: str = ""
+
+
+class EntryAdvised(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """A strategy plugin said what it thinks of entries. Pairs that it does not name are as they would be without it."""
+
+    by: str
+    pairs: tuple[PairAdvice, ...] = ()
+    valid_until_s: float
+    """By our monotonic clock; afterwards it is silent, and silence refuses."""
+
+
 class StoreLost(msgspec.Struct, frozen=True, tag=True):
     """The journal or a commit met a database that does not answer: no new risk until `StoreFound`."""
 
@@ -278,7 +298,7 @@ AccountEvent = (
     SessionUp | SessionDown | StreamProven | CountdownSet | AccountRead | BalanceChanged | PositionChanged
     | OrderReported | FillReported | OrderSent | OrderAnswered | PairCommitted | PairAborted | TransferAnswered
 )
-InboxEvent = Signal | AccountEvent | Fault | Control | Tick | Paused | StoreLost | StoreFound
+InboxEvent = Signal | AccountEvent | Fault | Control | Tick | Paused | StoreLost | StoreFound | EntryAdvised
 
 
 # --- orders: machine -> execution and desks ---------------------------------------------------------------------------

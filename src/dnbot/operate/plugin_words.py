@@ -6,13 +6,17 @@ import re
 
 import msgspec
 
+from dnbot.domain.pair import PAIRS
 from dnbot.operate.plugins import (
     CELL_CHARACTERS_MAX,
     COLUMNS_MAX,
+    EXTRA_BPS_MAX,
     TITLE_CHARACTERS_MAX,
     AlertNotice,
     Cell,
     Column,
+    EntryRule,
+    MarketPicture,
     Option,
     TradeRow,
 )
@@ -55,7 +59,13 @@ class Compute(msgspec.Struct, frozen=True, tag="compute"):
     rows: tuple[TradeRow, ...]
 
 
-Question = Load | Tell | Compute
+class Advise(msgspec.Struct, frozen=True, tag="advise"):
+    """Kind `strategies`. Answered by `Advised` or `Raised`."""
+
+    picture: MarketPicture
+
+
+Question = Load | Tell | Compute | Advise
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
@@ -89,7 +99,13 @@ class Cells(msgspec.Struct, frozen=True, tag="cells"):
     rows: tuple[tuple[Cell, ...], ...]
 
 
-Answer = Ready | Refused | Raised | Told | Cells
+class Advised(msgspec.Struct, frozen=True, tag="advised"):
+    """Rules for pairs."""
+
+    rules: tuple[EntryRule, ...]
+
+
+Answer = Ready | Refused | Raised | Told | Cells | Advised
 
 
 class PluginStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,4 +148,19 @@ def cells_problem(rows: tuple[tuple[Cell, ...], ...], wanted: int, columns: int)
             return f"{len(cells)} cells for {columns} columns"
         if any(cell is not None and len(cell) > CELL_CHARACTERS_MAX for cell in cells):
             return f"a cell of more than {CELL_CHARACTERS_MAX} characters"
+    return ""
+
+
+def rules_problem(rules: tuple[EntryRule, ...]) -> str:
+    """What is wrong with a plugin's rules; empty: nothing."""
+    names = [rule.pair for rule in rules]
+    if len(set(names)) < len(names):
+        return f"rules for {', '.join(names)[:100]}: each pair once"
+    for rule in rules:
+        if rule.pair not in PAIRS:
+            return f"a rule for {rule.pair[:60]!r}; pairs are {', '.join(PAIRS)}"
+        if not (rule.extra_bps.is_finite() and 0 <= rule.extra_bps <= EXTRA_BPS_MAX):
+            return f"extra_bps of {rule.extra_bps}; allowed: 0 to {EXTRA_BPS_MAX}: a plugin cannot ask for less"
+        if len(rule.why) > CELL_CHARACTERS_MAX:
+            return f"a reason of {len(rule.why)} characters; at most {CELL_CHARACTERS_MAX}"
     return ""

@@ -18,6 +18,8 @@ import msgspec
 
 from dnbot.operate.plugin_words import (
     WHY_CHARACTERS_MAX,
+    Advise,
+    Advised,
     Answer,
     Begin,
     Cells,
@@ -31,11 +33,11 @@ from dnbot.operate.plugin_words import (
     Told,
     columns_problem,
 )
-from dnbot.operate.plugins import PROTOCOLS, Cell, Column, PluginContext
+from dnbot.operate.plugins import PROTOCOLS, Cell, Column, EntryRule, PluginContext
 from dnbot.ports.line_worker import answer_lines
 
 ASKER_LOOK_S = 1.0
-_ASKED = {"alerts": "tell", "analytics": "cells"}
+_ASKED = {"alerts": "tell", "analytics": "cells", "strategies": "advise"}
 
 
 @attrs.define
@@ -55,6 +57,8 @@ class Loaded:
                     return Told(msgspec.convert(self.plugin.tell(notice), bool))
                 case Compute(rows):
                     return Cells(msgspec.convert(self.plugin.cells(rows), tuple[tuple[Cell, ...], ...]))
+                case Advise(picture):
+                    return Advised(msgspec.convert(self.plugin.advise(picture), tuple[EntryRule, ...]))
         except Exception as error:  # noqa: BLE001 (the plugin's own errors are what is told of it)
             why = why_of(error, self.begin.secret)
             return Refused(why) if isinstance(question, Load) else Raised(why)

@@ -15,8 +15,9 @@ from typing import Protocol
 import attrs
 import msgspec
 
-PROTOCOLS: Mapping[str, tuple[int, ...]] = {"alerts": (1,), "analytics": (1,)}
+PROTOCOLS: Mapping[str, tuple[int, ...]] = {"alerts": (1,), "analytics": (1,), "strategies": (1,)}
 """The versions that this dnbot speaks, by kind. A change that a plugin would notice makes a new version."""
+EXTRA_BPS_MAX = Decimal(5_000)
 COLUMNS_MAX = 8
 """Of one plugin."""
 TITLE_CHARACTERS_MAX = 40
@@ -118,4 +119,60 @@ class AnalyticsPlugin(Protocol):
 
     def cells(self, rows: Sequence[TradeRow]) -> Sequence[Sequence[Cell]]:
         """For each row a cell for each column, in their orders."""
+        ...
+
+
+class PairPicture(msgspec.Struct, frozen=True, kw_only=True):
+    """One directed pair at the probe quantity. Floats: they rank, and are never booked."""
+
+    pair: str
+    """Such as `GATE_TO_MEXC` or `OPEN_MEXC`."""
+    edge_bps: float
+    """Net of both fees."""
+    mean_bps: float
+    sd_bps: float
+    z_score: float
+    half_life_s: float | None
+    """None until the history shows reversion."""
+    samples: int
+    """Of the history."""
+
+
+class MarketPicture(msgspec.Struct, frozen=True, kw_only=True):
+    """What the bot sees of the market and of itself, as of now."""
+
+    at_ns: int
+    """By our wall clock, since 1970."""
+    mode: str
+    state: str
+    delta_base: Decimal
+    inventory_base: dict[str, Decimal]
+    """By spot venue."""
+    perp_base: Decimal
+    mids: dict[str, Decimal]
+    """Quote units, by venue; of the books that are there."""
+    funding_bps: float | None
+    """Estimate per interval; positive is received by the short."""
+    pairs: tuple[PairPicture, ...]
+
+
+class EntryRule(msgspec.Struct, frozen=True, kw_only=True):
+    """What entries of one pair must have more, as long as it is not said otherwise."""
+
+    pair: str
+    extra_bps: Decimal = Decimal(0)
+    """Edge beyond what the bot requires of itself; 0 to 5000."""
+    refuse: bool = False
+    """No entry of this pair."""
+    why: str = ""
+    """Told with what is declined; at most 80 characters."""
+
+
+class StrategyPlugin(Protocol):
+    """Kind `strategies`, version 1: a further condition on entries. It can only narrow what the bot enters."""
+
+    protocol: int
+
+    def advise(self, picture: MarketPicture) -> Sequence[EntryRule]:
+        """Rules that hold for two seconds, or until the next ones; pairs without one are as without the plugin."""
         ...

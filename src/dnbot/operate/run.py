@@ -39,6 +39,7 @@ from dnbot.operate.masking import Mask
 from dnbot.operate.metrics import Metrics, address_of, metrics_listeners
 from dnbot.operate.monitoring import Monitors
 from dnbot.operate.paper_words import marked
+from dnbot.operate.plugin_advisers import Adviser
 from dnbot.operate.plugin_registry import PluginRegistry
 from dnbot.operate.plugin_set import PluginSet, plugins_of
 from dnbot.operate.same_world import refuse_another_world
@@ -247,6 +248,7 @@ async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> 
             version=__version__,
             settings=msgspec.json.encode(settings).decode(),
             retention_days=settings.database.retention_days,
+            advisers=tuple(host.use.name for host in ground.plugins.of_kind("strategies")),
             market=None if paper is None else paper.market(SystemClock(), log),
         )
     )
@@ -300,6 +302,8 @@ async def _until_it_ends(
         nursery.start_soon(control.serve, listener, name="control")
         nursery.start_soon(monitors.run, name="monitors")
         nursery.start_soon(standing.plugins.run, monitors.alert, name="plugins")
+        for host in standing.plugins.of_kind("strategies"):
+            nursery.start_soon(Adviser(host, bot).run, name=f"adviser:{host.use.name}")
         if (manager := service_manager(standing.log)) is not None:
             nursery.start_soon(manager.keep_told, bot, standing.watch.moved, name="service-manager")
         if options.beside is not None:

@@ -9,6 +9,7 @@ import msgspec
 from dnbot.domain.account import AccountFacts, Balance, PositionReport
 from dnbot.domain.instrument import SPOT_VENUES, VENUES, FeeSchedule, Instrument, Venue
 from dnbot.domain.market import BookView, MarketView
+from dnbot.domain.messages import EntryAdvised
 from dnbot.domain.order import Fill, Order
 from dnbot.domain.pair import Opportunity, Pair, PairEdge
 from dnbot.domain.position import Portfolio
@@ -271,6 +272,10 @@ class StrategyContext(msgspec.Struct, frozen=True, kw_only=True):
     preparing: Opportunity | None = None
     refusals: dict[Pair, tuple[float, str, str]] = {}
     """When a risk check last refused a pair, its code and text."""
+    advisers: tuple[str, ...] = ()
+    """Strategy plugins whose advice every entry needs."""
+    advice: dict[str, EntryAdvised] = {}
+    """The newest of each."""
     execution: Execution | None = None
     repair: Repair | None = None
     recovery: Recovery | None = None

@@ -17,6 +17,7 @@ from dnbot.domain.messages import (
     Command,
     CountdownSet,
     DeclareShipment,
+    EntryAdvised,
     Fault,
     FillReported,
     GiveUpShipment,
@@ -42,6 +43,7 @@ from dnbot.domain.messages import (
 )
 from dnbot.domain.order import OrderStatus, with_status
 from dnbot.strategy import folding
+from dnbot.strategy.advising import fold_advice
 from dnbot.strategy.asking import ask_for_read, chase_unsettled, record_taken
 from dnbot.strategy.context import StrategyContext, VenueAccount
 from dnbot.strategy.countdowns import fold_countdown, watch_countdowns
@@ -143,11 +145,10 @@ def _fold(turn: Turn, event: InboxEvent) -> None:
             declare(turn, event)
         case GiveUpShipment():
             give_up(turn, event)
-        case StoreLost(what=what):
-            turn.change(store_up=False)
-            turn.alert("critical", "store", f"the database does not answer: {what}")
-        case StoreFound():
-            turn.change(store_up=True)
+        case StoreLost() | StoreFound():
+            _fold_store(turn, event)
+        case EntryAdvised():
+            fold_advice(turn, event)
         case _:
             assert_never(event)
 
@@ -227,6 +228,12 @@ def _fold_session(turn: Turn, event: SessionUp | SessionDown) -> None:
     ask_for_read(turn, event.venue, "connect", force=True)
     if event.facts.problem is not None:
         turn.alert("critical", f"account:{event.venue.value}", f"{event.venue.value}: {event.facts.problem}")
+
+
+def _fold_store(turn: Turn, event: StoreLost | StoreFound) -> None:
+    turn.change(store_up=isinstance(event, StoreFound))
+    if isinstance(event, StoreLost):
+        turn.alert("critical", "store", f"the database does not answer: {event.what}")
 
 
 def _set_mode(turn: Turn, event: SetMode) -> None:

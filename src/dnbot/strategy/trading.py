@@ -9,6 +9,7 @@ import msgspec
 from dnbot.domain.instrument import VENUES, FeeSchedule, Venue
 from dnbot.domain.order import Side
 from dnbot.domain.pair import Declined, Opportunity, Pair, PairEdge
+from dnbot.strategy.advising import advised_against
 from dnbot.strategy.asking import ask_for_read, tally_decline
 from dnbot.strategy.closing import close_execution
 from dnbot.strategy.context import Repair, StrategyContext
@@ -26,6 +27,8 @@ from dnbot.strategy.states import StrategyState, Trigger, allows
 from dnbot.strategy.turn import Turn
 from dnbot.strategy.undo import carry_age_bps
 
+ADVICE = "ADVICE"
+"""Why an entry was declined that a strategy plugin would not have."""
 REFUSED_S = 1.0
 """A pair that a risk check refused is not brought before it again for so long; others may be."""
 PREPARE_PATIENCE_S = 1.0
@@ -48,6 +51,8 @@ def monitoring(turn: Turn) -> None:
             tally_decline(turn, found)
         elif not _mode_lets(turn.context, found):
             tally_decline(turn, _declined(found, "MODE", f"trading mode is {context.mode.name}: {context.mode_why}"))
+        elif (objection := advised_against(turn.context, found)) is not None:
+            tally_decline(turn, _declined(found, ADVICE, objection))
         elif (refusal := _refused_just_now(turn.context, found.pair)) is not None:
             tally_decline(turn, _declined(found, *refusal))
         else:
@@ -136,6 +141,10 @@ def preparing(turn: Turn) -> None:
     if not isinstance(again, Opportunity):
         reason = again.reason if isinstance(again, Declined) else "GONE"
         _refuse(turn, chosen, reason, "the edge went before it could be taken")
+        return
+    objection = advised_against(turn.context, again)
+    if objection is not None:
+        _refuse(turn, chosen, ADVICE, objection)
         return
     _commit(turn, again)
 

@@ -20,7 +20,8 @@ from dnbot.strategy.states import StrategyState, TradingMode
 
 
 def first_context(
-    params: StrategyParameters, stored: StoredState, fills: Sequence[Fill], epoch: int, clock: Clock
+    params: StrategyParameters, stored: StoredState, fills: Sequence[Fill], epoch: int, clock: Clock,
+    advisers: tuple[str, ...] = (),
 ) -> StrategyContext:
     """Where a new incarnation begins: yesterday's ledger, unresolved orders as ambiguous, nothing believed yet.
 
@@ -54,6 +55,7 @@ def first_context(
     return StrategyContext(
         params=params,
         epoch=epoch,
+        advisers=advisers,
         mode=TradingMode[stored.mode],
         mode_why=stored.mode_why,
         now_s=now_s,
