@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from dnbot.cli import commands
 
-BEGINS = {"run", "backtest", "check", "record", "simulate", "task add"}
+BEGINS = {"run", "backtest", "check", "record", "simulate", "sweep-params", "task add"}
 """Commands that begin something: the file is named where it begins."""
 
 

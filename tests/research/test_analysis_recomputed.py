@@ -325,7 +325,7 @@ async def performance_is_plain(store: PostgresStore, symbol: Symbol) -> list[str
     assert sum(day.realised_quote or 0 for day in found.days) == found.profit.realised_quote
     sampled = {f"{row['at']:%Y-%m-%d}" for row in samples if first["at"] < row["at"] <= last["at"]}
     assert {day.day for day in found.days if day.realised_quote is not None} == sampled
-    within = [row for row in samples if row["at"] > SINCE <= UNTIL]
+    within = [row for row in samples if SINCE < row["at"] <= UNTIL]
     for name, fall in (("equity_quote", found.equity_fall), ("realised_quote", found.realised_fall)):
         assert fall is not None
         assert fall.quote == plain_fall([row[name] for row in within if row[name] is not None])

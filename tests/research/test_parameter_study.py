@@ -118,6 +118,7 @@ def test_a_trial_that_fails_leaves_the_others_and_is_tried_again(
     assert (found.is_partial, len(said)) == (False, 1 + 6)
 
 
+@pytest.mark.usefixtures("heard")
 def test_ctrl_c_leaves_what_was_finished(quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the evidence and in the comparison, which says that it was interrupted; no process is left."""
     path, made = tmp_path / "e.jsonl", subject.TrialFile.add

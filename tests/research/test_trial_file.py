@@ -149,6 +149,7 @@ def test_only_one_writes(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.usefixtures("heard")
 def test_ctrl_c_does_not_tear_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It comes once the trial is on the disk."""
     path, synced = tmp_path / "e.jsonl", os.fsync
