@@ -1,4 +1,4 @@
-"""`dnbot drill fleet`, two of its stages with two tasks each: real workers, a real database, judged from outside."""
+"""`dnbot drill fleet`, two of its stages with two tasks: real workers, a real database, judged from outside."""
 
 from __future__ import annotations
 
@@ -17,27 +17,18 @@ pytestmark = [
 
 
 async def test_a_small_fleet_passes(tmp_path: Path) -> None:
-    """A worker is killed; the evidence says what was found, and nothing is left."""
+    """A worker is killed and the database restarted; the evidence says what was found, and nothing is left."""
     said: list[str] = []
     evidence = tmp_path / "fleet.json"
     options = FleetOptions(
-        tasks=2, workers=2, ttl_s=21.0, only=("worker_killed",), json=evidence
+        tasks=2, workers=2, only=("worker_killed", "database_restarted"), json=evidence
     )
     assert await run_fleet_drill(options, said.append) == 0, said
     report = msgspec.json.decode(evidence.read_bytes(), type=FleetReport)
-    (killed,) = report.stages
-    assert (killed.stage, killed.moved) == ("worker_killed", 1)
+    killed, database = report.stages
+    assert (killed.stage, killed.moved, database.stage, database.moved) == ("worker_killed", 1, "database_restarted", 0)
+    assert report.orders >= 14
     assert report.incarnations >= 3
     left = [assets for venues in report.residual.values() for assets in venues.values()]
     assert {amount for assets in left for amount in assets.values()} == {"0"}
     assert said[-1].endswith("passed")
-
-
-@pytest.mark.xfail(reason="after a take-over a task is started again when the database restarts: not yet understood")
-async def test_a_restart_of_the_database_disturbs_nobody(tmp_path: Path) -> None:
-    """After a take-over, the database restarts: nothing moves, and nothing is started again."""
-    said: list[str] = []
-    options = FleetOptions(
-        tasks=2, workers=2, ttl_s=21.0, only=("worker_killed", "database_restarted"), json=tmp_path / "fleet.json"
-    )
-    assert await run_fleet_drill(options, said.append) == 0, said

@@ -70,7 +70,7 @@ def drill_the_alerts(only: str, as_json: Path | None) -> None:
 @drill.command("fleet")
 @click.option("--tasks", type=click.IntRange(1, 60), default=30, show_default=True, help="Each on a market of its own.")
 @click.option("--workers", type=click.IntRange(2, 4), default=3, show_default=True, help="Processes that share them.")
-@click.option("--ttl", "ttl_s", type=click.FloatRange(15, 600), default=21, show_default=True, help="Of leases, s.")
+@click.option("--ttl", "ttl_s", type=click.FloatRange(15, 600), default=30, show_default=True, help="Of leases, s.")
 @click.option("--only", metavar="NAME,...", default="", help="These stages alone.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the victims, instants and markets.")
 @click.option("--json", "as_json", type=click.Path(path_type=Path, dir_okay=False), help="Write the evidence here.")

@@ -28,7 +28,8 @@ from dnbot.lab.drills_signals import until_interrupted
 from dnbot.lab.ledger_check import position_residual, residuals
 from dnbot.operate.progress import Tell, nothing
 
-TTL_S = 21.0
+TTL_S = 30.0
+"""Two thirds of it less the margin, 11 s, are longer than the database is away for (see `DB_AWAY_S`) and starts in."""
 START_S_MAX = 600.0
 TRADES_S_MAX = 180.0
 CALM_S = 10.0
