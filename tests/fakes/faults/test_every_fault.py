@@ -108,6 +108,7 @@ class Tour:
         return await self.client.gate("GET", "/futures/usdt/accounts")
 
 
+@pytest.mark.slow  # a world for each of some two hundred
 @pytest.mark.parametrize(("name", "venue"), CASES, ids=[f"{name}-{venue}" for name, venue in CASES])
 async def test_it_strikes_is_recorded_and_can_be_ended(autojump_clock: Any, stand: Any, name: str, venue: str) -> None:
     """Switched on in a running world it is recorded with its code; switched off, the venue is as good as before."""
