@@ -111,9 +111,13 @@ def watched_run(folder: Path, seconds: float, phase_s: float) -> tuple[Phases, d
             timeout=START_S_MAX,
         )  # fmt: skip
     written = json.loads(report.read_text(encoding="utf-8"))
-    lost = int(phases.lost_lines) + max(0, told["executions"] - written["executions_total"])
-    lost += max(0, told["fills"] - written["fills"])
-    return phases, json.loads(kept.read_text(encoding="utf-8")), lost
+    return phases, json.loads(kept.read_text(encoding="utf-8")), int(phases.lost_lines) + missing(told, written)
+
+
+def missing(summary: dict[str, Any], report: dict[str, Any]) -> int:
+    """Executions and fills that the run's summary counts and `dnbot report` does not find in the database."""
+    executions = summary["executions"] - report["executions_total"]["count"]
+    return max(0, executions) + max(0, summary["fills"] - report["fills"])
 
 
 async def look(web: int, metrics: int, seconds: float, phase_s: float) -> Phases:
@@ -187,7 +191,7 @@ def free_ports(count: int) -> list[int]:
 def trade(web: int, metrics: int, summary: str, kept: str) -> None:
     """`dnbot run` until it is interrupted, whose observations of two histograms are kept one by one."""
     observed: dict[str, list[Observation]] = {"sent": [], "burst": []}
-    with keeping(observed):
+    with keeping(observed), contextlib.suppress(SystemExit):
         commands.main(
             ["run", "--plain", "--web", f"127.0.0.1:{web}", "--metrics", f"127.0.0.1:{metrics}", "--summary", summary],
             standalone_mode=False,

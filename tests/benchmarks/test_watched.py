@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 
 import pytest
+from suite import watched as subject
 from suite.watched import Phases, free_ports, keeping, targets, within
 
 from dnbot.metrics.stages import Stages
@@ -57,6 +60,25 @@ def test_observations_are_kept_and_still_counted() -> None:
     assert stages.until["sent"].count == 1
     Stages().until["sent"].observe(1.0)
     assert len(kept["sent"]) == 1
+
+
+def test_observations_are_written_down_when_the_run_ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Which it does by an exit code."""
+    def run(*_arguments: object, **_more: object) -> None:
+        Stages().until["sent"].observe(0.5)
+        raise SystemExit(0)
+
+    monkeypatch.setattr(subject.commands, "main", run)
+    subject.trade(1, 2, str(tmp_path / "summary.json"), str(tmp_path / "kept.json"))
+    kept = json.loads((tmp_path / "kept.json").read_text())
+    assert [seconds for _, seconds in kept["sent"]] == [0.5]
+
+
+def test_what_the_database_does_not_have_is_missing() -> None:
+    """In the words of a report's JSON."""
+    report = {"executions_total": {"count": 7}, "fills": 20}
+    assert subject.missing({"executions": 7, "fills": 20}, report) == 0
+    assert subject.missing({"executions": 9, "fills": 21}, report) == 3
 
 
 def test_ports_differ() -> None:
