@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from dnbot.domain.errors import StoreUnreachable
@@ -74,7 +75,7 @@ class Api:
 
     async def history(self, _request: Request) -> ASGIApp:
         """`/api/history`: what the newest picture follows on."""
-        return json_answer(self.hub.history())
+        return Response(self.hub.history_json(), media_type="application/json")
 
     @answering
     async def logs(self, request: Request) -> ASGIApp:

@@ -1,4 +1,8 @@
-"""What all browsers share: the newest picture, made once however many look, and a quarter of an hour of samples."""
+"""What all browsers share: the newest picture, made once however many look, and a quarter of an hour of samples.
+
+The bot's loop makes all of it, so nothing here is long at one go: a picture is made in steps, and the browsers are told
+of it one after the other.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,8 @@ from dnbot.strategy.states import StrategyState
 from dnbot.web.limits import Limit, limits_of
 
 SHOW_EVERY_S = 0.5
+TELL_EVERY_S = 0.008
+"""Between two browsers that are told of a picture; thirty-two of them know it before there is a newer one."""
 SAMPLE_EVERY = 2
 """Shows."""
 SAMPLES_KEPT = 900
@@ -63,7 +69,10 @@ class History(msgspec.Struct, frozen=True):
 
 @attrs.define
 class Hub:
-    """Looks twice a second. A reader that is slow misses pictures, never holds one up."""
+    """Looks twice a second. A reader that is slow misses pictures, never holds one up.
+
+    A history is encoded once per look, however many pages are opened: those who got it see what is newer in the pictures.
+    """
 
     report: Reporter
     watch: Watch
@@ -73,36 +82,54 @@ class Hub:
     _samples: deque[Sample] = attrs.field(init=False, factory=lambda: deque(maxlen=SAMPLES_KEPT))
     _number: int = attrs.field(init=False, default=0)
     _picture: bytes = attrs.field(init=False, default=b"", repr=False)
-    _newer: trio.Event = attrs.field(init=False, factory=trio.Event)
+    _waiting: dict[trio.Event, None] = attrs.field(init=False, factory=dict)
+    """A reader each, in the order in which they came."""
+    _history: bytes = attrs.field(init=False, default=b"", repr=False)
 
     async def run(self, context: Any) -> None:
         """Until cancelled; `context` gives the newest one."""
-        shows = 0
+        shows, due_s = 0, trio.current_time()
         while True:
-            self.look(context(), sample=shows % SAMPLE_EVERY == 0)
+            await self._look(context(), sample=shows % SAMPLE_EVERY == 0)
             shows += 1
-            await trio.sleep(SHOW_EVERY_S)
+            due_s = max(due_s + SHOW_EVERY_S, trio.current_time())
+            await trio.sleep_until(due_s)
 
-    def look(self, context: StrategyContext, *, sample: bool) -> None:
-        """Take a sample when it is time; make a picture when anybody looks."""
+    async def _look(self, context: StrategyContext, *, sample: bool) -> None:
+        """Take a sample when it is time; make a picture when anybody looks, and tell them."""
         self.was_known |= context.current_state not in _NOT_KNOWN
+        self._history = b""
         if not sample and not self.readers:
             return
         status = self.report()
         if sample:
             self._samples.append(sample_of(status))
         if self.readers:
+            await trio.lowlevel.checkpoint()
+            limits = limits_of(context)
+            await trio.lowlevel.checkpoint()
             newest = self._samples[-1] if self._samples else None
             changes = tuple(change_of(record) for record in list(self.watch.states)[-CHANGES_SHOWN:])
-            self._picture = msgspec.json.encode(Picture(status, limits_of(context), newest, changes))
+            self._picture = msgspec.json.encode(Picture(status, limits, newest, changes))
             self._number += 1
-            self._newer.set()
-            self._newer = trio.Event()
+            await self._tell()
+
+    async def _tell(self) -> None:
+        """Wake everybody who waits, each in a moment of its own: what they send, they send one after the other."""
+        for told in list(self._waiting):
+            if told in self._waiting:  # nobody has left meanwhile
+                told.set()
+                await trio.sleep(TELL_EVERY_S)
 
     async def newer(self, number: int) -> tuple[int, bytes]:
-        """The newest picture and its number, as soon as it is newer than `number`."""
+        """The newest picture and its number, when it is newer than `number` and it is the caller's turn."""
         while self._number <= number:
-            await self._newer.wait()
+            told = trio.Event()
+            self._waiting[told] = None
+            try:
+                await told.wait()
+            finally:
+                del self._waiting[told]
         return self._number, self._picture
 
     @property
@@ -117,6 +144,12 @@ class Hub:
             samples=tuple(self._samples),
             changes=tuple(change_of(record) for record in self.watch.states),
         )
+
+    def history_json(self) -> bytes:
+        """The same as JSON, as it was when somebody first asked since the newest look."""
+        if not self._history:
+            self._history = msgspec.json.encode(self.history())
+        return self._history
 
 
 def sample_of(status: Status) -> Sample:

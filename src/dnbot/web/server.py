@@ -23,6 +23,7 @@ from hypercorn.typing import ConnectionState
 from starlette.types import ASGIApp
 
 from dnbot.ports.log import EventLog
+from dnbot.web.pace import Pace
 
 CONNECTIONS_MAX = 128
 HEAD_S_MAX = 10.0
@@ -30,6 +31,10 @@ HEAD_S_MAX = 10.0
 SEND_S_MAX = 5.0
 """How long a client may take to read what it was sent; one that does not is cut off."""
 HEAD_BYTES_MAX = 16 * 1024
+RECEIVE_BYTES = 65_536
+READ_EVERY_S = 0.005
+"""What clients send is worked off in pieces of at most `RECEIVE_BYTES`, so far apart, whoever they come from: a request
+costs the bot about a millisecond, and many browsers that open at once must not add theirs up."""
 
 
 def hypercorn_config() -> Config:
@@ -50,6 +55,7 @@ class WebServer:
     log: EventLog
     connections: int = 0
     turned_away: int = 0
+    _pace: Pace = attrs.field(factory=lambda: Pace(READ_EVERY_S), init=False)
     _config: Config = attrs.field(factory=hypercorn_config, init=False)
     _context: WorkerContext = attrs.field(factory=lambda: WorkerContext(None), init=False)
 
@@ -67,7 +73,7 @@ class WebServer:
         try:
             with contained(self.log):
                 app = ASGIWrapper(self.app)  # type: ignore[arg-type]  # the same protocol, with types of another library
-                await _Connection(app, self._config, self._context, stream).run()
+                await _Connection(app, self._config, self._context, stream, self._pace).run()
         finally:
             self.connections -= 1
 
@@ -75,8 +81,11 @@ class WebServer:
 class _Connection(TCPServer):
     """Hypercorn's, over any stream, in HTTP/1.1 alone."""
 
-    def __init__(self, app: ASGIWrapper, config: Config, context: WorkerContext, stream: trio.abc.Stream) -> None:
+    def __init__(
+        self, app: ASGIWrapper, config: Config, context: WorkerContext, stream: trio.abc.Stream, pace: Pace
+    ) -> None:
         super().__init__(app, config, context, ConnectionState({}), stream)  # type: ignore[arg-type]  # any stream will do
+        self._pace = pace
 
     async def run(self) -> None:
         try:
@@ -96,6 +105,20 @@ class _Connection(TCPServer):
             pass  # the client left
         finally:
             await trio.aclose_forcefully(self.stream)
+
+    async def _read_data(self) -> None:
+        """Until the client ends or leaves; each piece in its turn."""
+        while True:
+            try:
+                data = bytes(await self.stream.receive_some(RECEIVE_BYTES))
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                break
+            if data:
+                await self._pace.turn()
+            await self.protocol.handle(RawData(data))
+            if not data:
+                break
+        await self.protocol.handle(Closed())
 
     async def protocol_send(self, event: Event) -> None:
         if not isinstance(event, RawData):
