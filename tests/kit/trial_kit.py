@@ -32,7 +32,7 @@ def cells(**values: str) -> Cells:
 
 def splits(count: int, *, hours: int = 30, train_tests: int = 2) -> tuple[Split, ...]:
     """Over so many hours."""
-    return walk_forward(Span(BEGIN_NS, BEGIN_NS + hours * HOUR_NS), count, train_tests)
+    return walk_forward(Span(BEGIN_NS, BEGIN_NS + hours * HOUR_NS), count, train_tests, "nowhere")
 
 
 def figures(total: object = "1", **changes: Any) -> Figures:

@@ -25,7 +25,7 @@ counts = st.integers(1, 12)
 def test_no_split_sees_its_future(begin_ns: int, splits: int, train_tests: int, more_ns: int, anchored: bool) -> None:
     """A train window ends where its test begins, tests follow each other to the end, and train windows are as told."""
     span = Span(begin_ns, begin_ns + LEAST_NS * (splits + train_tests) + more_ns)
-    found = walk_forward(span, splits, train_tests, anchored=anchored)
+    found = walk_forward(span, splits, train_tests, "here", anchored=anchored)
     assert len(found) == splits
     tests = [split.test for split in found if split.test is not None]
     assert [split.train.end_ns for split in found] == [test.begin_ns for test in tests]
@@ -40,18 +40,19 @@ def test_no_split_sees_its_future(begin_ns: int, splits: int, train_tests: int, 
 
 @given(counts, counts)
 def test_windows_that_are_too_short_are_refused(splits: int, train_tests: int) -> None:
-    """With what was asked for, and the least."""
+    """With where the data are, their span, what was asked for, the least, and how many windows there is room for."""
     span = Span(0, LEAST_NS * (splits + train_tests) - splits - train_tests)
-    with pytest.raises(ConfigError, match=r"--splits.*at least 6 s"):
-        walk_forward(span, splits, train_tests)
+    said = rf"^--data here: span: .*--splits {splits} --train-tests {train_tests} .*at least 6 s each.*room for \d+ in all"
+    with pytest.raises(ConfigError, match=said):
+        walk_forward(span, splits, train_tests, "here")
 
 
 def test_without_splits_everything_is_one_train_window() -> None:
     """And nothing is a test; too little of it is refused as well."""
-    (split,) = walk_forward(Span(5, 5 + LEAST_NS), 0, 2)
+    (split,) = walk_forward(Span(5, 5 + LEAST_NS), 0, 2, "here")
     assert (split.train, split.test, split.windows) == (Window(5, 5 + LEAST_NS), None, (split.train,))
-    with pytest.raises(ConfigError, match="window"):
-        walk_forward(Span(0, LEAST_NS - 1), 0, 2)
+    with pytest.raises(ConfigError, match=r"1970-01-01T00:00:00 to 00:00:0\d UTC \(6\.0 s\), cut by one window.*for none"):
+        walk_forward(Span(0, LEAST_NS - 1), 0, 2, "here")
 
 
 @pytest.mark.slow
@@ -59,10 +60,10 @@ def test_a_part_of_a_capture_has_the_same_files_and_books(recording: Path) -> No
     """Only the span differs; the whole of it is the source itself."""
     source = source_at(recording, "BTC/USDT")
     span = source.span
-    part = cut(source, Window(span.begin_ns + 10**9, span.end_ns - 10**9))
+    part = cut(source, Window(span.begin_ns + 10**9, span.end_ns - 10**9), "here")
     assert part.span == Span(span.begin_ns + 10**9, span.end_ns - 10**9)
     assert (part.files, part.described()) == (source.files, source.described())
-    assert cut(source, Window(span.begin_ns, span.end_ns)) is source
+    assert cut(source, Window(span.begin_ns, span.end_ns), "here") is source
 
 
 def test_a_part_of_bars_begins_later_in_recorded_time(tmp_path: Path) -> None:
@@ -72,7 +73,7 @@ def test_a_part_of_bars_begins_later_in_recorded_time(tmp_path: Path) -> None:
     (tmp_path / "BTC_USDT-8h-futures.csv").write_text(f"date,open,high,low,close\n{rows}\n")
     source = source_at(tmp_path, "BTC/USDT", replay=ReplayConfig(speed=480.0))
     begin_ns = source.span.begin_ns
-    part = cut(source, Window(begin_ns + 60 * 10**9, begin_ns + 90 * 10**9))
+    part = cut(source, Window(begin_ns + 60 * 10**9, begin_ns + 90 * 10**9), "here")
     assert isinstance(part, BarData)
     assert part.replay.begin is not None
     assert part.replay.begin == begin + timedelta(hours=8)
@@ -86,6 +87,6 @@ def test_a_recording_that_cannot_be_cut_is_refused() -> None:
         span = Span(0, 10**12)
 
     source: Any = Whole()
-    assert cut(source, Window(0, 10**12)) is source
+    assert cut(source, Window(0, 10**12), "here") is source
     with pytest.raises(ConfigError, match="played whole"):
-        cut(source, Window(0, 10**11))
+        cut(source, Window(0, 10**11), "here")

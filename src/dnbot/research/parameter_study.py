@@ -25,7 +25,7 @@ from dnbot.research.space import Cell, Cells
 from dnbot.research.trial import Job, Trial
 from dnbot.research.trial_file import Identity, TrialFile, trial_file
 from dnbot.research.trial_run import Errand, Player, source_now
-from dnbot.research.windows import Split, Window, cut, walk_forward
+from dnbot.research.windows import Split, Window, span_text, walk_forward
 
 NS_PER_S = 1e9
 
@@ -102,6 +102,7 @@ def run_study(options: StudyOptions, say: Callable[[str], None], tell: Tell = no
     tell(f"looking at {options.market.data} ...")
     player = Player.of(options.market)
     splits = _splits(player, options)
+    _look_at_parts(player, splits, say, tell)
     identity = _identity(player, options.settings)
     engine = engine_of(
         options.engine, player,
@@ -157,9 +158,17 @@ def _splits(player: Player, options: StudyOptions) -> tuple[Split, ...]:
     span = player.source.span
     if options.until_s is not None:
         span = Span(span.begin_ns, min(span.end_ns, span.begin_ns + round(options.until_s * NS_PER_S)))
-    splits = walk_forward(span, options.splits, options.train_tests, anchored=options.anchored)
-    cut(player.source, splits[0].train)  # whether this kind of recording can be cut is known before anything runs
-    return splits
+    return walk_forward(span, options.splits, options.train_tests, options.market.data, anchored=options.anchored)
+
+
+def _look_at_parts(player: Player, splits: Sequence[Split], say: Callable[[str], None], tell: Tell) -> None:
+    """Every window before anything runs: whether it can be played, and from when on. Raises ConfigError."""
+    windows = sorted({window for split in splits for window in split.windows})
+    for number, window in enumerate(windows, 1):
+        tell(f"looking at window {number} of {len(windows)} ...")
+        late_s = window.seconds - player.part(window).span.seconds
+        if late_s > 0:
+            say(f"window {span_text(window)}: begins {late_s:.1f} s later, when all books are known")
 
 
 def _identity(player: Player, settings: Settings) -> Identity:

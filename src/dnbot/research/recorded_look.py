@@ -46,7 +46,7 @@ class Looked:
 
     begin_ns: int
     end_ns: int
-    """When something was told for the last time."""
+    """When something was told for the last time, or where a part was to end."""
     terms: Mapping[Venue, Listed]
     rates: Rates
     price: Decimal
@@ -56,9 +56,9 @@ class Looked:
     trades: Mapping[Venue, int]
     gaps: tuple[Gap, ...]
     unread: int
-    """Frames that no codec read."""
+    """Frames that no codec read, since reading began."""
     dropped: int
-    """Entries that the recorder lost."""
+    """Entries that the recorder lost, since reading began."""
     ended: str
     """Why it cannot be played to its last entry; empty when it can."""
 
@@ -70,8 +70,9 @@ def wanted_of(symbol: Symbol, since_ns: int, venues: frozenset[Venue] = frozense
 
 @attrs.define
 class _Look:
-    """A fold over the news."""
+    """A fold over the news. What may be played begins at `from_ns`, or as soon behind it as everything is known."""
 
+    from_ns: int = 0
     begin_ns: int | None = None
     last_ns: int = 0
     ended: str = ""
@@ -92,6 +93,8 @@ class _Look:
 
     def note(self, at_ns: int, news: News) -> None:
         """Take one in. Nothing is counted before everything is known."""
+        if at_ns > self.from_ns:
+            self._begin(self.from_ns)
         self.last_ns = self.last_ns if isinstance(news, Lost) else at_ns
         match news:
             case Moved():
@@ -106,6 +109,11 @@ class _Look:
                 self.terms[instrument.venue] = news
             case PublicTrade(venue=venue):
                 self.trades[venue] += self.begin_ns is not None
+        if at_ns >= self.from_ns:
+            self._begin(at_ns)
+
+    def _begin(self, at_ns: int) -> None:
+        """What is played begins then, when it has not begun and everything is known."""
         if self.begin_ns is None and self.rates is not None and self.known == set(VENUES) == self.terms.keys():
             self.begin_ns, self.first_rates, self.price = at_ns, self.rates, spot_mid(self.mids)
             self.open.clear()
@@ -140,14 +148,23 @@ class _Look:
             yield entry
 
 
-def looked_at(folder: Path, symbol: Symbol, since_ns: int = 0) -> Looked:
-    """What can be played of a recording, from `since_ns` on.
+def looked_at(
+    folder: Path, symbol: Symbol, since_ns: int = 0, *, from_ns: int = 0, until_ns: int | None = None
+) -> Looked:
+    """What can be played of a recording.
+
+    Args:
+        since_ns: where reading begins, wall clock. Who reads from elsewhere may have another time line.
+        from_ns: where playing may begin at the earliest, on the time line of that reading.
+        until_ns: where it ends, on the same; None: with the recording.
 
     Raises:
-        ReplayError: it is damaged, or at no moment of it everything is known; says what is missing.
+        ReplayError: it is damaged, or at no moment of that stretch everything is known; says what is missing.
     """
-    look, teller = _Look(), Teller()
+    look, teller = _Look(from_ns), Teller()
     for at_ns, news in news_of(look.of(entries(wanted_of(symbol, since_ns), folder)), teller):
+        if until_ns is not None and at_ns > until_ns:
+            break
         look.note(at_ns, news)
         if look.ended:
             break
@@ -155,9 +172,9 @@ def looked_at(folder: Path, symbol: Symbol, since_ns: int = 0) -> Looked:
         raise ReplayError(f"{folder}: {_missing(look, symbol)}")
     still = (Gap(v, look.since[v], None, lost.why) for v, lost in look.open.items() if v not in look.over)
     return Looked(
-        begin_ns=look.begin_ns, end_ns=look.last_ns, terms=look.terms, rates=look.first_rates, price=look.price,
-        books=look.books, trades=look.trades, gaps=(*look.gaps, *still), unread=teller.unread, dropped=look.dropped,
-        ended=look.ended,
+        begin_ns=look.begin_ns, end_ns=look.last_ns if until_ns is None else until_ns, terms=look.terms,
+        rates=look.first_rates, price=look.price, books=look.books, trades=look.trades, gaps=(*look.gaps, *still),
+        unread=teller.unread, dropped=look.dropped, ended=look.ended,
     )
 
 

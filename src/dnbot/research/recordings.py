@@ -110,6 +110,19 @@ class RecordingData:
         """From the first moment at which all three books are known, to the last entry."""
         return Span(self.looked.begin_ns, self.looked.end_ns)
 
+    def within(self, begin_ns: int, end_ns: int) -> RecordingData:
+        """The same recording from one moment of its span to another: on the same time line, read from the same place.
+
+        Where not everything is known at the one, the part begins as soon as it is.
+
+        Raises:
+            ReplayError: at no moment between the two everything is known.
+        """
+        looked = looked_at(
+            self.folder, Symbol.parse(self.symbol), self.since_ns, from_ns=begin_ns, until_ns=end_ns
+        )
+        return attrs.evolve(self, looked=looked)
+
     @property
     def resting(self) -> str:
         """How a waiting order fares."""

@@ -20,7 +20,7 @@ from dnbot.research.market_options import MarketOptions
 from dnbot.research.recorded import DataFile
 from dnbot.research.source import Source
 from dnbot.research.trial import Job, Trial, figures_of
-from dnbot.research.windows import cut
+from dnbot.research.windows import Window, cut
 from dnbot.strategy.parameters import StrategyParameters
 
 SECONDS_PER_VIRTUAL = 10.0
@@ -43,6 +43,8 @@ class Player:
     market: MarketOptions
     source: Source
     world: FakesConfig
+    _parts: dict[Window, Source] = attrs.field(factory=dict, init=False)
+    """What was looked at before, here or in the process that this one was forked from."""
 
     @classmethod
     def of(cls, market: MarketOptions) -> Player:
@@ -50,14 +52,19 @@ class Player:
         world = market.world()
         return cls(market, market.source(), world)
 
+    def part(self, window: Window) -> Source:
+        """That stretch of the recording, looked at once. Raises ConfigError when it cannot be played."""
+        if window not in self._parts:
+            self._parts[window] = cut(self.source, window, self.market.data)
+        return self._parts[window]
+
     def play(self, job: Job) -> Trial:
         """One backtest. What goes wrong in it, a bug too, is a trial without figures that says so."""
         began_s = time.process_time()
         try:
             params = msgspec.convert(job.params, StrategyParameters)
             options = BacktestOptions(
-                cut(self.source, job.window), params, self.market.latency, self.world,
-                order_path=self.market.order_path,
+                self.part(job.window), params, self.market.latency, self.world, order_path=self.market.order_path,
             )
             return job.done(figures_of(backtest(options)), round(time.process_time() - began_s, 2))
         except (ConfigError, OperatingError, ReplayError, ValueError) as error:
