@@ -54,7 +54,7 @@ class Connection:
             await self._more()
         head, _, self._left = self._left.partition(b"\r\n\r\n")
         status, *fields = head.split(b"\r\n")
-        if b" 200 " not in status + b" ":
+        if status.split()[1:2] != [b"200"]:
             raise NotServed(status.decode("latin-1"))
         return {name.lower(): value.strip() for name, _, value in (field.partition(b":") for field in fields)}
 
@@ -103,8 +103,10 @@ async def scrapes(port: int, seen: Seen) -> None:
     while True:
         async with await trio.open_tcp_stream(HOST, port) as stream:
             text = await Connection(stream, port, "").get("/metrics")
-        seen.scrapes += 1
         told = [float(line.split()[-1]) for line in text.splitlines() if line.startswith(LOST_LINES)]
+        if not told:
+            raise NotServed(f"no {LOST_LINES.decode()} in the metrics")
+        seen.scrapes += 1
         seen.lost_lines = max(seen.lost_lines, *told)
         await trio.sleep(SCRAPE_S)
 
