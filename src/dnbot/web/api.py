@@ -24,6 +24,7 @@ from dnbot.web.hub import Hub
 from dnbot.web.live import LiveStream
 from dnbot.web.logs import log_page
 from dnbot.web.sessions import Sessions, identity_of, json_answer
+from dnbot.web.shared import Shared
 
 STATUSES = ("", "complete", "partial", "repaired", "failed")
 VENUES = ("", "GATEIO_SPOT", "GATEIO_FUTURES", "MEXC_SPOT")
@@ -61,6 +62,7 @@ class Api:
     columns: TradeColumns = attrs.field(factory=TradeColumns)
     """What plugins add to the trades."""
     readings: Readings | None = None
+    shared: Shared = attrs.field(factory=Shared, init=False)
 
     async def me(self, request: Request) -> ASGIApp:
         """`/api/me`: who looks, and what a page of this session needs to send."""
@@ -93,14 +95,18 @@ class Api:
         hours = float(request.query_params.get("hours", "24"))
         if not 0 < hours <= HOURS_MAX:
             raise ValueError(f"hours: above 0, at most {HOURS_MAX}")
-        return json_answer(await self._readings().profit(self._now(), hours))
+        return await self._shared(request, lambda: self._readings().profit(self._now(), hours))
 
     @answering
     async def trades(self, request: Request) -> ASGIApp:
         """`/api/trades?below=TIME~ID&status=`."""
         below = cursor_of(request.query_params.get("below", ""))
-        rows = await self._readings().trades(below, _one_of(request, "status", STATUSES))
-        return json_answer(await self.columns.beside(rows))
+        status = _one_of(request, "status", STATUSES)
+
+        async def ask() -> object:
+            return await self.columns.beside(await self._readings().trades(below, status))
+
+        return await self._shared(request, ask)
 
     async def trade_columns(self, _request: Request) -> ASGIApp:
         """`/api/columns`: what plugins add to the trades; their cells are in each row under `plugins`."""
@@ -119,12 +125,13 @@ class Api:
     async def orders(self, request: Request) -> ASGIApp:
         """`/api/orders?below=TIME~ID&venue=`."""
         below = cursor_of(request.query_params.get("below", ""))
-        return json_answer(await self._readings().orders(below, _one_of(request, "venue", VENUES)))
+        venue = _one_of(request, "venue", VENUES)
+        return await self._shared(request, lambda: self._readings().orders(below, venue))
 
     @answering
-    async def unsettled(self, _request: Request) -> ASGIApp:
+    async def unsettled(self, request: Request) -> ASGIApp:
         """`/api/unsettled`: orders of which something is still to come."""
-        return json_answer(await self._readings().unsettled())
+        return await self._shared(request, lambda: self._readings().unsettled())
 
     @answering
     async def alerts(self, request: Request) -> ASGIApp:
@@ -132,11 +139,12 @@ class Api:
         below = request.query_params.get("below", "") or "0"
         if not (below.isascii() and below.isdecimal() and len(below) <= SEQUENCE_DIGITS_MAX):
             raise ValueError("below: a sequence as the last answer gave it")
-        return json_answer(await self._readings().alerts(int(below), _one_of(request, "level", LEVELS)))
+        level = _one_of(request, "level", LEVELS)
+        return await self._shared(request, lambda: self._readings().alerts(int(below), level))
 
     @answering
     async def modes(self, _request: Request) -> ASGIApp:
-        """`/api/modes`: who lowered and raised the trading mode, and why."""
+        """`/api/modes`: who lowered and raised the trading mode, and why; asked anew, behind an order of one's own."""
         return json_answer(await self._readings().modes())
 
     # --- commands -----------------------------------------------------------------------------------------------------
@@ -155,6 +163,11 @@ class Api:
         return json_answer(reply, STATUS[type(reply)])
 
     # --- small things -------------------------------------------------------------------------------------------------
+    async def _shared(self, request: Request, ask: Callable[[], Awaitable[object]]) -> Response:
+        """The answer of the database for everybody who asks the same now."""
+        question = request.scope["path"].encode() + b"?" + request.scope["query_string"]
+        return Response(await self.shared.answer(question, ask), media_type="application/json")
+
     def _readings(self) -> Readings:
         if self.readings is None:
             raise StoreUnreachable("no connection yet")
