@@ -83,7 +83,7 @@ class Api:
     async def logs(self, request: Request) -> ASGIApp:
         """`/api/logs`: the newest lines of the log, or those behind `after`."""
         asked = request.query_params
-        return json_answer(log_page(
+        return await self._shared(request, lambda: log_page(
             self.home / LOG_FILE, level=asked.get("level", "info"), text=asked.get("text", "")[:100],
             after=asked.get("after", ""),
         ))
@@ -164,7 +164,7 @@ class Api:
 
     # --- small things -------------------------------------------------------------------------------------------------
     async def _shared(self, request: Request, ask: Callable[[], Awaitable[object]]) -> Response:
-        """The answer of the database for everybody who asks the same now."""
+        """The answer for everybody who asks the same now."""
         question = request.scope["path"].encode() + b"?" + request.scope["query_string"]
         return Response(await self.shared.answer(question, ask), media_type="application/json")
 

@@ -1,4 +1,4 @@
-"""The newest end of the log for the page: a bounded piece of one file at a time, so that no look costs the bot much."""
+"""The newest end of the log for the page: a bounded piece of one file at a time, read a few lines a turn."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import trio
 
 from dnbot.operate.logs import Wanted
 from dnbot.ports.log_sinks import RANK
 
 PIECE_BYTES = 256 * 1024
 LINES_SHOWN = 300
+LINES_A_TURN = 32
+"""Lines that are read before others have their turn: a whole piece at one go would hold up the bot."""
 
 
 class LogPage(msgspec.Struct, frozen=True):
@@ -24,7 +27,7 @@ class LogPage(msgspec.Struct, frozen=True):
     """More was written, or was there before, than one piece holds."""
 
 
-def log_page(path: Path, *, level: str, text: str, after: str) -> LogPage:
+async def log_page(path: Path, *, level: str, text: str, after: str) -> LogPage:
     """Lines of a level and up that contain a text: those behind `after`, or the newest ones.
 
     Raises:
@@ -46,7 +49,7 @@ def log_page(path: Path, *, level: str, text: str, after: str) -> LogPage:
         os.close(descriptor)
     whole = piece[: piece.rfind(b"\n") + 1]
     end = found.st_size - (len(piece) - len(whole))
-    lines = _matching(whole, Wanted(level=wanted, as_json=True), text.lower())
+    lines = await _matching(whole, Wanted(level=wanted, as_json=True), text.lower())
     shown = tuple(msgspec.Raw(line.encode()) for line in lines[-LINES_SHOWN:])
     return LogPage(shown, f"{found.st_ino}-{end}", skipped=first > begin or len(lines) > LINES_SHOWN)
 
@@ -61,9 +64,11 @@ def _begin(after: str, inode: int, size: int) -> int:
     return int(place) if int(file) == inode and int(place) <= size else 0
 
 
-def _matching(piece: bytes, wanted: Wanted, text: str) -> list[str]:
+async def _matching(piece: bytes, wanted: Wanted, text: str) -> list[str]:
     found = []
-    for raw in piece.splitlines():
+    for number, raw in enumerate(piece.splitlines(), 1):
+        if number % LINES_A_TURN == 0:
+            await trio.lowlevel.checkpoint()
         try:
             line = wanted.shown(raw)
         except ValueError:

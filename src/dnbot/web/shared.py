@@ -1,4 +1,4 @@
-"""What several browsers ask for at about the same time is asked of the database once, and made into JSON once."""
+"""What several browsers ask for at about the same time is asked of database or log once, and made into JSON once."""
 
 from __future__ import annotations
 
