@@ -107,6 +107,19 @@ async def test_few_answers_are_kept(autojump_clock: MockClock) -> None:
     assert store.asked == asked
 
 
+async def test_questions_that_make_no_sense_leave_nothing(autojump_clock: MockClock) -> None:
+    """They are refused, each time, and are not many for long."""
+    async def refuse() -> object:
+        raise ValueError("no such place")
+
+    shared = Shared()
+    for number in range(3 * ANSWERS_KEPT):
+        for _ in range(2):
+            with pytest.raises(ValueError, match="no such place"):
+                await shared.answer(b"/a?%d" % number, refuse)
+    assert len(shared._answers) == ANSWERS_KEPT
+
+
 async def test_pages_share_and_the_modes_do_not(autojump_clock: MockClock, site: Sites) -> None:
     """Each page's own question, by its address; who just changed the mode sees that."""
     async with site() as here, here.client("view") as client:

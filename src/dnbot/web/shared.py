@@ -35,7 +35,10 @@ class Shared:
             StoreUnreachable: from `ask`, now or as long ago: twenty browsers need not each wait for a database that is
                 away.
         """
-        found = self._answers.setdefault(question, _Answer())
+        found = self._answers.pop(question, None) or _Answer()
+        self._answers[question] = found  # what was asked last is kept longest
+        while len(self._answers) > ANSWERS_KEPT:
+            del self._answers[next(iter(self._answers))]
         async with found.making:
             if trio.current_time() - found.at_s >= FRESH_S:
                 try:
@@ -43,10 +46,6 @@ class Shared:
                 except StoreUnreachable as error:
                     found.outcome = error
                 found.at_s = trio.current_time()
-                self._answers.pop(question, None)  # the newest is kept longest
-                self._answers[question] = found
-                while len(self._answers) > ANSWERS_KEPT:
-                    del self._answers[next(iter(self._answers))]
         if isinstance(found.outcome, StoreUnreachable):
             raise StoreUnreachable(str(found.outcome))
         return found.outcome
