@@ -57,7 +57,7 @@ round_trips_per_minute_max = 100_000
 identical_orders_per_minute_max = 100_000
 hedge_quantity_per_minute_max = "100"
 consecutive_loss_limit = 100_000
-max_daily_loss_quote = "100_000"
+max_daily_loss_quote = "100000"
 
 [fakes]
 market = "lively"
