@@ -49,21 +49,22 @@ mode = "sim"
 
 [strategy]
 symbol = "BTC/USDT"
-base_position_size = "0.3"
-max_order_notional_quote = "200"
+base_position_size = "0.06"
+max_order_notional_quote = "100"
 arbitrage_entry_threshold_bps = "3"
 arbitrage_exit_threshold_bps = "-2"
 round_trips_per_minute_max = 100_000
 identical_orders_per_minute_max = 100_000
 hedge_quantity_per_minute_max = "100"
 consecutive_loss_limit = 100_000
+api_error_limit_per_minute = 100_000
 max_daily_loss_quote = "100000"
 
 [fakes]
 market = "lively"
 seed = 7
 """
-"""The demo with a larger inventory and smaller orders, so that it trades whenever the market pays; nothing stops it."""
+"""The demo with smaller orders, of which its inventory holds more, so that it trades when the market pays; no rate stops it."""
 
 Observation = tuple[float, float]
 """When it was made, monotonic seconds, and the seconds observed."""

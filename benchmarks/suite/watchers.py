@@ -95,7 +95,8 @@ async def dashboard(port: int, token: str, seen: Seen) -> None:
         seen.opened += 1
         count = Count(PICTURE)
         while True:
-            seen.pictures += count.more(await browser.some())
+            some = await browser.some()
+            seen.pictures += count.more(some)  # not in one statement: others count while this one waits
 
 
 async def scrapes(port: int, seen: Seen) -> None:
