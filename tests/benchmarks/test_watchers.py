@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import trio
 from suite import watchers as subject
 from suite.watchers import PICTURE, Connection, Count, NotServed, Seen, dashboard, scrapes
-from trio.testing import memory_stream_pair
+from trio.testing import memory_stream_pair, wait_all_tasks_blocked
 
 OK = b"HTTP/1.1 200 \r\ncontent-type: x\r\nContent-Length: %d\r\n\r\n%s"
 
@@ -67,3 +68,27 @@ async def test_a_dashboard_and_a_scraper_count(autojump_clock: Any, monkeypatch:
     with pytest.raises(NotServed, match="no dnbot_log_lines_lost_total in the metrics"):
         await scrapes(1, seen)
     assert (seen.opened, seen.pictures, seen.scrapes, seen.lost_lines) == (1, 3, 1, 2.0)
+
+
+async def test_several_dashboards_count_together(autojump_clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each waits for its own pictures, and takes nothing from what the others counted meanwhile."""
+    servers: list[Any] = []
+
+    async def connect(_host: str, _port: int) -> Any:
+        ours, theirs = memory_stream_pair()
+        await theirs.send_all(b"".join(OK % (2, b"{}") for _ in subject.PAGES) + b"HTTP/1.1 200 \r\n\r\n")
+        servers.append(theirs)
+        return ours
+
+    monkeypatch.setattr(subject.trio, "open_tcp_stream", connect)
+    seen = Seen()
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(dashboard, 1, "t", seen)
+        await wait_all_tasks_blocked()
+        for _ in range(4):
+            for server in servers:
+                await server.send_all(PICTURE + b"{}\n\n")
+            await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert (seen.opened, seen.pictures) == (3, 12)

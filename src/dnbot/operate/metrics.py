@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import chain
 from typing import Any
 
 import attrs
@@ -65,12 +66,14 @@ class Metrics:
         return self._text
 
     def _pieces(self) -> Iterator[bytes]:
-        """A piece a turn. Everything that the machine knows is of the first; what is counted goes on counting."""
+        """A piece a turn. Everything that the machine knows is of the first, which is no text yet; what is counted goes
+        on counting.
+        """
         began_s = trio.current_time()
         moment = Moment(self.report(), self.bot.context, self.bot, self.runtime, process_figures())
-        for families in SECTIONS.values():
-            yield exposition(families, moment)
+        for text in chain((b"",), (exposition(families, moment) for families in SECTIONS.values())):
             self.runtime.pieces.observe(trio.current_time() - began_s)
+            yield text
             began_s = trio.current_time()
 
     @asynccontextmanager
