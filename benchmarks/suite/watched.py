@@ -64,7 +64,7 @@ max_daily_loss_quote = "100000"
 market = "lively"
 seed = 7
 """
-"""The demo with smaller orders, of which its inventory holds more, so that it trades when the market pays; no rate stops it."""
+"""The demo with smaller orders, of which its inventory holds more, so that it trades more often. No rate stops it."""
 
 Observation = tuple[float, float]
 """When it was made, monotonic seconds, and the seconds observed."""
@@ -105,8 +105,8 @@ def targets(phases: Phases, observed: dict[str, list[Observation]], lost: int) -
             f"watched, {name}, p99", "us", quantile(watched, 0.99) * 1e6, factor=1 / COST_MAX,
             beside="nobody looks", comparison=quantile(alone, 0.99) * 1e6,
             detail=f"{interval_text(pairs)}; {len(watched)} observations beside {len(alone)}; "
-            f"p50 {quantile(watched, 0.5) * 1e6:.0f} beside {quantile(alone, 0.5) * 1e6:.0f} us; {DASHBOARDS} dashboards "
-            f"({seen.opened} opened), which got {seen.pictures} pictures, and {seen.scrapes} scrapes; {more}",
+            f"p50 {quantile(watched, 0.5) * 1e6:.0f} beside {quantile(alone, 0.5) * 1e6:.0f} us; "
+            f"{DASHBOARDS} dashboards ({seen.opened} opened), which got {seen.pictures} pictures, and {seen.scrapes} scrapes; {more}",
         ))  # fmt: skip
     found.append(Target("watched, records and log lines lost", "records", lost, limit=0))
     return found
@@ -124,7 +124,8 @@ def interval_text(pairs: list[Pair]) -> str:
     if len(whole) < 2:
         return "too few phases to say how sure the ratio is"
     low, high = ratio_interval(whole, 0.99)
-    return f"the ratio of p99 lies within {low:.3f} and {high:.3f} ({CONFIDENCE:.0%}, {len(whole)} pairs of phases drawn)"
+    drawn = f"{CONFIDENCE:.0%}, {len(whole)} pairs of phases drawn"
+    return f"the ratio of p99 lies within {low:.3f} and {high:.3f} ({drawn})"
 
 
 def load_text(phases: Phases, observed: dict[str, list[Observation]]) -> str:

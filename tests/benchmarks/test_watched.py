@@ -71,8 +71,8 @@ def test_what_was_used_is_told_beside() -> None:
     assert used_share(LOAD["cpu"], PHASES.alone) == pytest.approx(4 / 16)
     assert used_share(LOAD["cpu"], PHASES.watched) == pytest.approx(4.5 / 9)
     assert load_text(PHASES, LOAD) == (
-        "watched: 50% of a core, loop late p99 4.0 ms, at most 4.0; alone: 25% of a core, loop late p99 1.0 ms, at most "
-        "1.0; the watchers themselves 5%"
+        "watched: 50% of a core, loop late p99 4.0 ms, at most 4.0; alone: 25% of a core, loop late p99 1.0 ms, "
+        "at most 1.0; the watchers themselves 5%"
     )
 
 

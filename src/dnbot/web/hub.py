@@ -71,7 +71,7 @@ class History(msgspec.Struct, frozen=True):
 class Hub:
     """Looks twice a second. A reader that is slow misses pictures, never holds one up.
 
-    A history is encoded once per look, however many pages are opened: those who got it see what is newer in the pictures.
+    A history is encoded once per look, however many pages are opened: what is newer, they see in the pictures.
     """
 
     report: Reporter
