@@ -106,7 +106,8 @@ def targets(phases: Phases, observed: dict[str, list[Observation]], lost: int) -
             beside="nobody looks", comparison=quantile(alone, 0.99) * 1e6,
             detail=f"{interval_text(pairs)}; {len(watched)} observations beside {len(alone)}; "
             f"p50 {quantile(watched, 0.5) * 1e6:.0f} beside {quantile(alone, 0.5) * 1e6:.0f} us; "
-            f"{DASHBOARDS} dashboards ({seen.opened} opened), which got {seen.pictures} pictures, and {seen.scrapes} scrapes; {more}",
+            f"{DASHBOARDS} dashboards ({seen.opened} opened), which got {seen.pictures} pictures, and "
+            f"{seen.scrapes} scrapes; {more}",
         ))  # fmt: skip
     found.append(Target("watched, records and log lines lost", "records", lost, limit=0))
     return found
