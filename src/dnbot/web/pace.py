@@ -15,12 +15,13 @@ class Pace:
     """
 
     every_s: float
-    _next_s: float = attrs.field(default=float("-inf"), init=False)
+    _last_s: float = attrs.field(default=float("-inf"), init=False)
+    """When the last one was given."""
+    _next: trio.Lock = attrs.field(factory=trio.Lock, init=False)
+    """Held by who is next, so that a loop that was held up for many turns gives one of them, not all at once."""
 
     async def turn(self) -> None:
         """Return when it is the caller's turn; at once, when the one before was long enough ago."""
-        now_s = trio.current_time()
-        mine_s = max(now_s, self._next_s)
-        self._next_s = mine_s + self.every_s
-        if mine_s > now_s:
-            await trio.sleep_until(mine_s)
+        async with self._next:
+            await trio.sleep_until(self._last_s + self.every_s)
+            self._last_s = trio.current_time()
