@@ -22,7 +22,6 @@ from dnbot.record.step_writing import StepFolder, StepJournal, StepPages
 from dnbot.tasks.strategist import Keep, nobody_keeps
 
 MIB = 1024 * 1024
-ALERT = "journal"
 
 
 def journal_folder(settings: Settings, named: Path | None, home: Path) -> Path | None:
@@ -46,7 +45,7 @@ def journal_of(
 
     def failed(error: OperatingError) -> None:
         log.error("journal_ended", what=str(error))
-        monitors.alert("warning", ALERT, f"the journal has ended, and the run goes on without it: {error}")
+        monitors.alert("warning", "journal", f"the journal has ended, and the run goes on without it: {error}")
 
     began_ns, bytes_max = clock.now_ns(), settings.journal.mib_max * MIB
     head = Head(
