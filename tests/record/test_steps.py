@@ -14,7 +14,6 @@ from machine_kit import Bench
 from recordings import inline
 from step_journals import BEGAN_NS, Steps, adventure, head, journal_at, read_all, steps_of, written
 
-from dnbot.domain.errors import OperatingError
 from dnbot.domain.instrument import Venue
 from dnbot.domain.market import MarketView
 from dnbot.domain.messages import Fault, Signal
@@ -225,7 +224,7 @@ def test_no_secret_is_written(tmp_path: Path) -> None:
 
 
 # --- beside a live run ------------------------------------------------------------------------------------------------
-def failed_by(found: list[str]) -> Callable[[OperatingError], None]:
+def failed_by(found: list[str]) -> Callable[[Exception], None]:
     """Notes why a journal ended."""
     return lambda error: found.append(str(error))
 
@@ -250,7 +249,7 @@ async def test_what_was_noted_is_on_the_disk_within_the_second(
         assert numbers(tmp_path / "j") == list(range(1, 101))
         for one in steps[100:150]:
             journal.note(*one)
-        nursery.cancel_scope.cancel()
+        await journal.finish(3)
     assert numbers(tmp_path / "j") == list(range(1, 151))
     assert (tmp_path / "j" / "00000001.mcap").exists()
     assert found == []
@@ -273,6 +272,7 @@ async def test_a_broken_disk_ends_the_journal_and_nothing_else(
             journal.note(*one)
         await trio.sleep(2)
         journal.note(*steps[10])
+        await journal.finish(3)
     assert len(found) == 1
     assert "No space left" in found[0]
     assert not journal.pages.waiting
@@ -293,5 +293,28 @@ async def test_a_slow_disk_makes_nobody_wait(tmp_path: Path, steps: Steps, autoj
             journal.note(*one)
             assert trio.current_time() == began_s
             await trio.sleep(0.1)
-        nursery.cancel_scope.cancel()
+        await journal.finish(30)
     assert numbers(tmp_path / "j") == list(range(1, 121))
+
+
+async def test_a_disk_that_hangs_does_not_hold_the_end(
+    tmp_path: Path, steps: Steps, autojump_clock: Any
+) -> None:
+    """What was written before is there, as a crash would leave it; a cancelled run still writes the rest."""
+
+    async def hangs(call: Callable[[], None]) -> None:
+        if trio.current_time() > began_s + 2:
+            await trio.sleep_forever()
+        call()
+
+    began_s = trio.current_time()
+    journal = live(tmp_path / "j", [], elsewhere=hangs)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(journal.run)
+        for one in steps[:30]:
+            journal.note(*one)
+            await trio.sleep(0.1)
+        await journal.finish(3)
+    assert trio.current_time() - began_s < 7
+    journal.folder.abandon()
+    assert 0 < len(numbers(tmp_path / "j")) < 30

@@ -11,7 +11,6 @@ import trio
 
 from dnbot import __version__
 from dnbot.config import Settings
-from dnbot.domain.errors import OperatingError
 from dnbot.operate.masking import Mask
 from dnbot.operate.monitoring import Monitors
 from dnbot.ports.clock import Clock
@@ -22,6 +21,8 @@ from dnbot.record.step_writing import StepFolder, StepJournal, StepPages
 from dnbot.tasks.strategist import Keep, nobody_keeps
 
 MIB = 1024 * 1024
+FINISH_S_MAX = 3.0
+"""A disk that hangs must not hold the end of a run."""
 
 
 def journal_folder(settings: Settings, named: Path | None, home: Path) -> Path | None:
@@ -43,9 +44,10 @@ def journal_of(
     if folder is None:
         return None
 
-    def failed(error: OperatingError) -> None:
-        log.error("journal_ended", what=str(error))
-        monitors.alert("warning", "journal", f"the journal has ended, and the run goes on without it: {error}")
+    def failed(error: Exception) -> None:
+        what = f"{type(error).__name__}: {error}"
+        log.error("journal_ended", what=what)
+        monitors.alert("warning", "journal", f"the journal has ended, and the run goes on without it: {what}")
 
     began_ns, bytes_max = clock.now_ns(), settings.journal.mib_max * MIB
     head = Head(
@@ -73,4 +75,4 @@ async def journalling(journal: StepJournal | None) -> AsyncIterator[None]:
         try:
             yield
         finally:
-            nursery.cancel_scope.cancel()
+            await journal.finish(FINISH_S_MAX)

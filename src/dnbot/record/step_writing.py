@@ -11,12 +11,11 @@ import attrs
 import msgspec
 import trio
 
-from dnbot.domain.errors import OperatingError
 from dnbot.domain.market import MarketView
 from dnbot.domain.messages import InboxEvent, Signal
 from dnbot.ports.recording_file import MessageSchema, Topic
 from dnbot.record.folder import NS_PER_S, Filing, Limits, SegmentFolder
-from dnbot.record.intake import FLUSH_S, Elsewhere, in_thread
+from dnbot.record.intake import FLUSH_S, Elsewhere
 from dnbot.record.step_codec import Masked, as_it_is, encode_context, encode_step, join_steps, without_secrets
 from dnbot.record.step_words import Head, Page, PageKind, Why
 from dnbot.strategy.context import StrategyContext
@@ -132,16 +131,24 @@ class StepPages:
         ))
 
 
+async def in_abandoned_thread(call: Callable[[], None]) -> None:
+    """Run it in a worker thread, which is left behind when the caller is cancelled: a disk may hang for ever."""
+    await trio.to_thread.run_sync(call, abandon_on_cancel=True)  # noqa: TID251 (it only writes what it is given)
+
+
 @attrs.define
 class StepJournal:
-    """A journal of a live run: `note` in the machine's turn, `run` as a task beside it."""
+    """A journal of a live run: `note` in the machine's turn, `run` as a task beside it, `finish` at the end."""
 
     folder: StepFolder
     pages: StepPages
-    failed: Callable[[OperatingError], None]
-    """Is told once when the disk takes no more: the run goes on without a journal."""
-    elsewhere: Elsewhere = in_thread
+    failed: Callable[[Exception], None]
+    """Is told once why it ended before its time. The run goes on without a journal, whatever it was."""
+    elsewhere: Elsewhere = in_abandoned_thread
     _is_over: bool = attrs.field(default=False, init=False)
+    _ending: trio.Event = attrs.field(factory=trio.Event, init=False)
+    _done: trio.Event = attrs.field(factory=trio.Event, init=False)
+    _scope: trio.CancelScope = attrs.field(factory=partial(trio.CancelScope, shield=True), init=False)
 
     def note(self, before: StrategyContext, event: InboxEvent, outcome: Step | Exception) -> None:
         """Keep one step."""
@@ -149,36 +156,33 @@ class StepJournal:
             self.pages.note(before, event, outcome)
 
     async def run(self) -> None:
-        """Write twice a second what was noted, until cancelled; then the rest, and close. Never raises for the disk."""
-        try:
-            while not self._is_over:
-                await trio.sleep(FLUSH_S)
-                with trio.CancelScope(shield=True):  # what was taken to be written is written
+        """Write twice a second what was noted, until `finish`. Raises nothing."""
+        with self._scope:
+            try:
+                while not self._ending.is_set():
+                    with trio.move_on_after(FLUSH_S):
+                        await self._ending.wait()
                     await self._write()
-        finally:
-            with trio.CancelScope(shield=True):
-                await self._finish()
+                await self.elsewhere(self.folder.close)
+            except Exception as error:  # noqa: BLE001 (nothing that only looks back may end the run; it is told)
+                self.folder.abandon()
+                self.failed(error)
+            finally:
+                self._is_over = True
+                self.pages.waiting.clear()
+                self._done.set()
+
+    async def finish(self, within_s: float) -> None:
+        """Write the rest and close, if the disk takes it that soon; else leave it as a crash would."""
+        self._ending.set()
+        with trio.CancelScope(shield=True), trio.move_on_after(within_s):
+            await self._done.wait()
+        self._scope.cancel()
 
     async def _write(self) -> None:
         while self.pages.encode(SLICE):
             await trio.lowlevel.checkpoint()
-        await self._on_disk(partial(self.folder.write, self.pages.take()))
-
-    async def _finish(self) -> None:
-        if not self._is_over:
-            await self._write()
-        if not self._is_over:
-            await self._on_disk(self.folder.close)
-            self._is_over = True
-
-    async def _on_disk(self, call: Callable[[], None]) -> None:
-        try:
-            await self.elsewhere(call)
-        except OperatingError as error:
-            self._is_over = True
-            self.pages.waiting.clear()
-            self.folder.abandon()
-            self.failed(error)
+        await self.elsewhere(partial(self.folder.write, self.pages.take()))
 
 
 @attrs.define
