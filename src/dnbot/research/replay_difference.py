@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from dnbot.domain.instrument import Venue
+
 TEXT_MAX = 160
 NOTHING = "-"
 
@@ -92,6 +94,8 @@ def _several(values: Any) -> str:
 def shown(value: Any) -> str:
     """A value for a person, on one line."""
     match value:
+        case Venue():
+            return value.value  # its name everywhere else
         case Enum():
             return value.name
         case Decimal():

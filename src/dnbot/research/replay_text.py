@@ -30,7 +30,7 @@ def trace_line(ran: Ran) -> str:
 def _event_text(ran: Ran) -> str:
     if not isinstance(ran.event, Signal):
         return shown(ran.event)
-    books = (f"{venue.name} {book.bids[0][0]}/{book.asks[0][0]}" for venue, book in ran.event.market.books.items())
+    books = (f"{venue.value} {book.bids[0][0]}/{book.asks[0][0]}" for venue, book in ran.event.market.books.items())
     return f"Signal({', '.join(books)})"
 
 
@@ -95,7 +95,8 @@ def _answer(name: str, answer: Answer) -> Iterator[str]:
 
 
 def _changed(changed: tuple[Difference, ...]) -> Iterator[str]:
-    for one in changed[:CHANGED_MAX]:
+    last = sorted(changed, key=lambda one: one.path.startswith("market."))  # books are long, and known from the event
+    for one in last[:CHANGED_MAX]:
         yield f"    {one.path:<{COLUMN}} {one.before} -> {one.after}"
     if len(changed) > CHANGED_MAX:
         yield f"    and {len(changed) - CHANGED_MAX} more; --json has all"
