@@ -17,6 +17,7 @@ from dnbot.record.step_writing import InlineJournal, StepFolder, StepPages
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.machine import Step, step
 
+CHUNK = 40
 BEGAN_NS = 1_700_000_000 * 10**9
 Steps = Sequence[tuple[StrategyContext, InboxEvent, Step | Exception]]
 
@@ -73,10 +74,12 @@ def written(
     folder: Path, steps: Steps, *, number: int = 1, limits: Limits | None = None, masked: Masked = as_it_is,
     end: Callable[[InlineJournal], None] = InlineJournal.close,
 ) -> Path:
-    """A journal of these steps, closed unless `end` does otherwise."""
+    """A journal of these steps, a chunk for each CHUNK of them, closed unless `end` does otherwise."""
     journal = journal_at(folder, number, limits, masked)
-    for one in steps:
-        journal.note(*one)
+    for at in range(0, len(steps), CHUNK):
+        for one in steps[at : at + CHUNK]:
+            journal.pages.note(*one)
+        journal.write()
     end(journal)
     return folder
 

@@ -8,10 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 import trio
+from machine_kit import Bench
 
 from dnbot.config import Settings, parse_settings
 from dnbot.config.settings import JournalSettings
 from dnbot.domain.errors import ConfigError
+from dnbot.domain.messages import Stop
 from dnbot.fleet.leases import LeaseTerms
 from dnbot.lab.drills_alerts_stage import PARAMS
 from dnbot.operate import journaling
@@ -22,6 +24,7 @@ from dnbot.ports.log import EventLog
 from dnbot.ports.log_sinks import MemorySink
 from dnbot.record.step_reading import runs_of
 from dnbot.record.words import RecordingFailed
+from dnbot.strategy.machine import step
 from dnbot.tasks.strategist import nobody_keeps
 
 TEXT = """[strategy]
@@ -68,6 +71,9 @@ def test_a_journal_says_whose_run_it_is(tmp_path: Path) -> None:
     settings = msgspec.structs.replace(SETTINGS, journal=JournalSettings(folder="x", mib_max=16))
     journal = opened(tmp_path / "j", settings=settings)
     assert journal.folder._limits.bytes_max == 16 * 1024 * 1024
+    bench = Bench()
+    journal.pages.note(bench.context, Stop("now"), step(bench.context, Stop("now")))
+    journal.pages.encode(1)
     journal.folder.write(journal.pages.take())
     journal.folder.close()
     (run,) = runs_of(tmp_path / "j")

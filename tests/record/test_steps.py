@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import msgspec
@@ -21,9 +22,9 @@ from dnbot.operate.masking import Mask
 from dnbot.ports.credentials import Secret, SecretRegistry
 from dnbot.record import step_writing
 from dnbot.record.folder import Limits
-from dnbot.record.step_codec import context_as_read, moved
+from dnbot.record.step_codec import Masked, as_it_is, context_as_read, moved
 from dnbot.record.step_reading import runs_of
-from dnbot.record.step_words import ContextRead, Moved, Page, PageKind, StepRead, Why
+from dnbot.record.step_words import ContextRead, Head, Moved, Page, PageKind, StepRead, Why
 from dnbot.record.step_writing import InlineJournal, StepFolder, StepJournal, StepPages, encode_page
 from dnbot.record.words import RecordingDamaged, RecordingFailed
 from dnbot.research.replay_difference import differences
@@ -46,6 +47,15 @@ def steps(bench: Bench) -> Steps:
 def numbers(folder: Path, run: int = 1) -> list[int]:
     """Of the steps that can be read."""
     return [one.number for one in read_all(folder, run) if isinstance(one, StepRead)]
+
+
+def pages_of(steps: Steps, first: Head, masked: Masked = as_it_is) -> list[Page]:
+    """The pages that these steps become."""
+    pages = StepPages(first, masked)
+    for one in steps:
+        pages.note(*one)
+    pages.encode(len(steps))
+    return pages.take()
 
 
 # --- what comes back --------------------------------------------------------------------------------------------------
@@ -107,7 +117,7 @@ def test_steps_that_found_no_room_are_counted(tmp_path: Path, steps: Steps, monk
     journal = journal_at(tmp_path / "j")
     for one in steps[:50]:
         journal.pages.note(*one)
-    journal._write()
+    journal.write()
     for one in steps[50:60]:
         journal.pages.note(*one)
     journal.close()
@@ -168,15 +178,21 @@ def test_a_kill_leaves_what_was_written(tmp_path: Path, steps: Steps) -> None:
     assert len(runs_of(folder)) == 2
 
 
-def test_the_folder_is_bounded_and_begins_at_a_context(tmp_path: Path, steps: Steps) -> None:
+def test_the_folder_is_bounded_and_begins_at_a_context(tmp_path: Path) -> None:
     """Old segments go; of the first that is left, steps before a context are counted and passed over."""
     limits = Limits(segment_s=5, segment_bytes=2**18, bytes_max=2**20)
+    bench, chance = Bench().boot(), Random(1)
+    for _ in range(70):
+        bench.wait(0.5, every_ms=500, answer=True)
+        bench.give(Fault("feed:MEXC_SPOT", chance.randbytes(20_000).hex(), "VenueError"))
+    steps = steps_of(bench.start, bench.events)
     journal = journal_at(tmp_path / "j", limits=limits)
-    while not journal.folder.removed:
-        for before, event, outcome in steps:
-            journal.note(before, event, outcome)
-            assert sum(path.stat().st_size for path in (tmp_path / "j").iterdir()) <= limits.bytes_max
-        journal.pages._after = None  # the same life once more, as a run of its own
+    for at in range(0, len(steps), 10):
+        for one in steps[at : at + 10]:
+            journal.pages.note(*one)
+        journal.write()
+        assert sum(path.stat().st_size for path in (tmp_path / "j").iterdir()) <= limits.bytes_max
+    assert journal.folder.removed
     journal.close()
     (run,) = runs_of(tmp_path / "j")
     found = list(run.read())
@@ -187,13 +203,13 @@ def test_the_folder_is_bounded_and_begins_at_a_context(tmp_path: Path, steps: St
 def test_another_format_is_refused(tmp_path: Path, steps: Steps) -> None:
     """A journal of a later version is named as that; a message that is no page is damage."""
     folder = StepFolder(tmp_path / "j", by="test", at_ns=BEGAN_NS)
-    folder.write(StepPages(head(format=99)).take())
+    folder.write(pages_of(steps[:1], head(format=99)))
     folder.close()
     with pytest.raises(RecordingDamaged, match="a journal of format 99; this version reads 1"):
         runs_of(tmp_path / "j")
     other = StepFolder(tmp_path / "k", by="test", at_ns=BEGAN_NS)
     nonsense = Page(number=1, received_ns=1, monotonic_ns=1, kind=PageKind.STEPS, payload=b"x")
-    other.write([*StepPages(head()).take(), nonsense])
+    other.write([*pages_of(steps[:1], head()), nonsense])
     other.close()
     with pytest.raises(RecordingDamaged, match="a page of steps: "):
         read_all(tmp_path / "k")
@@ -208,18 +224,10 @@ def test_no_secret_is_written(tmp_path: Path) -> None:
     bench.give(Fault("session:MEXC_SPOT", f"403 for {KEY}", "VenueError"))
     bench.wait(70, answer=True)
     steps = steps_of(bench.start, bench.events)
-    pages = StepPages(head(settings=f'{{"x": "{KEY}"}}'), Mask(registry))
-    for one in steps:
-        pages.note(*one)
-    pages.encode(len(steps))
-    told = b"".join(map(encode_page, pages.take()))
+    told = b"".join(map(encode_page, pages_of(steps, head(settings=f'{{"x": "{KEY}"}}'), Mask(registry))))
     assert KEY.encode() not in told
     assert b"403 for ***" in told
-    bare = StepPages(head())
-    for one in steps:
-        bare.note(*one)
-    bare.encode(len(steps))
-    assert KEY.encode() in b"".join(map(encode_page, bare.take())), "the test would find nothing"
+    assert KEY.encode() in b"".join(map(encode_page, pages_of(steps, head()))), "the test would find nothing"
     assert found_in(told) == []
 
 

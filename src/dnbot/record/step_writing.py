@@ -72,11 +72,7 @@ class StepPages:
     """What the next step must begin with, if none is missing."""
     _told_s: float = attrs.field(default=0.0, init=False)
     """When a context was last told."""
-
-    def __attrs_post_init__(self) -> None:
-        payload = without_secrets(_encode(self.head), self.masked)
-        began_ns = self.head.began_ns
-        self._pages.append(Page(number=0, received_ns=began_ns, monotonic_ns=0, kind=PageKind.HEAD, payload=payload))
+    _segments: int = attrs.field(default=1, init=False)
 
     def note(self, before: StrategyContext, event: InboxEvent, outcome: Step | Exception) -> None:
         """Keep one step; everything in it is immutable. One that finds no room is missing, and that will be told."""
@@ -95,6 +91,11 @@ class StepPages:
         pages, self._pages = self._pages, []
         return pages
 
+    def filed(self, segments: int) -> None:
+        """Hear how many segments there are: each has a context soon after its beginning, for those before it may go."""
+        if segments > self._segments:
+            self._segments, self._told_s = segments, float("-inf")
+
     def _encode_one(self, before: StrategyContext, event: InboxEvent, outcome: Step | Exception) -> None:
         if before is not self._after or before.now_s - self._told_s >= CONTEXT_EVERY_S:
             self._tell_context(before)
@@ -110,6 +111,7 @@ class StepPages:
         after, lost = self._after, 0
         if after is None:
             why = Why.START
+            self._add(PageKind.HEAD, context.events, context, _encode(self.head))
         elif after is context:
             why = Why.REGULAR
         else:
@@ -159,9 +161,11 @@ class StepJournal:
         """Write twice a second what was noted, until `finish`. Raises nothing."""
         with self._scope:
             try:
-                while not self._ending.is_set():
+                is_last = False
+                while not is_last:
                     with trio.move_on_after(FLUSH_S):
                         await self._ending.wait()
+                    is_last = self._ending.is_set()
                     await self._write()
                 await self.elsewhere(self.folder.close)
             except Exception as error:  # noqa: BLE001 (nothing that only looks back may end the run; it is told)
@@ -183,6 +187,7 @@ class StepJournal:
         while self.pages.encode(SLICE):
             await trio.lowlevel.checkpoint()
         await self.elsewhere(partial(self.folder.write, self.pages.take()))
+        self.pages.filed(self.folder.opened)
 
 
 @attrs.define
@@ -199,12 +204,12 @@ class InlineJournal:
         self.pages.note(before, event, outcome)
         if before.now_s - self._written_s >= FLUSH_S:
             self._written_s = before.now_s
-            self._write()
+            self.write()
 
     def close(self) -> None:
         """A clean end. Raises RecordingFailed."""
         self._is_over = True
-        self._write()
+        self.write()
         self.folder.close()
 
     def abandon(self) -> None:
@@ -213,7 +218,9 @@ class InlineJournal:
             self._is_over = True
             self.folder.abandon()
 
-    def _write(self) -> None:
+    def write(self) -> None:
+        """What was noted goes to the disk. Raises RecordingFailed."""
         while self.pages.encode(SLICE):
             pass
         self.folder.write(self.pages.take())
+        self.pages.filed(self.folder.opened)
