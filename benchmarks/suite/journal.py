@@ -1,6 +1,6 @@
 """What the journal of steps costs: in the machine's turn, where a step is noted, and beside it, where it is encoded.
 
-The steps are those of one book after the other with 25 levels a side, as they leave a feed, each with the tick before it.
+The steps are those of one book after the other, with 25 levels a side, as they leave a feed, each after its tick.
 """
 
 from __future__ import annotations

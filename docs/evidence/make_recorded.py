@@ -2,7 +2,7 @@
 
     python docs/evidence/make_recorded.py --seconds 300     live, record, play; then renew the table
     python docs/evidence/make_recorded.py --replay 7200     live, record, replay: docs/evidence/replayed.json
-    python docs/evidence/make_recorded.py                   renew the tables of docs/backtest.md and docs/replay.md alone
+    python docs/evidence/make_recorded.py                   renew the tables of both pages alone
 
 The live run is one in virtual time on the fake exchanges (`tests/kit/recorded_live.py`); 300 s of both latency models
 take about two minutes of one core.

@@ -49,7 +49,8 @@ class Raised:
 def opened(folder: Path | None, raised: Any = None, settings: Settings = SETTINGS) -> Any:
     """The journal of these settings."""
     log = EventLog(SystemClock(), [MemorySink()])
-    return journaling.journal_of(settings, folder, "abc", SystemClock(), Mask(), raised or Raised(), log)
+    monitors: Any = raised or Raised()
+    return journaling.journal_of(settings, folder, "abc", SystemClock(), Mask(), monitors, log)
 
 
 def test_nothing_is_written_where_no_folder_is_named(tmp_path: Path) -> None:
@@ -114,7 +115,10 @@ async def test_a_disk_that_ends_it_is_told_to_people(
 
 @pytest.mark.parametrize(
     ("text", "key"),
-    [('folder = "a\\u0000b"', "journal.folder"), ("mib_max = 15", "journal.mib_max"), ("mib_max = 2000000", "journal.mib_max")],
+    [
+        ('folder = "a\\u0000b"', "journal.folder"), ("mib_max = 15", "journal.mib_max"),
+        ("mib_max = 2000000", "journal.mib_max"),
+    ],
 )
 def test_values_that_cannot_be_are_refused(text: str, key: str) -> None:
     """With the key and what is allowed."""

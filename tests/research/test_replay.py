@@ -198,7 +198,7 @@ def test_a_missing_event_is_found(tmp_path: Path, steps: Steps, missing: int) ->
     """A journal that was put together again without one: told as such, at that place or soon after."""
     left = [*steps[:missing], *steps[missing + 1 :]]
     folder = tmp_path / "j"
-    stitched = []
+    stitched: list[tuple[StrategyContext, InboxEvent, Step | Exception]] = []
     for at, (before, event, outcome) in enumerate(left):
         assert isinstance(outcome, Step)
         begins = stitched[-1][2].context if at >= missing and isinstance(stitched[-1][2], Step) else before
@@ -275,7 +275,10 @@ def test_the_command_tells_what_it_found(journal: Path, bench: Bench) -> None:
 
 @pytest.mark.parametrize(
     ("words", "told"),
-    [(["--run", "2"], "--run"), (["--at", "Nonsense"], "allowed: the number of an event"), (["--until", "soon"], "soon")],
+    [
+        (["--run", "2"], "--run"), (["--at", "Nonsense"], "allowed: the number of an event"),
+        (["--until", "soon"], "soon"),
+    ],
 )
 def test_what_cannot_be_is_refused(journal: Path, words: list[str], told: str) -> None:
     """With what was found and what is allowed; exit code 2."""

@@ -65,7 +65,7 @@ class Incarnation:
     store: TappedStore
     spill: HeldMedium
     witness: Callable[[Record], None]
-    journal: LifeJournal
+    journal: LifeJournal = attrs.field(factory=NoJournal)
     bot: Bot | None = None
     code: int | None = None
     """The exit code of a clean end."""

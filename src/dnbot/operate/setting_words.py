@@ -196,7 +196,7 @@ TRACES: dict[str, Words] = {
     ),
 }
 JOURNAL: dict[str, Words] = {
-    "folder": Words("path", "Where it is written; relative: in state_dir; empty: nowhere. `dnbot run` alone writes one."),
+    "folder": Words("path", "Where it is written, by `dnbot run` alone; relative: in state_dir; empty: nowhere."),
     "mib_max": Words("MiB", "The folder is never larger: the oldest segment goes."),
 }
 TRANSFERS: dict[str, Words] = {

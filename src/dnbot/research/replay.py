@@ -72,10 +72,10 @@ def _run(before: StrategyContext, read: StepRead, rule: Rule) -> Ran:
         result = rule(before, read.event)
     except Exception as error:  # noqa: BLE001 (a bug of the machine is what a journal is replayed for)
         failure = failure_text(error)
-        differs = () if failure == kept.failure else ("failure",)
-        return Ran(read.number, read.event, before, before, kept, (), (), failure, differs)
-    differs = tuple(_differs(read, result))
+        unlike: tuple[str, ...] = () if failure == kept.failure else ("failure",)
+        return Ran(read.number, read.event, before, before, kept, (), (), failure, unlike)
     commands = as_read(result.commands) if result.commands else ()
+    differs = tuple(_differs(read, result))
     return Ran(read.number, read.event, before, result.context, kept, commands, result.records, "", differs)
 
 

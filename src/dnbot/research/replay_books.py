@@ -106,7 +106,8 @@ def compared_books(books: BooksSeen, folder: Path, symbol: Symbol, told: Told = 
             if follower.book.synced and key in left:
                 _compare(result[key[0]], key, left.pop(key), follower)
     if not any(of.compared for of in result.values()):
-        raise ConfigError(str(folder), "--with", "none of the journal's books", "a recording of the same time and symbol")
+        allowed = "a recording of the same time and symbol"
+        raise ConfigError(str(folder), "--with", "none of the journal's books", allowed)
     return result
 
 

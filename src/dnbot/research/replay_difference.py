@@ -1,4 +1,4 @@
-"""Two values, and where they are not the same: a path, what stood there, what stands there. Numbers to the last digit."""
+"""Two values, and where they are not the same: a path, what stood there, what stands there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`dnbot replay`: one run of a journal, run again to its end, to a chosen event, or to the first that is not the same."""
+"""`dnbot replay`: one run of a journal, again to its end, to a chosen event, or to the first that is not the same."""
 
 from __future__ import annotations
 
