@@ -70,7 +70,7 @@ def _run(before: StrategyContext, read: StepRead, rule: Rule) -> Ran:
     kept = read.kept
     try:
         result = rule(before, read.event)
-    except Exception as error:  # noqa: BLE001 (a bug of the machine is what a journal is replayed for)
+    except Exception as error:  # noqa: BLE001 (bugs of the machine are what a journal is replayed for)
         failure = failure_text(error)
         unlike: tuple[str, ...] = () if failure == kept.failure else ("failure",)
         return Ran(read.number, read.event, before, before, kept, (), (), failure, unlike)
