@@ -75,4 +75,5 @@ async def journalling(journal: StepJournal | None) -> AsyncIterator[None]:
         try:
             yield
         finally:
-            await journal.finish(FINISH_S_MAX)
+            with trio.move_on_after(FINISH_S_MAX, shield=True):
+                await journal.finish()
