@@ -113,9 +113,21 @@ def test_the_table_of_recorded_runs_is_that_of_its_evidence() -> None:
     maker, evidence = evidence_maker("make_recorded"), json.loads(page("docs/evidence/recorded.json"))
     text = page("docs/backtest.md")
     assert text.count("<!-- evidence: ") == 1
-    assert maker.with_table(text, evidence) == text
+    assert maker.with_table(text, "recorded", maker.table(evidence)) == text
     assert [run["ledger_residual"] for run in evidence["runs"]] == [["0"], ["0"]]
     assert all(run["found_again"] <= min(run["executions"]) for run in evidence["runs"])
+
+
+def test_the_table_of_a_replayed_run_is_that_of_its_evidence() -> None:
+    """The same to the last command, and every book that was compared the same."""
+    maker, evidence = evidence_maker("make_recorded"), json.loads(page("docs/evidence/replayed.json"))
+    text = page("docs/replay.md")
+    assert text.count("<!-- evidence: ") == 1
+    assert maker.with_table(text, "replayed", maker.replay_table(evidence)) == text
+    assert evidence["identical"] is True
+    assert evidence["seconds"] >= 300
+    assert evidence["commands"] > evidence["executions"] > 100
+    assert all(unlike == 0 < compared <= seen for seen, compared, unlike in evidence["books"].values())
 
 
 def test_the_tables_of_the_simulation_are_those_of_its_evidence() -> None:

@@ -27,9 +27,9 @@ from suite.table import table
 from suite.target import Target
 
 MEASURES = (
-    "log_call", "log_disk", "frame_to_top", "edges", "estimate", "step", "websocket_memory", "websocket_receive",
-    "tick_path", "gc", "intents_commit", "order_path", "wire_path", "execution_record", "reuse", "start", "collector",
-    "simulator", "decisions", "growth", "queries", "endurance", "watched", "lasting",
+    "log_call", "log_disk", "frame_to_top", "edges", "estimate", "step", "journal", "websocket_memory",
+    "websocket_receive", "tick_path", "gc", "intents_commit", "order_path", "wire_path", "execution_record", "reuse",
+    "start", "collector", "simulator", "decisions", "growth", "queries", "endurance", "watched", "lasting",
 )
 """Modules of the suite in the order of their numbers; each has `measure(effort) -> list[Target]`."""
 LONG = ("decisions", "growth", "queries", "endurance", "watched", "lasting")

@@ -48,7 +48,7 @@ from dnbot.tasks.order_probe import Prober
 from dnbot.tasks.order_socket import OrderSocket
 from dnbot.tasks.resolver import Resolver
 from dnbot.tasks.session import Session
-from dnbot.tasks.strategist import Strategist
+from dnbot.tasks.strategist import Keep, Strategist, nobody_keeps
 from dnbot.tasks.supervisor import Supervisor
 from dnbot.venues.factory import private_codec, public_codec
 from dnbot.venues.wire import Capability, PrivateCodec, RequestClass, Signer
@@ -106,10 +106,10 @@ class BotParts:
     """The configuration as text, without secrets, for the run's record."""
     retention_days: int = 14
     witness: Callable[[Record], None] = _no_witness
+    keep: Keep = nobody_keeps
     spill: Spill = attrs.field(factory=lambda: open_spill(MemoryMedium()))
     """Where ways out are committed while the database is away. The default is forgotten with the process."""
-    latch: Latch = attrs.field(factory=MemoryLatch)
-    """Where a halt from outside is seen. The default is forgotten with the process."""
+    latch: Latch = attrs.field(factory=MemoryLatch)  # where a halt from outside is seen; this one is soon forgotten
     order_path: str = "rest"
     """`websocket`: creates leave over an order socket at venues that have one, once it is proven there."""
     countdown_s: int = 30
@@ -300,7 +300,7 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
         boards, SpreadAnalyzer(params.base_position_size / PROBE_SHARE), FirstLook(params), strategist.see_market,
         strategist.is_eager, stages=measures.stages,
     )
-    strategist.pull = analyst.newest
+    strategist.pull, strategist.keep = analyst.newest, parts.keep
     desk = analyst if parts.market is None else parts.market.mirror.beside(analyst)
     for venue in VENUES:
         place = parts.places[venue]

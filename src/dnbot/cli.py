@@ -20,6 +20,7 @@ from dnbot.lab.audit_check import check_audit
 from dnbot.lab.command_options import CONFIG, duration_option, settings_of
 from dnbot.lab.drill_command import drill
 from dnbot.lab.simulate_command import simulate
+from dnbot.lab.source import machine_source
 from dnbot.operate.alerts_command import alerts_command
 from dnbot.operate.command_words import JSON
 from dnbot.operate.completion_command import completion_command
@@ -43,6 +44,7 @@ from dnbot.ports.log_sinks import RANK
 from dnbot.ports.redaction import Redactor
 from dnbot.research.analyze_command import analyze_command
 from dnbot.research.backtest_command import backtest_command
+from dnbot.research.replay_command import replay_command
 from dnbot.research.study_command import study_command
 from dnbot.research.sweep_params_command import sweep_params_command
 from dnbot.web.dashboard_command import dashboard_command, with_listen
@@ -83,8 +85,8 @@ def _only_ours(error: BaseException) -> DnbotError | None:
     cls=_Commands,
     commands=(
         alerts_command, analyze_command, backtest_command, completion_command, dashboard_command, database_command,
-        drill, kill_command, orders_command, plugins_command, record_command, simulate, study_command, sweep_command,
-        sweep_params_command, trades_command, transfers_command, worker_command,
+        drill, kill_command, orders_command, plugins_command, record_command, replay_command, simulate, study_command,
+        sweep_command, sweep_params_command, trades_command, transfers_command, worker_command,
         *CONTROL_COMMANDS,
         *FLEET_COMMANDS,
     ),
@@ -119,6 +121,8 @@ def _need_folder(path: Path, key: str) -> None:
 @click.option("--summary", type=click.Path(path_type=Path, dir_okay=False), help="Write the run's figures as JSON.")
 @click.option("--plain", is_flag=True, help="A status line a second instead of the picture that redraws itself.")
 @click.option("--web", "listen", metavar="HOST:PORT|off", help="Where the dashboard listens; default: [web] listen.")
+@click.option("--journal", type=click.Path(path_type=Path, file_okay=False),
+              help="Write what the machine was told and answered here, for dnbot replay; default: [journal] folder.")
 @click.option("--metrics", metavar="HOST:PORT", help="Let Prometheus ask here, on loopback; docs/metrics.md.")
 def run(config: Path | None, summary: Path | None, listen: str | None, metrics: str | None, **wanted: Any) -> None:
     """Trade until Ctrl-C. Without --config: fake exchanges on loopback and an embedded database."""
@@ -130,7 +134,8 @@ def run(config: Path | None, summary: Path | None, listen: str | None, metrics: 
 
     page = None if metrics is None else listen_address(metrics)
     options = RunOptions(
-        **wanted, summary=summary, check_audit=check_audit, metrics=page, beside=Dashboard(), registry=_registry()
+        **wanted, summary=summary, check_audit=check_audit, metrics=page, beside=Dashboard(), registry=_registry(),
+        source=machine_source(),
     )
     sys.exit(trio.run(run_settings, settings, options))
 

@@ -19,6 +19,7 @@ from dnbot.fakes.config import FakesConfig
 from dnbot.research.backtest import BacktestOptions, backtest
 from dnbot.research.latency import MODELS
 from dnbot.research.recordings import RecordingData
+from dnbot.research.replay_run import ReplayOptions, replay
 from dnbot.resources import config_dir
 
 STEP = Decimal("0.01")
@@ -28,8 +29,9 @@ def compared(name: str, seconds: int) -> dict[str, Any]:
     """One live run and the backtest of its recording, with the same delays. Pairs: live, backtest."""
     params = load_settings(config_dir() / "demo.toml").strategy
     with tempfile.TemporaryDirectory(prefix="dnbot-evidence-") as folder:
-        out = Path(folder) / "recording"
-        live = live_and_record(out, params, seconds, model=MODELS[name])
+        out, journal = Path(folder) / "recording", Path(folder) / "journal"
+        live = live_and_record(out, params, seconds, model=MODELS[name], journal=journal)
+        again = replayed(journal, out)
         source = RecordingData.of(out, "BTC/USDT", live.begin)
         result = backtest(BacktestOptions(source, params, MODELS[name], FakesConfig(), until_s=seconds))
         size = sum(file.stat().st_size for file in out.iterdir())
@@ -48,8 +50,24 @@ def compared(name: str, seconds: int) -> dict[str, Any]:
             "max": _rounded(apart[-1]),
         },
         "ledger_residual": sorted({left for of in result.ledger_residual.values() for left in of.values()}),
+        "replay": again,
         "times_real_time": result.speed,
         "source": result.source,
+    }
+
+
+def replayed(journal: Path, recording: Path) -> dict[str, Any]:
+    """The machine of the live run, run again from its journal, and its books beside the recorded frames."""
+    found = replay(ReplayOptions(journal, recording=recording))
+    assert found.books is not None
+    return {
+        "identical": found.identical,
+        "events": found.events,
+        "commands": found.commands,
+        "contexts": found.contexts,
+        "books": {venue: [of.seen, of.compared, of.unlike] for venue, of in found.books.items()},
+        "journal_bytes": sum(file.stat().st_size for file in journal.iterdir()),
+        "source": found.our_source,
     }
 
 

@@ -20,6 +20,7 @@ from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.world import build_world
 from dnbot.lab.disk import Disk
 from dnbot.lab.incarnation import Incarnation
+from dnbot.lab.journals import LifeJournals
 from dnbot.lab.still_clock import still_clock
 from dnbot.lab.world import Stage, deterministic
 from dnbot.ports.clock import VirtualClock
@@ -51,19 +52,32 @@ class Lived:
         return datetime.fromtimestamp(self.begin_ns / 1e9, UTC)
 
 
+@attrs.frozen
+class LivedWithJournal:
+    """A live run that was recorded, and whose machine wrote a journal."""
+
+    lived: Lived
+    journal: Path
+
+
 def live_and_record(
     folder: Path, params: StrategyParameters, run_s: float, *, seed: int = 1, cut_at_s: float | None = None,
-    model: LatencyModel = MODELS["loopback"],
+    model: LatencyModel = MODELS["loopback"], journal: Path | None = None,
 ) -> Lived:
-    """A bot of `run_s` in a lively market; `cut_at_s` cuts Gate's connections, the recorder's too."""
+    """A bot of `run_s` in a lively market; `cut_at_s` cuts Gate's connections, the recorder's too.
+
+    Its machine writes to `journal`, if there is one.
+    """
     deterministic(seed)
     lived = Lived(folder, EPOCH_NS + WARM_S * 10**9)
-    trio.run(_live, lived, params, run_s, seed, cut_at_s, model, clock=still_clock())
+    kept = None if journal is None else LifeJournals(journal, params)
+    trio.run(_live, lived, params, run_s, seed, cut_at_s, model, kept, clock=still_clock())
     return lived
 
 
 async def _live(
-    lived: Lived, params: StrategyParameters, run_s: float, seed: int, cut_at_s: float | None, model: LatencyModel
+    lived: Lived, params: StrategyParameters, run_s: float, seed: int, cut_at_s: float | None, model: LatencyModel,
+    journals: LifeJournals | None,
 ) -> None:
     clock, sink = VirtualClock(EPOCH_NS), MemorySink()
     world = build_world(FakesConfig(seed=seed), FakeClock(EPOCH_NS))
@@ -75,7 +89,8 @@ async def _live(
         nursery.start_soon(recorder.run)
         await trio.sleep(WARM_S)
         on = Stage(world, network, EventLog(clock, [sink]), sink, clock)
-        life = Incarnation.on(on, Disk(), witness=lived.witness.note)
+        kept = None if journals is None else journals()
+        life = Incarnation.on(on, Disk(), witness=lived.witness.note, journal=kept)
         nursery.start_soon(life.live, params)
         if cut_at_s is not None:
             await trio.sleep(cut_at_s)

@@ -324,3 +324,31 @@ async def test_a_pause_is_told_before_the_tick_that_ends_it(
     found = [n for n, event in enumerate(it.events) if isinstance(event, Paused)]
     assert len(found) == 1
     assert isinstance(it.events[found[0] + 1], Tick)
+
+
+async def test_who_keeps_steps_sees_each_in_its_row(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """The context before, the event and what came of it, without a hole; the one that fails, too, and it is raised."""
+    bug = InvariantBroken("a planted one")
+
+    def react(event: Any) -> Any:
+        if isinstance(event, StoreLost):
+            raise bug
+
+    it, kept = bench(react), list[Any]()
+    it.strategist.keep = lambda *step: kept.append(step)
+    first = it.strategist.context
+    async with trio.open_nursery() as nursery:
+
+        async def tell() -> None:
+            await trio.sleep(0.5)
+            it.tell(StoreLost("now"))
+
+        nursery.start_soon(tell)
+        with pytest.raises(InvariantBroken, match="a planted one"):
+            await it.strategist.run()
+    assert [event for _, event, _ in kept] == it.events
+    assert kept[0][0] is first
+    assert all(after[0] is before[2].context for before, after in pairwise(kept))
+    assert isinstance(kept[-1][1], StoreLost)
+    assert kept[-1][2] is bug
+    assert it.strategist.context is kept[-1][0]

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from dnbot.config.rules_canary import canary
+from dnbot.config.rules_journal import journal
 from dnbot.config.rules_monitors import alerts, monitors
 from dnbot.config.rules_paper import paper
 from dnbot.config.rules_plugins import plugins
@@ -62,7 +63,7 @@ def check_settings(where: str, settings: Settings) -> None:
     """Raise ConfigError for the first rule that these settings break."""
     rules = (
         _top, _symbol, _signs, _choices, _units, _sizes, _times, _thresholds, _perpetual, _top_up, _live, _endpoints,
-        canary, monitors, alerts, traces, _web, transfers, plugins,
+        canary, monitors, alerts, traces, journal, _web, transfers, plugins,
         paper,
     )
     for rule in rules:

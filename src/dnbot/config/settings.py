@@ -109,6 +109,14 @@ class TraceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Name of a variable with headers for it, `NAME=VALUE` with commas between; empty: none."""
 
 
+class JournalSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a run writes down what its machine was told and what it answered, for `dnbot replay`."""
+
+    folder: str = ""
+    """Empty: nothing is written."""
+    mib_max: int = 1024
+
+
 class WebSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The dashboard: where it listens, and who may look and operate."""
 
@@ -179,6 +187,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     monitors: MonitorSettings = MonitorSettings()
     alerts: AlertSettings = AlertSettings()
     traces: TraceSettings = TraceSettings()
+    journal: JournalSettings = JournalSettings()
     web: WebSettings = WebSettings()
     transfers: TransferSettings = TransferSettings()
     plugins: PluginSettings = PluginSettings()
@@ -189,8 +198,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 SECTIONS: dict[str, type[msgspec.Struct]] = {
     "": Settings, "strategy": StrategyParameters, "gate": GateSettings, "mexc": MexcSettings,
     "canary": CanarySettings, "database": DatabaseSettings, "monitors": MonitorSettings, "alerts": AlertSettings,
-    "traces": TraceSettings, "web": WebSettings, "transfers": TransferSettings, "plugins": PluginSettings,
-    "paper": PaperSettings, "fakes": FakesSettings,
+    "traces": TraceSettings, "journal": JournalSettings, "web": WebSettings, "transfers": TransferSettings,
+    "plugins": PluginSettings, "paper": PaperSettings, "fakes": FakesSettings,
 }
 """Sections in the order in which a file has them; the first is the part above all tables."""
 ROWS: dict[str, type[msgspec.Struct]] = {"transfers.networks": Network, "plugins.load": PluginUse}

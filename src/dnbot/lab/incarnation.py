@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import attrs
 import msgspec
@@ -10,7 +11,7 @@ import trio
 
 from dnbot.bot import Bot
 from dnbot.domain.errors import OperatingError
-from dnbot.domain.messages import Record
+from dnbot.domain.messages import InboxEvent, Record
 from dnbot.lab.disk import Disk as Disk
 from dnbot.lab.disk import HeldMedium
 from dnbot.lab.standstill import Standstill
@@ -18,8 +19,39 @@ from dnbot.lab.tap import Tap, TappedOpener
 from dnbot.lab.tapped_store import TappedStore
 from dnbot.lab.world import Stage
 from dnbot.ports.spill import open_spill
+from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.leaving import EXIT_UNAVAILABLE
+from dnbot.strategy.machine import Step
 from dnbot.strategy.parameters import StrategyParameters
+
+
+class LifeJournal(Protocol):
+    """Where the steps of one life are kept, in the machine's own turn."""
+
+    def note(self, before: StrategyContext, event: InboxEvent, outcome: Step | Exception) -> None:
+        """One step."""
+        ...
+
+    def close(self) -> None:
+        """The life ended by itself."""
+        ...
+
+    def abandon(self) -> None:
+        """It died."""
+        ...
+
+
+class NoJournal:
+    """Nothing is kept."""
+
+    def note(self, before: StrategyContext, event: InboxEvent, outcome: Step | Exception) -> None:
+        """See `LifeJournal`."""
+
+    def close(self) -> None:
+        """See `LifeJournal`."""
+
+    def abandon(self) -> None:
+        """See `LifeJournal`."""
 
 
 @attrs.define(repr=False, eq=False)  # everything hangs on it
@@ -33,6 +65,7 @@ class Incarnation:
     store: TappedStore
     spill: HeldMedium
     witness: Callable[[Record], None]
+    journal: LifeJournal = attrs.field(factory=NoJournal)
     bot: Bot | None = None
     code: int | None = None
     """The exit code of a clean end."""
@@ -46,13 +79,14 @@ class Incarnation:
     @classmethod
     def on(
         cls, stage: Stage, disk: Disk, *, number: int = 1, tap: Tap | None = None,
-        witness: Callable[[Record], None] = lambda _record: None,
+        witness: Callable[[Record], None] = lambda _record: None, journal: LifeJournal | None = None,
     ) -> Incarnation:
         """One that is not yet alive; `number` names it in the tap: ``bot.1``."""
         tap, name = tap or Tap(), f"bot.{number}"
         wire = TappedOpener(tap, name, stage.network.open_stream)
         spill = HeldMedium(disk.spill, disk.spilled)
-        return cls(name, stage, disk, wire, TappedStore(tap, name, disk.store), spill, witness)
+        store = TappedStore(tap, name, disk.store)
+        return cls(name, stage, disk, wire, store, spill, witness, journal or NoJournal())
 
     async def live(self, params: StrategyParameters, *, order_path: str = "rest") -> None:
         """Start, trade, end; how it ended is kept, never raised."""
@@ -62,8 +96,8 @@ class Incarnation:
         try:
             with self._scope:
                 self.bot = await self.stage.bot(
-                    params, self.store, opener=self.wire, witness=self._note, spill=open_spill(self.spill),
-                    latch=self.disk.latch, order_path=order_path,
+                    params, self.store, opener=self.wire, witness=self._note, keep=self._keep,
+                    spill=open_spill(self.spill), latch=self.disk.latch, order_path=order_path,
                 )
                 self.code = await self.bot.run()
         except trio.Cancelled:
@@ -77,6 +111,7 @@ class Incarnation:
             if not self.dead:
                 what = "" if self.error is None else type(self.error).__name__
                 tap.tell(self.name, "life", "ended", self.code, what)
+                self.journal.close()
             self.ended.set()
 
     def crash(self, *, power_cut: bool = True) -> None:
@@ -89,6 +124,7 @@ class Incarnation:
         self.wire.tap.tell(self.name, "life", "crashed", power_cut)
         self.wire.revoke(cut=power_cut)
         self.store.revoked = self.spill.revoked = True
+        self.journal.abandon()
         self._scope.cancel()
         if self._standstill is not None:
             self._standstill.end()
@@ -114,3 +150,7 @@ class Incarnation:
         if not self.dead:
             self.wire.tap.tell(self.name, "record", type(record).__name__, msgspec.to_builtins(record, str_keys=True))
             self.witness(record)
+
+    def _keep(self, before: StrategyContext, event: InboxEvent, outcome: Step | Exception) -> None:
+        if not self.dead:
+            self.journal.note(before, event, outcome)

@@ -35,10 +35,12 @@ def _seeds(_context: click.Context, _option: click.Parameter, text: str) -> tupl
 @click.option("--jobs", type=click.IntRange(1, 256), help="Processes at a time; default: one per core.")
 @click.option("--within", callback=duration_option, help="Begin no seed after so long, of real time, such as 4m.")
 @click.option("--json", "as_json", type=click.Path(path_type=Path, dir_okay=False), help="Write the evidence here.")
+@click.option("--journal", type=click.Path(path_type=Path, file_okay=False), help="Write each seed's journal here.")
 @click.option("--resume", is_flag=True, help="Leave out the seeds that passed in the --json file.")
 def simulate(
     config: Path | None, fleet: bool, seeds: tuple[int, ...], minutes: float, hours: float | None, faults: str,
-    keep: str, shrink: bool, jobs: int | None, within: float | None, as_json: Path | None, resume: bool,
+    keep: str, shrink: bool, jobs: int | None, within: float | None, as_json: Path | None, journal: Path | None,
+    resume: bool,
 ) -> None:
     """Run the whole bot on fake exchanges in virtual time, with everything going wrong, and judge what it does.
 
@@ -46,14 +48,20 @@ def simulate(
     """
     from dnbot.lab.campaign import ONE_BOT, CampaignOptions, run_campaign
     from dnbot.lab.fleet_campaign import FLEET
+    from dnbot.lab.journals import journalled
     from dnbot.operate.progress import ProgressLine
 
     if fleet and config is not None:
         raise click.UsageError("--fleet takes no --config: each of its tasks has a market and settings of its own")
+    if journal is not None and (fleet or shrink):
+        raise click.UsageError("--journal goes with neither --fleet nor --shrink: a journal is of one bot in one run")
+    if journal is not None and journal.exists() and any(journal.iterdir()):
+        raise click.UsageError(f"--journal {journal}: it is not empty; allowed: a new or empty folder")
+    one_bot = ONE_BOT if journal is None else journalled(ONE_BOT, journal)
     again = ["dnbot simulate", *(["--fleet"] if fleet else []), *(["--config", str(config)] if config else [])]
     again += [f"--hours {hours:g}" if hours else f"--minutes {minutes:g}", f"--faults {faults}"]
     options = CampaignOptions(
-        seeds=seeds, run_s=hours * 3600 if hours else minutes * 60, faults=faults, game=FLEET if fleet else ONE_BOT,
+        seeds=seeds, run_s=hours * 3600 if hours else minutes * 60, faults=faults, game=FLEET if fleet else one_bot,
         params=None if fleet else settings_of(config).strategy,
         keep=tuple(key for key in keep.split(",") if key), jobs=jobs or len(os.sched_getaffinity(0)), json=as_json,
         resume=resume, shrink=shrink, within_s=within, command=" ".join(again),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import time
 from collections import Counter
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +21,7 @@ from dnbot.domain.messages import SetMode
 from dnbot.domain.units import plain
 from dnbot.fakes.config import FakesConfig
 from dnbot.lab.disk import Disk
-from dnbot.lab.incarnation import Incarnation
+from dnbot.lab.incarnation import Incarnation, LifeJournal, NoJournal
 from dnbot.lab.livelock import Livelock
 from dnbot.lab.mishaps import Mishaps
 from dnbot.lab.oracle import Oracle
@@ -89,9 +90,12 @@ class Run(msgspec.Struct, kw_only=True):
 
 
 def simulate(
-    schedule: Schedule, params: StrategyParameters, run_s: float, *, config: FakesConfig | None = None
+    schedule: Schedule, params: StrategyParameters, run_s: float, *, config: FakesConfig | None = None,
+    journal: Callable[[], LifeJournal] = NoJournal,
 ) -> Run:
     """Run one schedule. The same arguments give the same `trace_hash`, in any process on this platform.
+
+    `journal` is asked for at the beginning of each life, and changes no hash.
 
     The garbage collector is stopped and runs at fixed moments, because what it finalises may act; what was there before
     is left out.
@@ -106,7 +110,7 @@ def simulate(
     gc.collect()
     gc.freeze()
     try:
-        simulation = Simulation(schedule, params, run_s, world)
+        simulation = Simulation(schedule, params, run_s, world, journal)
         trio.run(simulation.run, clock=still_clock(), instruments=[Livelock(simulation.hang)])
     finally:
         gc.unfreeze()
@@ -122,6 +126,7 @@ class Simulation:
     params: StrategyParameters
     run_s: float
     config: FakesConfig
+    journal: Callable[[], LifeJournal] = NoJournal
     tap: Tap = attrs.field(factory=Tap)
     disk: Disk = attrs.field(factory=Disk)
     alive: Incarnation | None = None
@@ -195,7 +200,9 @@ class Simulation:
         wait_s = START_AGAIN_S
         while not self.ending:
             self.starts += 1
-            bot = self.alive = Incarnation.on(on, self.disk, tap=self.tap, number=self.starts)
+            bot = self.alive = Incarnation.on(
+                on, self.disk, tap=self.tap, number=self.starts, journal=self.journal()
+            )
             began_s = trio.current_time()
             await bot.live(self.params, order_path=self.schedule.order_path)
             self.watch.life_ended(bot)

@@ -10,6 +10,9 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[1]
 ROOTS = ("dnbot.lab.simulation", "dnbot.lab.swarm")
 """What a simulation begins with."""
+MACHINE = ("dnbot.strategy.machine",)
+"""What decides."""
+DIGITS = 12
 _IMPORT = re.compile(
     r"^[ \t]*from[ \t]+(?P<base>[.\w]+)[ \t]+import[ \t]+(?P<names>\([^)]*\)|[^\n]+)"
     r"|^[ \t]*import[ \t]+(?P<whole>[.\w]+)",
@@ -28,6 +31,11 @@ def source_digest(roots: Iterable[str] = ROOTS) -> bytes:
         assert path is not None  # `reachable` has only those that are there
         digest.update(name.encode() + b"\0" + path.read_bytes())
     return digest.digest()
+
+
+def machine_source() -> str:
+    """The first digits of the digest of what decides: whoever replays a journal asks whether it is the same."""
+    return source_digest(MACHINE).hex()[:DIGITS]
 
 
 def reachable(roots: Iterable[str] = ROOTS) -> list[str]:

@@ -36,6 +36,7 @@ from dnbot.ports.spill import MemoryMedium, Spill, open_spill
 from dnbot.ports.store import Store
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.parameters import StrategyParameters
+from dnbot.tasks.strategist import Keep, nobody_keeps
 
 PORT = 443
 
@@ -57,6 +58,7 @@ class Stage:
         *,
         opener: StreamOpener | None = None,
         witness: Callable[[Record], None] | None = None,
+        keep: Keep = nobody_keeps,
         spill: Spill | None = None,
         latch: Latch | None = None,
         order_path: str = "rest",
@@ -78,6 +80,7 @@ class Stage:
                 log=self.log,
                 publish=_nobody_watches,
                 witness=witness or _nobody_listens,
+                keep=keep,
                 version="simulated",
                 settings="{}",
                 spill=spill or open_spill(MemoryMedium()),

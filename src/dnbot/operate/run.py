@@ -34,6 +34,7 @@ from dnbot.operate.control_socket import listening, only_bot_of, socket_path
 from dnbot.operate.database_place import external_dsn
 from dnbot.operate.exchanges import Exchanges, exchanges_of
 from dnbot.operate.face import Face
+from dnbot.operate.journaling import journal_folder, journal_of, journalling, keep_of
 from dnbot.operate.logs import LOG_FILE
 from dnbot.operate.masking import Mask
 from dnbot.operate.metrics import Metrics, address_of, metrics_listeners
@@ -63,6 +64,7 @@ from dnbot.ports.postgres import migrate, open_postgres_store
 from dnbot.ports.redaction import Redactor
 from dnbot.ports.spill import Spill, spill_file
 from dnbot.ports.store import Store
+from dnbot.record.step_writing import StepJournal
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.leaving import EXIT_UNAVAILABLE
 from dnbot.strategy.states import StrategyState
@@ -111,6 +113,7 @@ class _Ground:
     pages: list[trio.SocketListener]
     traces: SpanCourier | None
     plugins: PluginSet
+    journal: StepJournal | None
 
 
 class Beside(Protocol):
@@ -141,6 +144,8 @@ class RunOptions:
     """Why this run does nothing but close the position, as soon as the accounts are known; it tells so on stderr."""
     metrics: tuple[str, int] | None = None
     """Host and port at which Prometheus may ask."""
+    journal: Path | None = None
+    source: str = ""  # of what decides, as the command tells it
     check_audit: AuditCheck | None = None
     """Judges our ledger by the fakes' audit; given by the command, which may see the lab."""
     beside: Beside | None = None
@@ -188,10 +193,13 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
             plugins = PluginSet() if options.flatten else plugins_of(settings, options.installed, registry, log)
             channels = plugins.of_kind("alerts")
             monitors = monitors_of(settings, secrets, watch, redactor, log, channels=channels)
+            mask = Mask(registry)
+            folder = None if options.flatten else journal_folder(settings, options.journal, home)
+            journal = journal_of(settings, folder, options.source, SystemClock(), mask, monitors, log)
             dsn = await stack.enter_async_context(database_dsn(settings, home, log, registry))
             for name in await migrate(dsn, log=log):
                 log.info("migrated", name=name)
-            store = await stack.enter_async_context(open_postgres_store(dsn, log=log, mask=Mask(registry).text))
+            store = await stack.enter_async_context(open_postgres_store(dsn, log=log, mask=mask.text))
             await refuse_another_world(settings, store)
             if not options.flatten:
                 await refuse_first_start(settings, store, exchanges.around, SystemClock())
@@ -199,7 +207,9 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
             canary = await canary_of(settings, store, symbol)
             spill = spill_file(home / "spill" / f"{symbol.base}-{symbol.quote}.log")
             stack.enter_context(closing(spill))
-            ground = _Ground(settings, options, home, log, store, dsn, exchanges, spill, canary, pages, traces, plugins)
+            ground = _Ground(
+                settings, options, home, log, store, dsn, exchanges, spill, canary, pages, traces, plugins, journal
+            )
             code = await _trade(ground, monitors, secrets)
         finally:
             nursery.cancel_scope.cancel()
@@ -240,6 +250,7 @@ async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> 
             log=log,
             publish=watch.show,
             witness=witness_of(monitors, ground.canary),
+            keep=keep_of(ground.journal),
             measures=measures_of(ground.traces, clock),
             spill=ground.spill,
             latch=FileLatch.of(home),
@@ -255,7 +266,8 @@ async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> 
     if ground.canary is not None:
         ground.canary.tell, ground.canary.alert = bot.tell, monitors.alert
         ground.canary.lower()
-    before = _profit(bot.context)
+    book = bot.context.portfolio
+    before = book.spread_quote, book.fees_quote, book.funding_quote
     facts = facts_of(settings.mode, market, home, __version__, bot.parts.clock)
     mask = Mask(options.registry)
     report = Reporter(bot, watch, bot.parts.clock, log, facts, monitors.standing, ground.plugins.standing, mask=mask)
@@ -268,7 +280,7 @@ async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> 
         face.say(f"metrics at {address_of(ground.pages)}")
     with listening(socket_path(home)) as listener:
         standing = Standing(bot, watch, report, commander, log, home, ground.dsn, face.say, ground.plugins)
-        async with Metrics(bot, report).served(ground.pages), exporting(ground.traces):
+        async with Metrics(bot, report).served(ground.pages), exporting(ground.traces), journalling(ground.journal):
             code, why = await _until_it_ends(standing, options, face, listener, monitors)
     summary = summary_of(
         bot.context,
@@ -336,10 +348,6 @@ async def _flatten(bot: Bot, reason: str, why: list[str]) -> None:
         bot.stop(reason, "flatten")
         return
     bot.stop(f"{reason}: the accounts could not be reconciled within {KNOWN_S_MAX:.0f} s", "hold")
-
-
-def _profit(context: StrategyContext) -> tuple[Any, ...]:
-    return context.portfolio.spread_quote, context.portfolio.fees_quote, context.portfolio.funding_quote
 
 
 def _leaving_reason(bot: Bot) -> str:

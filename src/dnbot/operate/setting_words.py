@@ -15,6 +15,7 @@ SECTION_WORDS: dict[str, str] = {
     "monitors": "What is alerted on, and how much is too much",
     "alerts": "Who is told of alerts, and how often",
     "traces": "A trace of each execution for OpenTelemetry, docs/operations.md",
+    "journal": "What the machine was told and answered, for `dnbot replay`, docs/replay.md",
     "web": "The dashboard in a browser, docs/dashboard.md",
     "transfers": "What `dnbot transfers plan` reckons with; the bot itself never moves anything between exchanges",
     "plugins": "Code of others that a run works with, docs/extending.md",
@@ -194,6 +195,10 @@ TRACES: dict[str, Words] = {
         "NAME of the variable with headers for it, NAME=VALUE with commas between, or NAME_FILE; empty: none.",
     ),
 }
+JOURNAL: dict[str, Words] = {
+    "folder": Words("path", "Where it is written, by `dnbot run` alone; relative: in state_dir; empty: nowhere."),
+    "mib_max": Words("MiB", "The folder is never larger: the oldest segment goes."),
+}
 TRANSFERS: dict[str, Words] = {
     "least_pct": Words(
         "percent", "What is off its target by a smaller share of what all venues hold is left alone."
@@ -248,6 +253,6 @@ CANARY: dict[str, Words] = {
 }
 WORDS: dict[str, dict[str, Words]] = {
     "": TOP, "strategy": STRATEGY, "gate": GATE, "mexc": MEXC, "canary": CANARY,
-    "database": DATABASE, "monitors": MONITORS, "alerts": ALERTS, "traces": TRACES, "web": WEB,
+    "database": DATABASE, "monitors": MONITORS, "alerts": ALERTS, "traces": TRACES, "journal": JOURNAL, "web": WEB,
     "transfers": TRANSFERS, "plugins": PLUGINS, "paper": PAPER, "fakes": FAKES,
 }

@@ -43,7 +43,7 @@ from dnbot.ports.clock import Clock
 from dnbot.ports.latch import KILLED_BY, Halt
 from dnbot.ports.log import EventLog
 from dnbot.strategy.context import StrategyContext
-from dnbot.strategy.machine import step
+from dnbot.strategy.machine import Step, step
 from dnbot.strategy.states import StrategyState, TradingMode
 from dnbot.tasks.gatekeeper import Gatekeeper
 from dnbot.tasks.pausing import PauseWatch
@@ -51,6 +51,13 @@ from dnbot.tasks.pausing import PauseWatch
 TICK_S = 0.1
 VIEW_S = 0.25
 _SAMPLES = (BalancesSampled, BookTopSampled, FundingSampled, MetricSampled, OpportunityDeclined, PositionSampled)
+
+Keep = Callable[[StrategyContext, InboxEvent, Step | Exception], None]
+"""Sees each step: the context before it, the event, and what came of it. It must return at once, and change nothing."""
+
+
+def nobody_keeps(_before: StrategyContext, _event: InboxEvent, _outcome: Step | Exception) -> None:
+    """Steps that no journal takes."""
 
 
 def _nothing_new() -> None:
@@ -72,6 +79,7 @@ class Strategist:
     """Sees each record in order, before it is written."""
     pull: Callable[[], Signal | None] = _nothing_new
     """The newest market, if the machine has not seen it; asked for before each event."""
+    keep: Keep = nobody_keeps
     measures: Measures = attrs.field(factory=Measures)
     finished: trio.Event = attrs.field(factory=trio.Event)
     held: deque[Record] = attrs.field(factory=deque, init=False)
@@ -172,8 +180,13 @@ class Strategist:
         return Tick(now_ns, self._ticked_s)
 
     def _take(self, event: InboxEvent) -> None:
-        before = self.context.current_state
-        result = step(self.context, event)
+        begun, before = self.context, self.context.current_state
+        try:
+            result = step(begun, event)
+        except Exception as error:
+            self.keep(begun, event, error)
+            raise
+        self.keep(begun, event, result)
         self.context = result.context
         self.gate.context = result.context
         for record in result.records:
