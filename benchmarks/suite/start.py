@@ -32,7 +32,7 @@ from suite.target import Target
 START_S_MAX = 1.5
 PROCESS_S_MAX = 120.0
 STAMP = "import time; print(time.perf_counter_ns())"
-OURS, PEER = f"import dnbot.cli; {STAMP}", f"import asyncio, ccxt.pro; {STAMP}"
+OURS, PEER = f"from suite.first_quote import import_all; import_all(); {STAMP}", f"import asyncio, ccxt.pro; {STAMP}"
 QUOTE = "from suite.first_quote import main; main()"
 
 
