@@ -275,7 +275,7 @@ async def test_leaked_connection_is_noticed_and_the_pool_rebuilt(
     net = MemoryNet(nursery, Echo())
     async with client_for(net, connections_max=1) as client:
         leak = client._build("GET", "/leak", None, b"", _Flight(), None)
-        await client._transport.handle_async_request(leak)  # the reply is neither read nor closed
+        await client._pool.handle(leak)  # the reply is neither read nor closed
         assert (await client.request("GET", "/", deadline_s=1)).status == 200
         counted = client.statistics()
     assert (counted.pools_rebuilt, counted.connections_opened) == (1, 2)
@@ -295,6 +295,6 @@ async def test_server_that_closed_while_idle_is_not_asked_again(
     closed, first = False, None
     async with HttpClient(open_probed, ENDPOINT, clock=VirtualClock(0)) as client:
         await client.request("GET", "/", deadline_s=1)
-        first, closed = client._transport._pool.connections[0]._connection._network_stream._stream, True  # type: ignore[attr-defined]
+        first, closed = client._pool._pool.connections[0]._connection._network_stream._stream, True  # type: ignore[attr-defined]
         await client.request("GET", "/", deadline_s=1)
     assert len(net.opened) == 2
