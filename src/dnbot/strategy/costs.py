@@ -13,7 +13,7 @@ from dnbot.domain.market import FundingRate, MarketView
 from dnbot.domain.pair import Pair, PairEdge, PairKind, PnlEstimate
 from dnbot.domain.units import TEN_THOUSAND, ZERO, Money, divide, of_bps
 from dnbot.strategy.parameters import StrategyParameters
-from dnbot.strategy.spread import Edge, buy_factor, edge_of, sell_factor
+from dnbot.strategy.spread import Edge, edge_of
 
 QUOTE_PLACES = 8
 """Digits of an estimate after the point: far below any quote unit that can be traded."""
@@ -148,7 +148,7 @@ def break_even_table(fees: dict[Venue, FeeSchedule], params: StrategyParameters)
 def _break_even(pair: Pair, buy: FeeSchedule, sell: FeeSchedule, params: StrategyParameters) -> BreakEven:
     def gross(edge_bps: Decimal) -> Decimal:
         """Solve `(1 + g/2) sell - (1 - g/2) buy = edge` for g: prices lie symmetrically about the mid."""
-        pay, get = buy_factor(buy), sell_factor(sell)
+        pay, get = buy.buy_factor, sell.sell_factor
         return divide(2 * (edge_bps + (pay - get) * TEN_THOUSAND), pay + get)
 
     return BreakEven(

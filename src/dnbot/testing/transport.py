@@ -8,7 +8,7 @@ from typing import Any, cast
 import httpcore
 import httpx
 
-from dnbot.ports.http import Pool
+from dnbot.ports.http import IDLE_S_MAX, Pool
 from dnbot.ports.net import StreamOpener
 
 
@@ -16,7 +16,7 @@ class StreamTransport(httpx.AsyncBaseTransport):
     """httpx's requests over the connections of a pool of ours."""
 
     def __init__(self, opener: StreamOpener, *, connections_max: int) -> None:
-        self._pool = Pool(opener, connections_max, None)
+        self._pool = Pool(opener, connections_max, IDLE_S_MAX)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         url = request.url
