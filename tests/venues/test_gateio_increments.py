@@ -94,9 +94,9 @@ def test_an_increment_says_what_the_strict_way_reads(form: dict[str, Any], compa
         frame = {name: value for name, value in form.items() if name != "sides"}
         frame["channel"] = channel + form["channel"]
         if isinstance(form.get("result"), dict):
-            sides = {name: side if side is None else written(side) for name, side in zip("ba", form["sides"], strict=True)
-                     if side is not LEFT_OUT}
-            frame["result"] = form["result"] | sides
+            sides = {name: side for name, side in zip("ba", form["sides"], strict=True) if side is not LEFT_OUT}
+            told = {name: side if side is None else written(side) for name, side in sides.items()}
+            frame["result"] = form["result"] | told
         text = json.dumps(frame, separators=(",", ":") if compact else None)
         read = text.encode() if as_bytes else text
         assert outcome(codec.decode, read) == outcome(read_frame, codec.venue, read, codec._readers)

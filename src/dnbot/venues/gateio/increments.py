@@ -1,6 +1,6 @@
 """Increments of a book, which are most frames, read in one pass where they are written as Gate writes them today.
 
-A frame that is written otherwise (ids as texts, times with fractions, a field that is left out), or that cannot be read,
+A frame that is written otherwise (ids as texts, times with fractions, a field left out), or that cannot be read,
 is none of these: it is left to the strict way, which reads every form and says what is wrong with the rest.
 """
 
