@@ -38,12 +38,13 @@ def measure(effort: Effort) -> list[Target]:
         messages = max(2, effort.times(MESSAGES) // burst) * burst
         rounds = interleaved(
             effort.rounds,
-            {"ours": partial(_figures, ours, burst, messages), "library": partial(_figures, library, burst, messages)},
+            {client.__name__: partial(_figures, client, burst, messages) for client in (ours, library, turns)},
         )
         targets.append(
             Target(
                 f"6 CPU of a message, {burst} in a chunk", "us", rounds.median("ours", "us"), factor=factor,
                 beside="trio-websocket", comparison=rounds.median("library", "us"),
+                floor=rounds.median("turns", "us"), floor_of="a turn of the loop for each chunk",
                 detail=f"in memory; rounds {rounds.spread('ours', 'us')}",
                 again=partial(trio.run, ours, burst, messages),
             )
@@ -104,6 +105,14 @@ async def library(burst: int, messages: int) -> float:
         took_us = await _timed(connection.get_message, messages)
         nursery.cancel_scope.cancel()
     return took_us
+
+
+async def turns(burst: int, messages: int) -> float:
+    """us of CPU a message of nothing but the turns in which a stream of trio gives its chunks."""
+    began_s = time.process_time()
+    for _ in range(messages // burst):
+        await trio.lowlevel.checkpoint()
+    return (time.process_time() - began_s) / messages * 1e6
 
 
 async def ours(burst: int, messages: int) -> float:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from decimal import Decimal
+from typing import cast
 
 import attrs
 import msgspec
@@ -17,6 +19,7 @@ from dnbot.strategy.spread import Edge, edge_of
 
 QUOTE_PLACES = 8
 """Digits of an estimate after the point: far below any quote unit that can be traded."""
+_rounded = cast("Callable[[Decimal, int], Money]", round)
 SAMPLES_MIN = 30
 """Fewer samples of a pair's history are no ground for a carry."""
 
@@ -81,7 +84,7 @@ class PnLCalculator:
         spread = (edge.sell_net - edge.buy_net) * quantity
         carried = self._carried(edge, outlook) if pair.kind is PairKind.CARRY_OPEN else (ZERO, ZERO)
         touched, fees_paid, slipped, funding, leave = [
-            Money(round(part, QUOTE_PLACES)) for part in (gross, charged, gross - charged - spread, *carried)
+            _rounded(part, QUOTE_PLACES) for part in (gross, charged, gross - charged - spread, *carried)
         ]
         return PnlEstimate(
             gross_quote=touched, fees_quote=fees_paid, slippage_quote=slipped, funding_quote=funding, exit_quote=leave,
