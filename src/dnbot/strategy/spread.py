@@ -141,7 +141,7 @@ class _Followed:
         self.edge = PairEdge(
             pair_name=self.name, edge_bps=edge_bps, gross_bps=(sell.sell_vwap - buy.buy_vwap) / mid * 10_000,
             mean_bps=past.mean, sd_bps=past.sd, z_score=past.z_score(edge_bps), half_life_s=past.half_life_s,
-            samples=self.history.samples,
+            samples=past.samples,
         )
         return self.edge
 
