@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 POOL_MIN = 3  # the journal, the executor and one desk never wait for a connection to be made
 POOL_MAX = 8
+KEPT_MAX = 2  # of them, so that an intent and a record need not ask the pool for one
 READERS_MAX = 2
 CONNECT_S_MAX = 5.0
 COMMAND_S_MAX = 5.0
@@ -127,7 +128,7 @@ async def open_postgres_store(
     async with _open_loop(log) as loop:
         with _mapped():
             pool = await _aio(_make_pool, loop)(dsn, only_reads=only_reads)
-        store = PostgresStore(pool, loop, mask)
+        store = PostgresStore(_Kept(pool, 0 if only_reads else KEPT_MAX), loop, mask)
         try:
             async with store.reading() as connection:
                 missing = migrations.status_of(known, await _applied(connection)).pending
@@ -142,7 +143,7 @@ async def open_postgres_store(
 class PostgresStore(Reports):
     """One bot's store. After `begin_run` it writes for that incarnation alone, and no longer once a newer one began."""
 
-    _pool: Pool
+    _kept: _Kept
     _loop: trio_asyncio.TrioEventLoop
     _mask: Callable[[str], str] = str
     _symbol: Symbol | None = None
@@ -154,7 +155,7 @@ class PostgresStore(Reports):
 
     def of_task(self, lease: Lease) -> PostgresStore:
         """The store of a bot that runs on a lease, on the same connections. It begins only while the lease stands."""
-        return PostgresStore(self._pool, self._loop, self._mask, held=lease)
+        return PostgresStore(self._kept, self._loop, self._mask, held=lease)
 
     async def begin_run(self, symbol: Symbol, *, version: str, settings: str, started_at_ns: int) -> int:
         """See `Store`. An answer that is lost costs one epoch, which then never writes.
@@ -322,9 +323,9 @@ class PostgresStore(Reports):
     async def aclose(self) -> None:
         """See `Store`. What does not close in time is cut."""
         with trio.move_on_after(SHIELD_S_MAX, shield=True) as scope, _mapped():
-            await _aio(self._pool.close, self._loop)()
+            await _aio(self._kept.close, self._loop)()
         if scope.cancelled_caught:
-            self._pool.terminate()
+            self._kept.pool.terminate()
 
     def _book(self) -> str:
         if self._symbol is None:
@@ -342,7 +343,7 @@ class PostgresStore(Reports):
 
     async def _call_once(self, sql: str, arguments: tuple[object, ...], limit_s: float) -> asyncpg.Record | None:
         with _mapped(), trio.fail_after(limit_s):
-            return await _aio(_one_statement, self._loop)(self._pool, sql, arguments)
+            return await _aio(_one_statement, self._loop)(self._kept, sql, arguments)
 
     def reading(self) -> AbstractAsyncContextManager[Connection]:
         """A connection whose queries all see the same moment, and which cannot write."""
@@ -356,12 +357,12 @@ class PostgresStore(Reports):
 
     @asynccontextmanager
     async def _lease(self) -> AsyncGenerator[Connection, None]:
-        connection = await _aio(self._pool.acquire, self._loop)(timeout=CONNECT_S_MAX)
+        connection = await _aio(self._kept.pool.acquire, self._loop)(timeout=CONNECT_S_MAX)
         try:
             yield connection
         finally:
             with trio.move_on_after(SHIELD_S_MAX, shield=True) as scope:
-                await _aio(self._pool.release, self._loop)(connection)
+                await _aio(self._kept.pool.release, self._loop)(connection)
             if scope.cancelled_caught:
                 connection.terminate()
 
@@ -406,14 +407,50 @@ async def _make_pool(dsn: str, *, only_reads: bool) -> Pool:
     )
 
 
-async def _one_statement(pool: Pool, sql: str, arguments: tuple[object, ...]) -> asyncpg.Record | None:
+async def _one_statement(kept: _Kept, sql: str, arguments: tuple[object, ...]) -> asyncpg.Record | None:
     """Runs inside asyncio, so that it costs one crossing. When cancelled, asyncpg cancels the statement on the server
     and shields the release; what is not released in time is cut."""
-    async with AsyncExitStack() as stack:
-        connection = await pool.acquire()
-        stack.push_async_callback(pool.release, connection, timeout=SHIELD_S_MAX)
+    connection = await kept.take()
+    answered = False
+    try:
         row: asyncpg.Record | None = await connection.fetchrow(sql, *arguments)
+        answered = True
+    finally:
+        await kept.give_back(connection, usable=answered)
     return row
+
+
+@attrs.define
+class _Kept:
+    """Connections that stay out of their pool between statements: to take one and give it back costs a tenth of a
+    commit. They are used inside asyncio alone."""
+
+    pool: Pool
+    most: int
+    _idle: list[PoolConnectionProxy[asyncpg.Record]] = attrs.field(factory=list)
+
+    async def take(self) -> PoolConnectionProxy[asyncpg.Record]:
+        """One that is open; of the pool when none is kept."""
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+            await self.give_back(connection, usable=False)
+        return await self.pool.acquire()
+
+    async def give_back(self, connection: PoolConnectionProxy[asyncpg.Record], *, usable: bool) -> None:
+        """Keep it when it answered and there is room; else it is the pool's again."""
+        if usable and len(self._idle) < self.most:
+            self._idle.append(connection)
+        else:
+            await self.pool.release(connection, timeout=SHIELD_S_MAX)
+
+    async def close(self) -> None:
+        """The pool, too, which waits for what is out."""
+        self.most = 0
+        while self._idle:
+            await self.give_back(self._idle.pop(), usable=False)
+        await self.pool.close()
 
 
 async def _keep_session(connection: object) -> None:

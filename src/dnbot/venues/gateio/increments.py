@@ -20,7 +20,7 @@ _MS_FROM, _MS_TO = 10**12, 10**13
 """Times of thirteen digits are milliseconds."""
 
 
-_Id = Annotated[int, msgspec.Meta(ge=0, lt=2**63)]
+_Id = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class _Increment(msgspec.Struct):
