@@ -46,6 +46,7 @@ KEPT_MAX = 2  # of them, so that an intent and a record need not ask the pool fo
 READERS_MAX = 2
 CONNECT_S_MAX = 5.0
 COMMAND_S_MAX = 5.0
+GIVES_WAY_S_MAX = 0.05  # so long an append waits for intents that are being committed
 COMMIT_INTENTS_S_MAX = 1.0  # an intent expires sooner: a later answer would come for an order that may not leave
 SHIELD_S_MAX = 2.0
 TIDY_S_MAX = 60.0
@@ -151,6 +152,9 @@ class PostgresStore(Reports):
     _commits: int = 0
     _numbers: RecordNumbers = attrs.field(factory=RecordNumbers)
     _appending: trio.Lock = attrs.field(factory=trio.Lock)
+    _committing: int = 0
+    _calm: trio.Event | None = None
+    """Set when the intents that are being committed now are; None while there are none."""
     _held: Lease | None = None
 
     def of_task(self, lease: Lease) -> PostgresStore:
@@ -201,9 +205,10 @@ class PostgresStore(Reports):
         number = self._epoch * 1_000_000_000 + self._commits
         document = rows.intents_document(intents, execution_id, opportunity)
         try:
-            await self._call(
-                queries.COMMIT_INTENTS, book, self._epoch, number, document, limit_s=COMMIT_INTENTS_S_MAX
-            )
+            with self._first():
+                await self._call(
+                    queries.COMMIT_INTENTS, book, self._epoch, number, document, limit_s=COMMIT_INTENTS_S_MAX
+                )
         except StoreUnreachable:
             names = [intent.client_order_id for intent in intents]
             found = await self._call(queries.WAS_COMMITTED, names, number, limit_s=COMMIT_INTENTS_S_MAX)
@@ -221,7 +226,10 @@ class PostgresStore(Reports):
         After a failure whose outcome is unknown, records are not written twice if the next call starts with the same
         ones, as that of a journal which tries again does.
         """
-        async with self._appending:
+        async with self._appending:  # it takes a turn: who was woken with us has begun to commit
+            if self._calm is not None:
+                with trio.move_on_after(GIVES_WAY_S_MAX):
+                    await self._calm.wait()
             left = tuple(records)
             while left := await self._without_known(left):
                 try:
@@ -231,6 +239,20 @@ class PostgresStore(Reports):
                         raise
                 else:
                     return
+
+    @contextmanager
+    def _first(self) -> Generator[None, None, None]:
+        """A commit in this block holds orders up, an append nobody, and beside one a commit takes three times as long:
+        the records of a decision wait until its orders may leave."""
+        self._committing += 1
+        calm = self._calm = self._calm or trio.Event()
+        try:
+            yield
+        finally:
+            self._committing -= 1
+            if not self._committing:
+                self._calm = None
+                calm.set()
 
     async def _append(self, records: tuple[Record, ...]) -> None:
         after = self._numbers.sequence
