@@ -17,7 +17,6 @@ from suite.recorded import recorded
 from dnbot.domain.instrument import FeeSchedule
 from dnbot.domain.pair import Opportunity, Pair
 from dnbot.strategy import hopeless, ladder, trading
-from dnbot.strategy.hopeless import FirstLook
 from dnbot.strategy.inventory import inventory_price_bps
 from dnbot.strategy.sizing import _Case, find_opportunity
 
@@ -42,18 +41,9 @@ def a_tick_dearer(*arguments: Any, **more: Any) -> Any:
     return found
 
 
-def unnoticed(look: FirstLook, *arguments: Any) -> None:
-    """Best prices change, and nobody is told."""
-    before = look.changes
-    TOUCH(look, *arguments)
-    look.changes = before
-
-
-TOUCH = FirstLook.touch
 PLANTS: dict[str, tuple[Any, str, Any]] = {
     "a cap is a tick off": (trading, "find_opportunity", a_tick_dearer),
     "the first look asks too much": (hopeless, "MARGIN_BPS", -3.0),
-    "best prices that changed are not looked at": (FirstLook, "touch", unnoticed),
     "sizes lean the wrong way": (
         _Case, "price_bps",
         lambda case, quantity: -inventory_price_bps(case.pair, quantity, case.inventory, case.params),

@@ -245,7 +245,7 @@ class PostgresStore(Reports):
         """A commit in this block holds orders up, an append nobody, and beside one a commit takes three times as long:
         the records of a decision wait until its orders may leave."""
         self._committing += 1
-        calm = self._calm = self._calm or trio.Event()
+        calm = self._calm = trio.Event() if self._calm is None else self._calm
         try:
             yield
         finally:
