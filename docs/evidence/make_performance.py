@@ -55,7 +55,7 @@ def main() -> None:
     if lasting is not None:
         CURVES.write_text(curves(lasting), encoding="utf-8")
     PAGE.write_text(text, encoding="utf-8")
-    print("".join(f"not needed, {name} was met\n" for name in needless(judged(runs, lasting), reasons)), end="")
+    sys.stdout.writelines(f"not needed, {name} was met\n" for name in needless(judged(runs, lasting), reasons))
 
 
 def keep(runs: Sequence[Record]) -> None:

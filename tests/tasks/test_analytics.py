@@ -121,7 +121,7 @@ BURSTS = st.lists(
 
 
 def test_whatever_was_seen_before_the_first_look_is_at_the_newest_prices(kit: Any) -> None:
-    """A market is told at once exactly when a look that knows nothing but the newest prices sees a pair that may pay."""
+    """A market is told at once exactly when a look that knows the newest prices alone sees a pair that may pay."""
 
     async def holds(bursts: list[list[tuple[Venue, int]]]) -> None:
         it, shown, moved = bench(), dict[Venue, BookView](), set[Venue]()
