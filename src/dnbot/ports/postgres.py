@@ -464,8 +464,10 @@ class _Kept:
         """Keep it when it answered and there is room; else it is the pool's again."""
         if usable and len(self._idle) < self.most:
             self._idle.append(connection)
-        else:
-            await self.pool.release(connection, timeout=SHIELD_S_MAX)
+            return
+        if not usable and not connection.is_closed():
+            await _in_step(connection)
+        await self.pool.release(connection, timeout=SHIELD_S_MAX)
 
     async def close(self) -> None:
         """The pool, too, which waits for what is out."""
@@ -473,6 +475,15 @@ class _Kept:
         while self._idle:
             await self.give_back(self._idle.pop(), usable=False)
         await self.pool.close()
+
+
+async def _in_step(connection: PoolConnectionProxy[asyncpg.Record]) -> None:
+    """Waits until a cancelled statement is over, and ends what it began: cut off between Parse and Bind, asyncpg leaves
+    the server in the middle of a transaction, in which the next one of this connection could not begin."""
+    try:
+        await connection.execute("select 1", timeout=SHIELD_S_MAX)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        connection.terminate()
 
 
 async def _keep_session(connection: object) -> None:
