@@ -161,16 +161,14 @@ def machine(runs: Sequence[Record]) -> list[str]:
 def table(targets: Sequence[Record]) -> list[str]:
     """A row per target: the run in the middle, the figures of the lowest and the highest, and how many met it."""
     runs = targets[0]["runs"]
-    rows = [f"| target | measured | {runs} runs | to reach | beside | ratio | floor | |", f"|{' --- |' * 8}"]
-    if runs == 1:
-        rows[0] = rows[0].replace("1 runs", "1 run")
+    rows = ["| target | measured | all runs | to reach | beside | ratio | floor | |", f"|{' --- |' * 8}"]
     for one in targets:
         beside = "" if one["comparison"] is None else f"{shown(one['comparison'])} {one['unit']}, {one['beside']}"
         ratio = "" if one["ratio"] is None else f"{one['ratio']:.3g}"
         floor = "" if one["floor"] is None else f"{shown(one['floor'])}, {one['floor_of']}"
         cells = (
-            one["name"], f"{shown(one['measured'])} {one['unit']}", spread(one["all"]), one["target"], beside, ratio,
-            floor, verdict(one),
+            one["name"], f"{shown(one['measured'])} {one['unit']}", spread(one["all"]) if runs > 1 else "",
+            one["target"], beside, ratio, floor, verdict(one),
         )
         rows.append(f"| {' | '.join(cells)} |")
     met = sum(map(is_met, targets))

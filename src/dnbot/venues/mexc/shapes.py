@@ -240,14 +240,17 @@ def version(text: str, name: str, raw: bytes | str) -> int:
     return int(text)
 
 
+_NO_PLAIN = str.maketrans("", "", "0123456789.")
+
+
 def levels(rows: list[tuple[str, str]], raw: bytes | str) -> tuple[Level, ...]:
     """Price levels, in the venue's order. Raises FrameUnreadable.
 
     The hottest content of the stream: texts of nothing but digits and dots go straight to `Decimal`.
     """
-    joined = "".join(map("".join, rows))
-    plain = joined.isascii() and joined.replace(".", "").isdigit()
-    if plain and (len(joined) <= DIGITS_MAX or max([len(text) for row in rows for text in row]) <= DIGITS_MAX):
+    texts = [text for row in rows for text in row]
+    joined = "".join(texts)
+    if not joined.translate(_NO_PLAIN) and (len(joined) <= DIGITS_MAX or max(map(len, texts)) <= DIGITS_MAX):
         try:
             return tuple([(Decimal(price), Decimal(quantity)) for price, quantity in rows])
         except InvalidOperation:
