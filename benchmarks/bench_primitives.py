@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/bench_primitives.py
 
-CPU, the least of nine rounds, the call around each piece subtracted. With these the reasons in docs/performance.md count
+CPU, the least of nine rounds, the call around each piece subtracted: with these docs/performance.md counts
 what a target cannot do without.
 """
 
