@@ -96,7 +96,8 @@ class Analyst:
 
     def moved(self, book: LiveBook) -> None:
         """See its best prices; its levels are looked at when somebody wants them."""
-        venue, touch, fee = book.venue, book.touch(), self.boards.fees[book.venue].value
+        venue, touch = book.venue, book.touch()
+        fee = self.boards.fees[venue].value
         self._moved[venue] = book
         if touch is None or fee is None:
             self.look.lose(venue)

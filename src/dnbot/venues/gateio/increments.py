@@ -59,7 +59,7 @@ class Increments:
             new = told.result
             if (
                 told.channel != self._channel or told.event != "update" or new.s != self._name
-                or not _MS_FROM <= new.t < _MS_TO or given(told.error)
+                or not _MS_FROM <= new.t < _MS_TO or (told.error is not ABSENT and given(told.error))
             ):
                 return None
             return (
