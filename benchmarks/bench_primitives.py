@@ -15,6 +15,7 @@ import time
 import timeit
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import trio
@@ -32,7 +33,7 @@ ROUNDS, CALLS, TURNS = 9, 20_000, 5_000
 PRICE, SIZE = Decimal("60000.1"), Decimal("1.234")
 PRECISE = divide(PRICE, SIZE)
 BOOK = {PRICE: SIZE}
-EDGE = {
+EDGE: dict[str, Any] = {
     "pair_name": "OPEN_GATE", "edge_bps": 1.0, "gross_bps": 1.0, "mean_bps": 1.0, "sd_bps": 1.0, "z_score": 1.0,
     "half_life_s": None, "samples": 1,
 }
