@@ -15,7 +15,7 @@ from trio.testing import MockClock, memory_stream_pair
 
 from dnbot.domain.errors import RequestAmbiguous, RequestNotSent, VenueUnreachable
 from dnbot.ports.clock import VirtualClock
-from dnbot.ports.http import HttpClient, _Flight
+from dnbot.ports.http import HttpClient, _Flight, _texts
 from dnbot.ports.net import Endpoint
 
 Handler = Callable[[trio.abc.Stream], Awaitable[None]]
@@ -266,6 +266,12 @@ async def test_cancellation_from_outside_passes_through_and_frees_the_connection
             assert scope.cancelled_caught == (tenth / 20 < 1.01)
         assert (await client.request("GET", "/", deadline_s=10)).status == 200
         assert client.statistics().in_flight == 0
+
+
+def test_headers_of_a_reply_are_texts_under_lower_names() -> None:
+    """One that is repeated is joined in order; bytes that are no UTF-8 are read one by one, and refuse nothing."""
+    raw = [(b"X-Weight", b"1"), (b"x-weight", b"2"), (b"Via", b"caf\xc3\xa9"), (b"Server", b"caf\xe9")]
+    assert _texts(raw) == {"x-weight": "1, 2", "via": "caf\u00e9", "server": "caf\u00e9"}
 
 
 async def test_leaked_connection_is_noticed_and_the_pool_rebuilt(
