@@ -8,7 +8,7 @@ connection is cut; only statements can be cancelled.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -432,13 +432,14 @@ async def _make_pool(dsn: str, *, only_reads: bool) -> Pool:
 async def _one_statement(kept: _Kept, sql: str, arguments: tuple[object, ...]) -> asyncpg.Record | None:
     """Runs inside asyncio, so that it costs one crossing. When cancelled, asyncpg cancels the statement on the server
     and shields the release; what is not released in time is cut."""
-    connection = await kept.take()
-    answered = False
-    try:
+    async with AsyncExitStack() as stack:
+        connection = await kept.take()
+
+        async def give_back(failure: type[BaseException] | None, *_: object) -> None:
+            await kept.give_back(connection, usable=failure is None)
+
+        stack.push_async_exit(give_back)
         row: asyncpg.Record | None = await connection.fetchrow(sql, *arguments)
-        answered = True
-    finally:
-        await kept.give_back(connection, usable=answered)
     return row
 
 
