@@ -32,16 +32,15 @@ def measure(effort: Effort) -> list[Target]:
     targets = []
     for name, views in cycles.items():
         check_decisions(views)
-        fast, plain = observing(views), computing(views)
-        rounds = interleaved(
-            effort.rounds,
-            {"ours": partial(each_us, fast, times), "Decimal": partial(each_us, plain, times)},
-        )
+        fast = observing(views)
+        calls = {"ours": fast, "Decimal": computing(views), "walks": walking(views)}
+        rounds = interleaved(effort.rounds, {name: partial(each_us, call, times) for name, call in calls.items()})
         targets.append(
             Target(
                 f"4 six edges, {name}, p50", "us", rounds.median("ours", "p50"), limit=LIMITS_US[name],
                 factor=5.0 if name == "one venue changed" else None, beside="plain Decimal",
                 comparison=rounds.median("Decimal", "p50"),
+                floor=rounds.median("walks", "p50"), floor_of="levels that are reached to floats, and summed",
                 detail=f"p99 {rounds.median('ours', 'p99'):.2f} us; rounds {rounds.spread('ours', 'p50')}",
                 again=partial(each_us, fast, times),
             )
@@ -71,6 +70,30 @@ def computing(views: Sequence[MarketView]) -> Callable[[int], object]:
         return [edge_of(pair, markets.QUANTITY, views[place].books, markets.FEES) for pair in changed[place]]
 
     return compute
+
+
+def walking(views: Sequence[MarketView]) -> Callable[[int], object]:
+    """What ranking cannot leave out: both sides of each changed book, as far as the quantity reaches."""
+    changed = [
+        [side for venue in VENUES if before.books[venue] is not (book := after.books[venue])
+         for side in (book.bids, book.asks)]
+        for before, after in pairwise([views[-1], *views])
+    ]  # fmt: skip
+    at, wanted = iter(range(10**9)), float(markets.QUANTITY)
+
+    def walk(_: int) -> object:
+        value = 0.0
+        for side in changed[next(at) % len(views)]:
+            left = wanted
+            for price, size in side:
+                taken = float(size)
+                value += min(taken, left) * float(price)
+                left -= taken
+                if left <= 0:
+                    break
+        return value
+
+    return walk
 
 
 def check_decisions(views: Sequence[MarketView]) -> None:

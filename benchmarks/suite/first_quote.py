@@ -17,14 +17,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dnbot.bot import Bot
 
+IMPORTED = ("dnbot.cli", "dnbot.operate.run", "dnbot.web.dashboard", "dnbot.web.dashboard_command")
+"""The modules that `dnbot run` imports, and with them all others."""
 LOOK_S = 0.002
 RUN_S_MAX = 60.0
+
+
+def import_all() -> None:
+    """What the command has imported when its loop begins."""
+    for name in IMPORTED:
+        import_module(name)
 
 
 def main() -> None:
     """Of the address, database and folder in the first argument."""
     asked = json.loads(sys.argv[1])
-    import_module("dnbot.cli")
+    import_all()
     stamps = {"imports": time.perf_counter_ns()}
     driven, trio = import_module("suite.driven_bot"), import_module("trio")
     trio.run(

@@ -1,5 +1,7 @@
 """Target 3: bytes of a frame -> decoded -> applied to the book -> top of the book; and the same frames in ccxt.pro.
 
+Of ours the top is what the bot looks at after each frame: both best prices, whose sizes a decision reads in the levels.
+
 ccxt.pro goes its own way: what its WebSocket client does with a frame that has arrived, down to the book that
 `watch_order_book` hands out. Both end with the same ten best levels, or the benchmark fails.
 """
@@ -88,14 +90,13 @@ def ours(venue: Venue, sent: Sequence[str | bytes]) -> tuple[float, Best]:
     bids, asks = frames.snapshot()
     exact = [tuple((Decimal(price), Decimal(size)) for price, size in rows) for rows in (bids, asks)]
     book.load(BookSnapshot(venue=venue, update_id=frames.FIRST_ID, bids=exact[0], asks=exact[1]))
-    decode, apply = codec.decode, book.apply
+    decode, apply, top = codec.decode, book.apply, book.touch
     began_s = time.perf_counter()
     for frame in sent:
         for message in decode(frame):
             assert isinstance(message, Delta)
             apply(message.delta)
-            book.bids(1)
-            book.asks(1)
+            top()
     took_s = time.perf_counter() - began_s
     levels = [*book.bids(LEVELS_COMPARED), *book.asks(LEVELS_COMPARED)]
     return took_s, [(float(price), float(size)) for price, size in levels]

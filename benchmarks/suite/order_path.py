@@ -58,6 +58,7 @@ def measure(effort: Effort) -> list[Target]:
         Target(
             "9 order bytes to the stream, MEXC REST, p50", "us", rounds.median("rest", "p50"), limit=100.0,
             factor=8.0, beside="plain httpx", comparison=rounds.median("httpx", "p50"),
+            floor=rounds.median("rest", "made p50"), floor_of="the signed request made by the codec",
             detail=f"p99 {rounds.median('rest', 'p99'):.0f} us; rounds {rounds.spread('rest', 'p50')}; "
             f"until the answer is read, p50 in us: {answered}",
             again=partial(again, "rest", orders),
@@ -178,14 +179,18 @@ async def _rest(port: int, ca_file: Path, orders: int) -> Figures:
                 budgets={RequestClass.CREATE: RateLimiter(BUDGET, BUDGET)}, clock=venue_clock,
             )
 
+            made: list[float] = []
+
             async def place(number: int) -> None:
+                began_ns = time.perf_counter_ns()
                 now_ms = line.venue_now_ms()
                 request = mexc.place_request(
                     intent(Venue.MEXC_SPOT, number), now_ms, now_ms + EXPIRES_NS // 1_000_000
                 )
+                made.append(time.perf_counter_ns() - began_ns)
                 await line.ask(request, deadline_s=DEADLINE_S)
 
-            return await _timed(place, stamps, orders)
+            return {**await _timed(place, stamps, orders), "made p50": quantile(made, 0.5) / 1000}
 
 
 async def _httpx(port: int, ca_file: Path, orders: int) -> Figures:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -51,12 +52,16 @@ def main() -> int:
     effort = effort_of(options)
     names = options.only or [name for name in MEASURES if options.trial or name not in LONG]
     measured: dict[str, list[Target]] = {}
+    took_s: dict[str, float] = {}
     line = ProgressLine()
     for number, name in enumerate(names, 1):
         line.tell(f"{name}, {number} of {len(names)}")
+        began_s = time.monotonic()
         measured[name] = [_explained(target) for target in import_module(f"suite.{name}").measure(effort)]
+        took_s[name] = time.monotonic() - began_s
     line.tell("")
     found = machine()
+    found["took"] = f"{sum(took_s.values()):.0f} s: {', '.join(f'{name} {s:.0f}' for name, s in took_s.items())}"
     if options.trial:
         found["trial"] = "too few repetitions for a figure"
     targets = [target for each in measured.values() for target in each]

@@ -32,7 +32,13 @@ from suite.target import Target
 START_S_MAX = 1.5
 PROCESS_S_MAX = 120.0
 STAMP = "import time; print(time.perf_counter_ns())"
-OURS, PEER = f"import dnbot.cli; {STAMP}", f"import asyncio, ccxt.pro; {STAMP}"
+PACKAGES = (
+    "asyncpg", "attrs", "click", "google.protobuf.message_factory", "h11", "httpcore", "msgspec",
+    "starlette.applications", "trio", "trio_asyncio", "trio_websocket",
+)
+"""What other people wrote of it."""
+THEIRS = f"import {', '.join(PACKAGES)}; {STAMP}"
+OURS, PEER = f"from suite.first_quote import import_all; import_all(); {STAMP}", f"import asyncio, ccxt.pro; {STAMP}"
 QUOTE = "from suite.first_quote import main; main()"
 
 
@@ -40,7 +46,7 @@ def measure(effort: Effort) -> list[Target]:
     """Starts and imports in turn."""
     with TemporaryDirectory() as folder, database() as found, scripted_fakes(Path(folder)) as address:
         Market.at(address).keep_talking()
-        for code in (OURS, PEER):  # the first in a fresh checkout compiles
+        for code in (OURS, PEER, THEIRS):  # the first in a fresh checkout compiles
             _imported(code)
         rounds = interleaved(
             effort.rounds,
@@ -48,6 +54,7 @@ def measure(effort: Effort) -> list[Target]:
                 "start": partial(_started, address, found.dsn, folder),
                 "import": partial(_imported, OURS),
                 "ccxt": partial(_imported, PEER),
+                "theirs": partial(_imported, THEIRS),
             },
         )
     steps = ", ".join(f"{name} {rounds.median('start', name):.2f}" for name in ("imports", "bot", "quote"))
@@ -59,6 +66,7 @@ def measure(effort: Effort) -> list[Target]:
         Target(
             "14 import of all that `dnbot run` imports", "s", rounds.median("import", "s"), limit=START_S_MAX,
             beside="import asyncio, ccxt.pro", comparison=rounds.median("ccxt", "s"),
+            floor=rounds.median("theirs", "s"), floor_of="Python and the packages of other people in it",
             detail=f"rounds {rounds.spread('import', 's')}, of the other {rounds.spread('ccxt', 's')}",
         ),
     ]

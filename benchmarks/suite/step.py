@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import msgspec
+from msgspec.structs import replace
 
 from dnbot.domain.instrument import Venue
 from dnbot.domain.messages import ExecutePair, Signal
@@ -29,12 +29,13 @@ KIT = Path(__file__).resolve().parents[2] / "tests" / "strategy"
 CALLS, CALLS_OF_OPPORTUNITY = 10_000, 2_000
 SIGNALS = 16
 LIMITS_US = (
-    ("5 step() of the machine, a signal, p50", "step", "p50", 20.0),
-    ("5 the bare transition, p50", "edge", "p50", 1.5),
-    ("7b opportunity -> both intents decided, p50", "opportunity", "p50", 150.0),
-    ("7b opportunity -> both intents decided, p99", "opportunity", "p99", 500.0),
+    ("5 step() of the machine, a signal, p50", "step", "p50", 20.0, "copies"),
+    ("5 the bare transition, p50", "edge", "p50", 1.5, "copy"),
+    ("7b opportunity -> both intents decided, p50", "opportunity", "p50", 150.0, ""),
+    ("7b opportunity -> both intents decided, p99", "opportunity", "p99", 500.0, ""),
 )
-"""Name, what is called, which figure of it, limit."""
+"""Name, what is called, which figure of it, limit, its floor."""
+FLOORS = {"copy": "a copy of the context", "copies": "two copies of the context", "": ""}
 
 
 def measure(effort: Effort) -> list[Target]:
@@ -48,15 +49,20 @@ def measure(effort: Effort) -> list[Target]:
     calls: dict[str, Callable[[], Figures]] = {
         "step": partial(_stepping, context, quiet, effort.times(CALLS)),
         "opportunity": partial(_stepping, context, [rich], few),
+        "copy": partial(each_us, lambda number: replace(context, events=number), effort.times(CALLS)),
+        "copies": partial(
+            each_us, lambda number: replace(replace(context, events=number), market=rich.market), effort.times(CALLS)
+        ),
         "edge": partial(each_us, lambda _: Turn(context).fire(Trigger.MARKET_STALE, "bench"), effort.times(CALLS)),
     }
     rounds = interleaved(effort.rounds, calls)
     return [
         Target(
             name, "us", rounds.median(contender, figure), limit=limit,
+            floor=rounds.median(floor, figure) if floor else None, floor_of=FLOORS[floor],
             detail=f"rounds {rounds.spread(contender, figure)}", again=calls[contender],
         )
-        for name, contender, figure, limit in LIMITS_US
+        for name, contender, figure, limit, floor in LIMITS_US
     ]
 
 
@@ -87,5 +93,5 @@ def _stepping(context: StrategyContext, signals: Sequence[Signal], times: int) -
 
 def _new(signal: Signal) -> Signal:
     market = signal.market
-    books = {**market.books, Venue.MEXC_SPOT: msgspec.structs.replace(market.books[Venue.MEXC_SPOT])}
-    return msgspec.structs.replace(signal, market=msgspec.structs.replace(market, books=books))
+    books = {**market.books, Venue.MEXC_SPOT: replace(market.books[Venue.MEXC_SPOT])}
+    return replace(signal, market=replace(market, books=books))

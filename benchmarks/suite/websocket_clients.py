@@ -7,6 +7,7 @@ import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -34,14 +35,38 @@ async def _timed(receive: Callable[[], Awaitable[object]], messages: int) -> flo
 
 
 def ours(url: str, ca_file: Path, messages: int) -> float:
-    """`dnbot.ports.websocket` over the opener of production."""
+    """`dnbot.ports.websocket` over the opener of production, which gives messages to a function as it does to feeds."""
 
     async def main() -> float:
-        opener = TcpTlsOpener([Endpoint.from_url(url)], ca_file=ca_file)
+        opener, counting = TcpTlsOpener([Endpoint.from_url(url)], ca_file=ca_file), Counting(messages)
         async with open_websocket(opener, url, venue="bench", silence_s_max=60, close_s_max=0) as connection:
-            return await _timed(connection.receive, messages)
+            with suppress(Counted):
+                await connection.deliver(counting.take, lambda: None)
+        return counting.took_s
 
     return trio.run(main)
+
+
+class Counted(Exception):
+    """The last message has come."""
+
+
+class Counting:
+    """Takes so many messages, and says how long by `clock` those after the first took."""
+
+    def __init__(self, messages: int, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._messages = self._left = messages
+        self._clock = clock
+        self._began_s = self.took_s = 0.0
+
+    def take(self, _: str | bytes) -> None:
+        """One message. Raises Counted at the last."""
+        if self._left == self._messages:
+            self._began_s = self._clock()
+        self._left -= 1
+        if not self._left:
+            self.took_s = self._clock() - self._began_s
+            raise Counted
 
 
 def plain_trio(url: str, ca_file: Path, messages: int) -> float:

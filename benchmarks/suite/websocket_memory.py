@@ -10,6 +10,7 @@ import base64
 import hashlib
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 
 import trio
@@ -19,6 +20,7 @@ from dnbot.ports.websocket import open_websocket
 from suite.figures import Figures
 from suite.measuring import Effort, interleaved
 from suite.target import Target
+from suite.websocket_clients import Counted, Counting
 from suite.websocket_server import FRAME
 
 MESSAGES = 20_000
@@ -33,15 +35,16 @@ def measure(effort: Effort) -> list[Target]:
     """A target per size of chunk."""
     targets = []
     for burst, factor in FACTORS.items():
-        messages = max(1, effort.times(MESSAGES) // burst) * burst
+        messages = max(2, effort.times(MESSAGES) // burst) * burst
         rounds = interleaved(
             effort.rounds,
-            {"ours": partial(_figures, ours, burst, messages), "library": partial(_figures, library, burst, messages)},
+            {client.__name__: partial(_figures, client, burst, messages) for client in (ours, library, turns)},
         )
         targets.append(
             Target(
                 f"6 CPU of a message, {burst} in a chunk", "us", rounds.median("ours", "us"), factor=factor,
                 beside="trio-websocket", comparison=rounds.median("library", "us"),
+                floor=rounds.median("turns", "us"), floor_of="a turn of the loop for each chunk",
                 detail=f"in memory; rounds {rounds.spread('ours', 'us')}",
                 again=partial(trio.run, ours, burst, messages),
             )
@@ -104,12 +107,23 @@ async def library(burst: int, messages: int) -> float:
     return took_us
 
 
+async def turns(burst: int, messages: int) -> float:
+    """us of CPU a message of nothing but the turns in which a stream of trio gives its chunks."""
+    began_s = time.process_time()
+    for _ in range(messages // burst):
+        await trio.lowlevel.checkpoint()
+    return (time.process_time() - began_s) / messages * 1e6
+
+
 async def ours(burst: int, messages: int) -> float:
-    """us of CPU a message: `receive` of our client."""
+    """us of CPU a message: `deliver` of our client, which is how feeds receive."""
 
     async def opener(host: str, port: int) -> trio.abc.Stream:
         del host, port
         return Server(burst, messages)
 
     async with open_websocket(opener, "ws://x/", venue="bench", silence_s_max=60, close_s_max=0) as websocket:
-        return await _timed(websocket.receive, messages)
+        counting = Counting(messages, time.process_time)
+        with suppress(Counted):
+            await websocket.deliver(counting.take, lambda: None)
+    return counting.took_s / (messages - 1) * 1e6

@@ -3,8 +3,8 @@
 The bot is all of `dnbot run`, commit and its fsync included. Beside it a ccxt.pro loop watches the same books and
 places the same order without any commit. A tick is the read of the frame whose level completed the decision; it ends
 with the last byte of the later of both orders handed to the stream (`wire_log.py`), for both by the same rule. Each
-round of each contender has fakes, database and process of its own: fakes and database on one core, the
-contender on the other.
+round of each contender has fakes, database and process of its own: the fakes on one core, as exchanges are elsewhere,
+the contender and its database on the other.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from suite.database import database, fsync_us
 from suite.figures import Figures, Rounds
 from suite.measuring import Effort, interleaved
 from suite.profiles import unprofiled
-from suite.scripted_fakes import SERVER_CORE, scripted_fakes
+from suite.scripted_fakes import scripted_fakes
 from suite.target import Target
 
 STROKES, STROKES_OF_PROFILE = 100, 20
@@ -78,7 +78,7 @@ def _taken(rounds: Rounds, strokes: int) -> str:
 
 def _ours(strokes: int) -> Figures:
     with (
-        TemporaryDirectory() as folder, database(SERVER_CORE) as found, scripted_fakes(Path(folder)) as address,
+        TemporaryDirectory() as folder, database(CLIENT_CORE) as found, scripted_fakes(Path(folder)) as address,
         on_core(CLIENT_CORE),
     ):  # fmt: skip
         figures: Figures = call("wire_ours:trade", address, found.dsn, f"{folder}/home", strokes)
@@ -95,7 +95,7 @@ def _theirs(strokes: int) -> Figures:
 
 def _again(strokes: int) -> None:
     with (
-        unprofiled(), TemporaryDirectory() as folder, database(SERVER_CORE) as found,
+        unprofiled(), TemporaryDirectory() as folder, database(CLIENT_CORE) as found,
         scripted_fakes(Path(folder)) as address, on_core(CLIENT_CORE),
     ):  # fmt: skip
         wire_ours.trade(address, found.dsn, Path(folder, "home").as_posix(), strokes)

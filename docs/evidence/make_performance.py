@@ -1,10 +1,14 @@
 """Make the pictures beside this file and the tables of docs/performance.md from what `./dnbot bench` measured.
 
-    ./dnbot bench --json docs/evidence/performance.json
+    ./dnbot bench --json RUN_1                        and again, RUN_2 and RUN_3, on a quiet machine
     ./dnbot bench --only decisions,growth,queries,endurance --json docs/evidence/performance_long.json
-    python docs/evidence/make_performance.py
+    python docs/evidence/make_performance.py RUN_1 RUN_2 RUN_3
 
+Runs that are given replace the ones that are kept as performance_N.json; without one, the page is renewed from those.
 The second command takes hours and may be interrupted: it goes on. Until its file is there, the page says so.
+
+A target is met when every run met it. One that was missed needs its reason in performance_reasons.toml; that of a
+target that was met is left out and named.
 """
 
 from __future__ import annotations
@@ -12,12 +16,16 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
+import sys
+import tomllib
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-KEPT = HERE / "performance.json"
+KEPT, ANY_KEPT = "performance_{}.json", "performance_[0-9]*.json"
+REASONS = HERE / "performance_reasons.toml"
 PICTURE = HERE / "performance.svg"
 KEPT_LONG = HERE / "performance_long.json"
 CURVES = HERE / "growth.svg"
@@ -32,36 +40,80 @@ COLORS = ("#4477aa", "#ee6677", "#228833", "#aa3377")
 STAGES, QUANTILES = ("socket", "book", "decision", "whole"), ("p50", "p90", "p99", "p99.9")
 STAGED_RATE = 10_000
 """Frames a second at which the stages are shown."""
+Record = dict[str, Any]
+"""A run, or one target of it, as `--json` writes them."""
 
 
 def main() -> None:
-    """Renew page and picture."""
-    evidence = json.loads(KEPT.read_text(encoding="utf-8"))
-    PICTURE.write_text(picture(evidence["targets"]), encoding="utf-8")
-    lasting = lasting_evidence()
+    """Take runs in, and renew page and pictures."""
+    if len(sys.argv) > 1:
+        keep([json.loads(Path(name).read_text(encoding="utf-8")) for name in sys.argv[1:]])
+    runs, lasting = kept_runs(), lasting_evidence()
+    reasons = tomllib.loads(REASONS.read_text(encoding="utf-8"))["reason"]
+    text = with_tables(PAGE.read_text(encoding="utf-8"), runs, lasting, reasons)
+    PICTURE.write_text(picture(runs), encoding="utf-8")
     if lasting is not None:
         CURVES.write_text(curves(lasting), encoding="utf-8")
-    PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8"), evidence, lasting), encoding="utf-8")
+    PAGE.write_text(text, encoding="utf-8")
+    sys.stdout.writelines(f"not needed, {name} was met\n" for name in needless(judged(runs, lasting), reasons))
 
 
-def lasting_evidence() -> dict[str, Any] | None:
+def keep(runs: Sequence[Record]) -> None:
+    """Replace the kept runs by these, once it is seen that they belong together."""
+    check(runs)
+    for path in HERE.glob(ANY_KEPT):
+        path.unlink()
+    for number, run in enumerate(runs, 1):
+        (HERE / KEPT.format(number)).write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
+
+
+def kept_runs() -> list[Record]:
+    """The runs that the page shows, as they were numbered. Raises ValueError when they do not belong together."""
+    runs = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(HERE.glob(ANY_KEPT))]
+    check(runs)
+    return runs
+
+
+def check(runs: Sequence[Record]) -> None:
+    """Raises ValueError when there is none, one is a trial, or they are not of the same source and targets."""
+    if not runs:
+        raise ValueError(f"no run: {HERE / KEPT.format(1)} is missing")
+    for number, run in enumerate(runs, 1):
+        if "trial" in run["machine"]:
+            raise ValueError(f"run {number} is a trial, whose figures do not count")
+        if run["kept"]["mark"]["source"] != runs[0]["kept"]["mark"]["source"]:
+            raise ValueError(f"run {number} is of another source than run 1")
+        differing = set(map(identity, run["targets"])) ^ set(map(identity, runs[0]["targets"]))
+        if differing:
+            raise ValueError(f"run {number} and run 1 did not measure the same: {sorted(differing)}")
+
+
+def identity(one: Record) -> tuple[str, str]:
+    """A target is what it measures and whom it is beside."""
+    return one["name"], one["beside"]
+
+
+def lasting_evidence() -> Record | None:
     """Of the measurements that take long; None until they have all ended."""
     if not KEPT_LONG.is_file():
         return None
-    found: dict[str, Any] = json.loads(KEPT_LONG.read_text(encoding="utf-8"))
+    found: Record = json.loads(KEPT_LONG.read_text(encoding="utf-8"))
     ended = {one["of"] for one in found.get("targets", [])}
     return found if ended >= LONG else None
 
 
-def with_tables(text: str, evidence: dict[str, Any], lasting: dict[str, Any] | None) -> str:
+def with_tables(text: str, runs: Sequence[Record], lasting: Record | None, reasons: Sequence[Record]) -> str:
     """The page with every block between `<!-- evidence: NAME -->` and `<!-- end -->` renewed.
 
     Args:
         lasting: the evidence of the measurements that take long; None while there is none.
+        reasons: `targets` (names) and `why` of each.
+
+    Raises:
+        ValueError: a target was missed and has no reason, or has two, or a reason names what is no target.
     """
-    targets = evidence["targets"]
     blocks = {
-        "machine": machine(evidence["machine"]), "targets": table(targets), "missed": missed(targets),
+        "machine": machine(runs), "targets": table(judged(runs)), "missed": missed(judged(runs, lasting), reasons),
         "long": long(lasting),
     }
 
@@ -71,35 +123,118 @@ def with_tables(text: str, evidence: dict[str, Any], lasting: dict[str, Any] | N
     return re.sub(r"<!-- evidence: (\w+) -->\n.*?<!-- end -->", block, text, flags=re.DOTALL)
 
 
-def machine(found: dict[str, str]) -> list[str]:
-    """Where it was measured."""
+def median_run(runs: Sequence[Record]) -> Record:
+    """The run in the middle, by how far all of its targets were met; of two, the worse."""
+    return sorted(runs, key=lambda run: fmean(math.log(max(margin(one), 1e-9)) for one in run["targets"]))[
+        (len(runs) - 1) // 2
+    ]
+
+
+def judged(runs: Sequence[Record], lasting: Record | None = None) -> list[Record]:
+    """The targets of the run in the middle, with `runs`, `met_in` of them, and `all`, the figure of each run.
+
+    Those that take long follow: they have one run.
+    """
+    found = []
+    for shown_run, among in ((median_run(runs), runs), *([] if lasting is None else [(lasting, [lasting])])):
+        each = [{identity(one): one for one in run["targets"]} for run in among]
+        for one in shown_run["targets"]:
+            same = [run[identity(one)] for run in each]
+            found.append({
+                **one, "runs": len(same), "met_in": sum(other["met"] for other in same),
+                "all": [other["measured"] for other in same],
+            })
+    return found
+
+
+def is_met(one: Record) -> bool:
+    """Whether every run met it."""
+    return bool(one["met_in"] == one["runs"])
+
+
+def machine(runs: Sequence[Record]) -> list[str]:
+    """Where it was measured, by the run in the middle; the load at the end of each."""
+    found = {**median_run(runs)["machine"], "load": "; ".join(run["machine"]["load"] for run in runs)}
     return ["| | |", "| --- | --- |", *(f"| {name} | {text} |" for name, text in found.items())]
 
 
-def table(targets: list[dict[str, Any]]) -> list[str]:
-    """A row per target."""
-    rows = ["| target | measured | to reach | beside | ratio | floor | |", f"|{' --- |' * 7}"]
+def table(targets: Sequence[Record]) -> list[str]:
+    """A row per target: the run in the middle, the figures of the lowest and the highest, and how many met it."""
+    runs = targets[0]["runs"]
+    rows = ["| target | measured | all runs | to reach | beside | ratio | floor | |", f"|{' --- |' * 8}"]
     for one in targets:
         beside = "" if one["comparison"] is None else f"{shown(one['comparison'])} {one['unit']}, {one['beside']}"
         ratio = "" if one["ratio"] is None else f"{one['ratio']:.3g}"
-        floor = "" if one.get("floor") is None else f"{shown(one['floor'])}, {one['floor_of']}"
-        verdict = "met" if one["met"] else "**missed**"
-        cells = (one["name"], f"{shown(one['measured'])} {one['unit']}", one["target"], beside, ratio, floor, verdict)
+        floor = "" if one["floor"] is None else f"{shown(one['floor'])}, {one['floor_of']}"
+        cells = (
+            one["name"], f"{shown(one['measured'])} {one['unit']}", spread(one["all"]) if runs > 1 else "",
+            one["target"], beside, ratio, floor, verdict(one),
+        )
         rows.append(f"| {' | '.join(cells)} |")
-    met = sum(one["met"] for one in targets)
-    return [*rows, "", f"{met} of {len(targets)} met."]
+    met = sum(map(is_met, targets))
+    return [*rows, "", f"{met} of {len(targets)} met{'' if runs == 1 else f' in every one of {runs} runs'}."]
 
 
-def missed(targets: list[dict[str, Any]]) -> list[str]:
-    """Of each missed target what the measurement says, and where the time went."""
-    found: list[str] = []
+def verdict(one: Record) -> str:
+    """Met, or missed, and then in how many runs it was met all the same."""
+    if is_met(one):
+        return "met"
+    return "**missed**" if one["runs"] == 1 else f"**missed**, met in {one['met_in']} of {one['runs']}"
+
+
+def spread(figures: Sequence[float]) -> str:
+    """`lowest..highest`, or one figure where they are shown as the same."""
+    low, high = shown(min(figures)), shown(max(figures))
+    return low if low == high else f"{low}..{high}"
+
+
+def missed(targets: Sequence[Record], reasons: Sequence[Record]) -> list[str]:
+    """Reason by reason: the targets that it is of, what the measurement says, why, and where the time went.
+
+    Raises:
+        ValueError: as `with_tables`.
+    """
+    names = {one["name"] for one in targets}
+    explained = [name for reason in reasons for name in reason["targets"]]
+    unexplained = {one["name"] for one in targets if not is_met(one)} - set(explained)
+    problems = [
+        *(f"{name} was missed and has no reason" for name in sorted(unexplained)),
+        *(f"{name} is no target of these runs" for name in explained if name not in names),
+        *(f"{name} has two reasons" for name in sorted(set(explained)) if explained.count(name) > 1),
+    ]
+    if problems:
+        raise ValueError(f"{REASONS.name}: {'; '.join(problems)}")
+    lines: list[str] = []
+    for reason in reasons:
+        of = [one for one in targets if one["name"] in reason["targets"] and not is_met(one)]
+        if of:
+            lines += ["", *(told(one) for one in of), "", reason["why"].strip(), *profiles(of)]
+    return lines[1:] or ["None."]
+
+
+def told(one: Record) -> str:
+    """A target that was missed, with what the measurement says of it."""
+    beside = "" if one["ratio"] is None else f", {one['ratio']:.3g} x {one['beside']}"
+    detail = f"; {one['detail']}" if one["detail"] else ""
+    return f"- **{one['name']}**: {shown(one['measured'])} {one['unit']}{beside} ({one['target']}){detail}"
+
+
+def profiles(targets: Iterable[Record]) -> list[str]:
+    """Where the time went, once for targets whose time went to the same functions."""
+    different: dict[tuple[str, ...], list[str]] = {}
     for one in targets:
-        if not one["met"]:
-            found += [f"**{one['name']}**: {one['detail']}", "", "```", *one["profile"], "```", ""]
-    return found[:-1] or ["None."]
+        if one["profile"]:
+            different.setdefault(tuple(sorted(line.split(maxsplit=2)[-1] for line in one["profile"])), one["profile"])
+    return [line for profile in different.values() for line in ("", "```", *profile, "```")]
 
 
-def long(lasting: dict[str, Any] | None) -> list[str]:
+def needless(targets: Sequence[Record], reasons: Sequence[Record]) -> list[str]:
+    """Names that have a reason and were met."""
+    needed = {one["name"] for one in targets if not is_met(one)}
+    return [name for reason in reasons for name in reason["targets"] if name not in needed]
+
+
+def long(lasting: Record | None) -> list[str]:
     """What takes long: where it was measured, its targets, and each one's figures."""
     if lasting is None:
         return ["No run of these is kept yet."]
@@ -108,7 +243,7 @@ def long(lasting: dict[str, Any] | None) -> list[str]:
     return [
         f"On {told}; load {lasting['machine']['load']}.", "",
         f"![Throughput, waits and stages]({CURVES.relative_to(PAGE.parent)})", "",
-        *table(lasting["targets"]), *figures,
+        *table(judged([lasting])), *figures,
     ]
 
 
@@ -117,8 +252,13 @@ def shown(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
 
 
-def picture(targets: list[dict[str, Any]]) -> str:
-    """A bar per target that has a limit or a factor: how many times better (right) or worse (left) than asked."""
+def picture(runs: Sequence[Record]) -> str:
+    """A bar per target: how many times better (right) or worse (left) than asked the run in the middle was.
+
+    A line goes from the worst run to the best.
+    """
+    targets = judged(runs)
+    times = [[margin(one) for run in runs for one in run["targets"] if identity(one) == identity(of)] for of in targets]
     height = ROW * len(targets) + 60
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif"',
@@ -132,18 +272,24 @@ def picture(targets: list[dict[str, Any]]) -> str:
             f'<line x1="{at}" y1="30" x2="{at}" y2="{height - 10}" stroke="#bbbbbb"/>',
             f'<text x="{at}" y="{height - 12}" text-anchor="middle" fill="#777777">{10.0**decade:g}</text>',
         ]
-    for number, one in enumerate(targets):
-        y, times = 34 + ROW * number, margin(one)
-        length = max(-DECADES, min(DECADES, math.log10(max(times, 1e-9)))) * PER_DECADE
-        x, color = min(MIDDLE, MIDDLE + length), MET if one["met"] else MISSED
+    for number, (one, each) in enumerate(zip(targets, times, strict=True)):
+        y, end = 34 + ROW * number, place(margin(one))
+        color, middle = MET if is_met(one) else MISSED, y + (ROW - 5) / 2
+        width, worst, best = max(1.0, abs(end - MIDDLE)), place(min(each)), place(max(each))
         lines += [
             f'<text x="{LEFT - 10}" y="{y + 11}" text-anchor="end">{one["name"]}</text>',
-            f'<rect x="{x:.1f}" y="{y}" width="{max(1.0, abs(length)):.1f}" height="{ROW - 5}" fill="{color}"/>',
+            f'<rect x="{min(MIDDLE, end):.1f}" y="{y}" width="{width:.1f}" height="{ROW - 5}" fill="{color}"/>',
+            f'<line x1="{worst:.1f}" y1="{middle}" x2="{best:.1f}" y2="{middle}" stroke="black"/>',
         ]
     return "\n".join([*lines, "</svg>", ""])
 
 
-def margin(one: dict[str, Any]) -> float:
+def place(times: float) -> float:
+    """Where so many times as good as asked stands in the picture, which ends somewhere."""
+    return MIDDLE + max(-DECADES, min(DECADES, math.log10(max(times, 1e-9)))) * PER_DECADE
+
+
+def margin(one: Record) -> float:
     """How many times better than the tightest thing that was asked; below 1: missed."""
     found = []
     more = one["unit"] in {"1/s", "symbols", "% reused"}
@@ -167,7 +313,7 @@ def margin(one: dict[str, Any]) -> float:
 Series = dict[str, list[tuple[float, float]]]
 
 
-def curves(lasting: dict[str, Any]) -> str:
+def curves(lasting: Record) -> str:
     """Four panels, all axes logarithmic: throughput against load, waits against load and symbols, stages."""
     grown = lasting["kept"]["growth"]
     last = {one["name"].split(" ")[1]: one["measured"] for one in lasting["targets"] if one["of"] == "growth"}

@@ -15,48 +15,53 @@ import trio
 from dnbot import __version__
 from dnbot.domain.errors import ConfigError, DnbotError, InvariantBroken, OperatingError
 from dnbot.domain.units import PRECISION
-from dnbot.fakes.config import AccountConfig, FakesConfig, Listing, ReplayConfig
-from dnbot.lab.audit_check import check_audit
-from dnbot.lab.command_options import CONFIG, duration_option, settings_of
-from dnbot.lab.drill_command import drill
-from dnbot.lab.simulate_command import simulate
-from dnbot.lab.source import machine_source
-from dnbot.operate.alerts_command import alerts_command
+from dnbot.operate.command_table import CommandTable
 from dnbot.operate.command_words import JSON
-from dnbot.operate.completion_command import completion_command
-from dnbot.operate.config_option import CONFIG_OF_BOT
+from dnbot.operate.config_option import CONFIG, CONFIG_OF_BOT, settings_of
 from dnbot.operate.console import LastWords, tell, tell_json
-from dnbot.operate.control_commands import CONTROL_COMMANDS
-from dnbot.operate.database_command import database_command
-from dnbot.operate.fleet_commands import FLEET_COMMANDS
-from dnbot.operate.kill_command import kill_command, sweep_command
-from dnbot.operate.metrics import listen_address
-from dnbot.operate.plugins_command import plugins_command
-from dnbot.operate.record_command import record_command
-from dnbot.operate.run import RunOptions, run_settings, state_dir
-from dnbot.operate.state_folder import made_private
-from dnbot.operate.trades_command import orders_command, trades_command
-from dnbot.operate.transfers_command import transfers_command
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.hardening import keep_to_itself
 from dnbot.ports.log_sinks import RANK
 from dnbot.ports.redaction import Redactor
-from dnbot.research.analyze_command import analyze_command
-from dnbot.research.backtest_command import backtest_command
-from dnbot.research.replay_command import replay_command
-from dnbot.research.study_command import study_command
-from dnbot.research.sweep_params_command import sweep_params_command
-from dnbot.web.dashboard_command import dashboard_command, with_listen
-from dnbot.web.worker_command import worker_command
 
 if TYPE_CHECKING:
+    from dnbot.fakes.config import FakesConfig, Listing, ReplayConfig
     from dnbot.operate.logs import LogReader
+    from dnbot.ports.store import Store
+    from dnbot.strategy.context import StrategyContext
 
 EXIT_CONFIG = 2
 EXIT_INTERNAL = 70
 EXIT_UNAVAILABLE = 75
 _EXIT_CODES = ((ConfigError, EXIT_CONFIG), (OperatingError, EXIT_UNAVAILABLE))
+_CONTROL, _FLEET = "dnbot.operate.control_commands", "dnbot.operate.fleet_commands"
+ELSEWHERE = {
+    "alerts": "dnbot.operate.alerts_command:alerts_command",
+    "analyze": "dnbot.research.analyze_command:analyze_command",
+    "backtest": "dnbot.research.backtest_command:backtest_command",
+    "completion": "dnbot.operate.completion_command:completion_command",
+    "dashboard": "dnbot.web.dashboard_command:dashboard_command",
+    "db": "dnbot.operate.database_command:database_command",
+    "drill": "dnbot.lab.drill_command:drill",
+    **{name: f"{_CONTROL}:{name}" for name in ("flatten", "pause", "reduce", "resume", "stop")},
+    "fleet": f"{_FLEET}:fleet_group",
+    "kill": "dnbot.operate.kill_command:kill_command",
+    "orders": "dnbot.operate.trades_command:orders_command",
+    "plugins": "dnbot.operate.plugins_command:plugins_command",
+    "record": "dnbot.operate.record_command:record_command",
+    "replay": "dnbot.research.replay_command:replay_command",
+    "report": "dnbot.operate.report_command:report_command",
+    "simulate": "dnbot.lab.simulate_command:simulate",
+    "study": "dnbot.research.study_command:study_command",
+    "sweep": "dnbot.operate.kill_command:sweep_command",
+    "sweep-params": "dnbot.research.sweep_params_command:sweep_params_command",
+    "task": f"{_FLEET}:task_group",
+    "trades": "dnbot.operate.trades_command:trades_command",
+    "transfers": "dnbot.operate.transfers_command:transfers_command",
+    "worker": "dnbot.web.worker_command:worker_command",
+}
+"""Where the commands are that this file does not hold; each is imported when it is wanted."""
 
 
 class _Commands(click.Group):
@@ -82,15 +87,7 @@ def _only_ours(error: BaseException) -> DnbotError | None:
 
 
 @click.group(
-    cls=_Commands,
-    commands=(
-        alerts_command, analyze_command, backtest_command, completion_command, dashboard_command, database_command,
-        drill, kill_command, orders_command, plugins_command, record_command, replay_command, simulate, study_command,
-        sweep_command, sweep_params_command, trades_command, transfers_command, worker_command,
-        *CONTROL_COMMANDS,
-        *FLEET_COMMANDS,
-    ),
-    context_settings={"help_option_names": ["-h", "--help"]},
+    cls=_Commands, commands=CommandTable(ELSEWHERE), context_settings={"help_option_names": ["-h", "--help"]}
 )
 def commands() -> None:
     """dnbot: delta-neutral arbitrage over Gate spot, Gate perpetual futures and MEXC spot."""
@@ -107,6 +104,15 @@ def _listing(context: click.Context, parameter: click.Parameter, wanted: bool) -
         context.exit()
 
 
+def _duration(context: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
+    """A callback: seconds of a text such as 60s, 10m or 2h."""
+    if text is None:
+        return None
+    from dnbot.lab.command_options import duration_option
+
+    return duration_option(context, parameter, text)
+
+
 def _need_folder(path: Path, key: str) -> None:
     """Make a folder now: at the end of a run it is too late to find that nothing can be written there."""
     try:
@@ -117,7 +123,7 @@ def _need_folder(path: Path, key: str) -> None:
 
 @commands.command()
 @CONFIG
-@click.option("--duration", "duration_s", callback=duration_option, help="Stop cleanly after this long, such as 60s.")
+@click.option("--duration", "duration_s", callback=_duration, help="Stop cleanly after this long, such as 60s.")
 @click.option("--summary", type=click.Path(path_type=Path, dir_okay=False), help="Write the run's figures as JSON.")
 @click.option("--plain", is_flag=True, help="A status line a second instead of the picture that redraws itself.")
 @click.option("--web", "listen", metavar="HOST:PORT|off", help="Where the dashboard listens; default: [web] listen.")
@@ -126,18 +132,38 @@ def _need_folder(path: Path, key: str) -> None:
 @click.option("--metrics", metavar="HOST:PORT", help="Let Prometheus ask here, on loopback; docs/metrics.md.")
 def run(config: Path | None, summary: Path | None, listen: str | None, metrics: str | None, **wanted: Any) -> None:
     """Trade until Ctrl-C. Without --config: fake exchanges on loopback and an embedded database."""
+    from dnbot.operate.metrics import listen_address
+    from dnbot.operate.run import RunOptions, run_settings, state_dir
+    from dnbot.operate.state_folder import made_private
+    from dnbot.web.dashboard import Dashboard
+    from dnbot.web.dashboard_command import with_listen
+
     settings = with_listen(settings_of(config), listen)
     made_private(state_dir(settings))
     if summary is not None:
         _need_folder(summary.resolve().parent, "--summary")
-    from dnbot.web.dashboard import Dashboard
-
     page = None if metrics is None else listen_address(metrics)
     options = RunOptions(
-        **wanted, summary=summary, check_audit=check_audit, metrics=page, beside=Dashboard(), registry=_registry(),
-        source=machine_source(),
+        **wanted, summary=summary, check_audit=_check_audit, metrics=page, beside=Dashboard(), registry=_registry(),
+        source=_machine_source,
     )
     sys.exit(trio.run(run_settings, settings, options))
+
+
+async def _check_audit(
+    audit: dict[str, Any], store: Store, context: StrategyContext, before: dict[str, Any] | None
+) -> dict[str, Any]:
+    """The laboratory's, which only a run on fakes needs, at its end."""
+    from dnbot.lab.audit_check import check_audit
+
+    return await check_audit(audit, store, context, before)
+
+
+def _machine_source() -> str:
+    """The laboratory's too, which only a journal needs."""
+    from dnbot.lab.source import machine_source
+
+    return machine_source()
 
 
 @commands.command()
@@ -187,7 +213,7 @@ def new_config(mode: str, fakes: Path | None, output: Path | None) -> None:
 @click.option("--symbols", default="BTC/USDT", help="BTC/USDT,ETH/USDT names some; 200 makes that many.")
 @click.option("--market", default="lively", help="lively, calibrated, realistic: invented; replay:PATH: recorded.")
 @click.option("--deviation-bps", type=click.FloatRange(0, 500), help="Between the spot venues.")
-@click.option("--half-life", callback=duration_option, help="How soon they come together again, such as 5s.")
+@click.option("--half-life", callback=_duration, help="How soon they come together again, such as 5s.")
 @click.option("--list", "listed", multiple=True, help="[VENUE:]SYMBOL@TIME: begins to be traded then.")
 @click.option("--delist", "delisted", multiple=True, help="[VENUE:]SYMBOL@TIME: its end, such as ETH/USDT@2m.")
 @click.option("--replay-speed", type=click.FloatRange(0.001, 100_000), default=1.0, help="Recorded seconds per second.")
@@ -220,6 +246,7 @@ def fakes(
     A recording (replay:PATH) is a folder with captures in spot/ and usdm/, or bars: a file of several exchanges, or a
     folder of files of one market each. docs/market-model.md describes the formats and the invented markets.
     """
+    from dnbot.fakes.config import FakesConfig
     from dnbot.fakes.config_text import market_from, symbols_from
     from dnbot.fakes.mirror_terms import mirrored
     from dnbot.fakes.mirror_words import read_terms
@@ -261,6 +288,7 @@ def _scripted(
     listed: tuple[str, ...], delisted: tuple[str, ...], replay_speed: float, replay_from: datetime | None,
     replay_spot: str, replay_exchange: str | None, replay_funding: Path | None,
 ) -> tuple[tuple[Listing, ...], ReplayConfig]:
+    from dnbot.fakes.config import ReplayConfig
     from dnbot.fakes.config_text import listing_from, venue_from
 
     listings = (*(listing_from("list", text) for text in listed), *(listing_from("delist", text) for text in delisted))
@@ -270,6 +298,8 @@ def _scripted(
 
 def _with_accounts(config: FakesConfig, accounts: tuple[str, ...]) -> FakesConfig:
     from attrs import evolve
+
+    from dnbot.fakes.config import AccountConfig
 
     parsed = []
     for text in accounts:
@@ -288,6 +318,7 @@ def _with_accounts(config: FakesConfig, accounts: tuple[str, ...]) -> FakesConfi
 def status(config: Path | None, tree: bool, as_json: bool, svg: Path | None) -> None:
     """Show the running bot of this state folder."""
     from dnbot.operate.control_client import EXIT_NO_BOT, NoBot, ask_status
+    from dnbot.operate.run import state_dir
     from dnbot.operate.terminal import print_status, render_svg
 
     try:
@@ -307,34 +338,16 @@ def status(config: Path | None, tree: bool, as_json: bool, svg: Path | None) -> 
 
 @commands.command()
 @CONFIG_OF_BOT
-@click.option("--since", default="24h", show_default=True, help="A stretch of time up to now: 30m, 24h, 7d, or all.")
-@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write one self-contained page.")
-@click.option("--csv", type=click.Path(path_type=Path, file_okay=False), help="Write a CSV file per table here.")
-@click.option("--json", "as_json", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
-              help="Write every figure, exact; -: on standard output, instead of the text.")
-def report(config: Path | None, since: str, html: Path | None, csv: Path | None, as_json: Path | None) -> None:
-    """Tell what was traded and earned, from the database; a bot may be running meanwhile."""
-    from dnbot.operate.report import ReportOptions, parse_since, report_on
-
-    try:
-        length = parse_since(since)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--since") from None
-    options = ReportOptions(since=length, html=html, csv=csv, json=as_json)
-    click.echo(trio.run(report_on, settings_of(config), options))
-
-
-@commands.command()
-@CONFIG_OF_BOT
 @click.option("--level", type=click.Choice(list(RANK)), default="info", show_default=True, help="From this level up.")
 @click.option("--event", "events", multiple=True, help="These events alone; may be given several times.")
-@click.option("--since", callback=duration_option, help="Nothing older than this, such as 10m.")
+@click.option("--since", callback=_duration, help="Nothing older than this, such as 10m.")
 @click.option("--last", type=click.IntRange(0), default=50, show_default=True, help="The newest so many; 0: all.")
 @click.option("--follow", is_flag=True, help="Then show what comes, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Lines as they are in the file.")
 def logs(config: Path | None, since: float | None, follow: bool, **wanted: Any) -> None:
     """Show the log of this state folder, rotated files included; a bot need not run."""
     from dnbot.operate.logs import LOG_FILE, LogReader, Wanted
+    from dnbot.operate.run import state_dir
 
     since_ns = 0 if since is None else SystemClock().now_ns() - round(since * 1e9)
     reader = LogReader(state_dir(settings_of(config)) / LOG_FILE, Wanted(since_ns=since_ns, **wanted))

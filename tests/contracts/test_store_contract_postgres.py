@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import asyncpg
 import pytest
 import trio
+import trio.testing
 
 from dnbot.domain.errors import ConfigError, InvariantBroken, StoreUnreachable
 from dnbot.domain.messages import OpportunityTaken, OrderChanged, PortfolioSaved, RowBooked
@@ -330,3 +335,61 @@ async def test_no_database_is_unreachable(tmp_path: Any) -> None:
                 pytest.fail("opened")
         with pytest.raises(error):
             await migrate(dsn)
+
+
+@pytest.mark.parametrize(("patience_s", "begun"), [
+    (60.0, ["commit_intents"]), (0.0, ["commit_intents", "append_records"]),
+])
+async def test_an_append_gives_way_to_intents_that_are_being_committed(
+    database: str, words: Any, monkeypatch: pytest.MonkeyPatch, patience_s: float, begun: list[str]
+) -> None:
+    """The records of a decision wait until its orders may leave, and no longer than they must."""
+    original, functions, answered = postgres._one_statement, list[str](), asyncio.Event()
+    monkeypatch.setattr(postgres, "GIVES_WAY_S_MAX", patience_s)
+
+    async def statement(kept: Any, sql: str, arguments: tuple[object, ...]) -> Any:
+        functions.append(sql.partition("(")[0].split()[-1])
+        if "commit_intents" in sql:
+            await answered.wait()
+        return await original(kept, sql, arguments)
+
+    async with open_postgres_store(database) as store:
+        epoch = await begin(store, words)
+        monkeypatch.setattr(postgres, "_one_statement", statement)
+        commit = partial(store.commit_intents, [words.intent(epoch, 1)], execution_id="x1-1", opportunity=None)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(store.append, words.one_of_each())
+            nursery.start_soon(commit)
+            await until(lambda: len(functions) == len(begun))
+            await trio.testing.wait_all_tasks_blocked()
+            assert functions == begun
+            answered.set()
+        assert functions == ["commit_intents", "append_records"]
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Other tasks have their turns until it is so."""
+    while not is_so():
+        await trio.lowlevel.checkpoint()
+
+
+async def test_statements_keep_their_connection_until_it_is_gone(database: str, words: Any) -> None:
+    """The server sees one session of a store that asks one thing after the other, and another after that was ended."""
+    session = "select pg_backend_pid() as pid"
+    async with open_postgres_store(database) as store, open_postgres_store(database) as other:
+        pids = {(await store.call(session))["pid"] for _ in range(3)}
+        assert len(pids) == 1
+        await other.call("select pg_terminate_backend($1)", *pids)
+        with suppress(StoreUnreachable):  # when the end of the session was not heard yet
+            await store.call(session)
+        assert (await store.call(session))["pid"] not in pids
+
+
+async def test_readers_keep_no_connection_from_each_other(database: str) -> None:
+    """A store that only reads has few: each is the pool's again after a statement."""
+    async with open_postgres_store(database, only_reads=True) as store:
+        for _ in range(3):
+            await store.call("select 1 as one")
+        with trio.fail_after(10):
+            async with store.reading(), store.reading():
+                pass

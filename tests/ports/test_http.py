@@ -15,7 +15,7 @@ from trio.testing import MockClock, memory_stream_pair
 
 from dnbot.domain.errors import RequestAmbiguous, RequestNotSent, VenueUnreachable
 from dnbot.ports.clock import VirtualClock
-from dnbot.ports.http import HttpClient, _Flight
+from dnbot.ports.http import HttpClient, _Flight, _texts
 from dnbot.ports.net import Endpoint
 
 Handler = Callable[[trio.abc.Stream], Awaitable[None]]
@@ -268,6 +268,12 @@ async def test_cancellation_from_outside_passes_through_and_frees_the_connection
         assert client.statistics().in_flight == 0
 
 
+def test_headers_of_a_reply_are_texts_under_lower_names() -> None:
+    """One that is repeated is joined in order; bytes that are no UTF-8 are read one by one, and refuse nothing."""
+    raw = [(b"X-Weight", b"1"), (b"x-weight", b"2"), (b"Via", b"caf\xc3\xa9"), (b"Server", b"caf\xe9")]
+    assert _texts(raw) == {"x-weight": "1, 2", "via": "caf\u00e9", "server": "caf\u00e9"}
+
+
 async def test_leaked_connection_is_noticed_and_the_pool_rebuilt(
     nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:
@@ -275,7 +281,7 @@ async def test_leaked_connection_is_noticed_and_the_pool_rebuilt(
     net = MemoryNet(nursery, Echo())
     async with client_for(net, connections_max=1) as client:
         leak = client._build("GET", "/leak", None, b"", _Flight(), None)
-        await client._transport.handle_async_request(leak)  # the reply is neither read nor closed
+        await client._pool.handle(leak)  # the reply is neither read nor closed
         assert (await client.request("GET", "/", deadline_s=1)).status == 200
         counted = client.statistics()
     assert (counted.pools_rebuilt, counted.connections_opened) == (1, 2)
@@ -295,6 +301,6 @@ async def test_server_that_closed_while_idle_is_not_asked_again(
     closed, first = False, None
     async with HttpClient(open_probed, ENDPOINT, clock=VirtualClock(0)) as client:
         await client.request("GET", "/", deadline_s=1)
-        first, closed = client._transport._pool.connections[0]._connection._network_stream._stream, True  # type: ignore[attr-defined]
+        first, closed = client._pool._pool.connections[0]._connection._network_stream._stream, True  # type: ignore[attr-defined]
         await client.request("GET", "/", deadline_s=1)
     assert len(net.opened) == 2

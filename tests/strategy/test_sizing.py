@@ -20,7 +20,7 @@ from dnbot.strategy.hopeless import FirstLook
 from dnbot.strategy.inventory import base_after, inventory_price_bps, tilt_bps
 from dnbot.strategy.ladder import ladder_of
 from dnbot.strategy.sizing import find_opportunity
-from dnbot.strategy.spread import buy_factor, edge_of, gross_up, sell_factor
+from dnbot.strategy.spread import edge_of
 
 GS, GF, MS = Venue.GATE_SPOT, Venue.GATE_FUTURES, Venue.MEXC_SPOT
 RICH_MEXC = 60_100
@@ -124,13 +124,13 @@ def test_every_opportunity_keeps_its_promises(raw: dict[str, Any], pair: Pair, m
     assert buy.problem_with(bought, found.buy_price_cap) is None
     assert sell.problem_with(sold, found.sell_price_cap) is None
     assert is_multiple(sold, buy.lot_size)
-    assert abs(bought / gross_up(buy_fee) - sold) < buy.lot_size
+    assert abs(bought / buy_fee.gross_up - sold) < buy.lot_size
 
     exact = edge_of(pair, Decimal(sold), market.books, fees)
     assert exact is not None
     assert found.edge_bps == round(exact.edge_bps, 9) >= found.required_bps
     mid = exact.mid
-    at_caps = found.sell_price_cap * sell_factor(sell_fee) - found.buy_price_cap * buy_factor(buy_fee)
+    at_caps = found.sell_price_cap * sell_fee.sell_factor - found.buy_price_cap * buy_fee.buy_factor
     reserve = params.slippage_reserve_bps if found.purpose is Purpose.ENTRY else 0
     assert at_caps / mid * 10_000 >= found.required_bps - reserve - Decimal("1e-6")
 
@@ -170,8 +170,8 @@ def test_the_size_is_the_largest_whose_margin_pays(raw: dict[str, Any], pair: Pa
         edge = edge_of(pair, quantity, books, fees)
         if edge is None:
             break
-        margin = edge.sell.worst_price * sell_factor(fees[pair.sell_venue])
-        margin -= edge.buy.worst_price * buy_factor(fees[pair.buy_venue])
+        margin = edge.sell.worst_price * fees[pair.sell_venue].sell_factor
+        margin -= edge.buy.worst_price * fees[pair.buy_venue].buy_factor
         skew = inventory_price_bps(pair, quantity, inventory, params)
         need = max(params.arbitrage_entry_threshold_bps + 1 + skew, params.arbitrage_exit_threshold_bps)
         if margin / mid * 10_000 < min(need, 4) if skew < 0 else margin / mid * 10_000 < need:
@@ -254,7 +254,7 @@ def test_the_last_unit_s_prices_are_those_of_a_walk(
     ladder = ladder_of(pair, scene["market"], scene["fees"], scene["params"])
     assert ladder is not None
     quantity = Decimal(hundredths) / 100
-    bought = walk(ladder.asks, quantity * gross_up(ladder.buy_fee))
+    bought = walk(ladder.asks, quantity * ladder.buy_fee.gross_up)
     sold = walk(ladder.bids, quantity)
     expected = None if bought is None or sold is None else (bought.worst_price, sold.worst_price)
     assert ladder.worst(quantity) == expected

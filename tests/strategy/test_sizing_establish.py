@@ -13,7 +13,6 @@ from dnbot.domain.instrument import VENUES, Venue
 from dnbot.domain.order import Side
 from dnbot.domain.pair import Declined
 from dnbot.strategy.sizing import EstablishPlan, Inventory, establish_step, flatten_step
-from dnbot.strategy.spread import buy_factor, gross_up, sell_factor
 
 GS, GF, MS = Venue.GATE_SPOT, Venue.GATE_FUTURES, Venue.MEXC_SPOT
 
@@ -27,7 +26,7 @@ def step(make: Any, inventory: Inventory, market: Any = None, **more: Any) -> Es
 
 def after(make: Any, inventory: Inventory, plan: EstablishPlan, fees: Any) -> Inventory:
     """The inventory when both orders filled."""
-    arrived = plan.spot_quantity / gross_up(fees[plan.spot_venue]) if plan.spot_side is Side.BUY else plan.spot_quantity
+    arrived = plan.spot_quantity / fees[plan.spot_venue].gross_up if plan.spot_side is Side.BUY else plan.spot_quantity
     base = dict(inventory.spot_base)
     base[plan.spot_venue] += arrived * plan.spot_side.sign
     perp = inventory.perp_base - plan.perp_quantity * plan.spot_side.sign
@@ -68,7 +67,7 @@ def test_no_slice_costs_more_than_allowed(gs: int, ms: int, in_base: bool, wide:
         return
     assert plan.spot_side is Side.BUY
     mid = (market.books[plan.spot_venue].mid + market.books[GF].mid) / 2
-    cost = plan.spot_price * buy_factor(fees[plan.spot_venue]) - plan.perp_price * sell_factor(fees[GF])
+    cost = plan.spot_price * fees[plan.spot_venue].buy_factor - plan.perp_price * fees[GF].sell_factor
     assert cost / mid * 10_000 <= params.establish_cost_bps_max + Decimal("1e-6")
     assert market.instruments[plan.spot_venue].problem_with(plan.spot_quantity, plan.spot_price) is None
     assert market.instruments[GF].problem_with(plan.perp_quantity, plan.perp_price) is None

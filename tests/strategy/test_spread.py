@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dnbot.domain.instrument import VENUES, FeeSchedule, Venue
 from dnbot.domain.market import BookView
 from dnbot.domain.pair import Pair
-from dnbot.strategy.spread import SpreadAnalyzer, buy_factor, edge_of, gross_up, sell_factor
+from dnbot.strategy.spread import SpreadAnalyzer, edge_of
 
 GS, GF, MS = Venue.GATE_SPOT, Venue.GATE_FUTURES, Venue.MEXC_SPOT
 SIDES = st.lists(st.tuples(st.integers(1, 300), st.integers(1, 500)), min_size=1, max_size=6)
@@ -133,8 +133,8 @@ def test_factors_of_a_fee() -> None:
     """In quote a buy costs 1 + fee, in base 1 / (1 - fee); a sale brings 1 - fee."""
     quote = FeeSchedule(venue=GS, maker=Decimal(0), taker=Decimal("0.2"))
     base = FeeSchedule(venue=GS, maker=Decimal(0), taker=Decimal("0.2"), buy_fee_in_base=True)
-    assert (gross_up(quote), buy_factor(quote), sell_factor(quote)) == (1, Decimal("1.2"), Decimal("0.8"))
-    assert (gross_up(base), buy_factor(base), sell_factor(base)) == (Decimal("1.25"), Decimal("1.25"), Decimal("0.8"))
+    assert (quote.gross_up, quote.buy_factor, quote.sell_factor) == (1, Decimal("1.2"), Decimal("0.8"))
+    assert (base.gross_up, base.buy_factor, base.sell_factor) == (Decimal("1.25"), Decimal("1.25"), Decimal("0.8"))
 
 
 # --- the analyzer

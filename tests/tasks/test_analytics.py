@@ -7,10 +7,14 @@ from typing import Any
 
 import attrs
 import trio
+import trio.testing
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from dnbot.domain.instrument import VENUES, FeeSchedule, Symbol, Venue
-from dnbot.domain.market import BookView, FundingRate, MarkPrice, PublicTrade
+from dnbot.domain.market import BookView, FundingRate, MarketView, MarkPrice, PublicTrade
 from dnbot.domain.messages import FeedDown, FeedUp, InstrumentChanged, Signal
+from dnbot.domain.pair import Pair
 from dnbot.ports.channels import Boards
 from dnbot.strategy.hopeless import FirstLook
 from dnbot.strategy.parameters import StrategyParameters
@@ -108,6 +112,36 @@ async def test_what_may_pay_is_told_in_the_same_turn(autojump_clock: Any, kit: A
     (signal,) = it.burst(kit.book(GS, bid=60_001), kit.book(MS, bid=60_200))
     assert [signal.market.books[venue].bids[0][0] for venue in VENUES] == [60_001, 60_000, 60_200]
     assert it.burst(kit.book(MS)) == [], "and then it does not"
+
+
+BURSTS = st.lists(
+    st.lists(st.tuples(st.sampled_from(VENUES), st.sampled_from([59_800, 60_000, 60_001, 60_200])), max_size=3),
+    max_size=30,
+)
+
+
+def test_whatever_was_seen_before_the_first_look_is_at_the_newest_prices(kit: Any) -> None:
+    """A market is told at once exactly when a look that knows the newest prices alone sees a pair that may pay."""
+
+    async def holds(bursts: list[list[tuple[Venue, int]]]) -> None:
+        it, shown, moved = bench(), dict[Venue, BookView](), set[Venue]()
+        for burst in bursts:
+            books = [kit.book(venue, bid=bid) for venue, bid in burst]
+            shown.update((book.venue, book) for book in books)
+            moved.update(book.venue for book in books)
+            fresh = FirstLook.at(MarketView(books=shown), it.analyst.boards.known_fees(), PARAMS)
+            pairs = [pair for pair in Pair if moved & {pair.buy_venue, pair.sell_venue}]
+            promising = any(not fresh.hopeless(pair, None) for pair in pairs)
+            assert bool(it.burst(*books)) is promising
+            if promising:
+                moved.clear()
+
+    @given(BURSTS)
+    @example([[(GS, 60_000), (GF, 60_000), (MS, 60_000)], [(MS, 60_000)], [(MS, 60_200)], [(GS, 60_000)]])
+    def each(bursts: list[list[tuple[Venue, int]]]) -> None:
+        trio.run(holds, bursts, clock=trio.testing.MockClock())
+
+    each()
 
 
 async def test_a_machine_that_has_something_under_way_sees_every_market(autojump_clock: Any, kit: Any) -> None:

@@ -231,6 +231,21 @@ async def test_commands_go_where_they_belong(autojump_clock: Any, kit: Any, benc
     assert kit.drain(it.channels.executions.receive) == [pair]
 
 
+async def test_whoever_looks_on_waits_for_a_pair_to_leave(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """The turn that decides one shows nothing, the clock's step before it included; the next event does."""
+    pair = ExecutePair(execution_id="x1", intents=(kit.intent(),), opportunity=None)
+    it = bench(lambda e: ((pair,), (), None) if isinstance(e, StoreLost) and e.what == "pair" else None)
+    shown: list[list[str]] = []
+    it.strategist.publish = lambda _: shown.append([e.what for e in it.events if isinstance(e, StoreLost)])
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(it.run, 0.58)
+        await trio.sleep(0.56)  # something is due to be shown since 0.55, and no tick came
+        it.tell(StoreLost("pair"))
+        await trio.sleep(0.01)
+        it.tell(StoreLost("after"))
+    assert shown == [[], [], ["pair", "after"]]
+
+
 async def test_full_records_are_a_fault_and_nothing_is_lost(autojump_clock: Any, kit: Any, bench: Any) -> None:
     """We do not trade what we cannot record: but what happened is kept, in order, over restarts; samples are not."""
     sample = MetricSampled("x", 1.0, 0)

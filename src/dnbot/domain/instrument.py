@@ -9,8 +9,8 @@ from decimal import Decimal
 
 import msgspec
 
-from dnbot.domain.derived import DerivedFinite
-from dnbot.domain.units import ZERO, Contracts, Price, Quantity, ceil_to, divide, floor_to, is_multiple
+from dnbot.domain.derived import Derived, DerivedFinite
+from dnbot.domain.units import ONE, ZERO, Contracts, Price, Quantity, ceil_to, divide, floor_to, is_multiple
 from dnbot.domain.word import Word
 
 
@@ -114,3 +114,18 @@ class FeeSchedule(DerivedFinite, frozen=True, kw_only=True):
     taker: Decimal
     buy_fee_in_base: bool = False
     """Whether a spot buy pays its fee out of the bought coin."""
+
+    @Derived
+    def gross_up(self) -> Decimal:
+        """Base units to buy for each that should arrive: `1 / (1 - fee)` when the fee is taken in base, else 1."""
+        return divide(ONE, ONE - self.taker) if self.buy_fee_in_base else ONE
+
+    @Derived
+    def buy_factor(self) -> Decimal:
+        """What a base unit received costs, as a multiple of the price paid."""
+        return self.gross_up if self.buy_fee_in_base else ONE + self.taker
+
+    @Derived
+    def sell_factor(self) -> Decimal:
+        """What a base unit sold brings, as a multiple of its price."""
+        return ONE - self.taker

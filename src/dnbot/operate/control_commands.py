@@ -71,6 +71,3 @@ def tell_bot(config: Path | None, request: Request, as_json: bool) -> None:
     else:
         tell(outcome.text, err=outcome.exit_code != 0)
     sys.exit(outcome.exit_code)
-
-
-CONTROL_COMMANDS = (pause, resume, reduce, flatten, stop)

@@ -149,9 +149,6 @@ def status(as_json: bool, dsn_env: str) -> None:
     _tell(fleet_text.fleet_dict(found), fleet_text.fleet_text(found), as_json)
 
 
-FLEET_COMMANDS = (task_group, fleet_group)
-
-
 def _want(task_id: str, desired: Desired, why: str, as_json: bool, dsn_env: str) -> None:
     task: Task = _on_fleet(dsn_env, lambda tasks: tasks.want(task_id, desired, who=_who(), why=why))
     who = f"its holder {task.holder} is told" if task.is_held else "nobody holds it"

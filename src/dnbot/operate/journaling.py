@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def journal_folder(settings: Settings, named: Path | None, home: Path) -> Path |
 
 
 def journal_of(
-    settings: Settings, folder: Path | None, source: str, clock: Clock, mask: Mask, monitors: Monitors, log: EventLog
+    settings: Settings, folder: Path | None, source: Callable[[], str], clock: Clock, mask: Mask, monitors: Monitors, log: EventLog
 ) -> StepJournal | None:
     """A journal in that folder, not yet written to. `source`: of what decides, for whoever replays it.
 
@@ -51,7 +51,7 @@ def journal_of(
 
     began_ns, bytes_max = clock.now_ns(), settings.journal.mib_max * MIB
     head = Head(
-        version=__version__, source=source, mode=settings.mode, symbol=str(settings.strategy.symbol),
+        version=__version__, source=source(), mode=settings.mode, symbol=str(settings.strategy.symbol),
         settings=msgspec.json.encode(settings).decode(), began_ns=began_ns,
     )
     limits = Limits(bytes_max=bytes_max, segment_bytes=min(SEGMENT_BYTES, bytes_max // 4))

@@ -145,7 +145,7 @@ class RunOptions:
     metrics: tuple[str, int] | None = None
     """Host and port at which Prometheus may ask."""
     journal: Path | None = None
-    source: str = ""  # of what decides, as the command tells it
+    source: Callable[[], str] = str  # of what decides, asked for a journal
     check_audit: AuditCheck | None = None
     """Judges our ledger by the fakes' audit; given by the command, which may see the lab."""
     beside: Beside | None = None

@@ -1,19 +1,18 @@
 """HTTP/1.1 requests over the seam, with one question answered for every failure: can the request have left?
 
-httpcore's pool keeps the connections; an `httpx.AsyncBaseTransport` stands on it. Requests go straight through the
-transport, without httpx's client: so there are no cookies, redirects, proxies from the environment or retries.
+httpcore's pool keeps the connections, and requests go straight to it, without a client such as httpx's: so there are
+no cookies, redirects, proxies from the environment or retries, and nothing is built that nobody reads.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
 from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self, cast
 
 import attrs
 import httpcore
-import httpx
 import trio
 
 from dnbot.domain.errors import OperatingError, RequestAmbiguous, RequestNotSent
@@ -123,7 +122,7 @@ class _Backend(httpcore.AsyncNetworkBackend):
         await trio.sleep(seconds)
 
 
-class _Body(httpx.AsyncByteStream):
+class _Body:
     """A request body in one piece. Not a generator: one that is abandoned in mid-send is finished by the collector."""
 
     def __init__(self, content: bytes) -> None:
@@ -138,28 +137,17 @@ class _Body(httpx.AsyncByteStream):
         return self._left.pop()
 
 
-class _ReplyStream(httpx.AsyncByteStream):
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
+class Pool:
+    """httpcore's pool on the seam."""
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return cast("AsyncIterator[bytes]", self._inner.__aiter__())
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
-
-
-class StreamTransport(httpx.AsyncBaseTransport):
-    """httpx on the seam. The request extension `target` (bytes), when given, goes into the request line unchanged."""
-
-    def __init__(
-        self, opener: StreamOpener, *, connections_max: int = CONNECTIONS_MAX, idle_s_max: float | None = IDLE_S_MAX
-    ) -> None:
+    def __init__(self, opener: StreamOpener, connections_max: int, idle_s_max: float | None) -> None:
         self._backend = _Backend(opener, idle_s_max)
         # keepalive_expiry stays None because httpcore would read the real clock; `idle_s_max` replaces it.
         self._pool = httpcore.AsyncConnectionPool(
             network_backend=self._backend, max_connections=connections_max, keepalive_expiry=None
         )
+        self.handle = self._pool.handle_async_request
+        self.aclose = self._pool.aclose
 
     @property
     def connections_opened(self) -> int:
@@ -168,29 +156,6 @@ class StreamTransport(httpx.AsyncBaseTransport):
     def busy_connections(self) -> int:
         """Connections that are serving, or believe they are serving, a request."""
         return sum(not (connection.is_idle() or connection.is_closed()) for connection in self._pool.connections)
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        url = request.url
-        port = url.port or (443 if url.scheme == "https" else 80)
-        answer = await self._pool.handle_async_request(
-            httpcore.Request(
-                method=request.method,
-                # To httpcore every stream is plain: TLS is the opener's business.
-                url=httpcore.URL(scheme=b"http", host=url.raw_host, port=port, target=url.raw_path),
-                headers=request.headers.raw,
-                content=cast("httpx.AsyncByteStream", request.stream),
-                extensions=request.extensions,
-            )
-        )
-        return httpx.Response(
-            status_code=answer.status,
-            headers=answer.headers,
-            stream=_ReplyStream(answer.stream),
-            extensions=answer.extensions,
-        )
-
-    async def aclose(self) -> None:
-        await self._pool.aclose()
 
 
 class HttpClient:
@@ -217,10 +182,9 @@ class HttpClient:
         self._connections_max = connections_max
         self._reply_bytes_max = reply_bytes_max
         self._idle_s_max = idle_s_max
-        scheme = "https" if endpoint.tls else "http"
-        host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
-        self._origin = httpx.URL(f"{scheme}://{host}:{endpoint.port}/")
-        self._transport = self._new_transport()
+        self._host = endpoint.host.encode("ascii")
+        self._framing = [(b"Host", endpoint.authority.encode("ascii")), (b"Accept-Encoding", b"identity")]
+        self._pool = self._new_pool()
         self._opened_before = self._requests = self._in_flight = 0
         self._not_sent = self._ambiguous = self._rebuilt = self._reused = 0
 
@@ -234,7 +198,7 @@ class HttpClient:
 
     async def aclose(self) -> None:
         """Closes every connection at once, without farewell."""
-        await self._transport.aclose()
+        await self._pool.aclose()
 
     async def request(
         self,
@@ -280,7 +244,7 @@ class HttpClient:
 
     def statistics(self) -> HttpStatistics:
         """Counters for monitors and tests."""
-        opened = self._opened_before + self._transport.connections_opened
+        opened = self._opened_before + self._pool.connections_opened
         return HttpStatistics(
             requests=self._requests,
             connections_opened=opened,
@@ -294,7 +258,7 @@ class HttpClient:
     def _build(
         self, method: str, target: str, headers: Mapping[str, str] | None, body: bytes, flight: _Flight,
         queue_s_max: float | None,
-    ) -> httpx.Request:
+    ) -> httpcore.Request:
         async def note_start(event: str, _: Mapping[str, Any]) -> None:
             if event == "connection.connect_tcp.started":
                 flight.opened_connection = True
@@ -302,27 +266,29 @@ class HttpClient:
                 self._reused += not flight.opened_connection
                 flight.sent_at_ns = self._clock.now_ns()
 
-        framing = {"Host": self._endpoint.authority, "Accept-Encoding": "identity"}
+        framing = self._framing
         if body or method in ("POST", "PUT", "PATCH"):
-            framing["Content-Length"] = str(len(body))
-        return httpx.Request(
+            framing = [*framing, (b"Content-Length", b"%d" % len(body))]
+        own = [(name.encode("ascii"), value.encode("ascii")) for name, value in (headers or {}).items()]
+        return httpcore.Request(
             method,
-            self._origin,
-            headers={**framing, **(headers or {})},
-            stream=_Body(body),
-            extensions={"target": target.encode("ascii"), "trace": note_start, "timeout": {"pool": queue_s_max}},
+            # To httpcore every stream is plain: TLS is the opener's business.
+            httpcore.URL(scheme=b"http", host=self._host, port=self._endpoint.port, target=target.encode("ascii")),
+            headers=[*framing, *own],
+            content=_Body(body),
+            extensions={"trace": note_start, "timeout": {"pool": queue_s_max}},
         )
 
-    async def _exchange(self, request: httpx.Request, flight: _Flight) -> HttpReply:
-        response = await self._transport.handle_async_request(request)
+    async def _exchange(self, request: httpcore.Request, flight: _Flight) -> HttpReply:
+        response = await self._pool.handle(request)
         received_at_ns = self._clock.now_ns()
         async with aclosing(response):
-            headers = {name.lower(): value for name, value in response.headers.items()}
+            headers = _texts(response.headers)
             self._check_readable(headers)
             body = await self._read_body(response)
         assert flight.sent_at_ns is not None, "httpcore reported no start of sending"
         return HttpReply(
-            status=response.status_code,
+            status=response.status,
             headers=headers,
             body=body,
             sent_at_ns=flight.sent_at_ns,
@@ -337,13 +303,13 @@ class HttpClient:
         if length.isdecimal() and int(length[:20]) > self._reply_bytes_max:
             raise _Unreadable(f"reply of {length[:20]} bytes; at most {self._reply_bytes_max} are read")
 
-    async def _read_body(self, response: httpx.Response) -> bytes:
+    async def _read_body(self, response: httpcore.Response) -> bytes:
         """The whole body. Too long a one is read to its end on a closed stream: iterators left behind would be
         finished by the garbage collector, at a moment nobody chose."""
         parts: list[bytes] = []
         left = self._reply_bytes_max
         try:
-            async for part in cast("httpx.AsyncByteStream", response.stream):
+            async for part in cast("AsyncIterable[bytes]", response.stream):
                 if left >= 0 and len(part) > left:
                     await response.extensions["network_stream"].aclose()
                     parts.clear()
@@ -364,17 +330,30 @@ class HttpClient:
         self._not_sent += 1
         return RequestNotSent(self._venue, f"{method}: {failure}")
 
-    def _new_transport(self) -> StreamTransport:
-        return StreamTransport(self._opener, connections_max=self._connections_max, idle_s_max=self._idle_s_max)
+    def _new_pool(self) -> Pool:
+        return Pool(self._opener, self._connections_max, self._idle_s_max)
 
     async def _rebuild_if_leaked(self) -> None:
         """A connection that is busy while nothing is in flight was leaked by a cancellation (httpcore issue 1093)."""
-        if self._in_flight or not self._transport.busy_connections():
+        if self._in_flight or not self._pool.busy_connections():
             return
-        leaked, self._transport = self._transport, self._new_transport()
+        leaked, self._pool = self._pool, self._new_pool()
         self._opened_before += leaked.connections_opened
         self._rebuilt += 1
         await leaked.aclose()
+
+
+def _texts(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Names in lower case, once each: values of a repeated one are joined, as RFC 9110 5.2 allows."""
+    found: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name = raw_name.decode("latin-1").lower()
+        try:
+            value = raw_value.decode()
+        except UnicodeDecodeError:
+            value = raw_value.decode("latin-1")
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
 
 
 class _Unreadable(Exception):

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import enum
-
 import attrs
 import trio
 
 from dnbot.domain.errors import ConfigError
+from dnbot.domain.word import Word
 
 TOLERANCE = 1e-9  # tokens
 
 
-class Priority(enum.Enum):
+class Priority(Word):
     """Who asks. Entries and reads are NORMAL; cancels, hedges and unwinds are RESERVED."""
 
     NORMAL = "normal"

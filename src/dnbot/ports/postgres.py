@@ -42,9 +42,11 @@ if TYPE_CHECKING:
 
 POOL_MIN = 3  # the journal, the executor and one desk never wait for a connection to be made
 POOL_MAX = 8
+KEPT_MAX = 2  # of them, so that an intent and a record need not ask the pool for one
 READERS_MAX = 2
 CONNECT_S_MAX = 5.0
 COMMAND_S_MAX = 5.0
+GIVES_WAY_S_MAX = 0.05  # so long an append waits for intents that are being committed
 COMMIT_INTENTS_S_MAX = 1.0  # an intent expires sooner: a later answer would come for an order that may not leave
 SHIELD_S_MAX = 2.0
 TIDY_S_MAX = 60.0
@@ -127,7 +129,7 @@ async def open_postgres_store(
     async with _open_loop(log) as loop:
         with _mapped():
             pool = await _aio(_make_pool, loop)(dsn, only_reads=only_reads)
-        store = PostgresStore(pool, loop, mask)
+        store = PostgresStore(_Kept(pool, 0 if only_reads else KEPT_MAX), loop, mask)
         try:
             async with store.reading() as connection:
                 missing = migrations.status_of(known, await _applied(connection)).pending
@@ -142,7 +144,7 @@ async def open_postgres_store(
 class PostgresStore(Reports):
     """One bot's store. After `begin_run` it writes for that incarnation alone, and no longer once a newer one began."""
 
-    _pool: Pool
+    _kept: _Kept
     _loop: trio_asyncio.TrioEventLoop
     _mask: Callable[[str], str] = str
     _symbol: Symbol | None = None
@@ -150,11 +152,14 @@ class PostgresStore(Reports):
     _commits: int = 0
     _numbers: RecordNumbers = attrs.field(factory=RecordNumbers)
     _appending: trio.Lock = attrs.field(factory=trio.Lock)
+    _committing: int = 0
+    _calm: trio.Event | None = None
+    """Set when the intents that are being committed now are; None while there are none."""
     _held: Lease | None = None
 
     def of_task(self, lease: Lease) -> PostgresStore:
         """The store of a bot that runs on a lease, on the same connections. It begins only while the lease stands."""
-        return PostgresStore(self._pool, self._loop, self._mask, held=lease)
+        return PostgresStore(self._kept, self._loop, self._mask, held=lease)
 
     async def begin_run(self, symbol: Symbol, *, version: str, settings: str, started_at_ns: int) -> int:
         """See `Store`. An answer that is lost costs one epoch, which then never writes.
@@ -200,9 +205,10 @@ class PostgresStore(Reports):
         number = self._epoch * 1_000_000_000 + self._commits
         document = rows.intents_document(intents, execution_id, opportunity)
         try:
-            await self._call(
-                queries.COMMIT_INTENTS, book, self._epoch, number, document, limit_s=COMMIT_INTENTS_S_MAX
-            )
+            with self._first():
+                await self._call(
+                    queries.COMMIT_INTENTS, book, self._epoch, number, document, limit_s=COMMIT_INTENTS_S_MAX
+                )
         except StoreUnreachable:
             names = [intent.client_order_id for intent in intents]
             found = await self._call(queries.WAS_COMMITTED, names, number, limit_s=COMMIT_INTENTS_S_MAX)
@@ -220,7 +226,10 @@ class PostgresStore(Reports):
         After a failure whose outcome is unknown, records are not written twice if the next call starts with the same
         ones, as that of a journal which tries again does.
         """
-        async with self._appending:
+        async with self._appending:  # it takes a turn: who was woken with us has begun to commit
+            if self._calm is not None:
+                with trio.move_on_after(GIVES_WAY_S_MAX):
+                    await self._calm.wait()
             left = tuple(records)
             while left := await self._without_known(left):
                 try:
@@ -230,6 +239,20 @@ class PostgresStore(Reports):
                         raise
                 else:
                     return
+
+    @contextmanager
+    def _first(self) -> Generator[None, None, None]:
+        """A commit in this block holds orders up, an append nobody, and beside one a commit takes three times as long:
+        the records of a decision wait until its orders may leave."""
+        self._committing += 1
+        calm = self._calm = trio.Event() if self._calm is None else self._calm
+        try:
+            yield
+        finally:
+            self._committing -= 1
+            if not self._committing:
+                self._calm = None
+                calm.set()
 
     async def _append(self, records: tuple[Record, ...]) -> None:
         after = self._numbers.sequence
@@ -322,9 +345,9 @@ class PostgresStore(Reports):
     async def aclose(self) -> None:
         """See `Store`. What does not close in time is cut."""
         with trio.move_on_after(SHIELD_S_MAX, shield=True) as scope, _mapped():
-            await _aio(self._pool.close, self._loop)()
+            await _aio(self._kept.close, self._loop)()
         if scope.cancelled_caught:
-            self._pool.terminate()
+            self._kept.pool.terminate()
 
     def _book(self) -> str:
         if self._symbol is None:
@@ -342,7 +365,7 @@ class PostgresStore(Reports):
 
     async def _call_once(self, sql: str, arguments: tuple[object, ...], limit_s: float) -> asyncpg.Record | None:
         with _mapped(), trio.fail_after(limit_s):
-            return await _aio(_one_statement, self._loop)(self._pool, sql, arguments)
+            return await _aio(_one_statement, self._loop)(self._kept, sql, arguments)
 
     def reading(self) -> AbstractAsyncContextManager[Connection]:
         """A connection whose queries all see the same moment, and which cannot write."""
@@ -356,12 +379,12 @@ class PostgresStore(Reports):
 
     @asynccontextmanager
     async def _lease(self) -> AsyncGenerator[Connection, None]:
-        connection = await _aio(self._pool.acquire, self._loop)(timeout=CONNECT_S_MAX)
+        connection = await _aio(self._kept.pool.acquire, self._loop)(timeout=CONNECT_S_MAX)
         try:
             yield connection
         finally:
             with trio.move_on_after(SHIELD_S_MAX, shield=True) as scope:
-                await _aio(self._pool.release, self._loop)(connection)
+                await _aio(self._kept.pool.release, self._loop)(connection)
             if scope.cancelled_caught:
                 connection.terminate()
 
@@ -406,14 +429,62 @@ async def _make_pool(dsn: str, *, only_reads: bool) -> Pool:
     )
 
 
-async def _one_statement(pool: Pool, sql: str, arguments: tuple[object, ...]) -> asyncpg.Record | None:
+async def _one_statement(kept: _Kept, sql: str, arguments: tuple[object, ...]) -> asyncpg.Record | None:
     """Runs inside asyncio, so that it costs one crossing. When cancelled, asyncpg cancels the statement on the server
     and shields the release; what is not released in time is cut."""
     async with AsyncExitStack() as stack:
-        connection = await pool.acquire()
-        stack.push_async_callback(pool.release, connection, timeout=SHIELD_S_MAX)
+        connection = await kept.take()
+
+        async def give_back(failure: type[BaseException] | None, *_: object) -> None:
+            await kept.give_back(connection, usable=failure is None)
+
+        stack.push_async_exit(give_back)
         row: asyncpg.Record | None = await connection.fetchrow(sql, *arguments)
     return row
+
+
+@attrs.define
+class _Kept:
+    """Connections that stay out of their pool between statements: to take one and give it back costs a tenth of a
+    commit. They are used inside asyncio alone."""
+
+    pool: Pool
+    most: int
+    _idle: list[PoolConnectionProxy[asyncpg.Record]] = attrs.field(factory=list)
+
+    async def take(self) -> PoolConnectionProxy[asyncpg.Record]:
+        """One that is open; of the pool when none is kept."""
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+            await self.give_back(connection, usable=False)
+        return await self.pool.acquire()
+
+    async def give_back(self, connection: PoolConnectionProxy[asyncpg.Record], *, usable: bool) -> None:
+        """Keep it when it answered and there is room; else it is the pool's again."""
+        if usable and len(self._idle) < self.most:
+            self._idle.append(connection)
+            return
+        if not usable and not connection.is_closed():
+            await _in_step(connection)
+        await self.pool.release(connection, timeout=SHIELD_S_MAX)
+
+    async def close(self) -> None:
+        """The pool, too, which waits for what is out."""
+        self.most = 0
+        while self._idle:
+            await self.give_back(self._idle.pop(), usable=False)
+        await self.pool.close()
+
+
+async def _in_step(connection: PoolConnectionProxy[asyncpg.Record]) -> None:
+    """Waits until a cancelled statement is over, and ends what it began: cut off between Parse and Bind, asyncpg leaves
+    the server in the middle of a transaction, in which the next one of this connection could not begin."""
+    try:
+        await connection.execute("select 1", timeout=SHIELD_S_MAX)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        connection.terminate()
 
 
 async def _keep_session(connection: object) -> None:

@@ -98,14 +98,16 @@ class WebSocket:
         any more, and VenueUnreachable as `receive` does.
         """
         failed: list[Exception] = []
+        messages = self._inbox.messages
 
         def take_all() -> None:
             if failed:
                 return
             try:
-                while (message := self._inbox.take()) is not None:
+                while messages:
                     self._received += 1
-                    take(message)
+                    take(messages.popleft())
+                self._inbox.make_room()
                 self._received_at_s = trio.current_time()
                 conclude()
             except Exception as error:  # noqa: BLE001 (it is our caller's, not the reader's)

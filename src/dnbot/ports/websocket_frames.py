@@ -84,7 +84,12 @@ class FrameReader:
                 return self._pass(control, data[at:])
             if end > size:
                 break
-            if first & _OPCODE >= _CONTROL:
+            if first == _WHOLE_TEXT and not self._kind:  # nearly every frame: no call for it
+                try:
+                    self.messages.append(data[begin:end].decode())
+                except UnicodeDecodeError:
+                    return self._pass(control, data[at:])
+            elif first & _OPCODE >= _CONTROL:
                 control.append(data[at:end])
             elif not self._take(first, data[begin:end]):
                 return self._pass(control, data[at:])
@@ -94,8 +99,9 @@ class FrameReader:
 
     def _take(self, first: int, payload: bytes) -> bool:
         """Take a data frame; returns whether it may stand here."""
-        if not self._kind and first in (_WHOLE_TEXT, _WHOLE_BINARY):
-            return self._deliver(first & _OPCODE, payload)
+        if first == _WHOLE_BINARY and not self._kind:
+            self.messages.append(payload)
+            return True
         opcode = first & _OPCODE
         begins = opcode in (_TEXT, _BINARY) and not self._kind
         if first & _RESERVED or not (begins or (opcode == _CONTINUATION and self._kind)):

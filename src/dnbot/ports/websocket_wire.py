@@ -16,7 +16,8 @@ class Inbox:
         self.reader = FrameReader(message_bytes_max)
         self.ended: str | None = None
         """Why nothing more will come."""
-        self._messages = self.reader.messages
+        self.messages = self.reader.messages
+        """Oldest first; who takes from it directly calls `make_room` afterwards."""
         self._size = size
         self._news = trio.Event()
         self._room = trio.Event()
@@ -30,27 +31,31 @@ class Inbox:
     @property
     def is_empty(self) -> bool:
         """Whether nothing is there to take."""
-        return not self._messages
+        return not self.messages
 
     def take(self) -> str | bytes | None:
         """The oldest, or None."""
-        if not self._messages:
+        if not self.messages:
             return None
-        message = self._messages.popleft()
-        if not self._room.is_set() and len(self._messages) < self._size:
-            self._room.set()
+        message = self.messages.popleft()
+        self.make_room()
         return message
+
+    def make_room(self) -> None:
+        """Messages were taken: reading goes on if it waited for that."""
+        if not self._room.is_set() and len(self.messages) < self._size:
+            self._room.set()
 
     def tell(self) -> None:
         """There is something new."""
-        if self._messages and self.taker is not None:
+        if self.messages and self.taker is not None:
             self.taker()
-        if self._messages or self.ended is not None:
+        if self.messages or self.ended is not None:
             self._news.set()
 
     def put(self, message: str | bytes) -> None:
         """One that the library read after all."""
-        self._messages.append(message)
+        self.messages.append(message)
         self.tell()
 
     def end(self, why: str) -> None:
@@ -61,13 +66,13 @@ class Inbox:
 
     async def wait(self) -> None:
         """Until there is a message, or nothing more will come."""
-        if not self._messages and self.ended is None:
+        if not self.messages and self.ended is None:
             self._news = trio.Event()
         await self._news.wait()
 
     async def have_room(self) -> None:
         """Until fewer than `size` wait."""
-        while len(self._messages) >= self._size:
+        while len(self.messages) >= self._size:
             self._room = trio.Event()
             await self._room.wait()
 

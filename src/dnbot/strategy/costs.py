@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from decimal import Decimal
+from typing import cast
 
 import attrs
 import msgspec
@@ -13,10 +15,11 @@ from dnbot.domain.market import FundingRate, MarketView
 from dnbot.domain.pair import Pair, PairEdge, PairKind, PnlEstimate
 from dnbot.domain.units import TEN_THOUSAND, ZERO, Money, divide, of_bps
 from dnbot.strategy.parameters import StrategyParameters
-from dnbot.strategy.spread import Edge, buy_factor, edge_of, sell_factor
+from dnbot.strategy.spread import Edge, edge_of
 
 QUOTE_PLACES = 8
 """Digits of an estimate after the point: far below any quote unit that can be traded."""
+_rounded = cast("Callable[[Decimal, int], Money]", round)
 SAMPLES_MIN = 30
 """Fewer samples of a pair's history are no ground for a carry."""
 
@@ -81,7 +84,7 @@ class PnLCalculator:
         spread = (edge.sell_net - edge.buy_net) * quantity
         carried = self._carried(edge, outlook) if pair.kind is PairKind.CARRY_OPEN else (ZERO, ZERO)
         touched, fees_paid, slipped, funding, leave = [
-            Money(round(part, QUOTE_PLACES)) for part in (gross, charged, gross - charged - spread, *carried)
+            _rounded(part, QUOTE_PLACES) for part in (gross, charged, gross - charged - spread, *carried)
         ]
         return PnlEstimate(
             gross_quote=touched, fees_quote=fees_paid, slippage_quote=slipped, funding_quote=funding, exit_quote=leave,
@@ -148,7 +151,7 @@ def break_even_table(fees: dict[Venue, FeeSchedule], params: StrategyParameters)
 def _break_even(pair: Pair, buy: FeeSchedule, sell: FeeSchedule, params: StrategyParameters) -> BreakEven:
     def gross(edge_bps: Decimal) -> Decimal:
         """Solve `(1 + g/2) sell - (1 - g/2) buy = edge` for g: prices lie symmetrically about the mid."""
-        pay, get = buy_factor(buy), sell_factor(sell)
+        pay, get = buy.buy_factor, sell.sell_factor
         return divide(2 * (edge_bps + (pay - get) * TEN_THOUSAND), pay + get)
 
     return BreakEven(

@@ -39,6 +39,8 @@ class FirstLook:
     _touches: dict[Venue, _Touch] = attrs.field(factory=dict)
     _settled_bps: float | None = None
     """The most that funding could bring a carry that is opened now; None while it is not known."""
+    changes: int = 0
+    """How often something changed that the answers of `hopeless` follow from."""
 
     @classmethod
     def at(cls, market: MarketView, fees: dict[Venue, FeeSchedule], params: StrategyParameters) -> FirstLook:
@@ -55,16 +57,19 @@ class FirstLook:
         known = self._touches.get(venue)
         if known is not None and known.bid is best_bid and known.ask is best_ask and known.fee is fee:
             return  # most frames change what lies behind the best prices
+        self.changes += 1
         ask, bid, rate = float(best_ask), float(best_bid), float(fee.taker)
         paid = ask / (1 - rate) if fee.buy_fee_in_base else ask * (1 + rate)
         self._touches[venue] = _Touch(best_bid, best_ask, fee, paid, bid * (1 - rate), ask + bid)
 
     def lose(self, venue: Venue) -> None:
         """A venue's prices are not known any more."""
-        self._touches.pop(venue, None)
+        if self._touches.pop(venue, None) is not None:
+            self.changes += 1
 
     def fund(self, funding: FundingRate | None) -> None:
         """The funding rate is this now."""
+        self.changes += 1
         self._settled_bps = None
         if funding is not None:
             settlements = float(self.params.carry_hold_hours_max) * 3600 / funding.interval_s + 1

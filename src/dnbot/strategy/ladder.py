@@ -21,7 +21,7 @@ from dnbot.domain.pair import Pair
 from dnbot.domain.units import ZERO, Price, Quantity, bps, common_step, divide, floor_to, of_bps
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.reference import worst_price
-from dnbot.strategy.spread import buy_factor, gross_up, mid_of, sell_factor
+from dnbot.strategy.spread import mid_of
 
 HALF = Decimal("0.5")
 
@@ -107,7 +107,7 @@ def ladder_of(
         step=common_step(buy.lot_size, sell.lot_size),
         asks_until=tuple(accumulate([size for _, size in asks])),
         bids_until=tuple(accumulate([size for _, size in bids])),
-        gross=gross_up(buy_fee), pays=buy_factor(buy_fee), gets=sell_factor(sell_fee),
+        gross=buy_fee.gross_up, pays=buy_fee.buy_factor, gets=sell_fee.sell_factor,
     )
 
 
@@ -131,7 +131,7 @@ def largest(step: Decimal, low: Decimal, high: Decimal, holds: Callable[[Decimal
 def moved(intent: OrderIntent, fee: FeeSchedule) -> Decimal:
     """What an order changes in base once filled, signed: a buy that pays its fee in base delivers less."""
     quantity = Decimal(intent.quantity)
-    return divide(quantity, gross_up(fee)) if intent.side is Side.BUY else -quantity
+    return divide(quantity, fee.gross_up) if intent.side is Side.BUY else -quantity
 
 
 def nearest(quantity: Decimal, lot: Decimal) -> Decimal:

@@ -15,7 +15,7 @@ from dnbot.domain.book import Level, Walk, walk
 from dnbot.domain.instrument import VENUES, FeeSchedule, Venue
 from dnbot.domain.market import BookView, MarketView
 from dnbot.domain.pair import Pair, PairEdge
-from dnbot.domain.units import ONE, TWO, bps, divide
+from dnbot.domain.units import TWO, bps, divide
 from dnbot.strategy.statistics import RollingStatistics
 
 
@@ -42,21 +42,6 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
         return bps(self.sell.vwap - self.buy.vwap, self.mid)
 
 
-def gross_up(fee: FeeSchedule) -> Decimal:
-    """Base units to buy for each that should arrive: `1 / (1 - fee)` when the fee is taken in base, else 1."""
-    return divide(ONE, ONE - fee.taker) if fee.buy_fee_in_base else ONE
-
-
-def buy_factor(fee: FeeSchedule) -> Decimal:
-    """What a base unit received costs, as a multiple of the price paid."""
-    return gross_up(fee) if fee.buy_fee_in_base else ONE + fee.taker
-
-
-def sell_factor(fee: FeeSchedule) -> Decimal:
-    """What a base unit sold brings, as a multiple of its price."""
-    return ONE - fee.taker
-
-
 def mid_of(pair: Pair, books: dict[Venue, BookView]) -> Decimal:
     """Mean of the two legs' mids; both books must be there."""
     return divide(books[pair.buy_venue].mid + books[pair.sell_venue].mid, TWO)
@@ -70,11 +55,11 @@ def edge_of(
     buy_fee, sell_fee = fees.get(pair.buy_venue), fees.get(pair.sell_venue)
     if buy_book is None or sell_book is None or buy_fee is None or sell_fee is None:
         return None
-    buy = walk(buy_book.asks, quantity * gross_up(buy_fee))
+    buy = walk(buy_book.asks, quantity * buy_fee.gross_up)
     sell = walk(sell_book.bids, quantity)
     if buy is None or sell is None:
         return None
-    buy_net, sell_net, mid = buy.vwap * buy_factor(buy_fee), sell.vwap * sell_factor(sell_fee), mid_of(pair, books)
+    buy_net, sell_net, mid = buy.vwap * buy_fee.buy_factor, sell.vwap * sell_fee.sell_factor, mid_of(pair, books)
     return Edge(
         pair_name=pair.name, quantity=quantity, edge_bps=bps(sell_net - buy_net, mid), buy=buy, sell=sell,
         buy_net=buy_net, sell_net=sell_net, mid=mid,
@@ -156,7 +141,7 @@ class _Followed:
         self.edge = PairEdge(
             pair_name=self.name, edge_bps=edge_bps, gross_bps=(sell.sell_vwap - buy.buy_vwap) / mid * 10_000,
             mean_bps=past.mean, sd_bps=past.sd, z_score=past.z_score(edge_bps), half_life_s=past.half_life_s,
-            samples=self.history.samples,
+            samples=past.samples,
         )
         return self.edge
 

@@ -87,6 +87,7 @@ class Summary:
     mean: float
     sd: float
     half_life_s: float | None
+    samples: int = 0
 
     def z_score(self, value: float) -> float:
         """How many deviations a value stands from the mean; 0 without a deviation."""
@@ -151,7 +152,9 @@ class RollingStatistics:
         if not self._points:
             return Summary(self._last or 0.0, 0.0, None)
         if self._summary is None:
-            self._summary = Summary(self._moments.mean, self._moments.sd, self._half_life_s())
+            self._summary = Summary(
+                self._moments.mean, self._moments.sd, self._half_life_s(), len(self._points)
+            )
         return self._summary
 
     def z_score(self) -> float:

@@ -82,6 +82,8 @@ class Analyst:
     _moved: dict[Venue, LiveBook] = attrs.field(factory=dict, init=False)
     _has_news: bool = attrs.field(default=False, init=False)
     _edges: dict[Pair, PairEdge] = attrs.field(factory=dict, init=False)
+    _looked: dict[Venue, int] = attrs.field(factory=dict, init=False)
+    """`look.changes` when no pair of a venue could pay: until something changes, none can."""
     _flows: dict[Venue, FlowMeter] = attrs.field(factory=dict, init=False)
 
     async def run(self) -> None:
@@ -94,7 +96,8 @@ class Analyst:
 
     def moved(self, book: LiveBook) -> None:
         """See its best prices; its levels are looked at when somebody wants them."""
-        venue, touch, fee = book.venue, book.touch(), self.boards.fees[book.venue].value
+        venue, touch = book.venue, book.touch()
+        fee = self.boards.fees[venue].value
         self._moved[venue] = book
         if touch is None or fee is None:
             self.look.lose(venue)
@@ -145,6 +148,7 @@ class Analyst:
         self.batches += 1
         edges = self.analyzer.observe(self.view, self.boards.known_fees(), now_s)
         self._edges = {edge.pair: edge for edge in edges}
+        self._looked.clear()
         self.stages.evaluated()
         return Signal(market=self.view, edges=edges, at_s=now_s)
 
@@ -155,11 +159,14 @@ class Analyst:
 
     def _promises(self) -> bool:
         """Whether a pair of a book that moved could pay at best prices."""
-        hopeless, edges = self.look.hopeless, self._edges
+        look, edges, looked = self.look, self._edges, self._looked
         for venue in self._moved:  # after every burst of every feed: no generator
+            if looked.get(venue) == look.changes:
+                continue  # most frames change what lies behind the best prices
             for pair, reverse in _PAIRS_OF[venue]:
-                if not hopeless(pair, edges.get(reverse)):
+                if not look.hopeless(pair, edges.get(reverse)):
                     return True
+            looked[venue] = look.changes
         return False
 
     # -- what is known

@@ -89,6 +89,8 @@ class Strategist:
     _pauses: PauseWatch = attrs.field(factory=PauseWatch, init=False)
     _ticked_s: float = attrs.field(default=float("-inf"), init=False)
     _shown_s: float = attrs.field(default=float("-inf"), init=False)
+    _decided: bool = attrs.field(default=False, init=False)
+    """Whether a pair was decided since it was last asked whether to show."""
     _is_running: bool = attrs.field(default=False, init=False)
     _failure: OperatingError | None = attrs.field(default=None, init=False)
     """What went wrong while somebody else had the machine see a market."""
@@ -145,6 +147,14 @@ class Strategist:
         if not isinstance(event, Tick):
             self._take(event)
         self._hand_over_records()
+        self._show()
+
+    def _show(self) -> None:
+        """Orders that were just decided leave in the turn after this one: whoever looks on waits for the next event."""
+        decided, self._decided = self._decided, False
+        if not decided and self.context.now_s - self._shown_s >= VIEW_S:
+            self._shown_s = self.context.now_s
+            self.publish(self.context)
 
     async def _next(self) -> InboxEvent:
         due_s = self._ticked_s + TICK_S
@@ -197,9 +207,6 @@ class Strategist:
             self._command(command)
         if before is not self.context.current_state:
             self._tell_state(before)
-        if self.context.now_s - self._shown_s >= VIEW_S:
-            self._shown_s = self.context.now_s
-            self.publish(self.context)
 
     def _tell_state(self, before: StrategyState) -> None:
         self.log.info("state", before=before.name, after=self.context.current_state.name)
@@ -217,6 +224,7 @@ class Strategist:
     def _command(self, command: Command) -> None:
         try:
             if isinstance(command, ExecutePair):
+                self._decided = True
                 self.measures.stages.decided(command, self.context.market)
                 self.channels.executions.send.send_nowait(command)
             else:

@@ -17,10 +17,10 @@ from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.control import ControlledApp, Controls
 from dnbot.fakes.running import GATE_HOST, MEXC_HOST
 from dnbot.lab.world import Stage, stage
-from dnbot.ports.http import StreamTransport
 
 from .doors import MemoryDoor
 from .exchange import FakeExchange
+from .transport import StreamTransport
 
 CONNECTIONS_MAX = 100
 PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import trio
 
-import dnbot.cli  # noqa: F401 (as the command does: with it comes trio-asyncio, which has a say in forks)
+import dnbot.ports.postgres  # noqa: F401 (with it comes trio-asyncio, which has a say in forks)
 from dnbot.domain.order import OrderIntent
 from dnbot.domain.pair import Opportunity
 from dnbot.lab.incarnation import Disk, Incarnation

@@ -25,7 +25,6 @@ from dnbot.operate.report_reader import Read, Row
 from dnbot.research.analysis import queries
 from dnbot.research.analysis.taker_fees import TakerFee, read_taker_fees
 from dnbot.research.analysis.words import HOUR, PLACES, Asked, Period, asked_of, clipped, hour_of, share_pct
-from dnbot.strategy.spread import buy_factor, sell_factor
 from dnbot.strategy.statistics import Moments, RollingStatistics, Summary
 
 SHARES = (Decimal("0.05"), Decimal("0.25"), Decimal("0.5"), Decimal("0.75"), Decimal("0.95"), Decimal("0.99"))
@@ -207,8 +206,8 @@ async def _pairs(
     arguments = (
         [pair.name for pair in pairs], [pair.buy_venue.value for pair in pairs],
         [pair.sell_venue.value for pair in pairs],
-        [buy_factor(fees[pair.buy_venue.value].schedule()) if net[pair.name] else ONE for pair in pairs],
-        [sell_factor(fees[pair.sell_venue.value].schedule()) if net[pair.name] else ONE for pair in pairs],
+        [fees[pair.buy_venue.value].schedule().buy_factor if net[pair.name] else ONE for pair in pairs],
+        [fees[pair.sell_venue.value].schedule().sell_factor if net[pair.name] else ONE for pair in pairs],
         threshold,
     )
     everything = {pair.name: _Gathered() for pair in pairs}

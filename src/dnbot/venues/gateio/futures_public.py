@@ -24,6 +24,7 @@ from dnbot.venues.gateio.futures_shapes import (
     FuturesBookUpdate,
     FuturesTrade,
 )
+from dnbot.venues.gateio.increments import Increments
 from dnbot.venues.gateio.levels import objects_of
 from dnbot.venues.gateio.literals import Literal, decimal_of, epoch_ms_of, given, readable, whole_of
 from dnbot.venues.gateio.rest import REST_PREFIX, SIZE_DECIMAL, PublicRest
@@ -70,6 +71,7 @@ class GateFuturesPublic:
         self._rest = PublicRest(rest_prefix, SIZE_DECIMAL)
         self._ws_path = ws_path
         self._multiplier: Decimal | None = None
+        self._increments = Increments(self.venue, "futures.order_book_update", self.contract, self._levels)
         self._readers: dict[str, Reader[PublicMessage]] = {
             "futures.order_book_update": self._read_update,
             "futures.book_ticker": self._read_top,
@@ -164,7 +166,7 @@ class GateFuturesPublic:
 
     def decode(self, frame: str | bytes) -> tuple[PublicMessage, ...]:
         """Words from one frame. Raises FrameUnreadable."""
-        return read_frame(self.venue, frame, self._readers)
+        return self._increments.read(frame) or read_frame(self.venue, frame, self._readers)
 
     def trouble(self, reply: Reply) -> Trouble | None:
         """None for a success; otherwise what kind of no."""

@@ -17,6 +17,7 @@ from dnbot.domain.order import Side
 from dnbot.domain.units import ZERO
 from dnbot.venues.gateio.envelope import PING_INTERVAL_S, Envelope, ping, subscription
 from dnbot.venues.gateio.errors import trouble_of
+from dnbot.venues.gateio.increments import Increments
 from dnbot.venues.gateio.levels import pairs_of
 from dnbot.venues.gateio.literals import (
     Literal,
@@ -58,6 +59,7 @@ class GateSpotPublic:
         self.pair = ascii_pair(symbol.base, symbol.quote)
         self._rest = PublicRest(rest_prefix)
         self._ws_path = ws_path
+        self._increments = Increments(self.venue, "spot.order_book_update", self.pair, pairs_of)
         self._readers: dict[str, Reader[PublicMessage]] = {
             "spot.order_book_update": self._read_update,
             "spot.book_ticker": self._read_top,
@@ -146,7 +148,7 @@ class GateSpotPublic:
 
     def decode(self, frame: str | bytes) -> tuple[PublicMessage, ...]:
         """Words from one frame. Raises FrameUnreadable."""
-        return read_frame(self.venue, frame, self._readers)
+        return self._increments.read(frame) or read_frame(self.venue, frame, self._readers)
 
     def trouble(self, reply: Reply) -> Trouble | None:
         """None for a success; otherwise what kind of no."""
