@@ -12,6 +12,7 @@ import attrs
 import msgspec
 import trio
 
+from .alarm import sleep_until
 from .audit import audit
 from .clock import FakeClock
 from .config import FakesConfig
@@ -214,7 +215,7 @@ class World:
         origin_s = trio.current_time() - due[0][0]
         while True:
             due_s, number, symbol = due[0]
-            await trio.sleep_until(origin_s + due_s)
+            await sleep_until(origin_s + due_s)
             late_s = trio.current_time() - origin_s - due_s
             self.behind_s_max = max(self.behind_s_max, late_s)
             if late_s > BEHIND_S_MAX:

@@ -1,0 +1,124 @@
+"""Which orders stand for one side of a recorded book: made anew where something changed, and nowhere else.
+
+A recording mentions a few levels between two looks, of hundreds that are shown; to compare all of them cost more than
+everything else that a replay did.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from math import inf
+
+import attrs
+
+from .records import ZERO, Side
+
+LEVELS = 100  # of each side that are shown
+
+
+@attrs.define
+class ShownSide:
+    """One side on a venue's grid. ``ticks_of`` rounds a recorded price, ``lots_of`` a base quantity, to whole ones.
+
+    A rank is a level in ticks, negative on the side of bids: the smaller, the better.
+    """
+
+    side: Side
+    ticks_of: Callable[[Side, Decimal], int]
+    lots_of: Callable[[Decimal], Decimal]
+    orders: dict[int, tuple[int, Decimal]] = attrs.field(factory=dict)
+    """What was placed: number of the order and quantity, by rank."""
+    _recorded: dict[int, dict[Decimal, Decimal]] = attrs.field(factory=dict)
+    """Recorded quantities by price, of each rank that has any."""
+    _ranks: list[int] = attrs.field(factory=list)
+    _lots: dict[int, Decimal] = attrs.field(factory=dict)
+    _edge: float = -inf
+    """The worst rank that is in view."""
+    _reached: float = -inf
+    """How far takers may have come since the last look."""
+    _all: bool = True
+    """Whether the next look compares everything."""
+
+    def begin(self) -> None:
+        """Another recorded book takes the place of this one."""
+        self._recorded.clear()
+        self._ranks.clear()
+        self._lots.clear()
+        self._all = True
+
+    def forget(self) -> None:
+        """None of the orders stands any more."""
+        self.orders.clear()
+        self._reached, self._all = -inf, True
+
+    def reach(self, ticks: int) -> None:
+        """A taker went so far: what it may have met is placed anew at the next look."""
+        self._reached = max(self._reached, self._rank(ticks))
+
+    def look(
+        self, levels: Mapping[Decimal, Decimal], touched: Iterable[Decimal], gone: Iterable[Decimal]
+    ) -> tuple[list[int], list[tuple[int, Decimal]]]:
+        """Take over what the recording says of prices that it mentioned, and of those that a whole book left out.
+
+        Returns the ranks whose orders must go (those that were mentioned or reached, and those that changed), and what
+        is then missing, as ranks, best first, and quantities.
+        """
+        named = self._fold(levels, touched)
+        seen = named | self._fold(levels, gone) | self._moved_edge()
+        seen.update(self._ranks[: bisect_right(self._ranks, self._reached)])
+        if self._all:
+            seen.update(self._ranks[:LEVELS], self.orders)
+        stale = [
+            rank for rank in seen
+            if rank in self.orders
+            and (rank in named or rank <= self._reached or self._wanted(rank) != self.orders[rank][1])
+        ]  # fmt: skip
+        dropped = set(stale)
+        missing = [
+            (rank, quantity) for rank in sorted(seen)
+            if (rank not in self.orders or rank in dropped) and (quantity := self._wanted(rank))
+        ]  # fmt: skip
+        self._reached, self._all = -inf, False
+        return stale, missing
+
+    def _rank(self, ticks: int) -> int:
+        return -ticks if self.side == "buy" else ticks
+
+    def _fold(self, levels: Mapping[Decimal, Decimal], prices: Iterable[Decimal]) -> set[int]:
+        """Quantities at these prices; the ranks that have them."""
+        ranks = set()
+        for price in prices:
+            rank = self._rank(self.ticks_of(self.side, price))
+            ranks.add(rank)
+            quantity = levels.get(price)
+            if quantity is not None:
+                self._recorded.setdefault(rank, {})[price] = quantity
+            elif rank in self._recorded:
+                self._recorded[rank].pop(price, None)
+        for rank in ranks:
+            self._sum_up(rank)
+        return ranks
+
+    def _sum_up(self, rank: int) -> None:
+        recorded = self._recorded.get(rank)
+        if recorded:
+            if rank not in self._lots:
+                insort(self._ranks, rank)
+            self._lots[rank] = self.lots_of(sum(recorded.values(), ZERO))
+        elif self._lots.pop(rank, None) is not None:
+            del self._ranks[bisect_left(self._ranks, rank)]
+            del self._recorded[rank]
+
+    def _moved_edge(self) -> set[int]:
+        """Ranks that came into view or left it because others did."""
+        before, self._edge = self._edge, self._ranks[LEVELS - 1] if len(self._ranks) >= LEVELS else inf
+        low, high = min(before, self._edge), max(before, self._edge)
+        return set(self._ranks[bisect_right(self._ranks, low) : bisect_right(self._ranks, high)])
+
+    def _wanted(self, rank: int) -> Decimal | None:
+        """What should stand there, None for nothing."""
+        if rank > self._edge or (self.side == "buy" and rank >= 0) or (self.side == "sell" and rank <= 0):
+            return None
+        return self._lots.get(rank) or None
