@@ -187,10 +187,9 @@ class Market:
 
     def _take(self, order: RestingOrder, limit: Decimal | None) -> list[Match]:
         matches: list[Match] = []
-        book = self._sides[opposite(order.side)]
-        while order.quantity_left > 0:
-            level = book.best()
-            if level is None or (limit is not None and not _reaches(order.side, limit, level.price)):
+        book = self._sides["sell" if order.side == "buy" else "buy"]
+        while (level := book.best()) is not None and order.quantity_left > 0:
+            if limit is not None and not _reaches(order.side, limit, level.price):
                 break
             maker = level.queue[0]
             quantity = min(order.quantity_left, maker.quantity_left)
@@ -209,8 +208,8 @@ class Market:
     def _rest(self, order: RestingOrder) -> None:
         if order.order_id in self._orders:
             raise ValueError(f"order {order.order_id} is already in the book")
-        order.ticks = self._ticks(order.price)
-        level = self._sides[order.side].level(order.ticks, order.price)
+        order.ticks = ticks = self._ticks(order.price)
+        level = self._sides[order.side].level(ticks, order.price)
         level.queue.append(order)
         level.total += order.quantity_left
         self._orders[order.order_id] = order

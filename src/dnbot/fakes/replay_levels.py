@@ -34,6 +34,7 @@ class ShownSide:
     """Recorded quantities by price, of each rank that has any."""
     _ranks: list[int] = attrs.field(factory=list)
     _lots: dict[int, Decimal] = attrs.field(factory=dict)
+    """What is shown at a rank; made when it is asked for, as most of a recording's levels never come into view."""
     _edge: float = -inf
     """The worst rank that is in view."""
     _reached: float = -inf
@@ -92,24 +93,17 @@ class ShownSide:
         for price in prices:
             rank = self._rank(self.ticks_of(self.side, price))
             ranks.add(rank)
-            quantity = levels.get(price)
+            self._lots.pop(rank, None)
+            recorded, quantity = self._recorded.get(rank), levels.get(price)
             if quantity is not None:
-                self._recorded.setdefault(rank, {})[price] = quantity
-            elif rank in self._recorded:
-                self._recorded[rank].pop(price, None)
-        for rank in ranks:
-            self._sum_up(rank)
+                if recorded is None:
+                    recorded = self._recorded[rank] = {}
+                    insort(self._ranks, rank)
+                recorded[price] = quantity
+            elif recorded is not None and recorded.pop(price, None) is not None and not recorded:
+                del self._recorded[rank]
+                del self._ranks[bisect_left(self._ranks, rank)]
         return ranks
-
-    def _sum_up(self, rank: int) -> None:
-        recorded = self._recorded.get(rank)
-        if recorded:
-            if rank not in self._lots:
-                insort(self._ranks, rank)
-            self._lots[rank] = self.lots_of(sum(recorded.values(), ZERO))
-        elif self._lots.pop(rank, None) is not None:
-            del self._ranks[bisect_left(self._ranks, rank)]
-            del self._recorded[rank]
 
     def _moved_edge(self) -> set[int]:
         """Ranks that came into view or left it because others did."""
@@ -119,6 +113,10 @@ class ShownSide:
 
     def _wanted(self, rank: int) -> Decimal | None:
         """What should stand there, None for nothing."""
-        if rank > self._edge or (self.side == "buy" and rank >= 0) or (self.side == "sell" and rank <= 0):
+        recorded = self._recorded.get(rank)
+        if recorded is None or rank > self._edge or (rank >= 0) == (self.side == "buy") or not rank:
             return None
-        return self._lots.get(rank) or None
+        lots = self._lots.get(rank)
+        if lots is None:
+            lots = self._lots[rank] = self.lots_of(sum(recorded.values(), ZERO))
+        return lots or None

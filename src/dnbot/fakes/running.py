@@ -131,13 +131,7 @@ class World:
         quotes = model.step()
         exchange, key = self.exchange, (quotes.venue, symbol)
         commands = quotes.commands if exchange.state.instruments[key].tradable else []
-        for op, order_id, side, price, quantity in self.faults.bent(*key, commands):
-            if op == "place":
-                exchange.external_place(*key, order_id, side, price, quantity)
-            elif op == "cancel":
-                exchange.external_cancel(*key, order_id)
-            else:
-                exchange.external_take(*key, side, quantity, price or None)
+        exchange.external_turn(*key, self.faults.bent(*key, commands))
         if model.mark_due and symbol in exchange.state.marks:
             self.funding.update_mark(symbol)
         exchange.commit()

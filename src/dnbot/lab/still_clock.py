@@ -58,5 +58,9 @@ class _SeldomAsked:
             return ()
         return self._asked.get_events(timeout)
 
+    def process_events(self, events: Any) -> None:
+        if events:
+            self._asked.process_events(events)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._asked, name)
