@@ -64,7 +64,7 @@ async def test_it_can_be_moved_and_woken_while_somebody_waits(autojump_clock: Mo
     alarm.wake()
 
     async def wait() -> None:
-        await alarm.wait(10.0)
+        await alarm.wait(trio.current_time() + 10.0)
         woken_s.append(trio.current_time())
 
     for moves, expected in (((20.0,), 20.0), ((20.0, 3.0), 3.0), ((), 0.0)):

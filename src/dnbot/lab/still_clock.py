@@ -32,11 +32,13 @@ def still_clock() -> trio.testing.MockClock:
 
 def _jump(clock: trio.testing.MockClock) -> None:
     """To the next deadline; whoever that wakes runs in this very turn."""
-    deadlines = trio._core._run.GLOBAL_RUN_CONTEXT.runner.deadlines
-    deadline_s = deadlines.next_deadline()
-    if math.isfinite(deadline_s) and deadline_s > clock.current_time():
+    runner: Any = trio._core._run.GLOBAL_RUN_CONTEXT.runner
+    deadline_s = runner.deadlines.next_deadline()
+    if math.isinf(deadline_s):
+        runner.io_manager.turns = -1  # nobody sleeps: only the kernel can end this
+    elif deadline_s > clock.current_time():
         clock.jump(deadline_s - clock.current_time())
-        deadlines.expire(clock.current_time())
+        runner.deadlines.expire(clock.current_time())
 
 
 def _start(clock: trio.testing.MockClock) -> None:
@@ -50,11 +52,11 @@ class _SeldomAsked:
 
     def __init__(self, asked: Any) -> None:
         self._asked = asked
-        self._turns = 0
+        self.turns = 0
 
     def get_events(self, timeout: float) -> Any:
-        self._turns += 1
-        if self._turns % TURNS_PER_LOOK:
+        self.turns += 1
+        if self.turns % TURNS_PER_LOOK:
             return ()
         return self._asked.get_events(timeout)
 
