@@ -169,7 +169,10 @@ class Market:
             return None
         side = self._sides[order.side]
         level = side.levels[order.ticks]
-        level.queue.remove(order)
+        if level.queue[0] is order:
+            level.queue.popleft()
+        else:
+            level.queue.remove(order)
         self._reduce(side, order.ticks, level, order.quantity_left)
         return order
 
@@ -223,13 +226,14 @@ class Market:
 
     def _tell(self, side: Side, level: _Level) -> None:
         self.book_id += 1
-        change = LevelChange(self.book_id, side, level.price, level.total)
-        for listener in self.listeners:
-            listener(change)
+        if self.listeners:
+            change = LevelChange(self.book_id, side, level.price, level.total)
+            for listener in self.listeners:
+                listener(change)
 
     def _ticks(self, price: Decimal) -> int:
         ticks = int(price / self.price_tick)
-        if ticks * self.price_tick != price or ticks <= 0:
+        if ticks <= 0 or ticks * self.price_tick != price:
             raise ValueError(f"price {price} is not a positive multiple of {self.price_tick}")
         return ticks
 

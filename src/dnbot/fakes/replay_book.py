@@ -30,13 +30,16 @@ class _Side:
     levels: dict[Decimal, Decimal] = attrs.field(factory=dict)
     prices: list[Decimal] = attrs.field(factory=list)
 
-    def put(self, price: Decimal, quantity: Decimal) -> None:
-        if quantity:
-            if price not in self.levels:
-                insort(self.prices, price)
-            self.levels[price] = quantity
-        elif self.levels.pop(price, None) is not None:
-            del self.prices[bisect_left(self.prices, price)]
+    def put(self, rows: Rows) -> None:
+        levels, prices = self.levels, self.prices
+        for price, quantity in rows:
+            if quantity:
+                known = len(levels)
+                levels[price] = quantity
+                if len(levels) > known:  # a look-up beforehand would hash the price once more
+                    insort(prices, price)
+            elif levels.pop(price, None) is not None:
+                del prices[bisect_left(prices, price)]
 
     def clear(self) -> None:
         self.levels.clear()
@@ -94,10 +97,8 @@ class RecordedBook:
         self._uncross(event)
 
     def _put(self, side: Side, rows: Rows) -> None:
-        levels, touched = (self.bids if side == "buy" else self.asks), self.touched[side]
-        for price, quantity in rows:
-            levels.put(price, quantity)
-            touched.add(price)
+        (self.bids if side == "buy" else self.asks).put(rows)
+        self.touched[side].update([price for price, _ in rows])
 
     def _follow(self, top: Top) -> None:
         """Nothing is better than the best, on either side."""

@@ -32,6 +32,8 @@ class ShownSide:
     """What was placed: number of the order and quantity, by rank."""
     _recorded: dict[int, dict[Decimal, Decimal]] = attrs.field(factory=dict)
     """Recorded quantities by price, of each rank that has any."""
+    _rank_of: dict[Decimal, int] = attrs.field(factory=dict)
+    """The rank of each price that was ever mentioned."""
     _ranks: list[int] = attrs.field(factory=list)
     _lots: dict[int, Decimal] = attrs.field(factory=dict)
     """What is shown at a rank; made when it is asked for, as most of a recording's levels never come into view."""
@@ -67,10 +69,7 @@ class ShownSide:
         is then missing, as ranks, best first, and quantities.
         """
         named = self._fold(levels, touched)
-        seen = named | self._fold(levels, gone) | self._moved_edge()
-        seen.update(self._ranks[: bisect_right(self._ranks, self._reached)])
-        if self._all:
-            seen.update(self._ranks[:LEVELS], self.orders)
+        seen = self._in_view(named | self._fold(levels, gone))
         stale = [
             rank for rank in seen
             if rank in self.orders
@@ -84,14 +83,28 @@ class ShownSide:
         self._reached, self._all = -inf, False
         return stale, missing
 
+    def _in_view(self, changed: set[int]) -> set[int]:
+        """Those of them that are in view or were; what came into view or left it because of them; what was reached."""
+        ranks, before = self._ranks, self._edge
+        self._edge = ranks[LEVELS - 1] if len(ranks) >= LEVELS else inf
+        low, high = min(before, self._edge), max(before, self._edge)
+        seen = {rank for rank in changed if rank <= high}
+        seen.update(ranks[bisect_right(ranks, low) : bisect_right(ranks, high)])
+        seen.update(ranks[: bisect_right(ranks, self._reached)])
+        if self._all:
+            seen.update(ranks[:LEVELS], self.orders)
+        return seen
+
     def _rank(self, ticks: int) -> int:
         return -ticks if self.side == "buy" else ticks
 
     def _fold(self, levels: Mapping[Decimal, Decimal], prices: Iterable[Decimal]) -> set[int]:
         """Quantities at these prices; the ranks that have them."""
-        ranks = set()
+        ranks, rank_of = set(), self._rank_of
         for price in prices:
-            rank = self._rank(self.ticks_of(self.side, price))
+            rank = rank_of.get(price)
+            if rank is None:
+                rank = rank_of[price] = self._rank(self.ticks_of(self.side, price))
             ranks.add(rank)
             self._lots.pop(rank, None)
             recorded, quantity = self._recorded.get(rank), levels.get(price)
@@ -104,12 +117,6 @@ class ShownSide:
                 del self._recorded[rank]
                 del self._ranks[bisect_left(self._ranks, rank)]
         return ranks
-
-    def _moved_edge(self) -> set[int]:
-        """Ranks that came into view or left it because others did."""
-        before, self._edge = self._edge, self._ranks[LEVELS - 1] if len(self._ranks) >= LEVELS else inf
-        low, high = min(before, self._edge), max(before, self._edge)
-        return set(self._ranks[bisect_right(self._ranks, low) : bisect_right(self._ranks, high)])
 
     def _wanted(self, rank: int) -> Decimal | None:
         """What should stand there, None for nothing."""
