@@ -60,10 +60,10 @@ class MirrorBoard:
             shown, new = self._shown[side], wanted[side]
             changed |= {(side, price): new.get(price, ZERO) for price, was in shown.items() if new.get(price) != was}
             changed |= {(side, price): quantity for price, quantity in new.items() if price not in shown}
-        for key, quantity in changed.items():
-            self._shorten(key, quantity)
-        for key, quantity in changed.items():
-            self._lengthen(key, quantity)
+        missing = {key: self._shorten(key, quantity) for key, quantity in changed.items()}
+        for key, quantity in missing.items():
+            if quantity > 0:
+                self._lengthen(key, quantity)
         self._shown = wanted
 
     def clear(self) -> None:
@@ -105,10 +105,13 @@ class MirrorBoard:
         here = self.instrument
         return (base / here.multiplier / here.lot).to_integral_value(ROUND_FLOOR) * here.lot
 
-    def _shorten(self, key: tuple[Side, Decimal], wanted: Decimal) -> None:
+    def _shorten(self, key: tuple[Side, Decimal], wanted: Decimal) -> Decimal:
+        """Outsiders leave from the back until no more than this stands there; how much is missing then."""
         here, market = self.instrument, self._market
-        queue = self._living(key)
-        surplus = self._left(key) - wanted
+        queue = [order for order in self._queues.get(key, ()) if order.quantity_left]  # who is not served yet
+        self._queues[key] = queue
+        missing = wanted - sum([order.quantity_left for order in queue], ZERO)
+        surplus = -missing
         while surplus > 0:
             last = queue[-1]
             if last.quantity_left <= surplus:
@@ -118,31 +121,21 @@ class MirrorBoard:
                 market.shrink(last.order_id, last.quantity_left - surplus)
                 surplus = ZERO
         if not queue:
-            self._queues.pop(key, None)
+            del self._queues[key]
+        return missing
 
-    def _lengthen(self, key: tuple[Side, Decimal], wanted: Decimal) -> None:
+    def _lengthen(self, key: tuple[Side, Decimal], missing: Decimal) -> None:
         here, (side, price) = self.instrument, key
-        missing = wanted - self._left(key)
-        if missing > 0:
-            self._orders += 1
-            order_id = f"mirror-{side}-{self._orders}"
-            self.exchange.external_place(here.venue, here.symbol, order_id, side, price, missing)
-            placed = self._market.order(order_id)
-            if placed is not None:  # else it met clients who waited, and all of it is gone
-                self._queues.setdefault(key, []).append(placed)
+        self._orders += 1
+        order_id = f"mirror-{side}-{self._orders}"
+        self.exchange.external_place(here.venue, here.symbol, order_id, side, price, missing)
+        placed = self._market.order(order_id)
+        if placed is not None:  # else it met clients who waited, and all of it is gone
+            self._queues.setdefault(key, []).append(placed)
 
     @property
     def _market(self) -> Market:
         return self.exchange.state.markets[(self.instrument.venue, self.instrument.symbol)]
-
-    def _living(self, key: tuple[Side, Decimal]) -> list[RestingOrder]:
-        """Who of the outsiders at a level is not served yet; the list itself, to be changed."""
-        queue = self._queues.get(key, [])
-        queue[:] = [order for order in queue if order.quantity_left]
-        return queue
-
-    def _left(self, key: tuple[Side, Decimal]) -> Decimal:
-        return sum((order.quantity_left for order in self._living(key)), ZERO)
 
 
 def _by_price(lots: dict[Level, Decimal]) -> dict[Decimal, Decimal]:
