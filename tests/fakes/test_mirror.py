@@ -245,6 +245,7 @@ def test_a_lost_book_fills_nothing(stand: Stand) -> None:
         ({"60000.05": "1"}, {"60000.1": "1"}, "not on its tick"),
         ({"60000": "0"}, {"60000.1": "1"}, "with 0"),
         ({"60000": "1"}, {"NaN": "1"}, "NaN"),
+        ({"60000": "1"}, {"sNaN": "1"}, "not a number"),
         ({"-1": "1"}, {"60000.1": "1"}, "at -1"),
         ({str(price): "1" for price in range(201)}, {}, "201 levels"),
     ],

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import random
+import signal
+
 import pytest
 import trio
 import trio.testing
 
-from dnbot.lab.still_clock import still_clock
+from dnbot.lab.still_clock import TURNS_PER_LOOK, still_clock
+from dnbot.lab.world import deterministic
 
 
 async def naps() -> list[float]:
@@ -30,3 +34,55 @@ def test_it_never_asks_the_real_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "_real_clock", None)
     clock.jump(2.0)
     assert clock.current_time() == 2.0
+
+
+async def crowd(seed: int) -> list[tuple[float, int, int]]:
+    """Each step of tasks that sleep, wait for each other and take turns, in order: many at the same moment."""
+    steps: list[tuple[float, int, int]] = []
+    events = [trio.Event() for _ in range(200)]
+
+    async def member(number: int) -> None:
+        rng = random.Random(f"{seed}:{number}")
+        for step in range(30):
+            events[rng.randrange(len(events))].set()
+            with trio.move_on_after(rng.choice((0.1, 0.2, 0.3))):
+                await events[rng.randrange(len(events))].wait()
+            await trio.sleep(rng.choice((0.0, 0.1, 0.1, 0.3)))
+            steps.append((trio.current_time(), number, step))
+
+    async with trio.open_nursery() as nursery:
+        for number in range(8):
+            nursery.start_soon(member, number)
+    return steps
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_who_runs_in_which_order_is_as_with_trios_mock_clock(seed: int) -> None:
+    """A turn less for each jump changes neither the time nor the company in which a task runs."""
+    runs = []
+    for clock in (still_clock(), trio.testing.MockClock(autojump_threshold=0)):
+        deterministic(seed)
+        runs.append(trio.run(crowd, seed, clock=clock))
+    assert runs[0] == runs[1]
+    assert len({at_s for at_s, _, _ in runs[0]}) < len(runs[0])
+
+
+@trio.lowlevel.enable_ki_protection
+def interrupt() -> None:
+    """Ctrl-C, where Trio keeps it for later."""
+    signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_ends_a_run_soon() -> None:
+    """The kernel is seldom asked, and asked."""
+    slept = 0
+
+    async def main() -> None:
+        nonlocal slept
+        interrupt()
+        for slept in range(10 * TURNS_PER_LOOK):  # noqa: B007 (told to the test)
+            await trio.sleep(1.0)
+
+    with pytest.raises(KeyboardInterrupt):
+        trio.run(main, clock=still_clock())
+    assert slept <= 2 * TURNS_PER_LOOK

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 import attrs
@@ -11,6 +12,7 @@ from .checks import Checked, check
 from .effects import Transfer
 from .instruments import Instrument
 from .liquidation import LiquidationDesk
+from .market_ladder import Command
 from .matching import RestingOrder
 from .records import (
     EXTERNAL,
@@ -250,6 +252,19 @@ class Exchange(LiquidationDesk):
         order = RestingOrder("", EXTERNAL, side, ZERO, quantity)
         placed = self.state.markets[(venue, symbol)].place(order, "ioc", limit=limit)
         self._book(self.state.instruments[(venue, symbol)], side, placed.matches, None)
+
+    def external_turn(self, venue: Venue, symbol: str, commands: Iterable[Command]) -> None:
+        """What the outsiders of one market do, in this order: `external_place`, `external_cancel`, `external_take`."""
+        market, instrument = self.state.markets[(venue, symbol)], self.state.instruments[(venue, symbol)]
+        for op, order_id, side, price, quantity in commands:
+            if op == "place":
+                matches, _ = market.place(RestingOrder(order_id, EXTERNAL, side, price, quantity))
+                if matches:
+                    self._book(instrument, side, matches, None)
+            elif op == "cancel":
+                market.cancel(order_id)
+            else:
+                self.external_take(venue, symbol, side, quantity, price or None)
 
     def relist(self, instrument: Instrument) -> None:
         """Show new terms, such as another phase, of a market that exists."""

@@ -71,6 +71,8 @@ class FaultEngine:
     _origin_s: float = attrs.field(init=False)
     _nursery: trio.Nursery | None = None
     _waiting: list[Callable[[], Awaitable[None]]] = attrs.field(factory=list)
+    _acting: dict[str, list[Armed]] = attrs.field(factory=dict)
+    """Armed faults by where they have an effect; emptied when one is armed or ended."""
 
     def __attrs_post_init__(self) -> None:
         self._origin_s = self.clock.monotonic_s()
@@ -105,6 +107,7 @@ class FaultEngine:
             allowed = ", ".join(armed.kind.venues)
             raise FaultRefused(f"{fault.name} strikes at {allowed}, not at {fault.venue!r}")
         self.armed[fault.key] = armed
+        self._acting.clear()
         if armed.kind.in_world is not None and not armed.awaits_request:
             if fault.at_s > 0:
                 self.spawn(lambda: self._begin_later(armed))
@@ -117,6 +120,7 @@ class FaultEngine:
         armed = self.armed.pop(key, None)
         if armed is None:
             raise FaultRefused(f"no such fault is switched on: {key!r}; there are {', '.join(self.armed) or 'none'}")
+        self._acting.clear()
         self._end(armed)
 
     # -- asking
@@ -124,11 +128,7 @@ class FaultEngine:
     def struck_by(self, happening: Happening, point: str) -> list[Armed]:
         """The faults that strike this happening, in the order of the plan; ``point`` is the effect that is wanted."""
         now_s = self.now_s
-        return [
-            armed
-            for armed in self.armed.values()
-            if getattr(armed.kind, point) is not None and armed.strikes(happening, now_s)
-        ]
+        return [armed for armed in self._acting_at(point) if armed.strikes(happening, now_s)]
 
     def begin_awaited(self, happening: Happening) -> None:
         """Begin the changes of the world that waited for this request."""
@@ -140,10 +140,15 @@ class FaultEngine:
     def has(self, point: str) -> bool:
         """Whether any fault may have such an effect now; a quick no for the path of every frame."""
         now_s = self.now_s
-        return any(
-            getattr(armed.kind, point) is not None and not armed.spent and armed.is_open(now_s)
-            for armed in self.armed.values()
-        )
+        return any(armed.is_open(now_s) and not armed.spent for armed in self._acting_at(point))
+
+    def _acting_at(self, point: str) -> list[Armed]:
+        """The armed faults with such an effect, in the order of the plan."""
+        found = self._acting.get(point)
+        if found is None:
+            found = [armed for armed in self.armed.values() if getattr(armed.kind, point) is not None]
+            self._acting[point] = found
+        return found
 
     def bent(self, venue: Venue, symbol: str, commands: list[Command]) -> list[Command]:
         """What the outside market really does."""

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import attrs
 import trio
 
+from .alarm import sleep_until
 from .gateio_books import BookStream, Increment
 from .gateio_context import GateContext
 from .gateio_http import contracts
@@ -130,7 +131,7 @@ class PublicStreams:
         period_s = beat_ms / 1000
         while True:
             await self._due[beat_ms].wait()
-            await trio.sleep_until((trio.current_time() // period_s + 1) * period_s)
+            await sleep_until((trio.current_time() // period_s + 1) * period_s)
             self._due[beat_ms] = trio.Event()
             changed, self._changed[beat_ms] = self._changed[beat_ms], {}
             for feed in changed:

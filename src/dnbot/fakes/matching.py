@@ -169,7 +169,10 @@ class Market:
             return None
         side = self._sides[order.side]
         level = side.levels[order.ticks]
-        level.queue.remove(order)
+        if level.queue[0] is order:
+            level.queue.popleft()
+        else:
+            level.queue.remove(order)
         self._reduce(side, order.ticks, level, order.quantity_left)
         return order
 
@@ -187,10 +190,9 @@ class Market:
 
     def _take(self, order: RestingOrder, limit: Decimal | None) -> list[Match]:
         matches: list[Match] = []
-        book = self._sides[opposite(order.side)]
-        while order.quantity_left > 0:
-            level = book.best()
-            if level is None or (limit is not None and not _reaches(order.side, limit, level.price)):
+        book = self._sides["sell" if order.side == "buy" else "buy"]
+        while (level := book.best()) is not None and order.quantity_left > 0:
+            if limit is not None and not _reaches(order.side, limit, level.price):
                 break
             maker = level.queue[0]
             quantity = min(order.quantity_left, maker.quantity_left)
@@ -209,8 +211,8 @@ class Market:
     def _rest(self, order: RestingOrder) -> None:
         if order.order_id in self._orders:
             raise ValueError(f"order {order.order_id} is already in the book")
-        order.ticks = self._ticks(order.price)
-        level = self._sides[order.side].level(order.ticks, order.price)
+        order.ticks = ticks = self._ticks(order.price)
+        level = self._sides[order.side].level(ticks, order.price)
         level.queue.append(order)
         level.total += order.quantity_left
         self._orders[order.order_id] = order
@@ -224,13 +226,14 @@ class Market:
 
     def _tell(self, side: Side, level: _Level) -> None:
         self.book_id += 1
-        change = LevelChange(self.book_id, side, level.price, level.total)
-        for listener in self.listeners:
-            listener(change)
+        if self.listeners:
+            change = LevelChange(self.book_id, side, level.price, level.total)
+            for listener in self.listeners:
+                listener(change)
 
     def _ticks(self, price: Decimal) -> int:
         ticks = int(price / self.price_tick)
-        if ticks * self.price_tick != price or ticks <= 0:
+        if ticks <= 0 or ticks * self.price_tick != price:
             raise ValueError(f"price {price} is not a positive multiple of {self.price_tick}")
         return ticks
 

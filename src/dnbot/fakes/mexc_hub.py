@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import attrs
 import trio
 
+from .alarm import sleep_until
 from .mexc_channels import Channel
 from .mexc_listen_keys import ListenKey
 from .outgoing import Outgoing
@@ -99,4 +100,4 @@ class Beat:
         """Return at the first multiple of the interval after something became dirty."""
         await self._wake.wait()
         now_s = trio.current_time()
-        await trio.sleep(self.interval_s - now_s % self.interval_s)
+        await sleep_until(now_s + (self.interval_s - now_s % self.interval_s))

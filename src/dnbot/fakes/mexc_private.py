@@ -12,6 +12,7 @@ import attrs
 import trio
 
 from . import mexc_protobuf as pb
+from .alarm import sleep_until
 from .instruments import Instrument
 from .mexc_hub import Outbox
 from .mexc_numbers import opaque_id, plain
@@ -141,7 +142,7 @@ class PrivateStream:
         """Send what is due, for ever."""
         while True:
             await self._wake.wait()
-            await trio.sleep_until(self._pending[0].due_s)
+            await sleep_until(self._pending[0].due_s)
             now_s = trio.current_time()
             due = [entry for entry in self._pending if entry.due_s <= now_s]
             self._pending = [entry for entry in self._pending if entry.due_s > now_s]

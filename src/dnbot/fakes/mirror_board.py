@@ -33,6 +33,8 @@ class MirrorBoard:
     """Until when the book may be traded on, on the world's monotonic clock."""
     _shown: Shown = attrs.field(factory=lambda: {"buy": {}, "sell": {}})
     """What the venue last showed."""
+    _known: dict[Level, Decimal] = attrs.field(factory=dict)
+    """Lots of each level of the last book: most levels of the next one are among them."""
     _queues: dict[tuple[Side, Decimal], list[RestingOrder]] = attrs.field(factory=dict)
     """Orders of outsiders at a level, first in line first."""
     _orders: int = 0
@@ -44,23 +46,24 @@ class MirrorBoard:
 
     def checked(self, book: BookTold) -> Shown:
         """The levels in the market's own quantities, whole lots; raises MirrorRefused for a book that cannot be."""
-        found: Shown = {"buy": self._levels(book.bids), "sell": self._levels(book.asks)}
+        bids, asks = self._lots_of(book.bids), self._lots_of(book.asks)
+        found: Shown = {"buy": _by_price(bids), "sell": _by_price(asks)}
         if found["buy"] and found["sell"] and max(found["buy"]) >= min(found["sell"]):
             raise MirrorRefused(f"the book of {book.venue} is crossed")
+        self._known = bids | asks
         return found
 
     def show(self, wanted: Shown) -> None:
         """Let the book hold what outsiders offer now, and of that what clients have not taken."""
-        changed = {
-            (side, price): wanted[side].get(price, ZERO)
-            for side in SIDES
-            for price in {**self._shown[side], **wanted[side]}
-            if self._shown[side].get(price) != wanted[side].get(price)
-        }
-        for key, quantity in changed.items():
-            self._shorten(key, quantity)
-        for key, quantity in changed.items():
-            self._lengthen(key, quantity)
+        changed: dict[tuple[Side, Decimal], Decimal] = {}
+        for side in SIDES:
+            shown, new = self._shown[side], wanted[side]
+            changed |= {(side, price): new.get(price, ZERO) for price, was in shown.items() if new.get(price) != was}
+            changed |= {(side, price): quantity for price, quantity in new.items() if price not in shown}
+        missing = {key: self._shorten(key, quantity) for key, quantity in changed.items()}
+        for key, quantity in missing.items():
+            if quantity > 0:
+                self._lengthen(key, quantity)
         self._shown = wanted
 
     def clear(self) -> None:
@@ -81,26 +84,34 @@ class MirrorBoard:
         here, state = self.instrument, self.exchange.state
         return any(state.open_of(here.venue, account.uid, here.symbol) for account in state.accounts.api())
 
-    def _levels(self, rows: tuple[Level, ...]) -> dict[Decimal, Decimal]:
-        here = self.instrument
+    def _lots_of(self, rows: tuple[Level, ...]) -> dict[Level, Decimal]:
         if len(rows) > LEVELS_MAX:
-            raise MirrorRefused(f"{len(rows)} levels of a side of {here.venue}; at most {LEVELS_MAX}")
-        for price, quantity in rows:
-            if not (price.is_finite() and quantity.is_finite()) or price <= 0 or quantity <= 0:
-                raise MirrorRefused(f"a level of {here.venue} at {price} with {quantity}")
-            if price % here.price_tick:
-                raise MirrorRefused(f"a level of {here.venue} at {price}, which is not on its tick {here.price_tick}")
-        whole = {price: self._lots(quantity) for price, quantity in rows}
-        return {price: quantity for price, quantity in whole.items() if quantity}
+            raise MirrorRefused(f"{len(rows)} levels of a side of {self.instrument.venue}; at most {LEVELS_MAX}")
+        known = self._known
+        try:
+            return {row: known.get(row) or self._whole(*row) for row in rows}
+        except TypeError:  # a signaling NaN has no hash
+            raise MirrorRefused(f"a level of {self.instrument.venue} that is not a number") from None
+
+    def _whole(self, price: Decimal, quantity: Decimal) -> Decimal:
+        here = self.instrument
+        if not (price.is_finite() and quantity.is_finite()) or price <= 0 or quantity <= 0:
+            raise MirrorRefused(f"a level of {here.venue} at {price} with {quantity}")
+        if price % here.price_tick:
+            raise MirrorRefused(f"a level of {here.venue} at {price}, which is not on its tick {here.price_tick}")
+        return self._lots(quantity)
 
     def _lots(self, base: Decimal) -> Decimal:
         here = self.instrument
         return (base / here.multiplier / here.lot).to_integral_value(ROUND_FLOOR) * here.lot
 
-    def _shorten(self, key: tuple[Side, Decimal], wanted: Decimal) -> None:
+    def _shorten(self, key: tuple[Side, Decimal], wanted: Decimal) -> Decimal:
+        """Outsiders leave from the back until no more than this stands there; how much is missing then."""
         here, market = self.instrument, self._market
-        queue = self._living(key)
-        surplus = self._left(key) - wanted
+        queue = [order for order in self._queues.get(key, ()) if order.quantity_left]  # who is not served yet
+        self._queues[key] = queue
+        missing = wanted - sum([order.quantity_left for order in queue], ZERO)
+        surplus = -missing
         while surplus > 0:
             last = queue[-1]
             if last.quantity_left <= surplus:
@@ -110,28 +121,24 @@ class MirrorBoard:
                 market.shrink(last.order_id, last.quantity_left - surplus)
                 surplus = ZERO
         if not queue:
-            self._queues.pop(key, None)
+            del self._queues[key]
+        return missing
 
-    def _lengthen(self, key: tuple[Side, Decimal], wanted: Decimal) -> None:
+    def _lengthen(self, key: tuple[Side, Decimal], missing: Decimal) -> None:
         here, (side, price) = self.instrument, key
-        missing = wanted - self._left(key)
-        if missing > 0:
-            self._orders += 1
-            order_id = f"mirror-{side}-{self._orders}"
-            self.exchange.external_place(here.venue, here.symbol, order_id, side, price, missing)
-            placed = self._market.order(order_id)
-            if placed is not None:  # else it met clients who waited, and all of it is gone
-                self._queues.setdefault(key, []).append(placed)
+        self._orders += 1
+        order_id = f"mirror-{side}-{self._orders}"
+        self.exchange.external_place(here.venue, here.symbol, order_id, side, price, missing)
+        placed = self._market.order(order_id)
+        if placed is not None:  # else it met clients who waited, and all of it is gone
+            self._queues.setdefault(key, []).append(placed)
 
     @property
     def _market(self) -> Market:
         return self.exchange.state.markets[(self.instrument.venue, self.instrument.symbol)]
 
-    def _living(self, key: tuple[Side, Decimal]) -> list[RestingOrder]:
-        """Who of the outsiders at a level is not served yet; the list itself, to be changed."""
-        queue = self._queues.get(key, [])
-        queue[:] = [order for order in queue if order.quantity_left]
-        return queue
 
-    def _left(self, key: tuple[Side, Decimal]) -> Decimal:
-        return sum((order.quantity_left for order in self._living(key)), ZERO)
+def _by_price(lots: dict[Level, Decimal]) -> dict[Decimal, Decimal]:
+    """What a side holds; a level of less than a lot is none."""
+    whole = {price: quantity for (price, _), quantity in lots.items()}
+    return {price: quantity for price, quantity in whole.items() if quantity}

@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable
 import attrs
 import trio
 
+from .alarm import Alarm
+
 Listener = Callable[[trio.abc.Stream], Awaitable[None]]
 RECEIVE_BYTES = 65_536
 WINDOW_BYTES = 4 * 1_048_576  # what one direction holds before sending waits, about what two kernels would
@@ -34,21 +36,16 @@ class _Pipe:
         self.buffer = bytearray()
         self.open = True
         self.broken = False
-        self.changed = trio.Event()
-        self.waiting = trio.CancelScope()  # the reader's, while it waits; its deadline is the next arrival
+        self.arrival = Alarm()  # where the reader waits for what comes next
         self.drained = trio.Event()
         self.size = 0
         self.queue: deque[tuple[float, bytes | None]] = deque()
-
-    def wake(self) -> None:
-        self.changed.set()
-        self.changed = trio.Event()
 
     def push(self, data: bytes | None, due_s: float) -> None:
         if self.queue:
             due_s = max(due_s, self.queue[-1][0])
         else:
-            self.waiting.deadline = due_s
+            self.arrival.move(due_s)
         self.queue.append((due_s, data))
         self.size += len(data or b"")
 
@@ -60,11 +57,6 @@ class _Pipe:
         if was_full:
             self.make_room()
         return taken
-
-    async def until_due(self, due_s: float) -> None:
-        """Returns at `due_s`, earlier when something is pushed that arrives earlier, at once when the link changes."""
-        with trio.CancelScope(deadline=due_s) as self.waiting:
-            await self.changed.wait()
 
     def make_room(self) -> None:
         self.drained.set()
@@ -97,12 +89,12 @@ class _Link:
     def use(self, rule: LinkRule) -> None:
         self.rule = rule
         for pipe in self.pipes:
-            pipe.wake()
+            pipe.arrival.wake()
 
     def cut(self) -> None:
         for pipe in self.pipes:
             pipe.broken = True
-            pipe.wake()
+            pipe.arrival.wake()
             pipe.make_room()
 
 
@@ -145,7 +137,7 @@ class LinkStream(trio.abc.HalfCloseableStream):
             due_s = self._in.settle()
             if self._in.buffer or not self._in.open:
                 break
-            await self._in.until_due(due_s)
+            await self._in.arrival.wait(due_s)
             waited = True
         data = self._in.take(min(max_bytes or RECEIVE_BYTES, len(self._in.buffer)))
         if not waited:
@@ -162,7 +154,7 @@ class LinkStream(trio.abc.HalfCloseableStream):
         if not self._closed:
             self._closed = True
             self._said_end()
-            self._in.wake()
+            self._in.arrival.wake()
             self._out.make_room()
 
     def cut(self) -> None:

@@ -18,10 +18,9 @@ import attrs
 
 from .instruments import Instrument
 from .market_ladder import Command
-from .records import ZERO, Side
+from .records import ZERO, Side, opposite
 from .replay_files import Depth, Event, Rows, Top, Trade, events
-
-LEVELS = 100  # of each side that are shown
+from .replay_levels import ShownSide
 
 
 @attrs.define
@@ -31,13 +30,16 @@ class _Side:
     levels: dict[Decimal, Decimal] = attrs.field(factory=dict)
     prices: list[Decimal] = attrs.field(factory=list)
 
-    def put(self, price: Decimal, quantity: Decimal) -> None:
-        if quantity:
-            if price not in self.levels:
-                insort(self.prices, price)
-            self.levels[price] = quantity
-        elif self.levels.pop(price, None) is not None:
-            del self.prices[bisect_left(self.prices, price)]
+    def put(self, rows: Rows) -> None:
+        levels, prices = self.levels, self.prices
+        for price, quantity in rows:
+            if quantity:
+                known = len(levels)
+                levels[price] = quantity
+                if len(levels) > known:  # a look-up beforehand would hash the price once more
+                    insort(prices, price)
+            elif levels.pop(price, None) is not None:
+                del prices[bisect_left(prices, price)]
 
     def clear(self) -> None:
         self.levels.clear()
@@ -46,14 +48,16 @@ class _Side:
 
 @attrs.define
 class RecordedBook:
-    """The book of a capture, folded from its events; ``touched`` are the levels mentioned since it was last cleared.
+    """The book of a capture, folded from its events.
 
+    ``touched`` are the levels mentioned since it was last cleared, ``gone`` those that a whole book took the place of.
     A book ticker is newer than a depth update with a smaller id, so the best prices follow it.
     """
 
     bids: _Side = attrs.field(factory=_Side)
     asks: _Side = attrs.field(factory=_Side)
     touched: dict[Side, set[Decimal]] = attrs.field(factory=lambda: {"buy": set(), "sell": set()})
+    gone: dict[Side, set[Decimal]] = attrs.field(factory=lambda: {"buy": set(), "sell": set()})
     _snapshot_id: int = 0
     _top: Top | None = None
 
@@ -79,6 +83,8 @@ class RecordedBook:
             self._follow(event)
             return
         if event.whole:
+            self.gone["buy"].update(self.bids.prices)
+            self.gone["sell"].update(self.asks.prices)
             self.bids.clear()
             self.asks.clear()
             self._snapshot_id = event.last_id
@@ -91,10 +97,8 @@ class RecordedBook:
         self._uncross(event)
 
     def _put(self, side: Side, rows: Rows) -> None:
-        levels, touched = (self.bids if side == "buy" else self.asks), self.touched[side]
-        for price, quantity in rows:
-            levels.put(price, quantity)
-            touched.add(price)
+        (self.bids if side == "buy" else self.asks).put(rows)
+        self.touched[side].update([price for price, _ in rows])
 
     def _follow(self, top: Top) -> None:
         """Nothing is better than the best, on either side."""
@@ -132,12 +136,14 @@ class BookTape:
     _events: Iterator[tuple[int, Event]] = attrs.field(init=False)
     _next: tuple[int, Event] | None = None
     _round: int = -1
-    _shown: dict[tuple[Side, int], tuple[str, Decimal]] = attrs.field(factory=dict)
-    _spent: set[tuple[Side, int]] = attrs.field(factory=set)
+    _sides: tuple[ShownSide, ShownSide] = attrs.field(init=False)
     _dust: dict[Side, Decimal] = attrs.field(factory=lambda: {"buy": ZERO, "sell": ZERO})
     _orders: int = 0
 
     def __attrs_post_init__(self) -> None:
+        self._sides = (
+            ShownSide("buy", self._ticks, self._lots), ShownSide("sell", self._ticks, self._lots),
+        )  # fmt: skip
         self._read_until(0.0)
 
     def turn(self, at_s: float) -> list[Command]:
@@ -161,8 +167,8 @@ class BookTape:
 
     def forget(self) -> None:
         """The fake book was emptied."""
-        self._shown.clear()
-        self._spent.clear()
+        for side in self._sides:
+            side.forget()
 
     # -- reading
 
@@ -175,7 +181,7 @@ class BookTape:
             self._round = number
             self._events = events(self.paths)
             self._next = next(self._events, None)
-            self.book = RecordedBook()
+            self._begin()
             self._read(self.begin_ns)
         return self._read(self.begin_ns + inside_ns)
 
@@ -192,38 +198,31 @@ class BookTape:
 
     # -- showing
 
-    def _show(self) -> list[Command]:
-        wanted = self._wanted("buy") | self._wanted("sell")
-        touched = self._spent | {
-            (side, self._ticks(side, price)) for side, prices in self.book.touched.items() for price in prices
-        }
-        for prices in self.book.touched.values():
-            prices.clear()
-        self._spent = set()
-        stale = [
-            key for key, (_, quantity) in self._shown.items() if key in touched or wanted.get(key) != quantity
-        ]  # fmt: skip
-        commands = [Command("cancel", self._shown.pop(key)[0], key[0], ZERO, ZERO) for key in stale]
-        for key, quantity in wanted.items():
-            if key not in self._shown:
-                self._orders += 1
-                order_id = f"r{self._orders}"
-                self._shown[key] = (order_id, quantity)
-                price = key[1] * self.instrument.price_tick
-                commands.append(Command("place", order_id, key[0], price, quantity))
-        return commands
+    def _begin(self) -> None:
+        """A recorded book that knows nothing yet."""
+        self.book = RecordedBook()
+        for side in self._sides:
+            side.begin()
 
-    def _wanted(self, side: Side) -> dict[tuple[Side, int], Decimal]:
-        """The best levels on the venue's grid, with quantities in whole lots."""
-        levels = self.book.bids if side == "buy" else self.book.asks
-        sums: dict[tuple[Side, int], Decimal] = {}
-        for price in reversed(levels.prices) if side == "buy" else levels.prices:
-            key = (side, self._ticks(side, price))
-            if key not in sums and len(sums) == LEVELS:
-                break
-            sums[key] = sums.get(key, ZERO) + levels.levels[price]
-        whole = {key: self._lots(quantity) for key, quantity in sums.items() if key[1] > 0}
-        return {key: quantity for key, quantity in whole.items() if quantity}
+    def _show(self) -> list[Command]:
+        """Orders that go, in the order in which they came; then those that come, of each side from the best."""
+        gone: list[tuple[int, Side]] = []
+        new: list[tuple[ShownSide, list[tuple[int, Decimal]]]] = []
+        for shown, recorded in zip(self._sides, (self.book.bids, self.book.asks), strict=True):
+            touched, left_out = self.book.touched[shown.side], self.book.gone[shown.side]
+            stale, missing = shown.look(recorded.levels, touched, left_out)
+            touched.clear()
+            left_out.clear()
+            gone += [(shown.orders.pop(rank)[0], shown.side) for rank in stale]
+            new.append((shown, missing))
+        commands = [Command("cancel", f"r{number}", side, ZERO, ZERO) for number, side in sorted(gone)]
+        for shown, missing in new:
+            for rank, quantity in missing:
+                self._orders += 1
+                shown.orders[rank] = (self._orders, quantity)
+                price = abs(rank) * self.instrument.price_tick
+                commands.append(Command("place", f"r{self._orders}", shown.side, price, quantity))
+        return commands
 
     def _take(self, trade: Trade) -> list[Command]:
         side: Side = "sell" if trade.taker_sold else "buy"
@@ -236,10 +235,8 @@ class BookTape:
 
     def _spend(self, command: Command) -> None:
         """Levels that this take may have reached are shown anew at the next showing."""
-        limit = int(command.price / self.instrument.price_tick)
-        for side, ticks in self._shown:
-            if side != command.side and (ticks >= limit if side == "buy" else ticks <= limit):
-                self._spent.add((side, ticks))
+        met = self._sides[0 if opposite(command.side) == "buy" else 1]
+        met.reach(int(command.price / self.instrument.price_tick))
 
     def _ticks(self, side: Side, price: Decimal) -> int:
         rounding = ROUND_FLOOR if side == "buy" else ROUND_CEILING

@@ -12,6 +12,7 @@ import attrs
 import msgspec
 import trio
 
+from .alarm import sleep_until
 from .audit import audit
 from .clock import FakeClock
 from .config import FakesConfig
@@ -130,13 +131,7 @@ class World:
         quotes = model.step()
         exchange, key = self.exchange, (quotes.venue, symbol)
         commands = quotes.commands if exchange.state.instruments[key].tradable else []
-        for op, order_id, side, price, quantity in self.faults.bent(*key, commands):
-            if op == "place":
-                exchange.external_place(*key, order_id, side, price, quantity)
-            elif op == "cancel":
-                exchange.external_cancel(*key, order_id)
-            else:
-                exchange.external_take(*key, side, quantity, price or None)
+        exchange.external_turn(*key, self.faults.bent(*key, commands))
         if model.mark_due and symbol in exchange.state.marks:
             self.funding.update_mark(symbol)
         exchange.commit()
@@ -214,7 +209,7 @@ class World:
         origin_s = trio.current_time() - due[0][0]
         while True:
             due_s, number, symbol = due[0]
-            await trio.sleep_until(origin_s + due_s)
+            await sleep_until(origin_s + due_s)
             late_s = trio.current_time() - origin_s - due_s
             self.behind_s_max = max(self.behind_s_max, late_s)
             if late_s > BEHIND_S_MAX:

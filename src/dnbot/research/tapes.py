@@ -14,7 +14,7 @@ import attrs
 
 from dnbot.fakes.market_ladder import Command
 from dnbot.fakes.records import Side
-from dnbot.fakes.replay_book import BookTape, RecordedBook
+from dnbot.fakes.replay_book import BookTape
 from dnbot.fakes.replay_files import Depth, Event, ReplayError, Rows, Top, Trade
 from dnbot.research.mapping import Shape
 
@@ -55,7 +55,7 @@ class FedTape(BookTape):
             self._round = 0
             self._events = shaped(self.feed(), self.shape)
             self._next = next(self._events, None)
-            self.book = RecordedBook()
+            self._begin()
         until_ns = self.begin_ns + round(max(at_s, 0.0) * 1e9)
         trades: list[Trade] = []
         while self._next is not None and self._next[0] <= until_ns:

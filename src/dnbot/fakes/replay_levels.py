@@ -1,0 +1,129 @@
+"""Which orders stand for one side of a recorded book: made anew where something changed, and nowhere else.
+
+A recording mentions a few levels between two looks, of hundreds that are shown; to compare all of them cost more than
+everything else that a replay did.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from math import inf
+
+import attrs
+
+from .records import ZERO, Side
+
+LEVELS = 100  # of each side that are shown
+
+
+@attrs.define
+class ShownSide:
+    """One side on a venue's grid. ``ticks_of`` rounds a recorded price, ``lots_of`` a base quantity, to whole ones.
+
+    A rank is a level in ticks, negative on the side of bids: the smaller, the better.
+    """
+
+    side: Side
+    ticks_of: Callable[[Side, Decimal], int]
+    lots_of: Callable[[Decimal], Decimal]
+    orders: dict[int, tuple[int, Decimal]] = attrs.field(factory=dict)
+    """What was placed: number of the order and quantity, by rank."""
+    _recorded: dict[int, dict[Decimal, Decimal]] = attrs.field(factory=dict)
+    """Recorded quantities by price, of each rank that has any."""
+    _rank_of: dict[Decimal, int] = attrs.field(factory=dict)
+    """The rank of each price that was ever mentioned."""
+    _ranks: list[int] = attrs.field(factory=list)
+    _lots: dict[int, Decimal] = attrs.field(factory=dict)
+    """What is shown at a rank; made when it is asked for, as most of a recording's levels never come into view."""
+    _edge: float = -inf
+    """The worst rank that is in view."""
+    _reached: float = -inf
+    """How far takers may have come since the last look."""
+    _all: bool = True
+    """Whether the next look compares everything."""
+
+    def begin(self) -> None:
+        """Another recorded book takes the place of this one."""
+        self._recorded.clear()
+        self._ranks.clear()
+        self._lots.clear()
+        self._all = True
+
+    def forget(self) -> None:
+        """None of the orders stands any more."""
+        self.orders.clear()
+        self._reached, self._all = -inf, True
+
+    def reach(self, ticks: int) -> None:
+        """A taker went so far: what it may have met is placed anew at the next look."""
+        self._reached = max(self._reached, self._rank(ticks))
+
+    def look(
+        self, levels: Mapping[Decimal, Decimal], touched: Iterable[Decimal], gone: Iterable[Decimal]
+    ) -> tuple[list[int], list[tuple[int, Decimal]]]:
+        """Take over what the recording says of prices that it mentioned, and of those that a whole book left out.
+
+        Returns the ranks whose orders must go (those that were mentioned or reached, and those that changed), and what
+        is then missing, as ranks, best first, and quantities.
+        """
+        named = self._fold(levels, touched)
+        seen = self._in_view(named | self._fold(levels, gone))
+        stale = [
+            rank for rank in seen
+            if rank in self.orders
+            and (rank in named or rank <= self._reached or self._wanted(rank) != self.orders[rank][1])
+        ]  # fmt: skip
+        dropped = set(stale)
+        missing = [
+            (rank, quantity) for rank in sorted(seen)
+            if (rank not in self.orders or rank in dropped) and (quantity := self._wanted(rank))
+        ]  # fmt: skip
+        self._reached, self._all = -inf, False
+        return stale, missing
+
+    def _in_view(self, changed: set[int]) -> set[int]:
+        """Those of them that are in view or were; what came into view or left it because of them; what was reached."""
+        ranks, before = self._ranks, self._edge
+        self._edge = ranks[LEVELS - 1] if len(ranks) >= LEVELS else inf
+        low, high = min(before, self._edge), max(before, self._edge)
+        seen = {rank for rank in changed if rank <= high}
+        seen.update(ranks[bisect_right(ranks, low) : bisect_right(ranks, high)])
+        seen.update(ranks[: bisect_right(ranks, self._reached)])
+        if self._all:
+            seen.update(ranks[:LEVELS], self.orders)
+        return seen
+
+    def _rank(self, ticks: int) -> int:
+        return -ticks if self.side == "buy" else ticks
+
+    def _fold(self, levels: Mapping[Decimal, Decimal], prices: Iterable[Decimal]) -> set[int]:
+        """Quantities at these prices; the ranks that have them."""
+        ranks, rank_of = set(), self._rank_of
+        for price in prices:
+            rank = rank_of.get(price)
+            if rank is None:
+                rank = rank_of[price] = self._rank(self.ticks_of(self.side, price))
+            ranks.add(rank)
+            self._lots.pop(rank, None)
+            recorded, quantity = self._recorded.get(rank), levels.get(price)
+            if quantity is not None:
+                if recorded is None:
+                    recorded = self._recorded[rank] = {}
+                    insort(self._ranks, rank)
+                recorded[price] = quantity
+            elif recorded is not None and recorded.pop(price, None) is not None and not recorded:
+                del self._recorded[rank]
+                del self._ranks[bisect_left(self._ranks, rank)]
+        return ranks
+
+    def _wanted(self, rank: int) -> Decimal | None:
+        """What should stand there, None for nothing."""
+        recorded = self._recorded.get(rank)
+        if recorded is None or rank > self._edge or (rank >= 0) == (self.side == "buy") or not rank:
+            return None
+        lots = self._lots.get(rank)
+        if lots is None:
+            lots = self._lots[rank] = self.lots_of(sum(recorded.values(), ZERO))
+        return lots or None
