@@ -10,11 +10,13 @@ from collections.abc import Callable
 from dnbot.domain.instrument import Symbol, Venue
 from dnbot.venues.gateio.futures_private import GateFuturesPrivate
 from dnbot.venues.gateio.futures_public import GateFuturesPublic
+from dnbot.venues.gateio.sharing import futures_sharing, spot_sharing
 from dnbot.venues.gateio.spot_private import GateSpotPrivate
 from dnbot.venues.gateio.spot_public import GateSpotPublic
+from dnbot.venues.mexc.sharing import MexcSharing
 from dnbot.venues.mexc.spot_private import MexcSpotPrivate
 from dnbot.venues.mexc.spot_public import MexcSpotPublic
-from dnbot.venues.wire import PrivateCodec, PublicCodec, Signer
+from dnbot.venues.wire import PrivateCodec, PublicCodec, Sharing, Signer
 
 PUBLIC_CODECS: dict[Venue, Callable[[Symbol], PublicCodec]] = {
     Venue.GATE_SPOT: GateSpotPublic,
@@ -25,6 +27,9 @@ PRIVATE_CODECS: dict[Venue, Callable[[Symbol, Signer], PrivateCodec]] = {
     Venue.GATE_SPOT: GateSpotPrivate,
     Venue.GATE_FUTURES: GateFuturesPrivate,
     Venue.MEXC_SPOT: MexcSpotPrivate,
+}
+SHARING: dict[Venue, Sharing] = {
+    Venue.GATE_SPOT: spot_sharing(), Venue.GATE_FUTURES: futures_sharing(), Venue.MEXC_SPOT: MexcSharing(),
 }
 
 
