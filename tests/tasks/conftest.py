@@ -122,6 +122,7 @@ class Codec:
     venue: Venue = Venue.GATE_SPOT
     capabilities: Capability = Capability.NONE
     symbol: Symbol = BTC
+    market_name: str = "BTC_USDT"
     ping_interval_s: float = 5.0
     fee_coin: str = ""
     page_size: int = 3
@@ -160,6 +161,9 @@ class Codec:
 
     def subscribe_frames(self, now_s: int, user_id: str = "") -> tuple[str, ...]:
         return ("login", "orders", "fills") if user_id else ("books",)
+
+    def unsubscribe_frames(self, now_s: int) -> tuple[str, ...]:
+        return (f"no {self.market_name}",)
 
     def ping_frame(self, now_s: int) -> str:
         return "ping"
