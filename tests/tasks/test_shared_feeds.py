@@ -328,7 +328,7 @@ async def test_a_stall_of_one_task_is_told(autojump_clock: MockClock, work: Any,
         assert waits["B"] == pytest.approx(STALL_S + 0.05), "it waited for A's turn"
         assert it.shared.traffic.turns.above(STALL_S - 0.1) == 1
         kit.log.flush_now()
-        assert any(line["event"] == "feed_stalls" and line["market"] == "A" for line in kit.lines.lines)
+        assert any(line["event"] == "feed_stalls" and line["data"]["market"] == "A" for line in kit.lines.lines)
 
 
 async def test_frames_before_the_feed_listens_are_kept_and_bounded(autojump_clock: Any, work: Any, kit: Any) -> None:
