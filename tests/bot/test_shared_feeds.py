@@ -117,7 +117,8 @@ async def test_books_are_those_of_own_connections(autojump_clock: Any) -> None:
         for key, one in shared.items():
             other = own[key]
             both = one.desk.books.keys() & other.desk.books.keys()
-            assert len(both) >= 20, f"{key}: {len(both)} books of {len(other.desk.books)}"
+            most = max(len(one.desk.books), len(other.desk.books))
+            assert len(both) >= max(10, most - 2), f"{key}: {len(both)} books of {most}; one may have begun a beat later"
             for number in both:
                 assert (one.desk.books[number].bids, one.desk.books[number].asks) == (
                     other.desk.books[number].bids, other.desk.books[number].asks,
