@@ -14,13 +14,14 @@ from statistics import median
 from typing import Any, TypeVar
 
 import msgspec
+from suite import frames
+
 from dnbot.domain.book import BookDelta, BookSnapshot, OrderBook
 from dnbot.domain.instrument import Symbol, Venue
 from dnbot.domain.market import BookView
 from dnbot.tasks.feed import DEPTH
 from dnbot.venues.factory import SHARING, public_codec
 from dnbot.venues.wire import Delta, PublicMessage
-from suite import frames
 
 ROUNDS = 7
 VENUE, SYMBOL = Venue.GATE_SPOT, Symbol("BTC", "USDT")

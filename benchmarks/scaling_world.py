@@ -20,6 +20,8 @@ from pathlib import Path
 import attrs
 import httpx
 import trio
+from prometheus_client.parser import text_string_to_metric_families
+
 from dnbot.fakes.instruments import SymbolParams
 from dnbot.fakes.records import VENUES
 from dnbot.fakes.universe import COUNT_MAX, invented_name, symbol_params
@@ -37,7 +39,6 @@ from dnbot.ports.log import EventLog, stdlib_logging
 from dnbot.ports.log_sinks import MemorySink
 from dnbot.ports.postgres import PostgresStore, migrate, open_postgres_store
 from dnbot.ports.postgres_tasks import PostgresTasks
-from prometheus_client.parser import text_string_to_metric_families
 
 SEED = 7
 """The markets of this one are enough: 247 fit."""
@@ -48,7 +49,7 @@ LOOK_S = 0.5
 
 
 def study_tasks(count: int) -> list[FleetTask]:
-    """So many tasks on markets of every speed (0.75 to 6 steps a second). Raises ValueError when there are not enough."""
+    """So many tasks on markets of every speed, 0.75 to 6 steps a second. Raises ValueError when too few are fit."""
     fit = list(islice(filter(_is_fit, (symbol_params(invented_name(n), SEED) for n in range(COUNT_MAX))), count))
     if len(fit) < count:
         raise ValueError(f"{count} tasks were asked for, and {len(fit)} markets of seed {SEED} are fit")
@@ -78,8 +79,11 @@ class WorkerProcess:
     dsn: str
     capacity: int
     life_s: float
-    port: int = attrs.field(factory=lambda: _free_port())
+    port: int = attrs.field(init=False)
     _guard: subprocess.Popen[bytes] | None = None
+
+    def __attrs_post_init__(self) -> None:
+        self.port = _free_port()
 
     def start(self) -> None:
         """It is killed after `life_s`, also when nobody is left who would do it."""

@@ -65,7 +65,7 @@ class TimedFeed(Feed):
             raise Done(msgspec.json.decode(frame))
         super()._read(nursery, frame)
 
-    async def _read_instrument(self, young_s: float) -> None:
+    async def _read_instrument(self, young_s: float) -> None:  # noqa: ARG002 (the feed's own)
         if isinstance(self.codec, GateFuturesPublic):
             self.codec.instrument([Reply(status=200, headers={}, body=msgspec.json.encode(_CONTRACT))])
 

@@ -65,9 +65,9 @@ def _measured(evidence: dict[str, Any]) -> list[dict[str, Any]]:
 def sizes(evidence: dict[str, Any]) -> list[str]:
     """A row per case."""
     rows = [
-        "| workers x symbols | core of a worker | waits for a core | memory of a worker | frames a second | "
-        "from bytes to decision, p50 / p99 | loop late, p99 | quietest market waits | all running after | "
-        "fakes and database |",
+        ("| workers x symbols | core of a worker | waits for a core | memory of a worker | frames a second "
+         "| from bytes to decision, p50 / p99 | loop late, p99 | quietest market waits | all running after "
+         "| fakes and database |"),
         f"|{' --- |' * 10}",
     ]
     for case in evidence["cases"]:
@@ -89,8 +89,8 @@ def sizes(evidence: dict[str, Any]) -> list[str]:
 def database(evidence: dict[str, Any]) -> list[str]:
     """What the same cases wrote."""
     rows = [
-        "| workers x symbols | orders a second | rows a second | million rows a day | GB a day | WAL, GB a day | "
-        "most rows in |", f"|{' --- |' * 7}",
+        ("| workers x symbols | orders a second | rows a second | million rows a day | GB a day | WAL, GB a day "
+         "| most rows in |"), f"|{' --- |' * 7}",
     ]
     for case in _measured(evidence):
         most = ", ".join(f"`{name}` {_percent(_share(count, case))}" for name, count in _top(case))
@@ -121,7 +121,8 @@ def bottleneck(case: dict[str, Any], cores: int) -> str:
         return f"the core of the worker: one thread uses {_percent(used)} of it"
     if whole >= FULL * cores or used + waited >= FULL:
         others = f"fakes {_percent(case['fakes_cpu'])}, database {_percent(case['database_cpu'])}"
-        return f"the machine: {_percent(whole)} of {cores} cores are used ({others}), and a worker waits {_percent(waited)}"
+        busy = f"{_percent(whole)} of {cores} cores are used"
+        return f"the machine: {busy} ({others}), and a worker waits {_percent(waited)}"
     if case["fakes_cpu"] >= FULL:
         return f"the fakes, which are no part of the bot: {_percent(case['fakes_cpu'])} of a core"
     if case["database_cpu"] >= FULL:
@@ -171,11 +172,11 @@ def paper(evidence: dict[str, Any]) -> list[str]:
         return [f"Not computed: {error}."]
     fit = max(1, math.floor((TARGET - one["core_first"]) / one["core"]) + one["few"]) if one["core"] > 0 else 0
     lines = [
-        f"One more symbol costs {one['core'] * 100:.2f} % of a core and {one['mb']:.1f} MB (from {one['few']:.0f} to "
-        f"{one['many']:.0f} symbols in one worker), {one['rows']:.2f} rows and {one['bytes']:,.0f} bytes a second. A worker "
-        f"that is to use {_percent(TARGET)} of a core carries **{fit} symbols**.", "",
-        "| symbols | workers | memory of all | million rows a day | GB a day | Gate WebSockets | addresses for them | "
-        "MEXC public connections |", f"|{' --- |' * 8}",
+        (f"One more symbol costs {one['core'] * 100:.2f} % of a core and {one['mb']:.1f} MB (from {one['few']:.0f} to "
+         f"{one['many']:.0f} symbols in one worker), {one['rows']:.2f} rows and {one['bytes']:,.0f} bytes a second. "
+         f"A worker that is to use {_percent(TARGET)} of a core carries **{fit} symbols**."), "",
+        ("| symbols | workers | memory of all | million rows a day | GB a day | Gate WebSockets | addresses for them "
+         "| MEXC public connections |"), f"|{' --- |' * 8}",
     ]
     for count in PAPER:
         workers = math.ceil(count / fit)
@@ -203,17 +204,17 @@ def apart(evidence: dict[str, Any]) -> list[str]:
         f"| find whose frame it is | {told['attribute_us']:.2f} |", f"| decode it | {told['decode_us']:.2f} |",
         f"| fold it into the book, best prices | {told['fold_us']:.2f} |",
         f"| together, in the worker, today | {now:.2f} |",
-        f"| another process: encode {told['levels']} levels a side ({told['view_bytes']:,} bytes) | "
-        f"{told['encode_view_us']:.2f} |",
+        (f"| another process: encode {told['levels']} levels a side ({told['view_bytes']:,} bytes) "
+         f"| {told['encode_view_us']:.2f} |"),
         f"| the worker: decode them | {told['decode_view_us']:.2f} |",
     ]
     if busiest is not None:
         frames = busiest["frames_per_s"] / busiest["processes"]
         used = max(busiest["worker_cpu"])
         lines += [
-            "", f"At {frames:,.0f} frames a second ({busiest['symbols']} symbols in a worker) today's steps are "
-            f"{_percent(frames * now / 1e6)} of a core, of the {_percent(used)} that the worker uses; taking books from another "
-            f"process would be {_percent(frames * told['decode_view_us'] / 1e6)}, without its socket.",
+            "", (f"At {frames:,.0f} frames a second ({busiest['symbols']} symbols in a worker) today's steps are "
+             f"{_percent(frames * now / 1e6)} of a core, of the {_percent(used)} that the worker uses; taking books "
+             f"from another process would be {_percent(frames * told['decode_view_us'] / 1e6)}, without its socket."),
         ]
     return lines
 

@@ -1,4 +1,4 @@
-"""Bots of one worker on shared public connections, against the fakes: the same books, the same trades, the same care."""
+"""Bots of one worker on shared public connections, against the fakes: the same books and the same care."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ async def test_books_are_those_of_own_connections(autojump_clock: Any) -> None:
             other = own[key]
             both = one.desk.books.keys() & other.desk.books.keys()
             most = max(len(one.desk.books), len(other.desk.books))
-            assert len(both) >= max(10, most - 2), f"{key}: {len(both)} books of {most}; one may have begun a beat later"
+            assert len(both) >= max(10, most - 2), f"{key}: {len(both)} books of {most}: one began a beat later"
             for number in both:
                 assert (one.desk.books[number].bids, one.desk.books[number].asks) == (
                     other.desk.books[number].bids, other.desk.books[number].asks,
@@ -210,14 +210,14 @@ def _nobody_watches(_context: StrategyContext) -> None:
 
 async def until(holds: Any, what: str, s_max: float = 240.0) -> None:
     with trio.move_on_after(s_max):
-        while not holds():
+        while not holds():  # noqa: ASYNC110 (whatever it is, it has no event)
             await trio.sleep(0.1)
     assert holds(), f"not within {s_max} s: {what}"
 
 
 @pytest.mark.slow
 async def test_bots_trade_on_shared_feeds_and_no_old_book_outlives_its_connection(autojump_clock: Any) -> None:
-    """Two bots trade; all public connections are lost: neither has a book, both are faults; both trade again, to the digit.
+    """Two bots trade; all connections are lost: neither has a book, both see a fault; both trade again, to the digit.
 
     One then ends, and the other's feeds do not notice.
     """

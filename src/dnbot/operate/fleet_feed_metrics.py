@@ -103,5 +103,5 @@ FEEDS: tuple[Family[FeedsMoment], ...] = (
         "dnbot_worker_feed_quietest_wait_seconds",
         "The longest from bytes to decision of the market that had the fewest bursts.", "venue", _quietest,
     ),
-    histogram("dnbot_worker_loop_lag_seconds", "How late the worker's loop is, looked at every 50 ms.", lambda m: m.lag),
+    histogram("dnbot_worker_loop_lag_seconds", "How late its loop is, looked at every 50 ms.", lambda m: m.lag),
 )

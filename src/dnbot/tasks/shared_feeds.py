@@ -1,8 +1,8 @@
 """The public side of all tasks of one worker: for each venue at one address a line, its terms, and few connections.
 
 Tasks share what has the same address; those on different exchanges do not meet. A connection begins when a market finds
-no room on another one, and ends with its last market. It is not restarted for its own sake: the feeds that it failed are
-started again by their tasks, as ever, and the first of them opens the next one.
+no room on another one, and ends with its last market. Nobody restarts it for its own sake: the feeds that it failed
+are started again by their tasks, as ever, and the first of them opens the next one.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ class SharedTerms:
         return reading.found[name]
 
     def due_s(self, codec: PublicCodec, every_s: float) -> float:
-        """So long after the newest reading began: all whom it told wait for one moment, and one of them reads for all."""
+        """So long after the newest reading began: all whom it told wait for that moment, and one reads for them."""
         newest, name = self._newest, codec.market_name
         was_told = name in newest.names and newest.error is None
         return (newest.began_s if was_told else self._asked_s[name]) + every_s

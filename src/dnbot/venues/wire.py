@@ -123,8 +123,10 @@ class PublicCodec(Protocol):
 class Sharing(Protocol):
     """How one venue's public streams and reads carry several markets, each named by its codec's `market_name`."""
 
-    markets_max: int
-    """On one connection."""
+    @property
+    def markets_max(self) -> int:
+        """On one connection."""
+        ...
 
     def markets(self, frame: str | bytes) -> tuple[str, ...] | None:
         """Whom a frame is about; empty for nobody. None: it may be about all of the connection, or cannot be read,

@@ -191,7 +191,7 @@ def decode_push(frame: bytes) -> Push:
 def symbol_of(frame: bytes) -> str:
     """Whose push it is, without reading the rest; raises as `decode_push`.
 
-    The venue writes fields in the order of their numbers, channel (1) and symbol (3) first; anything else is read whole.
+    The venue writes fields in the order of their numbers, channel (1) and symbol (3) first; all else is read whole.
     """
     try:
         if frame[0] == _CHANNEL_TAG and frame[1] < _ONE_BYTE:
