@@ -32,19 +32,24 @@ GATE_PRIVATE = 2
 
 def main() -> None:
     """Renew the page."""
-    evidence = json.loads(KEPT.read_text(encoding="utf-8"))
-    PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8"), evidence), encoding="utf-8")
+    PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8"), kept()), encoding="utf-8")
 
 
-def with_tables(text: str, evidence: dict[str, Any]) -> str:
+def kept() -> dict[str, Any] | None:
+    """The evidence; None until a study is kept."""
+    return json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.is_file() else None
+
+
+def with_tables(text: str, evidence: dict[str, Any] | None) -> str:
     """The page with every block between `<!-- evidence: NAME -->` and `<!-- end -->` renewed."""
-    blocks = {
-        "machine": machine(evidence), "sizes": sizes(evidence), "database": database(evidence),
-        "bottlenecks": bottlenecks(evidence), "paper": paper(evidence), "apart": apart(evidence),
+    made = {
+        "machine": machine, "sizes": sizes, "database": database, "bottlenecks": bottlenecks, "paper": paper,
+        "apart": apart,
     }
 
     def block(found: re.Match[str]) -> str:
-        return "\n".join([f"<!-- evidence: {found[1]} -->", *blocks[found[1]], "<!-- end -->"])
+        lines = ["No run is kept yet."] if evidence is None else made[found[1]](evidence)
+        return "\n".join([f"<!-- evidence: {found[1]} -->", *lines, "<!-- end -->"])
 
     return re.sub(r"<!-- evidence: (\w+) -->\n.*?<!-- end -->", block, text, flags=re.DOTALL)
 
@@ -170,7 +175,7 @@ def paper(evidence: dict[str, Any]) -> list[str]:
         one = per_symbol(evidence)
     except ValueError as error:
         return [f"Not computed: {error}."]
-    fit = max(1, math.floor((TARGET - one["core_first"]) / one["core"]) + one["few"]) if one["core"] > 0 else 0
+    fit = max(1, math.floor((TARGET - one["core_first"]) / one["core"] + 1e-9) + one["few"]) if one["core"] > 0 else 0
     lines = [
         (f"One more symbol costs {one['core'] * 100:.2f} % of a core and {one['mb']:.1f} MB (from {one['few']:.0f} to "
          f"{one['many']:.0f} symbols in one worker), {one['rows']:.2f} rows and {one['bytes']:,.0f} bytes a second. "

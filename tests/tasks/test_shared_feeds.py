@@ -331,6 +331,24 @@ async def test_a_stall_of_one_task_is_told(autojump_clock: MockClock, work: Any,
         assert any(line["event"] == "feed_stalls" and line["data"]["market"] == "A" for line in kit.lines.lines)
 
 
+async def test_a_task_that_is_cancelled_while_it_subscribes_breaks_no_connection(
+    autojump_clock: Any, work: Any, kit: Any
+) -> None:
+    """Its frames are sent by the connection's own task, whole: half a message would end the connection for all."""
+    async with work() as it:
+        other = await it.join("B")
+        socket = kit.sockets[0]
+        socket.send_s = 1.0
+        one = await it.join("A")
+        one.scope.cancel()
+        await one.ended.wait()
+        await trio.sleep(3)
+        assert socket.halves == []
+        assert socket.sent == ["yes B", "yes A", "no A"]
+        await it.up(other, "B")
+        assert not other.errors
+
+
 async def test_frames_before_the_feed_listens_are_kept_and_bounded(autojump_clock: Any, work: Any, kit: Any) -> None:
     """Data may come before the subscription's answer; a seat whose feed never listens ends itself."""
     async with work() as it:
