@@ -122,7 +122,6 @@ class Codec:
     venue: Venue = Venue.GATE_SPOT
     capabilities: Capability = Capability.NONE
     symbol: Symbol = BTC
-    market_name: str = "BTC_USDT"
     ping_interval_s: float = 5.0
     fee_coin: str = ""
     page_size: int = 3
@@ -161,9 +160,6 @@ class Codec:
 
     def subscribe_frames(self, now_s: int, user_id: str = "") -> tuple[str, ...]:
         return ("login", "orders", "fills") if user_id else ("books",)
-
-    def unsubscribe_frames(self, now_s: int) -> tuple[str, ...]:
-        return (f"no {self.market_name}",)
 
     def ping_frame(self, now_s: int) -> str:
         return "ping"
@@ -299,7 +295,7 @@ class FakeSocket:
 
     async def send(self, message: Any) -> None:
         try:
-            await (trio.sleep(self.send_s) if self.send_s else trio.lowlevel.checkpoint())
+            await trio.sleep(self.send_s)
         except trio.Cancelled:
             self.halves.append(message)
             raise

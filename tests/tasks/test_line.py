@@ -79,7 +79,8 @@ async def test_patience_is_for_the_budget_alone(autojump_clock: Any, kit: Any) -
         deadlines.append(deadline_s)
         return await inner(*args, deadline_s=deadline_s, **more)
 
-    line = kit.changed_line(line, clients={RequestClass.READ: attrs.make_class("C", {"request": attrs.field()})(request)})
+    client = attrs.make_class("Client", {"request": attrs.field()})(request)
+    line = kit.changed_line(line, clients={RequestClass.READ: client})
     await line.read(kit.codec, READ)
     assert deadlines == [pytest.approx(5.0)]
 

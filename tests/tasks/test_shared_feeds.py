@@ -12,7 +12,7 @@ import trio
 from trio.testing import MockClock
 
 from dnbot.domain.errors import InvariantBroken, VenueRefused, VenueUnreachable
-from dnbot.domain.instrument import Venue
+from dnbot.domain.instrument import Symbol, Venue
 from dnbot.domain.market import BookView
 from dnbot.domain.messages import FeedDown, FeedUp
 from dnbot.ports.channels import Cell
@@ -22,7 +22,7 @@ from dnbot.tasks.feed import Feed
 from dnbot.tasks.shared_feeds import Address, SharedSource, SharedVenue
 from dnbot.tasks.shared_stream import EARLY_MAX, STALL_S, SharedStream
 from dnbot.tasks.shared_terms import SharedTerms
-from dnbot.venues.wire import Pong, Subscribed
+from dnbot.venues.wire import Pong, Subscribed, SubscriptionRefused
 
 GS = Venue.GATE_SPOT
 ADDRESS = Address(GS, Endpoint("stub", 443), "wss://stub", None)
@@ -34,6 +34,12 @@ class Names:
 
     kit: Any
     markets_max: int = 2
+
+    def name_of(self, symbol: Symbol) -> str:
+        return symbol.base
+
+    def farewell(self, symbol: Symbol, now_s: int) -> tuple[str, ...]:
+        return (f"no {symbol.base}",)
 
     def markets(self, frame: Any) -> tuple[str, ...] | None:
         return tuple(frame[0].split()) if isinstance(frame[0], str) else None
@@ -99,7 +105,7 @@ class Market:
 def _named(base: type[Any]) -> type[Any]:
     class Named(base):  # type: ignore[misc]
         def subscribe_frames(self, now_s: int, user_id: str = "") -> tuple[str, ...]:
-            return (f"yes {self.market_name}",)
+            return (f"yes {self.symbol.base}",)
 
     return Named
 
@@ -115,7 +121,7 @@ class Worker:
 
     async def join(self, name: str) -> Market:
         """A task begins to listen to this market."""
-        codec = _named(type(self.kit.codec))(self.kit.words, market_name=name)
+        codec = _named(type(self.kit.codec))(self.kit.words, symbol=Symbol(name, "USDT"))
         source = self.sources.setdefault(name, SharedSource(self.shared))
         desk = Desk()
         market = Market(Feed(codec, source, desk, Cell(), self.kit.log), desk)
@@ -216,6 +222,20 @@ async def test_what_a_task_raises_is_its_own(autojump_clock: Any, work: Any, kit
         assert len(kit.sockets) == 1
         assert it.shared.traffic.ended == 0
         assert kit.sockets[0].sent[2:] == ["no A"], "the venue was told that nobody listens any more"
+
+
+async def test_a_refused_subscription_is_its_markets_alone(autojump_clock: Any, work: Any, kit: Any) -> None:
+    """What a market's own frame says against it ends its feed in the middle of a burst, and no other."""
+    async with work() as it:
+        one, two = await it.join("A"), await it.join("B")
+        await it.up(two, "B")
+        kit.sockets[0].say("A", SubscriptionRefused("books", "no such market"))
+        kit.sockets[0].say("A", kit.delta(11))
+        kit.sockets[0].say("B", kit.delta(12))
+        await trio.sleep(0.1)
+        assert [type(error) for error in one.errors] == [VenueRefused]
+        assert (two.errors, two.desk.books()) == ([], [11, 12])
+        assert it.shared.traffic.ended == 0
 
 
 async def test_a_task_that_ends_leaves_the_connection_to_the_others(autojump_clock: Any, work: Any, kit: Any) -> None:

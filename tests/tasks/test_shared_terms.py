@@ -11,6 +11,7 @@ import pytest
 import trio
 
 from dnbot.domain.errors import VenueRefused, VenueUnreachable
+from dnbot.domain.instrument import Symbol
 from dnbot.domain.instrument import Venue as RealVenue
 from dnbot.tasks.shared_terms import AGAIN_S, KEPT_S, TRIES_MAX, SharedTerms
 from dnbot.venues.wire import Reply, Request, RequestClass
@@ -39,6 +40,9 @@ class Venue:
             raise VenueRefused("stub", "-1121", "invalid symbol")
         return OK
 
+    def name_of(self, symbol: Symbol) -> str:
+        return symbol.base
+
     def terms_requests(self, names: Sequence[str]) -> tuple[Request, ...]:
         return (Request(method="GET", target=",".join(names), budget=RequestClass.PUBLIC),)
 
@@ -50,11 +54,11 @@ class Venue:
 class Codec:
     """Of one market."""
 
-    market_name: str
+    symbol: Symbol
     venue: Any = GATE
 
     def instrument_requests(self) -> tuple[Request, ...]:
-        return (Request(method="GET", target=self.market_name, budget=RequestClass.PUBLIC),)
+        return (Request(method="GET", target=self.symbol.base, budget=RequestClass.PUBLIC),)
 
     def instrument(self, replies: Sequence[Reply]) -> None:
         assert replies == [OK]
@@ -70,7 +74,7 @@ async def ask(terms: SharedTerms, *names: str, young_s: float = 1.0) -> dict[str
 
     async def one(name: str) -> None:
         try:
-            assert await terms.of(Codec(name), young_s) is not None  # type: ignore[arg-type]
+            assert await terms.of(Codec(Symbol(name, "USDT")), young_s) is not None  # type: ignore[arg-type]
             found[name] = None
         except (VenueRefused, VenueUnreachable) as error:
             found[name] = error
@@ -104,7 +108,7 @@ async def test_polls_of_all_markets_fall_into_one(autojump_clock: Any) -> None:
 
     async def poll(name: str, first_s: float) -> None:
         await trio.sleep(first_s)
-        codec: Any = Codec(name)
+        codec: Any = Codec(Symbol(name, "USDT"))
         await terms.of(codec, 1.0)
         while True:
             read_s.setdefault(name, []).append(trio.current_time())

@@ -49,10 +49,10 @@ def test_gate_answers_go_to_who_asked() -> None:
             for answer, kind in ((yes, Subscribed), (no, SubscriptionRefused)):
                 assert SHARING[codec.venue].markets(json.dumps(answer)) == ("BTC_USDT",)
                 assert isinstance(codec.decode(json.dumps(answer))[0], kind)
-        for frame in codec.unsubscribe_frames(1):
+        for frame in SHARING[codec.venue].farewell(codec.symbol, 1):
             ended = {**json.loads(frame), "result": {"status": "success"}}
             assert SHARING[codec.venue].markets(json.dumps(ended)) == ()
-        pairs = zip(codec.subscribe_frames(7), codec.unsubscribe_frames(7), strict=True)
+        pairs = zip(codec.subscribe_frames(7), SHARING[codec.venue].farewell(codec.symbol, 7), strict=True)
         assert all(json.loads(no) == json.loads(yes) | {"event": "unsubscribe"} for yes, no in pairs)
 
 
@@ -82,7 +82,7 @@ def test_a_gate_frame_about_several_contracts_is_taken_apart() -> None:
     assert set(PERP.markets(frame) or ()) == {"BTC_USDT", "ETH_USDT"}
     for symbol, count in ((BTC, 4), (ETH, 2)):
         codec = public_codec(Venue.GATE_FUTURES, symbol)
-        found = codec.decode(PERP.part(frame, codec.market_name))
+        found = codec.decode(PERP.part(frame, PERP.name_of(symbol)))
         assert len(found) == count
         assert not any(isinstance(word, UnknownFrame) for word in found)
     whole = public_codec(Venue.GATE_FUTURES, BTC).decode(frame)
@@ -127,7 +127,7 @@ def test_mexc_answers_go_to_who_asked() -> None:
         (channel,) = json.loads(frame)["params"]
         for text in (channel, f"Not Subscribed successfully! [{channel}].  Reason： Blocked! "):
             assert MEXC.markets(json.dumps({"id": number, "code": 0, "msg": text})) == ("BTCUSDT",)
-    (ending,) = codec.unsubscribe_frames(0)
+    (ending,) = MEXC.farewell(BTC, 0)
     channels = json.loads(ending)["params"]
     assert channels == [json.loads(frame)["params"][0] for frame in codec.subscribe_frames(0)]
     ended = json.dumps({"id": 5, "code": 0, "msg": ",".join(channels)})

@@ -128,13 +128,11 @@ class TappedCodec:
         self.venue: Venue = inner.venue
         self.symbol: Symbol = inner.symbol
         self.ping_interval_s: float = inner.ping_interval_s
-        self.market_name: str = inner.market_name
         self._inner, self._tap = inner, tap
         self.instrument_requests, self.instrument = inner.instrument_requests, inner.instrument
         self.server_time_request, self.server_time_ms = inner.server_time_request, inner.server_time_ms
         self.snapshot_request, self.snapshot = inner.snapshot_request, inner.snapshot
         self.stream_target, self.stream_headers, self.trouble = inner.stream_target, inner.stream_headers, inner.trouble
-        self.unsubscribe_frames = inner.unsubscribe_frames
 
     def subscribe_frames(self, now_s: int) -> tuple[str, ...]:
         """Asked for once a stream is open: that is when it is connected."""

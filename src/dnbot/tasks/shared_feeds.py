@@ -69,7 +69,7 @@ class SharedVenue:
         Args:
             shunned: where this market failed last; it gets another connection.
         """
-        name = codec.market_name
+        name = self.terms.sharing.name_of(codec.symbol)
         for stream in self.streams:
             if stream is not shunned and stream.has_room_for(name):
                 return stream.sit(name)
@@ -117,7 +117,8 @@ class SharedSource:
             self._shunned = None if is_cancellation(error) else seat.stream
             raise
         finally:
-            seat.stream.leave(seat, codec.unsubscribe_frames(self.line.wall_s()))
+            farewell = self.shared.terms.sharing.farewell(codec.symbol, self.line.wall_s())
+            seat.stream.leave(seat, farewell)
 
     async def keep_alive(self, codec: PublicCodec, stream: MarketStream) -> None:
         """See `Source.keep_alive`: the connection does it."""

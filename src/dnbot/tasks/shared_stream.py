@@ -23,7 +23,8 @@ from dnbot.ports.net import StreamOpener
 from dnbot.ports.websocket import WebSocket, open_websocket
 from dnbot.tasks.link import Line
 from dnbot.tasks.source import DATA_SILENCE_S_MAX, ping
-from dnbot.venues.wire import PublicCodec, Sharing
+from dnbot.venues.sharing import Sharing
+from dnbot.venues.wire import PublicCodec
 
 EARLY_MAX = 512  # frames that come before their feed listens; more means that it never will
 OUTBOX_MAX = 1024  # subscriptions of all its markets and their ends; who finds it full waits

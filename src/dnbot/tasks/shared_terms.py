@@ -13,7 +13,8 @@ import trio
 
 from dnbot.domain.errors import OperatingError, VenueRefused
 from dnbot.tasks.link import Line
-from dnbot.venues.wire import PublicCodec, Reply, Sharing
+from dnbot.venues.sharing import Sharing
+from dnbot.venues.wire import PublicCodec, Reply
 
 KEPT_S = 150.0
 """A market that nobody asked about for so long, several polls, is not read any more."""
@@ -54,7 +55,7 @@ class SharedTerms:
 
     async def of(self, codec: PublicCodec, young_s: float) -> Sequence[Reply]:
         """See `Source.terms`. An error, too, is everybody's for `young_s`."""
-        name, since_s = codec.market_name, trio.current_time() - young_s
+        name, since_s = self.sharing.name_of(codec.symbol), trio.current_time() - young_s
         self._asked_s[name] = trio.current_time()
         async with self._turn:
             if name in self._apart:
@@ -72,7 +73,7 @@ class SharedTerms:
 
     def due_s(self, codec: PublicCodec, every_s: float) -> float:
         """So long after the newest reading began: all whom it told wait for that moment, and one reads for them."""
-        newest, name = self._newest, codec.market_name
+        newest, name = self._newest, self.sharing.name_of(codec.symbol)
         was_told = name in newest.names and newest.error is None
         return (newest.began_s if was_told else self._asked_s[name]) + every_s
 
@@ -97,11 +98,12 @@ class SharedTerms:
     async def _alone(self, codec: PublicCodec) -> Sequence[Reply]:
         """By itself, because the venue refused all together: then it is known which of them it refuses."""
         self.single += 1
+        name = self.sharing.name_of(codec.symbol)
         try:
             replies = [await self.line.read(codec, request) for request in codec.instrument_requests()]
             codec.instrument(replies)
         except VenueRefused:
-            self._apart.add(codec.market_name)
+            self._apart.add(name)
             raise
-        self._apart.discard(codec.market_name)
+        self._apart.discard(name)
         return replies

@@ -16,7 +16,8 @@ from dnbot.venues.gateio.spot_public import GateSpotPublic
 from dnbot.venues.mexc.sharing import MexcSharing
 from dnbot.venues.mexc.spot_private import MexcSpotPrivate
 from dnbot.venues.mexc.spot_public import MexcSpotPublic
-from dnbot.venues.wire import PrivateCodec, PublicCodec, Sharing, Signer
+from dnbot.venues.sharing import Sharing
+from dnbot.venues.wire import PrivateCodec, PublicCodec, Signer
 
 PUBLIC_CODECS: dict[Venue, Callable[[Symbol], PublicCodec]] = {
     Venue.GATE_SPOT: GateSpotPublic,
@@ -28,10 +29,6 @@ PRIVATE_CODECS: dict[Venue, Callable[[Symbol, Signer], PrivateCodec]] = {
     Venue.GATE_FUTURES: GateFuturesPrivate,
     Venue.MEXC_SPOT: MexcSpotPrivate,
 }
-SHARING: dict[Venue, Sharing] = {
-    Venue.GATE_SPOT: spot_sharing(), Venue.GATE_FUTURES: futures_sharing(), Venue.MEXC_SPOT: MexcSharing(),
-}
-
 
 def public_codec(venue: Venue, symbol: Symbol) -> PublicCodec:
     """A new public codec; raises ValueError for a symbol that the venue cannot have."""
@@ -41,3 +38,9 @@ def public_codec(venue: Venue, symbol: Symbol) -> PublicCodec:
 def private_codec(venue: Venue, symbol: Symbol, signer: Signer) -> PrivateCodec:
     """A new private codec that has its bytes signed by `signer`."""
     return PRIVATE_CODECS[venue](symbol, signer)
+
+
+SHARING: dict[Venue, Sharing] = {
+    Venue.GATE_SPOT: spot_sharing(), Venue.GATE_FUTURES: futures_sharing(), Venue.MEXC_SPOT: MexcSharing(),
+}
+"""How public connections and reads carry several markets."""

@@ -63,8 +63,6 @@ class PublicCodec(Protocol):
     venue: Venue
     symbol: Symbol
     ping_interval_s: float
-    market_name: str
-    """The symbol as this venue writes it."""
 
     def instrument_requests(self) -> tuple[Request, ...]:
         """The reads that describe the instrument."""
@@ -103,10 +101,6 @@ class PublicCodec(Protocol):
         """Frames that subscribe to books, tops, trades, tickers (and mark, index, funding on the perpetual)."""
         ...
 
-    def unsubscribe_frames(self, now_s: int) -> tuple[str, ...]:
-        """Frames that end what `subscribe_frames` began, on the same connection."""
-        ...
-
     def ping_frame(self, now_s: int) -> str:
         """The application's own ping."""
         ...
@@ -117,36 +111,6 @@ class PublicCodec(Protocol):
 
     def trouble(self, reply: Reply) -> Trouble | None:
         """None for a success; otherwise what kind of no."""
-        ...
-
-
-class Sharing(Protocol):
-    """How one venue's public streams and reads carry several markets, each named by its codec's `market_name`."""
-
-    @property
-    def markets_max(self) -> int:
-        """On one connection."""
-        ...
-
-    def markets(self, frame: str | bytes) -> tuple[str, ...] | None:
-        """Whom a frame is about; empty for nobody. None: it may be about all of the connection, or cannot be read,
-        which its codecs will say."""
-        ...
-
-    def part(self, frame: str | bytes, name: str) -> str | bytes:
-        """What a frame about several markets says of this one, as the venue would have said it alone."""
-        ...
-
-    def terms_requests(self, names: Sequence[str]) -> tuple[Request, ...]:
-        """The reads that describe all of these instruments at once."""
-        ...
-
-    def terms(self, names: Sequence[str], replies: Sequence[Reply]) -> dict[str, tuple[Reply, ...]]:
-        """By market, what its codec's `instrument` reads; a market that the venue does not list is missing.
-
-        Raises:
-            FrameUnreadable: a reply is no such list.
-        """
         ...
 
 

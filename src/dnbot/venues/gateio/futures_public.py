@@ -66,7 +66,7 @@ class GateFuturesPublic:
 
     def __init__(self, symbol: Symbol, *, rest_prefix: str = REST_PREFIX, ws_path: str = WS_PATH) -> None:
         self.symbol = symbol
-        self.contract = self.market_name = contract_name(symbol)
+        self.contract = contract_name(symbol)
         self._rest = PublicRest(rest_prefix, SIZE_DECIMAL)
         self._ws_path = ws_path
         self._multiplier: Decimal | None = None

@@ -6,14 +6,17 @@ an answer repeats the payload that it answers. Gate publishes no limit of subscr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import attrs
 import msgspec
 
-from dnbot.domain.instrument import Venue
+from dnbot.domain.instrument import Symbol, Venue
+from dnbot.venues.gateio.futures_public import GateFuturesPublic, contract_name
 from dnbot.venues.gateio.literals import readable
 from dnbot.venues.gateio.rest import REST_PREFIX, SIZE_DECIMAL, PublicRest
+from dnbot.venues.gateio.spot_public import GateSpotPublic
+from dnbot.venues.gateio.stream import ascii_pair
 from dnbot.venues.wire import Reply, Request
 
 MARKETS_MAX = 50
@@ -56,7 +59,14 @@ class GateSharing:
     path: str
     """Of the list of all instruments."""
     rest: PublicRest
+    name_of: Callable[[Symbol], str]
+    """See `Sharing.name_of`."""
+    codec: Callable[[Symbol], GateSpotPublic | GateFuturesPublic]
     markets_max: int = MARKETS_MAX
+
+    def farewell(self, symbol: Symbol, now_s: int) -> tuple[str, ...]:
+        """See `Sharing.farewell`."""
+        return self.codec(symbol).unsubscribe_frames(now_s)
 
     def markets(self, frame: str | bytes) -> tuple[str, ...] | None:
         """See `Sharing.markets`. That a subscription has ended is nobody's news."""
@@ -101,9 +111,15 @@ class GateSharing:
 
 def spot_sharing() -> GateSharing:
     """Of spot pairs."""
-    return GateSharing(Venue.GATE_SPOT, "/spot/currency_pairs", PublicRest(REST_PREFIX))
+    rest = PublicRest(REST_PREFIX)
+    return GateSharing(Venue.GATE_SPOT, "/spot/currency_pairs", rest, _pair_name, GateSpotPublic)
 
 
 def futures_sharing() -> GateSharing:
     """Of USDT perpetuals."""
-    return GateSharing(Venue.GATE_FUTURES, "/futures/usdt/contracts", PublicRest(REST_PREFIX, SIZE_DECIMAL))
+    rest = PublicRest(REST_PREFIX, SIZE_DECIMAL)
+    return GateSharing(Venue.GATE_FUTURES, "/futures/usdt/contracts", rest, contract_name, GateFuturesPublic)
+
+
+def _pair_name(symbol: Symbol) -> str:
+    return ascii_pair(symbol.base, symbol.quote)

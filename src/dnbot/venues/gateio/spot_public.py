@@ -55,7 +55,7 @@ class GateSpotPublic:
 
     def __init__(self, symbol: Symbol, *, rest_prefix: str = REST_PREFIX, ws_path: str = WS_PATH) -> None:
         self.symbol = symbol
-        self.pair = self.market_name = ascii_pair(symbol.base, symbol.quote)
+        self.pair = ascii_pair(symbol.base, symbol.quote)
         self._rest = PublicRest(rest_prefix)
         self._ws_path = ws_path
         self._channels = (

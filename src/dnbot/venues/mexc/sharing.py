@@ -12,9 +12,11 @@ from typing import Final
 import attrs
 
 from dnbot.domain.errors import FrameUnreadable
+from dnbot.domain.instrument import Symbol
 from dnbot.venues.mexc.control import named_in
 from dnbot.venues.mexc.protobuf import symbol_of
-from dnbot.venues.mexc.spot_public import CHANNELS, public_request
+from dnbot.venues.mexc.shapes import symbol_name
+from dnbot.venues.mexc.spot_public import CHANNELS, MexcSpotPublic, public_request
 from dnbot.venues.wire import Reply, Request
 
 SUBSCRIPTIONS_MAX: Final = 30
@@ -26,6 +28,14 @@ class MexcSharing:
     """Of spot symbols."""
 
     markets_max: int = SUBSCRIPTIONS_MAX // len(CHANNELS)
+
+    def name_of(self, symbol: Symbol) -> str:
+        """See `Sharing.name_of`."""
+        return symbol_name(symbol)
+
+    def farewell(self, symbol: Symbol, now_s: int) -> tuple[str, ...]:
+        """See `Sharing.farewell`."""
+        return MexcSpotPublic(symbol).unsubscribe_frames(now_s)
 
     def markets(self, frame: str | bytes) -> tuple[str, ...] | None:
         """See `Sharing.markets`."""

@@ -45,7 +45,7 @@ class MexcSpotPublic:
 
     def __init__(self, symbol: Symbol) -> None:
         self.symbol = symbol
-        self._name = self.market_name = symbol_name(symbol)
+        self._name = symbol_name(symbol)
         self._subscriptions = Subscriptions(tuple(channel.format(self._name) for channel in CHANNELS))
 
     def instrument_requests(self) -> tuple[Request, ...]:
