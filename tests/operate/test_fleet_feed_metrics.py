@@ -40,7 +40,8 @@ def stream_of(shared: SharedVenue, **turns: int) -> None:
     shared.streams.append(stream)
     for name, count in turns.items():
         seat = stream.sit(name)
-        seat.turns, seat.wait_s_max = count, count / 100
+        for _ in range(count):
+            seat.note_turn(count / 100, 0.0)
 
 
 async def test_figures_of_one_venue_are_summed_over_its_addresses(autojump_clock: Any) -> None:

@@ -20,7 +20,7 @@ from dnbot.ports.net import Endpoint
 from dnbot.tasks import shared_stream
 from dnbot.tasks.feed import Feed
 from dnbot.tasks.shared_feeds import Address, SharedSource, SharedVenue
-from dnbot.tasks.shared_stream import EARLY_MAX, STALL_S, SharedStream
+from dnbot.tasks.shared_stream import EARLY_MAX, STALL_S, Seat, SharedStream
 from dnbot.tasks.shared_terms import SharedTerms
 from dnbot.venues.wire import Pong, Subscribed, SubscriptionRefused
 
@@ -385,6 +385,18 @@ async def test_frames_before_the_feed_listens_are_kept_and_bounded(autojump_cloc
             late.hear(str(number))
         with pytest.raises(VenueUnreachable, match="before they were heard"):
             await late.deliver(heard.append, lambda: None)
+
+
+def test_the_longest_wait_is_one_of_late() -> None:
+    """It is told for one window at least and two at most, and that of a market that says nothing more stays."""
+    seat = Seat(None, "A")  # type: ignore[arg-type]
+    seat.note_turn(3.0, 100.0)
+    assert seat.wait_s_max == 3.0
+    for at_s in (101.0, 109.0, 111.0, 119.0):
+        seat.note_turn(0.1, at_s)
+        assert seat.wait_s_max == 3.0, at_s
+    seat.note_turn(0.1, 122.0)
+    assert (seat.wait_s_max, seat.turns) == (0.1, 6)
 
 
 async def test_a_bug_in_the_connection_is_a_bug_of_its_tasks(

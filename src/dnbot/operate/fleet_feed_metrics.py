@@ -101,7 +101,8 @@ FEEDS: tuple[Family[FeedsMoment], ...] = (
     ),
     gauges(
         "dnbot_worker_feed_quietest_wait_seconds",
-        "The longest from bytes to decision of the market that had the fewest bursts.", "venue", _quietest,
+        "Of the market with the fewest bursts: the longest of late from bytes to decision, of ten seconds or twenty.",
+        "venue", _quietest,
     ),
     histogram("dnbot_worker_loop_lag_seconds", "How late its loop is, looked at every 50 ms.", lambda m: m.lag),
 )

@@ -28,6 +28,7 @@ from dnbot.venues.wire import PublicCodec
 
 EARLY_MAX = 512  # frames that come before their feed listens; more means that it never will
 OUTBOX_MAX = 1024  # subscriptions of all its markets and their ends; who finds it full waits
+WINDOW_S = 10.0  # the longest wait of a market is told of the last ones of these
 STALL_S = 0.25  # a feed's turn that takes so long holds up all others, and is told
 
 
@@ -55,8 +56,10 @@ class Seat:
     name: str
     turns: int = 0
     """Bursts with a word about it."""
-    wait_s_max: float = 0.0
-    """The longest from the bytes of such a burst to what its feed decided about it."""
+    _waits_s: tuple[float, float] = (0.0, 0.0)
+    """The longest of this window, and of the one before."""
+    _window_s: float = 0.0
+    """When this window began, trio's clock."""
     _early: deque[str | bytes] = attrs.field(factory=deque, init=False)
     _take: Callable[[str | bytes], None] | None = attrs.field(default=None, init=False)
     _end_burst: Callable[[], None] | None = attrs.field(default=None, init=False)
@@ -67,6 +70,19 @@ class Seat:
     def read_s(self) -> float:
         """When the newest bytes of the connection were read, trio's clock."""
         return self.stream.read_s
+
+    @property
+    def wait_s_max(self) -> float:
+        """The longest, of its last bursts within WINDOW_S or two, from bytes to what its feed decided about them."""
+        return max(self._waits_s)
+
+    def note_turn(self, wait_s: float, now_s: float) -> None:
+        """Its feed has decided about a burst, so long after the bytes."""
+        self.turns += 1
+        newest, before = self._waits_s
+        if now_s - self._window_s > WINDOW_S:
+            self._window_s, newest, before = now_s, 0.0, newest
+        self._waits_s = max(newest, wait_s), before
 
     async def send(self, message: str | bytes) -> None:
         """Hand it to the connection, whose own task sends it: a feed that is cancelled leaves no half of a message.
@@ -241,8 +257,7 @@ class SharedStream:
         for seat in self._heard.values():
             seat.conclude()
             ended_s = trio.current_time()
-            seat.turns += 1
-            seat.wait_s_max = max(seat.wait_s_max, ended_s - socket.read_s)
+            seat.note_turn(ended_s - socket.read_s, ended_s)
             if ended_s - began_s >= STALL_S:
                 self.traffic.stalls += 1
                 self.log.warning("feed_stalls", venue=self.venue.value, market=seat.name, took_s=ended_s - began_s)
