@@ -63,8 +63,16 @@ def machine(evidence: dict[str, Any]) -> list[str]:
     ]
 
 
+def _ordered(evidence: dict[str, Any]) -> list[dict[str, Any]]:
+    return sorted(evidence["cases"], key=lambda case: (case["processes"], case["symbols"]))
+
+
+def _is_measured(case: dict[str, Any]) -> bool:
+    return "problem" not in case
+
+
 def _measured(evidence: dict[str, Any]) -> list[dict[str, Any]]:
-    return [case for case in evidence["cases"] if "problem" not in case]
+    return list(filter(_is_measured, _ordered(evidence)))
 
 
 def sizes(evidence: dict[str, Any]) -> list[str]:
@@ -75,17 +83,17 @@ def sizes(evidence: dict[str, Any]) -> list[str]:
          "| fakes and database |"),
         f"|{' --- |' * 10}",
     ]
-    for case in evidence["cases"]:
+    for case in _ordered(evidence):
         name = f"{case['processes']} x {case['symbols']}"
         if "problem" in case:
-            rows.append(f"| {name} | did not come up: {_cell(case['problem'])} |{' |' * 8}")
+            rows.append(f"| {name} | {_cell(case['problem'])} |{' |' * 8}")
             continue
         turn, lag = case["turn_s"], case["loop_lag_s"]
         cells = (
             name, _percent(max(case["worker_cpu"])), _percent(max(case["worker_waited"])),
             f"{max(case['worker_rss_mb'])} MB", f"{case['frames_per_s']:,}",
             f"{_ms(turn['p50'])} / {_ms(turn['p99'])}", _ms(lag["p99"]), _ms(case["quietest_wait_s"]),
-            f"{case['start_s']:.0f} s", f"{_percent(case['fakes_cpu'])}, {_percent(case['database_cpu'])}",
+            _started(case), f"{_percent(case['fakes_cpu'])}, {_percent(case['database_cpu'])}",
         )
         rows.append(f"| {' | '.join(cells)} |")
     return rows
@@ -119,7 +127,7 @@ def _share(count: int, case: dict[str, Any]) -> float:
 def bottleneck(case: dict[str, Any], cores: int) -> str:
     """What keeps this case from more, by its own figures."""
     if "problem" in case:
-        return "it did not come up in time"
+        return "a worker ended"
     whole = sum(case["worker_cpu"]) + case["fakes_cpu"] + case["database_cpu"]
     used, waited = max(case["worker_cpu"]), max(case["worker_waited"])
     if used >= FULL:
@@ -141,7 +149,7 @@ def bottlenecks(evidence: dict[str, Any]) -> list[str]:
     """One line per case."""
     return [
         f"- {case['processes']} x {case['symbols']}: {bottleneck(case, evidence['cores'])}"
-        for case in evidence["cases"]
+        for case in _ordered(evidence)
     ]
 
 
@@ -231,6 +239,12 @@ def _percent(share: float) -> str:
 def _ms(seconds: float) -> str:
     """Milliseconds; a quantile in the open bucket has no bound."""
     return "more than 10 s" if seconds < 0 else f"{seconds * 1000:.3g} ms"
+
+
+def _started(case: dict[str, Any]) -> str:
+    if case["start_s"] is not None:
+        return f"{case['start_s']:.0f} s"
+    return f"not in time: {case['running']} of {case['processes'] * case['symbols']}"
 
 
 def _cell(text: str) -> str:

@@ -54,7 +54,8 @@ def evidence(*cases: dict[str, Any]) -> dict[str, Any]:
         ({"worker_cpu": [0.4], "database_cpu": 0.93}, "the database"),
         ({"worker_cpu": [0.7], "fakes_cpu": 0.9, "database_cpu": 0.3}, "the machine"),
         ({"running": 9}, "only 9 tasks run"),
-        ({"problem": "boom"}, "did not come up"),
+        ({"problem": "boom"}, "a worker ended"),
+        ({"worker_cpu": [1.0], "running": 3}, "the core of the worker"),
     ],
 )
 def test_the_first_bottleneck_is_named_by_the_figures(maker: Any, changes: dict[str, Any], words: str) -> None:
@@ -78,13 +79,15 @@ def test_more_symbols_are_reckoned_from_the_slope(maker: Any) -> None:
 
 def test_the_page_is_made_of_every_case(maker: Any) -> None:
     """A case that did not come up has a row too, a quantile without a bound says so, and no block is left out."""
-    told = evidence(case(1), case(10, processes=2), {"processes": 1, "symbols": 200, "problem": "a|b\nc"})
+    late = case(10, processes=3, start_s=None, running=15)
+    told = evidence(late, case(1), case(10, processes=2), {"processes": 1, "symbols": 200, "problem": "a|b\nc"})
     text = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
     made = maker.with_tables(text, told)
     assert made.count("<!-- end -->") == 6
     assert "No run is kept yet." not in made
     assert "| 2 x 10 | 10 % |" in made
-    assert "did not come up: a/b c" in made
+    assert "| 1 x 200 | a/b c |" in made
+    assert made.index("| 1 x 200 |") < made.index("| 2 x 10 |") < made.index("not in time: 15 of 30")
     assert maker.with_tables(made, told) == made
     assert maker.with_tables(made, None).count("No run is kept yet.") == 6
     assert maker._ms(-1.0) == "more than 10 s"
