@@ -45,6 +45,9 @@ SEED = 7
 PRICES = (Decimal("0.0001"), Decimal(3000))
 DEPTH_MIN, SPREAD_MAX = 0.15, 10.0
 CONTRACT_QUOTE_MAX = Decimal(6)
+CALM = ("--half-life", "300s")
+"""Of the distance between the spot venues: a market pays in each direction a few times in ten minutes, and not all the
+time as in a drill, which wants orders and not sizes."""
 LOOK_S = 0.5
 
 
@@ -188,7 +191,7 @@ async def study_world(
     async with AsyncExitStack() as stack:
         stack.enter_context(stdlib_logging(log))
         server = await stack.enter_async_context(embedded_postgres(folder / "db", log))
-        fakes = await stack.enter_async_context(drilled_fakes(folder, SEED, fakes_options(tasks)))
+        fakes = await stack.enter_async_context(drilled_fakes(folder, SEED, [*fakes_options(tasks), *CALM]))
         await migrate(server.dsn, log=log)
         store = await stack.enter_async_context(open_postgres_store(server.dsn, log=log))
         await _add(tasks, folder, store, fakes)

@@ -146,6 +146,7 @@ async def test_one_market_that_the_venue_refuses_is_read_apart(autojump_clock: A
 
 async def test_one_answer_that_did_not_come_ends_no_feed(autojump_clock: Any) -> None:
     """A failed reading is tried again; when it fails to the end all are told; one that is not listed is told alone."""
+    assert TRIES_MAX > 1
     venue = Venue(failures=TRIES_MAX - 1)
     terms = terms_of(venue)
     assert (await ask(terms, "A"))["A"] is None
