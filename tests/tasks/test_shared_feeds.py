@@ -107,6 +107,10 @@ def _named(base: type[Any]) -> type[Any]:
         def subscribe_frames(self, now_s: int, user_id: str = "") -> tuple[str, ...]:
             return (f"yes {self.symbol.base}",)
 
+        def decode(self, frame: Any) -> Any:
+            assert not isinstance(frame[0], str) or frame[0] == self.symbol.base, "another market's words"
+            return frame
+
     return Named
 
 
