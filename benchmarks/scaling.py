@@ -28,7 +28,9 @@ from suite.machine import machine
 
 CASES = "1x1,1x10,1x50,1x100,2x50,1x200,4x50,3x50"
 """Those that matter most first: what is left when the time is over is not measured."""
-SETTLE_S = 5.0
+SETTLE_S, SETTLE_S_MAX = 4.0, 40.0
+CALM_PER_TASK = 0.5
+"""Orders a second: bots that build their hedge send more."""
 START_S, START_S_PER_TASK = 30.0, 0.5
 TURNS, LAG = "dnbot_worker_feed_turn_seconds", "dnbot_worker_loop_lag_seconds"
 ROWS_SQL = "select relname as name, n_tup_ins as rows from pg_stat_user_tables"
@@ -48,12 +50,23 @@ async def measure(processes: int, symbols: int, seconds: float) -> dict[str, Any
         async with study_world(folder, processes, symbols, start_s + seconds + 60) as world:
             took_s = await world.until_running(processes * symbols, start_s)
             case["start_s"] = None if took_s is None else round(took_s, 1)
-            await trio.sleep(SETTLE_S)
+            case["calm"] = await _until_calm(world, processes * symbols)
             return case | await _window(world, seconds) | {"running": await world.running()}
     except RuntimeError as error:
         return case | {"problem": str(error)[:600]}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _until_calm(world: StudyWorld, tasks: int) -> bool:
+    """Wait until the hedges are built, which takes dozens of orders each; False when that was not so in time."""
+    with trio.move_on_after(SETTLE_S_MAX):
+        while True:
+            before = await world.orders()
+            await trio.sleep(SETTLE_S)
+            if await world.orders() - before <= CALM_PER_TASK * tasks * SETTLE_S:
+                return True
+    return False
 
 
 async def _window(world: StudyWorld, seconds: float) -> dict[str, Any]:

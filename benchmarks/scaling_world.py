@@ -45,9 +45,8 @@ SEED = 7
 PRICES = (Decimal("0.0001"), Decimal(3000))
 DEPTH_MIN, SPREAD_MAX = 0.15, 10.0
 CONTRACT_QUOTE_MAX = Decimal(6)
-CALM = ("--half-life", "300s")
-"""Of the distance between the spot venues: a market pays in each direction a few times in ten minutes, and not all the
-time as in a drill, which wants orders and not sizes."""
+CALM = ("--deviation-bps", "50", "--half-life", "120s")
+"""The distance between the spot venues pays now and then, and not all the time as in a drill, which wants orders."""
 LOOK_S = 0.5
 
 
@@ -149,6 +148,11 @@ class StudyWorld:
         """Tasks that may trade."""
         picture = await PostgresTasks(self.store).picture()
         return sum(task.state is TaskState.RUNNING and task.is_held for task in picture.tasks)
+
+    async def orders(self) -> int:
+        """All that were ever intended."""
+        (row,) = await self.store.read("select count(*) as n from order_intents")
+        return int(row["n"])
 
     async def until_running(self, wanted: int, limit_s: float) -> float | None:
         """Wait for so many; the seconds that it took, None when they were not there in time.
