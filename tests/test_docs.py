@@ -105,6 +105,13 @@ def test_the_table_of_the_crash_sweep_is_that_of_its_evidence() -> None:
     assert len({one["code"] for one in sagas}) == 1
 
 
+def test_the_tables_of_scaling_are_those_of_its_evidence() -> None:
+    """The page follows from the JSON, or says that there is none yet."""
+    maker, text = evidence_maker("make_scaling"), page("docs/scaling.md")
+    assert text.count("<!-- evidence: ") == 6
+    assert maker.with_tables(text, maker.kept()) == text
+
+
 def test_the_table_of_recorded_runs_is_that_of_its_evidence() -> None:
     """What a backtest finds again of a recorded live run, with a ledger that closes."""
     maker, evidence = evidence_maker("make_recorded"), json.loads(page("docs/evidence/recorded.json"))

@@ -74,10 +74,10 @@ class BothWays:
         self.analyst = Analyst(
             boards, SpreadAnalyzer(scene.params.slice_base), FirstLook(scene.params), self._see, lambda: False
         )
-        line = cast("Any", SimpleNamespace())
+        nowhere = cast("Any", SimpleNamespace())
         self.feeds = {
             venue: _Feed(
-                public_codec(venue, SYMBOL), line, cast("Any", None), "", self.analyst, boards.instruments[venue],
+                public_codec(venue, SYMBOL), nowhere, self.analyst, boards.instruments[venue],
                 EventLog(SystemClock(), []),
             )
             for venue in VENUES

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from decimal import Decimal
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import attrs
@@ -21,7 +20,7 @@ from dnbot.domain.instrument import VENUES, FeeSchedule, Symbol, Venue
 from dnbot.domain.market import FundingRate, MarkPrice
 from dnbot.domain.messages import InstrumentChanged, Signal
 from dnbot.ports.channels import Boards
-from dnbot.ports.clock import SystemClock
+from dnbot.ports.clock import SystemClock, VenueClock
 from dnbot.ports.log import EventLog
 from dnbot.ports.net import Endpoint, TcpTlsOpener
 from dnbot.strategy.hopeless import FirstLook
@@ -30,6 +29,7 @@ from dnbot.strategy.spread import SpreadAnalyzer
 from dnbot.tasks.analytics import Analyst
 from dnbot.tasks.feed import Feed
 from dnbot.tasks.link import Line
+from dnbot.tasks.source import OwnSource
 from dnbot.venues.factory import public_codec
 from dnbot.venues.gateio.futures_public import GateFuturesPublic
 from dnbot.venues.wire import Reply
@@ -65,7 +65,7 @@ class TimedFeed(Feed):
             raise Done(msgspec.json.decode(frame))
         super()._read(nursery, frame)
 
-    async def _read_instrument(self) -> None:
+    async def _read_instrument(self, young_s: float) -> None:  # noqa: ARG002 (the feed's own)
         if isinstance(self.codec, GateFuturesPublic):
             self.codec.instrument([Reply(status=200, headers={}, body=msgspec.json.encode(_CONTRACT))])
 
@@ -117,10 +117,12 @@ async def decided(
     analyst = TimedAnalyst(
         boards, SpreadAnalyzer(Decimal("0.05")), FirstLook(machine.context.params), machine.see, lambda: False
     )
-    line = cast("Line", SimpleNamespace(clock=SimpleNamespace(clock=clock)))
     feeds = [
         feed(
-            public_codec(venue, SYMBOL), line, TcpTlsOpener([Endpoint.from_url(url)], ca_file=ca_file), url,
+            public_codec(venue, SYMBOL),
+            OwnSource(
+                Line(venue, {}, {}, VenueClock(clock)), TcpTlsOpener([Endpoint.from_url(url)], ca_file=ca_file), url
+            ),
             analyst, boards.instruments[venue], log,
         )
         for venue, url in urls.items()

@@ -48,8 +48,9 @@ from dnbot.tasks.order_probe import Prober
 from dnbot.tasks.order_socket import OrderSocket
 from dnbot.tasks.resolver import Resolver
 from dnbot.tasks.session import Session
+from dnbot.tasks.source import OwnSource, Source
 from dnbot.tasks.strategist import Keep, Strategist, nobody_keeps
-from dnbot.tasks.supervisor import Supervisor
+from dnbot.tasks.supervisor import Supervisor, is_cancellation
 from dnbot.venues.factory import private_codec, public_codec
 from dnbot.venues.wire import Capability, PrivateCodec, RequestClass, Signer
 
@@ -118,6 +119,8 @@ class BotParts:
     advisers: tuple[str, ...] = ()  # strategy plugins: without their advice nothing is entered
     market: MarketSide | None = None
     """None: where the accounts are."""
+    sources: Callable[[Venue], Source] | None = None
+    """Of streams that tasks share; None: every feed has a connection of its own."""
 
 
 @attrs.define(repr=False)  # everything hangs on it: its text would be megabytes
@@ -153,7 +156,7 @@ class Bot:
                 root.cancel_scope.cancel()
             is_bug = False
         except BaseException as error:
-            is_bug = not _is_cancellation(error)
+            is_bug = not is_cancellation(error)
             raise
         finally:
             with trio.move_on_after(FAREWELL_S, shield=True):
@@ -236,13 +239,6 @@ class Bot:
         """Nobody folds events any more, and a full inbox must not stop a cancel; the next start reads the accounts."""
         async for _ in self.channels.inbox.receive:
             pass
-
-
-def _is_cancellation(error: BaseException) -> bool:
-    """Whether it only says that somebody outside ended us."""
-    if isinstance(error, BaseExceptionGroup):
-        return error.split(trio.Cancelled)[1] is None
-    return isinstance(error, trio.Cancelled)
 
 
 async def build_bot(parts: BotParts) -> Bot:
@@ -346,11 +342,18 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
 def _feed(
     parts: BotParts, venue: Venue, desk: MarketDesk, boards: Boards, clock: VenueClock, stack: AsyncExitStack
 ) -> Feed:
-    side = parts.market or parts
-    place, codec = side.places[venue], public_codec(venue, parts.params.symbol)
-    line = line_of(side.opener, place.rest, venue, clock, stack, private=False)
     cell, stages = boards.instruments[venue], parts.measures.stages
-    return Feed(codec, line, side.opener, place.stream_url, desk, cell, parts.log, stages=stages)
+    codec, source = public_codec(venue, parts.params.symbol), _source(parts, venue, clock, stack)
+    return Feed(codec, source, desk, cell, parts.log, stages=stages)
+
+
+def _source(parts: BotParts, venue: Venue, clock: VenueClock, stack: AsyncExitStack) -> Source:
+    if parts.sources is not None:
+        return parts.sources(venue)
+    side = parts.market or parts
+    place = side.places[venue]
+    line = line_of(side.opener, place.rest, venue, clock, stack, private=False)
+    return OwnSource(line, side.opener, place.stream_url)
 
 
 def _countdowns(parts: BotParts, desks: dict[Venue, Desk], channels: Channels) -> dict[Venue, Countdown]:

@@ -19,6 +19,7 @@ from dnbot.ports.clock import VirtualClock
 from dnbot.ports.log import EventLog
 from dnbot.ports.log_sinks import MemorySink
 from dnbot.ports.memory_tasks import MemoryTasks, MemoryTasksDatabase
+from dnbot.tasks.shared_feeds import shared_feeds
 
 TERMS = LeaseTerms()
 
@@ -116,10 +117,16 @@ async def test_the_page_is_served_where_there_is_a_socket() -> None:
     manager = manager_of(MemoryTasksDatabase(), "one")
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     port = listeners[0].socket.getsockname()[1]
-    async with fleet_metrics_served(manager, listeners), await trio.open_tcp_stream("127.0.0.1", port) as client:
+    async with (
+        shared_feeds(VirtualClock(0), manager.log) as feeds, fleet_metrics_served(manager, listeners, feeds),
+        await trio.open_tcp_stream("127.0.0.1", port) as client,
+    ):
         await client.send_all(f"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
         answer = b""
         while chunk := await client.receive_some():
             answer += chunk
     assert b"200" in answer.partition(b"\r\n")[0]
     assert b"dnbot_worker_capacity 3\n" in answer
+    assert b"# TYPE dnbot_worker_feed_turn_seconds histogram\n" in answer, "no task reads a venue yet"
+    families = list(text_string_to_metric_families(answer.partition(b"\r\n\r\n")[2].decode()))
+    assert len({family.name for family in families}) == len(families)

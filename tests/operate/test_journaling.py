@@ -50,7 +50,7 @@ def opened(folder: Path | None, raised: Any = None, settings: Settings = SETTING
     """The journal of these settings."""
     log = EventLog(SystemClock(), [MemorySink()])
     monitors: Any = raised or Raised()
-    return journaling.journal_of(settings, folder, "abc", SystemClock(), Mask(), monitors, log)
+    return journaling.journal_of(settings, folder, lambda: "abc", SystemClock(), Mask(), monitors, log)
 
 
 def test_nothing_is_written_where_no_folder_is_named(tmp_path: Path) -> None:

@@ -257,6 +257,9 @@ class FakeSocket:
     pongs: bool = True
     read_s: float = 0.0
     sent: list[Any] = attrs.field(factory=list)
+    halves: list[Any] = attrs.field(factory=list)
+    """Of which a part may have left when the sender was cancelled."""
+    send_s: float = 0.0
     on_send: Callable[[Any], None] | None = None
     _send: Any = attrs.field(init=False)
     _receive: Any = attrs.field(init=False)
@@ -291,7 +294,11 @@ class FakeSocket:
             conclude()
 
     async def send(self, message: Any) -> None:
-        await trio.lowlevel.checkpoint()
+        try:
+            await trio.sleep(self.send_s)
+        except trio.Cancelled:
+            self.halves.append(message)
+            raise
         self.sent.append(message)
         if message == "ping" and self.pongs:
             self.say(Pong())

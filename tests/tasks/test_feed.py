@@ -15,7 +15,7 @@ from dnbot.domain.errors import VenueRefused, VenueUnreachable
 from dnbot.domain.instrument import Venue
 from dnbot.domain.market import BookTop, BookView, PublicTrade
 from dnbot.domain.messages import FeedDown, FeedUp, InstrumentChanged
-from dnbot.tasks import feed as feed_module
+from dnbot.tasks import source as source_module
 from dnbot.tasks.feed import (
     BOOK_LATE_S_MAX,
     BOOK_SILENCE_S_MAX,
@@ -25,6 +25,7 @@ from dnbot.tasks.feed import (
     TOP_DISAGREES_MAX,
     Feed,
 )
+from dnbot.tasks.source import OwnSource
 from dnbot.venues.wire import Subscribed, SubscriptionRefused, UnknownFrame, UpgradeAhead
 
 GS = Venue.GATE_SPOT
@@ -85,13 +86,14 @@ def bench(kit: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Bench]:
     """A feed whose snapshots are of these update ids, the last one for ever."""
 
     def make(*snapshots: int, took_s: float = 0.001) -> Bench:
-        monkeypatch.setattr(feed_module, "open_websocket", kit.open_websocket)
+        monkeypatch.setattr(source_module, "open_websocket", kit.open_websocket)
         kit.script.answers = {
             "GET /instrument": [kit.instrument()], "GET /snapshot": [kit.snapshot(n) for n in snapshots],
         }
         kit.script.took_s = took_s
         desk = Desk()
-        feed = Feed(kit.codec, kit.line(), kit.opener, "wss://stub", desk, kit.instrument_cell, kit.log)
+        source = OwnSource(kit.line(), kit.opener, "wss://stub")
+        feed = Feed(kit.codec, source, desk, kit.instrument_cell, kit.log)
         return Bench(kit, feed, desk)
 
     return make

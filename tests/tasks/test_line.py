@@ -56,6 +56,35 @@ async def test_a_throttled_class_pauses(autojump_clock: Any, kit: Any) -> None:
     assert trio.current_time() - began_s >= 2.9
 
 
+async def test_patience_is_for_the_budget_alone(autojump_clock: Any, kit: Any) -> None:
+    """Reads that many make at once may queue for their budget; what the venue then takes has its deadline as ever."""
+    kit.script.answers["GET /x"] = ["fine"]
+    line = kit.changed_line(kit.line(rate_per_s=1, burst=10), patience_s=60.0)
+    answered_s: list[float] = []
+
+    async def read() -> None:
+        await line.read(kit.codec, READ)
+        answered_s.append(trio.current_time())
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(40):
+            nursery.start_soon(read)
+    assert len(answered_s) == 40
+    assert max(answered_s) > 30, "longer than the deadline of a read"
+    kit.script.took_s = 6.0
+    deadlines: list[float] = []
+    inner = kit.script.request
+
+    async def request(*args: Any, deadline_s: float, **more: Any) -> Any:
+        deadlines.append(deadline_s)
+        return await inner(*args, deadline_s=deadline_s, **more)
+
+    client = attrs.make_class("Client", {"request": attrs.field()})(request)
+    line = kit.changed_line(line, clients={RequestClass.READ: client})
+    await line.read(kit.codec, READ)
+    assert deadlines == [pytest.approx(5.0)]
+
+
 async def test_waiting_for_a_budget_counts_against_the_deadline(autojump_clock: Any, kit: Any) -> None:
     """A request that would wait longer than its deadline never leaves."""
     line = kit.line(rate_per_s=0.1, burst=2)

@@ -11,8 +11,12 @@ import trio
 from dnbot.fleet.life import TaskState, needs_holder
 from dnbot.fleet.words import Picture
 from dnbot.metrics.exposition import Family, Value, counter, counters, exposition, gauge, gauges
+from dnbot.metrics.histogram import Histogram
+from dnbot.metrics.loop_lag import watch_loop
 from dnbot.metrics.page import PageServer
+from dnbot.operate.fleet_feed_metrics import FEEDS, FeedsMoment
 from dnbot.operate.manager import TaskManager
+from dnbot.tasks.shared_feeds import SharedFeeds
 
 PATH = "/metrics"
 PICTURE_S_MAX = 15.0
@@ -94,14 +98,19 @@ FLEET: tuple[Family[FleetMoment], ...] = (
 
 
 @asynccontextmanager
-async def fleet_metrics_served(manager: TaskManager, listeners: list[trio.SocketListener]) -> AsyncIterator[None]:
+async def fleet_metrics_served(
+    manager: TaskManager, listeners: list[trio.SocketListener], feeds: SharedFeeds
+) -> AsyncIterator[None]:
     """Inside the block the page is served where there is a socket."""
+    lag = Histogram()
 
     async def page() -> bytes:
-        return exposition(FLEET, FleetMoment(manager, trio.current_time()))
+        fleet = exposition(FLEET, FleetMoment(manager, trio.current_time()))
+        return fleet + exposition(FEEDS, FeedsMoment(feeds, lag))
 
     async with trio.open_nursery() as nursery:
         if listeners:
+            nursery.start_soon(watch_loop, lag.observe, name="loop lag")
             nursery.start_soon(PageServer({PATH: page}, manager.log).serve, listeners, name="metrics")
         yield
         nursery.cancel_scope.cancel()

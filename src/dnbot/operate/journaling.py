@@ -33,7 +33,8 @@ def journal_folder(settings: Settings, named: Path | None, home: Path) -> Path |
 
 
 def journal_of(
-    settings: Settings, folder: Path | None, source: Callable[[], str], clock: Clock, mask: Mask, monitors: Monitors, log: EventLog
+    settings: Settings, folder: Path | None, source: Callable[[], str], clock: Clock, mask: Mask, monitors: Monitors,
+    log: EventLog,
 ) -> StepJournal | None:
     """A journal in that folder, not yet written to. `source`: of what decides, for whoever replays it.
 

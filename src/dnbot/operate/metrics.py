@@ -20,6 +20,7 @@ from dnbot.metrics.exposition import Family, exposition
 from dnbot.metrics.loop_lag import watch_loop
 from dnbot.metrics.page import CLIENT_S_MAX, CLIENTS_MAX, PageServer
 from dnbot.metrics.tallies import CODES_MAX, OTHER
+from dnbot.operate.fleet_feed_metrics import FEEDS
 from dnbot.operate.fleet_metrics import FLEET
 from dnbot.operate.metrics_machine import MACHINE
 from dnbot.operate.metrics_moment import Moment, Runtime
@@ -130,7 +131,7 @@ def address_of(listeners: list[trio.SocketListener]) -> str:
 def metrics_page() -> str:
     """docs/metrics.md."""
     parts = [_HEAD.rstrip(), *(f"## {title}\n\n{_table(families)}" for title, families in SECTIONS.items())]
-    return "\n\n".join([*parts, _FLEET.rstrip(), _table(FLEET)]) + "\n"
+    return "\n\n".join([*parts, _FLEET.rstrip(), _table((*FLEET, *FEEDS))]) + "\n"
 
 
 def _table(families: Sequence[Family[Any]]) -> str:

@@ -18,6 +18,7 @@ from dnbot.domain.instrument import Venue
 from dnbot.ports.credentials import Credentials, Secret, SecretRegistry, load_credentials
 from dnbot.ports.net import Endpoint, TcpTlsOpener
 from dnbot.ports.signer import CredentialSigner
+from dnbot.tasks.shared_feeds import Address
 from dnbot.venues.wire import Signer
 
 _KEY = re.compile(r"[!-~]+")
@@ -45,6 +46,14 @@ class Reach:
 
     places: dict[Venue, Place]
     opener: TcpTlsOpener
+
+    @property
+    def addresses(self) -> dict[Venue, Address]:
+        """What tasks have in common that may share their public side."""
+        return {
+            venue: Address(venue, place.rest, place.stream_url, self.opener.ca_file)
+            for venue, place in self.places.items()
+        }
 
 
 @attrs.frozen

@@ -200,7 +200,8 @@ def _children(bot: Bot) -> tuple[ChildStatus, ...]:
 
 def _traffic(bot: Bot, venue: Venue) -> Traffic:
     feed, session = bot.feeds[venue], bot.sessions[venue]
-    lines = [feed.line, session.line, *([] if bot.desks[venue].line is session.line else [bot.desks[venue].line])]
+    public = [] if feed.source.is_shared else [feed.line]  # what others ask over it is none of this bot's
+    lines = [*public, session.line, *([] if bot.desks[venue].line is session.line else [bot.desks[venue].line])]
     clients = {id(client): client for line in lines for client in line.clients.values()}
     http = [client.statistics() for client in clients.values()]
     budgets = {id(budget): budget for line in lines for budget in line.budgets.values()}

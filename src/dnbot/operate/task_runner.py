@@ -48,6 +48,7 @@ from dnbot.ports.redaction import Redactor
 from dnbot.ports.spill import spill_file
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.states import TradingMode
+from dnbot.tasks.shared_feeds import SharedFeeds
 
 ANSWERS_S_MAX = 1.0
 
@@ -69,6 +70,7 @@ class TaskRunner:
     registry: SecretRegistry
     redactor: Redactor
     log: EventLog
+    feeds: SharedFeeds
     environment: KeptEnvironment = attrs.field(factory=KeptEnvironment)
     """Where keys are found, at every start."""
 
@@ -108,6 +110,7 @@ class TaskRunner:
                     measures=measures_of(traces, clock),
                     order_path=settings.gate.order_path, countdown_s=settings.gate.countdown_s, version=__version__,
                     settings=msgspec.json.encode(settings).decode(), retention_days=settings.database.retention_days,
+                    sources=self.feeds.sources(around.public.addresses, around.public.opener),
                 )
             )
             if canary is not None:

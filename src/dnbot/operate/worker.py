@@ -35,6 +35,7 @@ from dnbot.ports.log_sinks import FileSink, Sink, TerminalSink
 from dnbot.ports.postgres import migrate, open_postgres_store
 from dnbot.ports.postgres_tasks import PostgresTasks
 from dnbot.ports.redaction import Redactor
+from dnbot.tasks.shared_feeds import shared_feeds
 
 
 @attrs.frozen
@@ -116,8 +117,10 @@ async def work(options: WorkerOptions) -> int:
                     pages = await metrics_listeners(options.metrics, stack)
                     for name in await migrate(dsn, log=log):
                         log.info("migrated", name=name)
-                    async with open_postgres_store(dsn, log=log, mask=mask.text) as store:
-                        runner = TaskRunner(store, home, options.dsn_env, options.terms, registry, redactor, log)
+                    async with (
+                        open_postgres_store(dsn, log=log, mask=mask.text) as store, shared_feeds(clock, log) as feeds
+                    ):
+                        runner = TaskRunner(store, home, options.dsn_env, options.terms, registry, redactor, log, feeds)
                         name = options.name or socket.gethostname()
                         worker = Worker(
                             worker_id=f"{name}-{os.getpid()}-{clock.now_ns() // 1_000_000_000}", name=name,
@@ -128,7 +131,7 @@ async def work(options: WorkerOptions) -> int:
                         manager = TaskManager(
                             tasks, runner, worker, log, options.terms, history_days=options.history_days
                         )
-                        async with fleet_metrics_served(manager, pages):
+                        async with fleet_metrics_served(manager, pages, feeds):
                             standing = StandingWorker(manager, clock, log, home, dsn, PlainFace(sys.stderr).say)
                             await _until_drained(standing, options.beside)
                 finally:

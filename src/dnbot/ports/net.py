@@ -88,6 +88,7 @@ class TcpTlsOpener:
                 raise ConfigError("endpoint", endpoint.host, "no TLS", "TLS everywhere except loopback")
             if ca_file is not None and not is_loopback(endpoint.host):
                 raise ConfigError("endpoint", "ca_file", endpoint.host, "a certificate authority for loopback only")
+        self.ca_file = ca_file
         self._context = _client_context(ca_file)
         self._connect_timeout_s = connect_timeout_s
         self.opened = 0

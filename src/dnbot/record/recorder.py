@@ -28,6 +28,7 @@ from dnbot.record.taps import MarketTap, TappedCodec, TappedHttp
 from dnbot.record.words import ENDED, Market, What
 from dnbot.tasks.feed import Feed
 from dnbot.tasks.link import Line
+from dnbot.tasks.source import OwnSource
 from dnbot.tasks.supervisor import Supervisor
 from dnbot.venues.factory import public_codec
 from dnbot.venues.wire import RequestClass
@@ -155,5 +156,5 @@ def _recorded(
     client = TappedHttp(tap, codec, opener, place.rest, clock=clock.clock)
     stack.push_async_callback(client.aclose)
     line = Line(market.venue, {RequestClass.PUBLIC: client}, {RequestClass.PUBLIC: budget}, clock)
-    feed = Feed(codec, line, opener, place.stream_url, tap, Cell(), log)
+    feed = Feed(codec, OwnSource(line, opener, place.stream_url), tap, Cell(), log)
     return RecordedMarket(tap, feed, codec)

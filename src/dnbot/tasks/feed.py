@@ -1,4 +1,4 @@
-"""The public domain of one venue: connect, subscribe, keep the book, publish. Raises when the data stops.
+"""The public domain of one market: connect, subscribe, keep the book, publish. Raises when the data stops.
 
 The book lives here and nowhere else. What leaves is a frozen view of its best levels.
 """
@@ -19,14 +19,13 @@ from dnbot.domain.messages import FeedDown, FeedUp, InstrumentChanged
 from dnbot.metrics.stages import Stages
 from dnbot.ports.channels import Cell
 from dnbot.ports.log import EventLog
-from dnbot.ports.net import StreamOpener
-from dnbot.ports.websocket import WebSocket, open_websocket
 from dnbot.tasks.analytics import MarketDesk
 from dnbot.tasks.link import Line
+from dnbot.tasks.source import DATA_SILENCE_S_MAX as DATA_SILENCE_S_MAX
+from dnbot.tasks.source import MarketStream, Source
 from dnbot.venues.wire import Delta, PublicCodec, PublicMessage, SubscriptionRefused, UnknownFrame, UpgradeAhead
 
 DEPTH = 25  # levels that leave the feed: more than any order of ours may reach
-DATA_SILENCE_S_MAX = 15.0  # a market that says nothing for so long is a dead socket, whatever its pongs say
 BOOK_SILENCE_S_MAX = 15.0  # a book that does not move for so long is compared with the venue's
 BOOK_LATE_S_MAX = 1.0  # increments that a snapshot already holds may come so much later
 SNAPSHOT_TRIES_MAX = 6
@@ -35,6 +34,7 @@ BUFFER_MAX = 2_000  # increments kept while a snapshot is fetched; more means th
 INSTRUMENT_POLL_S = 60.0
 INSTRUMENT_S_LEAST = 1.0  # between two reads, however often an order was refused for its terms
 PERPETUAL_POLL_S = 10.0  # until a new unit of the contract is read, orders are counted in the old one
+TERMS_YOUNG_S = 1.0  # who shares its reads with others begins with an answer that one of them asked for just now
 _DATA = (BookTop, PublicTrade, Ticker, MarkPrice)
 """Messages that show, as a change of the book does, that the market is alive."""
 TOP_DISAGREES_MAX = 50  # consecutive tickers that contradict the kept book before it is rebuilt
@@ -45,10 +45,7 @@ class Feed:
     """One venue's public task; `run` is supervised."""
 
     codec: PublicCodec
-    line: Line
-    opener: StreamOpener
-    stream_url: str
-    """Scheme, host and port of the WebSocket, without path."""
+    source: Source
     market: MarketDesk
     instrument: Cell[Instrument]
     log: EventLog
@@ -75,6 +72,11 @@ class Feed:
         """Whose market this is."""
         return self.codec.venue
 
+    @property
+    def line(self) -> Line:
+        """What its reads go over."""
+        return self.source.line
+
     def read_instrument(self) -> None:
         """Have the instrument read now, and not only at the next poll."""
         self._asked.set()
@@ -89,26 +91,22 @@ class Feed:
         self._pending.clear()
         self._syncing = False
         try:
-            await self._read_instrument()
-            url = self.stream_url + self.codec.stream_target()
-            async with open_websocket(
-                self.opener, url, venue=self.venue.value, silence_s_max=DATA_SILENCE_S_MAX,
-                extra_headers=self.codec.stream_headers(),
-            ) as socket, trio.open_nursery() as nursery:
-                for frame in self.codec.subscribe_frames(self._wall_s()):
-                    await socket.send(frame)
-                nursery.start_soon(self._ping, socket, name=f"ping:{self.venue.value}")
+            await self._read_instrument(TERMS_YOUNG_S)
+            async with self.source.connected(self.codec) as stream, trio.open_nursery() as nursery:
+                for frame in self.codec.subscribe_frames(self.line.wall_s()):
+                    await stream.send(frame)
+                nursery.start_soon(self.source.keep_alive, self.codec, stream, name=f"ping:{self.venue.value}")
                 nursery.start_soon(self._poll_instrument, name=f"instrument:{self.venue.value}")
-                await self._listen(socket, nursery)
+                await self._listen(stream, nursery)
         finally:
             self._lose("the feed ended")
 
-    async def _listen(self, socket: WebSocket, nursery: trio.Nursery) -> None:
+    async def _listen(self, stream: MarketStream, nursery: trio.Nursery) -> None:
         self._data_s = self._book_s = trio.current_time()
-        await socket.deliver(partial(self._read, nursery), partial(self._conclude, socket))
+        await stream.deliver(partial(self._read, nursery), partial(self._conclude, stream))
 
-    def _conclude(self, socket: WebSocket) -> None:
-        read_s = socket.read_s
+    def _conclude(self, stream: MarketStream) -> None:
+        read_s = stream.read_s
         if self._moved_s >= read_s:  # by this burst: between its bytes and here nobody else has a turn
             self.stages.moved(self.venue, read_s, self._moved_s)
         self.market.conclude()
@@ -259,23 +257,14 @@ class Feed:
         self.market.take(FeedDown(self.venue, why))
 
     # --- the rest -----------------------------------------------------------------------------------------------------
-    def _wall_s(self) -> int:
-        return self.line.clock.clock.now_ns() // 1_000_000_000
-
-    async def _ping(self, socket: WebSocket) -> None:
-        while True:
-            await trio.sleep(self.codec.ping_interval_s)
-            await socket.send(self.codec.ping_frame(self._wall_s()))
-
-    async def _read_instrument(self) -> None:
+    async def _read_instrument(self, young_s: float) -> None:
         """Read it, and tell of it when it is another one.
 
         Raises:
             VenueUnreachable: the contract's unit changed, and the kept book still counts in the old one.
         """
         before = self.instrument.value
-        replies = [await self.line.read(self.codec, request) for request in self.codec.instrument_requests()]
-        instrument = self.codec.instrument(replies)
+        instrument = self.codec.instrument(await self.source.terms(self.codec, young_s))
         if instrument == before:
             return
         self.instrument.put(instrument)
@@ -288,8 +277,9 @@ class Feed:
     async def _poll_instrument(self) -> None:
         every_s = INSTRUMENT_POLL_S if self.venue.is_spot else PERPETUAL_POLL_S
         while True:
-            with trio.move_on_after(every_s):
+            with trio.move_on_at(self.source.terms_due_s(self.codec, every_s)):
                 await self._asked.wait()
+            young_s = 0.0 if self._asked.is_set() else every_s / 2
             self._asked = trio.Event()
-            await self._read_instrument()
+            await self._read_instrument(young_s)
             await trio.sleep(INSTRUMENT_S_LEAST)

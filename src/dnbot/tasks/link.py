@@ -33,6 +33,8 @@ class Line:
     clock: VenueClock
     paging: trio.Lock = attrs.field(factory=trio.Lock)
     """Held for a reading of several pages: a codec may know only one at a time, and two would overtake each other."""
+    patience_s: float = 0.0
+    """So long a wait for the budget does not count against a deadline: for reads that many make at once."""
 
     async def ask(
         self, request: Request, *, priority: Priority = Priority.NORMAL, deadline_s: float,
@@ -40,17 +42,19 @@ class Line:
     ) -> Reply:
         """Send one request within its budget and return the reply, whatever its status.
 
-        The wait for the budget counts against `deadline_s`: what was decided must not leave long after. `queue_s_max`
-        bounds the wait for a free connection alone.
+        The wait for the budget counts against `deadline_s`, but for `patience_s`: what was decided must not leave long
+        after. `queue_s_max` bounds the wait for a free connection alone.
 
         Raises:
             RequestNotSent, RequestAmbiguous: as `HttpClient.request`; not sent, too, when the budget stayed spent.
         """
-        due_s = trio.current_time() + deadline_s
+        asked_s = trio.current_time()
+        due_s = asked_s + deadline_s
         granted = False
-        with trio.CancelScope(deadline=due_s):
+        with trio.CancelScope(deadline=due_s + self.patience_s):
             await self.budgets[request.budget].acquire(priority, request.weight)
             granted = True
+        due_s += min(self.patience_s, trio.current_time() - asked_s)
         if not granted:
             raise RequestNotSent(self.venue.value, f"no room in the {request.budget.value} budget in {deadline_s} s")
         # What leads out (hedges, unwinds, cancels) never queues behind an entry: it has a connection of its own.
@@ -81,6 +85,10 @@ class Line:
             self.budgets[budget].penalise(trouble.retry_after_s or THROTTLE_PAUSE_S)
         elif isinstance(trouble, Refused) and trouble.clock:
             self.clock.doubt(self.venue.value)
+
+    def wall_s(self) -> int:
+        """Our own clock, whole seconds since the epoch, which public frames are stamped with."""
+        return self.clock.clock.now_ns() // 1_000_000_000
 
     def create_wait_s(self) -> float:
         """How long a create would wait for its budget now."""

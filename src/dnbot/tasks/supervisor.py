@@ -102,6 +102,13 @@ class Supervisor:
         return ChildKilled(f"{child.name} was ended on purpose")
 
 
+def is_cancellation(error: BaseException) -> bool:
+    """Whether it only says that somebody outside ended us."""
+    if isinstance(error, BaseExceptionGroup):
+        return error.split(trio.Cancelled)[1] is None
+    return isinstance(error, trio.Cancelled)
+
+
 def _leaves(group: BaseExceptionGroup[OperatingError]) -> list[OperatingError]:
     found: list[OperatingError] = []
     for error in group.exceptions:

@@ -10,10 +10,13 @@ from collections.abc import Callable
 from dnbot.domain.instrument import Symbol, Venue
 from dnbot.venues.gateio.futures_private import GateFuturesPrivate
 from dnbot.venues.gateio.futures_public import GateFuturesPublic
+from dnbot.venues.gateio.sharing import futures_sharing, spot_sharing
 from dnbot.venues.gateio.spot_private import GateSpotPrivate
 from dnbot.venues.gateio.spot_public import GateSpotPublic
+from dnbot.venues.mexc.sharing import MexcSharing
 from dnbot.venues.mexc.spot_private import MexcSpotPrivate
 from dnbot.venues.mexc.spot_public import MexcSpotPublic
+from dnbot.venues.sharing import Sharing
 from dnbot.venues.wire import PrivateCodec, PublicCodec, Signer
 
 PUBLIC_CODECS: dict[Venue, Callable[[Symbol], PublicCodec]] = {
@@ -27,7 +30,6 @@ PRIVATE_CODECS: dict[Venue, Callable[[Symbol, Signer], PrivateCodec]] = {
     Venue.MEXC_SPOT: MexcSpotPrivate,
 }
 
-
 def public_codec(venue: Venue, symbol: Symbol) -> PublicCodec:
     """A new public codec; raises ValueError for a symbol that the venue cannot have."""
     return PUBLIC_CODECS[venue](symbol)
@@ -36,3 +38,9 @@ def public_codec(venue: Venue, symbol: Symbol) -> PublicCodec:
 def private_codec(venue: Venue, symbol: Symbol, signer: Signer) -> PrivateCodec:
     """A new private codec that has its bytes signed by `signer`."""
     return PRIVATE_CODECS[venue](symbol, signer)
+
+
+SHARING: dict[Venue, Sharing] = {
+    Venue.GATE_SPOT: spot_sharing(), Venue.GATE_FUTURES: futures_sharing(), Venue.MEXC_SPOT: MexcSharing(),
+}
+"""How public connections and reads carry several markets."""

@@ -104,3 +104,9 @@ def subscription(
     if auth is not None:
         frame["auth"] = auth
     return msgspec.json.encode(frame).decode()
+
+
+def unsubscription(channel: str, payload: Sequence[str], now_s: int) -> str:
+    """Ends a public subscription that had the same payload."""
+    frame = {"time": now_s, "channel": channel, "event": "unsubscribe", "payload": list(payload)}
+    return msgspec.json.encode(frame).decode()

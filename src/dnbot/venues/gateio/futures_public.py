@@ -15,7 +15,7 @@ import msgspec
 from dnbot.domain.book import BookDelta, BookSnapshot, Level
 from dnbot.domain.errors import InvariantBroken
 from dnbot.domain.instrument import Instrument, Symbol, Venue
-from dnbot.venues.gateio.envelope import PING_INTERVAL_S, Envelope, ping, subscription
+from dnbot.venues.gateio.envelope import PING_INTERVAL_S, Envelope, ping, subscription, unsubscription
 from dnbot.venues.gateio.errors import trouble_of
 from dnbot.venues.gateio.futures_shapes import (
     Contract,
@@ -72,6 +72,11 @@ class GateFuturesPublic:
         self._ws_path = ws_path
         self._multiplier: Decimal | None = None
         self._increments = Increments(self.venue, "futures.order_book_update", self.contract, self._levels)
+        self._channels = (
+            ("futures.order_book_update", (self.contract, BOOK_INTERVAL, str(BOOK_LEVELS))),
+            ("futures.book_ticker", (self.contract,)), ("futures.trades", (self.contract,)),
+            ("futures.tickers", (self.contract,)),
+        )
         self._readers: dict[str, Reader[PublicMessage]] = {
             "futures.order_book_update": self._read_update,
             "futures.book_ticker": self._read_top,
@@ -152,13 +157,11 @@ class GateFuturesPublic:
 
     def subscribe_frames(self, now_s: int) -> tuple[str, ...]:
         """Book increments, best bid and ask, trades, and tickers with mark, index and funding."""
-        book = (self.contract, BOOK_INTERVAL, str(BOOK_LEVELS))
-        return (
-            subscription("futures.order_book_update", book, now_s),
-            subscription("futures.book_ticker", (self.contract,), now_s),
-            subscription("futures.trades", (self.contract,), now_s),
-            subscription("futures.tickers", (self.contract,), now_s),
-        )
+        return tuple(subscription(channel, payload, now_s) for channel, payload in self._channels)
+
+    def unsubscribe_frames(self, now_s: int) -> tuple[str, ...]:
+        """The end of these four."""
+        return tuple(unsubscription(channel, payload, now_s) for channel, payload in self._channels)
 
     def ping_frame(self, now_s: int) -> str:
         """The application's own ping."""

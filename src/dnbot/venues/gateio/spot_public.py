@@ -15,7 +15,7 @@ from dnbot.domain.book import BookDelta, BookSnapshot
 from dnbot.domain.instrument import Instrument, Symbol, Venue
 from dnbot.domain.order import Side
 from dnbot.domain.units import ZERO
-from dnbot.venues.gateio.envelope import PING_INTERVAL_S, Envelope, ping, subscription
+from dnbot.venues.gateio.envelope import PING_INTERVAL_S, Envelope, ping, subscription, unsubscription
 from dnbot.venues.gateio.errors import trouble_of
 from dnbot.venues.gateio.increments import Increments
 from dnbot.venues.gateio.levels import pairs_of
@@ -60,6 +60,10 @@ class GateSpotPublic:
         self._rest = PublicRest(rest_prefix)
         self._ws_path = ws_path
         self._increments = Increments(self.venue, "spot.order_book_update", self.pair, pairs_of)
+        self._channels = (
+            ("spot.order_book_update", (self.pair, BOOK_INTERVAL)), ("spot.book_ticker", (self.pair,)),
+            ("spot.trades", (self.pair,)), ("spot.tickers", (self.pair,)),
+        )
         self._readers: dict[str, Reader[PublicMessage]] = {
             "spot.order_book_update": self._read_update,
             "spot.book_ticker": self._read_top,
@@ -135,12 +139,11 @@ class GateSpotPublic:
 
     def subscribe_frames(self, now_s: int) -> tuple[str, ...]:
         """Book increments, best bid and ask, trades, tickers."""
-        return (
-            subscription("spot.order_book_update", (self.pair, BOOK_INTERVAL), now_s),
-            subscription("spot.book_ticker", (self.pair,), now_s),
-            subscription("spot.trades", (self.pair,), now_s),
-            subscription("spot.tickers", (self.pair,), now_s),
-        )
+        return tuple(subscription(channel, payload, now_s) for channel, payload in self._channels)
+
+    def unsubscribe_frames(self, now_s: int) -> tuple[str, ...]:
+        """The end of these four."""
+        return tuple(unsubscription(channel, payload, now_s) for channel, payload in self._channels)
 
     def ping_frame(self, now_s: int) -> str:
         """The application's own ping."""

@@ -12,9 +12,11 @@ from typing import Final
 import attrs
 import msgspec
 
+from dnbot.domain.errors import FrameUnreadable
 from dnbot.venues.mexc.shapes import read
 from dnbot.venues.wire import Pong, Subscribed, SubscriptionRefused, UnknownFrame
 
+CHANNEL_PREFIX: Final = "spot@public."
 REFUSAL_PREFIX: Final = "Not Subscribed successfully!"
 PING_FRAME: Final = '{"method":"PING"}'
 PING_INTERVAL_S: Final = 15.0
@@ -30,6 +32,16 @@ class _Answer(msgspec.Struct):
     msg: str | None = None
 
 
+def named_in(frame: str) -> list[str]:
+    """The channels that an answer is about; none when it names none, or is no answer."""
+    try:
+        text = read(frame.encode(), _Answer).msg or ""
+    except FrameUnreadable:
+        return []
+    inside = text.partition("[")[2].partition("]")[0] if text.startswith(REFUSAL_PREFIX) else text
+    return [name for part in inside.split(",") if (name := part.strip()).startswith(CHANNEL_PREFIX)]
+
+
 @attrs.frozen
 class Subscriptions:
     """The channels of one socket, numbered from 1: the venue answers 0 to what carried no number."""
@@ -42,6 +54,11 @@ class Subscriptions:
             msgspec.json.encode({"method": "SUBSCRIPTION", "params": [channel], "id": number}).decode()
             for number, channel in enumerate(self.channels, start=1)
         )
+
+    def ending_frames(self) -> tuple[str, ...]:
+        """One frame that ends them all; its number is none of theirs."""
+        told = {"method": "UNSUBSCRIPTION", "params": list(self.channels), "id": len(self.channels) + 1}
+        return (msgspec.json.encode(told).decode(),)
 
     def read(self, frame: str) -> tuple[ControlMessage, ...]:
         """Words from one text frame.

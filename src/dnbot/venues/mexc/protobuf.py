@@ -73,6 +73,12 @@ _BODIES: Final = (
 )
 
 
+_CHANNEL_TAG: Final = 0x0A
+_SYMBOL_TAG: Final = 0x1A
+_ONE_BYTE: Final = 0x80
+"""Lengths below it are written in one byte."""
+
+
 class AggreDepths(msgspec.Struct, frozen=True):
     """An increment of the book: absolute quantities, versions as decimal text."""
 
@@ -180,6 +186,21 @@ def decode_push(frame: bytes) -> Push:
     if not wrapper.channel:
         raise FrameUnreadable(Venue.MEXC_SPOT.value, "a push frame without a channel", frame)
     return Push(wrapper.channel, wrapper.symbol, wrapper.sendTime or wrapper.createTime, _body(wrapper))
+
+
+def symbol_of(frame: bytes) -> str:
+    """Whose push it is, without reading the rest; raises as `decode_push`.
+
+    The venue writes fields in the order of their numbers, channel (1) and symbol (3) first; all else is read whole.
+    """
+    try:
+        if frame[0] == _CHANNEL_TAG and frame[1] < _ONE_BYTE:
+            at = frame[1] + 2
+            if frame[at] == _SYMBOL_TAG and (size := frame[at + 1]) < _ONE_BYTE and len(frame) >= at + 2 + size:
+                return frame[at + 2 : at + 2 + size].decode("utf-8")
+    except (IndexError, UnicodeDecodeError):
+        pass
+    return decode_push(frame).symbol
 
 
 def _body(wrapper: Any) -> Body | None:

@@ -25,6 +25,11 @@ ONLINE: Final = "1"
 BOTH_SIDES: Final = "1"
 DECIMALS_MAX: Final = 30
 PRICE_BAND: Final = "PERCENT_PRICE_BY_SIDE"
+CHANNELS: Final = (
+    "spot@public.aggre.depth.v3.api.pb@100ms@{}", "spot@public.aggre.bookTicker.v3.api.pb@100ms@{}",
+    "spot@public.aggre.deals.v3.api.pb@100ms@{}", "spot@public.miniTicker.v3.api.pb@{}@UTC+0",
+)
+"""Of one symbol, whose name is put in."""
 
 
 def public_request(target: str, weight: int = 1) -> Request:
@@ -41,12 +46,7 @@ class MexcSpotPublic:
     def __init__(self, symbol: Symbol) -> None:
         self.symbol = symbol
         self._name = symbol_name(symbol)
-        self._subscriptions = Subscriptions((
-            f"spot@public.aggre.depth.v3.api.pb@100ms@{self._name}",
-            f"spot@public.aggre.bookTicker.v3.api.pb@100ms@{self._name}",
-            f"spot@public.aggre.deals.v3.api.pb@100ms@{self._name}",
-            f"spot@public.miniTicker.v3.api.pb@{self._name}@UTC+0",
-        ))
+        self._subscriptions = Subscriptions(tuple(channel.format(self._name) for channel in CHANNELS))
 
     def instrument_requests(self) -> tuple[Request, ...]:
         """The symbol's rules, and the list of symbols that are open to the API."""
@@ -135,6 +135,11 @@ class MexcSpotPublic:
         """One frame per channel."""
         del now_s  # MEXC's frames carry no time
         return self._subscriptions.frames()
+
+    def unsubscribe_frames(self, now_s: int) -> tuple[str, ...]:
+        """The end of them all, in one frame."""
+        del now_s
+        return self._subscriptions.ending_frames()
 
     def ping_frame(self, now_s: int) -> str:
         """The JSON ping; control pings are not reliably answered."""
