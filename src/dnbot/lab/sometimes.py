@@ -34,6 +34,7 @@ NEVER: Mapping[str, str] = {
     "denial CONFIG_UNAPPROVED": "a configuration that is no numbers does not start",
     "denial GROSS": "of the demo's wallets no venue can come to hold more than the share that is allowed",
     "denial LOSS_LIMIT": "a loss that reaches a limit lowers the mode before the next order is decided",
+    "denial FLEET_LIMIT": "a bot of the swarm belongs to no fleet",
     "denial EDGE_IMPLAUSIBLE": "books that far apart are refused one by one, as BOOK_IMPLAUSIBLE or by sizing",
 }
 """What cannot be seen in a simulation of the swarm, and why. Each denial has tests of its own all the same."""

@@ -20,6 +20,7 @@ from dnbot.domain.messages import (
     EntryAdvised,
     Fault,
     FillReported,
+    FleetRiskTold,
     GiveUpShipment,
     InboxEvent,
     OrderAnswered,
@@ -149,6 +150,8 @@ def _fold(turn: Turn, event: InboxEvent) -> None:
             _fold_store(turn, event)
         case EntryAdvised():
             fold_advice(turn, event)
+        case FleetRiskTold():
+            turn.change(fleet=event)
         case _:
             assert_never(event)
 

@@ -1,0 +1,87 @@
+"""Shared rate budgets in memory, for tests on virtual time: the database's clock is the caller's to set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import attrs
+import trio
+
+from dnbot.domain.errors import StoreUnreachable
+from dnbot.fleet.budgets import BudgetAsk, BudgetGrant, BudgetShare, floor_of, tokens_of
+
+
+@attrs.define
+class MemoryHolder:
+    """A worker's part of a budget."""
+
+    number: int = 0
+    wanted: int = 0
+    ends_s: dict[int, float] = attrs.field(factory=dict)
+    """Tokens -> when the grant of so many ends."""
+
+
+@attrs.define
+class MemoryBudget:
+    """One budget."""
+
+    capacity: int
+    paused_until_s: float = float("-inf")
+    holders: dict[str, MemoryHolder] = attrs.field(factory=dict)
+
+
+@attrs.define
+class MemoryBudgetsDatabase:
+    """What all workers share. `now_s` is its clock."""
+
+    now_s: Callable[[], float] = trio.current_time
+    budgets: dict[str, MemoryBudget] = attrs.field(factory=dict)
+
+
+@attrs.define
+class MemoryBudgets:
+    """`BudgetStore` of one process on that database."""
+
+    database: MemoryBudgetsDatabase = attrs.field(factory=MemoryBudgetsDatabase)
+    down: bool = False
+    """Every call fails and does nothing."""
+    answers_lost: bool = False
+    """What is asked for is done, and nobody hears of it."""
+
+    async def lease(self, worker_id: str, asks: Sequence[BudgetAsk]) -> tuple[BudgetGrant, ...]:
+        """See `BudgetStore`."""
+        await trio.lowlevel.checkpoint()
+        if self.down:
+            raise StoreUnreachable("down")
+        settled = [grant for ask in asks if (grant := self._settled(worker_id, ask)) is not None]
+        if self.answers_lost:
+            raise StoreUnreachable("the answer is lost")
+        return tuple(settled)
+
+    def _settled(self, worker_id: str, ask: BudgetAsk) -> BudgetGrant | None:
+        now_s, window_s = self.database.now_s(), ask.window_ms / 1000
+        budget = self.database.budgets.setdefault(ask.budget, MemoryBudget(ask.capacity))
+        for name, holder in list(budget.holders.items()):
+            holder.ends_s = {t: end for t, end in holder.ends_s.items() if end + window_s > now_s}
+            if not holder.ends_s and name != worker_id:
+                del budget.holders[name]
+        own = budget.holders.setdefault(worker_id, MemoryHolder())
+        if ask.number <= own.number:
+            return None
+        alone = len(budget.holders) == 1
+        budget.capacity = ask.capacity if alone else min(budget.capacity, ask.capacity)
+        own.number, own.wanted = ask.number, ask.wanted
+        own.ends_s = {t: min(end, now_s) if t > ask.held else end for t, end in own.ends_s.items()}
+        budget.paused_until_s = max(budget.paused_until_s, now_s + ask.pause_ms / 1000)
+        others = [
+            BudgetShare(counts=max(holder.ends_s, default=0), wanted=holder.wanted)
+            for name, holder in budget.holders.items() if name != worker_id
+        ]
+        tokens = tokens_of(budget.capacity, ask.wanted, others) if ask.wanted else 0
+        floor = min(floor_of(budget.capacity), tokens)
+        for granted, keep_ms in ((tokens, ask.keep_ms), (floor, ask.floor_ms)):
+            if granted:
+                end_s = now_s + keep_ms / 1000
+                own.ends_s[granted] = max(own.ends_s.get(granted, end_s), end_s)
+        pause_ms = round(max(0.0, budget.paused_until_s - now_s) * 1000)
+        return BudgetGrant(budget=ask.budget, tokens=tokens, floor=floor, pause_ms=pause_ms)
