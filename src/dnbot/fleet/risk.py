@@ -52,7 +52,8 @@ class TaskFigures(msgspec.Struct, frozen=True, kw_only=True):
     quote: str
     """The asset that its money is counted in."""
     state: TaskState
-    bounds: TaskBounds
+    bounds: TaskBounds | None
+    """None: its settings cannot be read."""
     began: bool
     """Whether its book ever had an incarnation."""
     age_s: float | None = None
@@ -146,17 +147,19 @@ def _gross(task: TaskFigures) -> Decimal | None:
 
 
 def _gross_bound(task: TaskFigures) -> Decimal | None:
-    return None if task.mark is None else LEGS * task.bounds.position_base_max * task.mark
+    if task.mark is None or task.bounds is None:
+        return None
+    return LEGS * task.bounds.position_base_max * task.mark
 
 
 def _margin(task: TaskFigures) -> Decimal | None:
-    if task.perp_base is None or task.mark is None:
+    if task.perp_base is None or task.mark is None or task.bounds is None:
         return None
     return divide(abs(task.perp_base) * task.mark, Decimal(task.bounds.leverage))
 
 
 def _margin_bound(task: TaskFigures) -> Decimal | None:
-    if task.mark is None:
+    if task.mark is None or task.bounds is None:
         return None
     return divide(task.bounds.position_base_max * task.mark, Decimal(task.bounds.leverage))
 
@@ -169,6 +172,8 @@ def _loss(task: TaskFigures) -> Decimal | None:
 
 
 def _loss_bound(task: TaskFigures) -> Decimal | None:
+    if task.bounds is None:
+        return None
     if task.bounds.day_loss_quote_max is not None:
         return task.bounds.day_loss_quote_max
     base = task.day_equity_quote if task.day_equity_quote is not None else task.equity_quote

@@ -12,7 +12,7 @@ import trio
 
 from dnbot.bot import Bot
 from dnbot.config import parse_settings
-from dnbot.domain.errors import OperatingError
+from dnbot.domain.errors import ConfigError, OperatingError
 from dnbot.domain.messages import FleetRiskTold
 from dnbot.fleet.risk import FleetLimits, FleetRisk, TaskBounds, TaskFigures, judge
 from dnbot.ports.fleet_risk import FleetRiskStore, Sample
@@ -92,9 +92,12 @@ def _figures(sample: Sample) -> TaskFigures:
 
 
 @lru_cache(maxsize=1024)
-def _bounds(settings: str) -> TaskBounds:
-    """What a task's settings allow it."""
-    params = parse_settings("task", settings).strategy
+def _bounds(settings: str) -> TaskBounds | None:
+    """What a task's settings allow it; None when no bot could be run with them."""
+    try:
+        params = parse_settings("task", settings).strategy
+    except ConfigError:
+        return None
     return TaskBounds(
         position_base_max=params.base_position_size * params.max_position_multiplier, leverage=params.leverage,
         day_loss_quote_max=params.max_daily_loss_quote, drawdown_pct_max=params.max_drawdown_pct,

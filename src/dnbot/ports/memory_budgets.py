@@ -47,13 +47,18 @@ class MemoryBudgets:
     """Every call fails and does nothing."""
     answers_lost: bool = False
     """What is asked for is done, and nobody hears of it."""
+    request_s: float = 0.0
+    """How long a call is under way before it is done."""
+    answer_s: float = 0.0
+    """How long its answer takes."""
 
     async def lease(self, worker_id: str, asks: Sequence[BudgetAsk]) -> tuple[BudgetGrant, ...]:
         """See `BudgetStore`."""
-        await trio.lowlevel.checkpoint()
+        await trio.sleep(self.request_s)
         if self.down:
             raise StoreUnreachable("down")
         settled = [grant for ask in asks if (grant := self._settled(worker_id, ask)) is not None]
+        await trio.sleep(self.answer_s)
         if self.answers_lost:
             raise StoreUnreachable("the answer is lost")
         return tuple(settled)

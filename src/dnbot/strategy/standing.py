@@ -208,7 +208,7 @@ def fleet_denial(context: StrategyContext) -> str:
     told = context.fleet
     if told is None:
         return ""
-    if context.now_s > told.valid_until_s:
+    if not context.now_s <= told.valid_until_s:
         return told.denial or "what the fleet has is not known any more"
     return told.denial
 

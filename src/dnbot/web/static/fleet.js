@@ -15,6 +15,7 @@ const workers = table([["worker"], ["load", "num"], ["state"], ["seen", "num"], 
 const events = table([["at, UTC"], ["task"], ["what"], ["state"], ["worker"], ["epoch", "num"], ["text", "text"]], "Events");
 const problem = el("p", { class: "bad", role: "alert" });
 const alarm = el("p", { class: "big" });
+const risk = el("p", { class: "big" });
 const sums = el("p", { class: "muted" });
 let fleet = null;
 let readAt = 0;
