@@ -12,8 +12,10 @@ create table budget_holders (
     worker_id text not null,
     number bigint not null default 0,
     wanted int not null default 0,
+    wants_until timestamptz not null default '-infinity',
     primary key (budget, worker_id)
 );
+comment on column budget_holders.wants_until is 'who does not ask again wants nothing more';
 comment on column budget_holders.number is 'of the newest ask: an older one that arrives later changes nothing';
 
 create table budget_grants (
@@ -51,10 +53,11 @@ begin
     select capacity into v_capacity from budgets where budget = v_budget for update;
     v_now := clock_timestamp();  -- after the wait for whoever asked before
     delete from budget_grants where budget = v_budget and ends_at + v_window <= v_now;
-    delete from budget_holders h where h.budget = v_budget and h.worker_id <> p_worker
+    delete from budget_holders h where h.budget = v_budget and h.worker_id <> p_worker and h.wants_until <= v_now
         and not exists (select from budget_grants g where g.budget = v_budget and g.worker_id = h.worker_id);
     insert into budget_holders (budget, worker_id) values (v_budget, p_worker) on conflict do nothing;
-    update budget_holders set number = (p_ask ->> 'number')::bigint, wanted = v_wanted
+    update budget_holders set number = (p_ask ->> 'number')::bigint, wanted = v_wanted,
+        wants_until = v_now + (p_ask ->> 'keep_ms')::bigint * interval '1 millisecond'
     where budget = v_budget and worker_id = p_worker and number < (p_ask ->> 'number')::bigint;
     if not found then
         return null;
@@ -73,9 +76,9 @@ begin
         v_capacity - v_floor - coalesce(sum(greatest(o.counts, least(o.wanted, v_even))), 0)
     into v_left, v_fair
     from (
-        select h.wanted, coalesce(max(g.tokens), 0) as counts
+        select case when h.wants_until > v_now then h.wanted else 0 end as wanted, coalesce(max(g.tokens), 0) as counts
         from budget_holders h left join budget_grants g on g.budget = h.budget and g.worker_id = h.worker_id
-        where h.budget = v_budget and h.worker_id <> p_worker group by h.worker_id, h.wanted
+        where h.budget = v_budget and h.worker_id <> p_worker group by h.budget, h.worker_id
     ) o;
     if v_wanted > 0 then
         v_tokens := greatest(0, least(v_left, greatest(v_floor, least(v_wanted, v_fair))));

@@ -135,7 +135,7 @@ async def world() -> AsyncGenerator[World, None]:
 
 
 async def test_one_worker_has_nearly_all(autojump_clock: MockClock) -> None:
-    """Within seconds of its start a greedy bot sends all that the venue allows but the next worker's floor, for ever."""
+    """Soon after its start a greedy bot sends all that the venue allows but the next worker's floor, for ever."""
     async with world() as at:
         at.start("one")
         at.task("one", "btc", cost=3)
@@ -255,7 +255,7 @@ async def test_a_task_without_room_says_which_budget_lacks(autojump_clock: MockC
             at.task(f"w{number}", f"t{number}")
         await trio.sleep(STOCKED_S_MAX + 20)
         last = at.start("last")
-        with pytest.raises(OperatingError, match=r"rate budget mexc_spot weight of one at mexc\.example:443.*--address"):
+        with pytest.raises(OperatingError, match=r"budget MEXC_SPOT weight of one at mexc\.example:443 .*--address"):
             async with last.budgets.of_task("x", PLACES, {MEXC: signer("x")}):
                 pytest.fail("there was none")
         assert at.most() <= CAPACITY
@@ -268,7 +268,7 @@ async def mishaps(at: World, seed: int) -> None:
     while trio.current_time() < 90:
         alive = [name for name, process in at.processes.items() if not process.scope.cancel_called]
         what = chance.choice(["start", "kill", "down", "lost", "slow", "calm", "task"])
-        if what == "start" and len(alive) < 4 or not alive:
+        if (what == "start" and len(alive) < 4) or not alive:
             born += 1
             at.start(f"w{born}")
             at.task(f"w{born}", f"t{born}", cost=chance.randint(1, 5))
@@ -313,7 +313,7 @@ def test_grants_that_count_from_their_answer_are_found(monkeypatch: pytest.Monke
     """The planted defect: a late answer makes a grant last longer here than in the database."""
     granted = Budgets._granted
     monkeypatch.setattr(
-        Budgets, "_granted", lambda self, pool, ask, grant, _asked_s: granted(self, pool, ask, grant, trio.current_time())
+        Budgets, "_granted", lambda self, pool, ask, grant, _s: granted(self, pool, ask, grant, trio.current_time())
     )
     assert _found_by(range(12))
 
@@ -352,7 +352,7 @@ async def test_what_is_not_answered_is_asked_again(autojump_clock: MockClock) ->
         process.store.down = False
         await trio.sleep(2)
         assert at.log
+        process.store.down = True
         with pytest.raises(StoreUnreachable):
-            process.store.down = True
             await process.budgets.give_back()
 

@@ -23,9 +23,9 @@ from dnbot.operate.manager import TaskManager
 from dnbot.operate.seat import Seat
 from dnbot.ports.clock import VirtualClock
 from dnbot.ports.credentials import Credentials, Secret
+from dnbot.ports.fleet_risk import MemoryFleetRisk
 from dnbot.ports.log import EventLog
 from dnbot.ports.log_sinks import MemorySink
-from dnbot.ports.fleet_risk import MemoryFleetRisk
 from dnbot.ports.memory_budgets import MemoryBudgets
 from dnbot.ports.memory_tasks import MemoryTasks, MemoryTasksDatabase
 from dnbot.ports.net import Endpoint
@@ -135,7 +135,8 @@ async def test_the_page_is_served_where_there_is_a_socket() -> None:
     manager = manager_of(MemoryTasksDatabase(), "one")
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     port = listeners[0].socket.getsockname()[1]
-    async with fleet_metrics_served(manager, *beside(manager), listeners), await trio.open_tcp_stream("127.0.0.1", port) as client:
+    served = fleet_metrics_served(manager, *beside(manager), listeners)
+    async with served, await trio.open_tcp_stream("127.0.0.1", port) as client:
         await client.send_all(f"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
         answer = b""
         while chunk := await client.receive_some():

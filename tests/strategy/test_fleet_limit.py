@@ -57,7 +57,7 @@ def test_without_a_fleet_nothing_changes() -> None:
 
 
 def test_an_entry_waits_for_the_fleet_s_word() -> None:
-    """Refused with the reason until it is told, entered after, refused again when a limit is reached or the word old."""
+    """Refused with the reason while a limit is reached, entered when it is not any more."""
     bench = told(Bench(context={"fleet": NOT_TOLD}).boot(), "gross exposure of the fleet is 5, the limit 4")
     bench.signal(ms=60_200)
     assert not bench.all(ExecutePair)

@@ -115,7 +115,9 @@ def judge(limits: FleetLimits, tasks: Iterable[TaskFigures]) -> FleetRisk:
 Count = Callable[[TaskFigures], Decimal | None]
 
 
-def _figure(name: str, limit: Decimal | None, tasks: tuple[TaskFigures, ...], count: Count, bound: Count) -> FleetFigure:
+def _figure(
+    name: str, limit: Decimal | None, tasks: tuple[TaskFigures, ...], count: Count, bound: Count
+) -> FleetFigure:
     total, counted, unknown = ZERO, [], []
     if len({task.quote for task in tasks}) > 1:
         unknown = ["tasks in different quote assets"]

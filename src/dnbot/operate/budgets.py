@@ -229,7 +229,8 @@ class Budgets:
         pool.limiter.grant(grant.floor, asked_s + pool.keeping.floor_s)
         if grant.pause_ms:
             pool.limiter.pause(grant.pause_ms / 1000)
-        pool.due_s = asked_s + (TICK_S if pool.capped or not ask.wanted else pool.keeping.renew_s)
+        if pool.users or not ask.wanted:  # else it was left meanwhile, and is given back at once
+            pool.due_s = asked_s + (TICK_S if pool.capped or not ask.wanted else pool.keeping.renew_s)
         if grant.tokens:
             pool.stocked.set()
 

@@ -41,27 +41,6 @@ DSN = click.option(
 _TASK = click.argument("task_id", metavar="TASK")
 
 
-class Quote(click.ParamType):
-    """A positive number of quote units, or `none`, which becomes 0: no limit."""
-
-    name = "quote"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
-        """See `click.ParamType`."""
-        if value == "none":
-            return ZERO
-        try:
-            number = Decimal(value)
-        except InvalidOperation:
-            number = ZERO
-        if not (number.is_finite() and number > 0):
-            self.fail(f"{value!r} is no number above 0, and not none", param, ctx)
-        return number
-
-
-QUOTE = Quote()
-
-
 @click.group("task")
 def task_group() -> None:
     """Tasks of the fleet: each is one bot on one symbol, run by whichever worker holds it."""
@@ -195,10 +174,26 @@ def show_limits(as_json: bool, dsn_env: str) -> None:
     _tell(fleet_text.risk_dict(risk), fleet_text.risk_text(risk), as_json)
 
 
+def _quote(_context: click.Context, option: click.Parameter, value: str | None) -> Decimal | None:
+    """A positive number; `none` becomes 0, which stands for no limit; None: not named."""
+    if value is None or value == "none":
+        return None if value is None else ZERO
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        number = ZERO
+    if not (number.is_finite() and number > 0):
+        raise ConfigError("command line", f"--{option.name}".replace("_", "-"), value, "a number above 0, or none")
+    return number
+
+
 @limits_group.command("set")
-@click.option("--gross", type=QUOTE, help="Most quote units of both legs of all positions, at the mark; or none.")
-@click.option("--margin", type=QUOTE, help="Most quote units of margin that perpetual positions use; or none.")
-@click.option("--day-loss", type=QUOTE, help="Most quote units that equity may be below its first of the day; or none.")
+@click.option("--gross", callback=_quote, metavar="QUOTE|none",
+              help="Most quote units of both legs of all positions, at the mark; or none.")
+@click.option("--margin", callback=_quote, metavar="QUOTE|none",
+              help="Most quote units of margin that perpetual positions use; or none.")
+@click.option("--day-loss", callback=_quote, metavar="QUOTE|none",
+              help="Most quote units that equity may be below its first of the day; or none.")
 @WHY
 @JSON
 @DSN

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import lru_cache
 
 import attrs
 import msgspec
@@ -29,11 +28,13 @@ class FleetRiskWatch:
 
     store: FleetRiskStore
     log: EventLog
-    limits: FleetLimits = FleetLimits()
+    limits: FleetLimits = attrs.field(factory=FleetLimits)
     risk: FleetRisk = attrs.field(factory=lambda: judge(FleetLimits(), ()))
     read_s: float = float("-inf")
     """When the newest reading began."""
     _seen: trio.Event = attrs.field(factory=trio.Event)
+    _bounds: dict[str, TaskBounds | None] = attrs.field(factory=dict)
+    """By settings, of those that were seen last: reading a file takes longer than all the rest."""
 
     async def run(self) -> None:
         """A database that does not answer is asked again; what was read before ends meanwhile."""
@@ -57,7 +58,12 @@ class FleetRiskWatch:
         began_s, before = trio.current_time(), self.risk.denial
         self.limits = await self.store.limits()
         samples = await self.store.samples() if self.limits.is_set else ()
-        self.risk, self.read_s = risk_of(self.limits, samples), began_s
+        self._bounds = {
+            text: self._bounds[text] if text in self._bounds else _bounds_of(text)
+            for text in {sample.settings for sample in samples}
+        }
+        self.risk = judge(self.limits, [_figures(sample, self._bounds[sample.settings]) for sample in samples])
+        self.read_s = began_s
         if bool(self.risk.denial) != bool(before):
             text = self.risk.denial or "below every limit again"
             self.log.warning("fleet_limits", denied=bool(self.risk.denial), what=text)
@@ -80,19 +86,18 @@ async def risk_now(store: FleetRiskStore) -> FleetRisk:
 
 def risk_of(limits: FleetLimits, samples: tuple[Sample, ...]) -> FleetRisk:
     """Where a fleet of these samples stands."""
-    return judge(limits, map(_figures, samples))
+    return judge(limits, [_figures(sample, _bounds_of(sample.settings)) for sample in samples])
 
 
-def _figures(sample: Sample) -> TaskFigures:
+def _figures(sample: Sample, bounds: TaskBounds | None) -> TaskFigures:
     same = msgspec.structs.asdict(sample)
     return TaskFigures(
-        quote=sample.symbol.quote, bounds=_bounds(sample.settings),
+        quote=sample.symbol.quote, bounds=bounds,
         **{name: value for name, value in same.items() if name not in {"symbol", "settings"}},
     )
 
 
-@lru_cache(maxsize=1024)
-def _bounds(settings: str) -> TaskBounds | None:
+def _bounds_of(settings: str) -> TaskBounds | None:
     """What a task's settings allow it; None when no bot could be run with them."""
     try:
         params = parse_settings("task", settings).strategy

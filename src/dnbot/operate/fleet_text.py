@@ -71,8 +71,8 @@ def risk_dict(risk: FleetRisk) -> dict[str, Any]:
 def risk_text(risk: FleetRisk) -> str:
     """The same as a table, and what follows from it."""
     rows = [
-        (one.name, "unknown" if one.total is None else f"{one.total:.2f}", "-" if one.limit is None else plain(one.limit),
-         ", ".join(one.counted), ", ".join(one.unknown))
+        (one.name, "unknown" if one.total is None else f"{one.total:.2f}",
+         "-" if one.limit is None else plain(one.limit), ", ".join(one.counted), ", ".join(one.unknown))
         for one in risk.figures
     ]
     head = ("of all tasks", "quote", "limit", "counted as at their limit", "unknown")

@@ -40,7 +40,6 @@ from dnbot.ports.postgres_budgets import PostgresBudgets
 from dnbot.ports.postgres_tasks import PostgresTasks
 from dnbot.ports.redaction import Redactor
 
-
 ONE_ADDRESS = "one"
 """Of workers that do not say where their requests leave from: they could all be behind one address."""
 

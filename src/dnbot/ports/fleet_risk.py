@@ -1,4 +1,4 @@
-"""Where limits over a fleet are kept, and what its tasks have, as a protocol; PostgreSQL and memory keep its promises."""
+"""Where limits over a fleet are kept, and what its tasks have: a protocol, in PostgreSQL and in memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ returning id
 # The newest sample of each book, whoever wrote it; its age by this server's clock, and no less than 0.
 SAMPLES = """
 select t.task_id, t.symbol, t.state, t.settings, exists (select from runs r where r.symbol = t.symbol) as began,
-    extract(epoch from greatest(clock_timestamp() - s.at, interval '0'))::float8 as age_s,
+    case when s.at is not null
+        then extract(epoch from greatest(clock_timestamp() - s.at, interval '0'))::float8 end as age_s,
     s.spot_base, s.perp_base, s.mark, s.equity_quote,
     case when (p.portfolio ->> 'day')::int = floor(extract(epoch from clock_timestamp()) / 86400)
         then (p.portfolio ->> 'day_equity')::numeric end as day_equity_quote
@@ -92,7 +93,7 @@ class PostgresFleetRisk:
 class MemoryFleetRisk:
     """`FleetRiskStore` of a fleet in memory, whose samples are the caller's to give."""
 
-    newest: FleetLimits = FleetLimits()
+    newest: FleetLimits = attrs.field(factory=FleetLimits)
     given: tuple[Sample, ...] = ()
 
     async def limits(self) -> FleetLimits:

@@ -17,6 +17,8 @@ class MemoryHolder:
 
     number: int = 0
     wanted: int = 0
+    wants_until_s: float = float("-inf")
+    """Who does not ask again wants nothing more."""
     ends_s: dict[int, float] = attrs.field(factory=dict)
     """Tokens -> when the grant of so many ends."""
 
@@ -68,18 +70,20 @@ class MemoryBudgets:
         budget = self.database.budgets.setdefault(ask.budget, MemoryBudget(ask.capacity))
         for name, holder in list(budget.holders.items()):
             holder.ends_s = {t: end for t, end in holder.ends_s.items() if end + window_s > now_s}
-            if not holder.ends_s and name != worker_id:
+            if not holder.ends_s and holder.wants_until_s <= now_s and name != worker_id:
                 del budget.holders[name]
         own = budget.holders.setdefault(worker_id, MemoryHolder())
         if ask.number <= own.number:
             return None
         alone = len(budget.holders) == 1
         budget.capacity = ask.capacity if alone else min(budget.capacity, ask.capacity)
-        own.number, own.wanted = ask.number, ask.wanted
+        own.number, own.wanted, own.wants_until_s = ask.number, ask.wanted, now_s + ask.keep_ms / 1000
         own.ends_s = {t: min(end, now_s) if t > ask.held else end for t, end in own.ends_s.items()}
         budget.paused_until_s = max(budget.paused_until_s, now_s + ask.pause_ms / 1000)
         others = [
-            BudgetShare(counts=max(holder.ends_s, default=0), wanted=holder.wanted)
+            BudgetShare(
+                counts=max(holder.ends_s, default=0), wanted=holder.wanted if holder.wants_until_s > now_s else 0
+            )
             for name, holder in budget.holders.items() if name != worker_id
         ]
         tokens = tokens_of(budget.capacity, ask.wanted, others) if ask.wanted else 0

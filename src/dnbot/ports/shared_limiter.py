@@ -13,8 +13,8 @@ from collections.abc import Callable
 import attrs
 import trio
 
+from dnbot.ports.fair_queue import FairQueue, Waiter
 from dnbot.ports.limiter import TOLERANCE, LimiterStatistics, Priority
-from dnbot.ports.turns import FairTurns
 
 SLACK_S = 0.25
 """A window here is so much longer than the venue's: of two requests the first may have been the slower."""
@@ -34,16 +34,14 @@ class SharedLimiter:
     def __init__(
         self, capacity: int, window_s: float, reserve_share: float = 0.0, short: Callable[[], None] = _nobody
     ) -> None:
-        """`capacity` is the most that it could be granted; `short` is called when somebody waits for a greater share."""
+        """`capacity` is the most that it could be granted; `short` is called when a greater share is waited for."""
         self.capacity, self.window_s = capacity, window_s + SLACK_S
         self._reserve_share, self._short = reserve_share, short
         self._grants: list[tuple[int, float]] = []
         self._spent: deque[tuple[float, str, int]] = deque()
         self._sum = 0
         self._by_owner: Counter[str] = Counter()
-        self._asked: Counter[Priority] = Counter()
-        """Tokens that are waited for."""
-        self._turns = {priority: FairTurns(self._had) for priority in Priority}
+        self._queue = FairQueue(self._had)
         self._changed = trio.Event()
         self._resume_at_s = float("-inf")
         self._granted = dict.fromkeys(Priority, 0)
@@ -82,36 +80,51 @@ class SharedLimiter:
     def demand(self) -> int:
         """Tokens spent within the window that ends now, and those that are waited for."""
         self._forget()
-        return self._sum + sum(self._asked.values())
+        return self._sum + self._queue.cost
 
     @property
     def waits(self) -> bool:
         """Whether somebody waits for tokens."""
-        return any(self._asked.values())
+        return bool(self._queue.waiters)
 
     # --- asking -------------------------------------------------------------------------------------------------------
     def try_acquire(self, owner: str, priority: Priority, cost: int) -> bool:
         """Take `cost` tokens if they are there now; those of the priority who wait come first."""
-        if self._turns[priority].taken or self.wait_s(priority, cost) > 0:
+        if self._queue.before(priority) or self.wait_s(priority, cost) > 0:
             self._refused += 1
             return False
         self._take(owner, priority, cost)
         return True
 
     async def acquire(self, owner: str, priority: Priority, cost: int) -> None:
-        """Wait for `cost` tokens. Of those who wait, the owner that spent least in the window comes next."""
-        self._asked[priority] += cost
+        """Wait for `cost` tokens: ways out come first, then the owner that spent least in the window."""
+        await trio.lowlevel.checkpoint()
+        if self.try_acquire(owner, priority, cost):
+            return
+        self._refused -= 1  # it waits
+        waiter = Waiter(owner, priority, cost)
+        self._queue.waiters.append(waiter)
+        self._wake()
         try:
-            async with self._turns[priority].turn(owner):
-                while (wait_s := self.wait_s(priority, cost)) > 0:
-                    changed = self._changed
-                    if self._is_short(priority, cost):
-                        self._short()
-                    with trio.move_on_after(wait_s):
-                        await changed.wait()
-                self._take(owner, priority, cost)
+            await self._served(waiter)
         finally:
-            self._asked[priority] -= cost
+            self._queue.waiters.remove(waiter)
+            self._wake()
+
+    async def _served(self, waiter: Waiter) -> None:
+        """Only who comes next looks at the time; the others are woken when that may have changed."""
+        while True:
+            changed, wait_s = self._changed, math.inf
+            if self._queue.head() is waiter:
+                wait_s = self.wait_s(waiter.priority, waiter.cost)
+                if wait_s <= 0:
+                    return self._take(waiter.owner, waiter.priority, waiter.cost)
+                if self._is_short(waiter.priority, waiter.cost):
+                    self._short()
+            with trio.move_on_after(wait_s):
+                await changed.wait()
+            if wait_s < math.inf and self._queue.head() is not waiter:
+                self._wake()  # what others have had grew old meanwhile
 
     def wait_s(self, priority: Priority, cost: int) -> float:
         """Seconds until the tokens are there, if nobody else takes any; infinite while the share is too small.
@@ -172,7 +185,8 @@ class SharedLimiter:
     def _is_short(self, priority: Priority, cost: int) -> bool:
         """Whether a greater share would help."""
         share = self.share
-        return self.penalty_s == 0 and share < self.capacity and self._sum + cost > share - self._reserve(priority, share)
+        most = share - self._reserve(priority, share)
+        return self.penalty_s == 0 and share < self.capacity and self._sum + cost > most
 
     def _had(self, owner: str) -> float:
         self._forget()

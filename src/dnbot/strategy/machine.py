@@ -148,10 +148,8 @@ def _fold(turn: Turn, event: InboxEvent) -> None:
             give_up(turn, event)
         case StoreLost() | StoreFound():
             _fold_store(turn, event)
-        case EntryAdvised():
+        case EntryAdvised() | FleetRiskTold():
             fold_advice(turn, event)
-        case FleetRiskTold():
-            turn.change(fleet=event)
         case _:
             assert_never(event)
 

@@ -18,6 +18,7 @@ from dnbot.strategy.context import SEEN_CHUNK, Counters, OrderAge, SeenIds, Stra
 from dnbot.strategy.orders import REPAIRS, Orders
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.states import StrategyState, TradingMode
+
 NOT_TOLD = FleetRiskTold(denial="the fleet has told nothing yet", valid_until_s=0.0)
 
 
