@@ -39,6 +39,7 @@ declare
     v_budget text := p_ask ->> 'budget';
     v_window interval := (p_ask ->> 'window_ms')::bigint * interval '1 millisecond';
     v_wanted int := (p_ask ->> 'wanted')::int;
+    v_held int := (p_ask ->> 'held')::int;
     v_now timestamptz;
     v_capacity int;
     v_paused timestamptz;
@@ -68,8 +69,18 @@ begin
             else least(capacity, (p_ask ->> 'capacity')::int) end,
         paused_until = greatest(paused_until, v_now + (p_ask ->> 'pause_ms')::bigint * interval '1 millisecond')
     where budget = v_budget returning capacity, paused_until into v_capacity, v_paused;
-    update budget_grants set ends_at = least(ends_at, v_now)
-    where budget = v_budget and worker_id = p_worker and tokens > (p_ask ->> 'held')::int;
+    -- What it gives up: no more than `held` is spent from now on, and `spent` was in the window that ends now.
+    with gone as (
+        delete from budget_grants where budget = v_budget and worker_id = p_worker and tokens > v_held
+        returning tokens, ends_at
+    ), kept as (
+        select max(ends_at) as until, max(tokens) as most from gone
+    )
+    insert into budget_grants (budget, worker_id, tokens, ends_at)
+    select v_budget, p_worker, k.tokens, max(k.ends_at)
+    from kept, lateral (values (v_held, kept.until), (least((p_ask ->> 'spent')::int, kept.most), v_now)) as k (tokens, ends_at)
+    where kept.until is not null and k.tokens > 0 and k.tokens >= v_held group by k.tokens
+    on conflict (budget, worker_id, tokens) do update set ends_at = greatest(budget_grants.ends_at, excluded.ends_at);
     v_floor := floor_of_budget(v_capacity);
     v_even := (v_capacity - v_floor) / v_count;
     select v_capacity - coalesce(sum(o.counts), 0),

@@ -33,12 +33,13 @@ class Place:
     later: Callable[[float], Awaitable[Any]]
     numbers: dict[str, int] = attrs.field(factory=dict)
 
-    async def ask(self, worker: str, wanted: int, held: int = 0, **changes: Any) -> BudgetGrant | None:
+    async def ask(self, worker: str, wanted: int, held: int = 0, *, spent: int = 0, **changes: Any) -> BudgetGrant | None:
         """One ask of a worker, and its answer."""
         self.numbers[worker] = self.numbers.get(worker, 0) + 1
         given: dict[str, Any] = {
             "budget": "b", "number": self.numbers[worker], "capacity": 160, "window_ms": round(WINDOW_S * 1000),
             "keep_ms": round(KEEP_S * 1000), "floor_ms": round(FLOOR_S * 1000), "held": held, "wanted": wanted,
+            "spent": spent,
         }
         found = await self.budgets.lease(worker, [BudgetAsk(**(given | changes))])
         return found[0] if found else None
@@ -87,28 +88,43 @@ async def test_one_worker_gets_all_but_a_floor(place: OpenPlace) -> None:
 
 
 async def test_a_second_worker_gets_its_floor_at_once_and_its_share_when_the_first_gave_way(place: OpenPlace) -> None:
-    """The first is told at its next ask to do with less; what it had counts until a window after its end."""
+    """The first is told at its next ask to do with less, and lowers itself at the one after; what it did not spend is
+    free at once, and what it did a window later."""
     async with place() as at:
         assert await at.tokens("one", 1000) == 150
         assert await at.tokens("two", 1000) == 10
         assert await at.tokens("one", 1000, held=150) == 75
         assert await at.tokens("two", 1000, held=10) == 10, "the first may spend 150 until its grant ends"
-        await at.later(KEEP_S + WINDOW_S - 0.5)
-        assert await at.tokens("two", 1000, held=10) == 10
-        assert await at.tokens("one", 1000, held=75) == 75
+        assert await at.tokens("one", 1000, held=75, spent=100) == 75
+        assert await at.tokens("two", 1000, held=10) == 50
+        await at.later(WINDOW_S - 0.5)
+        assert await at.tokens("two", 1000, held=50) == 50
         await at.later(1)
-        assert await at.tokens("two", 1000, held=10) == 75
+        assert await at.tokens("two", 1000, held=50) == 75
 
 
-async def test_what_is_not_held_any_more_is_free_after_a_window(place: OpenPlace) -> None:
-    """A worker that lowered itself frees the rest at once, and what it spent counts until a window later."""
+async def test_what_is_held_still_counts_as_long_as_it_may_be_spent(place: OpenPlace) -> None:
+    """A worker that lowers itself keeps what it holds until the end of the grant, whatever it is answered."""
     async with place() as at:
         assert await at.tokens("one", 150) == 150
-        assert await at.tokens("one", 20, held=20) == 20
-        await at.later(WINDOW_S - 0.5)
-        assert await at.tokens("two", 1000) == 10
+        assert await at.tokens("one", 20, held=100) == 20
+        assert await at.tokens("two", 1000) == 160 - 100 - 10
+        await at.later(KEEP_S + WINDOW_S - 0.5)
+        assert await at.tokens("two", 1000, held=50) == 50
         await at.later(1)
-        assert await at.tokens("two", 1000, held=10) == 130
+        assert await at.tokens("two", 1000, held=50) == 140
+
+
+async def test_what_is_not_held_any_more_is_free_but_for_what_was_spent(place: OpenPlace) -> None:
+    """Until a window later."""
+    async with place() as at:
+        assert await at.tokens("one", 150) == 150
+        assert await at.tokens("one", 20, held=20, spent=110) == 20
+        assert await at.tokens("two", 1000) == 40
+        await at.later(WINDOW_S - 0.5)
+        assert await at.tokens("two", 1000, held=40) == 40
+        await at.later(1)
+        assert await at.tokens("two", 1000, held=40) == 130
 
 
 async def test_a_dead_worker_keeps_its_floor_for_a_while_and_the_rest_for_less(place: OpenPlace) -> None:
@@ -122,12 +138,13 @@ async def test_a_dead_worker_keeps_its_floor_for_a_while_and_the_rest_for_less(p
 
 
 async def test_who_is_done_frees_everything(place: OpenPlace) -> None:
-    """A window later nothing of it counts, its floor neither."""
+    """A window later nothing of it counts, its floor neither; before then what it spent."""
     async with place() as at:
         assert await at.tokens("one", 1000) == 150
-        assert await at.tokens("one", 0) == 0
+        assert await at.tokens("one", 0, spent=90) == 0
+        assert await at.tokens("two", 1000) == 60
         await at.later(WINDOW_S + 0.5)
-        assert await at.tokens("two", 1000) == 150
+        assert await at.tokens("two", 1000, held=60) == 150
 
 
 async def test_an_ask_that_arrives_late_changes_nothing(place: OpenPlace) -> None:
@@ -174,7 +191,7 @@ async def test_many_asks_are_settled_together_in_any_order(place: OpenPlace) -> 
                 asks = [
                     BudgetAsk(
                         budget=name, number=number, capacity=160, window_ms=1000, keep_ms=3000, floor_ms=9000, held=0,
-                        wanted=40,
+                        wanted=40, spent=0,
                     )
                     for name in budgets
                 ]
@@ -198,7 +215,9 @@ async def test_both_settle_alike(postgres_server: Any, seed: int) -> None:
         for step in range(100):
             worker, wanted = chance.choice("abcd"), chance.choice([0, 1, 20, 80, 1000])
             held[worker] = min(held[worker], wanted)
-            changes = {"number": 1} if chance.random() < 0.1 else {}
+            changes: dict[str, Any] = {"spent": chance.choice([0, held[worker], 40])}
+            if chance.random() < 0.1:
+                changes["number"] = 1
             found = [await one.ask(worker, wanted, held[worker], **changes) for one in (memory, database)]
             assert found[0] == found[1], f"step {step}"
             if found[0] is not None:

@@ -1,7 +1,7 @@
 """The arithmetic of rate budgets that workers share: who gets how many tokens of what a venue allows.
 
 What a worker is granted it may spend within any window until the grant's end, so a grant counts until a window after
-its end. The sum of what counts never exceeds the capacity, and so no window can hold more requests than that, whoever
+its end; of what it gives up before, what it has spent counts. The sum of what counts never exceeds the capacity, and so no window can hold more requests than that, whoever
 sent them. Each budget keeps room for the floor of one more worker, so that who comes anew need not wait.
 """
 
@@ -30,6 +30,8 @@ class BudgetAsk(msgspec.Struct, frozen=True, kw_only=True):
     """How long the floor of it lasts: longer, for when the database is away."""
     held: int
     """The most that the worker spends until it hears the answer. It has lowered itself to that already."""
+    spent: int
+    """What it spent in the window that ends now: of what it gives up, only that still counts, for a window."""
     wanted: int
     """0: it is done with the budget."""
     pause_ms: int = 0

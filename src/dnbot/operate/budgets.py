@@ -173,7 +173,7 @@ class Budgets:
     async def renew(self) -> None:
         """Ask for what is due, and for every budget that somebody waits in vain for; raises StoreUnreachable."""
         asked_s = trio.current_time()
-        pools = {pool.key: pool for pool in self.pools.values() if pool.due_s <= asked_s or self._is_short(pool)}
+        pools = {pool.key: pool for pool in self.pools.values() if pool.due_s <= asked_s or self._is_urgent(pool)}
         if not pools:
             return
         self._number += 1
@@ -207,7 +207,10 @@ class Budgets:
             self.pools[key] = Pool(key, venue, limit, capacity, limiter, keeping(limit.scope, self.ttl_s))
         return self.pools[key]
 
-    def _is_short(self, pool: Pool) -> bool:
+    def _is_urgent(self, pool: Pool) -> bool:
+        """Whether the others should hear of a refusal, or somebody waits for more than this worker has."""
+        if pool.limiter.statistics().penalties > pool.penalties:
+            return True
         return pool.limiter.waits and not pool.capped and pool.wanted > pool.limiter.share
 
     def _ask(self, pool: Pool, penalties: int) -> BudgetAsk:
@@ -219,6 +222,7 @@ class Budgets:
             budget=pool.key, number=self._number, capacity=pool.capacity,
             window_ms=round(pool.limiter.window_s * 1000), keep_ms=round(pool.keeping.keep_s * 1000),
             floor_ms=round(pool.keeping.floor_s * 1000), held=pool.limiter.share, wanted=wanted,
+            spent=pool.limiter.spent,
             pause_ms=round(pause_s * 1000),
         )
 

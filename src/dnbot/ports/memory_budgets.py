@@ -23,6 +23,18 @@ class MemoryHolder:
     """Tokens -> when the grant of so many ends."""
 
 
+    def give_up(self, held: int, spent: int, now_s: float) -> None:
+        """No more than `held` is spent from now on, and `spent` was in the window that ends now."""
+        gone = {tokens: end for tokens, end in self.ends_s.items() if tokens > held}
+        if not gone:
+            return
+        until_s, spent = max(gone.values()), min(spent, max(gone))
+        self.ends_s = {tokens: end for tokens, end in self.ends_s.items() if tokens <= held}
+        for tokens, end_s in ((held, until_s), (spent, now_s)):
+            if tokens > 0 and tokens >= held:
+                self.ends_s[tokens] = max(self.ends_s.get(tokens, end_s), end_s)
+
+
 @attrs.define
 class MemoryBudget:
     """One budget."""
@@ -78,7 +90,7 @@ class MemoryBudgets:
         alone = len(budget.holders) == 1
         budget.capacity = ask.capacity if alone else min(budget.capacity, ask.capacity)
         own.number, own.wanted, own.wants_until_s = ask.number, ask.wanted, now_s + ask.keep_ms / 1000
-        own.ends_s = {t: min(end, now_s) if t > ask.held else end for t, end in own.ends_s.items()}
+        own.give_up(ask.held, ask.spent, now_s)
         budget.paused_until_s = max(budget.paused_until_s, now_s + ask.pause_ms / 1000)
         others = [
             BudgetShare(

@@ -34,7 +34,8 @@ class SharedLimiter:
     def __init__(
         self, capacity: int, window_s: float, reserve_share: float = 0.0, short: Callable[[], None] = _nobody
     ) -> None:
-        """`capacity` is the most that it could be granted; `short` is called when a greater share is waited for."""
+        """`capacity` is the most that it could be granted; `short` is called when a greater share is waited for,
+        and when the venue said stop."""
         self.capacity, self.window_s = capacity, window_s + SLACK_S
         self._reserve_share, self._short = reserve_share, short
         self._grants: list[tuple[int, float]] = []
@@ -77,10 +78,15 @@ class SharedLimiter:
         self._grants = [(min(t, tokens), end_s) for t, end_s in self._grants if min(t, tokens) > 0]
 
     @property
-    def demand(self) -> int:
-        """Tokens spent within the window that ends now, and those that are waited for."""
+    def spent(self) -> int:
+        """Tokens spent within the window that ends now."""
         self._forget()
-        return self._sum + self._queue.cost
+        return self._sum
+
+    @property
+    def demand(self) -> int:
+        """Those, and the tokens that are waited for."""
+        return self.spent + self._queue.cost
 
     @property
     def waits(self) -> bool:
@@ -151,6 +157,7 @@ class SharedLimiter:
         """The venue said stop: nobody is served for so long, the reserve neither."""
         self._penalties += 1
         self.pause(retry_after_s)
+        self._short()
 
     def pause(self, pause_s: float) -> None:
         """Nobody is served for so long: the venue said so to another process."""
