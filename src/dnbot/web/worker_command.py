@@ -28,7 +28,7 @@ LISTEN = "127.0.0.1:8181"
 @click.option("--name", default="", help="In place of this host's name.")
 @click.option("--address", default=ONE_ADDRESS, show_default=True,
               help="A name for the public address that requests leave from: workers that give one share its limits.")
-@click.option("--rate-scale", type=click.FloatRange(0.05, 1000), default=1.0, show_default=True,
+@click.option("--rate-scale", type=click.FloatRange(0.2, 1000), default=1.0, show_default=True,
               help="The venues grant so many times the rate limits that they publish.")
 @click.option("--web", "listen", metavar="HOST:PORT|off", default=LISTEN, show_default=True,
               help="Where the fleet's page listens, on loopback.")
