@@ -33,7 +33,9 @@ class Place:
     later: Callable[[float], Awaitable[Any]]
     numbers: dict[str, int] = attrs.field(factory=dict)
 
-    async def ask(self, worker: str, wanted: int, held: int = 0, *, spent: int = 0, **changes: Any) -> BudgetGrant | None:
+    async def ask(
+        self, worker: str, wanted: int, held: int = 0, *, spent: int = 0, **changes: Any
+    ) -> BudgetGrant | None:
         """One ask of a worker, and its answer."""
         self.numbers[worker] = self.numbers.get(worker, 0) + 1
         given: dict[str, Any] = {

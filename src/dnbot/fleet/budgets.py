@@ -1,8 +1,9 @@
 """The arithmetic of rate budgets that workers share: who gets how many tokens of what a venue allows.
 
 What a worker is granted it may spend within any window until the grant's end, so a grant counts until a window after
-its end; of what it gives up before, what it has spent counts. The sum of what counts never exceeds the capacity, and so no window can hold more requests than that, whoever
-sent them. Each budget keeps room for the floor of one more worker, so that who comes anew need not wait.
+its end; of what it gives up before, what it has spent counts. The sum of what counts never exceeds the capacity, and so
+no window can hold more requests than that, whoever sent them. Each budget keeps room for the floor of one more worker,
+so that who comes anew need not wait.
 """
 
 from __future__ import annotations
