@@ -22,7 +22,6 @@ from dnbot.ports.channels import Boards, Channels
 from dnbot.ports.clock import Clock, VenueClock
 from dnbot.ports.http import HttpClient
 from dnbot.ports.latch import Latch, MemoryLatch
-from dnbot.ports.limiter import RateLimiter
 from dnbot.ports.log import EventLog
 from dnbot.ports.net import Endpoint, StreamOpener
 from dnbot.ports.spill import MemoryMedium, Spill, open_spill
@@ -34,6 +33,7 @@ from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.spread import SpreadAnalyzer
 from dnbot.strategy.turn import Turn
 from dnbot.tasks.analytics import Analyst, MarketDesk
+from dnbot.tasks.budgets import BudgetsOf, own_budgets
 from dnbot.tasks.committing import Committer
 from dnbot.tasks.countdown import Countdown
 from dnbot.tasks.desk import Desk
@@ -57,15 +57,6 @@ from dnbot.venues.wire import Capability, PrivateCodec, RequestClass, Signer
 FAREWELL_S = 8.0
 PROBE_SHARE = 20
 """Edges are watched at one part in so many of the base position."""
-# (requests per second, burst) per venue and class; sources: Gate API v4 docs "rate limits", MEXC spot v3 docs "limits".
-_BUDGETS: dict[Venue, dict[RequestClass, tuple[float, int]]] = {
-    Venue.GATE_SPOT: {RequestClass.PUBLIC: (20, 100), RequestClass.READ: (20, 100), RequestClass.CREATE: (10, 10)},
-    Venue.GATE_FUTURES: {RequestClass.PUBLIC: (20, 100), RequestClass.READ: (20, 100), RequestClass.CREATE: (50, 50)},
-    Venue.MEXC_SPOT: {RequestClass.PUBLIC: (10, 50), RequestClass.READ: (15, 100), RequestClass.CREATE: (12, 12)},
-}
-_CANCELS: dict[Venue, tuple[float, int]] = {
-    Venue.GATE_SPOT: (100, 100), Venue.GATE_FUTURES: (100, 100), Venue.MEXC_SPOT: (12, 12),
-}
 
 
 @attrs.frozen
@@ -121,6 +112,9 @@ class BotParts:
     """None: where the accounts are."""
     sources: Callable[[Venue], Source] | None = None
     """Of streams that tasks share; None: every feed has a connection of its own."""
+    budgets: BudgetsOf = own_budgets
+    in_fleet: bool = False
+    """Whether new risk waits for what a fleet says of all its bots together."""
 
 
 @attrs.define(repr=False)  # everything hangs on it: its text would be megabytes
@@ -258,7 +252,10 @@ async def build_bot(parts: BotParts) -> Bot:
         await _load_spilled(parts)
         stored = await parts.store.load(symbol)
     fills = await parts.store.fills_of(symbol) if stored.unresolved else ()
-    return _wire(parts, first_context(parts.params, stored, fills, epoch, parts.clock, parts.advisers))
+    context = first_context(
+        parts.params, stored, fills, epoch, parts.clock, parts.advisers, in_fleet=parts.in_fleet
+    )
+    return _wire(parts, context)
 
 
 async def _load_spilled(parts: BotParts) -> None:
@@ -302,7 +299,9 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
         place = parts.places[venue]
         feeds[venue] = _feed(parts, venue, desk, boards, venue_clock, stack)
         codec = private_codec(venue, params.symbol, parts.signers[venue])
-        line = line_of(parts.opener, place.rest, venue, venue_clock, stack, private=True)
+        line = line_of(
+            parts.opener, place.rest, venue, venue_clock, stack, private=True, budgets=parts.budgets
+        )
         sessions[venue] = Session(
             codec, public_codec(venue, params.symbol), line, parts.opener, place.stream_url, channels.inbox.send,
             boards.instruments[venue], boards.fees[venue], log, params.leverage, params.margin_mode,
@@ -352,7 +351,7 @@ def _source(parts: BotParts, venue: Venue, clock: VenueClock, stack: AsyncExitSt
         return parts.sources(venue)
     side = parts.market or parts
     place = side.places[venue]
-    line = line_of(side.opener, place.rest, venue, clock, stack, private=False)
+    line = line_of(side.opener, place.rest, venue, clock, stack, private=False, budgets=parts.budgets)
     return OwnSource(line, side.opener, place.stream_url)
 
 
@@ -382,7 +381,8 @@ def _order_socket(
 
 
 def line_of(
-    opener: StreamOpener, rest: Endpoint, venue: Venue, venue_clock: VenueClock, stack: AsyncExitStack, *, private: bool
+    opener: StreamOpener, rest: Endpoint, venue: Venue, venue_clock: VenueClock, stack: AsyncExitStack, *,
+    private: bool, budgets: BudgetsOf = own_budgets,
 ) -> Line:
     """A venue's line: one client in public, one per class in private, so that nothing queues behind reads.
 
@@ -395,9 +395,4 @@ def line_of(
         stack.push_async_callback(client.aclose)
         clients[budget] = client
     clients.setdefault(RequestClass.PUBLIC, clients[classes[0]])  # a session measures the clock with its read client
-    budgets = {budget: RateLimiter(rate, burst) for budget, (rate, burst) in _BUDGETS[venue].items()}
-    if venue is Venue.MEXC_SPOT:
-        budgets[RequestClass.CANCEL] = budgets[RequestClass.CREATE]  # one shared budget there
-    else:
-        budgets[RequestClass.CANCEL] = RateLimiter(*_CANCELS[venue])
-    return Line(venue, clients, budgets, venue_clock)
+    return Line(venue, clients, budgets(venue), venue_clock)

@@ -24,6 +24,30 @@ max_daily_loss_quote = "50"
 """
 
 
+def test_limits_are_set_shown_and_taken_away(postgres_server: Any) -> None:
+    """What is named is set and the rest stays; `none` takes one away; the fleet's status tells where it stands."""
+    dsn = trio.run(postgres_server.migrated)
+
+    def run(*words: str) -> Any:
+        return CliRunner().invoke(commands, words, env={"DNBOT_FLEET_DSN": dsn})
+
+    def limits(*words: str) -> list[str | None]:
+        return [one["limit"] for one in json.loads(run("fleet", *words, "--json").output)["figures"]]
+
+    assert limits("limits", "show") == [None, None, None]
+    assert limits("limits", "set", "--gross", "50000.5", "--day-loss", "500", "--why", "x") == ["50000.5", None, "500"]
+    assert limits("limits", "set", "--gross", "none", "--margin", "7", "--why", "x") == [None, "7", "500"]
+    assert limits("limits", "show") == [None, "7", "500"]
+    assert "below every limit of the fleet" in run("fleet", "limits", "show").output
+    assert json.loads(run("fleet", "status", "--json").output)["risk"]["denial"] == ""
+    for words, told in (
+        (("--gross", "-1"), "--gross: found '-1'; allowed: a number above 0, or none"),
+        (("--day-loss", "NaN"), "--day-loss"), ((), "--gross, --margin or --day-loss"),
+    ):
+        refused = run("fleet", "limits", "set", *words, "--why", "x")
+        assert (refused.exit_code, told in refused.output) == (2, True), refused.output
+
+
 def test_a_task_is_added_seen_stopped_and_removed(postgres_server: Any, tmp_path: Path) -> None:
     """Each command tells what it did; a second task on the same accounts is refused with the other's name."""
     dsn = trio.run(postgres_server.migrated)

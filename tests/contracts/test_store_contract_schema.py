@@ -121,7 +121,7 @@ async def test_every_table_hangs_together(database: str, sql: Any) -> None:
         " and not exists (select from pg_constraint where conrelid = c.oid and contype = 'f') order by relname"
     )
     assert [row["relname"] for row in alone] == [
-        "books", "exchanges", "pings", "schema_migrations", "time_series", "workers"
+        "books", "budgets", "exchanges", "fleet_limits", "pings", "schema_migrations", "time_series", "workers"
     ]
 
 

@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import attrs
 import pytest
@@ -21,7 +22,9 @@ from dnbot.lab.fleet_schedule import FleetMishap, FleetSchedule, Kind
 from dnbot.lab.fleet_simulation import simulate_fleet
 from dnbot.lab.oracle_reads import ReadJudge
 from dnbot.operate import manager
+from dnbot.operate.budgets import Budgets
 from dnbot.ports.memory_store import MemoryStore
+from dnbot.tasks.budgets import BudgetsOf, own_budgets
 
 pytestmark = pytest.mark.slow
 
@@ -149,6 +152,16 @@ def no_time_to_hedge(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(fleet_gap, "AFTER_LEASE_S", -TTL_S)
 
 
+def tasks_share_no_budget(patch: pytest.MonkeyPatch) -> None:
+    """Each asks for as much as if it were alone at its address."""
+
+    @asynccontextmanager
+    async def alone(*_: object) -> AsyncIterator[BudgetsOf]:
+        yield own_budgets
+
+    patch.setattr(Budgets, "of_task", alone)
+
+
 @pytest.mark.parametrize(
     ("plant", "mishaps", "ttl_s", "broken", "told"),
     [
@@ -160,6 +173,7 @@ def no_time_to_hedge(patch: pytest.MonkeyPatch) -> None:
         (nobody_claims, KILLED, TTL_S, "I23", "not at work"),
         (nothing_is_read, (), TTL_S, "I16", "was read"),
         (no_time_to_hedge, (), TTL_S, "I6", "bound 0 s"),
+        (tasks_share_no_budget, (), TTL_S, "I32", "of 300 ip in 10 s at MEXC"),
     ],
 )
 def test_a_planted_defect_is_found(
@@ -168,6 +182,6 @@ def test_a_planted_defect_is_found(
 ) -> None:
     """Each by the invariant that it breaks."""
     plant(monkeypatch)
-    run = run_of(*mishaps, ttl_s=ttl_s)
+    run = run_of(*mishaps, ttl_s=ttl_s, tasks=4 if plant is tasks_share_no_budget else 2)
     assert broken in found_in(run)
     assert any(v["invariant"] == broken and told in v["text"] for v in run.violations), run.violations[:5]

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import attrs
 import trio
 from prometheus_client.parser import text_string_to_metric_families
 from trio.testing import MockClock
 
-from dnbot.domain.instrument import Symbol
+from dnbot.bot import Place
+from dnbot.domain.instrument import Symbol, Venue
 from dnbot.fleet.leases import LeaseTerms
 from dnbot.fleet.life import Desired
+from dnbot.fleet.risk import FleetLimits
 from dnbot.fleet.words import NewTask, Worker
 from dnbot.metrics.exposition import exposition
+from dnbot.operate.budgets import Budgets
 from dnbot.operate.fleet_metrics import FLEET, PICTURE_S_MAX, FleetMoment, fleet_metrics_served
+from dnbot.operate.fleet_risk import HOLDS_S, FleetRiskWatch
 from dnbot.operate.manager import TaskManager
 from dnbot.operate.seat import Seat
 from dnbot.ports.clock import VirtualClock
+from dnbot.ports.credentials import Credentials, Secret
+from dnbot.ports.fleet_risk import MemoryFleetRisk
 from dnbot.ports.log import EventLog
 from dnbot.ports.log_sinks import MemorySink
+from dnbot.ports.memory_budgets import MemoryBudgets
 from dnbot.ports.memory_tasks import MemoryTasks, MemoryTasksDatabase
+from dnbot.ports.net import Endpoint
+from dnbot.ports.signer import CredentialSigner
 from dnbot.tasks.shared_feeds import shared_feeds
+from dnbot.venues.wire import RequestClass
 
 TERMS = LeaseTerms()
 
@@ -45,9 +57,16 @@ def manager_of(database: MemoryTasksDatabase, name: str) -> TaskManager:
     return TaskManager(MemoryTasks(database), Bots(), worker, EventLog(VirtualClock(0), [MemorySink()]), TERMS)
 
 
-def told(manager: TaskManager) -> dict[str, float]:
+def beside(manager: TaskManager) -> tuple[Budgets, FleetRiskWatch]:
+    """A worker's rate budgets and the limits of its fleet, which nobody uses."""
+    watch = FleetRiskWatch(MemoryFleetRisk(), manager.log)
+    return Budgets(MemoryBudgets(), manager.worker.worker_id, "one", manager.log, TERMS.ttl_s), watch
+
+
+def told(manager: TaskManager, budgets: Budgets | None = None, fleet: FleetRiskWatch | None = None) -> dict[str, float]:
     """Every series of its page, labels behind the name."""
-    text = exposition(FLEET, FleetMoment(manager, trio.current_time())).decode()
+    unused, watch = beside(manager)
+    text = exposition(FLEET, FleetMoment(manager, budgets or unused, fleet or watch, trio.current_time())).decode()
     found = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
@@ -118,7 +137,8 @@ async def test_the_page_is_served_where_there_is_a_socket() -> None:
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     port = listeners[0].socket.getsockname()[1]
     async with (
-        shared_feeds(VirtualClock(0), manager.log) as feeds, fleet_metrics_served(manager, listeners, feeds),
+        shared_feeds(VirtualClock(0), manager.log) as feeds,
+        fleet_metrics_served(manager, *beside(manager), feeds, listeners),
         await trio.open_tcp_stream("127.0.0.1", port) as client,
     ):
         await client.send_all(f"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
@@ -130,3 +150,29 @@ async def test_the_page_is_served_where_there_is_a_socket() -> None:
     assert b"# TYPE dnbot_worker_feed_turn_seconds histogram\n" in answer, "no task reads a venue yet"
     families = list(text_string_to_metric_families(answer.partition(b"\r\n\r\n")[2].decode()))
     assert len({family.name for family in families}) == len(families)
+
+
+async def test_shares_of_limits_and_where_the_fleet_stands_are_told(autojump_clock: MockClock) -> None:
+    """A worker's share of an address' limits, what it was refused, and the fleet's figures; limited while nobody has
+    looked, and when what was seen is too old."""
+    manager = manager_of(MemoryTasksDatabase(), "one")
+    budgets, watch = beside(manager)
+    assert told(manager, budgets, watch)["dnbot_fleet_limited"] == 1
+    signer = CredentialSigner(Credentials(Secret("key"), Secret("secret"), "1"))
+    place = Place(Endpoint("mexc.example", 443), "wss://mexc.example")
+    watch.store = MemoryFleetRisk(FleetLimits(gross_quote_max=Decimal(500)))
+    async with budgets.leased(), watch.looking():
+        async with budgets.of_task("btc", {Venue.MEXC_SPOT: place}, {Venue.MEXC_SPOT: signer}) as of:
+            of(Venue.MEXC_SPOT)[RequestClass.READ].penalise(1)
+            found = told(manager, budgets, watch)
+            assert found["dnbot_worker_budget_share MEXC_SPOT weight"] == 18 / 300
+            assert found["dnbot_worker_budget_penalties_total"] == 1
+            assert found["dnbot_fleet_risk_quote gross exposure"] == found["dnbot_fleet_limited"] == 0
+        await trio.sleep(3)
+        found = told(manager, budgets, watch)
+        assert found["dnbot_worker_budget_penalties_total"] == 1, "also when the task has gone"
+        assert found["dnbot_worker_budgets_age_seconds"] <= 3
+    await trio.sleep(HOLDS_S)
+    found = told(manager, budgets, watch)
+    assert found["dnbot_fleet_limited"] == 1
+    assert "dnbot_fleet_risk_quote gross exposure" not in found

@@ -144,7 +144,7 @@ class Make:
             "equity_day_start_quote": Decimal(300_000), "daily_pnl_quote": Decimal(0),
             "equity_share": dict.fromkeys(VENUES, Decimal("0.5")), "losses_in_a_row": 0, "round_trips_last_minute": 0,
             "api_errors_last_minute": 0, "identical_pairs_last_minute": 1,
-            "hedge_quantity_last_minute": Decimal(0),
+            "hedge_quantity_last_minute": Decimal(0), "fleet_denial": "",
         }
         return RiskInputs(**{**fields, **changes})
 

@@ -124,6 +124,7 @@ REFUSALS: list[tuple[str, dict[str, Any]]] = [
     ("LOSS_LIMIT", {"equity_quote": Decimal(294_000)}),
     ("LOSS_LIMIT", {"equity_day_start_quote": Decimal(0)}),
     ("LOSS_LIMIT", {"losses_in_a_row": 5}),
+    ("FLEET_LIMIT", {"fleet_denial": "gross exposure of the fleet is 5, the limit 4"}),
     ("PNL_UNKNOWN", {"equity_quote": None}),
     ("PNL_UNKNOWN", {"daily_pnl_quote": None}),
 ]

@@ -283,6 +283,15 @@ class EntryAdvised(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """By our monotonic clock; afterwards it is silent, and silence refuses."""
 
 
+class FleetRiskTold(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """Whether the fleet that this bot belongs to lets it take new risk."""
+
+    denial: str
+    """Why not; empty: it may."""
+    valid_until_s: float
+    """By our monotonic clock; afterwards nobody knows, and that refuses."""
+
+
 class StoreLost(msgspec.Struct, frozen=True, tag=True):
     """The journal or a commit met a database that does not answer: no new risk until `StoreFound`."""
 
@@ -298,7 +307,9 @@ AccountEvent = (
     SessionUp | SessionDown | StreamProven | CountdownSet | AccountRead | BalanceChanged | PositionChanged
     | OrderReported | FillReported | OrderSent | OrderAnswered | PairCommitted | PairAborted | TransferAnswered
 )
-InboxEvent = Signal | AccountEvent | Fault | Control | Tick | Paused | StoreLost | StoreFound | EntryAdvised
+InboxEvent = (
+    Signal | AccountEvent | Fault | Control | Tick | Paused | StoreLost | StoreFound | EntryAdvised | FleetRiskTold
+)
 
 
 # --- orders: machine -> execution and desks ---------------------------------------------------------------------------

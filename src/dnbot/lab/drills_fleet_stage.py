@@ -41,6 +41,8 @@ from dnbot.ports.postgres_tasks import PostgresTasks
 
 STOP_S_MAX = 40.0
 LOOK_EVERY_S = 0.3
+RATE_SCALE = 100.0
+"""These workers stand for machines with an address each, and the fakes have no limits here: see `fakes_options`."""
 WHO = "drill"
 
 
@@ -66,7 +68,7 @@ class WorkerProcess:
         command = [sys.executable, "-P", "-m", "dnbot", "worker", "--name", self.name, "--ttl", f"{self.ttl_s:g}"]
         with (self.folder / f"{self.name}.out").open("ab") as out:
             self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
-                [*command, "--capacity", str(self.capacity), "--web", "off"],
+                [*command, "--capacity", str(self.capacity), "--web", "off", "--rate-scale", f"{RATE_SCALE:g}"],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=self.folder,
                 start_new_session=True,  # Ctrl-C reaches the drill first
                 env=os.environ | {DSN_ENV: self.dsn, "DNBOT_HOME": str(self.folder / self.name)},

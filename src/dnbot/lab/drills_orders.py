@@ -22,7 +22,7 @@ from dnbot.domain.units import ZERO, Quantity, ceil_to, divide
 from dnbot.lab.drills_stage import SYMBOL, Stage
 from dnbot.ports.clock import VenueClock
 from dnbot.ports.http import HttpClient
-from dnbot.ports.limiter import RateLimiter
+from dnbot.ports.limiter import Budget, RateLimiter
 from dnbot.tasks.desk import Desk
 from dnbot.tasks.gatekeeper import Gatekeeper
 from dnbot.tasks.link import Line
@@ -171,7 +171,7 @@ class Hand:
     async def _counter(self, venue: Venue) -> _Counter:
         around, clock = self.stage.around, self.stage.clock
         client = HttpClient(around.opener, around.places[venue].rest, clock=clock, venue=venue.value)
-        budgets = {budget: RateLimiter(10, 100) for budget in RequestClass}
+        budgets: dict[RequestClass, Budget] = {budget: RateLimiter(10, 100) for budget in RequestClass}
         line = Line(venue, dict.fromkeys(RequestClass, client), budgets, VenueClock(clock))
         public, private = public_codec(venue, SYMBOL), private_codec(venue, SYMBOL, around.signers[venue])
         instrument = public.instrument([await line.read(public, request) for request in public.instrument_requests()])

@@ -22,6 +22,7 @@ from dnbot.domain.transfer import Transfer
 from dnbot.fakes.world import SIMULATION_EPOCH_NS
 from dnbot.fleet.words import Granted, Lease, NewTask
 from dnbot.lab.tap import NS_PER_S
+from dnbot.ports.memory_budgets import MemoryBudget, MemoryBudgetsDatabase
 from dnbot.ports.memory_store import MemoryBook, MemoryDatabase, MemoryStore
 from dnbot.ports.memory_tasks import MemoryTask, MemoryTasks, MemoryTasksDatabase
 
@@ -47,6 +48,7 @@ class Standby:
     books: dict[Symbol, MemoryBook]
     runs: list[tuple[int, Symbol, str, str, int]]
     tasks: MemoryTasksDatabase
+    budgets: dict[str, MemoryBudget]
 
 
 @attrs.define(eq=False)
@@ -55,6 +57,7 @@ class FleetDatabase:
 
     books: MemoryDatabase = attrs.field(factory=MemoryDatabase)
     tasks: MemoryTasksDatabase = attrs.field(init=False)
+    budgets: MemoryBudgetsDatabase = attrs.field(init=False)
     ahead_s: float = 0.0
     """How far its clock is ahead of the others."""
     away: int = 0
@@ -67,6 +70,7 @@ class FleetDatabase:
     _wrote: trio.Event = attrs.field(factory=trio.Event)
 
     def __attrs_post_init__(self) -> None:
+        self.budgets = MemoryBudgetsDatabase(self.now_s)
         self.tasks = MemoryTasksDatabase(self.now_s, granted=self._granted, renewed=self._renewed)
 
     def now_s(self) -> float:
@@ -115,7 +119,7 @@ class FleetDatabase:
             workers=dict(self.tasks.workers), ended=dict(self.tasks.ended), events=list(self.tasks.events),
             listeners=[],
         )
-        return Standby(self.commits, books, list(self.books.runs), tasks)
+        return Standby(self.commits, books, list(self.books.runs), tasks, copy.deepcopy(self.budgets.budgets))
 
     def fail_over(self, to: Standby) -> int:
         """From now on that is the database; returns how many commits are lost. Call it while it is away."""
@@ -123,6 +127,7 @@ class FleetDatabase:
         self.books.books, self.books.runs = to.books, to.runs
         self.tasks.tasks, self.tasks.workers = to.tasks.tasks, to.tasks.workers
         self.tasks.ended, self.tasks.events = to.tasks.ended, to.tasks.events
+        self.budgets.budgets = to.budgets
         return self.commits - to.commits
 
 

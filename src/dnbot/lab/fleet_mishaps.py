@@ -154,13 +154,15 @@ class FleetMishaps:
 
     async def _leases_slow(self, mishap: FleetMishap, worker: SimulatedWorker) -> None:
         """What is slower than the limit is given up; a request may then not have come there, or have been done."""
-        inner = worker.tasks.inner
-        if mishap.amount > 0:
-            inner.request_s = mishap.amount
-        else:
-            inner.answer_s = -mishap.amount
+        ways = (worker.tasks.inner, worker.leases.inner)
+        for inner in ways:
+            if mishap.amount > 0:
+                inner.request_s = mishap.amount
+            else:
+                inner.answer_s = -mishap.amount
         await self._lasts(mishap)
-        inner.request_s, inner.answer_s = TAKES_S, 0.0
+        for inner in ways:
+            inner.request_s, inner.answer_s = TAKES_S, 0.0
 
     async def _answers_lost(self, mishap: FleetMishap, worker: SimulatedWorker) -> None:
         worker.tasks.answers_lost = int(mishap.amount)

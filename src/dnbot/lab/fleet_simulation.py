@@ -24,6 +24,7 @@ from dnbot.fleet.life import AT_REST, Desired
 from dnbot.fleet.words import NewTask
 from dnbot.lab.disk import Disk
 from dnbot.lab.drills_fleet_world import FleetTask, fleet_tasks
+from dnbot.lab.fleet_budgets import BudgetJudge
 from dnbot.lab.fleet_database import FleetDatabase
 from dnbot.lab.fleet_judge import TaskJudge
 from dnbot.lab.fleet_mishaps import NS_PER_MS, FleetMishaps
@@ -86,6 +87,7 @@ class FleetSimulation:
     places: dict[str, Place] = attrs.field(factory=dict)
     judges: list[TaskJudge] = attrs.field(factory=list)
     mishaps: FleetMishaps = attrs.field(init=False)
+    asked: BudgetJudge = attrs.field(init=False)
     ending: bool = False
     ended: str = ""
     virtual_s: float = 0.0
@@ -102,6 +104,9 @@ class FleetSimulation:
             Host(VirtualClock(SIMULATION_EPOCH_NS, skew_ms * NS_PER_MS)) for skew_ms in schedule.skews_ms
         ]
         self.mishaps = FleetMishaps(self)
+        self.asked = BudgetJudge(
+            self.findings, lambda: self.mishaps.happened, lambda: tuple(self.mishaps.now.values())
+        )
 
     async def run(self) -> None:
         """Safety, healing, liveness, rest."""
@@ -125,6 +130,8 @@ class FleetSimulation:
             deviation_bps=DEVIATION_BPS, half_life_s=HALF_LIFE_S, enforce_limits=False,
         )
         on = await stack.enter_async_context(stage(config, network_seed=self.schedule.seed))
+        venue = on.world.mexc_app.venue
+        venue.limits = self.asked.watch(venue.limits)
         settings = task.settings(Path("fakes"))
         params = parse_settings(task.name, settings).strategy
         place = self.places[task.name] = Place(task, on, params)

@@ -13,6 +13,7 @@ from dnbot.fleet.life import Desired
 from dnbot.fleet.words import Worker
 from dnbot.lab.disk import Disk, HeldMedium
 from dnbot.lab.drills_fleet_world import FleetTask
+from dnbot.lab.fleet_budgets import ADDRESS, TappedBudgets
 from dnbot.lab.fleet_database import FleetDatabase, LeasedStore, Reach
 from dnbot.lab.fleet_sleep import HostSleep
 from dnbot.lab.fleet_tasks import TappedTasks
@@ -21,6 +22,7 @@ from dnbot.lab.standstill import Standstill
 from dnbot.lab.tap import Tap, TappedOpener
 from dnbot.lab.tapped_store import TappedStore
 from dnbot.lab.world import Stage
+from dnbot.operate.budgets import Budgets
 from dnbot.operate.manager import TaskManager
 from dnbot.operate.seat import NOT_KNOWN, Seat
 from dnbot.ports.clock import VirtualClock
@@ -61,20 +63,21 @@ class TaskLife(Incarnation):
 
     seat: Seat | None = None
 
-    async def serve(self, place: Place, seat: Seat, order_path: str) -> None:
+    async def serve(self, place: Place, seat: Seat, order_path: str, budgets: Budgets) -> None:
         """As a worker's runner: until it is asked to stop; raises what else ends it."""
         self.seat, tap = seat, self.wire.tap
         tap.tell(self.name, "life", "started", seat.lease)
         try:
             await seat.tasks.bind(seat.lease, (f"key-of-{place.task.name}",))
-            self.bot = await self.stage.bot(
-                place.params, self.store, opener=self.wire, witness=self._note, spill=open_spill(self.spill),
-                latch=self.disk.latch, order_path=order_path,
-            )
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._hand_over)
-                code = await self.bot.run()
-                nursery.cancel_scope.cancel()
+            async with budgets.of_task(place.task.name, self.stage.places, self.stage.signers) as shared:
+                self.bot = await self.stage.bot(
+                    place.params, self.store, opener=self.wire, witness=self._note, spill=open_spill(self.spill),
+                    latch=self.disk.latch, order_path=order_path, budgets=shared,
+                )
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._hand_over)
+                    code = await self.bot.run()
+                    nursery.cancel_scope.cancel()
             leaving = self.bot.context.leaving
             seat.ended(code, leaving.why if leaving else "no reason")
         except BaseException as error:
@@ -113,6 +116,8 @@ class SimulatedWorker:
     reach: Reach = attrs.field(init=False)
     tasks: TappedTasks = attrs.field(init=False)
     manager: TaskManager = attrs.field(init=False)
+    leases: TappedBudgets = attrs.field(init=False)
+    budgets: Budgets = attrs.field(init=False)
     lives: list[TaskLife] = attrs.field(factory=list)
     dead: bool = False
     error: BaseException | None = None
@@ -130,6 +135,8 @@ class SimulatedWorker:
         self.tasks = TappedTasks.on(self.tap, self.name, self.reach)
         log = EventLog(self.host.clock, [MemorySink()])
         worker = Worker(worker_id=self.name, name=self.name, capacity=CAPACITY, version="simulated")
+        self.leases = TappedBudgets.on(self.tap, self.name, self.reach)
+        self.budgets = Budgets(self.leases, self.name, ADDRESS, log, self.terms.ttl_s)
         self.manager = TaskManager(self.tasks, self._run_task, worker, log, self.terms)
 
     async def live(self) -> None:
@@ -138,7 +145,8 @@ class SimulatedWorker:
         self.tap.tell(self.name, "worker", "started")
         try:
             with self._scope:
-                await self.manager.run()
+                async with self.budgets.leased():
+                    await self.manager.run()
         except trio.Cancelled:
             raise
         except BaseException as error:  # noqa: BLE001 (kept, for the judge)
@@ -153,7 +161,7 @@ class SimulatedWorker:
         life = self._life(place, seat)
         self.lives.append(life)
         try:
-            await life.serve(place, seat, self.order_path)
+            await life.serve(place, seat, self.order_path, self.budgets)
         finally:
             self.lives.remove(life)
 
@@ -184,7 +192,7 @@ class SimulatedWorker:
 
     def kill(self, *, power_cut: bool) -> None:
         """Die: see `Incarnation.crash`."""
-        self.dead, self.tasks.revoked = True, True
+        self.dead, self.tasks.revoked, self.leases.revoked = True, True, True
         self.tap.tell(self.name, "worker", "killed", power_cut)
         for life in self.lives:
             life.crash(power_cut=power_cut)

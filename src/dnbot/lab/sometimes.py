@@ -15,10 +15,10 @@ _SIZED_RIGHT = (
 _SIZED = "this control stands behind it, for a defect there"
 DENIALS = (
     "AMBIGUOUS_PENDING", "BALANCE", "BOOK_IMPLAUSIBLE", "BOOK_UNSYNCED", "CLOCK", "CONFIG_UNAPPROVED", "COUNTDOWN",
-    "DATA_STALE", "DB_UNAVAILABLE", "DEPTH", "DUPLICATE", "EDGE_IMPLAUSIBLE", "EXPIRED", "GROSS", "HEDGE_BUDGET",
-    "INVENTORY", "KILLED", "LEGS", "LOSS_LIMIT", "LOT", "MARGIN", "MAX_NOTIONAL", "MAX_QTY", "MIN_NOTIONAL", "MIN_QTY",
-    "NET", "NOT_RECONCILED", "OPEN_ORDERS", "PNL_UNKNOWN", "PRICE_COLLAR", "RATE", "REDUCE_ONLY", "REDUCING_ONLY",
-    "REPEAT_THROTTLE", "SELF_CROSS", "STATE_NOT_TRADING", "SYMBOL_INELIGIBLE", "TICK",
+    "DATA_STALE", "DB_UNAVAILABLE", "DEPTH", "DUPLICATE", "EDGE_IMPLAUSIBLE", "EXPIRED", "FLEET_LIMIT", "GROSS",
+    "HEDGE_BUDGET", "INVENTORY", "KILLED", "LEGS", "LOSS_LIMIT", "LOT", "MARGIN", "MAX_NOTIONAL", "MAX_QTY",
+    "MIN_NOTIONAL", "MIN_QTY", "NET", "NOT_RECONCILED", "OPEN_ORDERS", "PNL_UNKNOWN", "PRICE_COLLAR", "RATE",
+    "REDUCE_ONLY", "REDUCING_ONLY", "REPEAT_THROTTLE", "SELF_CROSS", "STATE_NOT_TRADING", "SYMBOL_INELIGIBLE", "TICK",
 )
 """Every code with which an order can be denied, as docs/risk-controls.md has them."""
 NEVER: Mapping[str, str] = {
@@ -34,6 +34,7 @@ NEVER: Mapping[str, str] = {
     "denial CONFIG_UNAPPROVED": "a configuration that is no numbers does not start",
     "denial GROSS": "of the demo's wallets no venue can come to hold more than the share that is allowed",
     "denial LOSS_LIMIT": "a loss that reaches a limit lowers the mode before the next order is decided",
+    "denial FLEET_LIMIT": "a bot of the swarm belongs to no fleet",
     "denial EDGE_IMPLAUSIBLE": "books that far apart are refused one by one, as BOOK_IMPLAUSIBLE or by sizing",
 }
 """What cannot be seen in a simulation of the swarm, and why. Each denial has tests of its own all the same."""

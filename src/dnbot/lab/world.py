@@ -36,7 +36,9 @@ from dnbot.ports.spill import MemoryMedium, Spill, open_spill
 from dnbot.ports.store import Store
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.parameters import StrategyParameters
+from dnbot.tasks.budgets import BudgetsOf, own_budgets
 from dnbot.tasks.strategist import Keep, nobody_keeps
+from dnbot.venues.wire import Signer
 
 PORT = 443
 
@@ -51,6 +53,20 @@ class Stage:
     lines: MemorySink
     clock: VirtualClock
 
+    @property
+    def places(self) -> dict[Venue, Place]:
+        """Where its venues are."""
+        gate = Place(Endpoint(GATE_HOST, PORT), f"wss://{GATE_HOST}:{PORT}")
+        mexc = Place(Endpoint(MEXC_HOST, PORT), f"wss://{MEXC_HOST}:{PORT}")
+        return {Venue.GATE_SPOT: gate, Venue.GATE_FUTURES: gate, Venue.MEXC_SPOT: mexc}
+
+    @property
+    def signers(self) -> dict[Venue, Signer]:
+        """Who signs there: the key of its first account."""
+        account = self.world.config.accounts[0]
+        signer = CredentialSigner(Credentials(Secret(account.key), Secret(account.secret), account.uid))
+        return dict.fromkeys(Venue, signer)
+
     async def bot(
         self,
         params: StrategyParameters,
@@ -63,17 +79,14 @@ class Stage:
         latch: Latch | None = None,
         order_path: str = "rest",
         countdown_s: int = 30,
+        budgets: BudgetsOf = own_budgets,
     ) -> Bot:
         """A new incarnation on this world, not yet running. `opener` replaces the network's own."""
-        account = self.world.config.accounts[0]
-        signer = CredentialSigner(Credentials(Secret(account.key), Secret(account.secret), account.uid))
-        gate = Place(Endpoint(GATE_HOST, PORT), f"wss://{GATE_HOST}:{PORT}")
-        mexc = Place(Endpoint(MEXC_HOST, PORT), f"wss://{MEXC_HOST}:{PORT}")
         return await build_bot(
             BotParts(
                 params=params,
-                places={Venue.GATE_SPOT: gate, Venue.GATE_FUTURES: gate, Venue.MEXC_SPOT: mexc},
-                signers=dict.fromkeys(Venue, signer),
+                places=self.places,
+                signers=self.signers,
                 opener=opener or self.network.open_stream,
                 clock=self.clock,
                 store=store,
@@ -87,6 +100,7 @@ class Stage:
                 latch=latch or MemoryLatch(),
                 order_path=order_path,
                 countdown_s=countdown_s,
+                budgets=budgets,
             )
         )
 

@@ -5,24 +5,30 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Awaitable, Callable
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+import msgspec
 import trio
 
 from dnbot.domain.errors import ConfigError
+from dnbot.domain.units import ZERO
 from dnbot.fleet.leases import LeaseTerms
 from dnbot.fleet.life import Desired
-from dnbot.fleet.words import NewTask, Task
+from dnbot.fleet.risk import FleetRisk
+from dnbot.fleet.words import NewTask, Picture, Task
 from dnbot.operate import fleet_text
 from dnbot.operate.command_words import JSON, WHY
 from dnbot.operate.console import tell, tell_json
 from dnbot.operate.control import name_of
+from dnbot.operate.fleet_risk import risk_now
 from dnbot.operate.task_settings import accounts_of, task_settings
 from dnbot.operate.worker import fleet_dsn
 from dnbot.ports.credentials import SecretRegistry
-from dnbot.ports.postgres import migrate, open_postgres_store
+from dnbot.ports.fleet_risk import PostgresFleetRisk
+from dnbot.ports.postgres import PostgresStore, migrate, open_postgres_store
 from dnbot.ports.postgres_tasks import PostgresTasks
 from dnbot.ports.tasks import TaskStore
 
@@ -144,9 +150,69 @@ def fleet_group() -> None:
 @JSON
 @DSN
 def status(as_json: bool, dsn_env: str) -> None:
-    """Workers, tasks, leases, and which task nobody holds."""
-    found = _on_fleet(dsn_env, lambda tasks: tasks.picture())
-    _tell(fleet_text.fleet_dict(found), fleet_text.fleet_text(found), as_json)
+    """Workers, tasks, leases, which task nobody holds, and where the fleet stands against its limits."""
+
+    async def both(store: PostgresStore) -> tuple[Picture, FleetRisk]:
+        return await PostgresTasks(store).picture(), await risk_now(PostgresFleetRisk(store))
+
+    found, risk = _on_database(dsn_env, both)
+    document = fleet_text.fleet_dict(found) | {"risk": fleet_text.risk_dict(risk)}
+    _tell(document, "\n\n".join([fleet_text.fleet_text(found), fleet_text.risk_text(risk)]), as_json)
+
+
+@fleet_group.group("limits")
+def limits_group() -> None:
+    """Limits over all tasks together: when one is reached none of them takes new risk, and hedges go on."""
+
+
+@limits_group.command("show")
+@JSON
+@DSN
+def show_limits(as_json: bool, dsn_env: str) -> None:
+    """The limits, and what the tasks have together by their newest samples."""
+    risk = _on_database(dsn_env, lambda store: risk_now(PostgresFleetRisk(store)))
+    _tell(fleet_text.risk_dict(risk), fleet_text.risk_text(risk), as_json)
+
+
+def _quote(_context: click.Context, option: click.Parameter, value: str | None) -> Decimal | None:
+    """A positive number; `none` becomes 0, which stands for no limit; None: not named."""
+    if value is None or value == "none":
+        return None if value is None else ZERO
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        number = ZERO
+    if not (number.is_finite() and number > 0):
+        raise ConfigError("command line", f"--{option.name}".replace("_", "-"), value, "a number above 0, or none")
+    return number
+
+
+@limits_group.command("set")
+@click.option("--gross", callback=_quote, metavar="QUOTE|none",
+              help="Most quote units of both legs of all positions, at the mark; or none.")
+@click.option("--margin", callback=_quote, metavar="QUOTE|none",
+              help="Most quote units of margin that perpetual positions use; or none.")
+@click.option("--day-loss", callback=_quote, metavar="QUOTE|none",
+              help="Most quote units that equity may be below its first of the day; or none.")
+@WHY
+@JSON
+@DSN
+def set_limits(
+    gross: Decimal | None, margin: Decimal | None, day_loss: Decimal | None, why: str, as_json: bool, dsn_env: str
+) -> None:
+    """Set the limits that are named and leave the others; every worker knows them within seconds."""
+    given = {"gross_quote_max": gross, "margin_quote_max": margin, "day_loss_quote_max": day_loss}
+    changes = {name: value or None for name, value in given.items() if value is not None}
+    if not changes:
+        raise ConfigError("command line", "limits", "none", "--gross, --margin or --day-loss, each a number or none")
+
+    async def change(store: PostgresStore) -> FleetRisk:
+        limits = PostgresFleetRisk(store)
+        await limits.set_limits(msgspec.structs.replace(await limits.limits(), **changes), who=_who(), why=why)
+        return await risk_now(limits)
+
+    risk = _on_database(dsn_env, change)
+    _tell(fleet_text.risk_dict(risk), fleet_text.risk_text(risk), as_json)
 
 
 def _want(task_id: str, desired: Desired, why: str, as_json: bool, dsn_env: str) -> None:
@@ -157,11 +223,15 @@ def _want(task_id: str, desired: Desired, why: str, as_json: bool, dsn_env: str)
 
 
 def _on_fleet(dsn_env: str, ask: Callable[[TaskStore], Awaitable[_T]]) -> _T:
+    return _on_database(dsn_env, lambda store: ask(PostgresTasks(store)))
+
+
+def _on_database(dsn_env: str, ask: Callable[[PostgresStore], Awaitable[_T]]) -> _T:
     async def answer() -> _T:
         dsn = fleet_dsn(dsn_env, registry())
         await migrate(dsn)
         async with open_postgres_store(dsn) as store:
-            return await ask(PostgresTasks(store))
+            return await ask(store)
 
     return trio.run(answer)
 

@@ -14,9 +14,12 @@ from dnbot.metrics.exposition import Family, Value, counter, counters, expositio
 from dnbot.metrics.histogram import Histogram
 from dnbot.metrics.loop_lag import watch_loop
 from dnbot.metrics.page import PageServer
+from dnbot.operate.budgets import Budgets
 from dnbot.operate.fleet_feed_metrics import FEEDS, FeedsMoment
+from dnbot.operate.fleet_risk import HOLDS_S, FleetRiskWatch
 from dnbot.operate.manager import TaskManager
 from dnbot.tasks.shared_feeds import SharedFeeds
+from dnbot.venues.limits import Scope
 
 PATH = "/metrics"
 PICTURE_S_MAX = 15.0
@@ -28,6 +31,8 @@ class FleetMoment:
     """What the figures are read from; seconds by the worker's monotonic clock."""
 
     manager: TaskManager
+    budgets: Budgets
+    fleet: FleetRiskWatch
     now_s: float
 
     @property
@@ -71,6 +76,30 @@ def _claims(moment: FleetMoment) -> Mapping[str, Value]:
     return {"free": moment.manager.counts.claims, "ended": moment.manager.counts.takeovers}
 
 
+def _shares(moment: FleetMoment) -> Mapping[str, Value]:
+    """Where a venue is reached in several places, the smallest."""
+    found: dict[str, Value] = {}
+    pools = [pool for pool in moment.budgets.pools.values() if pool.limit.scope is Scope.ADDRESS]
+    for pool in sorted(pools, key=lambda pool: pool.limiter.share / pool.capacity, reverse=True):
+        found[f"{pool.venue.value} {pool.limit.pool}"] = pool.limiter.share / pool.capacity
+    return found
+
+
+def _penalties(moment: FleetMoment) -> Value:
+    return moment.budgets.penalties
+
+
+def _risk(moment: FleetMoment) -> Mapping[str, Value]:
+    """What is unknown is not told; `dnbot_fleet_limited` says that it refuses."""
+    if moment.now_s - moment.fleet.read_s > HOLDS_S or not moment.fleet.limits.is_set:
+        return {}
+    return {figure.name: figure.total for figure in moment.fleet.risk.figures if figure.total is not None}
+
+
+def _limited(moment: FleetMoment) -> Value:
+    return int(bool(moment.fleet.risk.denial) or moment.now_s - moment.fleet.read_s > HOLDS_S)
+
+
 FLEET: tuple[Family[FleetMoment], ...] = (
     gauges("dnbot_fleet_tasks", "Tasks of the fleet by state.", "state", _states),
     gauge("dnbot_fleet_tasks_without_holder", "Tasks that should be held and are not.", _without_holder),
@@ -94,19 +123,30 @@ FLEET: tuple[Family[FleetMoment], ...] = (
             lambda m: m.manager.counts.leases_lost),
     counter("dnbot_fleet_history_pruned_total", "Rows of old history that it deleted.",
             lambda m: m.manager.counts.pruned),
+    gauges("dnbot_worker_budget_share", "Of a venue's limit of an address, what this worker may spend, 0..1.", "limit",
+           _shares),
+    counter("dnbot_worker_budget_penalties_total", "Requests of its tasks that a venue refused as too many.",
+            _penalties),
+    gauge(
+        "dnbot_worker_budgets_age_seconds", "Since shares of rate budgets were last leased.",
+        lambda m: m.now_s - m.budgets.answered_s if m.budgets.answered_s > float("-inf") else None,
+    ),
+    gauges("dnbot_fleet_risk_quote", "What all tasks have together, where a limit is set.", "figure", _risk),
+    gauge("dnbot_fleet_limited", "1 while limits over the fleet let no task take new risk.", _limited),
 )
 
 
 @asynccontextmanager
 async def fleet_metrics_served(
-    manager: TaskManager, listeners: list[trio.SocketListener], feeds: SharedFeeds
+    manager: TaskManager, budgets: Budgets, fleet: FleetRiskWatch, feeds: SharedFeeds,
+    listeners: list[trio.SocketListener],
 ) -> AsyncIterator[None]:
     """Inside the block the page is served where there is a socket."""
     lag = Histogram()
 
     async def page() -> bytes:
-        fleet = exposition(FLEET, FleetMoment(manager, trio.current_time()))
-        return fleet + exposition(FEEDS, FeedsMoment(feeds, lag))
+        told = exposition(FLEET, FleetMoment(manager, budgets, fleet, trio.current_time()))
+        return told + exposition(FEEDS, FeedsMoment(feeds, lag))
 
     async with trio.open_nursery() as nursery:
         if listeners:

@@ -7,8 +7,10 @@ from typing import Any, Protocol
 import attrs
 import msgspec
 
-from dnbot.operate.fleet_text import event_dict, fleet_dict
+from dnbot.operate.fleet_risk import risk_now
+from dnbot.operate.fleet_text import event_dict, fleet_dict, risk_dict
 from dnbot.operate.readings import builtins_of
+from dnbot.ports.fleet_risk import PostgresFleetRisk
 from dnbot.ports.postgres_tasks import PostgresTasks, Statements, event_of
 from dnbot.ports.tasks import FAILURES
 
@@ -53,7 +55,8 @@ class DatabaseFleet:
     store: Statements
 
     async def page(self) -> dict[str, Any]:
-        """`fleet_dict`; each task with profit, failures of a day and its bot's last words; the newest events first."""
+        """`fleet_dict`; each task with profit, failures of a day and its bot's last words; where the fleet stands
+        against its limits; the newest events first."""
         picture = await PostgresTasks(self.store).picture()
         money = {row.pop("task_id"): builtins_of(row) for row in await self.store.read(PROFIT)}
         failed = {row["task_id"]: row["failures"] for row in await self.store.read(FAILED_TODAY, list(FAILURES))}
@@ -63,5 +66,6 @@ class DatabaseFleet:
             more = money.get(task["task"], {})
             bot = msgspec.json.decode(more.pop("context", "{}"))
             task |= more | {"bot": bot, "failures_day": failed.get(task["task"], 0)}
+        found["risk"] = risk_dict(await risk_now(PostgresFleetRisk(self.store)))
         found["events"] = [event_dict(event_of(row)) | {"task": row["task_id"]} for row in events]
         return found

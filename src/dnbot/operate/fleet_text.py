@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from dnbot.domain.units import plain
 from dnbot.fleet.life import needs_holder
+from dnbot.fleet.risk import FleetRisk
 from dnbot.fleet.words import Picture, Task, TaskDetails, TaskEvent, Worker
 
 
@@ -49,6 +51,33 @@ def fleet_dict(picture: Picture) -> dict[str, Any]:
         "tasks": list(map(task_dict, picture.tasks)),
         "without_holder": _without_holder(picture),
     }
+
+
+def risk_dict(risk: FleetRisk) -> dict[str, Any]:
+    """Where the fleet stands against its limits; a total or a limit is None when there is none."""
+    return {
+        "denial": risk.denial,
+        "figures": [
+            {
+                "figure": one.name, "quote": None if one.total is None else plain(one.total),
+                "limit": None if one.limit is None else plain(one.limit), "at_limit": list(one.counted),
+                "unknown": list(one.unknown),
+            }
+            for one in risk.figures
+        ],
+    }
+
+
+def risk_text(risk: FleetRisk) -> str:
+    """The same as a table, and what follows from it."""
+    rows = [
+        (one.name, "unknown" if one.total is None else f"{one.total:.2f}",
+         "-" if one.limit is None else plain(one.limit), ", ".join(one.counted), ", ".join(one.unknown))
+        for one in risk.figures
+    ]
+    head = ("of all tasks", "quote", "limit", "counted as at their limit", "unknown")
+    told = f"NO NEW RISK: {risk.denial}" if risk.denial else "below every limit of the fleet"
+    return "\n\n".join([_table(head, rows), told])
 
 
 def tasks_text(tasks: Iterable[Task]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,14 @@ from dnbot.fleet.leases import LeaseTerms
 from dnbot.fleet.life import Desired
 from dnbot.fleet.words import BUILT_IN
 from dnbot.operate.alert_places import heartbeat_of, load_alert_secrets, monitors_of, sampler_of
+from dnbot.operate.budgets import Budgets
 from dnbot.operate.canary import canary_of, witness_of
 from dnbot.operate.commanding import Commander
 from dnbot.operate.control import ControlServer
 from dnbot.operate.control_socket import listening, socket_path
 from dnbot.operate.control_words import Done, Pause, Resume, StatusTold
 from dnbot.operate.fakes_process import read_address
+from dnbot.operate.fleet_risk import FleetRiskWatch
 from dnbot.operate.kept_environment import KeptEnvironment
 from dnbot.operate.masking import Mask
 from dnbot.operate.monitoring import Monitors
@@ -70,6 +73,8 @@ class TaskRunner:
     registry: SecretRegistry
     redactor: Redactor
     log: EventLog
+    budgets: Budgets
+    fleet: FleetRiskWatch
     feeds: SharedFeeds
     environment: KeptEnvironment = attrs.field(factory=KeptEnvironment)
     """Where keys are found, at every start."""
@@ -92,22 +97,25 @@ class TaskRunner:
         traces, clock = traces_of(settings, self.registry, log, self.environment), SystemClock()
         watch = Watch()
         monitors = monitors_of(settings, secrets, watch, self.redactor, log)
-        with ExitStack() as stack:
+        async with AsyncExitStack() as stack:
             symbol = settings.strategy.symbol
             spill = stack.enter_context(closing(spill_file(home / "spill" / f"{symbol.base}-{symbol.quote}.log")))
             listener = stack.enter_context(listening(socket_path(home)))
             around, teller = self._around(settings), _Teller(seat, watch)
             await seat.tasks.bind(seat.lease, keys_of(around.signers))
-            await refuse_unfit(settings, around, SystemClock())
+            budgets = await stack.enter_async_context(
+                self.budgets.of_task(task.task_id, around.places, around.signers)
+            )
+            await refuse_unfit(settings, around, SystemClock(), budgets)
             await refuse_another_world(settings, self.store)
-            await refuse_first_start(settings, self.store, around, SystemClock())
+            await refuse_first_start(settings, self.store, around, SystemClock(), budgets)
             canary = await canary_of(settings, self.store, symbol)
             bot = await build_bot(
                 BotParts(
                     params=settings.strategy, places=around.places, signers=around.signers, opener=around.opener,
                     clock=clock, store=self.store.of_task(seat.lease), log=log, publish=teller.show,
                     witness=witness_of(monitors, canary), spill=spill, latch=FileLatch.of(home),
-                    measures=measures_of(traces, clock),
+                    measures=measures_of(traces, clock), budgets=budgets, in_fleet=True,
                     order_path=settings.gate.order_path, countdown_s=settings.gate.countdown_s, version=__version__,
                     settings=msgspec.json.encode(settings).decode(), retention_days=settings.database.retention_days,
                     sources=self.feeds.sources(around.public.addresses, around.public.opener),
@@ -121,8 +129,16 @@ class TaskRunner:
             commander = Commander(bot, watch, report, log)
             heartbeat = heartbeat_of(settings, secrets, monitors.is_well, bot, log)
             monitors.attach(sampler_of(bot, settings, home, log), commander.answer, heartbeat)
-            async with exporting(traces):
+            async with exporting(traces), self._told(bot):
                 await _until_it_ends(bot, commander, teller, monitors, listener)
+
+    @asynccontextmanager
+    async def _told(self, bot: Bot) -> AsyncIterator[None]:
+        """Inside the block the bot is told where the fleet stands."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.fleet.tell, bot, name="fleet")
+            yield
+            nursery.cancel_scope.cancel()
 
     def _around(self, settings: Settings) -> Surroundings:
         if settings.mode == "live":

@@ -47,11 +47,12 @@ def task_settings(where: str, text: str, dsn_env: str, terms: LeaseTerms) -> Set
 
 def keys_of(signers: Mapping[Venue, Signer]) -> tuple[str, ...]:
     """What tells one key of an exchange from another, whatever it is called, and does not give it away."""
-    found = {
-        f"{_EXCHANGES[venue]}:key:{hashlib.sha256(signer.key_id.encode()).hexdigest()[:16]}": None
-        for venue, signer in signers.items()
-    }
-    return tuple(found)
+    return tuple(dict.fromkeys(key_of(venue, signer) for venue, signer in signers.items()))
+
+
+def key_of(venue: Venue, signer: Signer) -> str:
+    """The same of one key."""
+    return f"{_EXCHANGES[venue]}:key:{hashlib.sha256(signer.key_id.encode()).hexdigest()[:16]}"
 
 
 def accounts_of(settings: Settings) -> tuple[str, ...]:

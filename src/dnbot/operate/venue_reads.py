@@ -14,7 +14,8 @@ from dnbot.domain.units import divide
 from dnbot.operate.places import Reach, Surroundings
 from dnbot.ports.clock import Clock, VenueClock
 from dnbot.ports.http import HttpClient
-from dnbot.ports.limiter import RateLimiter
+from dnbot.ports.limiter import Budget, RateLimiter
+from dnbot.tasks.budgets import BudgetsOf
 from dnbot.tasks.link import READ_DEADLINE_S, Line
 from dnbot.venues.factory import private_codec, public_codec
 from dnbot.venues.wire import PrivateCodec, PublicCodec, Reply, Request, RequestClass, Signer
@@ -56,7 +57,15 @@ def only_get(request: Request) -> Request:
     return request
 
 
-async def read_venues(around: Surroundings, symbol: Symbol, clock: Clock) -> dict[Venue, VenueFacts]:
+def check_budgets(_venue: Venue) -> dict[RequestClass, Budget]:
+    """Of one who asks beside a bot of the same address, and has nothing to do with it."""
+    budget = RateLimiter(RATE_PER_S, BURST)
+    return {RequestClass.PUBLIC: budget, RequestClass.READ: budget}
+
+
+async def read_venues(
+    around: Surroundings, symbol: Symbol, clock: Clock, budgets: BudgetsOf = check_budgets
+) -> dict[Venue, VenueFacts]:
     """Everything that a check needs to know, venue after venue.
 
     Raises:
@@ -66,18 +75,19 @@ async def read_venues(around: Surroundings, symbol: Symbol, clock: Clock) -> dic
     found: dict[Venue, VenueFacts] = {}
     for venue in VENUES:
         async with AsyncExitStack() as stack:
-            reader = _reader(Reach(around.places, around.opener), venue, venue_clock, stack)
-            market = reader if around.market is None else _reader(around.market, venue, VenueClock(clock), stack)
+            reader = _reader(Reach(around.places, around.opener), venue, venue_clock, stack, budgets)
+            market = reader
+            if around.market is not None:
+                market = _reader(around.market, venue, VenueClock(clock), stack, check_budgets)
             found[venue] = await _read(market, reader, around.signers[venue], symbol)
     return found
 
 
-def _reader(reach: Reach, venue: Venue, clock: VenueClock, stack: AsyncExitStack) -> Reader:
+def _reader(reach: Reach, venue: Venue, clock: VenueClock, stack: AsyncExitStack, budgets: BudgetsOf) -> Reader:
     client = HttpClient(reach.opener, reach.places[venue].rest, clock=clock.clock, venue=venue.value)
     stack.push_async_callback(client.aclose)
     classes = (RequestClass.PUBLIC, RequestClass.READ)
-    budget = RateLimiter(RATE_PER_S, BURST)
-    return Reader(Line(venue, dict.fromkeys(classes, client), dict.fromkeys(classes, budget), clock))
+    return Reader(Line(venue, dict.fromkeys(classes, client), budgets(venue), clock))
 
 
 async def _read(market: Reader, reader: Reader, signer: Signer, symbol: Symbol) -> VenueFacts:

@@ -18,10 +18,12 @@ from dnbot import __version__
 from dnbot.domain.errors import ConfigError
 from dnbot.fleet.leases import LeaseTerms
 from dnbot.fleet.words import Worker
+from dnbot.operate.budgets import Budgets
 from dnbot.operate.control_socket import only_bot_of
 from dnbot.operate.database_place import external_dsn
 from dnbot.operate.face import PlainFace
 from dnbot.operate.fleet_metrics import fleet_metrics_served
+from dnbot.operate.fleet_risk import FleetRiskWatch
 from dnbot.operate.logs import LOG_FILE
 from dnbot.operate.manager import HISTORY_DAYS, TaskManager
 from dnbot.operate.masking import Mask
@@ -30,12 +32,17 @@ from dnbot.operate.state_folder import made_private
 from dnbot.operate.task_runner import TaskRunner
 from dnbot.ports.clock import Clock, SystemClock
 from dnbot.ports.credentials import SecretRegistry
+from dnbot.ports.fleet_risk import PostgresFleetRisk
 from dnbot.ports.log import EventLog, stdlib_logging
 from dnbot.ports.log_sinks import FileSink, Sink, TerminalSink
 from dnbot.ports.postgres import migrate, open_postgres_store
+from dnbot.ports.postgres_budgets import PostgresBudgets
 from dnbot.ports.postgres_tasks import PostgresTasks
 from dnbot.ports.redaction import Redactor
 from dnbot.tasks.shared_feeds import shared_feeds
+
+ONE_ADDRESS = "one"
+"""Of workers that do not say where their requests leave from: they could all be behind one address."""
 
 
 @attrs.frozen
@@ -73,6 +80,10 @@ class WorkerOptions:
     terms: LeaseTerms
     registry: SecretRegistry
     name: str = ""
+    address: str = ONE_ADDRESS
+    """The public address that requests leave from; workers that say the same share its rate limits."""
+    rate_scale: float = 1.0
+    """The venues grant so many times the limits that they publish."""
     history_days: float = HISTORY_DAYS
     """Events of tasks, and rows of workers that are gone, are deleted after so long."""
     metrics: tuple[str, int] | None = None
@@ -120,18 +131,26 @@ async def work(options: WorkerOptions) -> int:
                     async with (
                         open_postgres_store(dsn, log=log, mask=mask.text) as store, shared_feeds(clock, log) as feeds
                     ):
-                        runner = TaskRunner(store, home, options.dsn_env, options.terms, registry, redactor, log, feeds)
                         name = options.name or socket.gethostname()
                         worker = Worker(
                             worker_id=f"{name}-{os.getpid()}-{clock.now_ns() // 1_000_000_000}", name=name,
                             capacity=options.capacity, version=__version__,
                         )
                         log.info("worker", worker=worker.worker_id, capacity=worker.capacity)
+                        budgets = Budgets(
+                            PostgresBudgets(store), worker.worker_id, options.address, log, options.terms.ttl_s,
+                            options.rate_scale,
+                        )
+                        fleet = FleetRiskWatch(PostgresFleetRisk(store), log)
+                        runner = TaskRunner(
+                            store, home, options.dsn_env, options.terms, registry, redactor, log, budgets, fleet, feeds
+                        )
                         tasks = PostgresTasks(store, mask.text)
                         manager = TaskManager(
                             tasks, runner, worker, log, options.terms, history_days=options.history_days
                         )
-                        async with fleet_metrics_served(manager, pages, feeds):
+                        figures = fleet_metrics_served(manager, budgets, fleet, feeds, pages)
+                        async with budgets.leased(), fleet.looking(), figures:
                             standing = StandingWorker(manager, clock, log, home, dsn, PlainFace(sys.stderr).say)
                             await _until_drained(standing, options.beside)
                 finally:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import attrs
 import trio
 
@@ -32,6 +34,30 @@ class LimiterStatistics:
     tokens: float
     penalty_s: float
     share_left: float
+
+
+class Budget(Protocol):
+    """What a line spends its requests from: a `RateLimiter` of its own, or a seat at one that others share."""
+
+    def try_acquire(self, priority: Priority = Priority.NORMAL, cost: int = 1) -> bool:
+        """Takes `cost` tokens if they are there for this priority now; those of it who wait come first."""
+        ...
+
+    async def acquire(self, priority: Priority = Priority.NORMAL, cost: int = 1) -> None:
+        """Waits for `cost` tokens. Cancelling takes nothing."""
+        ...
+
+    def wait_s(self, priority: Priority = Priority.NORMAL, cost: int = 1) -> float:
+        """Seconds until the tokens are there for this priority, if nobody else takes any; 0 when they are."""
+        ...
+
+    def penalise(self, retry_after_s: float) -> None:
+        """The venue said stop: nobody is served for so long."""
+        ...
+
+    def statistics(self) -> LimiterStatistics:
+        """Counters for monitors and tests."""
+        ...
 
 
 class RateLimiter:

@@ -6,7 +6,7 @@ builds the position do not look at it. An adviser that is silent refuses, becaus
 
 from __future__ import annotations
 
-from dnbot.domain.messages import EntryAdvised
+from dnbot.domain.messages import EntryAdvised, FleetRiskTold
 from dnbot.domain.order import Purpose
 from dnbot.domain.pair import Opportunity
 from dnbot.domain.units import plain
@@ -14,9 +14,11 @@ from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.turn import Turn
 
 
-def fold_advice(turn: Turn, event: EntryAdvised) -> None:
-    """The newest of each adviser that was configured; that of anybody else is no advice."""
-    if event.by in turn.context.advisers:
+def fold_advice(turn: Turn, event: EntryAdvised | FleetRiskTold) -> None:
+    """The newest of each adviser that was configured, that of anybody else is no advice; and of the fleet."""
+    if isinstance(event, FleetRiskTold):
+        turn.change(fleet=event)
+    elif event.by in turn.context.advisers:
         turn.change(advice={**turn.context.advice, event.by: event})
 
 

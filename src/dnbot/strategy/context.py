@@ -9,7 +9,7 @@ import msgspec
 from dnbot.domain.account import AccountFacts, Balance, PositionReport
 from dnbot.domain.instrument import SPOT_VENUES, VENUES, FeeSchedule, Instrument, Venue
 from dnbot.domain.market import BookView, MarketView
-from dnbot.domain.messages import EntryAdvised
+from dnbot.domain.messages import EntryAdvised, FleetRiskTold
 from dnbot.domain.order import Fill, Order
 from dnbot.domain.pair import Opportunity, Pair, PairEdge
 from dnbot.domain.position import Portfolio
@@ -276,6 +276,8 @@ class StrategyContext(msgspec.Struct, frozen=True, kw_only=True):
     """Strategy plugins whose advice every entry needs."""
     advice: dict[str, EntryAdvised] = {}
     """The newest of each."""
+    fleet: FleetRiskTold | None = None
+    """What limits over several bots say; None: this one belongs to no fleet."""
     execution: Execution | None = None
     repair: Repair | None = None
     recovery: Recovery | None = None

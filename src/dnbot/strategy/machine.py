@@ -20,6 +20,7 @@ from dnbot.domain.messages import (
     EntryAdvised,
     Fault,
     FillReported,
+    FleetRiskTold,
     GiveUpShipment,
     InboxEvent,
     OrderAnswered,
@@ -147,7 +148,7 @@ def _fold(turn: Turn, event: InboxEvent) -> None:
             give_up(turn, event)
         case StoreLost() | StoreFound():
             _fold_store(turn, event)
-        case EntryAdvised():
+        case EntryAdvised() | FleetRiskTold():
             fold_advice(turn, event)
         case _:
             assert_never(event)

@@ -65,6 +65,7 @@ CONTROLS: tuple[tuple[Control, frozenset[Purpose]], ...] = (
     (standing.repeats, PAIR),
     (standing.profit_known, BUILD),
     (standing.loss, NEW_RISK),
+    (standing.fleet, NEW_RISK),
 )
 
 

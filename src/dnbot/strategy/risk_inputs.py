@@ -72,6 +72,8 @@ class RiskInputs(msgspec.Struct, frozen=True, kw_only=True):
     api_errors_last_minute: int | None = None
     identical_pairs_last_minute: int | None = None
     """How often the most repeated order of a pair was decided: same venue, side, quantity and price."""
+    fleet_denial: str | None = None
+    """Why the fleet lets none of its bots take new risk; empty: it does, or there is no fleet."""
     hedge_quantity_last_minute: Decimal | None = None
     """Base units of hedges and unwinds sent in the last minute, from our own orders."""
 

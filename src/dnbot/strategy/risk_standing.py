@@ -263,6 +263,15 @@ def loss(_intents: Intents, inputs: RiskInputs) -> Refused | None:
     return None
 
 
+def fleet(_intents: Intents, inputs: RiskInputs) -> Refused | None:
+    """All bots of the fleet together are below its limits."""
+    if inputs.fleet_denial is None:
+        return unknown("FLEET_LIMIT", "what the fleet has")
+    if inputs.fleet_denial:
+        return refused("FLEET_LIMIT", inputs.fleet_denial, "below every limit", "the fleet")
+    return None
+
+
 def drawdown_pct(inputs: RiskInputs) -> Decimal | None:
     """What is missing of the day's first equity, percent; None when it cannot be said."""
     start, now = inputs.equity_day_start_quote, inputs.equity_quote

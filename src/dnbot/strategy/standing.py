@@ -203,6 +203,16 @@ def _equity(context: StrategyContext) -> Decimal | None:
     return risk.equity_quote if recent else None
 
 
+def fleet_denial(context: StrategyContext) -> str:
+    """Why the fleet lets no bot take new risk; empty: it does, or this one belongs to none."""
+    told = context.fleet
+    if told is None:
+        return ""
+    if not context.now_s <= told.valid_until_s:
+        return told.denial or "what the fleet has is not known any more"
+    return told.denial
+
+
 def risk_inputs(context: StrategyContext) -> RiskInputs:
     """Everything that a risk check reads; what is unknown stays unknown."""
     inventory, risk, accounts = inventory_of(context), context.risk, context.accounts
@@ -247,5 +257,6 @@ def risk_inputs(context: StrategyContext) -> RiskInputs:
         losses_in_a_row=risk.losses_in_a_row,
         round_trips_last_minute=within_last_minute(context, risk.execution_times_s),
         api_errors_last_minute=within_last_minute(context, risk.api_error_times_s),
+        fleet_denial=fleet_denial(context),
         hedge_quantity_last_minute=hedged_last_minute(context),
     )

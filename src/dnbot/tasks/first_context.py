@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from dnbot.domain.instrument import VENUES, Venue
+from dnbot.domain.messages import FleetRiskTold
 from dnbot.domain.order import Fill, Order, OrderStatus
 from dnbot.domain.position import Portfolio
 from dnbot.domain.transfer import Transfer, TransferStatus
@@ -18,10 +19,12 @@ from dnbot.strategy.orders import REPAIRS, Orders
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.states import StrategyState, TradingMode
 
+NOT_TOLD = FleetRiskTold(denial="the fleet has told nothing yet", valid_until_s=0.0)
+
 
 def first_context(
     params: StrategyParameters, stored: StoredState, fills: Sequence[Fill], epoch: int, clock: Clock,
-    advisers: tuple[str, ...] = (),
+    advisers: tuple[str, ...] = (), *, in_fleet: bool = False,
 ) -> StrategyContext:
     """Where a new incarnation begins: yesterday's ledger, unresolved orders as ambiguous, nothing believed yet.
 
@@ -56,6 +59,7 @@ def first_context(
         params=params,
         epoch=epoch,
         advisers=advisers,
+        fleet=NOT_TOLD if in_fleet else None,
         mode=TradingMode[stored.mode],
         mode_why=stored.mode_why,
         now_s=now_s,

@@ -16,7 +16,7 @@ from dnbot.domain.errors import (
 from dnbot.domain.instrument import Venue
 from dnbot.ports.clock import VenueClock
 from dnbot.ports.http import HttpClient
-from dnbot.ports.limiter import Priority, RateLimiter
+from dnbot.ports.limiter import Budget, Priority
 from dnbot.venues.wire import AskedTooOften, PrivateCodec, PublicCodec, Refused, Reply, Request, RequestClass, Trouble
 
 READ_DEADLINE_S = 5.0
@@ -29,7 +29,7 @@ class Line:
 
     venue: Venue
     clients: dict[RequestClass, HttpClient]
-    budgets: dict[RequestClass, RateLimiter]
+    budgets: dict[RequestClass, Budget]
     clock: VenueClock
     paging: trio.Lock = attrs.field(factory=trio.Lock)
     """Held for a reading of several pages: a codec may know only one at a time, and two would overtake each other."""

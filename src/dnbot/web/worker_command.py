@@ -15,7 +15,7 @@ from dnbot.fleet.leases import LeaseTerms
 from dnbot.operate.fleet_commands import DSN, registry
 from dnbot.operate.manager import HISTORY_DAYS
 from dnbot.operate.metrics import listen_address
-from dnbot.operate.worker import WorkerOptions, work
+from dnbot.operate.worker import ONE_ADDRESS, WorkerOptions, work
 from dnbot.ports.net import is_loopback
 
 LISTEN = "127.0.0.1:8181"
@@ -26,6 +26,10 @@ LISTEN = "127.0.0.1:8181"
 @click.option("--ttl", "ttl_s", type=click.FloatRange(5, 600), default=LeaseTerms().ttl_s, show_default=True,
               help="Of its leases, seconds: how long a task of a dead worker stands still.")
 @click.option("--name", default="", help="In place of this host's name.")
+@click.option("--address", default=ONE_ADDRESS, show_default=True,
+              help="A name for the public address that requests leave from: workers that give one share its limits.")
+@click.option("--rate-scale", type=click.FloatRange(0.2, 1000), default=1.0, show_default=True,
+              help="The venues grant so many times the rate limits that they publish.")
 @click.option("--web", "listen", metavar="HOST:PORT|off", default=LISTEN, show_default=True,
               help="Where the fleet's page listens, on loopback.")
 @click.option("--metrics", metavar="HOST:PORT", help="Let Prometheus ask here, on loopback; docs/metrics.md.")
@@ -33,7 +37,8 @@ LISTEN = "127.0.0.1:8181"
               help="Events of tasks, and workers that are gone, are forgotten after so long.")
 @DSN
 def worker_command(
-    capacity: int, ttl_s: float, name: str, listen: str, metrics: str | None, history_days: float, dsn_env: str
+    capacity: int, ttl_s: float, name: str, address: str, rate_scale: float, listen: str, metrics: str | None,
+    history_days: float, dsn_env: str,
 ) -> None:
     """Run tasks of the fleet until SIGTERM, then hand them over. State folder: $DNBOT_HOME, or .dnbot here."""
     try:
@@ -46,7 +51,8 @@ def worker_command(
 
     home = Path(os.environ.get("DNBOT_HOME") or ".dnbot").resolve()
     options = WorkerOptions(
-        home, dsn_env, capacity, terms, registry(), name, history_days, page, FleetDashboard(web),
+        home, dsn_env, capacity, terms, registry(), name, address, rate_scale, history_days, page,
+        FleetDashboard(web),
     )
     sys.exit(trio.run(work, options))
 

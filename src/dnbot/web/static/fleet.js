@@ -15,6 +15,7 @@ const workers = table([["worker"], ["load", "num"], ["state"], ["seen", "num"], 
 const events = table([["at, UTC"], ["task"], ["what"], ["state"], ["worker"], ["epoch", "num"], ["text", "text"]], "Events");
 const problem = el("p", { class: "bad", role: "alert" });
 const alarm = el("p", { class: "big" });
+const risk = el("p", { class: "big" });
 const sums = el("p", { class: "muted" });
 let fleet = null;
 let readAt = 0;
@@ -46,6 +47,13 @@ const total = (field) => {
   return known.length ? money(known.reduce((sum, value) => sum + Number(value), 0), 2, true) : UNKNOWN;
 };
 
+function riskText() {
+  const limited = fleet.risk.figures.filter((one) => one.limit !== null);
+  if (fleet.risk.denial) return `No task takes new risk: ${fleet.risk.denial}`;
+  if (!limited.length) return "No limits over the fleet are set.";
+  return `Below the limits of the fleet: ${limited.map((one) => `${one.figure} ${money(Number(one.quote), 2)} of ${one.limit}`).join(", ")}.`;
+}
+
 function show() {
   const late = new Set(fleet.without_holder);
   const loads = new Map();
@@ -60,6 +68,7 @@ function show() {
   put(alarm, late.size ? `Without a holder: ${[...late].join(", ")}` : "Every task that should be held is held.", `big ${late.size ? "bad" : "good"}`);
   put(sums, `${running} of ${fleet.tasks.length} tasks run, ${alive} of ${fleet.workers.length} workers live. ` +
     `Profit of the last 24 h ${total("day_quote")}, of all time ${total("realised_quote")} quote; of tasks that were sampled within a day.`);
+  put(risk, riskText(), `big ${fleet.risk.denial ? "bad" : "good"}`);
   put(byId("held"), late.size ? `${late.size} WITHOUT A HOLDER` : "all held", `chip ${late.size ? "bad" : "good"}`);
 }
 
@@ -98,7 +107,7 @@ async function start() {
     await ask("/api/logout", { method: "POST", headers: { "x-csrf-token": me.csrf } }).catch(() => {});
     location.replace("/login");
   });
-  byId("page").replaceChildren(el("h1", {}, "Fleet"), problem, alarm, sums, card("Workers", workers.node),
+  byId("page").replaceChildren(el("h1", {}, "Fleet"), problem, alarm, risk, sums, card("Workers", workers.node),
     card("Tasks; profit in quote units, from the newest samples", tasks.node), card("What happened, the newest first", events.node));
   look();
   setInterval(tell, 500);
