@@ -50,21 +50,13 @@ from dnbot.tasks.resolver import Resolver
 from dnbot.tasks.session import Session
 from dnbot.tasks.strategist import Strategist
 from dnbot.tasks.supervisor import Supervisor
-from dnbot.venues.factory import private_codec, public_codec
+from dnbot.venues.factory import BUILT_IN, LIMITS, Codecs
+from dnbot.venues.plugin import VenueLimits
 from dnbot.venues.wire import Capability, PrivateCodec, RequestClass, Signer
 
 FAREWELL_S = 8.0
 PROBE_SHARE = 20
 """Edges are watched at one part in so many of the base position."""
-# (requests per second, burst) per venue and class; sources: Gate API v4 docs "rate limits", MEXC spot v3 docs "limits".
-_BUDGETS: dict[Venue, dict[RequestClass, tuple[float, int]]] = {
-    Venue.GATE_SPOT: {RequestClass.PUBLIC: (20, 100), RequestClass.READ: (20, 100), RequestClass.CREATE: (10, 10)},
-    Venue.GATE_FUTURES: {RequestClass.PUBLIC: (20, 100), RequestClass.READ: (20, 100), RequestClass.CREATE: (50, 50)},
-    Venue.MEXC_SPOT: {RequestClass.PUBLIC: (10, 50), RequestClass.READ: (15, 100), RequestClass.CREATE: (12, 12)},
-}
-_CANCELS: dict[Venue, tuple[float, int]] = {
-    Venue.GATE_SPOT: (100, 100), Venue.GATE_FUTURES: (100, 100), Venue.MEXC_SPOT: (12, 12),
-}
 
 
 @attrs.frozen
@@ -118,6 +110,7 @@ class BotParts:
     advisers: tuple[str, ...] = ()  # strategy plugins: without their advice nothing is entered
     market: MarketSide | None = None
     """None: where the accounts are."""
+    codecs: Codecs = BUILT_IN
 
 
 @attrs.define(repr=False)  # everything hangs on it: its text would be megabytes
@@ -305,11 +298,13 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
     for venue in VENUES:
         place = parts.places[venue]
         feeds[venue] = _feed(parts, venue, desk, boards, venue_clock, stack)
-        codec = private_codec(venue, params.symbol, parts.signers[venue])
-        line = line_of(parts.opener, place.rest, venue, venue_clock, stack, private=True)
+        codec = parts.codecs.private_codec(venue, params.symbol, parts.signers[venue])
+        limits = parts.codecs.limits[venue]
+        line = line_of(parts.opener, place.rest, venue, venue_clock, stack, private=True, limits=limits)
         sessions[venue] = Session(
-            codec, public_codec(venue, params.symbol), line, parts.opener, place.stream_url, channels.inbox.send,
-            boards.instruments[venue], boards.fees[venue], log, params.leverage, params.margin_mode,
+            codec, parts.codecs.public_codec(venue, params.symbol), line, parts.opener, place.stream_url,
+            channels.inbox.send, boards.instruments[venue], boards.fees[venue], log, params.leverage,
+            params.margin_mode,
         )
         resolver = Resolver(
             codec, line, channels.inbox.send, clock, log, params.match_lag_ms, params.resolve_deadline_ms / 1000
@@ -347,8 +342,9 @@ def _feed(
     parts: BotParts, venue: Venue, desk: MarketDesk, boards: Boards, clock: VenueClock, stack: AsyncExitStack
 ) -> Feed:
     side = parts.market or parts
-    place, codec = side.places[venue], public_codec(venue, parts.params.symbol)
-    line = line_of(side.opener, place.rest, venue, clock, stack, private=False)
+    place, codec = side.places[venue], parts.codecs.public_codec(venue, parts.params.symbol)
+    limits = parts.codecs.limits[venue]
+    line = line_of(side.opener, place.rest, venue, clock, stack, private=False, limits=limits)
     cell, stages = boards.instruments[venue], parts.measures.stages
     return Feed(codec, line, side.opener, place.stream_url, desk, cell, parts.log, stages=stages)
 
@@ -379,11 +375,12 @@ def _order_socket(
 
 
 def line_of(
-    opener: StreamOpener, rest: Endpoint, venue: Venue, venue_clock: VenueClock, stack: AsyncExitStack, *, private: bool
+    opener: StreamOpener, rest: Endpoint, venue: Venue, venue_clock: VenueClock, stack: AsyncExitStack, *,
+    private: bool, limits: VenueLimits | None = None,
 ) -> Line:
     """A venue's line: one client in public, one per class in private, so that nothing queues behind reads.
 
-    Its connections end with `stack`.
+    Its connections end with `stack`. Without `limits` the budgets are those of the venue's own documents.
     """
     classes = (RequestClass.READ, RequestClass.CREATE, RequestClass.CANCEL) if private else (RequestClass.PUBLIC,)
     clients: dict[RequestClass, HttpClient] = {}
@@ -392,9 +389,10 @@ def line_of(
         stack.push_async_callback(client.aclose)
         clients[budget] = client
     clients.setdefault(RequestClass.PUBLIC, clients[classes[0]])  # a session measures the clock with its read client
-    budgets = {budget: RateLimiter(rate, burst) for budget, (rate, burst) in _BUDGETS[venue].items()}
-    if venue is Venue.MEXC_SPOT:
-        budgets[RequestClass.CANCEL] = budgets[RequestClass.CREATE]  # one shared budget there
-    else:
-        budgets[RequestClass.CANCEL] = RateLimiter(*_CANCELS[venue])
+    limits = limits or LIMITS[venue]
+    budgets = {
+        RequestClass.PUBLIC: RateLimiter(*limits.public), RequestClass.READ: RateLimiter(*limits.read),
+        RequestClass.CREATE: (create := RateLimiter(*limits.create)),
+        RequestClass.CANCEL: RateLimiter(*limits.cancel) if limits.cancel else create,
+    }
     return Line(venue, clients, budgets, venue_clock)

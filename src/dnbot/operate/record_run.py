@@ -92,6 +92,9 @@ async def record(settings: Settings, options: RecordOptions, clock: Clock, tell:
 
 @asynccontextmanager
 async def _surroundings(settings: Settings) -> AsyncIterator[tuple[Reach, str]]:
+    if settings.second_spot.venue:
+        allowed = "nothing: a recording of a plugin's venue cannot be played back"
+        raise ConfigError("settings", "second_spot.venue", settings.second_spot.venue, allowed)
     if settings.mode != "sim":
         yield public_reach(settings), "the venues"
     elif settings.fakes.address_file:

@@ -16,7 +16,7 @@ from dnbot.ports.clock import Clock, VenueClock
 from dnbot.ports.http import HttpClient
 from dnbot.ports.limiter import RateLimiter
 from dnbot.tasks.link import READ_DEADLINE_S, Line
-from dnbot.venues.factory import private_codec, public_codec
+from dnbot.venues.factory import Codecs
 from dnbot.venues.wire import PrivateCodec, PublicCodec, Reply, Request, RequestClass, Signer
 
 CLOCK_SAMPLES = 3
@@ -68,7 +68,7 @@ async def read_venues(around: Surroundings, symbol: Symbol, clock: Clock) -> dic
         async with AsyncExitStack() as stack:
             reader = _reader(Reach(around.places, around.opener), venue, venue_clock, stack)
             market = reader if around.market is None else _reader(around.market, venue, VenueClock(clock), stack)
-            found[venue] = await _read(market, reader, around.signers[venue], symbol)
+            found[venue] = await _read(market, reader, around.signers[venue], symbol, around.codecs)
     return found
 
 
@@ -80,9 +80,9 @@ def _reader(reach: Reach, venue: Venue, clock: VenueClock, stack: AsyncExitStack
     return Reader(Line(venue, dict.fromkeys(classes, client), dict.fromkeys(classes, budget), clock))
 
 
-async def _read(market: Reader, reader: Reader, signer: Signer, symbol: Symbol) -> VenueFacts:
+async def _read(market: Reader, reader: Reader, signer: Signer, symbol: Symbol, codecs: Codecs) -> VenueFacts:
     venue = reader.line.venue
-    public, private = public_codec(venue, symbol), private_codec(venue, symbol, signer)
+    public, private = codecs.public_codec(venue, symbol), codecs.private_codec(venue, symbol, signer)
     instrument = public.instrument([await market.get(public, request) for request in public.instrument_requests()])
     private.learn_instrument(instrument)
     mid = await mid_of(market, public)
