@@ -67,9 +67,9 @@ class Metrics:
     def _pieces(self) -> Iterator[bytes]:
         """A piece a turn. Everything that the machine knows is of the first; what is counted goes on counting."""
         began_s = trio.current_time()
-        moment = Moment(self.report(), self.bot.context, self.bot, self.runtime, process_figures())
+        moment = Moment(self.report.unmasked(), self.bot.context, self.bot, self.runtime, process_figures())
         for families in SECTIONS.values():
-            yield exposition(families, moment)
+            yield self.report.mask(exposition(families, moment))
             self.runtime.pieces.observe(trio.current_time() - began_s)
             began_s = trio.current_time()
 

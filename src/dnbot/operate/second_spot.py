@@ -19,6 +19,7 @@ from dnbot.domain.venue_names import VenueNames
 from dnbot.operate.plugin_registry import Installed, PluginRegistry
 from dnbot.operate.plugin_words import OFF, READY, PluginStatus
 from dnbot.ports.clock import SystemClock
+from dnbot.ports.log import EventLog
 from dnbot.venues.factory import BUILT_IN, Codecs
 from dnbot.venues.guarded import GuardedVenue, PluginGuard
 from dnbot.venues.plugin import PROTOCOLS, VENUE, VenueContext, VenueLimits
@@ -27,15 +28,11 @@ KIND = "venues"
 WEIGHT_LEAST = 1
 _ASKED = ("public", "private")
 
-Tell = Callable[[str, str, bool], None]
-"""What was called, what was wrong, and whether the plugin is off now."""
+Alert = Callable[[str, str, str], None]
+"""Level, key and text of an alert that people are to hear of."""
 
 
-def _nobody(_what: str, _why: str, _is_off: bool) -> None:
-    """The fault is raised where it was met, too."""
-
-
-@attrs.frozen
+@attrs.define
 class SecondSpot:
     """One run's second spot venue. Without a plugin its `guard` is None."""
 
@@ -43,6 +40,21 @@ class SecondSpot:
     names: VenueNames = VenueNames()
     guard: PluginGuard | None = None
     installed: Installed | None = None
+    log: EventLog | None = None
+    """Hears of every fault of the plugin."""
+    alert: Alert | None = None
+    """Hears once that it is off."""
+
+    def told(self, what: str, why: str, is_off: bool) -> None:
+        """A fault of the plugin, which is raised where it was met, too."""
+        assert self.installed is not None
+        name = self.installed.name
+        if self.log is not None:
+            about = {"plugin": name, "kind": KIND, "call": what, "why": why}
+            self.log.append("error" if is_off else "warning", "plugin_off" if is_off else "plugin_fault", about)
+        if is_off and self.alert is not None:
+            text = f"the {KIND} plugin {name} is off until the next start, its venue is down: {why}"
+            self.alert("critical", f"plugin:{name}", text)
 
     def standing(self) -> tuple[PluginStatus, ...]:
         """The plugin as of now; nothing where there is none."""
@@ -57,7 +69,7 @@ class SecondSpot:
         )
 
 
-def second_spot_of(settings: Settings, registry: PluginRegistry | None = None, tell: Tell = _nobody) -> SecondSpot:
+def second_spot_of(settings: Settings, registry: PluginRegistry | None = None) -> SecondSpot:
     """Load what the settings name.
 
     Raises:
@@ -70,24 +82,30 @@ def second_spot_of(settings: Settings, registry: PluginRegistry | None = None, t
     context = VenueContext(symbol=settings.strategy.symbol, options=dict(given.options))
     plugin = _loaded(found, context)
     guard = PluginGuard(
-        name=found.name, now_s=SystemClock().monotonic_s, stall_s=given.stall_ms / 1000, faults_max=given.faults_max,
-        tell=tell,
+        name=found.name, now_s=SystemClock().monotonic_s, stall_s=given.stall_ms / 1000, faults_max=given.faults_max
     )
     venue = GuardedVenue(plugin, guard, context.symbol, plugin.limits)
     try:
         venue.public_codec(context.symbol)
     except PluginFault as fault:
         raise _unfit(found, fault.what) from None
-    return SecondSpot(
+    second = SecondSpot(
         codecs=Codecs(
             public={**BUILT_IN.public, VENUE: venue.public_codec},
             private={**BUILT_IN.private, VENUE: venue.private_codec},
             limits={**BUILT_IN.limits, VENUE: plugin.limits},
         ),
-        names=VenueNames(found.name.upper()),
+        names=names_of(settings),
         guard=guard,
         installed=found,
     )
+    guard.tell = second.told
+    return second
+
+
+def names_of(settings: Settings) -> VenueNames:
+    """What these settings call the second spot venue. Loads nothing."""
+    return VenueNames(settings.second_spot.venue.upper())
 
 
 def fake_of(name: str) -> Any:

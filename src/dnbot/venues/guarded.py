@@ -61,7 +61,7 @@ class PluginGuard:
     now_s: Callable[[], float]
     stall_s: float
     faults_max: int
-    tell: Callable[[str, str, bool], None] = lambda _what, _why, _is_off: None
+    tell: Callable[[str, str, bool], None] | None = None
     calls: int = attrs.field(default=0, init=False)
     faults: int = attrs.field(default=0, init=False)
     stalls: int = attrs.field(default=0, init=False)
@@ -109,7 +109,8 @@ class PluginGuard:
             self._times_s.popleft()
         self.last_fault = f"{what}: {why}"[:WHY_CHARACTERS_MAX]
         self.is_off = self.is_off or len(self._times_s) >= self.faults_max
-        self.tell(what, self.last_fault, self.is_off)
+        if self.tell is not None:
+            self.tell(what, self.last_fault, self.is_off)
         return PluginFault(VENUE.value, f"plugin {self.name}: {self.last_fault}")
 
 

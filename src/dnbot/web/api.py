@@ -13,6 +13,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp
 
 from dnbot.domain.errors import StoreUnreachable
+from dnbot.domain.instrument import VENUES
+from dnbot.domain.venue_names import VenueNames
 from dnbot.operate.logs import LOG_FILE
 from dnbot.operate.plugin_columns import TradeColumns
 from dnbot.operate.readings import HOURS_MAX, Readings, cursor_of
@@ -25,7 +27,6 @@ from dnbot.web.logs import log_page
 from dnbot.web.sessions import Sessions, identity_of, json_answer
 
 STATUSES = ("", "complete", "partial", "repaired", "failed")
-VENUES = ("", "GATEIO_SPOT", "GATEIO_FUTURES", "MEXC_SPOT")
 SEQUENCE_DIGITS_MAX = 18
 LEVELS = ("", "info", "warning", "critical")
 
@@ -60,12 +61,18 @@ class Api:
     columns: TradeColumns = attrs.field(factory=TradeColumns)
     """What plugins add to the trades."""
     readings: Readings | None = None
+    names: VenueNames = VenueNames()
+
+    @property
+    def venues(self) -> tuple[str, ...]:
+        """As rows have them."""
+        return tuple(self.names.text(venue.value) for venue in VENUES)
 
     async def me(self, request: Request) -> ASGIApp:
         """`/api/me`: who looks, and what a page of this session needs to send."""
         confirm = {action: confirmation(action, self.symbol) for action in ACTIONS}
         confirm["resume_force"] = confirmation("resume", self.symbol, force=True)
-        return json_answer(self.sessions.me(request) | {"symbol": self.symbol, "confirm": confirm})
+        return json_answer(self.sessions.me(request) | {"symbol": self.symbol, "venues": self.venues, "confirm": confirm})
 
     # --- what is now --------------------------------------------------------------------------------------------------
     async def live(self, request: Request) -> ASGIApp:
@@ -118,7 +125,7 @@ class Api:
     async def orders(self, request: Request) -> ASGIApp:
         """`/api/orders?below=TIME~ID&venue=`."""
         below = cursor_of(request.query_params.get("below", ""))
-        return json_answer(await self._readings().orders(below, _one_of(request, "venue", VENUES)))
+        return json_answer(await self._readings().orders(below, _one_of(request, "venue", ("", *self.venues))))
 
     @answering
     async def unsettled(self, _request: Request) -> ASGIApp:

@@ -94,10 +94,13 @@ class Hub:
         if self.readers:
             newest = self._samples[-1] if self._samples else None
             changes = tuple(change_of(record) for record in list(self.watch.states)[-CHANGES_SHOWN:])
-            self._picture = msgspec.json.encode(Picture(status, limits_of(context), newest, changes))
+            self._picture = msgspec.json.encode(Picture(status, self._limits(context), newest, changes))
             self._number += 1
             self._newer.set()
             self._newer = trio.Event()
+
+    def _limits(self, context: StrategyContext) -> tuple[Limit, ...]:
+        return self.report.mask.shown(limits_of(context), tuple[Limit, ...])
 
     async def newer(self, number: int) -> tuple[int, bytes]:
         """The newest picture and its number, as soon as it is newer than `number`."""

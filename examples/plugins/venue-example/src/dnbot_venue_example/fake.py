@@ -172,5 +172,5 @@ def _fill(one: records.UserTrade) -> dict[str, Any]:
     return {
         "id": one.trade_id, "order": one.order_id, "client_id": one.client_id, "market": one.symbol.replace("/", "-"),
         "side": one.side, "price": f"{one.price:f}", "quantity": f"{one.quantity:f}", "fee": f"{one.fee:f}",
-        "coin": one.fee_asset, "at": one.time_ms,
+        "coin": one.fee_asset, "is_maker": one.role == "maker", "at": one.time_ms,
     }

@@ -42,6 +42,7 @@ class Trade(msgspec.Struct):
     quantity: Number
     fee: Number
     coin: str
+    is_maker: bool
     at: int
 
 
@@ -87,7 +88,7 @@ def fill_of(row: Trade, symbol: Symbol) -> Fill:
     return Fill(
         venue=VENUE, symbol=symbol, trade_id=row.id, venue_order_id=row.order, client_order_id=row.client_id,
         side=Side(row.side), price=Price(Decimal(row.price)), quantity=Quantity(Decimal(row.quantity)),
-        fee=Decimal(row.fee), fee_asset=row.coin, traded_at_ns=row.at * 1_000_000,
+        fee=Decimal(row.fee), fee_asset=row.coin, is_maker=row.is_maker, traded_at_ns=row.at * 1_000_000,
     )
 
 
