@@ -36,6 +36,7 @@ from dnbot.ports.spill import MemoryMedium, Spill, open_spill
 from dnbot.ports.store import Store
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.parameters import StrategyParameters
+from dnbot.venues.factory import BUILT_IN, Codecs
 
 PORT = 443
 
@@ -61,6 +62,7 @@ class Stage:
         latch: Latch | None = None,
         order_path: str = "rest",
         countdown_s: int = 30,
+        codecs: Codecs = BUILT_IN,
     ) -> Bot:
         """A new incarnation on this world, not yet running. `opener` replaces the network's own."""
         account = self.world.config.accounts[0]
@@ -84,6 +86,7 @@ class Stage:
                 latch=latch or MemoryLatch(),
                 order_path=order_path,
                 countdown_s=countdown_s,
+                codecs=codecs,
             )
         )
 

@@ -53,7 +53,7 @@ class SecondSpot:
             about = {"plugin": name, "kind": KIND, "call": what, "why": why}
             self.log.append("error" if is_off else "warning", "plugin_off" if is_off else "plugin_fault", about)
         if is_off and self.alert is not None:
-            text = f"the {KIND} plugin {name} is off until the next start, its venue is down: {why}"
+            text = f"the {KIND} plugin {name} is off until the next start, and nothing is ordered there: {why}"
             self.alert("critical", f"plugin:{name}", text)
 
     def standing(self) -> tuple[PluginStatus, ...]:

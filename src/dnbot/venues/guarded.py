@@ -2,8 +2,10 @@
 
 A fault is a `PluginFault`, which is to the rest of the bot what a venue that does not answer is: the task ends, the
 supervisor tells the machine, and the venue is down until it is read again. After some faults within ten minutes the
-plugin is off, no line of it runs any more, and the venue stays down. A call that never returns cannot be ended from
-inside its process: the watchdog of whoever started the bot ends both, and the next start reads everything anew.
+plugin is off: it is asked for no order and no market any more, so the venue stays down; only what became of our orders
+is still read and cancelled through it, as far as it can, because what was filled there must be hedged elsewhere. After
+as many stalls no line of it runs any more. A call that never returns cannot be ended from inside its process: the
+watchdog of whoever started the bot ends both, and the next start reads everything anew.
 """
 
 from __future__ import annotations
@@ -49,6 +51,8 @@ SpotPublicMessage = Delta | PublicTrade | BookTop | Ticker | _Control
 SpotPrivateMessage = Balance | OrderNews | FillNews | _Control
 """What a spot venue says: mark, funding and position are the perpetual's, and would be taken for its own."""
 _DECODED = {PublicCodec: tuple[SpotPublicMessage, ...], SpotPrivateCodec: tuple[SpotPrivateMessage, ...]}
+_STILL_ASKED = {PublicCodec: {"server_time_request", "server_time_ms", "trouble"}}
+"""Of a plugin that is off: what reading the account needs of the public domain; of the private one all but creates."""
 _WRITES = {"place_request": RequestClass.CREATE, "cancel_request": RequestClass.CANCEL}
 """What may be asked for by another method than GET, and the budget that it spends. All else only reads."""
 
@@ -69,16 +73,22 @@ class PluginGuard:
     slowest_s: float = attrs.field(default=0.0, init=False)
     last_fault: str = attrs.field(default="", init=False)
     is_off: bool = attrs.field(default=False, init=False)
-    _times_s: deque[float] = attrs.field(factory=deque, init=False)
+    is_silenced: bool = attrs.field(default=False, init=False)
+    """Off for its stalls."""
+    _faults_s: deque[float] = attrs.field(factory=deque, init=False)
+    _stalls_s: deque[float] = attrs.field(factory=deque, init=False)
 
-    def call(self, what: str, function: Callable[..., Any], check: Callable[..., str], arguments: tuple[Any, ...]) -> Any:
-        """What the plugin returns, if it is right.
+    def call(
+        self, what: str, function: Callable[..., Any], check: Callable[..., str], arguments: tuple[Any, ...],
+        *, resolves: bool = False,
+    ) -> Any:
+        """What the plugin returns, if it is right. `resolves`: it tells what became of our orders, and is asked longer.
 
         Raises:
             PluginFault: it is off, it raised, or it returned what its signature does not say.
             FrameUnreadable, VenueError: the plugin's own word that the venue sent nonsense, or cannot answer.
         """
-        if self.is_off:
+        if self.is_silenced or (self.is_off and not resolves):
             raise PluginFault(VENUE.value, f"plugin {self.name} is off: {self.last_fault}")
         self.calls += 1
         began_s = self.now_s()
@@ -99,19 +109,24 @@ class PluginGuard:
         self.slowest_s = max(self.slowest_s, took_s)
         if took_s > self.stall_s:
             self.stalls += 1
+            self.is_silenced = self.is_silenced or self._are_many(self._stalls_s)
             self._fault(what, f"it held everything up for {took_s * 1000:.0f} ms, allowed are {self.stall_s * 1000:.0f}")
 
     def _fault(self, what: str, why: str) -> PluginFault:
-        now_s = self.now_s()
         self.faults += 1
-        self._times_s.append(now_s)
-        while self._times_s[0] < now_s - FAULT_WINDOW_S:
-            self._times_s.popleft()
         self.last_fault = f"{what}: {why}"[:WHY_CHARACTERS_MAX]
-        self.is_off = self.is_off or len(self._times_s) >= self.faults_max
+        self.is_off = self._are_many(self._faults_s) or self.is_off
         if self.tell is not None:
             self.tell(what, self.last_fault, self.is_off)
         return PluginFault(VENUE.value, f"plugin {self.name}: {self.last_fault}")
+
+    def _are_many(self, times_s: deque[float]) -> bool:
+        """Whether one more, now, makes as many as are allowed."""
+        now_s = self.now_s()
+        times_s.append(now_s)
+        while times_s[0] < now_s - FAULT_WINDOW_S:
+            times_s.popleft()
+        return len(times_s) >= self.faults_max
 
 
 def _why(error: BaseException) -> str:
@@ -162,12 +177,17 @@ class _Guarded:
         self.venue, self.symbol = VENUE, symbol
         self.ping_interval_s = float(codec.ping_interval_s)
         for name in method_names(protocol):
-            setattr(self, name, _guarded(name, getattr(codec, name), guard, _check(protocol, name, symbol)))
+            setattr(self, name, _guarded(name, getattr(codec, name), guard, protocol, symbol))
 
 
-def _guarded(name: str, method: Callable[..., Any], guard: PluginGuard, check: Callable[..., str]) -> Callable[..., Any]:
+def _guarded(
+    name: str, method: Callable[..., Any], guard: PluginGuard, protocol: type, symbol: Symbol
+) -> Callable[..., Any]:
+    check = _check(protocol, name, symbol)
+    resolves = name in _STILL_ASKED[protocol] if protocol in _STILL_ASKED else name != "place_request"
+
     def call(*arguments: Any) -> Any:
-        return guard.call(name, method, check, arguments)
+        return guard.call(name, method, check, arguments, resolves=resolves)
 
     return call
 
