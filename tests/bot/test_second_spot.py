@@ -61,21 +61,21 @@ def codecs_of(plugin: Any, guard: PluginGuard) -> Codecs:
 
 
 async def test_the_bot_trades_with_it_and_the_ledger_closes(autojump_clock: Any, lab: Any, package: Any) -> None:
-    """Pairs with a leg there, every residual zero, no fault; and every create and cancel came in the example's words."""
+    """Pairs with a leg there, every residual zero, no fault; every create and cancel came in the example's words."""
     guard = PluginGuard("example", trio.current_time, 0.1, 5)
-    async with on_example(lab, package) as on:
-        async with lab.on(on, codecs=codecs_of(package.Example(VenueContext(symbol=BTC)), guard)) as trial:
-            await trial.until_trades(8)
-            assert await trial.end() == 0
-            await trial.assert_clean()
-            assert (guard.faults, trial.bot.context.counters.faults) == (0, 0)
-            assert guard.calls > 100
-            fills = [fill for fill in await trial.store.fills_of(BTC) if fill.venue is Venue.MEXC_SPOT]
-            assert fills
-            asked = {(note.method, note.path.rpartition("/")[0] or note.path) for note in trial.notes()
-                     if note.venue == "mexc_spot"}
-            assert ("POST", "/orders") in asked
-            assert not [path for _, path in asked if path.startswith("/api/v3")]
+    codecs = codecs_of(package.Example(VenueContext(symbol=BTC)), guard)
+    async with on_example(lab, package) as on, lab.on(on, codecs=codecs) as trial:
+        await trial.until_trades(8)
+        assert await trial.end() == 0
+        await trial.assert_clean()
+        assert (guard.faults, trial.bot.context.counters.faults) == (0, 0)
+        assert guard.calls > 100
+        fills = [fill for fill in await trial.store.fills_of(BTC) if fill.venue is Venue.MEXC_SPOT]
+        assert fills
+        asked = {(note.method, note.path.rpartition("/")[0] or note.path) for note in trial.notes()
+                 if note.venue == "mexc_spot"}
+        assert ("POST", "/orders") in asked
+        assert not [path for _, path in asked if path.startswith("/api/v3")]
 
 
 class Breaking:
@@ -105,32 +105,34 @@ def boom(*_given: Any) -> Any:
     raise KeyError("price")
 
 
-@pytest.mark.parametrize("name", ["decode", "place_request", "placed", "trouble", "orders", "trades", "balances", "ping_frame"])
+@pytest.mark.parametrize(
+    "name", ["decode", "place_request", "placed", "trouble", "orders", "trades", "balances", "ping_frame"]
+)
 async def test_a_plugin_that_raises_is_a_venue_that_is_down(
     name: str, autojump_clock: Any, lab: Any, package: Any
 ) -> None:
     """The bot lives, takes no new risk with it once it is off, ends when it is told to, and nothing is left naked."""
     guard = PluginGuard("example", trio.current_time, 0.1, 5)
     plugin = Breaking(package.Example(VenueContext(symbol=BTC)), name, boom)
-    async with on_example(lab, package) as on:
-        async with lab.on(on, codecs=codecs_of(plugin, guard)) as trial:
-            await trial.until_trades(2)
-            plugin.broken = True
-            await trial.until(lambda: guard.is_off, f"off after {name} raised", 180.0)
-            await trio.sleep(20.0)
-            assert not trial.errors, trial.errors
-            assert guard.last_fault.startswith(f"{name}: KeyError: 'price'")
-            faults = [child.last_error for child in trial.bot.supervisor.children.values()]
-            assert any("plugin example" in text for text in faults), faults
-            await trio.sleep(60.0)
-            entries = [order for order in await trial.store.orders_of(BTC)
-                       if order.intent.purpose is Purpose.ENTRY and order.intent.created_at_ns > on.clock.now_ns() - 60 * 10**9]
-            assert entries == []
-            tolerance = trial.bot.context.tolerance
-            assert tolerance is not None
-            assert abs(trial.true_delta()) <= tolerance
-            trial.bot.stop("the test is over", "hold")
-            with trio.move_on_after(120):
-                await trial.ended.wait()
-            assert trial.ended.is_set()
-            assert not trial.errors, trial.errors
+    async with on_example(lab, package) as on, lab.on(on, codecs=codecs_of(plugin, guard)) as trial:
+        await trial.until_trades(2)
+        plugin.broken = True
+        await trial.until(lambda: guard.is_off, f"off after {name} raised", 180.0)
+        await trio.sleep(20.0)
+        assert not trial.errors, trial.errors
+        assert guard.last_fault.startswith(f"{name}: KeyError: 'price'")
+        faults = [child.last_error for child in trial.bot.supervisor.children.values()]
+        assert any("plugin example" in text for text in faults), faults
+        await trio.sleep(60.0)
+        since_ns = on.clock.now_ns() - 60 * 10**9
+        late = [order.intent for order in await trial.store.orders_of(BTC) if order.intent.created_at_ns > since_ns]
+        assert [intent for intent in late if intent.purpose is Purpose.ENTRY] == []
+        tolerance = trial.bot.context.tolerance
+        assert tolerance is not None
+        assert abs(trial.true_delta()) <= tolerance
+        trial.bot.stop("the test is over", "hold")
+        with trio.move_on_after(120):
+            await trial.ended.wait()
+        assert trial.ended.is_set()
+        assert not trial.errors, trial.errors
+

@@ -12,8 +12,8 @@ from dnbot.domain.venue_names import VenueNames, names_of
 
 EXAMPLE = VenueNames("EXAMPLE")
 WORDS = st.sampled_from([
-    "MEXC_SPOT", "EXAMPLE_SPOT", "GATE_TO_MEXC", "EXAMPLE_TO_GATE", "OPEN_EXAMPLE", "CLOSE_MEXC", "MEXC spot", "EXAMPLE",
-    "MEXC", "EXAMPLE spot", "_", ":", '"', "X", "é", "\n", " spot", "_SPOT", "GATEIO_SPOT", "7",
+    "MEXC_SPOT", "EXAMPLE_SPOT", "GATE_TO_MEXC", "EXAMPLE_TO_GATE", "OPEN_EXAMPLE", "CLOSE_MEXC", "MEXC spot",
+    "EXAMPLE", "MEXC", "EXAMPLE spot", "_", ":", '"', "X", "é", "\n", " spot", "_SPOT", "GATEIO_SPOT", "7",
 ])
 
 
@@ -24,7 +24,8 @@ WORDS = st.sampled_from([
         ("OPEN_MEXC", "OPEN_EXAMPLE"), ("CLOSE_MEXC", "CLOSE_EXAMPLE"), ("MEXC spot", "EXAMPLE spot"),
         ("feed:MEXC_SPOT: late", "feed:EXAMPLE_SPOT: late"), ('{"venue":"MEXC_SPOT"}', '{"venue":"EXAMPLE_SPOT"}'),
         ("MEXC_SPOT:USDT", "EXAMPLE_SPOT:USDT"), ("GATEIO_SPOT OPEN_GATE", "GATEIO_SPOT OPEN_GATE"),
-        ("MEXC_SPOT2 XMEXC_SPOT MEXC_SPOT_", "MEXC_SPOT2 XMEXC_SPOT MEXC_SPOT_"), ("MEXC_API_KEY MEXC", "MEXC_API_KEY MEXC"),
+        ("MEXC_SPOT2 XMEXC_SPOT MEXC_SPOT_", "MEXC_SPOT2 XMEXC_SPOT MEXC_SPOT_"),
+        ("MEXC_API_KEY MEXC", "MEXC_API_KEY MEXC"),
     ],
 )
 def test_the_role_is_told_by_its_name(role: str, name: str) -> None:

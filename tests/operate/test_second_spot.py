@@ -13,6 +13,7 @@ from plugin_packages import EXAMPLES, install, visible, write
 from dnbot.config import Settings, parse_settings
 from dnbot.domain.errors import ConfigError, PluginFault
 from dnbot.domain.instrument import Symbol, Venue
+from dnbot.fleet.leases import LeaseTerms
 from dnbot.operate.places import of_live
 from dnbot.operate.plugin_registry import PluginRegistry
 from dnbot.operate.plugins_command import checked, listed
@@ -25,7 +26,6 @@ from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.log import EventLog
 from dnbot.ports.log_sinks import MemorySink
 from dnbot.venues.factory import BUILT_IN
-from dnbot.fleet.leases import LeaseTerms
 
 BTC = Symbol("BTC", "USDT")
 STRATEGY = """
@@ -154,7 +154,7 @@ async def test_what_cannot_be_loaded_ends_the_start_with_a_sentence(
 
 async def test_a_plugin_is_told_of_its_options(example: Path) -> None:
     """What it says of them is told to who wrote them."""
-    with pytest.raises(ConfigError, match="there are no options, found {'colour': 'red'}"):
+    with pytest.raises(ConfigError, match=r"there are no options, found \{'colour': 'red'\}"):
         second_spot_of(settings(SIM + 'options = { colour = "red" }\n'))
 
 
@@ -170,7 +170,7 @@ async def test_a_fault_is_told_and_the_last_one_alarms(example: Path) -> None:
         with pytest.raises(PluginFault):
             codec.decode(broken)
     second.log.flush_now()
-    assert [line.event for line in sink.lines] == ["plugin_fault", "plugin_off"]
+    assert [line["event"] for line in sink.lines] == ["plugin_fault", "plugin_off"]
     assert [(level, key) for level, key, _ in alerts] == [("critical", "plugin:example")]
     assert second.standing()[0].state == "off"
 

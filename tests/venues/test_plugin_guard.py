@@ -40,8 +40,8 @@ REPORT = OrderReport(
     filled=Quantity(ONE), status=OrderStatus.FILLED,
 )
 INTENT = OrderIntent(
-    client_order_id="dnb-1-1", epoch=1, venue=VENUE, symbol=BTC, side=Side.BUY, quantity=Quantity(ONE), price=Price(ONE),
-    purpose=Purpose.ENTRY, created_at_ns=1, expires_at_ns=2,
+    client_order_id="dnb-1-1", epoch=1, venue=VENUE, symbol=BTC, side=Side.BUY, quantity=Quantity(ONE),
+    price=Price(ONE), purpose=Purpose.ENTRY, created_at_ns=1, expires_at_ns=2,
 )
 FACTS = AccountFacts(venue=VENUE, user_id="1", mode="spot", problem=None)
 RIGHT: dict[str, Any] = {
@@ -110,7 +110,9 @@ def asked(venue: GuardedVenue, protocol: type, name: str) -> Any:
     return getattr(codec, name)(*GIVEN.get(name, (REPLY,)))
 
 
-METHODS = [(protocol, name) for protocol in (wire.PublicCodec, wire.SpotPrivateCodec) for name in method_names(protocol)]
+BOTH = (wire.PublicCodec, wire.SpotPrivateCodec)
+METHODS = [(protocol, name) for protocol in BOTH for name in method_names(protocol)]
+ERRORS = [ValueError("boom"), SystemExit(3), RecursionError(), VenueError.__new__(FrameUnreadable)]
 
 
 @pytest.mark.parametrize(("protocol", "name"), METHODS)
@@ -123,7 +125,7 @@ def test_what_is_right_passes(protocol: type, name: str) -> None:
 
 
 @pytest.mark.parametrize(("protocol", "name"), METHODS)
-@pytest.mark.parametrize("error", [ValueError("boom"), SystemExit(3), RecursionError(), VenueError.__new__(FrameUnreadable)])
+@pytest.mark.parametrize("error", ERRORS)
 def test_what_is_raised_is_named_and_no_crash(protocol: type, name: str, error: BaseException) -> None:
     """An exception, an exit: the fault has plugin, call and kind. The word of a codec on a bad frame is no fault."""
 
@@ -223,7 +225,7 @@ def test_a_codec_that_is_none_is_refused_when_it_is_made(ping_s: Any) -> None:
     with pytest.raises(PluginFault, match="ping_interval_s"):
         guarded(Plugin(ping_interval_s=ping_s)).public_codec(BTC)
     plugin: Any = Plugin()
-    plugin.public = lambda: object()
+    plugin.public = object
     with pytest.raises(PluginFault, match="without instrument_requests"):
         guarded(plugin).public_codec(BTC)
     with pytest.raises(PluginFault, match="loaded for BTC/USDT, not for ETH/USDT"):
@@ -231,7 +233,7 @@ def test_a_codec_that_is_none_is_refused_when_it_is_made(ping_s: Any) -> None:
 
 
 def test_after_so_many_faults_it_is_off() -> None:
-    """The third within ten minutes switches it off, which is told once per fault; then nothing is ordered through it."""
+    """The third within ten minutes switches it off, and each is told; then nothing is ordered through it."""
     told: list[tuple[str, str, bool]] = []
     called: list[int] = []
 
@@ -332,7 +334,9 @@ def test_there_is_a_check_for_every_type_that_a_signature_has() -> None:
     """A type without one would be let through, so it is refused when the check is made."""
     with pytest.raises(TypeError, match="no check for"):
         check_of(dict[str, int], VENUE, BTC)
-    numbers: list[tuple[Any, Any, bool]] = [(float, 1, True), (float, 1.5, True), (float, "1", False), (bytes, b"", True)]
+    numbers: list[tuple[Any, Any, bool]] = [
+        (float, 1, True), (float, 1.5, True), (float, "1", False), (bytes, b"", True),
+    ]
     judged: list[Callable[[object], str]] = [check_of(kind, VENUE, BTC) for kind, _, _ in numbers]
     assert [not check(value) for check, (_, value, _) in zip(judged, numbers, strict=True)] == [
         right for _, _, right in numbers

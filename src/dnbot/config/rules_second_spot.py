@@ -36,10 +36,11 @@ def _without(given: SecondSpotSettings) -> Iterator[Found]:
 
 def _with(settings: Settings, given: SecondSpotSettings) -> Iterator[Found]:
     if not NAME.match(given.venue) or given.venue.upper() in TAKEN:
-        allowed = "the name of an entry point: 2 to 20 small letters and digits, a letter first, no exchange that is built in"
+        allowed = "an entry point's name: 2 to 20 small letters and digits, a letter first; no exchange built in"
         yield "venue", given.venue, allowed
     if settings.mode not in MODES:
-        yield "venue", given.venue, f"nothing in mode {settings.mode}; a plugin speaks for a venue in {' and '.join(MODES)}"
+        allowed = f"nothing in mode {settings.mode}; a plugin speaks for a venue in {' and '.join(MODES)}"
+        yield "venue", given.venue, allowed
     for name in ("key", "secret"):
         if not VARIABLE.match(getattr(given, name)):
             yield name, "a value that is not shown", ONLY_A_NAME.format("a key")
@@ -59,10 +60,12 @@ def _with(settings: Settings, given: SecondSpotSettings) -> Iterator[Found]:
 def _addresses(given: SecondSpotSettings) -> Iterator[Found]:
     for name, scheme in (("rest_url", "https"), ("ws_url", "wss")):
         if problem := _address_problem(getattr(given, name), scheme):
-            yield name, problem, f"{scheme}:// and a host, with a port if need be, and nothing behind it: the plugin has the paths"
+            allowed = f"{scheme}:// and a host, with a port if need be, and nothing behind it: the plugin has the paths"
+            yield name, problem, allowed
     hosts = [urlsplit(url).hostname or "" for url in (given.rest_url, given.ws_url)]
     if given.ca_file and not all(map(is_loopback, hosts)):
-        yield "ca_file", given.ca_file, "only beside loopback addresses: real venues are verified by the system's authorities"
+        allowed = "only beside loopback addresses: real venues are verified by the system's authorities"
+        yield "ca_file", given.ca_file, allowed
 
 
 def _address_problem(url: str, scheme: str) -> str:

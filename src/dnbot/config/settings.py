@@ -207,7 +207,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 SECTIONS: dict[str, type[msgspec.Struct]] = {
     "": Settings, "strategy": StrategyParameters, "gate": GateSettings, "mexc": MexcSettings,
-    "second_spot": SecondSpotSettings, "canary": CanarySettings, "database": DatabaseSettings, "monitors": MonitorSettings, "alerts": AlertSettings,
+    "second_spot": SecondSpotSettings, "canary": CanarySettings, "database": DatabaseSettings,
+    "monitors": MonitorSettings, "alerts": AlertSettings,
     "traces": TraceSettings, "web": WebSettings, "transfers": TransferSettings, "plugins": PluginSettings,
     "paper": PaperSettings, "fakes": FakesSettings,
 }

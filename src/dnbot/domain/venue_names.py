@@ -52,7 +52,9 @@ class VenueNames:
 
     def text(self, text: str) -> str:
         """The same for text."""
-        return self.data(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass") if self.exchange else text
+        if not self.exchange:
+            return text
+        return self.data(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
 
     def value(self, value: object) -> object:
         """The same for a value of a row: text, or a list of texts."""
@@ -61,8 +63,12 @@ class VenueNames:
         return [self.value(one) for one in value] if isinstance(value, list) and self.exchange else value
 
 
+AS_THEY_ARE = VenueNames()
+"""MEXC's codecs speak for it."""
+
+
 def names_of(venues: list[str]) -> VenueNames:
     """From the venues that a database knows: whichever of them is none of ours is the second spot venue's."""
     known = {venue.value for venue in VENUES}
     strange = [venue.removesuffix(_SPOT) for venue in venues if venue not in known]
-    return VenueNames(strange[0] if strange else "")
+    return VenueNames(strange[0]) if strange else AS_THEY_ARE

@@ -72,7 +72,7 @@ class Commander:
         return reply
 
     def _shown(self, done: Done | Late | Refused | Killed) -> Done | Late | Refused | Killed:
-        """What a kill proved names venues by their roles, for who reads it is a program; it tells people their names."""
+        """What a kill proved keeps the roles of venues: its reader is a program, which tells people their names."""
         mask = Mask(self.report.mask.registry) if isinstance(done, Killed) else self.report.mask
         shown: Done | Late | Refused | Killed = mask.shown(done, Reply)
         return shown

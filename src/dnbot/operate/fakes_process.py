@@ -93,7 +93,7 @@ def read_address(path: Path) -> FakesAddress:
 async def fakes_process(
     settings: FakesSettings, state_dir: Path, second_spot: str = ""
 ) -> AsyncIterator[FakesProcess]:
-    """Start the fakes over TLS on loopback; on leaving they have ended. `second_spot` names a plugin that has MEXC's place.
+    """Start the fakes over TLS on loopback; on leaving they have ended. A plugin's may have MEXC's place.
 
     Raises:
         ConfigError: they did not come up.

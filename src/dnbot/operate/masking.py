@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import attrs
 import msgspec
 
-from dnbot.domain.venue_names import VenueNames
+from dnbot.domain.venue_names import AS_THEY_ARE, VenueNames
 from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.redaction import MASK, KnownSecrets
 
@@ -23,7 +23,7 @@ class Mask:
     """Replaces the secrets of a registry, those included that it learns later, and names venues as people know them."""
 
     registry: KnownSecrets = attrs.field(factory=SecretRegistry, repr=False)
-    names: VenueNames = VenueNames()
+    names: VenueNames = AS_THEY_ARE
     _forms: tuple[bytes, ...] = attrs.field(default=(), init=False, repr=False)
     _count: int = attrs.field(default=0, init=False)
 

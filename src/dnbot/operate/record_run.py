@@ -15,6 +15,7 @@ import trio
 
 from dnbot import __version__
 from dnbot.config import Settings
+from dnbot.domain.errors import ConfigError
 from dnbot.operate.fakes_process import fakes_process, read_address
 from dnbot.operate.places import Reach, public_of_fakes, public_reach
 from dnbot.operate.progress import Tell

@@ -47,8 +47,9 @@ def world_of(settings: Settings | _Known) -> str:
     if settings.mode != "live":
         return "fakes of mode sim"
     plugin = settings.second_spot.rest_url
-    second = not is_loopback(urlsplit(plugin).hostname or "") if plugin else settings.mexc.rest_url == MexcSettings().rest_url
-    is_real = second and settings.gate.rest_url == GateSettings().rest_url
+    is_mexc = settings.mexc.rest_url == MexcSettings().rest_url
+    is_second_real = not is_loopback(urlsplit(plugin).hostname or "") if plugin else is_mexc
+    is_real = is_second_real and settings.gate.rest_url == GateSettings().rest_url
     return "the real exchanges" if is_real else "exchanges on loopback"
 
 

@@ -15,7 +15,7 @@ import attrs
 
 from dnbot.config import Settings
 from dnbot.domain.errors import ConfigError, PluginFault
-from dnbot.domain.venue_names import VenueNames
+from dnbot.domain.venue_names import AS_THEY_ARE, VenueNames
 from dnbot.operate.plugin_registry import Installed, PluginRegistry
 from dnbot.operate.plugin_words import OFF, READY, PluginStatus
 from dnbot.ports.clock import SystemClock
@@ -25,7 +25,7 @@ from dnbot.venues.guarded import GuardedVenue, PluginGuard
 from dnbot.venues.plugin import PROTOCOLS, VENUE, VenueContext, VenueLimits
 
 KIND = "venues"
-WEIGHT_LEAST = 1
+RATE_MOST = 1_000_000
 _ASKED = ("public", "private")
 
 Alert = Callable[[str, str, str], None]
@@ -37,7 +37,7 @@ class SecondSpot:
     """One run's second spot venue. Without a plugin its `guard` is None."""
 
     codecs: Codecs = BUILT_IN
-    names: VenueNames = VenueNames()
+    names: VenueNames = AS_THEY_ARE
     guard: PluginGuard | None = None
     installed: Installed | None = None
     log: EventLog | None = None
@@ -151,18 +151,20 @@ def _resolved(found: Installed, reference: str) -> Any:
 
 
 def _unfit(found: Installed, why: str) -> ConfigError:
-    return ConfigError("second_spot", f"{KIND} plugin", f"{found.name} of {found.package}: {why}", "one that can be loaded")
+    what = f"{found.name} of {found.package}: {why}"
+    return ConfigError("second_spot", f"{KIND} plugin", what, "one that can be loaded")
 
 
 def _limits_problem(limits: object) -> str:
     if type(limits) is not VenueLimits:
         return f"limits are a {type(limits).__name__}, not VenueLimits"
     rates = {name: rate for name, rate in attrs.asdict(limits).items() if not (name == "cancel" and rate is None)}
-    return next((f"limits.{name}: {rate!r}; requests per second and burst" for name, rate in rates.items() if _odd(rate)), "")
+    odd = [f"limits.{name}: {rate!r}; requests per second and burst" for name, rate in rates.items() if _odd(rate)]
+    return odd[0] if odd else ""
 
 
 def _odd(rate: object) -> bool:
     if type(rate) is not tuple or len(rate) != 2:
         return True
     per_s, burst = rate
-    return type(per_s) not in (int, float) or not 0 < per_s < 1_000_000 or type(burst) is not int or burst < WEIGHT_LEAST
+    return type(per_s) not in (int, float) or not 0 < per_s < RATE_MOST or type(burst) is not int or burst < 1

@@ -16,7 +16,7 @@ import trio
 
 from dnbot import __version__
 from dnbot.domain.errors import ConfigError
-from dnbot.domain.venue_names import VenueNames
+from dnbot.domain.venue_names import AS_THEY_ARE
 from dnbot.fleet.leases import LeaseTerms
 from dnbot.fleet.words import Worker
 from dnbot.operate.control_socket import only_bot_of
@@ -118,7 +118,7 @@ async def work(options: WorkerOptions) -> int:
                     for name in await migrate(dsn, log=log):
                         log.info("migrated", name=name)
                     async with open_postgres_store(dsn, log=log, mask=mask.text) as store:
-                        await store.take_names(VenueNames())
+                        await store.take_names(AS_THEY_ARE)
                         runner = TaskRunner(store, home, options.dsn_env, options.terms, registry, redactor, log)
                         name = options.name or socket.gethostname()
                         worker = Worker(

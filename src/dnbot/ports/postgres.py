@@ -24,7 +24,7 @@ from dnbot.domain.order import OrderIntent
 from dnbot.domain.pair import Opportunity
 from dnbot.domain.records import CRASH_WINDOW_S, REPAIR_WINDOW_S, TRANSFER_WINDOW_S
 from dnbot.domain.transfer import Transfer
-from dnbot.domain.venue_names import VenueNames, names_of
+from dnbot.domain.venue_names import AS_THEY_ARE, VenueNames, names_of
 from dnbot.fleet.words import Lease
 from dnbot.ports import migrations
 from dnbot.ports import postgres_queries as queries
@@ -151,7 +151,7 @@ class PostgresStore(Reports):
     _pool: Pool
     _loop: trio_asyncio.TrioEventLoop
     _mask: Callable[[str], str] = str
-    names: VenueNames = VenueNames()
+    names: VenueNames = AS_THEY_ARE
     _symbol: Symbol | None = None
     _epoch: int = 0
     _commits: int = 0
@@ -259,7 +259,8 @@ class PostgresStore(Reports):
 
     async def halt(self, symbol: Symbol, *, who: str, why: str, at_ns: int) -> None:
         """See `Halts`."""
-        await self._call(queries.HALT, symbol.base, symbol.quote, who, self.names.text(self._mask(why)), rows.instant(at_ns), at_ns)
+        told = self.names.text(self._mask(why))
+        await self._call(queries.HALT, symbol.base, symbol.quote, who, told, rows.instant(at_ns), at_ns)
 
     async def load(self, symbol: Symbol) -> StoredState:
         """See `Store`. `opened` names the venues with an opening entry, of whatever amount."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Protocol
 
-from dnbot.domain.venue_names import VenueNames
+from dnbot.domain.venue_names import AS_THEY_ARE, VenueNames
 
 MASK = b"***"
 # One of these is in every text that a pattern below can match. The single byte before each is looked for first:
@@ -40,7 +40,7 @@ class Redactor:
     """
 
     def __init__(self, registry: KnownSecrets | None = None, names: VenueNames | None = None) -> None:
-        self._names = names or VenueNames()
+        self._names = names or AS_THEY_ARE
         self._registry: KnownSecrets = registry if registry is not None else _NoSecrets()
         self._known: tuple[bytes, ...] = ()
         self._known_count = 0

@@ -59,7 +59,10 @@ _WRITES = {"place_request": RequestClass.CREATE, "cancel_request": RequestClass.
 
 @attrs.define
 class PluginGuard:
-    """Counts and judges the calls of one plugin. `now_s` is monotonic; `tell` hears of each fault (what, why, is it off)."""
+    """Counts and judges the calls of one plugin.
+
+    `now_s` is monotonic; `tell` hears of each fault: what was called, what was wrong, whether the plugin is off.
+    """
 
     name: str
     now_s: Callable[[], float]
@@ -110,7 +113,8 @@ class PluginGuard:
         if took_s > self.stall_s:
             self.stalls += 1
             self.is_silenced = self.is_silenced or self._are_many(self._stalls_s)
-            self._fault(what, f"it held everything up for {took_s * 1000:.0f} ms, allowed are {self.stall_s * 1000:.0f}")
+            took_ms, allowed_ms = round(took_s * 1000), round(self.stall_s * 1000)
+            self._fault(what, f"it held everything up for {took_ms} ms, allowed are {allowed_ms}")
 
     def _fault(self, what: str, why: str) -> PluginFault:
         self.faults += 1
@@ -242,7 +246,8 @@ def _carries_its_id(request: Request, intent: OrderIntent, *_: object) -> str:
 
 def _is_of(report: Any, _reply: object, intent: OrderIntent) -> str:
     told = (report.client_order_id, report.side)
-    return "" if told == (intent.client_order_id, intent.side) else f"created {intent.client_order_id}, told of {told[0]!r}"
+    wanted = (intent.client_order_id, intent.side)
+    return "" if told == wanted else f"created {wanted[0]}, told of {told[0]!r}"
 
 
 def _moment(value: int, *_: object) -> str:

@@ -1,8 +1,8 @@
-"""What a venue plugin is: a codec for the second spot venue, in a package of its own. docs/extending.md walks through it.
+"""What a venue plugin is: a codec for the second spot venue, in a package of its own; docs/extending.md shows one.
 
 The entry point (group `dnbot.venues`) names a class. It is called once with a `VenueContext`, in the process that
-trades, and gives the codecs, which are pure: they turn words into requests and frames into words. Sockets, signing keys,
-rate budgets, intents, the gate and one-send stay with the core, and every call goes through `guarded.py`.
+trades, and gives the codecs, which are pure: they turn words into requests and frames into words. Sockets, keys, rate
+budgets, intents, the gate and one-send stay with the core, and every call goes through `guarded.py`.
 """
 
 from __future__ import annotations

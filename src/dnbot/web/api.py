@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 
 from dnbot.domain.errors import StoreUnreachable
 from dnbot.domain.instrument import VENUES
-from dnbot.domain.venue_names import VenueNames
+from dnbot.domain.venue_names import AS_THEY_ARE, VenueNames
 from dnbot.operate.logs import LOG_FILE
 from dnbot.operate.plugin_columns import TradeColumns
 from dnbot.operate.readings import HOURS_MAX, Readings, cursor_of
@@ -61,7 +61,7 @@ class Api:
     columns: TradeColumns = attrs.field(factory=TradeColumns)
     """What plugins add to the trades."""
     readings: Readings | None = None
-    names: VenueNames = VenueNames()
+    names: VenueNames = AS_THEY_ARE
 
     @property
     def venues(self) -> tuple[str, ...]:
@@ -72,7 +72,8 @@ class Api:
         """`/api/me`: who looks, and what a page of this session needs to send."""
         confirm = {action: confirmation(action, self.symbol) for action in ACTIONS}
         confirm["resume_force"] = confirmation("resume", self.symbol, force=True)
-        return json_answer(self.sessions.me(request) | {"symbol": self.symbol, "venues": self.venues, "confirm": confirm})
+        known = {"symbol": self.symbol, "venues": self.venues, "confirm": confirm}
+        return json_answer(self.sessions.me(request) | known)
 
     # --- what is now --------------------------------------------------------------------------------------------------
     async def live(self, request: Request) -> ASGIApp:

@@ -78,7 +78,8 @@ def api_of(run: Standing, place: Place, keyring: Keyring, hub: Hub) -> Api:
     commands = Commands(run.commander.answer, FileLatch.of(run.home), clock.now_ns)
     symbol = str(run.bot.parts.params.symbol)
     columns = TradeColumns(run.plugins.of_kind("analytics"))
-    return Api(Sessions(place, keyring, clock, run.log), hub, commands, clock, run.home, symbol, columns, names=run.report.mask.names)
+    sessions = Sessions(place, keyring, clock, run.log)
+    return Api(sessions, hub, commands, clock, run.home, symbol, columns, names=run.report.mask.names)
 
 
 def application(run: Standing, api: Api) -> Guard:

@@ -17,7 +17,7 @@ from dnbot.venues.plugin import VENUE, Number
 PING, PING_S = '{"do":"ping"}', 10.0
 Levels = list[tuple[Number, Number]]
 STATES = {"open": OrderStatus.OPEN, "filled": OrderStatus.FILLED, "cancelled": OrderStatus.CANCELLED}
-NOTHING_DONE = {"KEY", "SIGNATURE", "TIME", "NO_ORDER", "ENDED", "EXPIRED", "CLOSED", "BALANCE", "SIZE", "PRICE", "FORM"}
+NOTHING_DONE = {"KEY", "SIGNATURE", "TIME", "NO_ORDER", "ENDED", "EXPIRED", "CLOSED", "BALANCE", "SIZE", "PRICE"}
 
 
 class Order(msgspec.Struct):
