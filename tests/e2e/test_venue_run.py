@@ -105,7 +105,7 @@ def test_a_run_at_the_examples_exchange(tmp_path: Path) -> None:
     seen |= {path.name: path.read_text() for path in (tmp_path / "csv").iterdir()}
     seen["trades command"], seen["orders command"] = dnbot("trades", *config).stdout, dnbot("orders", *config).stdout
     seen["analysis"] = dnbot("analyze", "performance", *config).stdout
-    for what in ("orders", "trades", "metrics", "status", "picture", "summary", "log", "report", "page", "orders command"):
+    for what in ("orders", "trades", "metrics", "status", "picture", "summary", "report", "page", "orders command"):
         assert "EXAMPLE" in seen[what], what
     told = {what: [line for line in text.splitlines() if "MEXC" in line][:2] for what, text in seen.items()}
     assert {what: lines for what, lines in told.items() if lines} == {}

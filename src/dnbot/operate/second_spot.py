@@ -50,7 +50,7 @@ class SecondSpot:
         assert self.installed is not None
         name = self.installed.name
         if self.log is not None:
-            about = {"plugin": name, "kind": KIND, "call": what, "why": why}
+            about: dict[str, object] = {"plugin": name, "kind": KIND, "call": what, "why": why}
             self.log.append("error" if is_off else "warning", "plugin_off" if is_off else "plugin_fault", about)
         if is_off and self.alert is not None:
             text = f"the {KIND} plugin {name} is off until the next start, and nothing is ordered there: {why}"

@@ -77,7 +77,8 @@ class Front(JsonFront):
                     quantity=Decimal(row["quantity"]), price=Decimal(row["price"]),
                 )
                 return Asked(_done(exchange.place_order(venue, uid, wanted)), uid, wanted.client_id)
-        raise no(404, "FORM", "no such path")
+            case _:
+                raise no(404, "FORM", "no such path")
 
     def _market_row(self, name: str, part: str = "") -> Any:
         one = self._market(name)
@@ -92,15 +93,14 @@ class Front(JsonFront):
 
     def _authenticated(self, request: HttpRequest) -> str:
         key, at, sign = (request.header(name) or "" for name in ("ex-key", "ex-time", "ex-sign"))
-        target = f"{request.path}?{request.query}" if request.query else request.path
-        return self._who(key, at, f"{at}{request.method}{target}{request.body.decode('latin-1')}", sign)
+        query = f"?{request.query}" if request.query else ""
+        return self._who(key, at, f"{at}{request.method}{request.path}{query}{request.body.decode('latin-1')}", sign)
 
     def _who(self, key: str, at: str, text: str, sign: str) -> str:
-        account = self.exchange.account_by_key(key)
-        if account is None:
+        if (account := self.exchange.account_by_key(key)) is None:
             raise no(401, "KEY")
         if abs(int(at) - self._now_ms()) > LATE_MS_MAX:
-            raise no(401, "TIME", f"here it is {self._now_ms()}")
+            raise no(401, "TIME")
         wanted = hmac.digest(account.secret.encode(), text.encode("latin-1"), "sha256").hex()
         if not hmac.compare_digest(wanted.encode(), sign.encode()):
             raise no(401, "SIGNATURE")
@@ -122,12 +122,12 @@ class Front(JsonFront):
 
     def book_frame(self, changes: Sequence[records.LevelChange]) -> Any:
         bids, asks = ([[f"{c.price:f}", f"{c.quantity:f}"] for c in changes if c.side == s] for s in ("buy", "sell"))
-        first, last = changes[0].book_id, changes[-1].book_id
-        return {"on": "book", "first": first, "last": last, "at": self._now_ms(), "bids": bids, "asks": asks}
+        ids = {"first": changes[0].book_id, "last": changes[-1].book_id}
+        return {"on": "book", "at": self._now_ms(), "bids": bids, "asks": asks, **ids}
 
     def trade_frame(self, trade: records.PublicTrade) -> Any:
-        row = {"price": f"{trade.price:f}", "quantity": f"{trade.quantity:f}", "taker": trade.side}
-        return {"on": "trade", "at": trade.time_ms, **row}
+        price, quantity = f"{trade.price:f}", f"{trade.quantity:f}"
+        return {"on": "trade", "at": trade.time_ms, "price": price, "quantity": quantity, "taker": trade.side}
 
     def private_frame(self, event: records.PrivateEvent) -> Any:
         match event:
@@ -137,7 +137,8 @@ class Front(JsonFront):
                 return {"on": "fill", **_fill(event)}
             case records.BalanceChange():
                 return {"on": "balance", **_wallet(event.asset, event.total, event.locked)}
-        return None
+            case _:
+                return None
 
     def _now_ms(self) -> int:
         return self.exchange.clock.ms(self.venue)

@@ -13,6 +13,7 @@ from dnbot.domain.order import Fill, OrderIntent, OrderReport
 from dnbot.domain.units import plain
 from dnbot.venues import wire
 from dnbot.venues.plugin import VENUE, Number, read
+from dnbot.venues.wire import Request
 from dnbot_venue_example import words
 
 ORDERS_MAX, PAGE_ROWS = 1_000, 100
@@ -38,7 +39,7 @@ class ExamplePrivate:
     def learn_instrument(self, instrument: Instrument) -> None:
         """Its numbers are base units already."""
 
-    def facts_requests(self, now_ms: int) -> tuple[wire.Request, ...]:
+    def facts_requests(self, now_ms: int) -> tuple[Request, ...]:
         return (self._get("/account", now_ms),)
 
     def facts(self, replies: Sequence[wire.Reply]) -> wire.AccountFacts:
@@ -48,26 +49,26 @@ class ExamplePrivate:
         if told is not None:
             raise VenueError(VENUE.value, told.text)
         row = read(replies[0].body, Account)
-        problem = None if row.may_trade else "this key may not trade"
-        return wire.AccountFacts(venue=VENUE, user_id=row.id, mode="spot", problem=problem)
+        no = None if row.may_trade else "this key may not trade"
+        return wire.AccountFacts(venue=VENUE, user_id=row.id, mode="spot", problem=no)
 
-    def fees_requests(self, now_ms: int) -> tuple[wire.Request, ...]:
+    def fees_requests(self, now_ms: int) -> tuple[Request, ...]:
         return (self._get("/fees", now_ms),)
 
     def fees(self, replies: Sequence[wire.Reply]) -> FeeSchedule:
         row = read(replies[0].body, Fees)
         return FeeSchedule(venue=VENUE, maker=Decimal(row.maker), taker=Decimal(row.taker))
 
-    def balances_request(self, now_ms: int) -> wire.Request:
+    def balances_request(self, now_ms: int) -> Request:
         return self._get("/balances", now_ms)
 
     def balances(self, reply: wire.Reply) -> tuple[wire.Balance, ...]:
         return tuple(map(words.balance_of, read(reply.body, list[words.Wallet])))
 
-    def open_orders_request(self, now_ms: int) -> wire.Request:
+    def open_orders_request(self, now_ms: int) -> Request:
         return self._get(f"/orders?market={self.market}&state=open", now_ms)
 
-    def finished_orders_request(self, now_ms: int, since_ms: int) -> wire.Request:
+    def finished_orders_request(self, now_ms: int, since_ms: int) -> Request:
         return self._get(f"/orders?market={self.market}&since={since_ms}", now_ms)
 
     def orders(self, reply: wire.Reply) -> tuple[OrderReport, ...]:
@@ -76,7 +77,7 @@ class ExamplePrivate:
             raise VenueError(VENUE.value, f"a list of {len(rows)} orders is cut")
         return tuple(words.report_of(self._own(row)) for row in rows)
 
-    def trades_request(self, now_ms: int, since_ms: int, page: int) -> wire.Request:
+    def trades_request(self, now_ms: int, since_ms: int, page: int) -> Request:
         return self._get(f"/fills?market={self.market}&since={since_ms}&page={page}", now_ms)
 
     def trades(self, reply: wire.Reply) -> tuple[Fill, ...]:
@@ -85,7 +86,7 @@ class ExamplePrivate:
     def trades_page_size(self) -> int:
         return PAGE_ROWS
 
-    def place_request(self, intent: OrderIntent, now_ms: int, expires_at_ms: int) -> wire.Request:
+    def place_request(self, intent: OrderIntent, now_ms: int, expires_at_ms: int) -> Request:
         body = msgspec.json.encode({
             "market": self.market, "side": intent.side.value, "price": plain(intent.price),
             "quantity": plain(intent.quantity), "life": intent.time_in_force.value,
@@ -96,13 +97,13 @@ class ExamplePrivate:
     def placed(self, reply: wire.Reply, intent: OrderIntent) -> OrderReport:
         return self.order(reply)
 
-    def order_request(self, venue_order_id: str, now_ms: int) -> wire.Request:
+    def order_request(self, venue_order_id: str, now_ms: int) -> Request:
         return self._get(f"/orders/{venue_order_id}", now_ms)
 
     def order(self, reply: wire.Reply) -> OrderReport:
         return words.report_of(self._own(read(reply.body, words.Order)))
 
-    def cancel_request(self, venue_order_id: str, now_ms: int) -> wire.Request:
+    def cancel_request(self, venue_order_id: str, now_ms: int) -> Request:
         return self._signed("DELETE", f"/orders/{venue_order_id}", now_ms, wire.RequestClass.CANCEL)
 
     def stream_target(self, listen_key: str) -> str:
@@ -130,22 +131,21 @@ class ExamplePrivate:
                 return (wire.FillNews(words.fill_of(fill, self.symbol)),) if fill.market == self.market else ()
             case "balance":
                 return (words.balance_of(read(frame, words.Wallet)),)
-        return (words.control(head),)
+            case _:
+                return (words.control(head),)
 
     def _own(self, row: words.T) -> words.T:
         if row.market != self.market:
             raise FrameUnreadable(VENUE.value, "a row of another market", row.market)
         return row
 
-    def _get(self, target: str, now_ms: int) -> wire.Request:
+    def _get(self, target: str, now_ms: int) -> Request:
         return self._signed("GET", target, now_ms, wire.RequestClass.READ)
 
-    def _signed(
-        self, method: str, target: str, now_ms: int, budget: wire.RequestClass, body: bytes = b""
-    ) -> wire.Request:
-        sign = self._sign(f"{now_ms}{method}{target}{body.decode()}")
-        headers = (("EX-KEY", self._signer.key_id), ("EX-TIME", str(now_ms)), ("EX-SIGN", sign))
-        return wire.Request(method=method, target=target, headers=headers, body=body, budget=budget)
+    def _signed(self, method: str, target: str, at_ms: int, spends: wire.RequestClass, body: bytes = b"") -> Request:
+        sign = self._sign(f"{at_ms}{method}{target}{body.decode()}")
+        headers = (("EX-KEY", self._signer.key_id), ("EX-TIME", str(at_ms)), ("EX-SIGN", sign))
+        return Request(method=method, target=target, headers=headers, body=body, budget=spends)
 
     def _sign(self, text: str) -> str:
         return self._signer.hmac_hex("sha256", text.encode())

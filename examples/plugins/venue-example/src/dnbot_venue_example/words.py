@@ -53,19 +53,15 @@ class Wallet(msgspec.Struct):
 
 
 class Frame(msgspec.Struct):
-    """Any frame: what it is about, and what a control frame says."""
+    """Any frame, and any answer that is a no: what it is about, and what it says of that."""
 
     on: str
     channel: str = ""
+    error: str = ""
     text: str = ""
 
 
 T = TypeVar("T", Order, Trade)
-
-
-class No(msgspec.Struct):
-    error: str
-    text: str = ""
 
 
 def market_of(symbol: Symbol) -> str:
@@ -114,7 +110,7 @@ def trouble(reply: wire.Reply) -> wire.Trouble | None:
     if 200 <= reply.status < 300:
         return None
     try:
-        no = msgspec.json.decode(reply.body, type=No)
+        no = msgspec.json.decode(reply.body, type=Frame)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return wire.Unclear(f"HTTP {reply.status}")
     if reply.status == 429:
