@@ -67,7 +67,8 @@ def test_a_run_at_the_examples_exchange(tmp_path: Path) -> None:
     }
 
     def dnbot(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run((*DNBOT, *words), cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+        words = (*DNBOT, *words)
+        return subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
 
     web, metrics = free_port(), free_port()
     words = ("run", "--config", "example.toml", "--plain", "--summary", "summary.json")
@@ -77,9 +78,8 @@ def test_a_run_at_the_examples_exchange(tmp_path: Path) -> None:
         process = subprocess.Popen((*DNBOT, *words, *ports), cwd=tmp_path, env=environment, stdout=said, stderr=said)
     try:
         url = f"http://127.0.0.1:{web}/api"
-        seen["orders"] = until(
-            "a fill at the example's", partial(asked, f"{url}/orders?venue=EXAMPLE_SPOT"), lambda text: '"filled"' in text
-        )
+        there = partial(asked, f"{url}/orders?venue=EXAMPLE_SPOT")
+        seen["orders"] = until("a fill at the example's", there, lambda text: '"filled"' in text)
         seen["trades"] = until("a trade there", partial(asked, f"{url}/trades"), lambda text: "EXAMPLE" in text)
         seen["me"], seen["profit"] = asked(f"{url}/me"), asked(f"{url}/profit")
         seen["metrics"] = asked(f"http://127.0.0.1:{metrics}/metrics")

@@ -172,7 +172,7 @@ SECOND_SPOT: dict[str, Words] = {
     **_KEYS,
     "stall_ms": Words("ms", "A call of the plugin that takes longer is a fault: it held up everything else."),
     "faults_max": Words(
-        "count", "So many faults in ten minutes switch it off until the next start; its venue is down then."
+        "count", "So many faults in ten minutes switch it off until the next start; nothing is ordered there then."
     ),
 }
 DATABASE: dict[str, Words] = {

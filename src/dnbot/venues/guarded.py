@@ -49,8 +49,10 @@ PING_S_LEAST, PING_S_MOST = 1.0, 30.0
 _Control = Subscribed | SubscriptionRefused | Pong | UpgradeAhead | UnknownFrame
 SpotPublicMessage = Delta | PublicTrade | BookTop | Ticker | _Control
 SpotPrivateMessage = Balance | OrderNews | FillNews | _Control
-"""What a spot venue says: mark, funding and position are the perpetual's, and would be taken for its own."""
-_DECODED: dict[type, Any] = {PublicCodec: tuple[SpotPublicMessage, ...], SpotPrivateCodec: tuple[SpotPrivateMessage, ...]}
+"""What a spot venue says: mark, funding and position are the perpetual's."""
+_DECODED: dict[type, Any] = {
+    PublicCodec: tuple[SpotPublicMessage, ...], SpotPrivateCodec: tuple[SpotPrivateMessage, ...],
+}
 _STILL_ASKED: dict[type, set[str]] = {PublicCodec: {"server_time_request", "server_time_ms", "trouble"}}
 """Of a plugin that is off: what reading the account needs of the public domain; of the private one all but creates."""
 _WRITES = {"place_request": RequestClass.CREATE, "cancel_request": RequestClass.CANCEL}
