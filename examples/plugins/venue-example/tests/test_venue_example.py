@@ -179,7 +179,8 @@ async def test_frames(bench: Bench) -> None:
     assert deltas
     assert all(one.first_id <= one.last_id for one in deltas)
     told.clear()
-    intent = bench.intent(Decimal(60_200), TimeInForce.IOC)
+    best = bench.public.snapshot(await bench.ask(bench.public.snapshot_request())).asks[0][0]
+    intent = bench.intent(best, TimeInForce.IOC)
     await bench.ask(bench.private.place_request(intent, bench.now_ms, bench.now_ms + 1_000))
     news = [one for frame in told if frame["on"] != "trade" for one in bench.private.decode(json.dumps(frame))]
     fills = [one.fill for one in news if isinstance(one, wire.FillNews)]
