@@ -175,6 +175,7 @@ async def test_a_codec_at_fault_is_told_as_it_is(
     def at_fault(*_given: Any) -> Any:
         raise PluginFault("stub", "plugin x: KeyError")
 
+    kit.script.answers[CREATE] = [Unclear("HTTP 500")]
     monkeypatch.setattr(type(kit.codec), call, at_fault)
     answer = await it.answer(kit, intent)
     assert (answer.outcome, answer.code) == (outcome, code)
