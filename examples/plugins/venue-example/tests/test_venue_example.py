@@ -99,7 +99,7 @@ async def test_an_order_rests_is_read_and_cancelled(bench: Bench) -> None:
     private, now_ms = bench.private, bench.now_ms
     intent = bench.intent(Decimal(50_000))
     report = private.placed(await bench.ask(private.place_request(intent, now_ms, now_ms + 1_000)), intent)
-    assert (report.client_order_id, report.status, report.filled) == ("dnb-1-1", OrderStatus.OPEN, 0)
+    assert (report.client_order_id, report.status, report.filled) == ("dnb-1-1", OrderStatus.OPEN, Decimal(0))
     assert private.order(await bench.ask(private.order_request(report.venue_order_id, now_ms))) == report
     assert private.orders(await bench.ask(private.open_orders_request(now_ms))) == (report,)
     ended = private.order(await bench.ask(private.cancel_request(report.venue_order_id, now_ms)))
