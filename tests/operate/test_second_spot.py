@@ -158,6 +158,18 @@ async def test_a_plugin_is_told_of_its_options(example: Path) -> None:
         second_spot_of(settings(SIM + 'options = { colour = "red" }\n'))
 
 
+async def test_without_a_fake_there_is_no_rehearsal(example: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mode sim says so at once; live needs none."""
+    from dnbot_venue_example import Example
+
+    monkeypatch.setattr(Example, "fake", "")
+    with pytest.raises(ConfigError, match="no fake exchange"):
+        second_spot_of(settings(SIM))
+    with pytest.raises(ConfigError, match="no fake exchange"):
+        fake_of("example")
+    assert second_spot_of(settings(LIVE, "live")).guard is not None
+
+
 async def test_a_fault_is_told_and_the_last_one_alarms(example: Path) -> None:
     """In the log each time, and to people once the plugin is off."""
     second = second_spot_of(settings(SIM + "faults_max = 2\n"))

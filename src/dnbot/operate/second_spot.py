@@ -26,6 +26,7 @@ from dnbot.venues.plugin import PROTOCOLS, VENUE, VenueContext, VenueLimits
 
 KIND = "venues"
 RATE_MOST = 1_000_000
+NO_FAKE = "it has no fake exchange, so that mode sim cannot be had with it"
 _ASKED = ("public", "private")
 
 Alert = Callable[[str, str, str], None]
@@ -89,6 +90,8 @@ def second_spot_of(settings: Settings, registry: PluginRegistry | None = None) -
         venue.public_codec(context.symbol)
     except PluginFault as fault:
         raise _unfit(found, fault.what) from None
+    if settings.mode == "sim" and not getattr(plugin, "fake", ""):
+        raise _unfit(found, NO_FAKE)
     second = SecondSpot(
         codecs=Codecs(
             public={**BUILT_IN.public, VENUE: venue.public_codec},
@@ -118,7 +121,7 @@ def fake_of(name: str) -> Any:
     factory = _resolved(found, found.reference)
     reference = getattr(factory, "fake", "")
     if not isinstance(reference, str) or not reference:
-        raise _unfit(found, "it has no fake exchange, so that mode sim cannot be had with it")
+        raise _unfit(found, NO_FAKE)
     return _resolved(found, reference)
 
 
