@@ -33,7 +33,7 @@ from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.spread import SpreadAnalyzer
 from dnbot.strategy.turn import Turn
 from dnbot.tasks.analytics import Analyst, MarketDesk
-from dnbot.tasks.budgets import BudgetsOf, own_budgets
+from dnbot.tasks.budgets import BudgetsOf, budgets_within, own_budgets
 from dnbot.tasks.committing import Committer
 from dnbot.tasks.countdown import Countdown
 from dnbot.tasks.desk import Desk
@@ -51,7 +51,7 @@ from dnbot.tasks.session import Session
 from dnbot.tasks.source import OwnSource, Source
 from dnbot.tasks.strategist import Keep, Strategist, nobody_keeps
 from dnbot.tasks.supervisor import Supervisor, is_cancellation
-from dnbot.venues.factory import private_codec, public_codec
+from dnbot.venues.factory import BUILT_IN, Codecs
 from dnbot.venues.wire import Capability, PrivateCodec, RequestClass, Signer
 
 FAREWELL_S = 8.0
@@ -112,7 +112,9 @@ class BotParts:
     """None: where the accounts are."""
     sources: Callable[[Venue], Source] | None = None
     """Of streams that tasks share; None: every feed has a connection of its own."""
-    budgets: BudgetsOf = own_budgets
+    codecs: Codecs = BUILT_IN
+    budgets: BudgetsOf | None = None
+    """None: of this bot alone, within its codecs' limits."""
     in_fleet: bool = False
     """Whether new risk waits for what a fleet says of all its bots together."""
 
@@ -298,13 +300,14 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
     for venue in VENUES:
         place = parts.places[venue]
         feeds[venue] = _feed(parts, venue, desk, boards, venue_clock, stack)
-        codec = private_codec(venue, params.symbol, parts.signers[venue])
+        codec = parts.codecs.private_codec(venue, params.symbol, parts.signers[venue])
         line = line_of(
-            parts.opener, place.rest, venue, venue_clock, stack, private=True, budgets=parts.budgets
+            parts.opener, place.rest, venue, venue_clock, stack, private=True, budgets=_budgets(parts)
         )
         sessions[venue] = Session(
-            codec, public_codec(venue, params.symbol), line, parts.opener, place.stream_url, channels.inbox.send,
-            boards.instruments[venue], boards.fees[venue], log, params.leverage, params.margin_mode,
+            codec, parts.codecs.public_codec(venue, params.symbol), line, parts.opener, place.stream_url,
+            channels.inbox.send, boards.instruments[venue], boards.fees[venue], log, params.leverage,
+            params.margin_mode,
         )
         resolver = Resolver(
             codec, line, channels.inbox.send, clock, log, params.match_lag_ms, params.resolve_deadline_ms / 1000
@@ -342,7 +345,7 @@ def _feed(
     parts: BotParts, venue: Venue, desk: MarketDesk, boards: Boards, clock: VenueClock, stack: AsyncExitStack
 ) -> Feed:
     cell, stages = boards.instruments[venue], parts.measures.stages
-    codec, source = public_codec(venue, parts.params.symbol), _source(parts, venue, clock, stack)
+    codec, source = parts.codecs.public_codec(venue, parts.params.symbol), _source(parts, venue, clock, stack)
     return Feed(codec, source, desk, cell, parts.log, stages=stages)
 
 
@@ -351,8 +354,12 @@ def _source(parts: BotParts, venue: Venue, clock: VenueClock, stack: AsyncExitSt
         return parts.sources(venue)
     side = parts.market or parts
     place = side.places[venue]
-    line = line_of(side.opener, place.rest, venue, clock, stack, private=False, budgets=parts.budgets)
+    line = line_of(side.opener, place.rest, venue, clock, stack, private=False, budgets=_budgets(parts))
     return OwnSource(line, side.opener, place.stream_url)
+
+
+def _budgets(parts: BotParts) -> BudgetsOf:
+    return parts.budgets or budgets_within(parts.codecs.limits)
 
 
 def _countdowns(parts: BotParts, desks: dict[Venue, Desk], channels: Channels) -> dict[Venue, Countdown]:
@@ -386,7 +393,7 @@ def line_of(
 ) -> Line:
     """A venue's line: one client in public, one per class in private, so that nothing queues behind reads.
 
-    Its connections end with `stack`.
+    Its connections end with `stack`. Without `limits` the budgets are those of the venue's own documents.
     """
     classes = (RequestClass.READ, RequestClass.CREATE, RequestClass.CANCEL) if private else (RequestClass.PUBLIC,)
     clients: dict[RequestClass, HttpClient] = {}

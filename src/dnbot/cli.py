@@ -223,6 +223,7 @@ def new_config(mode: str, fakes: Path | None, output: Path | None) -> None:
 @click.option("--replay-funding", type=click.Path(path_type=Path, exists=True), help="File or folder of funding rates.")
 @click.option("--terms", "terms_file", type=click.Path(path_type=Path, dir_okay=False, exists=True), hidden=True,
               help="For mode paper: begin on these terms and be told the books.")
+@click.option("--second-spot", metavar="PLUGIN", help="In MEXC's place the fake of this plugin, docs/extending.md.")
 @click.option("--tls/--no-tls", default=False, help="TLS with an authority of its own (ca_file in the printed line).")
 @click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="Keep accounts and books here.")
 @click.option("--no-limits", is_flag=True, help="Answer however often a client asks.")
@@ -239,7 +240,7 @@ def fakes(
     gate_port: int, mexc_port: int, seed: int, symbols: str, market: str, deviation_bps: float | None,
     half_life: float | None, tls: bool, state: Path | None, no_limits: bool, accounts: tuple[str, ...],
     until_stdin_eof: bool, history: int, faults: tuple[str, ...], plan: Path | None, scenario: str,
-    terms_file: Path | None, **scripted: Any,
+    terms_file: Path | None, second_spot: str | None, **scripted: Any,
 ) -> None:
     """Serve the fake exchanges on loopback; prints one JSON line with their addresses and a key.
 
@@ -266,7 +267,12 @@ def fakes(
         raise click.UsageError(str(problem)) from None
     if accounts:
         config = _with_accounts(config, accounts)
-    sys.exit(serve(_with_faults(config, faults, plan, scenario)))
+    config = _with_faults(config, faults, plan, scenario)
+    if second_spot is None:
+        sys.exit(serve(config))
+    from dnbot.operate.second_spot import fake_of
+
+    sys.exit(serve(config, fake_of(second_spot)))
 
 
 def _with_faults(config: FakesConfig, faults: tuple[str, ...], path: Path | None, scenario: str) -> FakesConfig:

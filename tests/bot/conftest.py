@@ -22,6 +22,7 @@ from dnbot.lab.world import Stage, stage
 from dnbot.ports.memory_store import MemoryStore
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.states import StrategyState
+from dnbot.venues.factory import BUILT_IN, Codecs
 
 SYMBOL = Symbol("BTC", "USDT")
 PARAMS = StrategyParameters(
@@ -213,7 +214,8 @@ class Lab:
 
     @asynccontextmanager
     async def on(
-        self, stage: Stage, store: MemoryStore | None = None, *, countdown_s: int = 30, **params: Any
+        self, stage: Stage, store: MemoryStore | None = None, *, countdown_s: int = 30, codecs: Codecs = BUILT_IN,
+        **params: Any,
     ) -> AsyncIterator[Trial]:
         """A bot that runs on this stage; whatever is left of it at the end of the block is cancelled."""
         kept = Ledger() if store is None else Ledger(database=store.database)
@@ -224,7 +226,7 @@ class Lab:
         def witness(record: Record) -> None:
             trials[0].witness(record)
 
-        bot = await stage.bot(wanted, kept, opener=wire, witness=witness, countdown_s=countdown_s)
+        bot = await stage.bot(wanted, kept, opener=wire, witness=witness, countdown_s=countdown_s, codecs=codecs)
         trial = Trial(stage, kept, wire, bot)
         trials.append(trial)
         async with trio.open_nursery() as nursery:

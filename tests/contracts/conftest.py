@@ -40,6 +40,7 @@ from dnbot.domain.messages import (
 from dnbot.domain.order import Fill, OrderIntent, Purpose, Side, client_order_id
 from dnbot.domain.pair import Declined, Opportunity, OpportunityRisk, PairEdge, PnlEstimate
 from dnbot.domain.position import EntryKind, LedgerEntry, entries_of
+from dnbot.domain.venue_names import VenueNames
 from dnbot.ports import postgres_binaries as binaries
 from dnbot.ports.memory_store import MemoryDatabase, MemoryStore
 from dnbot.ports.postgres import PostgresStore, migrate, open_postgres_store
@@ -139,9 +140,11 @@ def admin(postgres_server: Server) -> Callable[[str], Awaitable[list[dict[str, A
     return partial(run_sql, postgres_server.dsn("postgres"))
 
 
-@pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.slow)])
+@pytest.fixture(params=["memory", *(pytest.param(one, marks=pytest.mark.slow) for one in ("postgres", "renamed"))])
 def open_store(request: pytest.FixtureRequest) -> OpenStore:
-    """Opens stores on one and the same data; runs the test for each implementation."""
+    """Opens stores on one and the same data; runs the test for each implementation, and for a database in which the
+    second spot venue has the name of a plugin's.
+    """
     if request.param == "memory":
         database = MemoryDatabase()
 
@@ -158,6 +161,8 @@ def open_store(request: pytest.FixtureRequest) -> OpenStore:
         if not dsns:
             dsns.append(await server.migrated())
         async with open_postgres_store(dsns[0]) as store:
+            if request.param == "renamed":
+                await store.take_names(VenueNames("EXAMPLE"))
             yield store
 
     return open_postgres

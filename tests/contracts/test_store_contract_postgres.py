@@ -16,9 +16,11 @@ import trio
 import trio.testing
 
 from dnbot.domain.errors import ConfigError, InvariantBroken, StoreUnreachable
+from dnbot.domain.instrument import Venue
 from dnbot.domain.messages import OpportunityTaken, OrderChanged, PortfolioSaved, RowBooked
 from dnbot.domain.order import Order, OrderStatus
 from dnbot.domain.position import EntryKind, Portfolio
+from dnbot.domain.venue_names import AS_THEY_ARE, VenueNames
 from dnbot.ports import postgres
 from dnbot.ports.postgres import migrate, open_postgres_store
 
@@ -393,3 +395,34 @@ async def test_readers_keep_no_connection_from_each_other(database: str) -> None
         with trio.fail_after(10):
             async with store.reading(), store.reading():
                 pass
+
+
+async def test_a_database_has_one_name_for_the_second_spot_venue(database: str, words: Any, sql: Any) -> None:
+    """It takes one before its first run; rows have it and words do not; whoever opens it later reads it there."""
+    names = VenueNames("EXAMPLE")
+    async with open_postgres_store(database) as store:
+        await store.take_names(names)
+        epoch = await begin(store, words)
+        await store.commit_intents([words.intent(epoch, 1, venue=Venue.MEXC_SPOT)], execution_id="", opportunity=None)
+        await store.append(words.one_of_each())
+        with pytest.raises(ConfigError, match="the ledger of EXAMPLE_SPOT, and this run trades MEXC_SPOT"):
+            await store.take_names(AS_THEY_ARE)
+    async with open_postgres_store(database) as store:
+        assert store.names == names
+        assert {order.intent.venue for order in await store.orders_of(words.symbol)} >= {Venue.MEXC_SPOT}
+        (mine,) = await store.read("select venue from order_intents where venue = $1", "MEXC_SPOT")
+        (theirs,) = await store.read_as_written("select venue from order_intents where venue = 'MEXC_SPOT'")
+        assert (mine["venue"], theirs["venue"]) == ("MEXC_SPOT", "EXAMPLE_SPOT")
+    tables = await sql("select table_name as name from information_schema.tables where table_schema = 'public'")
+    for table in tables:
+        rows = await sql(f"select t::text as row from \"{table['name']}\" t")  # noqa: S608 (names of our own tables)
+        assert [row for row in rows if "MEXC" in row["row"]] == [], table
+
+
+async def test_a_database_with_a_ledger_of_mexc_takes_no_other_name(database: str, words: Any) -> None:
+    """Its rows would be booked to an exchange that never saw them."""
+    async with open_postgres_store(database) as store:
+        await store.take_names(AS_THEY_ARE)
+        await begin(store, words)
+        with pytest.raises(ConfigError, match="the ledger of MEXC_SPOT, and this run trades EXAMPLE_SPOT"):
+            await store.take_names(VenueNames("EXAMPLE"))

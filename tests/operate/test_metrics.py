@@ -193,10 +193,11 @@ async def test_a_page_is_made_once_a_second(autojump_clock: trio.testing.MockClo
     """However often it is asked for; others have their turn while it is made."""
     async with manned(runs=False) as bot:
         asked: list[float] = []
+        look = bot.report.unmasked
 
         def report() -> Any:
             asked.append(trio.current_time())
-            return bot.report()
+            return look()
 
         async def others() -> None:
             nonlocal turns
@@ -205,7 +206,8 @@ async def test_a_page_is_made_once_a_second(autojump_clock: trio.testing.MockClo
                 await trio.lowlevel.checkpoint()
 
         turns = 0
-        metrics = Metrics(bot.bot, report)  # type: ignore[arg-type]  # it is called like a reporter
+        bot.report.unmasked = report
+        metrics = Metrics(bot.bot, bot.report)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(others)
             first = await metrics.page()

@@ -7,6 +7,7 @@ import resource
 import sys
 from functools import partial
 from io import BytesIO
+from pathlib import Path
 
 import attrs
 import msgspec
@@ -17,6 +18,7 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
+from dnbot.domain.venue_names import VenueNames
 from dnbot.ports import spans_worker
 from dnbot.ports.credentials import Secret
 from dnbot.ports.spans import Collector, OtlpProcess, Span, Trace, headers_of, sdk_is_there
@@ -161,6 +163,23 @@ async def test_a_collector_gets_what_was_made(nursery: trio.Nursery) -> None:
     assert [one.name for one in found.scope_spans[0].spans] == [one.name for one in TRACE.spans]
     assert len(last.resource_spans[0].scope_spans[0].spans) == 6
     nursery.cancel_scope.cancel()
+
+
+@pytest.mark.slow
+@pytest.mark.e2e
+async def test_the_venue_of_a_plugin_has_its_own_name(tmp_path: Path) -> None:
+    """As wherever people look: in the name of the execution and in that of the order."""
+    told = tmp_path / "told"
+    text = (
+        f"import sys; sys.stdin.readline(); open({str(told)!r}, 'w').write(sys.stdin.readline()); "
+        "print('{\"traces\":1}', flush=True)"
+    )
+    command = (sys.executable, "-c", text)
+    process = OtlpProcess("http://127.0.0.1:1/", None, RESOURCE, command, 60.0, VenueNames("EXAMPLE"))
+    assert await process.send([TRACE])
+    await process.aclose()
+    found = msgspec.json.decode(told.read_bytes(), type=list[Trace])[0]
+    assert [span.name for span in found.spans] == ["execution GATE_TO_EXAMPLE", "order EXAMPLE_SPOT", "ack"]
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import attrs
 import pytest
 import trio
 
-from dnbot.domain.errors import FrameUnreadable, RequestAmbiguous, RequestNotSent, VenueUnreachable
+from dnbot.domain.errors import FrameUnreadable, PluginFault, RequestAmbiguous, RequestNotSent, VenueUnreachable
 from dnbot.domain.messages import (
     AccountRead,
     CancelAll,
@@ -158,6 +158,29 @@ async def test_each_outcome_has_its_class(
     answer = await it.answer(kit, intent)
     assert (answer.outcome, answer.code) == (outcome, code)
     assert ("instrument read" in it.story) is (code == "BALANCE")
+
+
+@pytest.mark.parametrize(
+    ("call", "outcome", "code", "creates"),
+    [("place_request", "not_sent", "CODEC", 0), ("trouble", "ambiguous", "UNREADABLE", 1)],
+)
+async def test_a_codec_at_fault_is_told_as_it_is(
+    autojump_clock: Any, kit: Any, bench: Any, monkeypatch: pytest.MonkeyPatch, call: str, outcome: str, code: str,
+    creates: int,
+) -> None:
+    """Before the request nothing left; at its answer whatever was done is unknown."""
+    intent = kit.intent()
+    it = bench(intent)
+
+    def at_fault(*_given: Any) -> Any:
+        raise PluginFault("stub", "plugin x: KeyError")
+
+    kit.script.answers[CREATE] = [Unclear("HTTP 500")]
+    monkeypatch.setattr(type(kit.codec), call, at_fault)
+    answer = await it.answer(kit, intent)
+    assert (answer.outcome, answer.code) == (outcome, code)
+    assert "plugin x: KeyError" in answer.text
+    assert kit.script.count(CREATE) == creates
 
 
 async def test_a_rate_refusal_pauses_the_budget(autojump_clock: Any, kit: Any, bench: Any) -> None:

@@ -23,6 +23,7 @@ from dnbot.domain.instrument import Symbol
 from dnbot.domain.units import parse_decimal
 
 HIDDEN = "a value that is not shown"
+_HIDDEN_SECTIONS = (["gate"], ["mexc"], ["second_spot"], ["database"], ["alerts"], ["traces"], ["plugins"])
 _KINDS = {
     "int": "a whole number without quotes", "str": "text in quotes", "bool": "true or false without quotes",
     "decimal": 'a number in quotes, such as "0.5"', "object": "a table",
@@ -184,5 +185,5 @@ def _translated(where: str, message: str, raw: Mapping[str, Any]) -> ConfigError
             found = found[int(key)]
     wanted = problem.split("`")[1].split(" | ") if problem.startswith("Expected `") else []
     allowed = " or ".join(_KINDS[kind] for kind in wanted if kind in _KINDS)
-    shown = HIDDEN if keys[:1] in (["gate"], ["mexc"], ["database"], ["alerts"], ["traces"], ["plugins"]) else found
+    shown = HIDDEN if keys[:1] in _HIDDEN_SECTIONS else found
     return ConfigError(where, ".".join(keys) or "file", shown, allowed or problem)

@@ -17,6 +17,7 @@ from dnbot.config.rules_journal import journal
 from dnbot.config.rules_monitors import alerts, monitors
 from dnbot.config.rules_paper import paper
 from dnbot.config.rules_plugins import plugins
+from dnbot.config.rules_second_spot import second_spot
 from dnbot.config.rules_traces import traces
 from dnbot.config.rules_transfers import transfers
 from dnbot.config.settings import Settings
@@ -64,7 +65,7 @@ def check_settings(where: str, settings: Settings) -> None:
     rules = (
         _top, _symbol, _signs, _choices, _units, _sizes, _times, _thresholds, _perpetual, _top_up, _live, _endpoints,
         canary, monitors, alerts, traces, journal, _web, transfers, plugins,
-        paper,
+        paper, second_spot,
     )
     for rule in rules:
         for key, found, allowed in rule(settings):

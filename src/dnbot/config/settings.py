@@ -43,6 +43,24 @@ class MexcSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     ca_file: str = ""
 
 
+class SecondSpotSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A plugin that speaks for another exchange in the place of MEXC, docs/extending.md."""
+
+    venue: str = ""
+    """Of its entry point in `dnbot.venues`; empty: MEXC, and nothing else here is read."""
+    options: dict[str, str | int | bool] = {}
+    """The plugin's own; it alone knows what may be in them."""
+    rest_url: str = ""
+    ws_url: str = ""
+    key: str = "SECOND_SPOT_API_KEY"
+    secret: str = "SECOND_SPOT_API_SECRET"  # noqa: S105 (the name of a variable)
+    ca_file: str = ""
+    stall_ms: int = 100
+    """A call that takes longer is a fault."""
+    faults_max: int = 5
+    """Faults in ten minutes after which it is switched off until the next start."""
+
+
 class CanarySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the profile `canary` leaves to the file; its caps are in the code (`rules_canary`)."""
 
@@ -182,6 +200,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     strategy: StrategyParameters
     gate: GateSettings = GateSettings()
     mexc: MexcSettings = MexcSettings()
+    second_spot: SecondSpotSettings = SecondSpotSettings()
     canary: CanarySettings = CanarySettings()
     database: DatabaseSettings = DatabaseSettings()
     monitors: MonitorSettings = MonitorSettings()
@@ -197,9 +216,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 SECTIONS: dict[str, type[msgspec.Struct]] = {
     "": Settings, "strategy": StrategyParameters, "gate": GateSettings, "mexc": MexcSettings,
-    "canary": CanarySettings, "database": DatabaseSettings, "monitors": MonitorSettings, "alerts": AlertSettings,
-    "traces": TraceSettings, "journal": JournalSettings, "web": WebSettings, "transfers": TransferSettings,
-    "plugins": PluginSettings, "paper": PaperSettings, "fakes": FakesSettings,
+    "second_spot": SecondSpotSettings, "canary": CanarySettings, "database": DatabaseSettings,
+    "monitors": MonitorSettings, "alerts": AlertSettings, "traces": TraceSettings, "journal": JournalSettings,
+    "web": WebSettings, "transfers": TransferSettings, "plugins": PluginSettings, "paper": PaperSettings,
+    "fakes": FakesSettings,
 }
 """Sections in the order in which a file has them; the first is the part above all tables."""
 ROWS: dict[str, type[msgspec.Struct]] = {"transfers.networks": Network, "plugins.load": PluginUse}

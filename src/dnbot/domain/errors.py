@@ -47,6 +47,10 @@ class RequestAmbiguous(VenueUnreachable):
     """Bytes may have left and no answer can be trusted: the outcome of a write is unknown."""
 
 
+class PluginFault(VenueUnreachable):
+    """The code of others that speaks for a venue raised or returned what cannot be: the venue counts as down."""
+
+
 class VenueRefused(VenueError):
     """The venue answered, definitively, no. `code` is its own label or number."""
 

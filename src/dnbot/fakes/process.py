@@ -18,10 +18,12 @@ import trio
 from .clock import FakeClock
 from .config import FakesConfig
 from .control import ControlledApp, Controls
+from .exchange import Exchange
 from .faults_conditions import EXCHANGES
 from .faults_edge import VenueFront, serve_with_faults
 from .faults_listen import Listener, kept_authority, serve_behind_door, tls_context
 from .replay_files import ReplayError
+from .requests import RequestLog
 from .running import World
 from .state import StateCorrupt
 from .world import build_world
@@ -30,10 +32,14 @@ STDIN_FD = 0
 AUTHORITY = "authority.pem"
 
 
-def main(config: FakesConfig) -> int:
+Front = Callable[[Exchange, RequestLog], VenueFront]
+"""What makes a front for the second spot venue: the same accounts and books, spoken of in another way than MEXC's."""
+
+
+def main(config: FakesConfig, second_spot: Front | None = None) -> int:
     """Run until SIGTERM, SIGINT or (when asked) the end of standard input; 0 then, 2 when it cannot be done."""
     try:
-        trio.run(run_fakes, config)
+        trio.run(run_fakes, config, second_spot)
     except (ValueError, OSError, StateCorrupt) as problem:
         return _refused(problem)
     except ExceptionGroup as group:
@@ -54,8 +60,10 @@ def _first(problem: BaseException) -> BaseException:
     return _first(problem.exceptions[0]) if isinstance(problem, BaseExceptionGroup) else problem
 
 
-async def run_fakes(config: FakesConfig) -> None:
+async def run_fakes(config: FakesConfig, second_spot: Front | None = None) -> None:
     """Serve a world on sockets; prints one JSON line with its addresses, and on the way out writes audit and state.
+
+    A front of others is served where MEXC's would be.
 
     Raises OSError when a port is taken, ValueError for an impossible config, StateCorrupt for a damaged state.
     """
@@ -79,7 +87,11 @@ async def run_fakes(config: FakesConfig) -> None:
                     controls = Controls(world)
                     nursery.start_soon(controls.meter.run)
                     nursery.start_soon(_serve, controls, world.gate_app, gate, context)
-                    nursery.start_soon(_serve, controls, world.mexc_app, mexc, context)
+                    second: VenueFront = world.mexc_app
+                    if second_spot is not None:
+                        second = second_spot(world.exchange, world.requests)
+                        nursery.start_soon(second.run)
+                    nursery.start_soon(_serve, controls, second, mexc, context)
                     _announce(world, _port(gate), _port(mexc), ca_file)
                     if config.until_stdin_eof:
                         nursery.start_soon(_until_stdin_eof, nursery.cancel_scope)

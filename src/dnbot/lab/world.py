@@ -36,8 +36,9 @@ from dnbot.ports.spill import MemoryMedium, Spill, open_spill
 from dnbot.ports.store import Store
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.parameters import StrategyParameters
-from dnbot.tasks.budgets import BudgetsOf, own_budgets
+from dnbot.tasks.budgets import BudgetsOf
 from dnbot.tasks.strategist import Keep, nobody_keeps
+from dnbot.venues.factory import BUILT_IN, Codecs
 from dnbot.venues.wire import Signer
 
 PORT = 443
@@ -79,7 +80,8 @@ class Stage:
         latch: Latch | None = None,
         order_path: str = "rest",
         countdown_s: int = 30,
-        budgets: BudgetsOf = own_budgets,
+        budgets: BudgetsOf | None = None,
+        codecs: Codecs = BUILT_IN,
     ) -> Bot:
         """A new incarnation on this world, not yet running. `opener` replaces the network's own."""
         return await build_bot(
@@ -101,6 +103,7 @@ class Stage:
                 order_path=order_path,
                 countdown_s=countdown_s,
                 budgets=budgets,
+                codecs=codecs,
             )
         )
 

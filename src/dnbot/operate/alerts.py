@@ -66,7 +66,7 @@ async def list_alerts(settings: Settings, since: timedelta | None) -> AlertList:
     until = BEGINNING + timedelta(microseconds=now_ns // 1000)
     begin = BEGINNING if since is None else until - since
     async with opened_store(settings) as store:
-        rows = await store.read(queries.ALERTS, str(settings.strategy.symbol), begin, until, STORED_MAX)
+        rows = await store.read_as_written(queries.ALERTS, str(settings.strategy.symbol), begin, until, STORED_MAX)
     return AlertList(now_ns=now_ns, standing=standing, stored=tuple(map(_stored, reversed(rows))))
 
 

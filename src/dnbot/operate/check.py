@@ -9,6 +9,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import attrs
+import msgspec
+
 from dnbot.config import Settings
 from dnbot.config.rules_canary import CANARY, ORDER_QUOTE_MAX, POSITION_QUOTE_MAX, position_problem
 from dnbot.domain.errors import ConfigError
@@ -18,6 +21,7 @@ from dnbot.domain.units import of_bps, plain
 from dnbot.operate.fakes_process import fakes_process, read_address
 from dnbot.operate.paper import paper_account
 from dnbot.operate.places import Surroundings, of_fakes, of_live
+from dnbot.operate.second_spot import names_of, second_spot_of
 from dnbot.operate.venue_reads import VenueFacts, read_venues
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.credentials import SecretRegistry
@@ -37,12 +41,14 @@ async def check_report(settings: Settings, registry: SecretRegistry) -> str:
         OperatingError: a venue could not be asked.
     """
     where, facts = await _asked(settings, registry)
-    return "\n".join(_report(settings, where, facts))
+    return names_of(settings).text("\n".join(_report(settings, where, facts)))
 
 
 async def check_json(settings: Settings, registry: SecretRegistry) -> dict[str, Any]:
     """The same as figures, money and rates as text with every digit; errors as `check_report`."""
-    return _figures(settings, *await _asked(settings, registry))
+    figures = msgspec.json.encode(_figures(settings, *await _asked(settings, registry)))
+    named: dict[str, Any] = msgspec.json.decode(names_of(settings).data(figures))
+    return named
 
 
 def _figures(settings: Settings, where: str, facts: Mapping[Venue, VenueFacts]) -> dict[str, Any]:
@@ -74,8 +80,9 @@ def _figure(value: object) -> object:
 
 async def _asked(settings: Settings, registry: SecretRegistry) -> tuple[str, Mapping[Venue, VenueFacts]]:
     """Who answered, and what; refused when the account or the instruments cannot be used."""
+    codecs = second_spot_of(settings).codecs
     async with _surroundings(settings, registry) as (around, where):
-        facts = await read_venues(around, settings.strategy.symbol, SystemClock())
+        facts = await read_venues(attrs.evolve(around, codecs=codecs), settings.strategy.symbol, SystemClock())
     refuse(settings, facts)
     return where, facts
 
@@ -95,7 +102,7 @@ async def _surroundings(settings: Settings, registry: SecretRegistry) -> AsyncIt
         yield of_fakes(read_address(Path(settings.fakes.address_file)), registry), "the fake exchanges of address_file"
         return
     with tempfile.TemporaryDirectory(prefix="dnbot-check-") as folder:
-        async with fakes_process(settings.fakes, Path(folder)) as fakes:
+        async with fakes_process(settings.fakes, Path(folder), settings.second_spot.venue) as fakes:
             yield of_fakes(fakes.address, registry), "fake exchanges: invented prices, entry-level fees"
 
 

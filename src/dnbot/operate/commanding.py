@@ -28,6 +28,7 @@ from dnbot.operate.control_words import (
     Ship,
     StatusTold,
 )
+from dnbot.operate.masking import Mask
 from dnbot.operate.status import Reporter
 from dnbot.operate.watch import Watch
 from dnbot.ports.latch import KILLED_BY
@@ -66,9 +67,15 @@ class Commander:
             return StatusTold(status=self.report(tree=request.tree))
         self.log.info("control", who=who, request=type(request).__name__, why=request.why)
         done = await self._act(request, who)
-        reply: Done | Late | Refused | Killed = self.report.mask.shown(done, Reply)
+        reply: Done | Late | Refused | Killed = self._shown(done)
         self.log.info("control_answered", who=who, reply=type(reply).__name__, text=reply.text)
         return reply
+
+    def _shown(self, done: Done | Late | Refused | Killed) -> Done | Late | Refused | Killed:
+        """What a kill proved keeps the roles of venues: its reader is a program, which tells people their names."""
+        mask = Mask(self.report.mask.registry) if isinstance(done, Killed) else self.report.mask
+        shown: Done | Late | Refused | Killed = mask.shown(done, Reply)
+        return shown
 
     async def _act(
         self, request: Pause | Reduce | Resume | Leave | Kill | Ship | GiveUp, who: str

@@ -13,6 +13,7 @@ from dnbot.operate.paper import FOLDER, Paper, market_of, paper_account
 from dnbot.operate.places import Surroundings, of_fakes, of_live
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.credentials import SecretRegistry
+from dnbot.venues.factory import BUILT_IN, Codecs
 
 
 @attrs.frozen
@@ -28,7 +29,7 @@ class Exchanges:
 
 
 async def exchanges_of(
-    settings: Settings, home: Path, registry: SecretRegistry, stack: AsyncExitStack
+    settings: Settings, home: Path, registry: SecretRegistry, stack: AsyncExitStack, codecs: Codecs = BUILT_IN
 ) -> Exchanges:
     """What the settings say; what is started ends with the stack.
 
@@ -38,11 +39,13 @@ async def exchanges_of(
     """
     real: dict[str, object] = {"name": "live"}
     if settings.mode == "live":
-        return Exchanges(of_live(settings, registry), real)
+        return Exchanges(attrs.evolve(of_live(settings, registry), codecs=codecs), real)
     if settings.mode == "paper":
         paper = await stack.enter_async_context(paper_account(settings, home / FOLDER, registry, SystemClock()))
         return Exchanges(paper.around, market_of(settings), paper.fakes, paper)
     if settings.fakes.address_file:
-        return Exchanges(of_fakes(read_address(Path(settings.fakes.address_file)), registry), real)
-    fakes = await stack.enter_async_context(fakes_process(settings.fakes, home / "fakes"))
-    return Exchanges(of_fakes(fakes.address, registry), dict(fakes.address.market), fakes)
+        address = read_address(Path(settings.fakes.address_file))
+        return Exchanges(attrs.evolve(of_fakes(address, registry), codecs=codecs), real)
+    fakes = await stack.enter_async_context(fakes_process(settings.fakes, home / "fakes", settings.second_spot.venue))
+    around = attrs.evolve(of_fakes(fakes.address, registry), codecs=codecs)
+    return Exchanges(around, dict(fakes.address.market), fakes)

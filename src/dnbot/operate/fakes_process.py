@@ -90,13 +90,16 @@ def read_address(path: Path) -> FakesAddress:
 
 
 @asynccontextmanager
-async def fakes_process(settings: FakesSettings, state_dir: Path) -> AsyncIterator[FakesProcess]:
-    """Start the fakes over TLS on loopback; on leaving they have ended.
+async def fakes_process(
+    settings: FakesSettings, state_dir: Path, second_spot: str = ""
+) -> AsyncIterator[FakesProcess]:
+    """Start the fakes over TLS on loopback; on leaving they have ended. A plugin's may have MEXC's place.
 
     Raises:
         ConfigError: they did not come up.
     """
-    before, process = _launched(state_dir, "--seed", str(settings.seed), "--market", settings.market)
+    front = ("--second-spot", second_spot) if second_spot else ()
+    before, process = _launched(state_dir, "--seed", str(settings.seed), "--market", settings.market, *front)
     async with _until_left(process, state_dir, before) as running:
         yield running
 

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 import trio
 
 from dnbot.operate.config_option import CONFIG_OF_BOT, settings_of
 from dnbot.operate.console import tell, tell_json
 from dnbot.operate.kill import KillOptions, kill
 from dnbot.operate.kill_text import text_of
+from dnbot.operate.second_spot import names_of
 from dnbot.ports.credentials import SecretRegistry
 
 _OPTIONS = (
@@ -45,11 +47,12 @@ def sweep_command(config: Path | None, as_json: bool, **wanted: Any) -> None:
 
 
 def _kill(config: Path | None, as_json: bool, options: KillOptions) -> None:
-    found = trio.run(kill, settings_of(config), options)
+    settings = settings_of(config)
+    found, names = trio.run(kill, settings, options), names_of(settings)
     if as_json:
-        tell_json(found)
+        tell_json(msgspec.Raw(names.data(msgspec.json.encode(found))))
     else:
-        tell(text_of(found), err=found.exit_code != 0)
+        tell(names.text(text_of(found)), err=found.exit_code != 0)
     sys.exit(found.exit_code)
 
 

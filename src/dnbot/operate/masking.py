@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import attrs
 import msgspec
 
+from dnbot.domain.venue_names import AS_THEY_ARE, VenueNames
 from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.redaction import MASK, KnownSecrets
 
@@ -19,21 +20,22 @@ T = TypeVar("T")
 
 @attrs.define
 class Mask:
-    """Replaces the secrets of a registry, those included that it learns later."""
+    """Replaces the secrets of a registry, those included that it learns later, and names venues as people know them."""
 
     registry: KnownSecrets = attrs.field(factory=SecretRegistry, repr=False)
+    names: VenueNames = AS_THEY_ARE
     _forms: tuple[bytes, ...] = attrs.field(default=(), init=False, repr=False)
     _count: int = attrs.field(default=0, init=False)
 
     def __call__(self, data: bytes) -> bytes:
-        """The same bytes when no secret is in them."""
+        """The same bytes when no secret, and no venue of another name, is in them."""
         if len(self.registry) != self._count:
             self._forms = tuple(form.encode() for form in self.registry.known_secrets())
             self._count = len(self.registry)
         for form in self._forms:
             if form in data:
                 data = data.replace(form, MASK)
-        return data
+        return self.names.data(data)
 
     def text(self, text: str) -> str:
         """The same for a text, such as a document for the database."""

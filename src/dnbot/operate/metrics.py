@@ -71,8 +71,8 @@ class Metrics:
         on counting.
         """
         began_s = trio.current_time()
-        moment = Moment(self.report(), self.bot.context, self.bot, self.runtime, process_figures())
-        for text in chain((b"",), (exposition(families, moment) for families in SECTIONS.values())):
+        moment = Moment(self.report.unmasked(), self.bot.context, self.bot, self.runtime, process_figures())
+        for text in chain((b"",), (self.report.mask(exposition(families, moment)) for families in SECTIONS.values())):
             self.runtime.pieces.observe(trio.current_time() - began_s)
             yield text
             began_s = trio.current_time()

@@ -94,7 +94,7 @@ def _section_lines(section: str, part: msgspec.Struct) -> Iterator[str]:
     fields = {field.name: field for field in msgspec.structs.fields(part)}
     for name, words in WORDS[section].items():
         value = getattr(part, name)
-        default = fields[name].default
+        default = _default_of(fields[name])
         at_default = value == default and value is not msgspec.NODEFAULT
         yield ""
         yield from textwrap.wrap(_explained(words), WIDTH, initial_indent="# ", subsequent_indent="#   ")
@@ -122,7 +122,14 @@ def _toml(value: Any) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
+def _default_of(field: msgspec.structs.FieldInfo) -> Any:
+    """NODEFAULT where there is none."""
+    return field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+
+
 def _table(values: dict[str, Any]) -> str:
+    if not values:
+        return "{}"
     return "{ " + ", ".join(f"{name} = {_toml(value)}" for name, value in values.items()) + " }"
 
 
@@ -152,7 +159,7 @@ def configuration_page() -> str:
         lines += ["", title, "", f"{SECTION_WORDS[section]}.", ""] if section else ["", title, ""]
         lines += ["| key | unit | default | meaning |", "| --- | --- | --- | --- |"]
         fields = {field.name: field for field in msgspec.structs.fields(struct)}
-        lines += [_row(name, words, fields[name].default) for name, words in WORDS[section].items()]
+        lines += [_row(name, words, _default_of(fields[name])) for name, words in WORDS[section].items()]
     return "\n".join(lines) + "\n"
 
 

@@ -12,6 +12,7 @@ from dnbot.domain.errors import ConfigError
 from dnbot.domain.instrument import VENUES
 from dnbot.operate.readings import BEGINNING, END, Cursor, Readings
 from dnbot.operate.report import opened_store
+from dnbot.operate.second_spot import names_of
 from dnbot.operate.trades import need_book
 from dnbot.ports.clock import SystemClock
 
@@ -48,11 +49,12 @@ async def list_orders(settings: Settings, wanted: OrdersWanted) -> OrderList:
         ConfigError: there is no database, it knows nothing of the symbol, or the venue is none.
         StoreUnreachable: it cannot be reached.
     """
-    if wanted.venue and wanted.venue not in VENUE_NAMES:
-        raise ConfigError("command line", "--venue", wanted.venue, " | ".join(VENUE_NAMES))
+    venues = tuple(map(names_of(settings).text, VENUE_NAMES))
+    if wanted.venue and wanted.venue not in venues:
+        raise ConfigError("command line", "--venue", wanted.venue, " | ".join(venues))
     async with opened_store(settings) as store:
         await need_book(store.read, settings)
-        asked, limit = Readings(store.read, settings.strategy.symbol), wanted.limit + 1
+        asked, limit = Readings(store.read_as_written, settings.strategy.symbol), wanted.limit + 1
         if wanted.is_open:
             rows = await asked.unsettled(wanted.venue, before=wanted.until, since=wanted.since, limit=limit)
         else:

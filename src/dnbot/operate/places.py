@@ -19,6 +19,7 @@ from dnbot.ports.credentials import Credentials, Secret, SecretRegistry, load_cr
 from dnbot.ports.net import Endpoint, TcpTlsOpener
 from dnbot.ports.signer import CredentialSigner
 from dnbot.tasks.shared_feeds import Address
+from dnbot.venues.factory import BUILT_IN, Codecs
 from dnbot.venues.wire import Signer
 
 _KEY = re.compile(r"[!-~]+")
@@ -65,6 +66,7 @@ class Surroundings:
     opener: TcpTlsOpener
     market: Reach | None = None
     """Where their public side is, when that is not where the accounts are."""
+    codecs: Codecs = BUILT_IN
 
     @property
     def public(self) -> Reach:
@@ -99,7 +101,8 @@ def of_live(
         ConfigError: a key is missing or is none: without keys nothing private is constructed.
     """
     gate = _signer(settings.gate.key, settings.gate.secret, registry, environment)
-    mexc = _signer(settings.mexc.key, settings.mexc.secret, registry, environment)
+    second = settings.second_spot if settings.second_spot.venue else settings.mexc
+    mexc = _signer(second.key, second.secret, registry, environment)
     signers: dict[Venue, Signer] = {Venue.GATE_SPOT: gate, Venue.GATE_FUTURES: gate, Venue.MEXC_SPOT: mexc}
     public = public_reach(settings)
     return Surroundings(public.places, signers, public.opener)
@@ -111,11 +114,9 @@ def public_reach(settings: Settings) -> Reach:
     Raises:
         ConfigError: two certificate authorities.
     """
-    places = _places(
-        settings.gate.rest_url, settings.gate.ws_spot_url, settings.gate.ws_futures_url, settings.mexc.rest_url,
-        settings.mexc.ws_url,
-    )
-    ca_files = {name for name in (settings.gate.ca_file, settings.mexc.ca_file) if name}
+    gate, second = settings.gate, settings.second_spot if settings.second_spot.venue else settings.mexc
+    places = _places(gate.rest_url, gate.ws_spot_url, gate.ws_futures_url, second.rest_url, second.ws_url)
+    ca_files = {name for name in (gate.ca_file, second.ca_file) if name}
     if len(ca_files) > 1:
         raise ConfigError("settings", "ca_file", sorted(ca_files), "the same file for both venues")
     ca_file = Path(ca_files.pop()) if ca_files else None

@@ -12,6 +12,7 @@ from dnbot.config import Settings
 from dnbot.operate.plugin_host import Alert, PluginHost
 from dnbot.operate.plugin_registry import PluginRegistry
 from dnbot.operate.plugin_words import PluginStatus
+from dnbot.operate.second_spot import SecondSpot
 from dnbot.ports.credentials import SecretRegistry, load_secret
 from dnbot.ports.log import EventLog
 from dnbot.ports.redaction import Redactor
@@ -25,6 +26,8 @@ class PluginSet:
     """
 
     hosts: tuple[PluginHost, ...] = ()
+    second_spot: SecondSpot = attrs.field(factory=SecondSpot)
+    """The one kind that has no process of its own."""
 
     def of_kind(self, kind: str) -> tuple[PluginHost, ...]:
         """In the order of the configuration."""
@@ -32,7 +35,7 @@ class PluginSet:
 
     def standing(self) -> tuple[PluginStatus, ...]:
         """As of now."""
-        return tuple(host.status for host in self.hosts)
+        return (*self.second_spot.standing(), *(host.status for host in self.hosts))
 
     async def run(self, alert: Alert) -> None:
         """Load them all at once, and keep them until cancelled. `alert` hears of those that are switched off."""

@@ -15,8 +15,13 @@ from typing import Protocol
 import attrs
 import msgspec
 
-PROTOCOLS: Mapping[str, tuple[int, ...]] = {"alerts": (1,), "analytics": (1,), "strategies": (1,)}
-"""The versions that this dnbot speaks, by kind. A change that a plugin would notice makes a new version."""
+from dnbot.venues import plugin as venues
+
+PROTOCOLS: Mapping[str, tuple[int, ...]] = {
+    "alerts": (1,), "analytics": (1,), "strategies": (1,), "venues": venues.PROTOCOLS,
+}
+"""The versions that this dnbot speaks, by kind. A change that a plugin would notice makes a new version. A plugin of
+the kind venues is another thing altogether: `dnbot.venues.plugin`."""
 EXTRA_BPS_MAX = Decimal(5_000)
 COLUMNS_MAX = 8
 """Of one plugin."""

@@ -17,6 +17,8 @@ from dnbot.operate.plugin_registry import Installed, PluginRegistry
 from dnbot.operate.plugin_set import plugins_of
 from dnbot.operate.plugin_words import READY, PluginStatus
 from dnbot.operate.plugins import PROTOCOLS
+from dnbot.operate.second_spot import KIND as VENUES
+from dnbot.operate.second_spot import second_spot_of
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.log import EventLog
@@ -77,20 +79,21 @@ def check_command(config: Path | None, as_json: bool) -> None:
 
 def listed(settings: Settings) -> list[Listed]:
     """Every plugin that is installed."""
-    named = {(use.kind, use.name) for use in settings.plugins.load}
+    named = {(use.kind, use.name) for use in settings.plugins.load} | {(VENUES, settings.second_spot.venue)}
     return [Listed(plugin=one, is_named=(one.kind, one.name) in named) for one in PluginRegistry().installed()]
 
 
 async def checked(settings: Settings, secrets: SecretRegistry) -> list[Checked]:
-    """Load what the settings name, each in its own process, and end it.
+    """Load what the settings name, each in its own process, and end it; that of a venue is loaded here.
 
     Raises:
-        ConfigError: one is not installed, or its variable is empty.
+        ConfigError: one is not installed, or its variable is empty; the one of a venue cannot be loaded.
     """
+    second = [Checked(plugin=status, columns=()) for status in second_spot_of(settings).standing()]
     plugins = plugins_of(settings, PluginRegistry(), secrets, EventLog(SystemClock(), []))
     try:
         await plugins.start()
-        return [
+        return second + [
             Checked(plugin=host.status, columns=tuple(column.title for column in host.columns))
             for host in plugins.hosts
         ]

@@ -15,6 +15,7 @@ import trio
 
 from dnbot import __version__
 from dnbot.config import Settings
+from dnbot.domain.errors import ConfigError
 from dnbot.operate.fakes_process import fakes_process, read_address
 from dnbot.operate.places import Reach, public_of_fakes, public_reach
 from dnbot.operate.progress import Tell
@@ -92,6 +93,9 @@ async def record(settings: Settings, options: RecordOptions, clock: Clock, tell:
 
 @asynccontextmanager
 async def _surroundings(settings: Settings) -> AsyncIterator[tuple[Reach, str]]:
+    if settings.second_spot.venue:
+        allowed = "nothing: a recording of a plugin's venue cannot be played back"
+        raise ConfigError("settings", "second_spot.venue", settings.second_spot.venue, allowed)
     if settings.mode != "sim":
         yield public_reach(settings), "the venues"
     elif settings.fakes.address_file:

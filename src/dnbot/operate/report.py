@@ -25,6 +25,7 @@ from dnbot.operate.report_html import html_of
 from dnbot.operate.report_read import read_report
 from dnbot.operate.report_text import text_of
 from dnbot.operate.run import database_dsn, state_dir
+from dnbot.operate.second_spot import names_of
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.embedded_postgres import DATABASE, SOCKET_NAME, USER
@@ -76,15 +77,16 @@ async def report_on(settings: Settings, options: ReportOptions) -> str:
         line = ProgressLine()
         report = await read_report(store.read, symbol, since=since, until=until, tell=line.tell)
         line.tell("")
-        written = await write_csv(options.csv, store.read, report) if options.csv is not None else []
-    figures = msgspec.json.format(json_of(report), indent=2).decode()
+        written = await write_csv(options.csv, store.read_as_written, report) if options.csv is not None else []
+    named = names_of(settings).text
+    figures = named(msgspec.json.format(json_of(report), indent=2).decode())
     if options.json is not None and not options.prints_json:
         written.append(write_file(options.json, figures + "\n"))
     if options.html is not None:
-        written.append(write_file(options.html, html_of(report)))
+        written.append(write_file(options.html, named(html_of(report))))
     if options.prints_json:
         return figures
-    return "\n".join([text_of(report), *(f"written: {path}" for path in written)]).rstrip("\n")
+    return "\n".join([named(text_of(report)), *(f"written: {path}" for path in written)]).rstrip("\n")
 
 
 def made_folder(folder: Path) -> None:

@@ -45,6 +45,7 @@ from dnbot.operate.plugin_registry import PluginRegistry
 from dnbot.operate.plugin_set import PluginSet, plugins_of
 from dnbot.operate.same_world import refuse_another_world
 from dnbot.operate.screen import face_for, is_picture
+from dnbot.operate.second_spot import second_spot_of
 from dnbot.operate.service_manager import service_manager
 from dnbot.operate.span_courier import SpanCourier
 from dnbot.operate.state_folder import made_private
@@ -169,11 +170,12 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
     """
     home, registry, watch = state_dir(settings), options.registry, Watch()
     made_private(home)
-    redactor = Redactor(registry)
+    second = second_spot_of(settings, options.installed)
+    redactor = Redactor(registry, second.names)
     sinks: list[Sink] = [FileSink(home / LOG_FILE), watch]
     if not (is_picture(sys.stdout, plain=options.plain) and sys.stderr.isatty()):
         sinks.append(TerminalSink(sys.stderr, redactor, level_min="warning"))  # the picture shows warnings itself
-    log = EventLog(SystemClock(), sinks, redactor)
+    log = second.log = EventLog(SystemClock(), sinks, redactor)
     async with trio.open_nursery() as nursery, AsyncExitStack() as stack:
         stack.enter_context(only_bot_of(home))
         nursery.start_soon(log.drain, name="log")
@@ -183,7 +185,7 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
             pages = await metrics_listeners(options.metrics, stack)
             if options.beside is not None:
                 options.beside.prepare(settings, home, registry)
-            exchanges = await exchanges_of(settings, home, registry, stack)
+            exchanges = await exchanges_of(settings, home, registry, stack, second.codecs)
             if not options.flatten:  # whatever is held may be closed
                 await refuse_unfit(settings, exchanges.around, SystemClock())
             # Who closes the position after a kill may have another environment, and needs nobody to be told.
@@ -191,8 +193,9 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
             secrets = load(settings, registry)
             traces = None if options.flatten else traces_of(settings, registry, log)
             plugins = PluginSet() if options.flatten else plugins_of(settings, options.installed, registry, log)
-            channels = plugins.of_kind("alerts")
+            plugins.second_spot, channels = second, plugins.of_kind("alerts")
             monitors = monitors_of(settings, secrets, watch, redactor, log, channels=channels)
+            second.alert = monitors.alert
             mask = Mask(registry)
             folder = None if options.flatten else journal_folder(settings, options.journal, home)
             journal = journal_of(settings, folder, options.source, SystemClock(), mask, monitors, log)
@@ -201,6 +204,7 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
                 log.info("migrated", name=name)
             store = await stack.enter_async_context(open_postgres_store(dsn, log=log, mask=mask.text))
             await refuse_another_world(settings, store)
+            await store.take_names(second.names)
             if not options.flatten:
                 await refuse_first_start(settings, store, exchanges.around, SystemClock())
             symbol = settings.strategy.symbol
@@ -261,6 +265,7 @@ async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> 
             retention_days=settings.database.retention_days,
             advisers=tuple(host.use.name for host in ground.plugins.of_kind("strategies")),
             market=None if paper is None else paper.market(SystemClock(), log),
+            codecs=around.codecs,
         )
     )
     if ground.canary is not None:
@@ -269,7 +274,7 @@ async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> 
     book = bot.context.portfolio
     before = book.spread_quote, book.fees_quote, book.funding_quote
     facts = facts_of(settings.mode, market, home, __version__, bot.parts.clock)
-    mask = Mask(options.registry)
+    mask = Mask(options.registry, ground.plugins.second_spot.names)
     report = Reporter(bot, watch, bot.parts.clock, log, facts, monitors.standing, ground.plugins.standing, mask=mask)
     commander = Commander(bot, watch, report, log)
     heartbeat = heartbeat_of(settings, secrets, monitors.is_well, bot, log)

@@ -7,12 +7,14 @@ booked as adjustments of the other, and its profit with them.
 from __future__ import annotations
 
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import msgspec
 
 from dnbot.config import Settings
 from dnbot.config.settings import GateSettings, MexcSettings
 from dnbot.domain.errors import ConfigError
+from dnbot.ports.net import is_loopback
 
 NEWEST_RUN = "select settings from runs where symbol = $1 order by epoch desc limit 1"
 
@@ -35,6 +37,7 @@ class _Known(msgspec.Struct, frozen=True):
     mode: str = ""
     gate: _Place = _Place()
     mexc: _Place = _Place()
+    second_spot: _Place = _Place()
 
 
 def world_of(settings: Settings | _Known) -> str:
@@ -43,7 +46,10 @@ def world_of(settings: Settings | _Known) -> str:
         return "a pretended account (mode paper)"
     if settings.mode != "live":
         return "fakes of mode sim"
-    is_real = (settings.gate.rest_url, settings.mexc.rest_url) == (GateSettings().rest_url, MexcSettings().rest_url)
+    plugin = settings.second_spot.rest_url
+    is_mexc = settings.mexc.rest_url == MexcSettings().rest_url
+    is_second_real = not is_loopback(urlsplit(plugin).hostname or "") if plugin else is_mexc
+    is_real = is_second_real and settings.gate.rest_url == GateSettings().rest_url
     return "the real exchanges" if is_real else "exchanges on loopback"
 
 

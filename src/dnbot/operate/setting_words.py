@@ -10,6 +10,7 @@ SECTION_WORDS: dict[str, str] = {
     "strategy": "What is traded, how much, and when it stops",
     "gate": "Gate.io: where it is and where its key is found",
     "mexc": "MEXC: where it is and where its key is found",
+    "second_spot": "A plugin that speaks for another exchange in the place of MEXC, docs/extending.md",
     "canary": "What profile = \"canary\" leaves to this file",
     "database": "PostgreSQL",
     "monitors": "What is alerted on, and how much is too much",
@@ -164,6 +165,17 @@ MEXC: dict[str, Words] = {
     "ws_url": Words("wss URL", "WebSocket."),
     **_KEYS,
 }
+SECOND_SPOT: dict[str, Words] = {
+    "venue": Words("name", "Of its entry point in dnbot.venues; empty: MEXC, and nothing else here may be set."),
+    "options": Words("table", "The plugin's own: it says what may be in them. They are stored with the run."),
+    "rest_url": Words("https URL", "Scheme, host and port of its REST, in mode live; keys are sent nowhere else."),
+    "ws_url": Words("wss URL", "The same of its WebSockets."),
+    **_KEYS,
+    "stall_ms": Words("ms", "A call of the plugin that takes longer is a fault: it held up everything else."),
+    "faults_max": Words(
+        "count", "So many faults in ten minutes switch it off until the next start; nothing is ordered there then."
+    ),
+}
 DATABASE: dict[str, Words] = {
     "dsn_env": Words(
         "variable",
@@ -252,7 +264,7 @@ CANARY: dict[str, Words] = {
     "pairs_max": Words("count", "So many pairs, entries and exits, then REDUCING until a person resumes; 1 to 50."),
 }
 WORDS: dict[str, dict[str, Words]] = {
-    "": TOP, "strategy": STRATEGY, "gate": GATE, "mexc": MEXC, "canary": CANARY,
+    "": TOP, "strategy": STRATEGY, "gate": GATE, "mexc": MEXC, "second_spot": SECOND_SPOT, "canary": CANARY,
     "database": DATABASE, "monitors": MONITORS, "alerts": ALERTS, "traces": TRACES, "journal": JOURNAL, "web": WEB,
     "transfers": TRANSFERS, "plugins": PLUGINS, "paper": PAPER, "fakes": FAKES,
 }

@@ -140,9 +140,13 @@ class Reporter:
 
     def __call__(self, *, tree: bool = False) -> Status:
         """The picture of this moment, as terminal, browser and control channel may show it."""
+        return self.mask.shown(self.unmasked(tree=tree), Status)
+
+    def unmasked(self, *, tree: bool = False) -> Status:
+        """The same in the machine's own words, for who masks what is made of it."""
         context, now_ns, watch = self._bot.context, self._clock.now_ns(), self._watch
         changed = watch.mode_changed
-        status = Status(
+        return Status(
             at_ns=now_ns,
             uptime_s=max(0.0, (now_ns - self._facts.began_ns) / 1e9),
             run=self._facts,
@@ -160,7 +164,6 @@ class Reporter:
             plugins=self._plugins(),
             tree=tuple(task_tree()) if tree else (),
         )
-        return self.mask.shown(status, Status)
 
 
 def facts_of(mode: str, market: dict[str, object], home: Path, version: str, clock: Clock) -> RunFacts:

@@ -8,22 +8,27 @@ from __future__ import annotations
 from collections.abc import Iterable, MutableMapping
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import NoReturn
 
+import attrs
 import trio
 
 from dnbot.bot import line_of
 from dnbot.config import Settings
-from dnbot.domain.errors import ConfigError, OperatingError
+from dnbot.domain.errors import ConfigError, OperatingError, PluginFault
 from dnbot.domain.instrument import Symbol, Venue
 from dnbot.domain.order import OrderReport
 from dnbot.operate.fakes_process import read_address
 from dnbot.operate.places import Surroundings, of_fakes, of_live
+from dnbot.operate.second_spot import second_spot_of
 from dnbot.ports.clock import Clock, VenueClock
 from dnbot.ports.credentials import SecretRegistry
+from dnbot.tasks.budgets import budgets_within
 from dnbot.tasks.link import Line
 from dnbot.tasks.sweeping import PAUSE_S, Swept, sweep
-from dnbot.venues.factory import private_codec, public_codec
-from dnbot.venues.wire import PrivateCodec
+from dnbot.venues.factory import BUILT_IN, Codecs
+from dnbot.venues.plugin import VENUE
+from dnbot.venues.wire import PrivateCodec, PublicCodec
 
 
 def surroundings_of(
@@ -34,12 +39,27 @@ def surroundings_of(
     Raises:
         ConfigError: no keys, or exchanges that live and end with their bot.
     """
+    codecs = _codecs_of(settings)
     if settings.mode == "live":
-        return of_live(settings, registry, environment)
+        return attrs.evolve(of_live(settings, registry, environment), codecs=codecs)
     if not settings.fakes.address_file:
         allowed = "fakes that outlive the bot: those of the demo are its children"
         raise ConfigError("settings", "fakes.address_file", "nothing", allowed)
-    return of_fakes(read_address(Path(settings.fakes.address_file)), registry)
+    return attrs.evolve(of_fakes(read_address(Path(settings.fakes.address_file)), registry), codecs=codecs)
+
+
+def _codecs_of(settings: Settings) -> Codecs:
+    """A plugin that cannot be loaded leaves its own venue unswept, and no other."""
+    try:
+        return second_spot_of(settings).codecs
+    except ConfigError as error:
+        why = str(error)
+
+    def refuse(*_: object) -> NoReturn:
+        raise PluginFault(VENUE.value, why)
+
+    public, private = {**BUILT_IN.public, VENUE: refuse}, {**BUILT_IN.private, VENUE: refuse}
+    return Codecs(public, private, BUILT_IN.limits)
 
 
 async def sweep_venues(
@@ -51,10 +71,16 @@ async def sweep_venues(
     async def at(venue: Venue) -> None:
         async with AsyncExitStack() as stack:
             rest = around.places[venue].rest
-            line = line_of(around.opener, rest, venue, VenueClock(clock), stack, private=True)
-            codec = private_codec(venue, symbol, around.signers[venue])
+            budgets = budgets_within(around.codecs.limits)
+            line = line_of(around.opener, rest, venue, VenueClock(clock), stack, private=True, budgets=budgets)
+            try:
+                codec = around.codecs.private_codec(venue, symbol, around.signers[venue])
+                public = around.codecs.public_codec(venue, symbol)
+            except PluginFault as fault:
+                found[venue] = Swept(venue=venue, trouble=str(fault))
+                return
             due_s = trio.current_time() + within_s
-            trouble = await _prepared(line, codec, symbol, within_s)
+            trouble = await _prepared(line, codec, public, within_s)
             left_s = max(0.0, due_s - trio.current_time())
             found[venue] = Swept(venue=venue, trouble=trouble) if trouble else await sweep(
                 codec, line, _to_nobody, match_lag_s=match_lag_s, within_s=left_s
@@ -67,9 +93,8 @@ async def sweep_venues(
     return tuple(found[venue] for venue in wanted)
 
 
-async def _prepared(line: Line, codec: PrivateCodec, symbol: Symbol, within_s: float) -> str:
+async def _prepared(line: Line, codec: PrivateCodec, public: PublicCodec, within_s: float) -> str:
     """The venue's clock and the instrument, tried again until they are known; says what was missing in the end."""
-    public = public_codec(line.venue, symbol)
     trouble = f"no answer within {within_s:.0f} s"
     with trio.move_on_after(within_s):
         while True:

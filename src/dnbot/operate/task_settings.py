@@ -36,6 +36,8 @@ def task_settings(where: str, text: str, dsn_env: str, terms: LeaseTerms) -> Set
         raise ConfigError(where, "plugins.load", settings.plugins.load[0].name, "nothing: `dnbot run` alone loads them")
     if settings.journal.folder:
         raise ConfigError(where, "journal.folder", settings.journal.folder, "nothing: `dnbot run` alone writes one")
+    if settings.second_spot.venue:
+        raise ConfigError(where, "second_spot.venue", settings.second_spot.venue, "nothing: `dnbot run` alone loads it")
     life_ms = round(terms.order_life_s * 1000)
     if settings.strategy.order_expiry_ms > life_ms:
         raise ConfigError(

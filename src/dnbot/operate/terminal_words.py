@@ -84,8 +84,8 @@ def count(value: int) -> str:
 
 
 def venue(name: str) -> str:
-    """A venue as people call it."""
-    return SHORT_VENUES.get(name, name)
+    """A venue as people call it; that of a plugin is spot, and has its name."""
+    return SHORT_VENUES.get(name, name.replace("_SPOT", " spot"))
 
 
 def good_or_bad(amount: Decimal | None) -> str:

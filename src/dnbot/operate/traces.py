@@ -12,6 +12,7 @@ from dnbot import __version__
 from dnbot.config import Settings
 from dnbot.domain.errors import ConfigError
 from dnbot.metrics.measures import Measures
+from dnbot.operate.second_spot import names_of
 from dnbot.operate.span_courier import SpanCourier
 from dnbot.operate.tracing import TracedStages
 from dnbot.ports.clock import Clock
@@ -43,7 +44,7 @@ def traces_of(
         "dnbot.symbol": str(settings.strategy.symbol),
     }
     headers = _headers(told.headers, registry, environment) if told.headers else None
-    return SpanCourier(OtlpProcess(told.endpoint, headers, resource), log)
+    return SpanCourier(OtlpProcess(told.endpoint, headers, resource, names=names_of(settings)), log)
 
 
 def _headers(name: str, registry: SecretRegistry, environment: MutableMapping[str, str]) -> Secret:

@@ -14,6 +14,7 @@ from dnbot.domain.pair import Pair
 from dnbot.domain.units import bps, plain
 from dnbot.operate.readings import BEGINNING, END, Cursor, Readings
 from dnbot.operate.report import opened_store
+from dnbot.operate.second_spot import names_of
 
 PAIRS = (*(pair.name for pair in Pair), "ESTABLISH", "SHRINK", "FLATTEN")
 """What an execution may be called: a directed pair, or a slice of building and closing the position."""
@@ -48,12 +49,13 @@ async def list_trades(settings: Settings, wanted: TradesWanted) -> TradeList:
         ConfigError: there is no database, it knows nothing of the symbol, or the pair is none.
         StoreUnreachable: it cannot be reached.
     """
-    if wanted.pair and wanted.pair not in PAIRS:
-        raise ConfigError("command line", "--pair", wanted.pair, " | ".join(PAIRS))
+    pairs = tuple(map(names_of(settings).text, PAIRS))
+    if wanted.pair and wanted.pair not in pairs:
+        raise ConfigError("command line", "--pair", wanted.pair, " | ".join(pairs))
     symbol = settings.strategy.symbol
     async with opened_store(settings) as store:
         await need_book(store.read, settings)
-        asked = Readings(store.read, symbol)
+        asked = Readings(store.read_as_written, symbol)
         chosen: dict[str, Any] = {"pair": wanted.pair, "since": wanted.since, "limit": wanted.limit + 1}
         closed = await asked.trades(Cursor(wanted.until, ""), **chosen)
         unclosed = await asked.unclosed(wanted.until, **chosen)
@@ -79,7 +81,7 @@ async def read_trade(settings: Settings, execution_id: str) -> Row:
     """
     async with opened_store(settings) as store:
         await need_book(store.read, settings)
-        asked = Readings(store.read, settings.strategy.symbol)
+        asked = Readings(store.read_as_written, settings.strategy.symbol)
         found = await asked.trade(execution_id)
         if found is None:
             newest = ", ".join(row["execution_id"] for row in await asked.trades(Cursor(), limit=3))

@@ -6,6 +6,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 import click
+import msgspec
 import trio
 
 from dnbot.domain.instrument import SPOT_VENUES, Venue
@@ -14,6 +15,7 @@ from dnbot.operate.config_option import CONFIG_OF_BOT, settings_of
 from dnbot.operate.console import tell, tell_json
 from dnbot.operate.control_commands import tell_bot
 from dnbot.operate.control_words import GiveUp, Ship
+from dnbot.operate.second_spot import names_of
 from dnbot.operate.transfers import json_of_plan, plan_for
 from dnbot.operate.transfers_text import plan_text
 
@@ -46,11 +48,12 @@ def transfers_command() -> None:
 @JSON
 def plan_command(config: Path | None, as_json: bool) -> None:
     """Say what to move so that inventory, quote and margin are at their targets. Moves nothing."""
-    found = trio.run(plan_for, settings_of(config))
+    settings = settings_of(config)
+    found, names = trio.run(plan_for, settings), names_of(settings)
     if as_json:
-        tell_json(json_of_plan(found))
+        tell_json(msgspec.Raw(names.data(msgspec.json.encode(json_of_plan(found)))))
     else:
-        tell(plan_text(found))
+        tell(names.text(plan_text(found)))
 
 
 @transfers_command.command("declare")

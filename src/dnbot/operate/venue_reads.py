@@ -17,7 +17,7 @@ from dnbot.ports.http import HttpClient
 from dnbot.ports.limiter import Budget, RateLimiter
 from dnbot.tasks.budgets import BudgetsOf
 from dnbot.tasks.link import READ_DEADLINE_S, Line
-from dnbot.venues.factory import private_codec, public_codec
+from dnbot.venues.factory import Codecs
 from dnbot.venues.wire import PrivateCodec, PublicCodec, Reply, Request, RequestClass, Signer
 
 CLOCK_SAMPLES = 3
@@ -79,7 +79,7 @@ async def read_venues(
             market = reader
             if around.market is not None:
                 market = _reader(around.market, venue, VenueClock(clock), stack, check_budgets)
-            found[venue] = await _read(market, reader, around.signers[venue], symbol)
+            found[venue] = await _read(market, reader, around.signers[venue], symbol, around.codecs)
     return found
 
 
@@ -90,9 +90,9 @@ def _reader(reach: Reach, venue: Venue, clock: VenueClock, stack: AsyncExitStack
     return Reader(Line(venue, dict.fromkeys(classes, client), budgets(venue), clock))
 
 
-async def _read(market: Reader, reader: Reader, signer: Signer, symbol: Symbol) -> VenueFacts:
+async def _read(market: Reader, reader: Reader, signer: Signer, symbol: Symbol, codecs: Codecs) -> VenueFacts:
     venue = reader.line.venue
-    public, private = public_codec(venue, symbol), private_codec(venue, symbol, signer)
+    public, private = codecs.public_codec(venue, symbol), codecs.private_codec(venue, symbol, signer)
     instrument = public.instrument([await market.get(public, request) for request in public.instrument_requests()])
     private.learn_instrument(instrument)
     mid = await mid_of(market, public)

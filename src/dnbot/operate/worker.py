@@ -16,6 +16,7 @@ import trio
 
 from dnbot import __version__
 from dnbot.domain.errors import ConfigError
+from dnbot.domain.venue_names import AS_THEY_ARE
 from dnbot.fleet.leases import LeaseTerms
 from dnbot.fleet.words import Worker
 from dnbot.operate.budgets import Budgets
@@ -131,6 +132,7 @@ async def work(options: WorkerOptions) -> int:
                     async with (
                         open_postgres_store(dsn, log=log, mask=mask.text) as store, shared_feeds(clock, log) as feeds
                     ):
+                        await store.take_names(AS_THEY_ARE)
                         name = options.name or socket.gethostname()
                         worker = Worker(
                             worker_id=f"{name}-{os.getpid()}-{clock.now_ns() // 1_000_000_000}", name=name,

@@ -24,6 +24,7 @@ from dnbot.domain.order import OrderIntent
 from dnbot.domain.pair import Opportunity
 from dnbot.domain.records import CRASH_WINDOW_S, REPAIR_WINDOW_S, TRANSFER_WINDOW_S
 from dnbot.domain.transfer import Transfer
+from dnbot.domain.venue_names import AS_THEY_ARE, VenueNames, names_of
 from dnbot.fleet.words import Lease
 from dnbot.ports import migrations
 from dnbot.ports import postgres_queries as queries
@@ -135,6 +136,7 @@ async def open_postgres_store(
                 missing = migrations.status_of(known, await _applied(connection)).pending
             if missing:
                 raise ConfigError("database", "schema", f"without {', '.join(missing)}", "the present schema: migrate")
+            store.names = names_of([row["venue"] for row in await store.read(queries.EXCHANGES)])
             yield store
         finally:
             await store.aclose()
@@ -142,11 +144,16 @@ async def open_postgres_store(
 
 @attrs.define
 class PostgresStore(Reports):
-    """One bot's store. After `begin_run` it writes for that incarnation alone, and no longer once a newer one began."""
+    """One bot's store. After `begin_run` it writes for that incarnation alone, and no longer once a newer one began.
+
+    A database has one name for the second spot venue, from before its first run: what is written bears it, and what is
+    read back has the role's own (`dnbot.domain.venue_names`).
+    """
 
     _kept: _Kept
     _loop: trio_asyncio.TrioEventLoop
     _mask: Callable[[str], str] = str
+    names: VenueNames = AS_THEY_ARE
     _symbol: Symbol | None = None
     _epoch: int = 0
     _commits: int = 0
@@ -203,7 +210,7 @@ class PostgresStore(Reports):
         book = self._book()
         self._commits += 1
         number = self._epoch * 1_000_000_000 + self._commits
-        document = rows.intents_document(intents, execution_id, opportunity)
+        document = self.names.text(rows.intents_document(intents, execution_id, opportunity))
         try:
             with self._first():
                 await self._call(
@@ -217,7 +224,7 @@ class PostgresStore(Reports):
 
     async def commit_transfer(self, transfer: Transfer) -> None:
         """See `Store`. A commit whose answer is lost is a failure: nothing is asked for, whatever is stored."""
-        document = rows.transfer_document(transfer)
+        document = self.names.text(rows.transfer_document(transfer))
         await self._call(queries.COMMIT_TRANSFER, self._book(), self._epoch, document, limit_s=COMMIT_INTENTS_S_MAX)
 
     async def append(self, records: Sequence[Record]) -> None:
@@ -256,7 +263,7 @@ class PostgresStore(Reports):
 
     async def _append(self, records: tuple[Record, ...]) -> None:
         after = self._numbers.sequence
-        document = self._mask(rows.records_document(records, after))
+        document = self.names.text(self._mask(rows.records_document(records, after)))
         try:
             await self._call(queries.APPEND_RECORDS, self._book(), self._epoch, after, len(records), document)
         except InvariantBroken:
@@ -275,13 +282,14 @@ class PostgresStore(Reports):
 
     async def halt(self, symbol: Symbol, *, who: str, why: str, at_ns: int) -> None:
         """See `Halts`."""
-        await self._call(queries.HALT, symbol.base, symbol.quote, who, self._mask(why), rows.instant(at_ns), at_ns)
+        told = self.names.text(self._mask(why))
+        await self._call(queries.HALT, symbol.base, symbol.quote, who, told, rows.instant(at_ns), at_ns)
 
     async def load(self, symbol: Symbol) -> StoredState:
         """See `Store`. `opened` names the venues with an opening entry, of whatever amount."""
         book = str(symbol)
         async with self.reading() as connection:
-            fetch = _aio(connection.fetch, self._loop)
+            fetch = self._fetching(connection)
             saved = await fetch(queries.PORTFOLIO, book)
             after = saved[0]["sequence"] if saved else 0
             found = rows.StoredRows(
@@ -300,8 +308,40 @@ class PostgresStore(Reports):
 
     async def read(self, sql: str, *arguments: object) -> list[dict[str, Any]]:
         """The rows of one query, for reports and checks, in a transaction that cannot write."""
+        names = self.names
         async with self.reading() as connection:
-            return [dict(row) for row in await _aio(connection.fetch, self._loop)(sql, *arguments)]
+            return await self._fetching(connection)(names.text(sql), *map(names.value, arguments))
+
+    async def read_as_written(self, sql: str, *arguments: object) -> list[dict[str, Any]]:
+        """The same for what people are shown: arguments and rows have the database's names, whatever the query has."""
+        async with self.reading() as connection:
+            return [dict(row) for row in await _aio(connection.fetch, self._loop)(self.names.text(sql), *arguments)]
+
+    async def take_names(self, names: VenueNames) -> None:
+        """Have the second spot venue called so; an empty database still takes any name.
+
+        Raises:
+            ConfigError: it has another one, and books under it.
+        """
+        if names == self.names:
+            return
+        before, after = self.names.second_spot, names.second_spot
+        if await self._call(queries.RENAME_SECOND_SPOT, before, after, after.partition("_")[0].lower()) is None:
+            found = f"the ledger of {before}, and this run trades {after}"
+            raise ConfigError("database", "second_spot.venue", found, "a state folder or database of its own")
+        self.names = names
+
+    def _fetching(self, connection: Connection) -> Callable[..., Awaitable[list[dict[str, Any]]]]:
+        """Rows with the role's own name in them."""
+
+        async def fetch(sql: str, *arguments: object) -> list[dict[str, Any]]:
+            found = await _aio(connection.fetch, self._loop)(sql, *arguments)
+            names = self.names
+            if not names.exchange:
+                return [dict(row) for row in found]
+            return [{name: names.value(value) for name, value in row.items()} for row in found]
+
+        return fetch
 
     async def call(self, sql: str, *arguments: object) -> dict[str, Any]:
         """The row of one statement that is its own transaction; empty without one."""

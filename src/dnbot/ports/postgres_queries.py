@@ -16,6 +16,11 @@ TIDY = "select tidy_time_series($1, $2, $3)"
 KEEP_PORTFOLIOS = "select keep_newest_portfolios(symbol, $1) from books"
 SERIES = "select name from time_series order by name"
 
+EXCHANGES = "select venue from exchanges order by venue"
+RENAME_SECOND_SPOT = """
+update exchanges set venue = $2, exchange = $3 where venue = $1 and not exists (select from books) returning venue
+"""
+
 WAS_COMMITTED = """
 select count(*) from order_intents where client_order_id = any($1) and commit_number = $2
 """

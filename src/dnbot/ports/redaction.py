@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Protocol
 
+from dnbot.domain.venue_names import AS_THEY_ARE, VenueNames
+
 MASK = b"***"
 # One of these is in every text that a pattern below can match. The single byte before each is looked for first:
 # that costs a tenth as much, and all of this runs over every batch.
@@ -32,9 +34,13 @@ class KnownSecrets(Protocol):
 
 
 class Redactor:
-    """Replaces every known secret, in any of its forms, and what follows the names of secrets, by `***`."""
+    """Replaces every known secret, in any of its forms, and what follows the names of secrets, by `***`.
 
-    def __init__(self, registry: KnownSecrets | None = None) -> None:
+    A venue that a plugin speaks for is named as people know it, from here on.
+    """
+
+    def __init__(self, registry: KnownSecrets | None = None, names: VenueNames | None = None) -> None:
+        self._names = names or AS_THEY_ARE
         self._registry: KnownSecrets = registry if registry is not None else _NoSecrets()
         self._known: tuple[bytes, ...] = ()
         self._known_count = 0
@@ -51,7 +57,7 @@ class Redactor:
                 text = text.replace(form, MASK)
         if _has_hint(text, _HINTS) or _has_hint(text.lower(), _HINTS_LOWER):
             text = self._redact_named(text)
-        return text
+        return self._names.data(text)
 
     def _redact_named(self, text: bytes) -> bytes:
         for pattern, put in ((_NAMED, _masked), (_DSN, rb"\1***\2")):

@@ -15,6 +15,7 @@ import attrs
 import msgspec
 import trio
 
+from dnbot.domain.venue_names import AS_THEY_ARE, VenueNames
 from dnbot.ports.credentials import Secret
 from dnbot.ports.line_child import LineChild
 
@@ -83,6 +84,7 @@ class OtlpProcess:
     resource: dict[str, str]
     command: Sequence[str] = WORKER
     send_s_max: float = SEND_S_MAX
+    names: VenueNames = AS_THEY_ARE
     _child: LineChild = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -93,7 +95,7 @@ class OtlpProcess:
         done: bool | None = None
         try:
             with trio.move_on_after(self.send_s_max):
-                answer = await self._child.ask(msgspec.json.encode(traces))
+                answer = await self._child.ask(self.names.data(msgspec.json.encode(traces)))
                 done = msgspec.json.decode(answer, type=Exported).traces == len(traces)
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError, msgspec.MsgspecError):
             done = None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 import trio
 
 from dnbot.domain.errors import ConfigError
@@ -115,19 +116,22 @@ def _answer(ask: Callable[..., Any], view_of: Callable[[Any], View], common: dic
     html, folder, as_json = (common.pop(name) for name in ("html", "csv", "as_json"))
     if folder is not None:
         made_folder(folder)
-    found = trio.run(_asked, ask, common, more)
+    found, names = trio.run(_asked, ask, common, more)
     view = view_of(found)
     written = view.write_csv(folder) if folder is not None else []
+    for path in written:
+        path.write_bytes(names.data(path.read_bytes()))
     if html is not None:
-        written.append(write_file(html, view.page))
+        written.append(write_file(html, names.text(view.page)))
     if as_json:
-        tell_json(exact_builtins(found))
+        tell_json(msgspec.Raw(names.data(msgspec.json.encode(exact_builtins(found)))))
         return
-    tell("\n".join([view.text, *(f"written: {path}" for path in written)]).rstrip("\n"))
+    tell("\n".join([names.text(view.text), *(f"written: {path}" for path in written)]).rstrip("\n"))
 
 
 async def _asked(ask: Callable[..., Any], common: dict[str, Any], more: dict[str, Any]) -> Any:
     from dnbot.operate.report import opened_store
+    from dnbot.operate.second_spot import names_of
     from dnbot.research.analysis import Period
 
     settings = settings_of(common["config"])
@@ -137,7 +141,7 @@ async def _asked(ask: Callable[..., Any], common: dict[str, Any], more: dict[str
         period = Period(common["since"], common["until"] or _now())
         found = await ask(store.read, symbol, period, tell=line.tell, **more)
     line.tell("")
-    return found
+    return found, names_of(settings)
 
 
 def _symbol(text: str) -> Any:

@@ -176,18 +176,21 @@ class Desk:
             told = await self.socket.place(intent, now_ms, expires_at_ms, priority, deadline_s)
             if told is not None:
                 return told
-        request = self.codec.place_request(intent, now_ms, expires_at_ms)
+        try:
+            request = self.codec.place_request(intent, now_ms, expires_at_ms)
+        except VenueError as error:
+            return "not_sent", "CODEC", str(error), None
         try:
             reply = await self.line.ask(
                 request, priority=priority, deadline_s=deadline_s, queue_s_max=QUEUE_S_MAX
             )
         except VenueUnreachable as error:
             return outcome_of_failure(error)
-        trouble = self.codec.trouble(reply)
-        if trouble is not None:
-            self.line.note(trouble, request.budget)
-            return outcome_of(trouble)
         try:
+            trouble = self.codec.trouble(reply)
+            if trouble is not None:
+                self.line.note(trouble, request.budget)
+                return outcome_of(trouble)
             return "accepted", "", "", self.codec.placed(reply, intent)
         except VenueError as error:
             return "ambiguous", "UNREADABLE", str(error), None

@@ -5,7 +5,9 @@ The public table is given no signer: what it builds cannot sign.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+
+import attrs
 
 from dnbot.domain.instrument import Symbol, Venue
 from dnbot.venues.gateio.futures_private import GateFuturesPrivate
@@ -16,6 +18,7 @@ from dnbot.venues.gateio.spot_public import GateSpotPublic
 from dnbot.venues.mexc.sharing import MexcSharing
 from dnbot.venues.mexc.spot_private import MexcSpotPrivate
 from dnbot.venues.mexc.spot_public import MexcSpotPublic
+from dnbot.venues.plugin import VenueLimits
 from dnbot.venues.sharing import Sharing
 from dnbot.venues.wire import PrivateCodec, PublicCodec, Signer
 
@@ -29,6 +32,35 @@ PRIVATE_CODECS: dict[Venue, Callable[[Symbol, Signer], PrivateCodec]] = {
     Venue.GATE_FUTURES: GateFuturesPrivate,
     Venue.MEXC_SPOT: MexcSpotPrivate,
 }
+
+
+# Sources: Gate API v4 docs "rate limits", MEXC spot v3 docs "limits"; at MEXC creates and cancels share one budget.
+LIMITS: dict[Venue, VenueLimits] = {
+    Venue.GATE_SPOT: VenueLimits(public=(20, 100), read=(20, 100), create=(10, 10), cancel=(100, 100)),
+    Venue.GATE_FUTURES: VenueLimits(public=(20, 100), read=(20, 100), create=(50, 50), cancel=(100, 100)),
+    Venue.MEXC_SPOT: VenueLimits(public=(10, 50), read=(15, 100), create=(12, 12)),
+}
+
+
+@attrs.frozen
+class Codecs:
+    """How each venue is spoken to in one run; a plugin takes the place of one of the tables' rows."""
+
+    public: Mapping[Venue, Callable[[Symbol], PublicCodec]]
+    private: Mapping[Venue, Callable[[Symbol, Signer], PrivateCodec]]
+    limits: Mapping[Venue, VenueLimits]
+
+    def public_codec(self, venue: Venue, symbol: Symbol) -> PublicCodec:
+        """A new public codec; raises ValueError for a symbol that the venue cannot have, PluginFault."""
+        return self.public[venue](symbol)
+
+    def private_codec(self, venue: Venue, symbol: Symbol, signer: Signer) -> PrivateCodec:
+        """A new private codec that has its bytes signed by `signer`; raises PluginFault."""
+        return self.private[venue](symbol, signer)
+
+
+BUILT_IN = Codecs(PUBLIC_CODECS, PRIVATE_CODECS, LIMITS)
+
 
 def public_codec(venue: Venue, symbol: Symbol) -> PublicCodec:
     """A new public codec; raises ValueError for a symbol that the venue cannot have."""

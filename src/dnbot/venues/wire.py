@@ -114,15 +114,12 @@ class PublicCodec(Protocol):
         ...
 
 
-class PrivateCodec(Protocol):
-    """Private domain of one venue and one symbol. Signs; `now_ms` is always the *venue's* clock as we estimate it."""
+class SpotPrivateCodec(Protocol):
+    """What the private codec of every venue does. Signs; `now_ms` is always the *venue's* clock as we estimate it."""
 
     venue: Venue
     symbol: Symbol
-    capabilities: Capability
     ping_interval_s: float
-    fee_coin: str
-    """The venue's own coin that fees may be taken in and that it tells a price of; empty when there is none."""
 
     def learn_instrument(self, instrument: Instrument) -> None:
         """Tell the codec lots, ticks and multiplier; required before orders or fills are handled."""
@@ -143,15 +140,6 @@ class PrivateCodec(Protocol):
 
     def fees(self, replies: Sequence[Reply]) -> FeeSchedule:
         """This account's rates."""
-        ...
-
-    # where there is a `fee_coin`
-    def fee_coin_request(self) -> Request:
-        """The public price of the venue's own coin in our quote."""
-        ...
-
-    def fee_coin_price(self, reply: Reply) -> Decimal:
-        """Quote units per coin, positive."""
         ...
 
     # account
@@ -187,27 +175,6 @@ class PrivateCodec(Protocol):
         """A full page means: ask for the next."""
         ...
 
-    # perpetual only (Capability.POSITION)
-    def position_request(self, now_ms: int) -> Request:
-        """The position of the contract."""
-        ...
-
-    def position(self, reply: Reply) -> PositionReport:
-        """The position; a never-touched contract is zero."""
-        ...
-
-    def account_rows_request(self, now_ms: int, since_ms: int, page: int) -> Request:
-        """The account book since `since_ms`."""
-        ...
-
-    def account_rows(self, reply: Reply) -> tuple[AccountRow, ...]:
-        """Rows of the account book."""
-        ...
-
-    def leverage_requests(self, now_ms: int, leverage: int, margin_mode: str) -> tuple[Request, ...]:
-        """Set leverage and margin mode ('cross' or 'isolated')."""
-        ...
-
     # orders
     def place_request(self, intent: OrderIntent, now_ms: int, expires_at_ms: int) -> Request:
         """Create, with the venue's own expiry. Times are the venue's clock."""
@@ -229,24 +196,6 @@ class PrivateCodec(Protocol):
         """Cancel one order by the venue's id."""
         ...
 
-    # dead man's switch (Capability.COUNTDOWN)
-    def countdown_request(self, timeout_s: int, now_ms: int) -> Request:
-        """Have every open order of the market cancelled in so many seconds, unless asked again; 0: never."""
-        ...
-
-    def countdown_set(self, reply: Reply) -> int:
-        """When the venue will do so, by its clock in ms; 0 for never (a success reply)."""
-        ...
-
-    # money between wallets of ours (Capability.TRANSFER)
-    def transfer_request(self, transfer: Transfer, now_ms: int) -> Request:
-        """Move money to another wallet of ours. The venue refuses it when it arrives a minute after `now_ms`."""
-        ...
-
-    def transferred(self, reply: Reply) -> str:
-        """The venue's number of the transfer (a success reply)."""
-        ...
-
     # stream
     def stream_target(self, listen_key: str) -> str:
         """Path and query of the private WebSocket."""
@@ -266,6 +215,66 @@ class PrivateCodec(Protocol):
 
     def decode(self, frame: str | bytes) -> tuple[PrivateMessage, ...]:
         """Words from one frame. Raises FrameUnreadable."""
+        ...
+
+    def trouble(self, reply: Reply) -> Trouble | None:
+        """None for a success; otherwise what kind of no. Only listed codes are `Refused`; the rest is `Unclear`."""
+        ...
+
+
+class PrivateCodec(SpotPrivateCodec, Protocol):
+    """Private domain of one venue and one symbol, with what only some venues have: `capabilities` says which."""
+
+    capabilities: Capability
+    fee_coin: str
+    """The venue's own coin that fees may be taken in and that it tells a price of; empty when there is none."""
+
+    # where there is a `fee_coin`
+    def fee_coin_request(self) -> Request:
+        """The public price of the venue's own coin in our quote."""
+        ...
+
+    def fee_coin_price(self, reply: Reply) -> Decimal:
+        """Quote units per coin, positive."""
+        ...
+
+    # perpetual only (Capability.POSITION)
+    def position_request(self, now_ms: int) -> Request:
+        """The position of the contract."""
+        ...
+
+    def position(self, reply: Reply) -> PositionReport:
+        """The position; a never-touched contract is zero."""
+        ...
+
+    def account_rows_request(self, now_ms: int, since_ms: int, page: int) -> Request:
+        """The account book since `since_ms`."""
+        ...
+
+    def account_rows(self, reply: Reply) -> tuple[AccountRow, ...]:
+        """Rows of the account book."""
+        ...
+
+    def leverage_requests(self, now_ms: int, leverage: int, margin_mode: str) -> tuple[Request, ...]:
+        """Set leverage and margin mode ('cross' or 'isolated')."""
+        ...
+
+    # dead man's switch (Capability.COUNTDOWN)
+    def countdown_request(self, timeout_s: int, now_ms: int) -> Request:
+        """Have every open order of the market cancelled in so many seconds, unless asked again; 0: never."""
+        ...
+
+    def countdown_set(self, reply: Reply) -> int:
+        """When the venue will do so, by its clock in ms; 0 for never (a success reply)."""
+        ...
+
+    # money between wallets of ours (Capability.TRANSFER)
+    def transfer_request(self, transfer: Transfer, now_ms: int) -> Request:
+        """Move money to another wallet of ours. The venue refuses it when it arrives a minute after `now_ms`."""
+        ...
+
+    def transferred(self, reply: Reply) -> str:
+        """The venue's number of the transfer (a success reply)."""
         ...
 
     # listen key (Capability.LISTEN_KEY)
@@ -298,8 +307,4 @@ class PrivateCodec(Protocol):
 
     def socket_cancel_frame(self, venue_order_id: str, now_s: int, request_id: str) -> str:
         """Cancel over the socket."""
-        ...
-
-    def trouble(self, reply: Reply) -> Trouble | None:
-        """None for a success; otherwise what kind of no. Only listed codes are `Refused`; the rest is `Unclear`."""
         ...

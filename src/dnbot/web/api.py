@@ -14,6 +14,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from dnbot.domain.errors import StoreUnreachable
+from dnbot.domain.instrument import VENUES
+from dnbot.domain.venue_names import AS_THEY_ARE, VenueNames
 from dnbot.operate.logs import LOG_FILE
 from dnbot.operate.plugin_columns import TradeColumns
 from dnbot.operate.readings import HOURS_MAX, Readings, cursor_of
@@ -27,7 +29,6 @@ from dnbot.web.sessions import Sessions, identity_of, json_answer
 from dnbot.web.shared import Shared
 
 STATUSES = ("", "complete", "partial", "repaired", "failed")
-VENUES = ("", "GATEIO_SPOT", "GATEIO_FUTURES", "MEXC_SPOT")
 SEQUENCE_DIGITS_MAX = 18
 LEVELS = ("", "info", "warning", "critical")
 
@@ -62,13 +63,20 @@ class Api:
     columns: TradeColumns = attrs.field(factory=TradeColumns)
     """What plugins add to the trades."""
     readings: Readings | None = None
+    names: VenueNames = AS_THEY_ARE
     shared: Shared = attrs.field(factory=Shared, init=False)
+
+    @property
+    def venues(self) -> tuple[str, ...]:
+        """As rows have them."""
+        return tuple(self.names.text(venue.value) for venue in VENUES)
 
     async def me(self, request: Request) -> ASGIApp:
         """`/api/me`: who looks, and what a page of this session needs to send."""
         confirm = {action: confirmation(action, self.symbol) for action in ACTIONS}
         confirm["resume_force"] = confirmation("resume", self.symbol, force=True)
-        return json_answer(self.sessions.me(request) | {"symbol": self.symbol, "confirm": confirm})
+        known = {"symbol": self.symbol, "venues": self.venues, "confirm": confirm}
+        return json_answer(self.sessions.me(request) | known)
 
     # --- what is now --------------------------------------------------------------------------------------------------
     async def live(self, request: Request) -> ASGIApp:
@@ -125,7 +133,7 @@ class Api:
     async def orders(self, request: Request) -> ASGIApp:
         """`/api/orders?below=TIME~ID&venue=`."""
         below = cursor_of(request.query_params.get("below", ""))
-        venue = _one_of(request, "venue", VENUES)
+        venue = _one_of(request, "venue", ("", *self.venues))
         return await self._shared(request, lambda: self._readings().orders(below, venue))
 
     @answering

@@ -59,7 +59,7 @@ class Dashboard:
         server = WebServer(application(run, api), run.log)
 
         def use(store: PostgresStore | None) -> None:
-            api.readings = None if store is None else Readings(store.read, run.bot.parts.params.symbol)
+            api.readings = None if store is None else Readings(store.read_as_written, run.bot.parts.params.symbol)
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_watched, hub, run, name="web:hub")
@@ -78,7 +78,8 @@ def api_of(run: Standing, place: Place, keyring: Keyring, hub: Hub) -> Api:
     commands = Commands(run.commander.answer, FileLatch.of(run.home), clock.now_ns)
     symbol = str(run.bot.parts.params.symbol)
     columns = TradeColumns(run.plugins.of_kind("analytics"))
-    return Api(Sessions(place, keyring, clock, run.log), hub, commands, clock, run.home, symbol, columns)
+    sessions = Sessions(place, keyring, clock, run.log)
+    return Api(sessions, hub, commands, clock, run.home, symbol, columns, names=run.report.mask.names)
 
 
 def application(run: Standing, api: Api) -> Guard:

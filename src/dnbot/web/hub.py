@@ -106,7 +106,7 @@ class Hub:
             self._samples.append(sample_of(status))
         if self.readers:
             await trio.lowlevel.checkpoint()
-            limits = limits_of(context)
+            limits = self._limits(context)
             await trio.lowlevel.checkpoint()
             newest = self._samples[-1] if self._samples else None
             changes = tuple(change_of(record) for record in list(self.watch.states)[-CHANGES_SHOWN:])
@@ -120,6 +120,9 @@ class Hub:
             if told in self._waiting:  # nobody has left meanwhile
                 told.set()
                 await trio.sleep(TELL_EVERY_S)
+
+    def _limits(self, context: StrategyContext) -> tuple[Limit, ...]:
+        return self.report.mask.shown(limits_of(context), tuple[Limit, ...])
 
     async def newer(self, number: int) -> tuple[int, bytes]:
         """The newest picture and its number, when it is newer than `number` and it is the caller's turn."""

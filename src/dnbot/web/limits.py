@@ -85,7 +85,7 @@ def _rates(context: StrategyContext, inputs: RiskInputs) -> Iterator[Limit]:
 
 
 def _shares(inputs: RiskInputs) -> Iterator[Limit]:
-    for venue, name in (("GATEIO_FUTURES", "Gate"), ("MEXC_SPOT", "MEXC")):
+    for venue, name in (("GATEIO_FUTURES", "Gate"), ("MEXC_SPOT", "MEXC spot")):
         share = next((part for key, part in inputs.equity_share.items() if key.value == venue), None)
         yield _ceiling(
             "venue_equity_share_max", f"of all equity lies with {name}", share, inputs.params.venue_equity_share_max,

@@ -8,12 +8,12 @@ const COLUMNS = [["decided, UTC"], ["venue"], ["side"], ["quantity", "num"], ["p
 const STATUS = { filled: "good", open: "warn", sent: "warn", pending: "warn", ambiguous: "bad", rejected: "bad" };
 const AGAIN_MS = 3000;
 
-export function open(root, { ask }) {
+export function open(root, { session, ask }) {
   const problem = el("p", { class: "bad", role: "alert" });
   const open = table(COLUMNS, "Orders that are not settled");
   const all = table(COLUMNS, "Orders");
   const none = el("p", { class: "muted" });
-  const choice = el("select", {}, ...["", "GATEIO_SPOT", "GATEIO_FUTURES", "MEXC_SPOT"].map((name) =>
+  const choice = el("select", {}, ...["", ...session.venues].map((name) =>
     el("option", { value: name }, name ? venue(name) : "all")));
   const newest = el("button", { type: "button" }, "Newest");
   const older = el("button", { type: "button" }, "Older");

@@ -2,7 +2,7 @@
 export const UNKNOWN = "–";
 const VENUES = { GATEIO_SPOT: "Gate spot", GATEIO_FUTURES: "Gate perp", MEXC_SPOT: "MEXC spot" };
 
-export const venue = (name) => VENUES[name] ?? name;
+export const venue = (name) => VENUES[name] ?? name?.replace("_SPOT", " spot");
 
 // Decimals come as text; a double holds the 15 digits that are shown.
 export const real = (value) => (value === null || value === undefined || value === "" ? null : Number(value));
