@@ -179,7 +179,8 @@ def _attribute(turn: Turn, fill: Fill, order: Order) -> None:
     execution = turn.context.execution
     if execution is None or order.intent.execution_id != execution.execution_id:
         return
-    turn.change(execution=with_execution_fill(execution, fill, repaired=order.intent.purpose in REPAIRS))
+    repaired = order.intent.purpose in REPAIRS and order.intent.client_order_id not in execution.order_ids
+    turn.change(execution=with_execution_fill(execution, fill, repaired=repaired))
 
 
 def with_execution_fill(execution: Execution, fill: Fill, *, repaired: bool) -> Execution:

@@ -38,6 +38,7 @@ from dnbot.domain.messages import (
     StoreFound,
     StoreLost,
     StreamProven,
+    TacticAdvised,
     Tick,
     TransferAnswered,
 )
@@ -56,6 +57,7 @@ from dnbot.strategy.observing import judge_crashes, sample, watch_delta
 from dnbot.strategy.pausing import believed, fold_pause
 from dnbot.strategy.reading import DIFFERENCE_CONFIRM_S, fold_read
 from dnbot.strategy.recovering import enter_recovery, fault_again, leave_limbo
+from dnbot.strategy.resting import fold_tactic, watch_resting
 from dnbot.strategy.shipping import declare, give_up
 from dnbot.strategy.states import StrategyState, TradingMode, Trigger
 from dnbot.strategy.transferring import chase_transfers, fold_transfer_answer
@@ -149,6 +151,8 @@ def _fold(turn: Turn, event: InboxEvent) -> None:
             _fold_store(turn, event)
         case EntryAdvised():
             fold_advice(turn, event)
+        case TacticAdvised():
+            fold_tactic(turn, event)
         case _:
             assert_never(event)
 
@@ -159,6 +163,7 @@ def _on_time(turn: Turn) -> None:
     judge_crashes(turn)
     chase_unsettled(turn)
     watch_doubt(turn)
+    watch_resting(turn)
     chase_transfers(turn)
     watch_countdowns(turn)
     watch_leverage(turn)
