@@ -116,6 +116,7 @@ class BotParts:
     """Venues that can cancel by themselves do so when not renewed for so long; 0: never."""
     measures: Measures = attrs.field(factory=Measures)
     advisers: tuple[str, ...] = ()  # strategy plugins: without their advice nothing is entered
+    rest_adviser: str = ""  # an execution plugin: without its advice no leg rests
     market: MarketSide | None = None
     """None: where the accounts are."""
 
@@ -262,7 +263,8 @@ async def build_bot(parts: BotParts) -> Bot:
         await _load_spilled(parts)
         stored = await parts.store.load(symbol)
     fills = await parts.store.fills_of(symbol) if stored.unresolved else ()
-    return _wire(parts, first_context(parts.params, stored, fills, epoch, parts.clock, parts.advisers))
+    advisers = parts.advisers, parts.rest_adviser
+    return _wire(parts, first_context(parts.params, stored, fills, epoch, parts.clock, *advisers))
 
 
 async def _load_spilled(parts: BotParts) -> None:

@@ -137,6 +137,16 @@ STRATEGY: dict[str, Words] = {
         "quote", "The most that all of them move in 24 hours.", "three times margin_top_up_quote_max"
     ),
     "venue_equity_share_max": Words("fraction", "No entry on an exchange that holds a larger share of all equity."),
+    # legs that rest
+    "maker_first": Words(
+        "true | false",
+        "Where a pair does not pay at once, its leg on MEXC may wait post-only for the maker fee; it outlives a dead bot.",
+    ),
+    "maker_ticks_inside": Words("count", "Steps of the price by which that leg betters the best one; 0 joins it."),
+    "maker_rest_ms": Words("ms", "It waits so long at most; meanwhile no other pair is traded."),
+    "maker_order_notional_quote_max": Words(
+        "quote", "Nothing that waits is worth more: a dead bot leaves so much unhedged.", "max_order_notional_quote"
+    ),
 }
 
 _KEYS = {

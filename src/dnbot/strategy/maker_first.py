@@ -16,17 +16,17 @@ from dnbot.domain.instrument import FeeSchedule, Venue
 from dnbot.domain.market import BookView, MarketView
 from dnbot.domain.order import Purpose, Side
 from dnbot.domain.pair import Opportunity, Pair, PairEdge
+from dnbot.domain.resting import MAKER
 from dnbot.domain.units import TWO, ZERO, Price, divide
 from dnbot.strategy.hopeless import FirstLook
 from dnbot.strategy.inventory import Inventory
 from dnbot.strategy.parameters import StrategyParameters
-from dnbot.strategy.rest_words import MAKER, RestPlan
+from dnbot.strategy.rest_words import RestPlan
 from dnbot.strategy.sizing import find_opportunity
 from dnbot.strategy.spread import edge_of
 
 ENOUGH = Decimal(10) ** 12
 """Base units that are shown at our own price: what waits there is not taken from anybody's depth."""
-PAIRS_THAT_REST = tuple(pair for pair in Pair if MAKER in (pair.buy_venue, pair.sell_venue))
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):

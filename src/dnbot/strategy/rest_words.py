@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 
 from dnbot.domain.instrument import Venue
 from dnbot.domain.messages import TacticAdvised
 from dnbot.domain.order import Order, OrderStatus
 from dnbot.domain.pair import Opportunity, Pair
-from dnbot.domain.units import Price
-
-MAKER = Venue.MEXC_SPOT
-"""Where legs rest: the maker fee is lowest there, and no other venue of ours is beside it in a pair."""
+from dnbot.domain.resting import MAKER
+from dnbot.domain.units import ZERO, Price
 
 
 class RestPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,8 +47,10 @@ class Rest(msgspec.Struct, frozen=True, kw_only=True):
     """When its cancel was last asked for."""
     unanswered_s: float | None = None
     """Since when something of it is filled and not answered."""
+    answered: Decimal = ZERO
+    """Base units that its answers have traded, fees aside, when that was last looked at."""
     tries: int = 0
-    """Answers that were tried since then."""
+    """Answers since then, which have brought nothing."""
 
     def is_quiet(self, order: Order) -> bool:
         """Whether `order` is this one, open, and nothing is missing of it: only then is its silence as it should be."""

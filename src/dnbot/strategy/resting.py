@@ -15,13 +15,14 @@ import msgspec
 from dnbot.domain.messages import CancelAll, CancelOrder, PairTactic, TacticAdvised
 from dnbot.domain.order import Order, OrderIntent, OrderStatus, Purpose, Side, TimeInForce
 from dnbot.domain.pair import Pair
+from dnbot.domain.resting import MAKER, PAIRS_THAT_REST
 from dnbot.domain.units import ZERO, divide
 from dnbot.strategy.context import Execution, StrategyContext
 from dnbot.strategy.doubting import awaited
 from dnbot.strategy.hedging import HedgePlan, hedge_order
-from dnbot.strategy.maker_first import PAIRS_THAT_REST, Look, find_rest, still_pays
+from dnbot.strategy.maker_first import Look, find_rest, still_pays
 from dnbot.strategy.repairing import REPAIR_PAUSE_S, needs_hedge
-from dnbot.strategy.rest_words import MAKER, Rest, RestPlan
+from dnbot.strategy.rest_words import Rest, RestPlan
 from dnbot.strategy.risk import check, check_again
 from dnbot.strategy.risk_inputs import Refused
 from dnbot.strategy.spread import gross_up
@@ -37,7 +38,9 @@ CANCEL_AGAIN_S = 2.0
 TRIES_MAX = 3
 """Answers to the same fills; then the repair of a partial leg has its turn."""
 ANSWER_SHARE = 4
-"""Of the hedge deadline, answers may take one part in so many; the rest is the repair's."""
+"""After one part in so many of the hedge deadline without a moment in which all was answered, no more is to fill."""
+GIVE_UP = 2
+"""After so many of these parts the repair of a partial leg has its turn, which has the other half of the deadline."""
 
 
 # --- whether and where ------------------------------------------------------------------------------------------------
@@ -187,7 +190,7 @@ def _objection(turn: Turn, rest: Rest, order: Order) -> str | None:
     left = _left_net(context, plan, order)
     if left > 0 and not still_pays(plan, left, context.market, context.fees, context.params):
         return "it would not pay any more"
-    if order.filled > _answered(context):
+    if rest.unanswered_s is not None:
         return None  # an answer is on its way: what is judged below is not what will be
     return low_margin(context) or _refusal(context, plan, order)
 
@@ -224,9 +227,14 @@ def _answer(turn: Turn) -> bool:
     if plan is None:
         _change(turn, rest, unanswered_s=None, tries=0)
         return False
-    if rest.unanswered_s is None:
-        rest = _change(turn, rest, unanswered_s=context.now_s)
-    if rest.tries >= TRIES_MAX or context.now_s - (rest.unanswered_s or 0.0) > _answer_s_max(context):
+    answered, since_s = _answered(context), rest.unanswered_s if rest.unanswered_s is not None else context.now_s
+    tries = rest.tries if answered == rest.answered else 0
+    rest = _change(turn, rest, unanswered_s=since_s, answered=answered, tries=tries)
+    late = (context.now_s - since_s) / _answer_s_max(context)
+    if late > 1:
+        take_away(turn, "it fills faster than it is answered")
+        _, rest = _resting(turn.context)
+    if rest.tries >= TRIES_MAX or late > GIVE_UP:
         return False
     last = max((context.age(name).created_s for name in execution.order_ids if name != rest.order_id), default=0.0)
     if rest.tries and context.now_s - last < REPAIR_PAUSE_S:

@@ -9,10 +9,10 @@ from dnbot.domain.derived import is_finite
 from dnbot.domain.instrument import Venue
 from dnbot.domain.market import BookView
 from dnbot.domain.order import OrderIntent, Purpose, Side, TimeInForce
+from dnbot.domain.resting import MAKER
 from dnbot.domain.units import ZERO, bps
 from dnbot.strategy.ladder import moved
 from dnbot.strategy.reference import age_ms, crossed, different_coin, off_reference, stale, worst_price
-from dnbot.strategy.rest_words import MAKER
 from dnbot.strategy.risk_inputs import Refused, RiskInputs, refused, unknown
 
 Intents = tuple[OrderIntent, ...]

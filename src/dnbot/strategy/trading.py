@@ -9,6 +9,7 @@ import msgspec
 from dnbot.domain.instrument import VENUES, FeeSchedule, Venue
 from dnbot.domain.order import Side
 from dnbot.domain.pair import Declined, Opportunity, Pair, PairEdge
+from dnbot.domain.resting import MAKER
 from dnbot.strategy.advising import advised_against
 from dnbot.strategy.asking import ask_for_read, tally_decline
 from dnbot.strategy.closing import close_execution
@@ -18,7 +19,7 @@ from dnbot.strategy.drifting import drifted
 from dnbot.strategy.hopeless import FirstLook
 from dnbot.strategy.inventory import Inventory
 from dnbot.strategy.repairing import needs_hedge
-from dnbot.strategy.rest_words import MAKER, RestPlan
+from dnbot.strategy.rest_words import RestPlan
 from dnbot.strategy.resting import as_resting, begin_rest, rests, tend
 from dnbot.strategy.risk import check
 from dnbot.strategy.risk_inputs import Refused

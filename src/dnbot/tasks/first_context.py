@@ -16,12 +16,13 @@ from dnbot.ports.store import StoredState, UnresolvedIntent
 from dnbot.strategy.context import SEEN_CHUNK, Counters, OrderAge, SeenIds, StrategyContext, VenueAccount
 from dnbot.strategy.orders import REPAIRS, Orders
 from dnbot.strategy.parameters import StrategyParameters
+from dnbot.strategy.rest_words import Resting
 from dnbot.strategy.states import StrategyState, TradingMode
 
 
 def first_context(
     params: StrategyParameters, stored: StoredState, fills: Sequence[Fill], epoch: int, clock: Clock,
-    advisers: tuple[str, ...] = (),
+    advisers: tuple[str, ...] = (), rest_adviser: str = "",
 ) -> StrategyContext:
     """Where a new incarnation begins: yesterday's ledger, unresolved orders as ambiguous, nothing believed yet.
 
@@ -56,6 +57,7 @@ def first_context(
         params=params,
         epoch=epoch,
         advisers=advisers,
+        resting=Resting(adviser=rest_adviser),
         mode=TradingMode[stored.mode],
         mode_why=stored.mode_why,
         now_s=now_s,
