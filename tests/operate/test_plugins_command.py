@@ -54,17 +54,18 @@ def test_what_is_installed_is_listed(config: Path, tmp_path: Path) -> None:
         "alerts file loaded by a run dnbot-alerts-file 1.0.0 (dnbot_alerts_file:FileChannel)",
         "alerts loud not named dangerous 0.1 (dangerous:Channel)",
         "analytics capture loaded by a run dnbot-analytics-capture 1.0.0 (dnbot_analytics_capture:Capture)",
+        "execution maker-first not named dnbot-execution-maker-first 1.0.0 (dnbot_execution_maker_first:MakerFirst)",
         "strategies calm not named dnbot-strategy-calm 1.0.0 (dnbot_strategy_calm:Calm)",
     ]
     found = json.loads(run("plugins", "list", "--json", "--config", str(config)))
-    assert [one["is_named"] for one in found] == [True, False, True, False]
+    assert [one["is_named"] for one in found] == [True, False, True, False, False]
 
 
 def test_without_a_package_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """And which kinds there could be; a configuration without plugins has none to check."""
     (tmp_path / "none.toml").write_text(TEXT)
     there = ("--config", str(tmp_path / "none.toml"))
-    assert run("plugins", "list", *there) == "no package has a plugin; kinds: alerts, analytics, strategies\n"
+    assert run("plugins", "list", *there) == "no package has a plugin; kinds: alerts, analytics, execution, strategies\n"
     assert run("plugins", "check", *there) == "the configuration names no plugin\n"
 
 

@@ -218,7 +218,7 @@ PLUGINS: dict[str, Words] = {
     "load": Words(
         "list of tables",
         "What is installed and not named here is never loaded. Each is { kind, name, options, secret, timeout_ms, "
-        "faults_max }: alerts, analytics or strategies, the name of its entry point, a table of its own, the NAME of "
+        "faults_max }: alerts, analytics, execution or strategies, the name of its entry point, a table of its own, the NAME of "
         "a variable that it alone is told (default none), milliseconds within which it must answer (2000), and the "
         "faults in a row that switch it off (3).",
     ),
