@@ -150,7 +150,7 @@ def test_what_is_below_the_smallest_order_is_carried() -> None:
     (one,) = answers(bench)
     assert one.quantity == Decimal("0.01")
     bench.filled(one)
-    bench.tick(6000)
+    bench.signal(after_ms=6000, **PAYS)
     gone(bench, intent, "0.01005")
     closed = bench.last(ExecutionClosed)
     assert (bench.state, closed.residual_base) == (S.MONITORING_SPREADS, Decimal("-0.00005"))
@@ -218,7 +218,7 @@ def test_a_fault_and_a_stop_take_it_away(way: str) -> None:
     assert [one.client_order_id for one in cancels(bench)] == [intent.client_order_id]
     fill(bench, intent, "0.01")
     bench.read_all()
-    for _ in range(30):
+    while not answers(bench):
         bench.signal(after_ms=100)
         bench.answer_reads()
     one = answers(bench)[0]
@@ -325,7 +325,7 @@ def test_a_carry_is_answered_on_the_perpetual() -> None:
     for _ in range(40):
         bench.signal(after_ms=1000)
         bench.answer_reads()
-    bench.signal(gs=60_080, gf=60_075, ms=60_000)
+    bench.signal(gs=60_060, gf=60_060, ms=60_000)
     pair = bench.last(ExecutePair)
     (intent,) = bench.committed().intents
     assert (pair.opportunity.pair_name if pair.opportunity else "", intent.side) == ("OPEN_MEXC", Side.BUY)
