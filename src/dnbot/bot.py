@@ -112,11 +112,10 @@ class BotParts:
     """Where a halt from outside is seen. The default is forgotten with the process."""
     order_path: str = "rest"
     """`websocket`: creates leave over an order socket at venues that have one, once it is proven there."""
-    countdown_s: int = 30
-    """Venues that can cancel by themselves do so when not renewed for so long; 0: never."""
+    countdown_s: int = 30  # venues that can cancel by themselves do so when not renewed for so long; 0: never
     measures: Measures = attrs.field(factory=Measures)
     advisers: tuple[str, ...] = ()  # strategy plugins: without their advice nothing is entered
-    rest_adviser: str = ""  # an execution plugin: without its advice no leg rests
+    tactician: str = ""  # an execution plugin: without its advice no leg rests
     market: MarketSide | None = None
     """None: where the accounts are."""
 
@@ -263,8 +262,7 @@ async def build_bot(parts: BotParts) -> Bot:
         await _load_spilled(parts)
         stored = await parts.store.load(symbol)
     fills = await parts.store.fills_of(symbol) if stored.unresolved else ()
-    advisers = parts.advisers, parts.rest_adviser
-    return _wire(parts, first_context(parts.params, stored, fills, epoch, parts.clock, *advisers))
+    return _wire(parts, first_context(parts.params, stored, fills, epoch, parts.clock, parts.advisers, parts.tactician))
 
 
 async def _load_spilled(parts: BotParts) -> None:

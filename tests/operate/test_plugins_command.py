@@ -65,7 +65,8 @@ def test_without_a_package_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path:
     """And which kinds there could be; a configuration without plugins has none to check."""
     (tmp_path / "none.toml").write_text(TEXT)
     there = ("--config", str(tmp_path / "none.toml"))
-    assert run("plugins", "list", *there) == "no package has a plugin; kinds: alerts, analytics, execution, strategies\n"
+    kinds = "alerts, analytics, execution, strategies"
+    assert run("plugins", "list", *there) == f"no package has a plugin; kinds: {kinds}\n"
     assert run("plugins", "check", *there) == "the configuration names no plugin\n"
 
 

@@ -141,14 +141,14 @@ def test_it_rests_only_where_it_pays(
 
 def test_the_fee_is_the_schedule_s() -> None:
     """The same market rests for a maker fee of nothing, and not for one that eats the edge."""
-    free, dear = (look(Decimal("60060"), Decimal("0.5"), Decimal(60_000), fee, "0.0005") for fee in ("0", "0.0009"))
+    free, dear = (look(Decimal(60060), Decimal("0.5"), Decimal(60_000), fee, "0.0005") for fee in ("0", "0.0009"))
     assert find_rest(Pair.GATE_TO_MEXC, free, ticks_inside=1, rest_ms=5000) is not None
     assert find_rest(Pair.GATE_TO_MEXC, dear, ticks_inside=1, rest_ms=5000) is None
 
 
 def test_what_does_not_pay_inside_the_book_may_pay_at_its_best_price() -> None:
     """Forty steps inside are too dear; joining the queue is not."""
-    here = look(Decimal("60050"), Decimal(8), Decimal(60_000), "0", "0.0005")
+    here = look(Decimal(60050), Decimal(8), Decimal(60_000), "0", "0.0005")
     ask = here.market.books[MS].asks[0][0]
     plan = find_rest(Pair.GATE_TO_MEXC, here, ticks_inside=60, rest_ms=5000)
     assert plan is not None
@@ -158,7 +158,7 @@ def test_what_does_not_pay_inside_the_book_may_pay_at_its_best_price() -> None:
 @pytest.mark.parametrize("missing", ["book", "instrument", "fee", "crossed"])
 def test_what_is_not_known_rests_nothing(missing: str) -> None:
     """No book, instrument or fee of MEXC, or a book that is crossed."""
-    here = look(Decimal("60200"), Decimal("0.5"), Decimal(60_000), "0", "0.0005")
+    here = look(Decimal(60200), Decimal("0.5"), Decimal(60_000), "0", "0.0005")
     assert find_rest(Pair.GATE_TO_MEXC, here, ticks_inside=1, rest_ms=5000) is not None
     market, fees = here.market, dict(here.fees)
     if missing == "book":
@@ -169,7 +169,7 @@ def test_what_is_not_known_rests_nothing(missing: str) -> None:
     elif missing == "fee":
         del fees[MS]
     else:
-        crossed = book(MS, Decimal("60200"), -TICK)
+        crossed = book(MS, Decimal(60200), -TICK)
         market = msgspec.structs.replace(market, books={**market.books, MS: crossed})
     here = msgspec.structs.replace(here, market=market, fees=fees)
     assert find_rest(Pair.GATE_TO_MEXC, here, ticks_inside=1, rest_ms=5000) is None
@@ -177,7 +177,7 @@ def test_what_is_not_known_rests_nothing(missing: str) -> None:
 
 def test_it_pays_no_more_when_the_other_venue_moves() -> None:
     """The reserve for slippage may be used up, and no more."""
-    here = look(Decimal("60060"), Decimal("0.5"), Decimal(60_000), "0", "0.0005")
+    here = look(Decimal(60060), Decimal("0.5"), Decimal(60_000), "0", "0.0005")
     plan = find_rest(Pair.GATE_TO_MEXC, here, ticks_inside=1, rest_ms=5000)
     assert plan is not None
     quantity = Decimal(plan.opportunity.sell_quantity)
@@ -190,7 +190,7 @@ def test_it_pays_no_more_when_the_other_venue_moves() -> None:
 
 def test_an_undo_rests_at_its_own_requirement() -> None:
     """What goes back may rest for less than an entry, never for less than its round trip allows."""
-    here = look(Decimal("60030"), Decimal("0.5"), Decimal(60_000), "0", "0.0005")
+    here = look(Decimal(60030), Decimal("0.5"), Decimal(60_000), "0", "0.0005")
     assert find_rest(Pair.GATE_TO_MEXC, here, ticks_inside=1, rest_ms=5000) is None
     lots = (EdgeLot(Decimal("0.1"), Decimal(6), 0),)
     portfolio = msgspec.structs.replace(here.inventory.portfolio, shift_lots=lots)
@@ -219,7 +219,7 @@ def test_planted_defects_are_seen(defect: str, monkeypatch: pytest.MonkeyPatch) 
         assert "POST_ONLY" in bench.context.counters.declined
         assert bench.context.execution is None
         return
-    here = look(Decimal("60060"), Decimal("0.5"), Decimal(60_000), "0.0009", "0.0005")
+    here = look(Decimal(60060), Decimal("0.5"), Decimal(60_000), "0.0009", "0.0005")
     monkeypatch.setattr(maker_first, "with_maker_fee", lambda fees: {
         venue: msgspec.structs.replace(fee, taker=Decimal(0)) for venue, fee in fees.items()
     })

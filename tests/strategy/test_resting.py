@@ -459,7 +459,8 @@ class World:
         """Until all is at rest."""
         for _ in range(self.random.randrange(1, 12)):
             self.random.choice([self.trade, self.trade, self.cancel, self.tell, self.answer])()
-            self.bench.signal(after_ms=self.random.choice([20, 100, 300]), ms=60_065 + self.random.choice([0, 0, 5, 60]))
+            moved = self.random.choice([0, 0, 5, 60])
+            self.bench.signal(after_ms=self.random.choice([20, 100, 300]), ms=60_065 + moved)
             self.bench.answer_reads()
         for _ in range(120):
             self.tell()

@@ -293,7 +293,7 @@ class PairTactic(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TacticAdvised(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """An execution plugin said which pairs are to wait. Those that it does not name are taken at once, or not at all."""
+    """An execution plugin said which pairs are to wait. All others are taken at once, or not at all."""
 
     by: str
     pairs: tuple[PairTactic, ...] = ()
@@ -316,7 +316,8 @@ AccountEvent = (
     SessionUp | SessionDown | StreamProven | CountdownSet | AccountRead | BalanceChanged | PositionChanged
     | OrderReported | FillReported | OrderSent | OrderAnswered | PairCommitted | PairAborted | TransferAnswered
 )
-InboxEvent = Signal | AccountEvent | Fault | Control | Tick | Paused | StoreLost | StoreFound | EntryAdvised | TacticAdvised
+Advice = EntryAdvised | TacticAdvised
+InboxEvent = Signal | AccountEvent | Fault | Control | Tick | Paused | StoreLost | StoreFound | Advice
 
 
 # --- orders: machine -> execution and desks ---------------------------------------------------------------------------

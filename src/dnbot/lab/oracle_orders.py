@@ -126,8 +126,8 @@ class OrderJudge:
             findings.check("I15", any(mode is not TradingMode.HALTED for _, mode in lately), text)
 
     def _rests(self, create: Create, intent: OrderIntent) -> None:
-        """MEXC has no countdown: what rests there when the bot dies rests until it is started again. So nothing does but
-        a leg that may, of no more than the value that was allowed.
+        """MEXC has no countdown: what rests there when the bot dies rests until it is started again. So nothing does,
+        but a leg that may, of no more than the value that was allowed.
         """
         params = self.scene.params
         holds = create.venue is not Venue.MEXC_SPOT or create.tif == "ioc"

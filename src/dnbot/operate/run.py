@@ -249,7 +249,7 @@ async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> 
             settings=msgspec.json.encode(settings).decode(),
             retention_days=settings.database.retention_days,
             advisers=tuple(host.use.name for host in ground.plugins.of_kind("strategies")),
-            rest_adviser=next((host.use.name for host in ground.plugins.of_kind("execution")), ""),
+            tactician=next((host.use.name for host in ground.plugins.of_kind("execution")), ""),
             market=None if paper is None else paper.market(SystemClock(), log),
         )
     )

@@ -140,7 +140,7 @@ STRATEGY: dict[str, Words] = {
     # legs that rest
     "maker_first": Words(
         "true | false",
-        "Where a pair does not pay at once, its leg on MEXC may wait post-only for the maker fee; it outlives a dead bot.",
+        "Where a pair does not pay at once, its leg on MEXC may wait, post-only; it outlives a dead bot.",
     ),
     "maker_ticks_inside": Words("count", "Steps of the price by which that leg betters the best one; 0 joins it."),
     "maker_rest_ms": Words("ms", "It waits so long at most; meanwhile no other pair is traded."),
@@ -218,9 +218,9 @@ PLUGINS: dict[str, Words] = {
     "load": Words(
         "list of tables",
         "What is installed and not named here is never loaded. Each is { kind, name, options, secret, timeout_ms, "
-        "faults_max }: alerts, analytics, execution or strategies, the name of its entry point, a table of its own, the NAME of "
-        "a variable that it alone is told (default none), milliseconds within which it must answer (2000), and the "
-        "faults in a row that switch it off (3).",
+        "faults_max }: alerts, analytics, execution or strategies, the name of its entry point, a table of its own, "
+        "the NAME of a variable that it alone is told (default none), milliseconds within which it must answer (2000), "
+        "and the faults in a row that switch it off (3).",
     ),
 }
 FAKES: dict[str, Words] = {

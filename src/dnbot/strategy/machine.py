@@ -149,12 +149,17 @@ def _fold(turn: Turn, event: InboxEvent) -> None:
             give_up(turn, event)
         case StoreLost() | StoreFound():
             _fold_store(turn, event)
-        case EntryAdvised():
-            fold_advice(turn, event)
-        case TacticAdvised():
-            fold_tactic(turn, event)
+        case EntryAdvised() | TacticAdvised():
+            _fold_advice(turn, event)
         case _:
             assert_never(event)
+
+
+def _fold_advice(turn: Turn, event: EntryAdvised | TacticAdvised) -> None:
+    if isinstance(event, EntryAdvised):
+        fold_advice(turn, event)
+    else:
+        fold_tactic(turn, event)
 
 
 def _on_time(turn: Turn) -> None:

@@ -106,7 +106,7 @@ def find_rest(pair: Pair, look: Look, *, ticks_inside: int, rest_ms: int) -> Res
 
 
 def halved(inventory: Inventory) -> Inventory:
-    """With half of the hedge budget: what fills is answered out of it, and what is not answered is repaired out of it."""
+    """With half of the hedge budget: answers come out of it, and so do repairs of what is not answered."""
     return msgspec.structs.replace(inventory, hedge_room_base=divide(inventory.hedge_room_base, TWO))
 
 

@@ -26,7 +26,13 @@ from dnbot.strategy.rest_words import Rest, RestPlan
 from dnbot.strategy.risk import check, check_again
 from dnbot.strategy.risk_inputs import Refused
 from dnbot.strategy.spread import gross_up
-from dnbot.strategy.standing import identical_pairs_last_minute, inventory_of, low_margin, risk_inputs
+from dnbot.strategy.standing import (
+    identical_pairs_last_minute,
+    inventory_of,
+    low_margin,
+    pairs_last_minute,
+    risk_inputs,
+)
 from dnbot.strategy.states import StrategyState, allows
 from dnbot.strategy.turn import Turn
 from dnbot.strategy.undo import carry_age_bps
@@ -65,9 +71,13 @@ def rests(context: StrategyContext, opportunity_id: str) -> Iterator[RestPlan]:
 
 
 def _may_begin(context: StrategyContext) -> bool:
-    """The same order again and again is a latch: by resting, no more than half of the way to it is gone."""
+    """The same order again and again is a latch, and so are too many executions: by resting, no more than half of the
+    way to either is gone.
+    """
     params = context.params
     if not params.maker_first or context.now_s < context.resting.after_s:
+        return False
+    if pairs_last_minute(context) * 2 >= params.round_trips_per_minute_max:
         return False
     return identical_pairs_last_minute(context) * 2 < params.identical_orders_per_minute_max
 
@@ -116,7 +126,7 @@ def begin_rest(turn: Turn, plan: RestPlan, intent: OrderIntent) -> None:
 # --- while it rests ---------------------------------------------------------------------------------------------------
 def tend(turn: Turn) -> bool:
     """Answer what filled and take away what may not rest; False when what is left is for the end of the execution."""
-    execution, rest = _resting(turn.context)
+    _, rest = _resting(turn.context)
     order = turn.context.orders[rest.order_id]
     if not order.status.is_final:
         why = _objection(turn, rest, order)
@@ -187,7 +197,7 @@ def _objection(turn: Turn, rest: Rest, order: Order) -> str | None:
     if not context.signal_fresh:
         return None
     turn.change(signal_fresh=False)  # one look at each market
-    left = _left_net(context, plan, order)
+    left = _left_net(context, order)
     if left > 0 and not still_pays(plan, left, context.market, context.fees, context.params):
         return "it would not pay any more"
     if rest.unanswered_s is not None:
@@ -199,16 +209,17 @@ def _refusal(context: StrategyContext, plan: RestPlan, order: Order) -> str | No
     """What a control that must go on holding says of the pair now."""
     chosen, intent = plan.opportunity, order.intent
     buys = plan.pair.buy_venue is plan.answer_venue
+    reduces = buys and not plan.answer_venue.is_spot
     twin = msgspec.structs.replace(
         intent, client_order_id=f"{intent.client_order_id}-t", venue=plan.answer_venue, side=intent.side.opposite,
         quantity=chosen.buy_quantity if buys else chosen.sell_quantity,
-        price=chosen.buy_price_cap if buys else chosen.sell_price_cap, reduce_only=buys and not plan.answer_venue.is_spot,
+        price=chosen.buy_price_cap if buys else chosen.sell_price_cap, reduce_only=reduces,
     )
     verdict = check_again((intent, twin), risk_inputs(context))
     return f"{verdict.code}: {verdict.text}" if isinstance(verdict, Refused) else None
 
 
-def _left_net(context: StrategyContext, plan: RestPlan, order: Order) -> Decimal:
+def _left_net(context: StrategyContext, order: Order) -> Decimal:
     """Base units net that the order may still move."""
     fee = context.fees.get(MAKER)
     if fee is None or order.intent.side is Side.SELL:

@@ -22,7 +22,7 @@ from dnbot.strategy.states import StrategyState, TradingMode
 
 def first_context(
     params: StrategyParameters, stored: StoredState, fills: Sequence[Fill], epoch: int, clock: Clock,
-    advisers: tuple[str, ...] = (), rest_adviser: str = "",
+    advisers: tuple[str, ...] = (), tactician: str = "",
 ) -> StrategyContext:
     """Where a new incarnation begins: yesterday's ledger, unresolved orders as ambiguous, nothing believed yet.
 
@@ -57,7 +57,7 @@ def first_context(
         params=params,
         epoch=epoch,
         advisers=advisers,
-        resting=Resting(adviser=rest_adviser),
+        resting=Resting(adviser=tactician),
         mode=TradingMode[stored.mode],
         mode_why=stored.mode_why,
         now_s=now_s,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dnbot.operate.plugins import ExecutionPicture, PairPicture, PluginContext, RestRule
 
 MEXC = "MEXC_SPOT"
+PAIRS = ("GATE_TO_MEXC", "MEXC_TO_GATE", "OPEN_MEXC", "CLOSE_MEXC")
+"""Those with a leg there."""
 DEFAULTS = {"saved_bps_min": 2, "share_pct": 25, "sd_bps_max": 50}
 
 
@@ -36,4 +38,4 @@ class MakerFirst:
 
     def _waits(self, pair: PairPicture) -> bool:
         """What moves much is gone, or has gone against us, before anybody comes."""
-        return pair.pair in {"GATE_TO_MEXC", "MEXC_TO_GATE", "OPEN_MEXC", "CLOSE_MEXC"} and pair.sd_bps <= self.sd_bps_max
+        return pair.pair in PAIRS and pair.sd_bps <= self.sd_bps_max
