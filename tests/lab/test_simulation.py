@@ -223,3 +223,32 @@ def test_the_hedge_budget_outlives_a_crash() -> None:
     assert run.violations == []
     assert run.lives == 2
     assert run.sometimes["alert hedge_budget"] >= 2
+
+
+@pytest.mark.slow
+def test_legs_that_rest_are_judged_as_all_else_is() -> None:
+    """A quiet market, and one in which cancels meet fills, answers are lost and the process dies: what waited is
+    answered, and nothing is found.
+    """
+    params = msgspec.structs.replace(PARAMS, maker_first=True)
+    calm = simulate(draw(1, "none", 60.0), params, 60.0)
+    rough = simulate(draw(2, "cancel_meets_fill,reply_lost,crash", 120.0), params, 120.0)
+    assert (calm.violations, rough.violations) == ([], [])
+    assert min(calm.rested, rough.rested) > 3
+    assert calm.naked["definite"] < 2.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("defect", ["nothing is cancelled", "nothing is answered or repaired"])
+def test_a_defect_of_legs_that_rest_is_found(defect: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the judge of what rests, and by that of naked time."""
+    params = msgspec.structs.replace(PARAMS, maker_first=True)
+    if defect == "nothing is cancelled":
+        monkeypatch.setattr("dnbot.strategy.resting.take_away", lambda _turn, _why: None)
+        found = simulate(draw(1, "none", 60.0), params, 60.0)
+        assert "I13" in {violation["invariant"] for violation in found.violations}
+    else:
+        monkeypatch.setattr("dnbot.strategy.resting._answer", lambda _turn: False)
+        monkeypatch.setattr("dnbot.strategy.resting.needs_hedge", lambda _turn: False)
+        found = simulate(draw(1, "none", 60.0), params, 60.0)
+        assert "I6" in {violation["invariant"] for violation in found.violations}

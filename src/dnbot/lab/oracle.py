@@ -92,6 +92,7 @@ class Oracle:
             "fills": self.delta.fills,
             "creates": sum(self.orders.said.values()),
             "probes": self.orders.probes,
+            "rested": self.resting.rested,
             "creates_made_twice_by_a_venue": sum(count > 1 for count in self.orders.accepted.values()),
             "connections": self.reads.dials,
             "lives": len(self.scene.lives),

@@ -202,7 +202,7 @@ MAY_REST = msgspec.structs.replace(PARAMS, maker_first=True, maker_order_notiona
     (TimeInForce.POST_ONLY, Purpose.ENTRY, "0.01", set()),
     (TimeInForce.POST_ONLY, Purpose.ENTRY, "0.02", {"I13"}),
     (TimeInForce.GTC, Purpose.ENTRY, "0.01", {"I13"}),
-    (TimeInForce.POST_ONLY, Purpose.UNWIND, "0.01", {"I7", "I13"}),
+    (TimeInForce.POST_ONLY, Purpose.UNWIND, "0.01", {"I13"}),
 ])  # fmt: skip
 async def test_a_leg_may_rest_where_that_is_allowed(
     autojump_clock: Any, tif: TimeInForce, purpose: Purpose, quantity: str, found: set[str]
