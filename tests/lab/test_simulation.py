@@ -25,6 +25,7 @@ from dnbot.lab.tap import NS_PER_S, Tapped
 from dnbot.lab.world import deterministic
 from dnbot.ports.memory_store import MemoryStore
 from dnbot.resources import config_dir
+from dnbot.strategy.turn import Turn
 
 PARAMS = load_settings(config_dir() / "demo.toml").strategy
 LIVELY = FakesConfig()
@@ -238,8 +239,14 @@ def test_legs_that_rest_are_judged_as_all_else_is() -> None:
     assert calm.naked["definite"] < 2.0
 
 
+def waits_for_ever(turn: Turn) -> bool:
+    """An answer that is always on its way."""
+    execution = turn.context.execution
+    return execution is not None and execution.bought != execution.sold
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("defect", ["nothing is cancelled", "nothing is answered or repaired"])
+@pytest.mark.parametrize("defect", ["nothing is cancelled", "answers are waited for and never sent"])
 def test_a_defect_of_legs_that_rest_is_found(defect: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the judge of what rests, and by that of naked time."""
     params = msgspec.structs.replace(PARAMS, maker_first=True)
@@ -248,7 +255,6 @@ def test_a_defect_of_legs_that_rest_is_found(defect: str, monkeypatch: pytest.Mo
         found = simulate(draw(1, "none", 60.0), params, 60.0)
         assert "I13" in {violation["invariant"] for violation in found.violations}
     else:
-        monkeypatch.setattr("dnbot.strategy.resting._answer", lambda _turn: False)
-        monkeypatch.setattr("dnbot.strategy.resting.needs_hedge", lambda _turn: False)
+        monkeypatch.setattr("dnbot.strategy.resting._answer", waits_for_ever)
         found = simulate(draw(1, "none", 60.0), params, 60.0)
         assert "I6" in {violation["invariant"] for violation in found.violations}

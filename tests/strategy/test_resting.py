@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from machine_kit import GF, GS, MS, Bench, S
 
 from dnbot.domain.messages import (
+    Alert,
     CancelAll,
     CancelOrder,
     ExecutePair,
@@ -30,6 +31,7 @@ from dnbot.domain.messages import (
 from dnbot.domain.order import OrderIntent, OrderStatus, Purpose, Side, TimeInForce
 from dnbot.domain.pair import PAIRS
 from dnbot.strategy import resting
+from dnbot.strategy.doubting import Belief, belief, doubt
 from dnbot.strategy.rest_words import Rest, Resting
 
 PAYS = {"ms": 60_065}
@@ -335,6 +337,62 @@ def test_a_carry_is_answered_on_the_perpetual() -> None:
     fill(bench, intent, "0.0104")
     (one,) = answers(bench)
     assert (one.venue, one.side, one.quantity, one.reduce_only) == (GF, Side.SELL, Decimal("0.010"), False)
+
+
+def silent(bench: Bench) -> OrderIntent:
+    """A leg rests, its stream goes down, and nothing tells of it for as long as an order is waited for."""
+    intent = resting_leg(bench)
+    bench.down(MS)
+    for _ in range(25):
+        bench.signal(after_ms=100, **PAYS)
+        bench.answer_reads()
+    return intent
+
+
+def test_while_it_rests_what_was_told_is_all() -> None:
+    """Its silence is no doubt, and after a fill neither; an order that nobody has named yet is awaited as any other."""
+    bench = bench_of()
+    bench.signal(**PAYS)
+    (intent,) = bench.committed().intents
+    bench.sent(intent)
+    order = bench.context.orders[intent.client_order_id]
+    assert belief(bench.context, order) is Belief.AWAITED
+    bench.told(intent, OrderStatus.OPEN)
+    for _ in range(30):
+        bench.signal(after_ms=100, **PAYS)
+    order = bench.context.orders[intent.client_order_id]
+    assert belief(bench.context, order) is Belief.WITHOUT_EFFECT
+    assert doubt(bench.context).left == 0
+
+
+def test_one_that_nobody_tells_of_is_in_doubt() -> None:
+    """Its stream is down and no list answers: alerted once, and the middle is hedged; what turns out is hedged anew."""
+    bench = bench_of()
+    intent = silent(bench)
+    order = bench.context.orders[intent.client_order_id]
+    assert belief(bench.context, order) is Belief.BLIND
+    assert [alert.key for alert in bench.all(Alert) if alert.key.startswith("blind:")] == [f"blind:{order_id(intent)}"]
+    one = answers(bench)[0]
+    assert (one.venue, one.side) == (GF, Side.BUY)
+    assert abs(one.quantity - intent.quantity / 2) <= Decimal("0.001")
+
+
+def test_a_stream_that_answers_leaves_no_doubt() -> None:
+    """It lived since before the order, and after the cancel it said nothing more: then there was nothing."""
+    bench = bench_of(maker_rest_ms=500)
+    intent = resting_leg(bench)
+    for _ in range(35):
+        bench.signal(after_ms=100, **PAYS)
+        bench.proven(MS)
+    order = bench.context.orders[intent.client_order_id]
+    assert rest_of(bench).cancel_s is not None
+    assert belief(bench.context, order) is Belief.WITHOUT_EFFECT
+    assert answers(bench) == []
+
+
+def order_id(intent: OrderIntent) -> str:
+    """Its name."""
+    return intent.client_order_id
 
 
 NAME = "maker"
