@@ -63,7 +63,7 @@ def rest_of(bench: Bench) -> Rest:
 
 def fill(bench: Bench, intent: OrderIntent, quantity: object) -> None:
     """Some of it trades, and the stream tells the trade."""
-    bench.give(FillReported(bench.trade(intent, quantity, is_maker=True)))
+    bench.give(FillReported(bench.trade(intent, quantity, is_maker=True), streamed=True))
 
 
 def answers(bench: Bench) -> list[OrderIntent]:
@@ -395,6 +395,29 @@ def order_id(intent: OrderIntent) -> str:
     return intent.client_order_id
 
 
+def test_a_mute_stream_keeps_no_fill_for_long() -> None:
+    """It answers pings and tells nothing: the account is read twice a second, the fill found there is answered, what
+    rests goes, and nothing rests again while the stream is not believed.
+    """
+    bench = bench_of()
+    intent = resting_leg(bench)
+    bench.quiet(1, every_ms=100, **PAYS)
+    before = bench.now_s
+    bench.trade(intent, "0.01")
+    while not answers(bench):
+        bench.signal(after_ms=100, **PAYS)
+        bench.answer_reads()
+    assert bench.now_s - before <= 0.8
+    (one,) = answers(bench)
+    assert (one.venue, one.quantity) == (GS, Decimal("0.01"))
+    bench.filled(one)
+    bench.quiet(1.2, every_ms=100, **PAYS)
+    assert "keeps a trade from us" in rest_of(bench).cancel_why
+    bench.trade(intent, "0.01")
+    bench.quiet(1, every_ms=100, **PAYS)
+    assert len(answers(bench)) == 2
+
+
 NAME = "maker"
 
 
@@ -481,7 +504,7 @@ class World:
         self.left -= quantity
         self.open = self.left > 0
         news: list[Any] = [
-            FillReported(self.bench.trade(self.intent, quantity, is_maker=True)),
+            FillReported(self.bench.trade(self.intent, quantity, is_maker=True), streamed=True),
             OrderReported(self.bench.report(
                 self.intent, OrderStatus.OPEN if self.open else OrderStatus.FILLED, self.intent.quantity - self.left
             )),
@@ -526,7 +549,9 @@ class World:
             self.cancel()
             self.bench.signal(after_ms=100, ms=60_000)
             self.bench.answer_reads()
-            if self.bench.context.execution is None and not self.bench.context.unsettled and not self.untold:
+            context = self.bench.context
+            is_neutral = abs(context.portfolio.delta) <= (context.tolerance or 0)
+            if context.execution is None and not context.unsettled and not self.untold and is_neutral:
                 return
 
 

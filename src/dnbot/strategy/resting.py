@@ -17,10 +17,12 @@ from dnbot.domain.order import Order, OrderIntent, OrderStatus, Purpose, Side, T
 from dnbot.domain.pair import Pair
 from dnbot.domain.resting import MAKER, PAIRS_THAT_REST
 from dnbot.domain.units import ZERO, divide
+from dnbot.strategy.asking import ask_for_read
 from dnbot.strategy.context import Execution, StrategyContext
 from dnbot.strategy.doubting import awaited
 from dnbot.strategy.hedging import HedgePlan, hedge_order
 from dnbot.strategy.maker_first import Look, find_rest, still_pays
+from dnbot.strategy.muteness import is_mute
 from dnbot.strategy.repairing import REPAIR_PAUSE_S, needs_hedge
 from dnbot.strategy.rest_words import Rest, RestPlan
 from dnbot.strategy.risk import check, check_again
@@ -77,6 +79,8 @@ def _may_begin(context: StrategyContext) -> bool:
     params = context.params
     if not params.maker_first or context.now_s < context.resting.after_s:
         return False
+    if context.accounts[MAKER].untold_since_s is not None:  # its stream may be mute: fills would not be told
+        return False
     if pairs_last_minute(context) * 2 >= params.round_trips_per_minute_max:
         return False
     return identical_pairs_last_minute(context) * 2 < params.identical_orders_per_minute_max
@@ -132,6 +136,7 @@ def tend(turn: Turn) -> bool:
         why = _objection(turn, rest, order)
         if why is not None:
             take_away(turn, why)
+        _look(turn)
     if order.status is OrderStatus.REJECTED:  # a definite refusal counts as an error of ours: a few a minute at most
         _pause(turn, 120.0 / turn.context.params.api_error_limit_per_minute)
     elif order.is_settled:
@@ -145,6 +150,15 @@ def tend(turn: Turn) -> bool:
         take_away(turn, "what filled was not answered")
         return False
     return not order.is_settled
+
+
+def _look(turn: Turn) -> None:
+    """Read the account now and then: a stream may answer pings and keep a fill from us, and of an order that rests
+    nothing else would tell.
+    """
+    context = turn.context
+    if context.now_s - context.accounts[MAKER].read_s >= _answer_s_max(context):
+        ask_for_read(turn, MAKER, "resting")
 
 
 def watch_resting(turn: Turn) -> None:
@@ -192,6 +206,8 @@ def _objection(turn: Turn, rest: Rest, order: Order) -> str | None:
     for venue in (MAKER, plan.answer_venue):
         if not context.account_ready(venue):
             return f"the account on {venue.value} is not known"
+        if is_mute(context.accounts[venue], context.now_s):
+            return f"the private stream of {venue.value} keeps a trade from us"
         if context.book(venue) is None:
             return f"the book of {venue.value} is older than allowed"
     if not context.signal_fresh:
