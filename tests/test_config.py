@@ -93,6 +93,22 @@ BROKEN: dict[str, tuple[str, str, tuple[str, ...]]] = {
     ),
     "a network for another coin": (network(asset='"ETH"'), "transfers.networks.0.asset", ("BTC", "USDT")),
     "a network without a name": (network(network='" "'), "transfers.networks.0.network", ("name",)),
+    "ticks of a leg that rests": (config_text(maker_ticks_inside="-1"), "strategy.maker_ticks_inside", ("0 (joins",)),
+    "seconds for a leg that rests": (config_text(maker_rest_ms="100"), "strategy.maker_rest_ms", ("500 to 20000",)),
+    "too long for a leg that rests": (config_text(maker_rest_ms="60000"), "strategy.maker_rest_ms", ("500 to 20000",)),
+    "a larger cap for what rests": (
+        config_text(maker_order_notional_quote_max='"1e9"'), "strategy.maker_order_notional_quote_max",
+        ("at most max_order_notional_quote",),
+    ),
+    "no cap for what rests": (
+        config_text(maker_order_notional_quote_max='"0"'), "strategy.maker_order_notional_quote_max", ("more than 0",),
+    ),
+    "an execution plugin that nobody asks": (plugin(kind='"execution"'), "strategy.maker_first", ("no leg rests",)),
+    "two execution plugins": (
+        config_text(maker_first="true", rest="[plugins]\n" + "\n".join(
+            f'[[plugins.load]]\nkind = "execution"\nname = "n{number}"' for number in range(2)
+        )), "plugins.load.1.name", ("n1", "one execution plugin"),
+    ),
     "unknown key of a plugin": (plugin(module='"os"'), "plugins.load.module", ("unknown key", "kind, name, options")),
     "a plugin of no kind": (plugin(kind='"venues"'), "plugins.load.1.kind", ("'venues'", "alerts | analytics |")),
     "a plugin's name": (plugin(name='"os:system"'), "plugins.load.1.name", ("os:system", "small letters")),

@@ -104,10 +104,10 @@ class BotParts:
     latch: Latch = attrs.field(factory=MemoryLatch)  # where a halt from outside is seen; this one is soon forgotten
     order_path: str = "rest"
     """`websocket`: creates leave over an order socket at venues that have one, once it is proven there."""
-    countdown_s: int = 30
-    """Venues that can cancel by themselves do so when not renewed for so long; 0: never."""
+    countdown_s: int = 30  # venues that can cancel by themselves do so when not renewed for so long; 0: never
     measures: Measures = attrs.field(factory=Measures)
     advisers: tuple[str, ...] = ()  # strategy plugins: without their advice nothing is entered
+    tactician: str = ""  # an execution plugin: without its advice no leg rests
     market: MarketSide | None = None
     """None: where the accounts are."""
     sources: Callable[[Venue], Source] | None = None
@@ -255,7 +255,7 @@ async def build_bot(parts: BotParts) -> Bot:
         stored = await parts.store.load(symbol)
     fills = await parts.store.fills_of(symbol) if stored.unresolved else ()
     context = first_context(
-        parts.params, stored, fills, epoch, parts.clock, parts.advisers, in_fleet=parts.in_fleet
+        parts.params, stored, fills, epoch, parts.clock, parts.advisers, parts.tactician, in_fleet=parts.in_fleet
     )
     return _wire(parts, context)
 

@@ -37,13 +37,14 @@ class Broken:
 
 
 def settings(folder: Path) -> str:
-    """The demo with four plugins."""
+    """The demo with five plugins."""
     demo = (ROOT / "config" / "demo.toml").read_text(encoding="utf-8")
-    return demo + f"""
+    return demo.replace("[strategy]", "[strategy]\nmaker_first = true") + f"""
 [plugins]
 load = [
   {{ kind = "alerts", name = "file", options = {{ path = "{folder / "notices.jsonl"}" }} }},
   {{ kind = "analytics", name = "capture" }},
+  {{ kind = "execution", name = "maker-first", options = {{ saved_bps_min = 0 }} }},
   {{ kind = "strategies", name = "calm", options = {{ samples_min = 5, share_pct = 30 }} }},
   {{ kind = "analytics", name = "broken", timeout_ms = 300, faults_max = 1 }},
 ]
@@ -107,7 +108,7 @@ def test_a_run_with_plugins(tmp_path: Path) -> None:
             lambda found: "ADVICE" in found["view"]["declined"],
         )
         assert {plugin["name"]: plugin["state"] for plugin in status["plugins"]} == {
-            "file": "ready", "capture": "ready", "calm": "ready", "broken": "off",
+            "file": "ready", "capture": "ready", "maker-first": "ready", "calm": "ready", "broken": "off",
         }
         assert any("plugin:broken" in alert["key"] for alert in status["alerts"])
         shown = subprocess.run((*dnbot, "status"), env=environment, capture_output=True, text=True).stdout

@@ -44,7 +44,9 @@ PARAMS = StrategyParameters(
     max_daily_loss_quote=Decimal(500),
 )
 HOSTS = {Venue.GATE_SPOT: "gate.fake", Venue.GATE_FUTURES: "gate.fake", Venue.MEXC_SPOT: "mexc.fake"}
-MEXC_TYPES = {TimeInForce.IOC: "IMMEDIATE_OR_CANCEL", TimeInForce.GTC: "LIMIT"}
+MEXC_TYPES = {
+    TimeInForce.IOC: "IMMEDIATE_OR_CANCEL", TimeInForce.GTC: "LIMIT", TimeInForce.POST_ONLY: "LIMIT_MAKER",
+}
 WAY_TO_WORK = (
     ("INITIALIZING", "RECONCILED", "ESTABLISHING_DELTA_NEUTRAL"),
     ("ESTABLISHING_DELTA_NEUTRAL", "HEDGED", "DELTA_NEUTRAL_ACTIVE"),

@@ -25,6 +25,7 @@ from dnbot.lab.tap import NS_PER_S, Tapped
 from dnbot.lab.world import deterministic
 from dnbot.ports.memory_store import MemoryStore
 from dnbot.resources import config_dir
+from dnbot.strategy.turn import Turn
 
 PARAMS = load_settings(config_dir() / "demo.toml").strategy
 LIVELY = FakesConfig()
@@ -223,3 +224,37 @@ def test_the_hedge_budget_outlives_a_crash() -> None:
     assert run.violations == []
     assert run.lives == 2
     assert run.sometimes["alert hedge_budget"] >= 2
+
+
+@pytest.mark.slow
+def test_legs_that_rest_are_judged_as_all_else_is() -> None:
+    """A quiet market, and one in which cancels meet fills, answers are lost and the process dies: what waited is
+    answered, and nothing is found.
+    """
+    params = msgspec.structs.replace(PARAMS, maker_first=True)
+    calm = simulate(draw(1, "none", 60.0), params, 60.0)
+    rough = simulate(draw(2, "cancel_meets_fill,reply_lost,crash", 120.0), params, 120.0)
+    assert (calm.violations, rough.violations) == ([], [])
+    assert min(calm.rested, rough.rested) > 3
+    assert calm.naked["definite"] < 2.0
+
+
+def waits_for_ever(turn: Turn) -> bool:
+    """An answer that is always on its way."""
+    execution = turn.context.execution
+    return execution is not None and execution.bought != execution.sold
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("defect", ["nothing is cancelled", "answers are waited for and never sent"])
+def test_a_defect_of_legs_that_rest_is_found(defect: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the judge of what rests, and by that of naked time."""
+    params = msgspec.structs.replace(PARAMS, maker_first=True)
+    if defect == "nothing is cancelled":
+        monkeypatch.setattr("dnbot.strategy.resting.take_away", lambda _turn, _why: None)
+        found = simulate(draw(1, "none", 60.0), params, 60.0)
+        assert "I13" in {violation["invariant"] for violation in found.violations}
+    else:
+        monkeypatch.setattr("dnbot.strategy.resting._answer", waits_for_ever)
+        found = simulate(draw(1, "none", 60.0), params, 60.0)
+        assert "I6" in {violation["invariant"] for violation in found.violations}

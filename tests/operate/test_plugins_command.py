@@ -54,18 +54,20 @@ def test_what_is_installed_is_listed(config: Path, tmp_path: Path) -> None:
         "alerts file loaded by a run dnbot-alerts-file 1.0.0 (dnbot_alerts_file:FileChannel)",
         "alerts loud not named dangerous 0.1 (dangerous:Channel)",
         "analytics capture loaded by a run dnbot-analytics-capture 1.0.0 (dnbot_analytics_capture:Capture)",
+        "execution maker-first not named dnbot-execution-maker-first 1.0.0 (dnbot_execution_maker_first:MakerFirst)",
         "strategies calm not named dnbot-strategy-calm 1.0.0 (dnbot_strategy_calm:Calm)",
         "venues example not named dnbot-venue-example 1.0.0 (dnbot_venue_example:Example)",
     ]
     found = json.loads(run("plugins", "list", "--json", "--config", str(config)))
-    assert [one["is_named"] for one in found] == [True, False, True, False, False]
+    assert [one["is_named"] for one in found] == [True, False, True, False, False, False]
 
 
 def test_without_a_package_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """And which kinds there could be; a configuration without plugins has none to check."""
     (tmp_path / "none.toml").write_text(TEXT)
     there = ("--config", str(tmp_path / "none.toml"))
-    assert run("plugins", "list", *there) == "no package has a plugin; kinds: alerts, analytics, strategies, venues\n"
+    kinds = "alerts, analytics, execution, strategies, venues"
+    assert run("plugins", "list", *there) == f"no package has a plugin; kinds: {kinds}\n"
     assert run("plugins", "check", *there) == "the configuration names no plugin\n"
 
 

@@ -320,10 +320,10 @@ def ledger(bench: Bench) -> dict[str, Decimal]:
     return total
 
 
-def wander(seed: int, moves: int) -> Bench:
+def wander(seed: int, moves: int, **parameters: object) -> Bench:
     """A random life, judged after every event."""
     random = Random(seed)
-    bench = Bench().boot() if seed % 4 else Bench()
+    bench = Bench(**parameters).boot() if seed % 4 else Bench(**parameters)  # type: ignore[arg-type]
     for _ in range(moves):
         first, before, count = len(bench.commands), bench.context, len(bench.events)
         random.choice(ACTIONS)(bench, random.randrange(1001))
@@ -333,10 +333,12 @@ def wander(seed: int, moves: int) -> Bench:
 
 
 @hypothesis.settings(max_examples=80)
-@hypothesis.given(seed=st.integers(0, 10**6))
-def test_random_inboxes(seed: int) -> None:
-    """Any order of events: nothing raises, the gate holds, no id leaves twice, and the ledger is its own records."""
-    bench = wander(seed, 100)
+@hypothesis.given(seed=st.integers(0, 10**6), rests=st.booleans())
+def test_random_inboxes(seed: int, rests: bool) -> None:
+    """Any order of events, whether legs may rest or not: nothing raises, the gate holds, no id leaves twice, and the
+    ledger is its own records.
+    """
+    bench = wander(seed, 100, maker_first=rests)
     names = [intent.client_order_id for intent in bench.intents()]
     assert len(names) == len(set(names)), "an id was handed over twice"
     told = {key: amount for key, amount in ledger(bench).items() if amount}
@@ -347,9 +349,9 @@ def test_random_inboxes(seed: int) -> None:
 
 
 @hypothesis.settings(max_examples=8)
-@hypothesis.given(seed=st.integers(0, 10**6))
-def test_random_inboxes_replay(seed: int) -> None:
+@hypothesis.given(seed=st.integers(0, 10**6), rests=st.booleans())
+def test_random_inboxes_replay(seed: int, rests: bool) -> None:
     """Any order of events replays to the same, through JSON too."""
-    bench = wander(seed, 60)
+    bench = wander(seed, 60, maker_first=rests)
     events: Any = msgspec.json.decode(msgspec.json.encode(bench.events), type=list[InboxEvent])
     assert replay(bench.start, events) == (bench.context, bench.commands, bench.records)

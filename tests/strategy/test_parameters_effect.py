@@ -158,6 +158,23 @@ def stops_with(**changes: Any) -> bool:
     return bool(bench.intents())
 
 
+def rests(**changes: Any) -> list[tuple[Decimal, Decimal]]:
+    """Price and quantity of the leg that rests where both legs at once would not pay."""
+    bench = Bench(**changes).boot()
+    bench.signal(ms=60_065)
+    return [(pair.intents[0].price, pair.intents[0].quantity) for pair in bench.all(ExecutePair)]
+
+
+def rests_until_s(**changes: Any) -> float:
+    """How long it may."""
+    bench = Bench(maker_first=True, **changes).boot()
+    bench.signal(ms=60_065)
+    execution = bench.context.execution
+    assert execution is not None
+    assert execution.rest is not None
+    return round(execution.rest.until_s - bench.now_s, 3)
+
+
 def read_count(**changes: Any) -> int:
     """Reads asked for within ten seconds."""
     bench = Bench(**changes).boot()
@@ -309,6 +326,10 @@ CASES: dict[str, tuple[Callable[..., Any], Any, Any]] = {
     "margin_top_up_quote_max": (lambda **c: topped_up(margin_top_up=True, **c), None, 2_000),
     "margin_top_up_day_quote_max": (lambda **c: topped_up(margin_top_up=True, **c), None, 7_000),
     "venue_equity_share_max": (lambda **c: trades(Bench(**c).boot(), ms=60_200), "0.8", "0.5"),
+    "maker_first": (rests, False, True),
+    "maker_ticks_inside": (lambda **c: rests(maker_first=True, **c), 1, 3),
+    "maker_rest_ms": (rests_until_s, 5_000, 1_000),
+    "maker_order_notional_quote_max": (lambda **c: rests(maker_first=True, **c), None, 600),
     "allow_losing_thresholds": (
         lambda **c: losing_thresholds(params(arbitrage_entry_threshold_bps=-1, **c)), False, True,
     ),

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from dnbot.domain.instrument import VENUES, Symbol, Venue
-from dnbot.domain.order import OrderIntent, Purpose, Side
+from dnbot.domain.order import Order, OrderIntent, Purpose, Side, TimeInForce
 from dnbot.domain.pair import Opportunity, Pair
 from dnbot.strategy import risk_standing
-from dnbot.strategy.risk import CONTROLS, Approved, Refused, RiskInputs, check, latches
+from dnbot.strategy.risk import CONTROLS, LASTING, Approved, Refused, RiskInputs, check, check_again, latches
 from dnbot.strategy.sizing import EstablishPlan, establish_step, find_opportunity
 from dnbot.strategy.states import StrategyState, TradingMode
 
@@ -211,6 +211,48 @@ def test_crossed_and_skewed_books_are_refused(make: Any) -> None:
     assert code_of(check(pair(make), make.inputs(market=crossed))) == "BOOK_IMPLAUSIBLE"
     skewed = make.market(ms=make.book(MS, age_s=0.9))
     assert code_of(check(pair(make), make.inputs(market=skewed))) == "DATA_STALE"
+
+
+REST = {"time_in_force": TimeInForce.POST_ONLY, "price": Decimal("60000.5"), "quantity": Decimal("0.01")}
+RESTS = {"maker_first": True, "maker_order_notional_quote_max": 650}
+WRONG: list[tuple[str, int, dict[str, Any], dict[str, Any]]] = [
+    ("", 1, REST, RESTS),
+    ("POST_ONLY", 1, REST, {}),
+    ("POST_ONLY", 1, {**REST, "price": Decimal("59999.5")}, RESTS),
+    ("POST_ONLY", 1, {**REST, "time_in_force": TimeInForce.GTC}, RESTS),
+    ("POST_ONLY", 0, {**REST, "price": Decimal("59999.5")}, RESTS),
+    ("MAX_NOTIONAL", 1, REST, {**RESTS, "maker_order_notional_quote_max": 599}),
+]
+
+
+@pytest.mark.parametrize(("code", "leg", "change", "params"), WRONG)
+def test_only_a_leg_on_mexc_rests(
+    make: Any, code: str, leg: int, change: dict[str, Any], params: dict[str, Any]
+) -> None:
+    """Post-only, where it takes nobody, with the setting, and of no more than its cap; nothing else rests at all."""
+    legs = list(pair(make))
+    legs[leg] = make.changed(legs[leg], **change)
+    assert code_of(check(tuple(legs), make.inputs(params=make.params(**params)))) == code
+
+
+def test_no_repair_rests(make: Any) -> None:
+    """What brings delta back is taken, whatever the settings say."""
+    intents = one(make, P.HEDGE, price="60000.5", time_in_force=TimeInForce.POST_ONLY)
+    inputs = make.inputs(state=S.REBALANCING_DELTA, params=make.params(**RESTS))
+    assert code_of(check(intents, inputs)) == "POST_ONLY"
+
+
+def test_what_must_go_on_holding_is_of_the_list(make: Any) -> None:
+    """Controls that look at what an order has changed itself are not asked again; the others are, by purpose."""
+    assert {control for control, _ in CONTROLS} >= LASTING
+    legs = pair(make)
+    twice = make.inputs(orders=(Order(intent=make.changed(legs[0], client_order_id="dnb-1-99")),))
+    assert code_of(check(legs, twice)) == "DUPLICATE"
+    assert code_of(check_again(legs, twice)) == ""
+    assert code_of(check_again(legs, make.inputs(reconciled=False))) == "NOT_RECONCILED"
+    assert code_of(check_again(legs, make.inputs(losses_in_a_row=99))) == "LOSS_LIMIT"
+    exits, state = pair(make, P.EXIT), S.PREPARING_ARBITRAGE
+    assert code_of(check_again(exits, make.inputs(losses_in_a_row=99, state=state))) == ""
 
 
 def test_an_edge_too_good_to_be_true_is_refused(make: Any) -> None:

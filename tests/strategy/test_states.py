@@ -71,7 +71,7 @@ ESTABLISHING_DELTA_NEUTRAL  -     -    A         ARH   ARH    R       ARH
 DELTA_NEUTRAL_ACTIVE        -     -    -         -     -      -       ARH
 MONITORING_SPREADS          -     -    -         -     -      -       ARH
 PREPARING_ARBITRAGE         A     AR   -         -     -      -       ARH
-EXECUTING_ARBITRAGE         A     AR   -         -     -      -       ARH
+EXECUTING_ARBITRAGE         A     AR   -         ARH   -      -       ARH
 REBALANCING_DELTA           -     -    -         ARH   ARH    -       ARH
 ERROR_RECOVERY              -     -    -         ARH   ARH    -       ARH
 SHUTDOWN                    -     -    -         ARH   ARH    ARH     ARH

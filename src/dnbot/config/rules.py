@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from dnbot.config.rules_canary import canary
 from dnbot.config.rules_journal import journal
+from dnbot.config.rules_maker import maker
 from dnbot.config.rules_monitors import alerts, monitors
 from dnbot.config.rules_paper import paper
 from dnbot.config.rules_plugins import plugins
@@ -49,7 +50,7 @@ _POSITIVE = (
     "carry_hold_hours_max", "position_timeout_minutes", "delta_rebalance_frequency_minutes", "establish_cost_bps_max",
     "delta_tolerance_base", "delta_hard_limit_base", "establish_slice_base", "hedge_quantity_per_minute_max",
     "max_daily_loss_quote", "margin_floor_pct", "liquidation_distance_min_pct",
-    "margin_top_up_quote_max", "margin_top_up_day_quote_max",
+    "margin_top_up_quote_max", "margin_top_up_day_quote_max", "maker_order_notional_quote_max",
 )
 _NOT_NEGATIVE = ("slippage_reserve_bps", "inventory_skew_bps_max", "max_round_trip_loss_bps", "dust_base_max")
 _SHARES = ("inventory_ratio", "depth_share_max", "venue_equity_share_max")
@@ -65,7 +66,7 @@ def check_settings(where: str, settings: Settings) -> None:
     rules = (
         _top, _symbol, _signs, _choices, _units, _sizes, _times, _thresholds, _perpetual, _top_up, _live, _endpoints,
         canary, monitors, alerts, traces, journal, _web, transfers, plugins,
-        paper, second_spot,
+        paper, second_spot, maker,
     )
     for rule in rules:
         for key, found, allowed in rule(settings):

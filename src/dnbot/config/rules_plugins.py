@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dnbot.config.rules_monitors import ONLY_A_NAME, VARIABLE
 from dnbot.config.settings import PluginUse, Settings
 
-KINDS = ("alerts", "analytics", "strategies")
+KINDS = ("alerts", "analytics", "execution", "strategies")
 TIMEOUT_MS_LEAST, TIMEOUT_MS_MOST = 50, 60_000
 FAULTS_MOST = 1_000
 PLUGINS_MOST = 16

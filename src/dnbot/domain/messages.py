@@ -292,6 +292,24 @@ class FleetRiskTold(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """By our monotonic clock; afterwards nobody knows, and that refuses."""
 
 
+class PairTactic(msgspec.Struct, frozen=True, kw_only=True):
+    """How one directed pair waits on MEXC before its other leg is taken."""
+
+    pair_name: str
+    ticks_inside: int
+    """Steps of the price inside the book; 0 joins the best price."""
+    rest_ms: int
+
+
+class TacticAdvised(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """An execution plugin said which pairs are to wait. All others are taken at once, or not at all."""
+
+    by: str
+    pairs: tuple[PairTactic, ...] = ()
+    valid_until_s: float
+    """By our monotonic clock; afterwards it is silent, and no leg rests."""
+
+
 class StoreLost(msgspec.Struct, frozen=True, tag=True):
     """The journal or a commit met a database that does not answer: no new risk until `StoreFound`."""
 
@@ -307,9 +325,8 @@ AccountEvent = (
     SessionUp | SessionDown | StreamProven | CountdownSet | AccountRead | BalanceChanged | PositionChanged
     | OrderReported | FillReported | OrderSent | OrderAnswered | PairCommitted | PairAborted | TransferAnswered
 )
-InboxEvent = (
-    Signal | AccountEvent | Fault | Control | Tick | Paused | StoreLost | StoreFound | EntryAdvised | FleetRiskTold
-)
+Advice = EntryAdvised | TacticAdvised | FleetRiskTold
+InboxEvent = Signal | AccountEvent | Fault | Control | Tick | Paused | StoreLost | StoreFound | Advice
 
 
 # --- orders: machine -> execution and desks ---------------------------------------------------------------------------

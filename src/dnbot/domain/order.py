@@ -36,7 +36,7 @@ class Side(Word):
 
 
 class TimeInForce(Word):
-    """How long an order lives. The bot itself sends IOC; the others exist for drills and plugins."""
+    """How long an order lives. The bot itself sends IOC, and POST_ONLY for a leg that rests; the others are drills'."""
 
     IOC = "ioc"
     GTC = "gtc"

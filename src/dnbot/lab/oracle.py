@@ -23,6 +23,7 @@ from dnbot.lab.oracle_lifecycle import LifecycleJudge, own_open
 from dnbot.lab.oracle_margin import MarginJudge
 from dnbot.lab.oracle_orders import OrderJudge
 from dnbot.lab.oracle_reads import ReadJudge
+from dnbot.lab.oracle_resting import RestingJudge
 from dnbot.lab.oracle_scene import Scene, since_start_ns
 from dnbot.lab.oracle_secrets import SecretJudge
 from dnbot.lab.oracle_transfers import TransferJudge
@@ -56,6 +57,7 @@ class Oracle:
         self.orders = OrderJudge(self.scene)
         self.delta = DeltaJudge(self.scene)
         self.lifecycle = LifecycleJudge(self.scene, self.orders)
+        self.resting = RestingJudge(self.scene, self.orders)
         self.ledger = LedgerJudge(self.scene)
         self.reads = ReadJudge(self.scene)
         self.secrets = SecretJudge(self.scene)
@@ -90,6 +92,7 @@ class Oracle:
             "fills": self.delta.fills,
             "creates": sum(self.orders.said.values()),
             "probes": self.orders.probes,
+            "rested": self.resting.rested,
             "creates_made_twice_by_a_venue": sum(count > 1 for count in self.orders.accepted.values()),
             "connections": self.reads.dials,
             "lives": len(self.scene.lives),
@@ -216,6 +219,7 @@ class Oracle:
             self.delta.decide(now_ns)
         self.delta.look(now_ns)
         self.lifecycle.judge(now_ns)
+        self.resting.judge(now_ns)
         self._live(now_ns)
 
     def _live(self, now_ns: int, *, at_end: bool = False) -> None:
@@ -268,7 +272,9 @@ class Oracle:
         self.secrets.said(is_gate, said)
         self.reads.said(is_gate, said, event.time_ns)
         self.transfers.said(life, said, event.time_ns)
-        if said.created_id and self.orders.create(event.actor, is_gate, said, event.time_ns) is not None:
+        create = self.orders.create(event.actor, is_gate, said, event.time_ns) if said.created_id else None
+        if create is not None:
+            self.resting.created(create, event.time_ns)
             intent = self.scene.committed(said.created_id)
             if intent is not None:
                 self.reads.create(life, intent, event.time_ns)

@@ -77,7 +77,7 @@ class OrderJudge:
             findings.check("I15", life.mode is not TradingMode.HALTED, f"the probe {name} left while HALTED")
             return None
         self._gate(life, intent, now_ns)
-        self._rests(create)
+        self._rests(create, intent)
         self._numbers(create, now_ns)
         self._caps(intent, now_ns)
         self._reducing(intent)
@@ -125,9 +125,15 @@ class OrderJudge:
         if purpose in TAKES_RISK:
             findings.check("I15", any(mode is not TradingMode.HALTED for _, mode in lately), text)
 
-    def _rests(self, create: Create) -> None:
-        """MEXC has no countdown: what rests there when the bot dies would rest for ever."""
+    def _rests(self, create: Create, intent: OrderIntent) -> None:
+        """MEXC has no countdown: what rests there when the bot dies rests until it is started again. So nothing does,
+        but a leg that may, of no more than the value that was allowed.
+        """
+        params = self.scene.params
         holds = create.venue is not Venue.MEXC_SPOT or create.tif == "ioc"
+        if not holds and params.maker_first and create.tif == "poc":
+            worth = create.quantity * create.price
+            holds = intent.purpose in (Purpose.ENTRY, Purpose.EXIT) and worth <= params.maker_order_max_quote
         self.scene.findings.check("I13", holds, f"{create.client_id} would rest where nobody takes it away")
 
     def _numbers(self, create: Create, now_ns: int) -> None:

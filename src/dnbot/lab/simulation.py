@@ -80,6 +80,8 @@ class Run(msgspec.Struct, kw_only=True):
     sometimes: dict[str, int]
     frames_per_s: dict[str, float]
     ended: str
+    rested: int = 0
+    """Legs that waited on MEXC."""
     last_events: list[str] = []
     """The newest before the first violation."""
 
@@ -263,6 +265,7 @@ class Simulation:
             sometimes=dict(watch.sometimes + Counter({f"fault {name}": n for name, n in struck.items()})),
             frames_per_s=watch.frames_per_s(self.virtual_s),
             ended=self.ended,
+            rested=told["rested"],
             last_events=watch.last_events,
         )
 

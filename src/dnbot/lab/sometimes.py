@@ -9,22 +9,23 @@ from dnbot.lab.swarm import kinds_of
 from dnbot.strategy.states import TRANSITIONS
 
 _SIZED_RIGHT = (
-    "BALANCE", "LEGS", "MAX_NOTIONAL", "MAX_QTY", "NET", "OPEN_ORDERS", "PRICE_COLLAR", "REDUCE_ONLY", "SELF_CROSS",
-    "TICK",
+    "BALANCE", "LEGS", "MAX_NOTIONAL", "MAX_QTY", "NET", "OPEN_ORDERS", "POST_ONLY", "PRICE_COLLAR", "REDUCE_ONLY",
+    "SELF_CROSS", "TICK",
 )
 _SIZED = "this control stands behind it, for a defect there"
 DENIALS = (
     "AMBIGUOUS_PENDING", "BALANCE", "BOOK_IMPLAUSIBLE", "BOOK_UNSYNCED", "CLOCK", "CONFIG_UNAPPROVED", "COUNTDOWN",
     "DATA_STALE", "DB_UNAVAILABLE", "DEPTH", "DUPLICATE", "EDGE_IMPLAUSIBLE", "EXPIRED", "FLEET_LIMIT", "GROSS",
     "HEDGE_BUDGET", "INVENTORY", "KILLED", "LEGS", "LOSS_LIMIT", "LOT", "MARGIN", "MAX_NOTIONAL", "MAX_QTY",
-    "MIN_NOTIONAL", "MIN_QTY", "NET", "NOT_RECONCILED", "OPEN_ORDERS", "PNL_UNKNOWN", "PRICE_COLLAR", "RATE",
-    "REDUCE_ONLY", "REDUCING_ONLY", "REPEAT_THROTTLE", "SELF_CROSS", "STATE_NOT_TRADING", "SYMBOL_INELIGIBLE", "TICK",
+    "MIN_NOTIONAL", "MIN_QTY", "NET", "NOT_RECONCILED", "OPEN_ORDERS", "PNL_UNKNOWN", "POST_ONLY", "PRICE_COLLAR",
+    "RATE", "REDUCE_ONLY", "REDUCING_ONLY", "REPEAT_THROTTLE", "SELF_CROSS", "STATE_NOT_TRADING", "SYMBOL_INELIGIBLE",
+    "TICK",
 )
 """Every code with which an order can be denied, as docs/risk-controls.md has them."""
 NEVER: Mapping[str, str] = {
     "fault listen_key_not_renewed": "listen keys are renewed every 20 minutes; tests/bot renews one",
     "fault batch_item_missing": "the bot sends no batches; a client of the fakes may",
-    "fault cancel_meets_fill": "every order is immediate-or-cancel, so none rests that a cancel could meet",
+    "fault cancel_meets_fill": "without maker_first every order is immediate-or-cancel: none rests that a cancel meets",
     "resolved REJECTED": "only its own answer tells that an order was rejected; the lists know nothing of it",
     "resolved NOT_SENT": "only the desk knows that an order never left; the lists know nothing of it",
     **{f"denial {code}": f"sizing never asks for it: {_SIZED}" for code in _SIZED_RIGHT},

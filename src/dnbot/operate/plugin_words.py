@@ -7,6 +7,7 @@ import re
 import msgspec
 
 from dnbot.domain.pair import PAIRS
+from dnbot.domain.resting import PAIRS_THAT_REST, REST_MS_LEAST, REST_MS_MOST, TICKS_MOST
 from dnbot.operate.plugins import (
     CELL_CHARACTERS_MAX,
     COLUMNS_MAX,
@@ -16,8 +17,10 @@ from dnbot.operate.plugins import (
     Cell,
     Column,
     EntryRule,
+    ExecutionPicture,
     MarketPicture,
     Option,
+    RestRule,
     TradeRow,
 )
 
@@ -65,7 +68,13 @@ class Advise(msgspec.Struct, frozen=True, tag="advise"):
     picture: MarketPicture
 
 
-Question = Load | Tell | Compute | Advise
+class Choose(msgspec.Struct, frozen=True, tag="choose"):
+    """Kind `execution`. Answered by `Chosen` or `Raised`."""
+
+    picture: ExecutionPicture
+
+
+Question = Load | Tell | Compute | Advise | Choose
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
@@ -105,7 +114,13 @@ class Advised(msgspec.Struct, frozen=True, tag="advised"):
     rules: tuple[EntryRule, ...]
 
 
-Answer = Ready | Refused | Raised | Told | Cells | Advised
+class Chosen(msgspec.Struct, frozen=True, tag="chosen"):
+    """Rules for pairs that wait."""
+
+    rules: tuple[RestRule, ...]
+
+
+Answer = Ready | Refused | Raised | Told | Cells | Advised | Chosen
 
 
 class PluginStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,4 +178,19 @@ def rules_problem(rules: tuple[EntryRule, ...]) -> str:
             return f"extra_bps of {rule.extra_bps}; allowed: 0 to {EXTRA_BPS_MAX}: a plugin cannot ask for less"
         if len(rule.why) > CELL_CHARACTERS_MAX:
             return f"a reason of {len(rule.why)} characters; at most {CELL_CHARACTERS_MAX}"
+    return ""
+
+
+def rests_problem(rules: tuple[RestRule, ...]) -> str:
+    """What is wrong with a plugin's rules for pairs that wait; empty: nothing."""
+    names, known = [rule.pair for rule in rules], [pair.name for pair in PAIRS_THAT_REST]
+    if len(set(names)) < len(names):
+        return f"rules for {', '.join(names)[:100]}: each pair once"
+    for rule in rules:
+        if rule.pair not in known:
+            return f"a rule for {rule.pair[:60]!r}; pairs with a leg that can wait are {', '.join(known)}"
+        if not 0 <= rule.ticks_inside <= TICKS_MOST:
+            return f"ticks_inside of {rule.ticks_inside}; allowed: 0 to {TICKS_MOST}"
+        if not REST_MS_LEAST <= rule.rest_ms <= REST_MS_MOST:
+            return f"rest_ms of {rule.rest_ms}; allowed: {REST_MS_LEAST} to {REST_MS_MOST} milliseconds"
     return ""

@@ -23,6 +23,8 @@ from dnbot.operate.plugin_words import (
     Answer,
     Begin,
     Cells,
+    Choose,
+    Chosen,
     Compute,
     Load,
     Question,
@@ -33,11 +35,11 @@ from dnbot.operate.plugin_words import (
     Told,
     columns_problem,
 )
-from dnbot.operate.plugins import PROTOCOLS, Cell, Column, EntryRule, PluginContext
+from dnbot.operate.plugins import PROTOCOLS, Cell, Column, EntryRule, PluginContext, RestRule
 from dnbot.ports.line_worker import answer_lines
 
 ASKER_LOOK_S = 1.0
-_ASKED = {"alerts": "tell", "analytics": "cells", "strategies": "advise"}
+_ASKED = {"alerts": "tell", "analytics": "cells", "execution": "choose", "strategies": "advise"}
 
 
 @attrs.define
@@ -59,6 +61,8 @@ class Loaded:
                     return Cells(msgspec.convert(self.plugin.cells(rows), tuple[tuple[Cell, ...], ...]))
                 case Advise(picture):
                     return Advised(msgspec.convert(self.plugin.advise(picture), tuple[EntryRule, ...]))
+                case Choose(what):
+                    return Chosen(msgspec.convert(self.plugin.choose(what), tuple[RestRule, ...]))
         except Exception as error:  # noqa: BLE001 (the plugin's own errors are what is told of it)
             why = why_of(error, self.begin.secret)
             return Refused(why) if isinstance(question, Load) else Raised(why)

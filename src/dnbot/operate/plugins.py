@@ -18,7 +18,7 @@ import msgspec
 from dnbot.venues import plugin as venues
 
 PROTOCOLS: Mapping[str, tuple[int, ...]] = {
-    "alerts": (1,), "analytics": (1,), "strategies": (1,), "venues": venues.PROTOCOLS,
+    "alerts": (1,), "analytics": (1,), "execution": (1,), "strategies": (1,), "venues": venues.PROTOCOLS,
 }
 """The versions that this dnbot speaks, by kind. A change that a plugin would notice makes a new version. A plugin of
 the kind venues is another thing altogether: `dnbot.venues.plugin`."""
@@ -180,4 +180,47 @@ class StrategyPlugin(Protocol):
 
     def advise(self, picture: MarketPicture) -> Sequence[EntryRule]:
         """Rules that hold for two seconds, or until the next ones; pairs without one are as without the plugin."""
+        ...
+
+
+class TopPicture(msgspec.Struct, frozen=True, kw_only=True):
+    """Best prices of one venue, quote units."""
+
+    bid: Decimal
+    ask: Decimal
+    tick: Decimal
+    """The step of prices."""
+    maker_bps: Decimal
+    taker_bps: Decimal
+    """The account's own fees; below zero: paid to us."""
+
+
+class ExecutionPicture(msgspec.Struct, frozen=True, kw_only=True):
+    """What an execution plugin is shown: the market, and what a leg that waits would meet."""
+
+    market: MarketPicture
+    tops: dict[str, TopPicture]
+    """By venue; of the books that are there."""
+    rest_ms_max: int
+    """`maker_rest_ms`: no leg waits longer."""
+
+
+class RestRule(msgspec.Struct, frozen=True, kw_only=True):
+    """One directed pair is to wait on MEXC where it does not pay at once."""
+
+    pair: str
+    """One with a leg on MEXC."""
+    ticks_inside: int = 1
+    """Steps of the price by which it betters the best one; 0 to 1000. It never reaches the other side of the book."""
+    rest_ms: int = 5_000
+    """500 to 20000; no longer than `rest_ms_max` whatever is said here."""
+
+
+class ExecutionPlugin(Protocol):
+    """Kind `execution`, version 1: which pairs wait, where, for how long. The bot decides whether that pays."""
+
+    protocol: int
+
+    def choose(self, picture: ExecutionPicture) -> Sequence[RestRule]:
+        """Rules that hold for two seconds, or until the next ones; pairs without one never wait."""
         ...

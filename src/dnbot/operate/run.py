@@ -264,6 +264,7 @@ async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> 
             settings=msgspec.json.encode(settings).decode(),
             retention_days=settings.database.retention_days,
             advisers=tuple(host.use.name for host in ground.plugins.of_kind("strategies")),
+            tactician=next((host.use.name for host in ground.plugins.of_kind("execution")), ""),
             market=None if paper is None else paper.market(SystemClock(), log),
             codecs=around.codecs,
         )
@@ -319,7 +320,7 @@ async def _until_it_ends(
         nursery.start_soon(control.serve, listener, name="control")
         nursery.start_soon(monitors.run, name="monitors")
         nursery.start_soon(standing.plugins.run, monitors.alert, name="plugins")
-        for host in standing.plugins.of_kind("strategies"):
+        for host in (*standing.plugins.of_kind("strategies"), *standing.plugins.of_kind("execution")):
             nursery.start_soon(Adviser(host, bot).run, name=f"adviser:{host.use.name}")
         if (manager := service_manager(standing.log)) is not None:
             nursery.start_soon(manager.keep_told, bot, standing.watch.moved, name="service-manager")

@@ -139,6 +139,16 @@ STRATEGY: dict[str, Words] = {
         "quote", "The most that all of them move in 24 hours.", "three times margin_top_up_quote_max"
     ),
     "venue_equity_share_max": Words("fraction", "No entry on an exchange that holds a larger share of all equity."),
+    # legs that rest
+    "maker_first": Words(
+        "true | false",
+        "Where a pair does not pay at once, its leg on MEXC may wait, post-only; it outlives a dead bot.",
+    ),
+    "maker_ticks_inside": Words("count", "Steps of the price by which that leg betters the best one; 0 joins it."),
+    "maker_rest_ms": Words("ms", "It waits so long at most; meanwhile no other pair is traded."),
+    "maker_order_notional_quote_max": Words(
+        "quote", "Nothing that waits is worth more: a dead bot leaves so much unhedged.", "max_order_notional_quote"
+    ),
 }
 
 _KEYS = {
@@ -225,9 +235,9 @@ PLUGINS: dict[str, Words] = {
     "load": Words(
         "list of tables",
         "What is installed and not named here is never loaded. Each is { kind, name, options, secret, timeout_ms, "
-        "faults_max }: alerts, analytics or strategies, the name of its entry point, a table of its own, the NAME of "
-        "a variable that it alone is told (default none), milliseconds within which it must answer (2000), and the "
-        "faults in a row that switch it off (3).",
+        "faults_max }: alerts, analytics, execution or strategies, the name of its entry point, a table of its own, "
+        "the NAME of a variable that it alone is told (default none), milliseconds within which it must answer (2000), "
+        "and the faults in a row that switch it off (3).",
     ),
 }
 FAKES: dict[str, Words] = {

@@ -36,7 +36,10 @@ def chase_unsettled(turn: Turn) -> None:
     """Ask after every order that stayed unsettled longer than a healthy one does."""
     context = turn.context
     slow_s = 2 * context.params.match_lag_ms / 1000
+    rest = context.execution.rest if context.execution is not None else None
     for order in context.unsettled:
+        if rest is not None and rest.is_quiet(order):
+            continue
         waited_s = context.now_s - context.age(order.intent.client_order_id).changed_s
         if waited_s < slow_s and order.status is not OrderStatus.AMBIGUOUS:
             continue

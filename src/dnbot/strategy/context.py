@@ -17,6 +17,7 @@ from dnbot.domain.transfer import Transfer
 from dnbot.domain.units import ZERO
 from dnbot.strategy.orders import Orders
 from dnbot.strategy.parameters import StrategyParameters
+from dnbot.strategy.rest_words import Rest, Resting
 from dnbot.strategy.states import StrategyState, TradingMode
 
 CLOSED_S = 60.0
@@ -150,6 +151,7 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     repaired: bool = False
     ambiguous: bool = False
     naked_ms: int = 0
+    rest: Rest | None = None  # its leg that rests
 
 
 class Repair(msgspec.Struct, frozen=True, kw_only=True):
@@ -278,6 +280,7 @@ class StrategyContext(msgspec.Struct, frozen=True, kw_only=True):
     """The newest of each."""
     fleet: FleetRiskTold | None = None
     """What limits over several bots say; None: this one belongs to no fleet."""
+    resting: Resting = Resting()
     execution: Execution | None = None
     repair: Repair | None = None
     recovery: Recovery | None = None

@@ -20,6 +20,7 @@ from dnbot.domain.word import Word
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.muteness import is_mute
 from dnbot.strategy.parameters import StrategyParameters
+from dnbot.strategy.rest_words import Rest
 from dnbot.strategy.states import StrategyState, TradingMode
 from dnbot.strategy.turn import Turn
 
@@ -73,6 +74,9 @@ def bound_ms(params: StrategyParameters) -> int:
 def belief(context: StrategyContext, order: Order) -> Belief:
     """What an unsettled order counts as now. One that an earlier incarnation left is awaited: only lists know it."""
     created_s = context.age(order.intent.client_order_id).created_s
+    rest = _rest_of(context, order)
+    if rest is not None:
+        return _of_resting(context, order, rest)
     judged_here = order.intent.epoch == context.epoch and context.current_state is not StrategyState.INITIALIZING
     waited_s = context.now_s - max(created_s, context.awake_since_s)
     if not judged_here or waited_s * 1000 < wait_ms(context.params):
@@ -83,13 +87,32 @@ def belief(context: StrategyContext, order: Order) -> Belief:
     return Belief.BLIND
 
 
-def _silent(context: StrategyContext, venue: Venue, created_s: float) -> bool:
-    """Whether the private stream has lived since before the order, and answered when news of it must have come; one
-    that is mute proves nothing by that.
+def _rest_of(context: StrategyContext, order: Order) -> Rest | None:
+    """What is known of an order that rests, once the venue has named it: each of its fills is told by itself."""
+    rest = context.execution.rest if context.execution is not None else None
+    rests = rest is not None and rest.order_id == order.intent.client_order_id
+    return rest if rests and order.venue_order_id and not order.status.is_final else None
+
+
+def _of_resting(context: StrategyContext, order: Order, rest: Rest) -> Belief:
+    """While it may rest, what was told of it is all that it did: its end is due when it is to be gone."""
+    if rest.cancel_s is None:
+        return Belief.WITHOUT_EFFECT
+    waited_s = context.now_s - max(rest.cancel_s, context.awake_since_s)
+    if waited_s * 1000 < wait_ms(context.params):
+        return Belief.WITHOUT_EFFECT
+    created_s = context.age(order.intent.client_order_id).created_s
+    silent = _silent(context, order.intent.venue, created_s, rest.cancel_s)
+    return Belief.WITHOUT_EFFECT if silent else Belief.BLIND
+
+
+def _silent(context: StrategyContext, venue: Venue, created_s: float, due_s: float | None = None) -> bool:
+    """Whether the private stream has lived since before the order, and answered when news of it must have come (so long
+    after `due_s`, or else after its creation); one that is mute proves nothing by that.
     """
     account = context.accounts[venue]
     lived = account.stream_up and account.stream_since_s <= created_s and not is_mute(account, context.now_s)
-    return lived and account.heard_s >= created_s + unheard_ms(context.params) / 1000
+    return lived and account.heard_s >= (due_s or created_s) + unheard_ms(context.params) / 1000
 
 
 def awaited(context: StrategyContext) -> tuple[Order, ...]:
@@ -166,7 +189,9 @@ def _prove(turn: Turn, order: Order) -> None:
     """Ask the stream for a sign of life once it must have told of the order: what it said before has then arrived."""
     context, venue = turn.context, order.intent.venue
     account, created_s = context.accounts[venue], context.age(order.intent.client_order_id).created_s
-    due_s = created_s + unheard_ms(context.params) / 1000
+    rest = _rest_of(context, order)
+    due_s = (rest.cancel_s if rest is not None else None) or created_s
+    due_s += unheard_ms(context.params) / 1000
     if not account.stream_up or context.now_s < due_s or account.heard_s >= due_s:
         return
     if context.now_s - account.proving_s >= PROVE_EVERY_S:

@@ -179,7 +179,8 @@ def _attribute(turn: Turn, fill: Fill, order: Order) -> None:
     execution = turn.context.execution
     if execution is None or order.intent.execution_id != execution.execution_id:
         return
-    turn.change(execution=with_execution_fill(execution, fill, repaired=order.intent.purpose in REPAIRS))
+    repaired = order.intent.purpose in REPAIRS and order.intent.client_order_id not in execution.order_ids
+    turn.change(execution=with_execution_fill(execution, fill, repaired=repaired))
 
 
 def with_execution_fill(execution: Execution, fill: Fill, *, repaired: bool) -> Execution:
@@ -236,7 +237,10 @@ def fold_sent(turn: Turn, event: OrderSent) -> None:
     counters = turn.context.counters
     samples = counters.tick_to_order_us
     execution = turn.context.execution
-    if execution is not None and execution.kind == "pair" and event.client_order_id in execution.order_ids:
+    rest = execution.rest if execution is not None else None
+    is_answer = rest is not None and event.client_order_id != rest.order_id  # to a fill: no book was its trigger
+    is_of_pair = execution is not None and execution.kind == "pair" and event.client_order_id in execution.order_ids
+    if execution is not None and is_of_pair and not is_answer:
         samples = (*samples, int((event.at_s - execution.trigger_s) * 1e6))[-TICK_SAMPLES_MAX:]
     turn.change(
         counters=msgspec.structs.replace(counters, orders_sent=counters.orders_sent + 1, tick_to_order_us=samples)

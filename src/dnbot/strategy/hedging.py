@@ -1,4 +1,4 @@
-"""The order that takes a delta back to zero on the perpetual, inside a price cap that widens step by step."""
+"""The order that takes a delta back to zero on one venue, inside a price cap that widens step by step."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WIDEN_STEPS_MAX = 20
 
 
 class HedgePlan(msgspec.Struct, frozen=True, kw_only=True):
-    """One immediate-or-cancel order on the perpetual."""
+    """One immediate-or-cancel order."""
 
     venue: Venue
     side: Side
@@ -41,23 +41,24 @@ def hedge_order(
     *,
     widen_steps: int,
     perp_base: Decimal = ZERO,
+    venue: Venue = Venue.GATE_FUTURES,
 ) -> HedgePlan | Declined | None:
-    """What to send against `delta` (signed base units; positive is sold on the perpetual).
+    """What to send against `delta` (signed base units; positive is sold), on the perpetual if nothing else is said.
 
     Args:
         widen_steps: 0 for the first attempt; the cap is the touch plus the slippage reserve, doubled at every step,
             and never beyond `price_collar_bps` of mid and mark.
-        perp_base: our position there, signed: an order that only shrinks it is sent reduce-only.
+        perp_base: our position on the perpetual, signed: an order that only shrinks it is sent reduce-only.
 
     Returns:
         None when the delta is at most half a lot: no order would bring it nearer to zero. Declined (STALE, CAP or a
         rule of the venue) when it should be hedged and cannot be.
     """
-    book, instrument = market.books.get(Venue.GATE_FUTURES), instruments.get(Venue.GATE_FUTURES)
+    book, instrument = market.books.get(venue), instruments.get(venue)
     if instrument is not None and abs(delta) <= instrument.lot_size * HALF:
         return None
     if book is None or instrument is None:
-        return _declined("STALE", "no book or instrument of the perpetual to hedge on")
+        return _declined("STALE", f"no book or instrument of {venue.value} to hedge on")
     side = Side.SELL if delta > 0 else Side.BUY
     touch = book.side_for(side)[0][0]
     bound = worst_price(side, book, instrument, market.mark, params)
@@ -68,8 +69,8 @@ def hedge_order(
         text = f"a hedge of {quantity} at {price} is not valid: {problem}"
         return _declined(problem if quantity > 0 else "CAP", text)
     return HedgePlan(
-        venue=Venue.GATE_FUTURES, side=side, quantity=Quantity(quantity), price=price,
-        reduce_only=perp_base * side.sign < 0 and quantity <= abs(perp_base),
+        venue=venue, side=side, quantity=Quantity(quantity), price=price,
+        reduce_only=not venue.is_spot and perp_base * side.sign < 0 and quantity <= abs(perp_base),
         reachable=touch <= price if side is Side.BUY else touch >= price,
     )
 

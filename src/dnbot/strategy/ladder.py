@@ -16,7 +16,7 @@ import msgspec
 from dnbot.domain.book import Level, depth_within, levels_within
 from dnbot.domain.instrument import FeeSchedule, Instrument, Venue
 from dnbot.domain.market import MarketView
-from dnbot.domain.order import OrderIntent, Side
+from dnbot.domain.order import OrderIntent, Side, TimeInForce
 from dnbot.domain.pair import Pair
 from dnbot.domain.units import ZERO, Price, Quantity, bps, common_step, divide, floor_to, of_bps
 from dnbot.strategy.parameters import StrategyParameters
@@ -131,6 +131,8 @@ def largest(step: Decimal, low: Decimal, high: Decimal, holds: Callable[[Decimal
 def moved(intent: OrderIntent, fee: FeeSchedule) -> Decimal:
     """What an order changes in base once filled, signed: a buy that pays its fee in base delivers less."""
     quantity = Decimal(intent.quantity)
+    if intent.time_in_force is TimeInForce.POST_ONLY:
+        fee = msgspec.structs.replace(fee, taker=fee.maker)
     return divide(quantity, fee.gross_up) if intent.side is Side.BUY else -quantity
 
 

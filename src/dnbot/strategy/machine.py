@@ -39,6 +39,7 @@ from dnbot.domain.messages import (
     StoreFound,
     StoreLost,
     StreamProven,
+    TacticAdvised,
     Tick,
     TransferAnswered,
 )
@@ -57,6 +58,7 @@ from dnbot.strategy.observing import judge_crashes, sample, watch_delta
 from dnbot.strategy.pausing import believed, fold_pause
 from dnbot.strategy.reading import DIFFERENCE_CONFIRM_S, fold_read
 from dnbot.strategy.recovering import enter_recovery, fault_again, leave_limbo
+from dnbot.strategy.resting import fold_tactic, watch_resting
 from dnbot.strategy.shipping import declare, give_up
 from dnbot.strategy.states import StrategyState, TradingMode, Trigger
 from dnbot.strategy.transferring import chase_transfers, fold_transfer_answer
@@ -148,10 +150,17 @@ def _fold(turn: Turn, event: InboxEvent) -> None:
             give_up(turn, event)
         case StoreLost() | StoreFound():
             _fold_store(turn, event)
-        case EntryAdvised() | FleetRiskTold():
-            fold_advice(turn, event)
+        case EntryAdvised() | TacticAdvised() | FleetRiskTold():
+            _fold_advice(turn, event)
         case _:
             assert_never(event)
+
+
+def _fold_advice(turn: Turn, event: Advice) -> None:
+    if isinstance(event, TacticAdvised):
+        fold_tactic(turn, event)
+    else:
+        fold_advice(turn, event)
 
 
 def _on_time(turn: Turn) -> None:
@@ -160,6 +169,7 @@ def _on_time(turn: Turn) -> None:
     judge_crashes(turn)
     chase_unsettled(turn)
     watch_doubt(turn)
+    watch_resting(turn)
     chase_transfers(turn)
     watch_countdowns(turn)
     watch_leverage(turn)

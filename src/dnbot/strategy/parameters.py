@@ -73,6 +73,12 @@ class StrategyParameters(DerivedFinite, frozen=True, kw_only=True, forbid_unknow
     margin_top_up_day_quote_max: Decimal | None = None
     """None: three times that. A rally of a third eats about half of the position's value at leverage 2."""
     venue_equity_share_max: Decimal = Decimal("0.8")
+    maker_first: bool = False
+    """Off: no order rests where a dead bot could not have it cancelled, unless somebody allowed it."""
+    maker_ticks_inside: int = 1
+    maker_rest_ms: int = 5_000
+    maker_order_notional_quote_max: Decimal | None = None
+    """None: `max_order_notional_quote`."""
     allow_losing_thresholds: bool = False
 
     def tolerance_base(self, perp_lot: Decimal) -> Decimal:
@@ -118,6 +124,12 @@ class StrategyParameters(DerivedFinite, frozen=True, kw_only=True, forbid_unknow
         """The most that transfers of 24 hours may move, quote units."""
         most = self.margin_top_up_day_quote_max
         return most if most is not None else 3 * self.top_up_max_quote
+
+    @property
+    def maker_order_max_quote(self) -> Decimal:
+        """The most that an order which rests may be worth, quote units: what a dead bot leaves behind."""
+        most = self.maker_order_notional_quote_max
+        return most if most is not None else self.max_order_notional_quote
 
     @property
     def hedge_budget_base(self) -> Decimal:

@@ -17,7 +17,7 @@ from dnbot.strategy import risk_standing as standing
 from dnbot.strategy.risk_inputs import Approved, Latch, Refused, RiskInputs, known
 from dnbot.strategy.states import TradingMode
 
-__all__ = ["CONTROLS", "Approved", "Latch", "Refused", "RiskInputs", "check", "latches"]
+__all__ = ["CONTROLS", "LASTING", "Approved", "Latch", "Refused", "RiskInputs", "check", "check_again", "latches"]
 
 Control = Callable[[tuple[OrderIntent, ...], RiskInputs], Refused | None]
 
@@ -49,6 +49,7 @@ CONTROLS: tuple[tuple[Control, frozenset[Purpose]], ...] = (
     (orders.notional, ALL),
     (orders.legs, BUILD | {_P.FLATTEN}),
     (orders.reduces, BUILD | {_P.FLATTEN}),
+    (orders.post_only, ALL),
     (orders.depth, BUILD),
     (standing.balances_fresh, BUILD),
     (standing.balance, BUILD),
@@ -71,6 +72,24 @@ CONTROLS: tuple[tuple[Control, frozenset[Purpose]], ...] = (
 
 _CONTROLS_OF = {purpose: tuple(control for control, to in CONTROLS if purpose in to) for purpose in Purpose}
 """`CONTROLS` by the purpose that they apply to."""
+
+
+LASTING = frozenset({
+    orders.numbers, standing.gate, standing.reconciled, standing.nothing_ambiguous, standing.store, standing.clock,
+    standing.countdown, orders.eligible, orders.books_known, orders.books_fresh, orders.books_plausible,
+    orders.near_reference, orders.edge_plausible, orders.price, standing.balances_fresh, standing.margin,
+    standing.counterparty, standing.profit_known, standing.loss,
+})
+"""What must go on being so while an order rests. The others look at what the order itself has changed since."""
+
+
+def check_again(intents: tuple[OrderIntent, ...], inputs: RiskInputs) -> Approved | Refused:
+    """Whether an order of these that rests may go on resting: the controls of `LASTING` that its purpose has."""
+    inputs = known(inputs)
+    for control in _CONTROLS_OF[intents[0].purpose]:
+        if control in LASTING and (refusal := control(intents, inputs)) is not None:
+            return refusal
+    return Approved()
 
 
 def check(intents: tuple[OrderIntent, ...], inputs: RiskInputs) -> Approved | Refused:

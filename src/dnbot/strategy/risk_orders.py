@@ -8,7 +8,8 @@ from dnbot.domain.book import depth_within
 from dnbot.domain.derived import is_finite
 from dnbot.domain.instrument import Venue
 from dnbot.domain.market import BookView
-from dnbot.domain.order import OrderIntent, Purpose, Side
+from dnbot.domain.order import OrderIntent, Purpose, Side, TimeInForce
+from dnbot.domain.resting import MAKER
 from dnbot.domain.units import ZERO, bps
 from dnbot.strategy.ladder import moved
 from dnbot.strategy.reference import age_ms, crossed, different_coin, off_reference, stale, worst_price
@@ -134,9 +135,34 @@ def notional(intents: Intents, inputs: RiskInputs) -> Refused | None:
     return None
 
 
+def post_only(intents: Intents, inputs: RiskInputs) -> Refused | None:
+    """What is to rest reaches nobody in the newest book, and rests on spot as part of a pair alone."""
+    for intent in intents:
+        if intent.time_in_force is TimeInForce.IOC:
+            continue
+        if intent.time_in_force is not TimeInForce.POST_ONLY or intent.venue is not MAKER or not _is_of_a_pair(intent):
+            allowed = f"immediate-or-cancel, or post-only on {MAKER.value} as a leg of a pair"
+            return refused("POST_ONLY", intent.time_in_force.value, allowed, f"order on {intent.venue.value}")
+        if not inputs.params.maker_first:
+            return refused("POST_ONLY", intent.time_in_force.value, "with maker_first", "order that rests")
+        touch = inputs.market.books[intent.venue].side_for(intent.side)[0][0]
+        if (intent.price - touch) * intent.side.sign >= 0:
+            return refused("POST_ONLY", intent.price, f"short of {touch}", f"{intent.side.value} price that rests")
+        worth, most = intent.quantity * intent.price, inputs.params.maker_order_max_quote
+        if worth > most:
+            return refused("MAX_NOTIONAL", worth, most, f"order that rests on {intent.venue.value}")
+    return None
+
+
+def _is_of_a_pair(intent: OrderIntent) -> bool:
+    return intent.purpose in {Purpose.ENTRY, Purpose.EXIT}
+
+
 def depth(intents: Intents, inputs: RiskInputs) -> Refused | None:
     """No order takes more than `depth_share_max` of what the newest book shows inside its limit price."""
     for intent in intents:
+        if intent.time_in_force is TimeInForce.POST_ONLY:
+            continue  # takes nothing
         levels = inputs.market.books[intent.venue].side_for(intent.side)
         most = depth_within(levels, intent.side, intent.price) * inputs.params.depth_share_max
         if intent.quantity > most:

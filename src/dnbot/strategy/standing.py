@@ -175,6 +175,11 @@ def identical_pairs_last_minute(context: StrategyContext) -> int:
     return max(counts.values(), default=0)
 
 
+def pairs_last_minute(context: StrategyContext) -> int:
+    """How many pairs were decided in the last minute, whatever became of them."""
+    return len({i.execution_id for i in _decided_within(context, MINUTE_S) if i.purpose in _PAIRS})
+
+
 def hedge_room(context: StrategyContext) -> Decimal:
     """Base units that the hedge budget of this minute still allows."""
     return max(ZERO, context.params.hedge_budget_base - hedged_last_minute(context))

@@ -9,6 +9,7 @@ import msgspec
 from dnbot.domain.instrument import VENUES, FeeSchedule, Venue
 from dnbot.domain.order import Side
 from dnbot.domain.pair import Declined, Opportunity, Pair, PairEdge
+from dnbot.domain.resting import MAKER
 from dnbot.strategy.advising import advised_against
 from dnbot.strategy.asking import ask_for_read, tally_decline
 from dnbot.strategy.closing import close_execution
@@ -18,6 +19,8 @@ from dnbot.strategy.drifting import drifted
 from dnbot.strategy.hopeless import FirstLook
 from dnbot.strategy.inventory import Inventory
 from dnbot.strategy.repairing import needs_hedge
+from dnbot.strategy.rest_words import RestPlan
+from dnbot.strategy.resting import as_resting, begin_rest, rests, tend
 from dnbot.strategy.risk import check
 from dnbot.strategy.risk_inputs import Refused
 from dnbot.strategy.shrinking import margin_fell
@@ -59,6 +62,32 @@ def monitoring(turn: Turn) -> None:
             turn.change(preparing=found)
             turn.fire(Trigger.OPPORTUNITY_FOUND, f"{found.pair_name} {found.edge_bps:.2f} bps")
             return
+    if context.signal_fresh and context.params.maker_first:
+        _look_for_rest(turn)
+
+
+def _look_for_rest(turn: Turn) -> None:
+    """What does not pay at once may pay with one leg waiting: the first such pair that nothing speaks against."""
+    context = turn.context
+    for plan in rests(context, _opportunity_id(context)):
+        found = plan.opportunity
+        if _already_taken(context, found.pair) or not _mode_lets(context, found):
+            continue
+        if advised_against(context, found) is not None or _refused_just_now(context, found.pair) is not None:
+            continue
+        seen = context.counters.opportunities_seen + 1
+        turn.change(
+            resting=msgspec.structs.replace(context.resting, plan=plan), preparing=found,
+            counters=msgspec.structs.replace(context.counters, opportunities_seen=seen),
+        )
+        turn.fire(Trigger.OPPORTUNITY_FOUND, f"{found.pair_name} {found.edge_bps:.2f} bps, one leg resting")
+        return
+
+
+def _plan_of(context: StrategyContext, chosen: Opportunity) -> RestPlan | None:
+    """The plan by which one leg of it rests; None when both are taken at once."""
+    plan = context.resting.plan
+    return plan if plan is not None and plan.opportunity is chosen else None
 
 
 def _refused_just_now(context: StrategyContext, pair: Pair) -> tuple[str, str] | None:
@@ -137,6 +166,9 @@ def preparing(turn: Turn) -> None:
         if context.now_s - context.state_since_s > PREPARE_PATIENCE_S:
             _refuse(turn, chosen, "BALANCE_STALE", "balances are older than allowed, and a read did not come in time")
         return
+    if _plan_of(turn.context, chosen) is not None and not _found_now(turn.context, chosen):
+        _refuse(turn, chosen, "GONE", "where a leg rests is decided on one market")
+        return
     again = _again(turn.context, chosen)
     if not isinstance(again, Opportunity):
         reason = again.reason if isinstance(again, Declined) else "GONE"
@@ -194,7 +226,7 @@ def _accounts_fresh(turn: Turn, pair: Pair) -> bool:
 
 def _commit(turn: Turn, chosen: Opportunity) -> None:
     pair = chosen.pair
-    execution_id = turn.new_execution_id()
+    execution_id, plan = turn.new_execution_id(), _plan_of(turn.context, chosen)
     buy = turn.new_intent(
         pair.buy_venue, Side.BUY, chosen.buy_quantity, chosen.buy_price_cap, chosen.purpose, execution_id=execution_id,
         leg="b", reduce_only=pair.buy_venue is Venue.GATE_FUTURES,
@@ -203,6 +235,8 @@ def _commit(turn: Turn, chosen: Opportunity) -> None:
         pair.sell_venue, Side.SELL, chosen.sell_quantity, chosen.sell_price_cap, chosen.purpose,
         execution_id=execution_id, leg="s",
     )
+    if plan is not None:
+        buy, sell = (as_resting(intent, plan) for intent in (buy, sell))
     verdict = check((buy, sell), risk_inputs(turn.context))
     if isinstance(verdict, Refused):
         if verdict.code != "DUPLICATE":  # that one passes within DUPLICATE_MS
@@ -212,7 +246,13 @@ def _commit(turn: Turn, chosen: Opportunity) -> None:
         return
     books = turn.context.market.books
     trigger_s = max(books[pair.buy_venue].received_s, books[pair.sell_venue].received_s)
-    turn.execute("pair", execution_id, (buy, sell), chosen, trigger_s)
+    if plan is None:
+        turn.execute("pair", execution_id, (buy, sell), chosen, trigger_s)
+        return
+    # The other leg was checked with it, and leaves as this one fills.
+    waits = buy if buy.venue is MAKER else sell
+    turn.execute("pair", execution_id, (waits,), chosen, trigger_s)
+    begin_rest(turn, plan, waits)
 
 
 def _refuse(turn: Turn, chosen: Opportunity, code: str, text: str) -> None:
@@ -232,6 +272,9 @@ def executing(turn: Turn) -> None:
     context = turn.context
     execution = context.execution
     assert execution is not None  # COMMITTED brought it, and every way out takes it away or repairs it
+    if execution.rest is not None and tend(turn):
+        return
+    context = turn.context
     if any(order.intent.execution_id == execution.execution_id for order in awaited(context)):
         return
     if needs_hedge(turn):

@@ -18,7 +18,7 @@ from dnbot.domain.messages import (
     Record,
     StateChanged,
 )
-from dnbot.domain.order import Order, OrderIntent, Purpose, Side, client_order_id
+from dnbot.domain.order import Order, OrderIntent, Purpose, Side, TimeInForce, client_order_id
 from dnbot.domain.pair import Opportunity
 from dnbot.domain.units import Price, Quantity
 from dnbot.strategy.context import Execution, OrderAge, StrategyContext, VenueAccount
@@ -104,6 +104,7 @@ class Turn:
     def new_intent(
         self, venue: Venue, side: Side, quantity: Decimal, price: Decimal, purpose: Purpose, *,
         reduce_only: bool = False, execution_id: str = "", leg: str = "",
+        time_in_force: TimeInForce = TimeInForce.IOC,
     ) -> OrderIntent:
         """An intent with the next id of this epoch; nothing is sent or stored yet."""
         context = self.context
@@ -118,6 +119,7 @@ class Turn:
             quantity=Quantity(quantity),
             price=Price(price),
             purpose=purpose,
+            time_in_force=time_in_force,
             reduce_only=reduce_only,
             execution_id=execution_id,
             created_at_ns=context.now_ns,

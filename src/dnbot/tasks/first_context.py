@@ -17,6 +17,7 @@ from dnbot.ports.store import StoredState, UnresolvedIntent
 from dnbot.strategy.context import SEEN_CHUNK, Counters, OrderAge, SeenIds, StrategyContext, VenueAccount
 from dnbot.strategy.orders import REPAIRS, Orders
 from dnbot.strategy.parameters import StrategyParameters
+from dnbot.strategy.rest_words import Resting
 from dnbot.strategy.states import StrategyState, TradingMode
 
 NOT_TOLD = FleetRiskTold(denial="the fleet has told nothing yet", valid_until_s=0.0)
@@ -24,7 +25,7 @@ NOT_TOLD = FleetRiskTold(denial="the fleet has told nothing yet", valid_until_s=
 
 def first_context(
     params: StrategyParameters, stored: StoredState, fills: Sequence[Fill], epoch: int, clock: Clock,
-    advisers: tuple[str, ...] = (), *, in_fleet: bool = False,
+    advisers: tuple[str, ...] = (), tactician: str = "", *, in_fleet: bool = False,
 ) -> StrategyContext:
     """Where a new incarnation begins: yesterday's ledger, unresolved orders as ambiguous, nothing believed yet.
 
@@ -60,6 +61,7 @@ def first_context(
         epoch=epoch,
         advisers=advisers,
         fleet=NOT_TOLD if in_fleet else None,
+        resting=Resting(adviser=tactician),
         mode=TradingMode[stored.mode],
         mode_why=stored.mode_why,
         now_s=now_s,

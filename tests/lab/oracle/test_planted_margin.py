@@ -193,3 +193,47 @@ async def test_it_may_wait_for_money_that_is_not_there(autojump_clock: Any, drai
         bench.record(Alert(level="warning", key="waiting:establish", text="test", at_ns=bench.wall_ns))
     await bench.later(45)
     assert ("I23" in bench.found) is not (drained and says_so)
+
+
+MAY_REST = msgspec.structs.replace(PARAMS, maker_first=True, maker_order_notional_quote_max=Decimal(700))
+
+
+@pytest.mark.parametrize(("tif", "purpose", "quantity", "found"), [
+    (TimeInForce.POST_ONLY, Purpose.ENTRY, "0.01", set()),
+    (TimeInForce.POST_ONLY, Purpose.ENTRY, "0.02", {"I13"}),
+    (TimeInForce.GTC, Purpose.ENTRY, "0.01", {"I13"}),
+    (TimeInForce.POST_ONLY, Purpose.UNWIND, "0.01", {"I13"}),
+])  # fmt: skip
+async def test_a_leg_may_rest_where_that_is_allowed(
+    autojump_clock: Any, tif: TimeInForce, purpose: Purpose, quantity: str, found: set[str]
+) -> None:
+    """I13: post-only, as a leg of a pair, of no more than its cap; and never without the setting."""
+    for params, more in ((MAY_REST, set[str]()), (PARAMS, {"I13"})):
+        bench = Bench(params)
+        await bench.start()
+        bench.prepare()
+        intent = bench.intent(Venue.MEXC_SPOT, quantity=quantity, time_in_force=tif, purpose=purpose)
+        await bench.commit(intent)
+        bench.send(intent)
+        assert bench.found == found | more
+
+
+@pytest.mark.parametrize("is_cancelled", [True, False])
+async def test_what_rests_is_gone_when_its_time_is_over(autojump_clock: Any, is_cancelled: bool) -> None:
+    """I13: an order that nobody took away is found after its time and that of a slow reaction."""
+    bench = Bench(MAY_REST)
+    await bench.start()
+    bench.prepare()
+    low = bench.exchange.depth("mexc_spot", "BTC/USDT", 1).bids[0][0] - 50
+    more = {"price": str(low), "time_in_force": TimeInForce.POST_ONLY}
+    intent = bench.intent(Venue.MEXC_SPOT, Side.BUY, "0.01", **more)
+    await bench.commit(intent)
+    bench.send(intent)
+    bench.arrive(intent)
+    await bench.later(4)
+    assert bench.oracle.resting.rested == 1
+    if is_cancelled:
+        (order,) = bench.exchange.open_orders("mexc_spot", bench.uid)
+        bench.exchange.cancel_order("mexc_spot", bench.uid, order.order_id)
+    await bench.later(8)
+    assert bench.found == (set() if is_cancelled else {"I13"})
