@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dnbot.domain.errors import DnbotError
@@ -22,7 +22,7 @@ CONTRACT = {
     "order_price_round": "0.1", "order_size_min": 1, "order_size_max": 1_000_000, "order_price_deviate": "0.5",
     "maintenance_rate": "0.005",
 }
-LEFT_OUT = object()
+LEFT_OUT, USUALLY = object(), object()
 NUMBERS = st.one_of(
     st.decimals(allow_nan=False, allow_infinity=False, places=3, min_value=0, max_value=10**6).map(str),
     st.sampled_from(["1e3", "1E-7", "-1", "+1", "NaN", "Infinity", "", "1_0", "0", "1" * 61, "1..2", " 1"]),
@@ -64,42 +64,67 @@ def outcome(read: Any, *arguments: Any) -> object:
         return type(error), str(error)
 
 
+LEVELS = st.lists(st.tuples(NUMBERS, NUMBERS), max_size=3)
+PLAIN = st.lists(st.tuples(*[st.decimals(0, 10**6, places=3).map(str)] * 2), max_size=3)
+USUAL: dict[str, Any] = {
+    "t": 1_800_000_000_123, "s": "BTC_USDT", "U": 7, "u": 9, "full": LEFT_OUT, "time_ms": 1_800_000_000_456,
+    "channel": "", "event": "update", "error": LEFT_OUT, "result": USUALLY,
+}
+UNUSUAL: dict[str, st.SearchStrategy[Any]] = {
+    "t": TIMES, "s": st.just("ETH_USDT"), "U": IDS, "u": IDS, "full": st.sampled_from([True, False, None]),
+    "time_ms": TIMES, "channel": st.just("x"), "event": st.sampled_from(["subscribe", "all", None]),
+    "error": st.sampled_from([None, {"code": 2, "message": "no"}]), "result": st.sampled_from([None, LEFT_OUT]),
+    **dict.fromkeys("ba", st.one_of(LEVELS, st.sampled_from([LEFT_OUT, None]))),
+}
+"""What may stand there instead: allowed or not, and of another kind."""
+
+
 @st.composite
 def frames(draw: st.DrawFn) -> dict[str, Any]:
-    """Increments in forms that are usual, allowed, and neither; sides stand apart."""
-    def kept(fields: dict[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in fields.items() if value is not LEFT_OUT}
+    """Increments as they usually are but for two fields at most, one level deep."""
+    form = USUAL | {"b": draw(PLAIN), "a": draw(PLAIN)}
+    for name in draw(st.lists(st.sampled_from(sorted(UNUSUAL)), max_size=2, unique=True)):
+        form[name] = draw(UNUSUAL[name])
+    return form
 
-    usual = st.just(None)
-    result = kept({
-        "t": draw(TIMES), "s": draw(st.sampled_from(["BTC_USDT"] * 5 + ["ETH_USDT"])), "U": draw(IDS), "u": draw(IDS),
-        "full": draw(st.sampled_from([LEFT_OUT] * 4 + [True, False, None])),
-    })
-    levels = st.lists(st.tuples(NUMBERS, NUMBERS), max_size=3)
-    return kept({
-        "time": 1_800_000_000, "time_ms": draw(TIMES), "channel": draw(st.sampled_from(["", "", "", "x"])),
-        "event": draw(st.sampled_from(["update"] * 5 + ["subscribe", "all", None])),
-        "error": draw(st.one_of(*[st.just(LEFT_OUT)] * 4, usual, st.just({"code": 2, "message": "no"}))),
-        "result": draw(st.one_of(*[st.just(result)] * 5, usual, st.just(LEFT_OUT))),
-        "sides": [draw(st.one_of(levels, st.just(LEFT_OUT), usual)) for _ in range(2)],
-    })
+
+def written_out(form: dict[str, Any], channel: str, written: Any) -> dict[str, Any]:
+    """The frame, with sides as the channel has them."""
+    sides = {name: form[name] if form[name] in (None, LEFT_OUT) else written(form[name]) for name in "ba"}
+    result = {name: form[name] for name in ("t", "s", "U", "u", "full")} | sides
+    frame = {name: form[name] for name in ("time_ms", "event", "error")} | {
+        "time": 1_800_000_000, "channel": channel + form["channel"],
+        "result": _kept(result) if form["result"] is USUALLY else form["result"],
+    }
+    return _kept(frame)
+
+
+def _kept(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not LEFT_OUT}
 
 
 @given(frames(), st.booleans(), st.booleans())
-@example({"channel": "", "event": "update", "sides": [[("1.0", "2")], [("1.5", "0")]],
-          "result": {"t": 1_800_000_000_123, "s": "BTC_USDT", "U": 7, "u": 9}}, True, False)
 def test_an_increment_says_what_the_strict_way_reads(form: dict[str, Any], compact: bool, as_bytes: bool) -> None:
     """Or both refuse it with the same words."""
     for codec, channel, written in codecs():
-        frame = {name: value for name, value in form.items() if name != "sides"}
-        frame["channel"] = channel + form["channel"]
-        if isinstance(form.get("result"), dict):
-            sides = {name: side for name, side in zip("ba", form["sides"], strict=True) if side is not LEFT_OUT}
-            told = {name: side if side is None else written(side) for name, side in sides.items()}
-            frame["result"] = form["result"] | told
+        frame = written_out(form, channel, written)
         text = json.dumps(frame, separators=(",", ":") if compact else None)
         read = text.encode() if as_bytes else text
         assert outcome(codec.decode, read) == outcome(read_frame, codec.venue, read, codec._readers)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize(("name", "value"), [
+    ("t", 0), ("t", 10**13), ("t", "1800000000123"), ("U", 10**60), ("u", "17"), ("u", -1), ("u", LEFT_OUT),
+    ("U", LEFT_OUT), ("s", "ETH_USDT"), ("event", "all"), ("error", {"code": 2, "message": "no"}), ("error", None),
+    ("channel", "x"), ("full", True), ("b", [("1e3", "1")]), ("b", [("NaN", "1")]), ("a", [("-1", "1")]), ("a", None),
+])
+def test_what_is_not_usual_is_read_as_strictly(number: int, name: str, value: Any) -> None:
+    """Each by itself, in a frame that is usual otherwise."""
+    codec, channel, written = codecs()[number]
+    form = USUAL | {"b": [("60000.1", "2")], "a": [("60000.2", "0")], name: value}
+    text = json.dumps(written_out(form, channel, written), separators=(",", ":"))
+    assert outcome(codec.decode, text) == outcome(read_frame, codec.venue, text, codec._readers)
 
 
 @pytest.mark.parametrize("number", [0, 1])
