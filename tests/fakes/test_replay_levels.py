@@ -63,7 +63,7 @@ class Compared:
         self.spent |= {ticks for ticks in self.shown if (ticks >= limit if self.side == "buy" else ticks <= limit)}
 
 
-levels = st.lists(st.tuples(st.integers(1, 60), st.integers(0, 5)), min_size=1, max_size=12)
+levels = st.lists(st.tuples(st.integers(1, 30), st.sampled_from((0, 0, 1, 2, 5))), min_size=1, max_size=15)
 steps: st.SearchStrategy[list[Step]] = st.lists(
     st.tuples(st.sampled_from(("put", "put", "put", "whole", "reach", "forget", "begin", "look", "look")), levels),
     max_size=30,

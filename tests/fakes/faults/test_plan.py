@@ -132,6 +132,18 @@ async def test_a_fault_that_cannot_strike_there_is_refused(autojump_clock: Any, 
             on.world.faults.switch_off("listen_keys_die")
 
 
+async def test_a_fault_acts_from_when_it_is_armed_until_it_is_ended(autojump_clock: Any, stand: Any) -> None:
+    """Whatever was asked before: the path of every frame asks for those that act there alone."""
+    async with stand() as on:
+        faults = on.world.faults
+        assert not faults.has("on_frame")
+        key = on.switch_on("public_lost")
+        assert faults.has("on_frame")
+        assert not faults.has("on_request")
+        faults.switch_off(key)
+        assert not faults.has("on_frame")
+
+
 def test_every_kind_is_listed_and_has_an_effect() -> None:
     """A name, a code of the catalogue, a sentence, and at least one effect; no code is both here and elsewhere."""
     listed = list_faults().splitlines()
