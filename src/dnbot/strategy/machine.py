@@ -13,6 +13,7 @@ from dnbot.domain.errors import InvariantBroken
 from dnbot.domain.instrument import VENUES
 from dnbot.domain.messages import (
     AccountRead,
+    Advice,
     BalanceChanged,
     Command,
     CountdownSet,

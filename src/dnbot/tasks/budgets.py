@@ -20,9 +20,10 @@ def budgets_within(limits: Mapping[Venue, VenueLimits]) -> BudgetsOf:
     def budgets(venue: Venue) -> dict[RequestClass, Budget]:
         allowed = limits[venue]
         create = RateLimiter(*allowed.create)
+        cancel = RateLimiter(*allowed.cancel) if allowed.cancel else create
         return {
             RequestClass.PUBLIC: RateLimiter(*allowed.public), RequestClass.READ: RateLimiter(*allowed.read),
-            RequestClass.CREATE: create, RequestClass.CANCEL: RateLimiter(*allowed.cancel) if allowed.cancel else create,
+            RequestClass.CREATE: create, RequestClass.CANCEL: cancel,
         }
 
     return budgets
