@@ -28,6 +28,7 @@ from dnbot.ports.memory_store import MemoryStore
 from dnbot.ports.net import Endpoint
 from dnbot.ports.signer import CredentialSigner
 from dnbot.strategy.context import StrategyContext
+from dnbot.tasks.budgets import own_public
 from dnbot.tasks.feed import Feed
 from dnbot.tasks.shared_feeds import Address, SharedFeeds, shared_feeds
 from dnbot.tasks.source import OwnSource, Source
@@ -69,7 +70,7 @@ async def world(tasks: list[FleetTask]) -> AsyncIterator[tuple[Stage, SharedFeed
         symbols=tuple(str(task.symbol) for task in tasks), accounts=accounts, seed=1, deviation_bps=60.0,
         half_life_s=6.0, enforce_limits=False,
     )
-    async with stage(config) as on, shared_feeds(on.clock, on.log) as feeds:
+    async with stage(config) as on, shared_feeds(on.clock, on.log, own_public) as feeds:
         yield on, feeds
 
 

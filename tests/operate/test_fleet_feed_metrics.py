@@ -16,6 +16,7 @@ from dnbot.ports.clock import VirtualClock
 from dnbot.ports.log import EventLog
 from dnbot.ports.log_sinks import MemorySink
 from dnbot.ports.net import Endpoint
+from dnbot.tasks.budgets import own_public
 from dnbot.tasks.shared_feeds import Address, SharedFeeds, SharedVenue, shared_feeds
 from dnbot.tasks.shared_stream import SharedStream
 
@@ -47,7 +48,7 @@ def stream_of(shared: SharedVenue, **turns: int) -> None:
 async def test_figures_of_one_venue_are_summed_over_its_addresses(autojump_clock: Any) -> None:
     """Two addresses of Gate spot: markets, connections and turns of both; nothing is told of a venue nobody reads."""
     lag = Histogram()
-    async with shared_feeds(VirtualClock(0), EventLog(VirtualClock(0), [MemorySink()])) as feeds:
+    async with shared_feeds(VirtualClock(0), EventLog(VirtualClock(0), [MemorySink()]), own_public) as feeds:
         assert not any("GATEIO" in name for name in told(feeds, lag))
         for host in ("one", "two"):
             address = Address(Venue.GATE_SPOT, Endpoint(host, 443), f"wss://{host}", Path("ca"))

@@ -30,6 +30,7 @@ from dnbot.ports.memory_budgets import MemoryBudgets
 from dnbot.ports.memory_tasks import MemoryTasks, MemoryTasksDatabase
 from dnbot.ports.net import Endpoint
 from dnbot.ports.signer import CredentialSigner
+from dnbot.tasks.budgets import own_public
 from dnbot.tasks.shared_feeds import shared_feeds
 from dnbot.venues.wire import RequestClass
 
@@ -137,7 +138,7 @@ async def test_the_page_is_served_where_there_is_a_socket() -> None:
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     port = listeners[0].socket.getsockname()[1]
     async with (
-        shared_feeds(VirtualClock(0), manager.log) as feeds,
+        shared_feeds(VirtualClock(0), manager.log, own_public) as feeds,
         fleet_metrics_served(manager, *beside(manager), feeds, listeners),
         await trio.open_tcp_stream("127.0.0.1", port) as client,
     ):

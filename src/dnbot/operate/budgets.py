@@ -18,6 +18,7 @@ from dnbot.operate.task_settings import key_of
 from dnbot.ports.budgets import BudgetStore
 from dnbot.ports.limiter import Budget
 from dnbot.ports.log import EventLog
+from dnbot.ports.net import Endpoint
 from dnbot.ports.shared_limiter import SharedLimiter
 from dnbot.tasks.budgets import BudgetsOf
 from dnbot.venues.limits import LIMITS, Limit, Scope
@@ -31,6 +32,8 @@ HURRY_S = 0.2
 STOCKED_S_MAX = 20.0
 """So long a task waits for the first tokens of its budgets."""
 GIVE_BACK_S = 5.0
+FEEDS = "public feeds"
+"""Who spends for the reads that all tasks share: as one more task, whose name no task can have."""
 AHEAD = 2.0
 """What is asked for, of what was spent or waited for lately."""
 
@@ -138,7 +141,8 @@ class Budgets:
         """
         found = {
             venue: {
-                kind: self._pool(venue, places[venue], signers[venue], limit) for kind, limit in LIMITS[venue].items()
+                kind: self._pool(venue, places[venue].rest, self._owner(venue, signers[venue], limit), limit)
+                for kind, limit in LIMITS[venue].items()
             }
             for venue in signers
         }
@@ -160,6 +164,13 @@ class Budgets:
                     pool.due_s = float("-inf")
                     pool.stocked = trio.Event()
             self.hurry()
+
+    def of_feeds(self, venue: Venue, rest: Endpoint) -> Budget:
+        """What the public reads that all tasks share spend from, until the worker ends."""
+        pool = self._pool(venue, rest, self.address, LIMITS[venue][RequestClass.PUBLIC])
+        pool.users.add(FEEDS)
+        self.hurry()
+        return pool.limiter.of(FEEDS)
 
     @property
     def penalties(self) -> int:
@@ -193,13 +204,16 @@ class Budgets:
     async def give_back(self) -> None:
         """Leave everything to the others; raises StoreUnreachable. For when the worker ends and no task runs."""
         for pool in self.pools.values():
+            pool.users.discard(FEEDS)
             pool.due_s = float("-inf")
         await self.renew()
 
     # --- within -------------------------------------------------------------------------------------------------------
-    def _pool(self, venue: Venue, place: Place, signer: Signer, limit: Limit) -> Pool:
-        owner = self.address if limit.scope is Scope.ADDRESS else key_of(venue, signer)
-        key = f"{venue.value} {limit.pool} of {owner} at {place.rest.host}:{place.rest.port}"
+    def _owner(self, venue: Venue, signer: Signer, limit: Limit) -> str:
+        return self.address if limit.scope is Scope.ADDRESS else key_of(venue, signer)
+
+    def _pool(self, venue: Venue, rest: Endpoint, owner: str, limit: Limit) -> Pool:
+        key = f"{venue.value} {limit.pool} of {owner} at {rest.host}:{rest.port}"
         if key not in self.pools:
             capacity = max(1, int(limit.tokens * self.scale))
             reserve = ORDER_RESERVE if RequestClass.CREATE in _classes(venue, limit) else 0.0

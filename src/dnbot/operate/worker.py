@@ -129,9 +129,7 @@ async def work(options: WorkerOptions) -> int:
                     pages = await metrics_listeners(options.metrics, stack)
                     for name in await migrate(dsn, log=log):
                         log.info("migrated", name=name)
-                    async with (
-                        open_postgres_store(dsn, log=log, mask=mask.text) as store, shared_feeds(clock, log) as feeds
-                    ):
+                    async with open_postgres_store(dsn, log=log, mask=mask.text) as store:
                         await store.take_names(AS_THEY_ARE)
                         name = options.name or socket.gethostname()
                         worker = Worker(
@@ -144,17 +142,19 @@ async def work(options: WorkerOptions) -> int:
                             options.rate_scale,
                         )
                         fleet = FleetRiskWatch(PostgresFleetRisk(store), log)
-                        runner = TaskRunner(
-                            store, home, options.dsn_env, options.terms, registry, redactor, log, budgets, fleet, feeds
-                        )
-                        tasks = PostgresTasks(store, mask.text)
-                        manager = TaskManager(
-                            tasks, runner, worker, log, options.terms, history_days=options.history_days
-                        )
-                        figures = fleet_metrics_served(manager, budgets, fleet, feeds, pages)
-                        async with budgets.leased(), fleet.looking(), figures:
+                        shared = shared_feeds(clock, log, budgets.of_feeds)
+                        async with shared as feeds, budgets.leased(), fleet.looking():
+                            runner = TaskRunner(
+                                store, home, options.dsn_env, options.terms, registry, redactor, log, budgets, fleet,
+                                feeds,
+                            )
+                            tasks = PostgresTasks(store, mask.text)
+                            manager = TaskManager(
+                                tasks, runner, worker, log, options.terms, history_days=options.history_days
+                            )
                             standing = StandingWorker(manager, clock, log, home, dsn, PlainFace(sys.stderr).say)
-                            await _until_drained(standing, options.beside)
+                            async with fleet_metrics_served(manager, budgets, fleet, feeds, pages):
+                                await _until_drained(standing, options.beside)
                 finally:
                     nursery.cancel_scope.cancel()
                     log.flush_now()

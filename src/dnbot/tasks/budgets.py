@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from dnbot.domain.instrument import Venue
 from dnbot.ports.limiter import Budget, RateLimiter
+from dnbot.ports.net import Endpoint
 from dnbot.venues.factory import BUILT_IN
 from dnbot.venues.plugin import VenueLimits
 from dnbot.venues.wire import RequestClass
@@ -30,3 +31,9 @@ def budgets_within(limits: Mapping[Venue, VenueLimits]) -> BudgetsOf:
 
 
 own_budgets = budgets_within(BUILT_IN.limits)
+
+
+def own_public(venue: Venue, rest: Endpoint) -> Budget:
+    """For public reads at one address, of whoever has it alone."""
+    del rest
+    return own_budgets(venue)[RequestClass.PUBLIC]

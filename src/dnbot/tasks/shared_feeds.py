@@ -17,7 +17,7 @@ import trio
 from dnbot.domain.instrument import Venue
 from dnbot.ports.clock import Clock, VenueClock
 from dnbot.ports.http import HttpClient
-from dnbot.ports.limiter import RateLimiter
+from dnbot.ports.limiter import Budget
 from dnbot.ports.log import EventLog
 from dnbot.ports.net import Endpoint, StreamOpener
 from dnbot.tasks.link import Line
@@ -28,12 +28,8 @@ from dnbot.tasks.supervisor import is_cancellation
 from dnbot.venues.factory import SHARING
 from dnbot.venues.wire import PublicCodec, Reply, RequestClass
 
-# Weight per second and at once, of all public reads of one worker: within what the venue allows one address in any ten
-# seconds (Gate API v4 docs, "rate limits": 200 calls of an endpoint; MEXC spot v3 docs, "limits": 300 of weight), with
-# room for the tasks' private sides, which measure the venue's clock over public reads of their own.
-BUDGETS: Mapping[Venue, tuple[float, int]] = {
-    Venue.GATE_SPOT: (10, 100), Venue.GATE_FUTURES: (10, 100), Venue.MEXC_SPOT: (15, 100),
-}
+BudgetOf = Callable[[Venue, Endpoint], Budget]
+"""What all public reads at one address spend from."""
 PATIENCE_S = 60.0
 """After a lost connection all of its books are read again, one after the other within the budget."""
 
@@ -141,6 +137,7 @@ class SharedFeeds:
     nursery: trio.Nursery
     clock: Clock
     log: EventLog
+    budget_of: BudgetOf
     venues: dict[Address, SharedVenue] = attrs.field(factory=dict)
 
     def sources(self, addresses: Mapping[Venue, Address], opener: StreamOpener) -> Callable[[Venue], Source]:
@@ -157,7 +154,7 @@ class SharedFeeds:
         if found is None:
             venue = address.venue
             client = HttpClient(opener, address.rest, clock=self.clock, venue=venue.value)
-            budgets = {RequestClass.PUBLIC: RateLimiter(*BUDGETS[venue])}
+            budgets = {RequestClass.PUBLIC: self.budget_of(venue, address.rest)}
             line = Line(venue, {RequestClass.PUBLIC: client}, budgets, VenueClock(self.clock), patience_s=PATIENCE_S)
             terms = SharedTerms(SHARING[venue], line)
             found = SharedVenue(address, opener, line, terms, self.nursery, self.log)
@@ -172,10 +169,10 @@ class SharedFeeds:
 
 
 @asynccontextmanager
-async def shared_feeds(clock: Clock, log: EventLog) -> AsyncIterator[SharedFeeds]:
+async def shared_feeds(clock: Clock, log: EventLog, budget_of: BudgetOf) -> AsyncIterator[SharedFeeds]:
     """Inside the block tasks can share. Resource handling: connections end with the block, after the tasks."""
     async with trio.open_nursery() as nursery:
-        feeds = SharedFeeds(nursery, clock, log)
+        feeds = SharedFeeds(nursery, clock, log, budget_of)
         try:
             yield feeds
         finally:
