@@ -20,7 +20,6 @@ from dnbot.domain.messages import CancelAll, InboxEvent, Record, Stop
 from dnbot.metrics.measures import Measures
 from dnbot.ports.channels import Boards, Channels
 from dnbot.ports.clock import Clock, VenueClock
-from dnbot.ports.http import HttpClient
 from dnbot.ports.latch import Latch, MemoryLatch
 from dnbot.ports.log import EventLog
 from dnbot.ports.net import Endpoint, StreamOpener
@@ -33,7 +32,7 @@ from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.spread import SpreadAnalyzer
 from dnbot.strategy.turn import Turn
 from dnbot.tasks.analytics import Analyst, MarketDesk
-from dnbot.tasks.budgets import BudgetsOf, budgets_within, own_budgets
+from dnbot.tasks.budgets import BudgetsOf, budgets_within
 from dnbot.tasks.committing import Committer
 from dnbot.tasks.countdown import Countdown
 from dnbot.tasks.desk import Desk
@@ -42,7 +41,7 @@ from dnbot.tasks.feed import Feed
 from dnbot.tasks.first_context import first_context
 from dnbot.tasks.gatekeeper import Gatekeeper
 from dnbot.tasks.journal import Journal, unknown_order
-from dnbot.tasks.link import Line
+from dnbot.tasks.link import Line, line_of
 from dnbot.tasks.mirror import NAME, Mirror
 from dnbot.tasks.order_probe import Prober
 from dnbot.tasks.order_socket import OrderSocket
@@ -52,7 +51,7 @@ from dnbot.tasks.source import OwnSource, Source
 from dnbot.tasks.strategist import Keep, Strategist, nobody_keeps
 from dnbot.tasks.supervisor import Supervisor, is_cancellation
 from dnbot.venues.factory import BUILT_IN, Codecs
-from dnbot.venues.wire import Capability, PrivateCodec, RequestClass, Signer
+from dnbot.venues.wire import Capability, PrivateCodec, Signer
 
 FAREWELL_S = 8.0
 PROBE_SHARE = 20
@@ -385,21 +384,3 @@ def _order_socket(
         codec, line, parts.opener, parts.places[venue].stream_url, boards.instruments[venue], channels.inbox.send,
         parts.log, prober,
     )
-
-
-def line_of(
-    opener: StreamOpener, rest: Endpoint, venue: Venue, venue_clock: VenueClock, stack: AsyncExitStack, *,
-    private: bool, budgets: BudgetsOf = own_budgets,
-) -> Line:
-    """A venue's line: one client in public, one per class in private, so that nothing queues behind reads.
-
-    Its connections end with `stack`. Without `limits` the budgets are those of the venue's own documents.
-    """
-    classes = (RequestClass.READ, RequestClass.CREATE, RequestClass.CANCEL) if private else (RequestClass.PUBLIC,)
-    clients: dict[RequestClass, HttpClient] = {}
-    for budget in classes:
-        client = HttpClient(opener, rest, clock=venue_clock.clock, venue=venue.value)
-        stack.push_async_callback(client.aclose)
-        clients[budget] = client
-    clients.setdefault(RequestClass.PUBLIC, clients[classes[0]])  # a session measures the clock with its read client
-    return Line(venue, clients, budgets(venue), venue_clock)

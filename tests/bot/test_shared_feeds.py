@@ -11,7 +11,7 @@ import attrs
 import pytest
 import trio
 
-from dnbot.bot import Bot, BotParts, Place, build_bot, line_of
+from dnbot.bot import Bot, BotParts, Place, build_bot
 from dnbot.config import parse_settings
 from dnbot.domain.instrument import VENUES, Symbol, Venue
 from dnbot.domain.market import BookView
@@ -30,6 +30,7 @@ from dnbot.ports.signer import CredentialSigner
 from dnbot.strategy.context import StrategyContext
 from dnbot.tasks.budgets import own_public
 from dnbot.tasks.feed import Feed
+from dnbot.tasks.link import line_of
 from dnbot.tasks.shared_feeds import Address, SharedFeeds, shared_feeds
 from dnbot.tasks.source import OwnSource, Source
 from dnbot.venues.factory import public_codec

@@ -176,6 +176,25 @@ async def test_tasks_of_a_worker_share_one_limit(autojump_clock: MockClock) -> N
         assert max(each) - min(each) <= CAPACITY / 3, each
 
 
+async def test_reads_that_tasks_share_are_one_more_task(autojump_clock: MockClock) -> None:
+    """Public reads and a bot's own together send no more than the address may, half each; a worker that ends leaves the
+    next one all of it."""
+    async with world() as at:
+        process = at.start("one")
+        at.task("one", "btc")
+        at.nursery.start_soon(at._greedy, "one", "feeds", process.budgets.of_feeds(MEXC, PLACES[MEXC].rest))
+        await trio.sleep(100)
+        assert at.most() <= CAPACITY
+        bot, feeds = at.weight("one btc", 20, 100), at.weight("one feeds", 20, 100)
+        assert abs(bot - feeds) <= CAPACITY / 3, (bot, feeds)
+        process.scope.cancel()
+        at.start("two")
+        at.task("two", "btc")
+        await trio.sleep(60)
+        assert at.weight("two", 120, 160) >= 4 * 0.8 * CAPACITY
+        assert at.most() <= CAPACITY
+
+
 async def test_without_a_database_a_worker_keeps_its_floor(autojump_clock: MockClock) -> None:
     """A few seconds after the database went away only the floor is left, and later nothing."""
     async with world() as at:

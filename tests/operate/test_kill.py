@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 import trio
 
-from dnbot.bot import Place, line_of
+from dnbot.bot import Place
 from dnbot.domain.instrument import VENUES, Symbol, Venue
 from dnbot.domain.messages import SetMode
 from dnbot.domain.order import OrderIntent, Purpose, Side, TimeInForce, is_ours

@@ -14,7 +14,7 @@ from pathlib import Path
 import attrs
 import msgspec
 
-from dnbot.bot import MarketSide, line_of
+from dnbot.bot import MarketSide
 from dnbot.config import Settings
 from dnbot.config.settings import PaperSettings
 from dnbot.domain.instrument import VENUES, Instrument, Symbol, Venue
@@ -27,6 +27,7 @@ from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.log import EventLog
 from dnbot.strategy.fitting import spot_mid
 from dnbot.strategy.parameters import StrategyParameters
+from dnbot.tasks.link import line_of
 from dnbot.tasks.mirror import WIRE_NAMES, Mirror
 from dnbot.venues.factory import public_codec
 from dnbot.venues.gateio.contract_now import ContractNow, contract_now

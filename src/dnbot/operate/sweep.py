@@ -13,7 +13,6 @@ from typing import NoReturn
 import attrs
 import trio
 
-from dnbot.bot import line_of
 from dnbot.config import Settings
 from dnbot.domain.errors import ConfigError, OperatingError, PluginFault
 from dnbot.domain.instrument import Symbol, Venue
@@ -24,7 +23,7 @@ from dnbot.operate.second_spot import second_spot_of
 from dnbot.ports.clock import Clock, VenueClock
 from dnbot.ports.credentials import SecretRegistry
 from dnbot.tasks.budgets import budgets_within
-from dnbot.tasks.link import Line
+from dnbot.tasks.link import Line, line_of
 from dnbot.tasks.sweeping import PAUSE_S, Swept, sweep
 from dnbot.venues.factory import BUILT_IN, Codecs
 from dnbot.venues.plugin import VENUE

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
+
 import attrs
 import trio
 
@@ -17,6 +19,8 @@ from dnbot.domain.instrument import Venue
 from dnbot.ports.clock import VenueClock
 from dnbot.ports.http import HttpClient
 from dnbot.ports.limiter import Budget, Priority
+from dnbot.ports.net import Endpoint, StreamOpener
+from dnbot.tasks.budgets import BudgetsOf, own_budgets
 from dnbot.venues.wire import AskedTooOften, PrivateCodec, PublicCodec, Refused, Reply, Request, RequestClass, Trouble
 
 READ_DEADLINE_S = 5.0
@@ -130,3 +134,21 @@ async def set_leverage(codec: PrivateCodec, line: Line, leverage: int, margin_mo
     """
     for request in codec.leverage_requests(line.venue_now_ms(), leverage, margin_mode):
         await line.read(codec, request)
+
+
+def line_of(
+    opener: StreamOpener, rest: Endpoint, venue: Venue, venue_clock: VenueClock, stack: AsyncExitStack, *,
+    private: bool, budgets: BudgetsOf = own_budgets,
+) -> Line:
+    """A venue's line: one client in public, one per class in private, so that nothing queues behind reads.
+
+    Its connections end with `stack`.
+    """
+    classes = (RequestClass.READ, RequestClass.CREATE, RequestClass.CANCEL) if private else (RequestClass.PUBLIC,)
+    clients: dict[RequestClass, HttpClient] = {}
+    for budget in classes:
+        client = HttpClient(opener, rest, clock=venue_clock.clock, venue=venue.value)
+        stack.push_async_callback(client.aclose)
+        clients[budget] = client
+    clients.setdefault(RequestClass.PUBLIC, clients[classes[0]])  # a session measures the clock with its read client
+    return Line(venue, clients, budgets(venue), venue_clock)
