@@ -146,6 +146,7 @@ async def test_one_worker_has_nearly_all(autojump_clock: MockClock) -> None:
         assert at.most() <= CAPACITY
 
 
+@pytest.mark.slow
 async def test_two_workers_share_evenly_and_one_has_what_the_other_leaves(autojump_clock: MockClock) -> None:
     """Two greedy workers get halves within two windows; when one idles the other has nearly all two windows later."""
     async with world() as at:
@@ -164,6 +165,7 @@ async def test_two_workers_share_evenly_and_one_has_what_the_other_leaves(autoju
         assert at.most() <= CAPACITY
 
 
+@pytest.mark.slow
 async def test_tasks_of_a_worker_share_one_limit(autojump_clock: MockClock) -> None:
     """Three greedy bots in one process send no more than one would, each its third."""
     async with world() as at:
@@ -243,6 +245,7 @@ async def test_an_account_moves_to_the_next_worker_at_once(autojump_clock: MockC
             assert of(MEXC)[RequestClass.CREATE].wait_s(NORMAL) == 0
 
 
+@pytest.mark.slow
 async def test_another_address_has_limits_of_its_own(autojump_clock: MockClock) -> None:
     """Workers that leave from elsewhere share nothing of an address."""
     async with world() as at:
@@ -268,6 +271,7 @@ async def test_a_refusal_of_the_venue_stops_the_other_worker_too(autojump_clock:
         assert at.processes["one"].budgets.penalties == 1
 
 
+@pytest.mark.slow
 async def test_a_task_without_room_says_which_budget_lacks(autojump_clock: MockClock) -> None:
     """More workers than floors: the task fails with the budget's name and what to do, and nothing was sent."""
     async with world() as at:

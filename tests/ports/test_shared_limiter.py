@@ -34,7 +34,7 @@ def granted(capacity: int = 10, window_s: float = 10 - SLACK_S, reserve: float =
 
 
 @given(script=scripts)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_no_window_holds_more_than_the_share_at_its_end(script: list[tuple[object, ...]]) -> None:
     """Whoever asks, waiting or not, and whatever is granted, ends or is given back: what a window holds that ends with
     a grant of tokens is at most the share of that moment, the slack included."""
@@ -104,6 +104,7 @@ async def test_one_bot_with_many_requests_does_not_keep_another_waiting(autojump
         nursery.cancel_scope.cancel()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("owners", [2, 5])
 async def test_greedy_bots_share_evenly_by_weight(autojump_clock: MockClock, owners: int) -> None:
     """Each has requests waiting all the time, one of them big ones: over nine windows each has the same weight, but for
