@@ -110,3 +110,21 @@ def test_it_is_as_if_everything_were_compared(side: Side, steps: list[Step]) -> 
                 number += len(missing)
                 touched.clear()
                 gone.clear()
+
+
+def test_what_others_make_room_for_comes_into_view_and_leaves_it_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody mentioned the level itself."""
+    monkeypatch.setattr(replay_levels, "LEVELS", 2)
+    made, four = ShownSide("buy", ticks_of, lots_of), Decimal(4)
+    best, middle, deep = Decimal(30), Decimal(27), Decimal(24)
+
+    def look(book: dict[Decimal, Decimal], *touched: Decimal) -> tuple[list[int], list[int]]:
+        stale, missing = made.look(book, touched, ())
+        for rank in stale:
+            del made.orders[rank]
+        made.orders.update({rank: (0, lots) for rank, lots in missing})
+        return stale, [rank for rank, _ in missing]
+
+    assert look({best: four, middle: four, deep: four}, best, middle, deep) == ([], [-10, -9])
+    assert look({middle: four, deep: four}, best) == ([-10], [-8])
+    assert look({best: four, middle: four, deep: four}, best) == ([-8], [-10])

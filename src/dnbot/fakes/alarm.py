@@ -1,8 +1,8 @@
 """Waiting for a moment, or to be woken before it, without a cancel scope.
 
-`trio.sleep_until` enters a scope that ends with an exception through the sleeper, for every chunk on a network in memory
-and every beat of a stream: much of what a jump of a simulated clock cost. An alarm stands among Trio's deadlines as a
-scope does, and its end wakes one task. When it wakes, in which order with others, and who wins when the task was
+`trio.sleep_until` enters a scope that ends with an exception through the sleeper, for every chunk on a network in
+memory and every beat of a stream: much of what a jump of a simulated clock cost. An alarm stands among Trio's deadlines
+as a scope does, and its end wakes one task. When it wakes, in which order with others, and who wins when the task was
 cancelled meanwhile, is as with a scope: `tests/fakes/test_alarm.py` compares the two. Private parts of Trio.
 """
 
