@@ -28,6 +28,7 @@ from dnbot.ports.latch import Halt, MemoryLatch
 from dnbot.ports.net import Endpoint
 from dnbot.ports.signer import CredentialSigner
 from dnbot.strategy.states import StrategyState, TradingMode
+from dnbot.tasks.link import line_of
 from dnbot.venues.factory import private_codec, public_codec
 
 pytestmark = pytest.mark.slow
