@@ -119,8 +119,7 @@ class BotParts:
     advisers: tuple[str, ...] = ()  # strategy plugins: without their advice nothing is entered
     market: MarketSide | None = None
     """None: where the accounts are."""
-    sources: Callable[[Venue], Source] | None = None
-    """Of streams that tasks share; None: every feed has a connection of its own."""
+    sources: Callable[[Venue], Source] | None = None  # that tasks share; None: each feed has a connection of its own
 
 
 @attrs.define(repr=False)  # everything hangs on it: its text would be megabytes
@@ -342,16 +341,14 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
 def _feed(
     parts: BotParts, venue: Venue, desk: MarketDesk, boards: Boards, clock: VenueClock, stack: AsyncExitStack
 ) -> Feed:
-    cell, stages = boards.instruments[venue], parts.measures.stages
     codec, source = public_codec(venue, parts.params.symbol), _source(parts, venue, clock, stack)
-    return Feed(codec, source, desk, cell, parts.log, stages=stages)
+    return Feed(codec, source, desk, boards.instruments[venue], parts.log, stages=parts.measures.stages)
 
 
 def _source(parts: BotParts, venue: Venue, clock: VenueClock, stack: AsyncExitStack) -> Source:
     if parts.sources is not None:
         return parts.sources(venue)
-    side = parts.market or parts
-    place = side.places[venue]
+    place = (side := parts.market or parts).places[venue]
     line = line_of(side.opener, place.rest, venue, clock, stack, private=False)
     return OwnSource(line, side.opener, place.stream_url)
 
