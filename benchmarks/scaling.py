@@ -14,9 +14,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -37,6 +39,9 @@ ROWS_SQL = "select relname as name, n_tup_ins as rows from pg_stat_user_tables"
 BYTES_SQL = "select sum(pg_total_relation_size(relid))::bigint as bytes from pg_stat_user_tables"
 WAL_SQL = "select (pg_current_wal_lsn() - '0/0'::pg_lsn)::bigint as bytes"
 STATISTICS_S = 1.5  # a backend tells what it has inserted once a second at most
+
+_A_DAY = re.compile(r"_\d{8}$")
+"""At the end of a partition's name."""
 
 Figures = Mapping[tuple[str, ...], float]
 
@@ -111,7 +116,10 @@ async def _database(world: StudyWorld) -> tuple[dict[str, int], int, int]:
     await trio.sleep(STATISTICS_S)
     rows = await world.store.read(ROWS_SQL)
     (size,), (wal,) = await world.store.read(BYTES_SQL), await world.store.read(WAL_SQL)
-    return {row["name"]: row["rows"] for row in rows}, size["bytes"], wal["bytes"]
+    found: Counter[str] = Counter()
+    for row in rows:
+        found[_A_DAY.sub("", row["name"])] += row["rows"]
+    return dict(found), size["bytes"], wal["bytes"]
 
 
 def _of(figures: Figures, name: str, together: Any) -> float:
