@@ -9,6 +9,7 @@ cancelled meanwhile, is as with a scope: `tests/fakes/test_alarm.py` compares th
 from __future__ import annotations
 
 from math import inf
+from typing import Any
 
 import trio
 from trio._core._run import GLOBAL_RUN_CONTEXT
@@ -52,11 +53,11 @@ class Alarm:
     def _set(self, at_s: float) -> None:
         before_s, self._registered_deadline = self._registered_deadline, at_s
         if at_s != before_s:
-            deadlines = GLOBAL_RUN_CONTEXT.runner.deadlines
+            deadlines: Any = GLOBAL_RUN_CONTEXT.runner.deadlines  # by its types it holds scopes alone
             if before_s != inf:
-                deadlines.remove(before_s, self)  # type: ignore[arg-type]  # a scope, to Trio
+                deadlines.remove(before_s, self)
             if at_s != inf:
-                deadlines.add(at_s, self)  # type: ignore[arg-type]
+                deadlines.add(at_s, self)
 
     def _cancel(self, _reason: object = None) -> None:
         """Trio's word for a deadline that has passed."""
