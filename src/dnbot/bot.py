@@ -109,20 +109,11 @@ class BotParts:
     tactician: str = ""  # an execution plugin: without its advice no leg rests
     market: MarketSide | None = None
     """None: where the accounts are."""
-<<<<<<< HEAD
-    sources: Callable[[Venue], Source] | None = None
-    """Of streams that tasks share; None: every feed has a connection of its own."""
+    sources: Callable[[Venue], Source] | None = None  # that tasks share; None: each feed has a connection of its own
     codecs: Codecs = BUILT_IN
-    budgets: BudgetsOf | None = None
-    """None: of this bot alone, within its codecs' limits."""
+    budgets: BudgetsOf | None = None  # None: of this bot alone, within its codecs' limits
     in_fleet: bool = False
     """Whether new risk waits for what a fleet says of all its bots together."""
-||||||| 7835829
-    sources: Callable[[Venue], Source] | None = None
-    """Of streams that tasks share; None: every feed has a connection of its own."""
-=======
-    sources: Callable[[Venue], Source] | None = None  # that tasks share; None: each feed has a connection of its own
->>>>>>> w-feeds
 
 
 @attrs.define(repr=False)  # everything hangs on it: its text would be megabytes
@@ -350,35 +341,16 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
 def _feed(
     parts: BotParts, venue: Venue, desk: MarketDesk, boards: Boards, clock: VenueClock, stack: AsyncExitStack
 ) -> Feed:
-<<<<<<< HEAD
-    cell, stages = boards.instruments[venue], parts.measures.stages
     codec, source = parts.codecs.public_codec(venue, parts.params.symbol), _source(parts, venue, clock, stack)
-    return Feed(codec, source, desk, cell, parts.log, stages=stages)
-||||||| 7835829
-    cell, stages = boards.instruments[venue], parts.measures.stages
-    codec, source = public_codec(venue, parts.params.symbol), _source(parts, venue, clock, stack)
-    return Feed(codec, source, desk, cell, parts.log, stages=stages)
-=======
-    codec, source = public_codec(venue, parts.params.symbol), _source(parts, venue, clock, stack)
     return Feed(codec, source, desk, boards.instruments[venue], parts.log, stages=parts.measures.stages)
->>>>>>> w-feeds
 
 
 def _source(parts: BotParts, venue: Venue, clock: VenueClock, stack: AsyncExitStack) -> Source:
     if parts.sources is not None:
         return parts.sources(venue)
-<<<<<<< HEAD
     side = parts.market or parts
     place = side.places[venue]
     line = line_of(side.opener, place.rest, venue, clock, stack, private=False, budgets=_budgets(parts))
-||||||| 7835829
-    side = parts.market or parts
-    place = side.places[venue]
-    line = line_of(side.opener, place.rest, venue, clock, stack, private=False)
-=======
-    place = (side := parts.market or parts).places[venue]
-    line = line_of(side.opener, place.rest, venue, clock, stack, private=False)
->>>>>>> w-feeds
     return OwnSource(line, side.opener, place.stream_url)
 
 
