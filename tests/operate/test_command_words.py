@@ -38,9 +38,11 @@ WITHOUT_JSON = {
 
 def every_command() -> Iterator[tuple[str, click.Command]]:
     """Name and command, those inside groups too."""
-    for name, command in commands.commands.items():
+    left = list(commands.commands.items())
+    while left:
+        name, command = left.pop()
         if isinstance(command, click.Group):
-            yield from ((f"{name} {inner}", one) for inner, one in command.commands.items())
+            left += [(f"{name} {inner}", one) for inner, one in command.commands.items()]
         else:
             yield name, command
 

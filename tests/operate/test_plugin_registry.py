@@ -104,7 +104,7 @@ def test_a_program_registers_its_own() -> None:
 @pytest.mark.parametrize(
     ("kind", "plugin", "named"),
     [
-        ("alert", Channel, "alerts | analytics | strategies | venues"),
+        ("alert", Channel, "alerts | analytics | execution | strategies | venues"),
         ("alerts", lambda context: context, "top of a module"),
         ("alerts", Channel(PluginContext(options={}, secret="", symbol="", mode="")), "top of a module"),
         ("alerts", Channel.tell, "top of a module"),

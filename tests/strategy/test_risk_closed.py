@@ -35,6 +35,7 @@ REPAIRS_READ = {"instruments", "orders", "hedge_quantity_last_minute"}
 FLATTENING_READS = REPAIRS_READ | {"fees", "perp_base"}
 EXITS_DO_NOT_READ = {
     "equity_share", "margin_free_quote", "margin_ratio_pct", "liquidation_distance_pct", "adl_rank", "strange_leverage",
+    "fleet_denial",
 }
 READ: dict[Purpose, set[str]] = {
     P.ENTRY: set(FIGURES),

@@ -160,7 +160,8 @@ async def test_a_picture_is_made_in_steps(autojump_clock: MockClock, site: Sites
             at_report.append(turns)
             return report()
 
-        here.hub.report = counting  # type: ignore[assignment]  # the reporter, noted
+        counting.mask = report.mask  # type: ignore[attr-defined]  # the reporter, noted
+        here.hub.report = counting  # type: ignore[assignment]
         here.hub.readers, before = 1, here.hub.number
         async with trio.open_nursery() as nursery:
             autojump_clock.rate = 100  # nothing is ever blocked, so that time has to pass by itself
@@ -181,7 +182,8 @@ async def test_a_history_is_made_once_however_many_ask(autojump_clock: MockClock
             asked.append(1)
             return report()
 
-        here.hub.report = counting  # type: ignore[assignment]  # the reporter, counted
+        counting.mask = report.mask  # type: ignore[attr-defined]  # the reporter, counted
+        here.hub.report = counting  # type: ignore[assignment]
         async with here.client("view") as client:
             first = [(await client.get("/api/history")).json() for _ in range(BROWSERS)]
             assert len(asked) == 1

@@ -14,7 +14,7 @@ _SIZED_RIGHT = (
 )
 _SIZED = "this control stands behind it, for a defect there"
 DENIALS = (
-    "AMBIGUOUS_PENDING", "BALANCE", "BOOK_IMPLAUSIBLE", "BOOK_UNSYNCED", "CLOCK", "CONFIG_UNAPPROVED", "COUNTDOWN",
+    "AMBIGUOUS_PENDING", "BALANCE", "BOOK_IMPLAUSIBLE", "BOOK_UNSYNCED", "CLOCK", "CODEC", "CONFIG_UNAPPROVED", "COUNTDOWN",
     "DATA_STALE", "DB_UNAVAILABLE", "DEPTH", "DUPLICATE", "EDGE_IMPLAUSIBLE", "EXPIRED", "FLEET_LIMIT", "GROSS",
     "HEDGE_BUDGET", "INVENTORY", "KILLED", "LEGS", "LOSS_LIMIT", "LOT", "MARGIN", "MAX_NOTIONAL", "MAX_QTY",
     "MIN_NOTIONAL", "MIN_QTY", "NET", "NOT_RECONCILED", "OPEN_ORDERS", "PNL_UNKNOWN", "POST_ONLY", "PRICE_COLLAR",
@@ -35,6 +35,7 @@ NEVER: Mapping[str, str] = {
     "denial CONFIG_UNAPPROVED": "a configuration that is no numbers does not start",
     "denial GROSS": "of the demo's wallets no venue can come to hold more than the share that is allowed",
     "denial LOSS_LIMIT": "a loss that reaches a limit lowers the mode before the next order is decided",
+    "denial CODEC": "a codec of our own writes every order; one of a plugin's may fail",
     "denial FLEET_LIMIT": "a bot of the swarm belongs to no fleet",
     "denial EDGE_IMPLAUSIBLE": "books that far apart are refused one by one, as BOOK_IMPLAUSIBLE or by sizing",
 }
