@@ -71,7 +71,8 @@ def test_a_slow_start_and_a_slow_import_are_missed(
 ) -> None:
     """Each by itself."""
     ours = {"imports": 0.5, "bot": 0.8, "quote": 1.4, "s": 1.0} | figures
-    monkeypatch.setattr(start, "interleaved", lambda *_: Rounds({name: [ours] for name in ("start", "import", "ccxt", "theirs")}))
+    rounds = Rounds({name: [ours] for name in ("start", "import", "ccxt", "theirs")})
+    monkeypatch.setattr(start, "interleaved", lambda *_: rounds)
 
     @contextmanager
     def nothing(*_: Any) -> Iterator[Any]:

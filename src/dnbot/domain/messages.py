@@ -11,6 +11,12 @@ from decimal import Decimal
 import msgspec
 
 from dnbot.domain.account import AccountFacts, Balance, PositionReport
+from dnbot.domain.advice import Advice as Advice
+from dnbot.domain.advice import EntryAdvised as EntryAdvised
+from dnbot.domain.advice import FleetRiskTold as FleetRiskTold
+from dnbot.domain.advice import PairAdvice as PairAdvice
+from dnbot.domain.advice import PairTactic as PairTactic
+from dnbot.domain.advice import TacticAdvised as TacticAdvised
 from dnbot.domain.instrument import FeeSchedule, Venue
 from dnbot.domain.market import FundingRate, MarketView, MarkPrice, PublicTrade, Ticker
 from dnbot.domain.order import Fill, OrderIntent, OrderReport
@@ -35,7 +41,6 @@ from dnbot.domain.records import RowBooked as RowBooked
 from dnbot.domain.records import StateChanged as StateChanged
 from dnbot.domain.records import TransferChanged as TransferChanged
 from dnbot.domain.transfer import Transfer
-from dnbot.domain.units import ZERO
 
 
 # --- market: feeds -> analytics ---------------------------------------------------------------------------------------
@@ -264,52 +269,6 @@ class GiveUpShipment(msgspec.Struct, frozen=True, tag=True):
     by: str = "operator"
 
 
-class PairAdvice(msgspec.Struct, frozen=True, kw_only=True):
-    """What an entry of one directed pair must have beyond what the strategy requires of it."""
-
-    pair_name: str
-    extra_bps: Decimal = ZERO
-    """Edge above the required one; what is not above zero asks for nothing more."""
-    refuse: bool = False
-    why: str = ""
-
-
-class EntryAdvised(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """A strategy plugin said what it thinks of entries. Pairs that it does not name are as they would be without it."""
-
-    by: str
-    pairs: tuple[PairAdvice, ...] = ()
-    valid_until_s: float
-    """By our monotonic clock; afterwards it is silent, and silence refuses."""
-
-
-class FleetRiskTold(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """Whether the fleet that this bot belongs to lets it take new risk."""
-
-    denial: str
-    """Why not; empty: it may."""
-    valid_until_s: float
-    """By our monotonic clock; afterwards nobody knows, and that refuses."""
-
-
-class PairTactic(msgspec.Struct, frozen=True, kw_only=True):
-    """How one directed pair waits on MEXC before its other leg is taken."""
-
-    pair_name: str
-    ticks_inside: int
-    """Steps of the price inside the book; 0 joins the best price."""
-    rest_ms: int
-
-
-class TacticAdvised(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """An execution plugin said which pairs are to wait. All others are taken at once, or not at all."""
-
-    by: str
-    pairs: tuple[PairTactic, ...] = ()
-    valid_until_s: float
-    """By our monotonic clock; afterwards it is silent, and no leg rests."""
-
-
 class StoreLost(msgspec.Struct, frozen=True, tag=True):
     """The journal or a commit met a database that does not answer: no new risk until `StoreFound`."""
 
@@ -325,7 +284,6 @@ AccountEvent = (
     SessionUp | SessionDown | StreamProven | CountdownSet | AccountRead | BalanceChanged | PositionChanged
     | OrderReported | FillReported | OrderSent | OrderAnswered | PairCommitted | PairAborted | TransferAnswered
 )
-Advice = EntryAdvised | TacticAdvised | FleetRiskTold
 InboxEvent = Signal | AccountEvent | Fault | Control | Tick | Paused | StoreLost | StoreFound | Advice
 
 

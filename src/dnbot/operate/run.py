@@ -18,7 +18,6 @@ import trio
 from dnbot import __version__
 from dnbot.bot import Bot, BotParts, build_bot
 from dnbot.config import Settings
-from dnbot.config.rules_canary import CANARY
 from dnbot.operate.alert_places import (
     AlertSecrets,
     heartbeat_of,
@@ -49,8 +48,8 @@ from dnbot.operate.second_spot import second_spot_of
 from dnbot.operate.service_manager import service_manager
 from dnbot.operate.span_courier import SpanCourier
 from dnbot.operate.state_folder import made_private
-from dnbot.operate.status import Reporter, facts_of, market_line
-from dnbot.operate.summary import ended_text, summary_of
+from dnbot.operate.status import Reporter, facts_of
+from dnbot.operate.summary import banner, ended_text, summary_of
 from dnbot.operate.traces import exporting, measures_of, traces_of
 from dnbot.operate.unfit import refuse_first_start, refuse_unfit
 from dnbot.operate.watch import Watch
@@ -281,7 +280,7 @@ async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> 
     heartbeat = heartbeat_of(settings, secrets, monitors.is_well, bot, log)
     monitors.attach(sampler_of(bot, settings, home, log), commander.answer, heartbeat)
     face: Face = face_for(sys.stderr if options.flatten else sys.stdout, plain=options.plain)
-    face.say(_banner(settings, home, market))
+    face.say(banner(settings, home, market))
     if ground.pages:
         face.say(f"metrics at {address_of(ground.pages)}")
     with listening(socket_path(home)) as listener:
@@ -376,14 +375,6 @@ async def _after(duration_s: float, bot: Bot, why: list[str]) -> None:
     await trio.sleep(duration_s)
     why.append("duration")
     bot.stop("duration")
-
-
-def _banner(settings: Settings, home: Path, market: dict[str, object]) -> str:
-    lines = [f"dnbot {__version__}  mode {settings.mode}  {settings.strategy.symbol}  state in {home}"]
-    if settings.profile == CANARY:
-        lines.append(f"profile canary: a person must resume after {settings.canary.pairs_max} pairs")
-    simulated = market_line(settings.mode, market)
-    return "\n".join([*lines, simulated] if simulated else lines)
 
 
 def _tell(summary: dict[str, Any], path: Path | None, face: Face | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 
@@ -174,7 +174,7 @@ def facts_of(mode: str, market: dict[str, object], home: Path, version: str, clo
     )
 
 
-def market_line(mode: str, market: dict[str, object]) -> str:
+def market_line(mode: str, market: Mapping[str, object]) -> str:
     """For a pretended market or account the sentence that nobody may overlook; empty in live."""
     if mode == "live":
         return ""

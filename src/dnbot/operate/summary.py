@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from dnbot import __version__
+from dnbot.config import Settings
+from dnbot.config.rules_canary import CANARY
 from dnbot.domain.units import plain
+from dnbot.operate.status import market_line
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.states import StrategyState
 
@@ -98,3 +103,12 @@ def _quantile(ordered: list[int], share: float) -> int | None:
     if not ordered:
         return None
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def banner(settings: Settings, home: Path, market: Mapping[str, object]) -> str:
+    """The first lines of a run: what runs, for whom it waits, and whether its market is invented."""
+    lines = [f"dnbot {__version__}  mode {settings.mode}  {settings.strategy.symbol}  state in {home}"]
+    if settings.profile == CANARY:
+        lines.append(f"profile canary: a person must resume after {settings.canary.pairs_max} pairs")
+    simulated = market_line(settings.mode, market)
+    return "\n".join([*lines, simulated] if simulated else lines)
