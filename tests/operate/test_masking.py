@@ -82,7 +82,7 @@ async def test_status_terminal_browser_and_control_channel_show_none(
         assert isinstance(reply, StatusTold)
         assert hides(msgspec.json.encode(reply).decode())
         hub = Hub(here.report, here.watch, readers=1)
-        hub.look(here.bot.context, sample=True)
+        await hub._look(here.bot.context, sample=True)
         assert hides(hub._picture.decode())
         assert hides(render_text(status, width=150))
         assert hides(render_svg(status))

@@ -143,7 +143,7 @@ async def every_page_fits_and_is_filled(page: Page, run_: Run) -> None:
         for name in PAGES:
             await page.evaluate(f"document.querySelector('nav [data-page={name}]').click()")
             await page.until(f"document.querySelector('nav [aria-current]').dataset.page === '{name}'")
-            await page.until("document.querySelector('h1').textContent.toLowerCase() === location.pathname.slice(1)")
+            await page.until("document.querySelector('h1')?.textContent.toLowerCase() === location.pathname.slice(1)")
             await page.until("document.querySelector('main').innerText.length > 60")
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (name, width)
             assert await page.evaluate("document.querySelector('main [role=alert]')?.textContent ?? ''") == "", name

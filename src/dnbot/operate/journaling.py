@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import trio
@@ -15,10 +16,10 @@ from dnbot.operate.masking import Mask
 from dnbot.operate.monitoring import Monitors
 from dnbot.ports.clock import Clock
 from dnbot.ports.log import EventLog
-from dnbot.record.folder import SEGMENT_BYTES, Limits
-from dnbot.record.step_words import Head
-from dnbot.record.step_writing import StepFolder, StepJournal, StepPages
 from dnbot.tasks.strategist import Keep, nobody_keeps
+
+if TYPE_CHECKING:
+    from dnbot.record.step_writing import StepJournal
 
 MIB = 1024 * 1024
 FINISH_S_MAX = 3.0
@@ -44,6 +45,9 @@ def journal_of(
     """
     if folder is None:
         return None
+    from dnbot.record.folder import SEGMENT_BYTES, Limits
+    from dnbot.record.step_words import Head
+    from dnbot.record.step_writing import StepFolder, StepJournal, StepPages
 
     def failed(error: Exception) -> None:
         what = f"{type(error).__name__}: {error}"

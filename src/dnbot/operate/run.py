@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 import msgspec
@@ -64,10 +64,12 @@ from dnbot.ports.postgres import migrate, open_postgres_store
 from dnbot.ports.redaction import Redactor
 from dnbot.ports.spill import Spill, spill_file
 from dnbot.ports.store import Store
-from dnbot.record.step_writing import StepJournal
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.leaving import EXIT_UNAVAILABLE
 from dnbot.strategy.states import StrategyState
+
+if TYPE_CHECKING:
+    from dnbot.record.step_writing import StepJournal
 
 KNOWN_S_MAX = 30.0
 """How long a run that only flattens waits until every account is read and reconciled."""
@@ -237,37 +239,36 @@ async def database_dsn(
     yield external_dsn(name, registry)
 
 
+def _parts(ground: _Ground, monitors: Monitors) -> BotParts:
+    settings, log, around, paper = ground.settings, ground.log, ground.exchanges.around, ground.exchanges.paper
+    clock = SystemClock()
+    return BotParts(
+        params=settings.strategy, places=around.places, signers=around.signers, opener=around.opener, clock=clock,
+        store=ground.store,
+        log=log,
+        publish=monitors.watch.show,
+        witness=witness_of(monitors, ground.canary),
+        keep=keep_of(ground.journal),
+        measures=measures_of(ground.traces, clock),
+        spill=ground.spill,
+        latch=FileLatch.of(ground.home),
+        order_path=settings.gate.order_path,
+        countdown_s=settings.gate.countdown_s,
+        version=__version__,
+        settings=msgspec.json.encode(settings).decode(),
+        retention_days=settings.database.retention_days,
+        advisers=tuple(host.use.name for host in ground.plugins.of_kind("strategies")),
+        tactician=next((host.use.name for host in ground.plugins.of_kind("execution")), ""),
+        market=None if paper is None else paper.market(SystemClock(), log),
+        codecs=around.codecs,
+    )
+
+
 async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> int:
     settings, options, home, log = ground.settings, ground.options, ground.home, ground.log
     began_s, watch, exchanges = trio.current_time(), monitors.watch, ground.exchanges
-    around, fakes, paper, market = exchanges.around, exchanges.fakes, exchanges.paper, exchanges.market
-    clock = SystemClock()
-    bot = await build_bot(
-        BotParts(
-            params=settings.strategy,
-            places=around.places,
-            signers=around.signers,
-            opener=around.opener,
-            clock=clock,
-            store=ground.store,
-            log=log,
-            publish=watch.show,
-            witness=witness_of(monitors, ground.canary),
-            keep=keep_of(ground.journal),
-            measures=measures_of(ground.traces, clock),
-            spill=ground.spill,
-            latch=FileLatch.of(home),
-            order_path=settings.gate.order_path,
-            countdown_s=settings.gate.countdown_s,
-            version=__version__,
-            settings=msgspec.json.encode(settings).decode(),
-            retention_days=settings.database.retention_days,
-            advisers=tuple(host.use.name for host in ground.plugins.of_kind("strategies")),
-            tactician=next((host.use.name for host in ground.plugins.of_kind("execution")), ""),
-            market=None if paper is None else paper.market(SystemClock(), log),
-            codecs=around.codecs,
-        )
-    )
+    fakes, market = exchanges.fakes, exchanges.market
+    bot = await build_bot(_parts(ground, monitors))
     if ground.canary is not None:
         ground.canary.tell, ground.canary.alert = bot.tell, monitors.alert
         ground.canary.lower()
