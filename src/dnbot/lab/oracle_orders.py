@@ -72,7 +72,7 @@ class OrderJudge:
         if life is None:
             return create
         self._one_writer(life, intent)
-        if self._is_probe(create):
+        if self._is_probe(create, intent):
             self.probes += 1
             findings.check("I15", life.mode is not TradingMode.HALTED, f"the probe {name} left while HALTED")
             return None
@@ -99,12 +99,13 @@ class OrderJudge:
             return f"on the wire {wire}, committed {kept}"
         return "" if epoch_of(create.client_id) == intent.epoch else f"committed by epoch {intent.epoch}"
 
-    def _is_probe(self, create: Create) -> bool:
+    def _is_probe(self, create: Create, intent: OrderIntent) -> bool:
         """Whether a create on a socket asks what the venue does with an expired order, made so that it cannot trade.
 
-        It is known by that: its expiry is over, or (when the venue lied about its time) its price is far from the book.
+        It is known by that: it was committed when its expiry was over, and now it is, or (when the venue lied about its
+        time) its price is far from the book. An order that a process held while it stood still is none.
         """
-        if create.venue is Venue.MEXC_SPOT or create.expires_ms is None:
+        if create.venue is Venue.MEXC_SPOT or create.expires_ms is None or intent.expires_at_ns >= intent.created_at_ns:
             return False
         if create.expires_ms < self.scene.world.clock.ms(FAKE_OF[create.venue]) - SKEW_MS:
             return True
