@@ -1,7 +1,7 @@
 """What a checker or a drill on the same machine may ask of the fakes, beside the venues' own interfaces.
 
 ``POST /__dnbot__/audit[?uid=..]`` writes the audit of one account (audit.json for the first) and answers it.
-``POST /__dnbot__/newest`` answers the newest order that each account had accepted, at whatever venue: for whoever waits.
+``POST /__dnbot__/newest`` answers the order that each account had accepted last, at whatever venue.
 ``POST /__dnbot__/requests?since=N[&wait_s=S]`` answers private requests from number N on; with ``wait_s`` it waits so
 long for a create among them.
 ``POST /__dnbot__/cut?venue=V&domain=public|private`` cuts that venue's sockets of that domain, without a close frame.
@@ -77,8 +77,8 @@ class Controls:
     async def answer(self, request: HttpRequest) -> HttpResponse:
         """One request below the prefix."""
         actions: dict[str, Callable[[dict[str, str]], Awaitable[Any]]] = {
-            "audit": self._audit, "newest": self._newest, "requests": self._requests, "cut": self._cut, "rest": self._rest,
-            "clock": self._clock, "faults": self._faults, "fault": self._fault, "load": self._load,
+            "audit": self._audit, "newest": self._newest, "requests": self._requests, "cut": self._cut,
+            "rest": self._rest, "clock": self._clock, "faults": self._faults, "fault": self._fault, "load": self._load,
             "market": partial(self._market, request.body), "book": self._book,
             "mirror": partial(self._mirror, request.body),
         }  # fmt: skip
