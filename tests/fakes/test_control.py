@@ -8,6 +8,8 @@ import json
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -16,11 +18,12 @@ import trio
 import trio_websocket
 from trio.testing import MockClock
 
+from dnbot.fakes import running
 from dnbot.fakes.clock import FakeClock
-from dnbot.fakes.config import FakesConfig
+from dnbot.fakes.config import AccountConfig, FakesConfig
 from dnbot.fakes.control import AUDIT_PATH, PREFIX, ControlledApp, Controls
 from dnbot.fakes.network import MemoryNetwork
-from dnbot.fakes.records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT
+from dnbot.fakes.records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT, OrderRequest, OrderState
 from dnbot.fakes.running import World
 from dnbot.fakes.server import serve_connection
 from dnbot.fakes.web import DropConnection, HttpRequest, HttpResponse
@@ -109,6 +112,63 @@ async def ended(ws: Any) -> bool:
         except trio_websocket.ConnectionClosed:
             return True
     return False
+
+
+def two_accounts(folder: Path | None = None) -> World:
+    """A motionless world of 10001 and 10002."""
+    accounts = (AccountConfig(), AccountConfig("k2", "s2", "10002"))
+    clock = FakeClock(SIMULATION_EPOCH_NS, monotonic_s=lambda: 0.0)
+    return build_world(FakesConfig(accounts=accounts, state_dir=folder), clock)
+
+
+def bought(world: World, venue: str, uid: str, name: str) -> OrderState:
+    """A small purchase that trades at once."""
+    best = world.exchange.depth(venue, "BTC/USDT", 1).asks[0][0]
+    request = OrderRequest("BTC/USDT", "buy", tif="ioc", quantity=Decimal("0.001"), price=best, client_id=name)
+    order = world.exchange.place_order(venue, uid, request)
+    assert isinstance(order, OrderState)
+    return order
+
+
+async def asked(world: World, control: str, query: str = "") -> Any:
+    """The answer of a control."""
+    request = HttpRequest("POST", PREFIX + control, query, (), b"", "127.0.0.1")
+    return json.loads((await Controls(world).answer(request)).body)
+
+
+async def test_the_audit_of_an_account_reads_and_writes_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one account's audit costs does not grow with how many there are: drills ask for it while bots trade."""
+    world, read = two_accounts(tmp_path), list[str]()
+    exchange_says = running.audit
+
+    def noted(exchange: Any, requests: Any, uid: str, opening: Any) -> Any:
+        read.append(uid)
+        return exchange_says(exchange, requests, uid, opening)
+
+    monkeypatch.setattr(running, "audit", noted)
+    report = await asked(world, "audit", "uid=10002")
+    assert read == ["10002"]
+    assert json.loads((tmp_path / "audit-10002.json").read_text()) == report
+    assert not (tmp_path / "audit.json").exists()
+    assert (await asked(world, "audit"))["uid"] == json.loads((tmp_path / "audit.json").read_text())["uid"] == "10001"
+    world.close()
+    assert sorted(read) == ["10001", "10001", "10002", "10002"], "at the end all are written"
+
+
+async def test_the_newest_order_of_each_account() -> None:
+    """At whatever venue, also when it has ended; an account without orders is not named."""
+    world = two_accounts()
+    bought(world, GATE_SPOT, "10001", "t-first")
+    assert {uid: told["client_id"] for uid, told in (await asked(world, "newest"))["orders"].items()} == {
+        "10001": "t-first"
+    }
+    second, other = bought(world, MEXC_SPOT, "10001", "t-second"), bought(world, GATE_SPOT, "10002", "t-other")
+    assert (await asked(world, "newest"))["orders"] == {
+        "10001": {"venue": MEXC_SPOT, "client_id": "t-second", "create_ms": second.create_ms},
+        "10002": {"venue": GATE_SPOT, "client_id": "t-other", "create_ms": other.create_ms},
+    }
 
 
 async def test_controls_are_for_the_loopback_interface_only(autojump_clock: MockClock, stand: Stand) -> None:

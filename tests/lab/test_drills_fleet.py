@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import attrs
 import pytest
+import trio
 from click.testing import CliRunner
+from trio.testing import MockClock
 
 from dnbot.cli import commands
 from dnbot.config import parse_settings
 from dnbot.domain.order import client_order_id
 from dnbot.fakes.records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT
 from dnbot.fleet.leases import LeaseTerms
+from dnbot.lab.drills_fleet import LOOK_EVERY_S, TRADES_S_MAX, until_all_trade
+from dnbot.lab.drills_fleet import RUNS as RUNS_OF_ALL
 from dnbot.lab.drills_fleet_checks import Event, Run, Strike
 from dnbot.lab.drills_fleet_cost import processor_s
 from dnbot.lab.drills_fleet_report import Evidence, FleetReport, StageResult, judge, table_of
+from dnbot.lab.drills_fleet_stage import FleetStage
 from dnbot.lab.drills_fleet_world import fakes_options, fleet_tasks
 from dnbot.operate.fleet_commands import DSN_ENV
 from dnbot.operate.places import FakesAddress
@@ -153,6 +159,10 @@ def test_a_failure_of_a_task_that_nobody_struck(event: Event) -> None:
     assert spoken(attrs.evolve(sound(), events=(*EVENTS, event))) == {
         "none_failed": f"b: {event.kind} during worker_killed"
     }
+    told = attrs.evolve(event, text="no account was read")
+    assert spoken(attrs.evolve(sound(), events=(*EVENTS, told))) == {
+        "none_failed": f"b: {event.kind} during worker_killed: no account was read"
+    }
     before = attrs.evolve(event, at_ms=T - 1)
     assert spoken(attrs.evolve(sound(), events=(before, *EVENTS))) == {}, "what went before is not judged"
 
@@ -182,6 +192,58 @@ def test_a_task_that_does_not_trade_at_the_end() -> None:
     found = spoken(evidence)
     assert found.pop("database_restarted:undisturbed")
     assert found == {"all_trade": "no order of their newest incarnation: b"}
+
+
+@attrs.define
+class Waiting:
+    """A fleet of `a` and `b` as a wait for their trades sees it."""
+
+    newest: list[dict[str, tuple[int, int]]]
+    """By account, the epoch and the time of its newest order: at each question; the last one stays."""
+    asked: list[str] = attrs.field(factory=list)
+    tasks: tuple[Any, ...] = (SimpleNamespace(name="a", uid="1"), SimpleNamespace(name="b", uid="2"))
+
+    @property
+    def controls(self) -> Waiting:
+        return self
+
+    async def ask(self, control: str) -> dict[str, Any]:
+        self.asked.append(control)
+        found = self.newest[min(len(self.asked), len(self.newest)) - 1]
+        return {"orders": {uid: order(epoch, at_ms) for uid, (epoch, at_ms) in found.items()}}
+
+    async def read(self, sql: str) -> list[dict[str, Any]]:
+        assert sql == RUNS_OF_ALL
+        return [
+            {"task_id": r.task, "run_epoch": r.epoch, "lease_epoch": 1, "worker_id": "", "ms": r.began_ms} for r in RUNS
+        ]
+
+
+async def test_the_wait_for_trades_asks_one_question_for_all_tasks(autojump_clock: MockClock) -> None:
+    """Never for an audit: thirty of them every three seconds keep the fakes from answering the bots. An order of an
+    older incarnation, and one from before the last stage, is waited beyond."""
+    since_ms = T + 90_000
+    on = Waiting([
+        {"1": (2, T + 95_000)}, {"1": (3, T + 95_000), "2": (2, since_ms - 1)},
+        {"1": (3, T + 95_000), "2": (2, T + 96_000)},
+    ])  # fmt: skip
+    assert await until_all_trade(cast("FleetStage", on), since_ms) == []
+    assert on.asked == ["newest"] * 3
+    assert trio.current_time() == 2 * LOOK_EVERY_S
+
+
+async def test_who_does_not_trade_in_time_is_named(autojump_clock: MockClock) -> None:
+    """The wait has an end, and what is judged then is judged by the audits."""
+    on = Waiting([{"1": (3, T + 95_000)}])
+    assert await until_all_trade(cast("FleetStage", on), T + 90_000) == ["b"]
+    assert trio.current_time() == TRADES_S_MAX
+
+
+def test_what_idle_bots_said_stands_below_the_verdict() -> None:
+    """Where to look; it makes no drill pass or fail."""
+    report = FleetReport(seed=1, tasks=2, workers=2, ttl_s=30.0, idle={"b": "MONITORING_SPREADS HALTED by hand"})
+    assert report.passed
+    assert "b: MONITORING_SPREADS HALTED by hand" in table_of(report)
 
 
 @pytest.mark.parametrize(("left", "says"), [({"USDT": "0.00000001"}, "unexplained"), ({}, "nothing was compared")])

@@ -1,6 +1,7 @@
 """What a checker or a drill on the same machine may ask of the fakes, beside the venues' own interfaces.
 
-``POST /__dnbot__/audit[?uid=..]`` writes audit.json and answers the audit.
+``POST /__dnbot__/audit[?uid=..]`` writes the audit of one account (audit.json for the first) and answers it.
+``POST /__dnbot__/newest`` answers the order that each account had accepted last, at whatever venue.
 ``POST /__dnbot__/requests?since=N[&wait_s=S]`` answers private requests from number N on; with ``wait_s`` it waits so
 long for a create among them.
 ``POST /__dnbot__/cut?venue=V&domain=public|private`` cuts that venue's sockets of that domain, without a close frame.
@@ -76,8 +77,8 @@ class Controls:
     async def answer(self, request: HttpRequest) -> HttpResponse:
         """One request below the prefix."""
         actions: dict[str, Callable[[dict[str, str]], Awaitable[Any]]] = {
-            "audit": self._audit, "requests": self._requests, "cut": self._cut, "rest": self._rest,
-            "clock": self._clock, "faults": self._faults, "fault": self._fault, "load": self._load,
+            "audit": self._audit, "newest": self._newest, "requests": self._requests, "cut": self._cut,
+            "rest": self._rest, "clock": self._clock, "faults": self._faults, "fault": self._fault, "load": self._load,
             "market": partial(self._market, request.body), "book": self._book,
             "mirror": partial(self._mirror, request.body),
         }  # fmt: skip
@@ -96,8 +97,15 @@ class Controls:
         uid = wanted.get("uid") or self.world.config.accounts[0].uid
         if uid not in self.world.exchange.state.accounts.by_uid:
             raise ControlRefused("no such account")
-        self.world.write_audit()
-        return self.world.audit(uid)
+        return self.world.written_audit(uid)
+
+    async def _newest(self, _: dict[str, str]) -> Any:
+        newest = self.world.exchange.newest_orders()
+        shown = {
+            uid: {"venue": order.venue, "client_id": order.client_id, "create_ms": order.create_ms}
+            for uid, order in newest.items()
+        }
+        return {"time_ms": self.world.clock.ms(), "orders": shown}
 
     async def _requests(self, wanted: dict[str, str]) -> Any:
         log = self.world.requests

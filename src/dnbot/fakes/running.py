@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 import json
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -181,21 +180,21 @@ class World:
         report["forgotten"] = attrs.asdict(self.history.forgotten)
         return report
 
-    def write_audit(self) -> Path | None:
-        """Write ``audit.json`` (first account) and ``audit-<uid>.json`` (others) to the state directory, atomically."""
-        directory = self.config.state_dir
-        if directory is None:
-            return None
-        for number, account in enumerate(self.config.accounts):
-            name = "audit.json" if number == 0 else f"audit-{account.uid}.json"
+    def written_audit(self, uid: str) -> dict[str, Any]:
+        """The audit of one account, which is also written to the state directory, atomically: to ``audit.json`` for the
+        first configured account, to ``audit-<uid>.json`` for another one. Of the others nothing is read or written."""
+        report, directory = self.audit(uid), self.config.state_dir
+        if directory is not None:
+            name = "audit.json" if uid == self.config.accounts[0].uid else f"audit-{uid}.json"
             temporary = directory / f"{name}.tmp"
-            temporary.write_text(json.dumps(self.audit(account.uid), indent=1))
+            temporary.write_text(json.dumps(report, indent=1))
             temporary.replace(directory / name)
-        return directory / "audit.json"
+        return report
 
     def close(self) -> None:
         """Flush everything; the world can be built again from its directory."""
-        self.write_audit()
+        for account in self.config.accounts if self.config.state_dir is not None else ():
+            self.written_audit(account.uid)
         if self.journal is not None:
             self.journal.snapshot(self.position())
             self.journal.close()

@@ -147,6 +147,13 @@ class ExchangeViews:
             if where == venue and order.uid == uid and symbol in (None, order.symbol)
         ]
 
+    def newest_orders(self) -> dict[str, OrderState]:
+        """The order that each account had accepted last, at whatever venue, by uid; one without orders is absent."""
+        found: dict[str, OrderState] = {}
+        for order in reversed(self.state.orders.values()):
+            found.setdefault(order.uid, order)
+        return found
+
     def trades(self, venue: Venue, uid: str, symbol: str | None = None, order_id: str | None = None) -> list[UserTrade]:
         """Fills of that account there, oldest first."""
         return [

@@ -6,8 +6,9 @@ Judged are the fakes' audits of every account and the rows of the database, neve
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import attrs
 import msgspec
@@ -27,11 +28,14 @@ from dnbot.lab.drills_fleet_world import fleet_tasks
 from dnbot.lab.drills_signals import until_interrupted
 from dnbot.lab.ledger_check import position_residual, residuals
 from dnbot.operate.progress import Tell, nothing
+from dnbot.ports.postgres_tasks import PostgresTasks
 
 TTL_S = 30.0
 """Two thirds of it less the margin, 11 s, are longer than the database is away for (see `DB_AWAY_S`) and starts in."""
 START_S_MAX = 600.0
-TRADES_S_MAX = 180.0
+TRADES_S_MAX = 300.0
+"""Once its inventory is all at one venue, a task waits until the market turns: for 148 and 182 s at most in two drills
+of thirty tasks. A bot that cannot trade stays idle, however long one waits."""
 CALM_S = 10.0
 LOOK_EVERY_S = 3.0
 ORDERS_EACH, ORDERS_MOST = 7, 200
@@ -40,7 +44,9 @@ RUNS = """
 select task_id, run_epoch, lease_epoch, worker_id, (extract(epoch from at) * 1000)::bigint as ms
 from task_events where kind = 'run' order by id
 """
-EVENTS = "select task_id, kind, worker_id, (extract(epoch from at) * 1000)::bigint as ms from task_events order by id"
+EVENTS = """
+select task_id, kind, worker_id, text, (extract(epoch from at) * 1000)::bigint as ms from task_events order by id
+"""
 
 
 @attrs.frozen
@@ -104,7 +110,7 @@ async def _drill(options: FleetOptions, report: FleetReport, say: Callable[[str]
             say(f"{name} done")
         tell("every task trades")
         least = min(ORDERS_MOST, ORDERS_EACH * options.tasks)
-        await _until_all_trade(on, strikes[-1].began_ms)
+        report.idle = await said(on, await until_all_trade(on, strikes[-1].began_ms))
         ended_ms = on.now_ms()
         codes = await ended_politely(on)
         strikes[-1] = attrs.evolve(strikes[-1], ended_ms=ended_ms)
@@ -122,22 +128,37 @@ async def _gather(on: FleetStage) -> Evidence:
         contracts = position_residual(audits[task.name], await on.store.fills_of(task.symbol), task.lot)
         left[Venue.GATE_FUTURES.value]["contracts"] = plain(contracts)
         residual[task.name] = left
-    events = [Event(row["task_id"], row["kind"], row["ms"], row["worker_id"]) for row in await on.read(EVENTS)]
+    events = [
+        Event(row["task_id"], row["kind"], row["ms"], row["worker_id"], row["text"]) for row in await on.read(EVENTS)
+    ]
     lots = {task.name: (task.symbol.base, task.lot) for task in on.tasks}
     return Evidence(audits, await _runs(on), events, residual, lots)
 
 
-async def _until_all_trade(on: FleetStage, since_ms: int) -> None:
-    """Wait until each newest incarnation had an order accepted after that moment; that one has not is judged later."""
-    idle = {task.name: task for task in on.tasks}
+async def until_all_trade(on: FleetStage, since_ms: int) -> list[str]:
+    """Wait until each newest incarnation had an order accepted after that moment; the tasks that had none in time.
+
+    One short question for all tasks: audits hold all that ever happened, and to read thirty of them every few seconds
+    keeps the fakes from answering the bots.
+    """
+    idle = [task.name for task in on.tasks]
     with trio.move_on_after(TRADES_S_MAX):
         while idle:
-            runs = await _runs(on)
-            for name, task in list(idle.items()):
-                placed = checks.placed_of(name, await on.controls.ask("audit", deadline_s=60.0, uid=task.uid))
-                if not checks.all_trade([name], placed, runs, since_ms):
-                    del idle[name]
-            await trio.sleep(LOOK_EVERY_S)
+            newest = (await on.controls.ask("newest"))["orders"]
+            placed = [checks.accepted(task.name, newest[task.uid]) for task in on.tasks if task.uid in newest]
+            idle = checks.idle_of((task.name for task in on.tasks), placed, await _runs(on), since_ms)
+            if idle:
+                await trio.sleep(LOOK_EVERY_S)
+    return idle
+
+
+async def said(on: FleetStage, tasks: Sequence[str]) -> dict[str, str]:
+    """What these tasks' bots last said of themselves."""
+    return {name: _words((await PostgresTasks(on.store).details(name)).context) for name in tasks}
+
+
+def _words(context: Mapping[str, Any]) -> str:
+    return " ".join(str(context[name]) for name in ("state", "mode", "mode_why") if context.get(name)) or "nothing"
 
 
 async def _runs(on: FleetStage) -> list[Run]:

@@ -56,6 +56,8 @@ class Event:
     kind: str
     at_ms: int
     worker: str = ""
+    text: str = ""
+    """Why, in the worker's words."""
 
 
 @attrs.frozen
@@ -81,8 +83,12 @@ class Strike:
 
 def placed_of(task: str, audit: Mapping[str, Any]) -> list[Placed]:
     """The orders of a task's account, in the venue's order."""
-    found = [Placed(task, str(o["client_id"]).removeprefix("t-"), int(o["create_ms"])) for o in audit["orders"]]
-    return sorted(found, key=lambda placed: placed.at_ms)
+    return sorted((accepted(task, told) for told in audit["orders"]), key=lambda placed: placed.at_ms)
+
+
+def accepted(task: str, told: Mapping[str, Any]) -> Placed:
+    """One of them, as the fakes tell it."""
+    return Placed(task, str(told["client_id"]).removeprefix("t-"), int(told["create_ms"]))
 
 
 def one_owner(placed: Sequence[Placed], runs: Sequence[Run]) -> str:
@@ -148,7 +154,7 @@ def none_failed(strikes: Sequence[Strike], events: Iterable[Event]) -> str:
             if strike.began_ms <= event.at_ms <= strike.ended_ms and event.kind in FAILURES:
                 if event.kind == "taken_over" and event.task in strike.tasks:
                     continue
-                return f"{event.task}: {event.kind} during {strike.stage}"
+                return f"{event.task}: {event.kind} during {strike.stage}" + (f": {event.text}" if event.text else "")
     return ""
 
 
@@ -173,10 +179,15 @@ def hedged(strike: Strike, spans: Mapping[str, Iterable[tuple[int, int]]]) -> st
 
 def all_trade(tasks: Iterable[str], placed: Sequence[Placed], runs: Sequence[Run], since_ms: int) -> str:
     """The newest incarnation of each task had an order accepted after that moment."""
+    idle = idle_of(tasks, placed, runs, since_ms)
+    return f"no order of their newest incarnation: {', '.join(idle)}" if idle else ""
+
+
+def idle_of(tasks: Iterable[str], placed: Iterable[Placed], runs: Iterable[Run], since_ms: int) -> list[str]:
+    """The tasks whose newest incarnation had none. Of each task the order that was accepted last is enough."""
     newest = {run.task: run.epoch for run in sorted(runs, key=lambda run: run.epoch)}
     trading = {one.task for one in placed if one.at_ms >= since_ms and one.epoch == newest.get(one.task)}
-    idle = sorted(set(tasks) - trading)
-    return f"no order of their newest incarnation: {', '.join(idle)}" if idle else ""
+    return sorted(set(tasks) - trading)
 
 
 def books_closed(residual: Mapping[str, Mapping[str, Mapping[str, str]]]) -> str:

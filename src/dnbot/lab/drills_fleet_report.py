@@ -45,6 +45,8 @@ class FleetReport(msgspec.Struct, kw_only=True):
     """Share of one processor while nothing was struck: of all workers, of one task in them, of fakes and database."""
     residual: dict[str, dict[str, dict[str, str]]] = {}
     """By task, venue and asset; contracts among them."""
+    idle: dict[str, str] = {}
+    """What the bots of tasks that did not trade in time last said of themselves: where to look, no evidence."""
 
     @property
     def passed(self) -> bool:
@@ -118,4 +120,5 @@ def table_of(report: FleetReport) -> str:
             f"the fakes {report.calm['fakes']:.0%}, the database {report.calm['database']:.0%}"
         )
     lines += [f"     {name}: {text}" for name, text in report.checks.items() if text]
+    lines += [f"          {task}: {words}" for task, words in report.idle.items()]
     return "\n".join([*lines, "passed" if report.passed else "FAILED"])
