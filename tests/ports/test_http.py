@@ -270,8 +270,8 @@ async def test_cancellation_from_outside_passes_through_and_frees_the_connection
 
 def test_headers_of_a_reply_are_texts_under_lower_names() -> None:
     """One that is repeated is joined in order; bytes that are no UTF-8 are read one by one, and refuse nothing."""
-    raw = [(b"X-Weight", b"1"), (b"x-weight", b"2"), (b"Via", b"caf\xc3\xa9"), (b"Server", b"caf\xe9")]
-    assert _texts(raw) == {"x-weight": "1, 2", "via": "caf\u00e9", "server": "caf\u00e9"}
+    raw = [(b"X-Weight", b"1"), (b"x-weight", b"2"), (b"Via", b"gr\xc3\xbcn"), (b"Server", b"gr\xfcn")]
+    assert _texts(raw) == {"x-weight": "1, 2", "via": "gr\u00fcn", "server": "gr\u00fcn"}
 
 
 async def test_leaked_connection_is_noticed_and_the_pool_rebuilt(

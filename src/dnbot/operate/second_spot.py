@@ -129,7 +129,7 @@ def _loaded(found: Installed, context: VenueContext) -> Any:
     factory = _resolved(found, found.reference)
     try:
         plugin = factory(context)
-    except BaseException as error:
+    except (Exception, SystemExit) as error:  # whatever its start does, ours ends and says why
         raise _unfit(found, f"{type(error).__name__}: {error}") from error
     protocol = getattr(plugin, "protocol", None)
     if protocol not in PROTOCOLS:
@@ -148,7 +148,7 @@ def _resolved(found: Installed, reference: str) -> Any:
         thing: Any = import_module(module)
         for part in name.split("."):
             thing = getattr(thing, part)
-    except BaseException as error:  # whatever its import does, a start that ends says why
+    except (Exception, SystemExit) as error:  # whatever its import does, a start that ends says why
         raise _unfit(found, f"{type(error).__name__}: {error}") from error
     return thing
 

@@ -103,7 +103,7 @@ class PluginGuard:
         except BaseException as error:  # whatever foreign code does, SystemExit included
             if type(error) in (FrameUnreadable, VenueError, KeyboardInterrupt):
                 raise
-            raise self._fault(what, _why(error)) from error
+            raise self._fault(what, _why(error)) from error  # noqa: ASYNC104 (codecs await nothing)
         finally:
             self._watch_time(what, self.now_s() - began_s)
         if wrong:
