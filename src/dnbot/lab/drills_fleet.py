@@ -34,8 +34,8 @@ TTL_S = 30.0
 """Two thirds of it less the margin, 11 s, are longer than the database is away for (see `DB_AWAY_S`) and starts in."""
 START_S_MAX = 600.0
 TRADES_S_MAX = 300.0
-"""Once its inventory is all at one venue, a task waits until the market turns: for 148 and 182 s at most in two drills
-of thirty tasks. A bot that cannot trade stays idle, however long one waits."""
+"""Once its inventory is all at one venue, a task waits until the market turns: for 148, 182 and 215 s at most in three
+drills of thirty tasks. A bot that cannot trade stays idle, however long one waits."""
 CALM_S = 10.0
 LOOK_EVERY_S = 3.0
 ORDERS_EACH, ORDERS_MOST = 7, 200
