@@ -101,6 +101,7 @@ def test_what_had_to_be_reached_is_told_in_words() -> None:
     assert Target("x", "ms", 1.0, factor=1 / 1.6, beside="peer").target == "<= 1.6 x what peer takes"
 
 
+@pytest.mark.slow
 def test_stops_of_the_collector_are_counted_while_it_is_asked() -> None:
     """Every one, those of all generations, and the longest."""
     stops = Stops()

@@ -123,6 +123,7 @@ def test_what_takes_long_runs_when_it_is_named(
         assert ("1 quick" in capsys.readouterr().out) is runs
 
 
+@pytest.mark.slow
 def test_a_file_keeps_what_the_same_source_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Targets of other modules stay, those of the same are replaced; of another source or a trial nothing stays."""
     path = tmp_path / "out.json"

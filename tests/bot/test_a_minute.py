@@ -30,6 +30,7 @@ async def test_a_minute_of_trading_closes_its_books(autojump_clock: Any, lab: An
         assert len(ids) == len(set(ids)), "a client id was on the wire twice"
 
 
+@pytest.mark.slow
 async def test_the_next_incarnation_continues(autojump_clock: Any, lab: Any) -> None:
     """`restart_with_position`: the same world and store again: no false position, no second opening, no adjustment."""
     async with lab.stage(FakesConfig(seed=1)) as on:

@@ -53,6 +53,7 @@ def campaign(*seeds: int, **changes: Any) -> tuple[int, list[str]]:
     return run_campaign(options, said.append), said
 
 
+@pytest.mark.slow
 def test_a_seed_that_fails_is_told_with_the_way_to_see_it_again(quick: None) -> None:
     """The verdict, the violation, what came before it, and a command."""
     code, said = campaign(1, BAD, command="dnbot simulate --minutes 10 --faults swarm")
@@ -98,6 +99,7 @@ def test_time_that_is_over_begins_no_seed(quick: None) -> None:
     assert said[-1].startswith("0 runs")
 
 
+@pytest.mark.slow
 def test_a_campaign_goes_on_where_it_stopped(quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is in the file is not run again, and counts."""
     file = tmp_path / "evidence.json"
@@ -112,6 +114,7 @@ def test_a_campaign_goes_on_where_it_stopped(quick: None, tmp_path: Path, monkey
     assert evidence.summary["executions"] == 460
 
 
+@pytest.mark.slow
 def test_what_failed_is_tried_again(quick: None, tmp_path: Path) -> None:
     """Only what passed counts as done; which source each run had is kept, and told."""
     file = tmp_path / "evidence.json"

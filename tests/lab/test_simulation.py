@@ -73,6 +73,7 @@ def test_one_changed_default_changes_the_trace() -> None:
     assert len(hashes) == 2
 
 
+@pytest.mark.slow
 def test_the_collector_is_left_as_it_was() -> None:
     """Switched on, and with everything that was set aside for the run."""
     simulate(draw(1, "none", 1.0), PARAMS, 1.0, config=LIVELY)

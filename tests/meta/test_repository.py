@@ -73,6 +73,7 @@ def lines_matching(pattern: str, names: list[str], *, spared: tuple[str, ...] = 
 # --- what a public file may not contain
 
 
+@pytest.mark.slow
 def test_no_file_names_a_package_registry() -> None:
     """Installing works from any mirror: no package or image registry is named anywhere."""
     hosts = r"(?i:\b(pypi\.org|pythonhosted\.org|registry\.npmjs|proxy\.golang|crates\.io|conda\.anaconda)\b)"
@@ -86,6 +87,7 @@ def test_no_file_names_a_path_of_one_machine() -> None:
     assert lines_matching(paths, FILES) == []
 
 
+@pytest.mark.slow
 def test_no_file_holds_a_secret() -> None:
     """No private key, access token or exchange key is in the repository, but for examples that the venues publish."""
     blocks = r"-----BEGIN [A-Z ]*PRIVATE KEY-----"
@@ -95,6 +97,7 @@ def test_no_file_holds_a_secret() -> None:
     assert [line for line in found if not any(key in line for key in PUBLISHED_KEYS)] == []
 
 
+@pytest.mark.slow
 def test_public_text_speaks_of_the_product_alone() -> None:
     """How the code came about is no business of its readers."""
     tools = r"\b(AI|LLMs?|language models?|Claude|Anthropic|ChatGPT|GPT-\d|Copilot|coding agents?|sub-?agents?)\b"

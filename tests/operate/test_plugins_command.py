@@ -87,6 +87,7 @@ def test_what_is_named_is_loaded_as_a_run_does(config: Path) -> None:
     assert [(one["plugin"]["name"], one["plugin"]["state"]) for one in found] == [("file", "off"), ("capture", "ready")]
 
 
+@pytest.mark.slow
 def test_one_that_is_not_installed_is_a_mistake_of_the_file(config: Path) -> None:
     """Named with those that are, by check and by the trial of the alerts; nothing is started."""
     config.write_text(config.read_text().replace('"file"', '"fax"'))

@@ -6,6 +6,8 @@ import gc
 import subprocess
 import sys
 
+import pytest
+
 from dnbot.ports.collector import collections_told
 
 IN_A_PROCESS = """
@@ -30,6 +32,7 @@ def test_what_there_is_is_left_out_and_what_comes_is_collected() -> None:
     assert int(collected) >= 1
 
 
+@pytest.mark.slow
 def test_every_collection_is_told() -> None:
     """Inside the block alone, with its generation and how long it took."""
     told: list[tuple[int, float]] = []

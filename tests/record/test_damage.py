@@ -90,6 +90,7 @@ def test_a_flipped_bit_anywhere_in_a_closed_segment_is_named(small: Path, tmp_pa
     assert with_offset > 0.9 * len(positions)
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_in_a_segment_without_end_is_named(small: Path, tmp_path: Path) -> None:
     """Where it is not the tail, which a kill may have torn, it is damage; in the tail it is named as torn."""
     content = (small / "killed" / PART).read_bytes()

@@ -118,6 +118,7 @@ def test_export_as_csv(taped: Taped, tmp_path: Path) -> None:
     assert "it is there" in again
 
 
+@pytest.mark.slow
 def test_export_as_parquet_says_the_same(taped: Taped, tmp_path: Path) -> None:
     """Row for row what CSV says, with types; decimals are exact."""
     import pyarrow.parquet

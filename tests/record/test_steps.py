@@ -143,6 +143,7 @@ def test_a_page_that_is_missing_is_named(tmp_path: Path, steps: Steps) -> None:
         read_all(tmp_path / "j")
 
 
+@pytest.mark.slow
 def test_a_changed_bit_is_found(tmp_path: Path, steps: Steps) -> None:
     """Wherever it is: nothing that is read is other than what was written."""
     folder = written(tmp_path / "j", steps[:150])

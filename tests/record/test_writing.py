@@ -31,6 +31,7 @@ def numbers(folder: Path) -> list[int]:
     return [entry.number for entry in entries(Wanted(), folder)]
 
 
+@pytest.mark.slow
 def test_a_full_folder_loses_its_oldest_segments(tmp_path: Path) -> None:
     """It is never larger than its bound, not even for a moment; what is left is whole, and reaches to the end."""
     writer = RecordingWriter(tmp_path / "x", MARKETS[:1], by="test", at_ns=EPOCH_NS, limits=SMALL)

@@ -110,6 +110,7 @@ def test_a_scheduler_that_is_not_there_is_told(packages: None) -> None:
         list(SchedulerEngine("dask", errand, 1, "tcp://nobody:1").trials(JOBS))
 
 
+@pytest.mark.slow
 def test_an_errand_is_refused_where_code_or_data_are_others() -> None:
     """Its figures would be of something else."""
     job = JOBS[0]

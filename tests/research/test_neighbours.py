@@ -60,6 +60,7 @@ def test_a_configuration_outside_the_grid_has_no_neighbours() -> None:
     assert neighbours_of(found.space, found.cells).keys() == {1, 2, 3}
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**6), st.integers(8, 30))
 def test_of_draws_the_nearest_are_neighbours(seed: int, draws: int) -> None:
     """Two per axis; none that is further off than one that is left out."""

@@ -88,6 +88,7 @@ def test_windows_that_splits_share_are_run_once() -> None:
     assert len({job.key for job in jobs}) == len(jobs)
 
 
+@pytest.mark.slow
 def test_what_is_there_is_not_run_again(quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A space that grew runs what is new alone; what was tried before counts as tried."""
     path = tmp_path / "e.jsonl"
@@ -102,6 +103,7 @@ def test_what_is_there_is_not_run_again(quick: None, tmp_path: Path, monkeypatch
     assert (len(said), smaller.cells_tried, smaller.trials_wanted) == (1, 3, 6)
 
 
+@pytest.mark.slow
 def test_a_trial_that_fails_leaves_the_others_and_is_tried_again(
     quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -209,6 +209,7 @@ def test_at_the_caps_what_is_left_is_shared_by_both_legs(make: Any) -> None:
     assert given_buy > 10
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(raw=scenes(), pair=st.sampled_from(Pair), mean=st.integers(-20, 20), rate=st.integers(-9, 9))
 def test_the_first_look_never_says_no_to_what_would_be_something(
@@ -244,6 +245,7 @@ def test_the_first_look_follows_prices_and_fees(make: Any) -> None:
     assert hopeless["nothing"] != hopeless["both"] != hopeless["the fee"]
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(raw=scenes(), pair=st.sampled_from(Pair), hundredths=st.integers(1, 3000))
 def test_the_last_unit_s_prices_are_those_of_a_walk(

@@ -87,6 +87,7 @@ async def test_what_does_not_exist_is_refused(fake_exchanges: FakeExchanges, fau
         assert [await reaches(fake_exchanges, http, venue) for venue in TIMES] == [True, True, True]
 
 
+@pytest.mark.slow
 @pytest.mark.e2e
 async def test_the_same_on_sockets(fake_exchange_servers: FakeExchangeServers, faults: Faults) -> None:
     """The same names and words, in another process."""

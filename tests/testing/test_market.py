@@ -126,6 +126,7 @@ async def test_a_lively_market_has_no_script(fake_exchanges: FakeExchanges) -> N
         fake_exchanges.market.set_mid(60000)
 
 
+@pytest.mark.slow
 @pytest.mark.e2e
 def test_a_long_file_is_played_on_sockets(
     fake_exchange_servers: FakeExchangeServers, market_script: ScriptedMarket, tmp_path: Path

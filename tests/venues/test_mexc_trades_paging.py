@@ -97,6 +97,7 @@ def test_a_full_page_in_another_order_raises() -> None:
         paging.window(NOW_MS, SINCE_MS, 1)
 
 
+@pytest.mark.slow
 @given(
     gaps=st.lists(st.integers(0, 2_000), min_size=90, max_size=350),
     steps=st.dictionaries(st.integers(0, 350), st.integers(-1_900, 1_900), max_size=4),

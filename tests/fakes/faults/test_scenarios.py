@@ -154,6 +154,7 @@ async def test_listenkey_expired(autojump_clock: Any, stand: Any) -> None:
         assert await again.listen(1)
 
 
+@pytest.mark.slow
 async def test_ws_mute_but_pinging(autojump_clock: Any, stand: Any) -> None:
     """Between 10 and 70 s pings and subscriptions are answered and no market data comes; Gate's comes."""
     async with stand(scenario="ws_mute_but_pinging", alive=True) as on:

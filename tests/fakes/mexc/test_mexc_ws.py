@@ -97,6 +97,7 @@ async def test_closes_without_traffic(autojump_clock: Any, live: Any) -> None:
     assert 59 <= await closed_after(client, 70) <= 62
 
 
+@pytest.mark.slow
 async def test_ping_keeps_a_quiet_connection_for_a_day(autojump_clock: Any, live: Any) -> None:
     """A client PING counts as traffic; after 24 hours the connection ends all the same."""
     client = await live.open()
