@@ -393,8 +393,8 @@ async def test_readers_keep_no_connection_from_each_other(database: str) -> None
         for _ in range(3):
             await store.call("select 1 as one")
         with trio.fail_after(10):
-            async with store.reading(), store.reading():
-                pass
+            async with store.reading() as one, store.reading() as other:
+                assert one is not other
 
 
 async def test_a_database_has_one_name_for_the_second_spot_venue(database: str, words: Any, sql: Any) -> None:

@@ -7,8 +7,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -18,13 +16,13 @@ from urllib.request import Request, urlopen
 import pytest
 from plugin_packages import EXAMPLES, install, write
 from postgres_here import why_not
+from waiting import until
 
 pytestmark = [
     pytest.mark.e2e, pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=f"no user namespaces: {why_not()}"),
 ]
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "looks-on-" + "v" * 32
-WAIT_S_MAX = 120.0
 BROKEN = """
 from dnbot.operate.plugins import Column
 class Broken:
@@ -55,20 +53,6 @@ def asked(url: str) -> Any:
     """An answer of the dashboard."""
     with urlopen(Request(url, headers={"authorization": f"Bearer {TOKEN}"}), timeout=20) as answer:  # noqa: S310
         return json.load(answer)
-
-
-def until(what: str, ask: Callable[[], Any], is_there: Callable[[Any], bool]) -> Any:
-    """What is answered as soon as it is so."""
-    end = time.monotonic() + WAIT_S_MAX  # noqa: TID251 (another process lives in real time)
-    while time.monotonic() < end:  # noqa: TID251 (the same)
-        try:
-            found = ask()
-        except OSError:
-            found = None
-        if found is not None and is_there(found):
-            return found
-        time.sleep(0.2)  # noqa: TID251 (the same)
-    raise AssertionError(f"{what} within {WAIT_S_MAX} s")
 
 
 def traded(row: dict[str, Any]) -> bool:

@@ -7,22 +7,20 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from functools import partial
 from pathlib import Path
-from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
 from plugin_packages import EXAMPLES, install
 from postgres_here import why_not
+from waiting import until
 
 pytestmark = [
     pytest.mark.e2e, pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=f"no user namespaces: {why_not()}"),
 ]
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "looks-on-" + "v" * 32
-WAIT_S_MAX = 120.0
 DNBOT = (sys.executable, "-P", "-m", "dnbot")
 
 
@@ -37,20 +35,6 @@ def asked(url: str) -> str:
     """An answer of the dashboard or of the metrics' page."""
     with urlopen(Request(url, headers={"authorization": f"Bearer {TOKEN}"}), timeout=20) as answer:  # noqa: S310
         return str(answer.read().decode())
-
-
-def until(what: str, ask: Any, is_there: Any) -> Any:
-    """What is answered as soon as it is so."""
-    end = time.monotonic() + WAIT_S_MAX  # noqa: TID251 (another process lives in real time)
-    while time.monotonic() < end:  # noqa: TID251 (the same)
-        try:
-            found = ask()
-        except OSError:
-            found = None
-        if found is not None and is_there(found):
-            return found
-        time.sleep(0.2)  # noqa: TID251 (the same)
-    raise AssertionError(f"{what} within {WAIT_S_MAX} s")
 
 
 def test_a_run_at_the_examples_exchange(tmp_path: Path) -> None:

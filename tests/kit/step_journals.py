@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from machine_kit import Bench
-
 from dnbot.domain.messages import InboxEvent
 from dnbot.record.folder import Limits
 from dnbot.record.step_codec import Masked, as_it_is
@@ -20,29 +18,6 @@ from dnbot.strategy.machine import Step, step
 CHUNK = 40
 BEGAN_NS = 1_700_000_000 * 10**9
 Steps = Sequence[tuple[StrategyContext, InboxEvent, Step | Exception]]
-
-
-def adventure() -> Bench:
-    """A bench on which all of that happened."""
-    bench = Bench().boot()
-    bench.round_trip()
-    bench.quiet(2)
-    bench.residual()
-    bench.filled(bench.intents()[-1])
-    bench.quiet(1)
-    bench.fault()
-    bench.wait(1, answer=True)
-    bench.signal()
-    buy, sell = bench.executing().intents
-    bench.filled(buy)
-    bench.sent(sell)
-    bench.answered(sell, "ambiguous", "NO_ANSWER")
-    bench.quiet(1)
-    bench.answered(sell, "no_effect", "EXPIRED")
-    bench.quiet(62)
-    bench.stop()
-    bench.wait(2, answer=True)
-    return bench
 
 
 def steps_of(start: StrategyContext, events: Sequence[InboxEvent]) -> Steps:

@@ -11,9 +11,9 @@ import msgspec
 import pytest
 import trio
 from canaries import found_in
-from machine_kit import Bench
+from machine_kit import Bench, adventure
 from recordings import inline
-from step_journals import BEGAN_NS, Steps, adventure, head, journal_at, read_all, steps_of, written
+from step_journals import BEGAN_NS, Steps, head, journal_at, read_all, steps_of, written
 
 from dnbot.domain.instrument import Venue
 from dnbot.domain.market import MarketView
@@ -35,7 +35,7 @@ KEY = "canary-key-31d7"
 @pytest.fixture(scope="module")
 def bench() -> Bench:
     """One machine's life."""
-    return adventure()
+    return adventure(quiet_s=62)
 
 
 @pytest.fixture(scope="module")

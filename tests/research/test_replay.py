@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 from click.testing import CliRunner
-from machine_kit import Bench
+from machine_kit import Bench, adventure
 from recorded_live import LivedWithJournal, live_and_record
-from step_journals import Steps, adventure, steps_of, written
+from step_journals import Steps, steps_of, written
 
 from dnbot.cli import commands
 from dnbot.config import load_settings
@@ -46,7 +46,7 @@ KEY = "canary-key-31d7"
 @pytest.fixture(scope="module")
 def bench() -> Bench:
     """One machine's life."""
-    return adventure()
+    return adventure(quiet_s=62)
 
 
 @pytest.fixture(scope="module")

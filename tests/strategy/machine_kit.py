@@ -450,3 +450,26 @@ def in_state(state: StrategyState) -> Bench:
         bench.stop()
     assert bench.state is state, bench.path()
     return bench
+
+
+def adventure(quiet_s: int = 1) -> Bench:
+    """A run through most states: trades, a residual, a fault, an ambiguous order, so long a quiet, and the way out."""
+    bench = Bench().boot()
+    bench.round_trip()
+    bench.quiet(2)
+    bench.residual()
+    bench.filled(bench.intents()[-1])
+    bench.quiet(1)
+    bench.fault()
+    bench.wait(1, answer=True)
+    bench.signal()
+    buy, sell = bench.executing().intents
+    bench.filled(buy)
+    bench.sent(sell)
+    bench.answered(sell, "ambiguous", "NO_ANSWER")
+    bench.quiet(1)
+    bench.answered(sell, "no_effect", "EXPIRED")
+    bench.quiet(quiet_s)
+    bench.stop()
+    bench.wait(2, answer=True)
+    return bench

@@ -11,7 +11,7 @@ import hypothesis
 import hypothesis.strategies as st
 import msgspec
 import pytest
-from machine_kit import SYMBOL, Bench, S, in_state
+from machine_kit import SYMBOL, Bench, S, adventure, in_state
 
 from dnbot.domain.errors import InvariantBroken
 from dnbot.domain.instrument import VENUES
@@ -54,29 +54,6 @@ def replay(start: StrategyContext, events: list[InboxEvent]) -> tuple[StrategyCo
         commands.extend(result.commands)
         records.extend(result.records)
     return context, commands, records
-
-
-def adventure() -> Bench:
-    """A run through most states: trades, a residual, a fault, an ambiguous order, and the way out."""
-    bench = Bench().boot()
-    bench.round_trip()
-    bench.quiet(2)
-    bench.residual()
-    bench.filled(bench.intents()[-1])
-    bench.quiet(1)
-    bench.fault()
-    bench.wait(1, answer=True)
-    bench.signal()
-    buy, sell = bench.executing().intents
-    bench.filled(buy)
-    bench.sent(sell)
-    bench.answered(sell, "ambiguous", "NO_ANSWER")
-    bench.quiet(1)
-    bench.answered(sell, "no_effect", "EXPIRED")
-    bench.quiet(1)
-    bench.stop()
-    bench.wait(2, answer=True)
-    return bench
 
 
 def test_replaying_gives_the_same() -> None:
