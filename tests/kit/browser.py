@@ -87,8 +87,10 @@ class Page:
             ):
                 await trio.sleep(0.05)
             return found
-        text = await self.evaluate("document.body.innerText")
-        raise AssertionError(f"not within {s_max} s: {script}; the page says {text[:1500]}")
+        text = await self.evaluate("(document.querySelector('main') ?? document.body).innerText")
+        raise AssertionError(
+            f"not within {s_max} s: {script}; complaints {self.complaints}; the page says {text[:1500]}"
+        )
 
     async def open(self, url: str) -> None:
         """Go to an address and wait until the page is there."""

@@ -245,6 +245,23 @@ async def test_an_account_moves_to_the_next_worker_at_once(autojump_clock: MockC
             assert of(MEXC)[RequestClass.CREATE].wait_s(NORMAL) == 0
 
 
+async def test_what_was_spent_counts_when_the_next_task_comes(autojump_clock: MockClock) -> None:
+    """A worker whose last task ended and that takes another at once has spent no less for it."""
+    async with world() as at:
+        at.start("two")
+        process = at.start("one")
+        async with process.budgets.of_task("btc", PLACES, {MEXC: signer("btc")}) as of:
+            with trio.move_on_after(25):
+                await at._greedy("one", "btc", of(MEXC)[RequestClass.READ])
+        assert at.weight("one", 16, 26) > CAPACITY / 2
+        await trio.sleep(1.5)
+        at.task("one", "eth")
+        at.task("two", "sol")
+        await trio.sleep(30)
+        assert at.most() <= CAPACITY
+        assert not [key for key, pool in process.budgets.pools.items() if not pool.users], "kept for nothing"
+
+
 @pytest.mark.slow
 async def test_another_address_has_limits_of_its_own(autojump_clock: MockClock) -> None:
     """Workers that leave from elsewhere share nothing of an address."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
+import msgspec
 import pytest
 import trio
 
@@ -83,6 +84,26 @@ async def test_patience_is_for_the_budget_alone(autojump_clock: Any, kit: Any) -
     line = kit.changed_line(line, clients={RequestClass.READ: client})
     await line.read(kit.codec, READ)
     assert deadlines == [pytest.approx(5.0)]
+
+
+async def test_what_waited_for_its_budget_is_signed_when_it_leaves(autojump_clock: Any, kit: Any) -> None:
+    """A venue refuses a signature of some seconds ago; the budget's wait may be longer than that. What need not wait is
+    signed once."""
+    kit.script.answers["GET /x"] = ["fine"]
+    line = kit.line(rate_per_s=0.1, burst=2)
+    signed_ms: list[int] = []
+
+    def signed_at(now_ms: int) -> Request:
+        signed_ms.append(now_ms)
+        return READ
+
+    began_ms, began_s = line.venue_now_ms(), trio.current_time()
+    await line.read(kit.codec, msgspec.structs.replace(READ, signed_at=signed_at))
+    assert signed_ms == []
+    await line.read(kit.codec, msgspec.structs.replace(READ, signed_at=signed_at))
+    waited_s = trio.current_time() - began_s
+    assert waited_s > 9
+    assert signed_ms == [pytest.approx(began_ms + waited_s * 1000, abs=2)]
 
 
 async def test_waiting_for_a_budget_counts_against_the_deadline(autojump_clock: Any, kit: Any) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnbot.venues.mexc.signing import encode_query, receive_window_ms, signature, signed_request
+from dnbot.venues.words import RequestClass
 
 KEY, SECRET = "mx0aBYs33eIilxBWC5", "45d0b3c26f2644f19bfb98b07741b2f5"
 
@@ -52,6 +53,17 @@ def test_a_request_is_signed_as_it_is_sent() -> None:
     )
     assert request.body == b""
     assert request.headers == (("X-MEXC-APIKEY", KEY), ("Content-Type", "application/json"))
+
+
+def test_what_reads_can_be_signed_again_and_what_acts_cannot() -> None:
+    """A read that waited for its budget gets a new time and nothing else; an order must not leave so late."""
+    signer, query = DocumentedSigner(), (("symbol", "BTCUSDT"),)
+    read = signed_request(signer, "GET", "/api/v3/account", query, now_ms=1, weight=10)
+    assert read.signed_at is not None
+    again, later = read.signed_at(9), signed_request(signer, "GET", "/api/v3/account", query, now_ms=9, weight=10)
+    assert (again.target, again.weight, again.budget) == (later.target, 10, RequestClass.READ)
+    order = signed_request(signer, "POST", "/api/v3/order", query, now_ms=1, budget=RequestClass.CREATE)
+    assert order.signed_at is None
 
 
 def test_special_characters_are_signed_in_their_encoded_form() -> None:

@@ -197,7 +197,7 @@ class Budgets:
             if grant is not None:
                 pool.penalties = told[ask.budget]
                 self._granted(pool, ask, grant, asked_s)
-            if not ask.wanted and not pool.users:
+            if not ask.wanted and not pool.users and not pool.limiter.spent:  # another limiter would not know of that
                 self._past_penalties += pool.limiter.statistics().penalties
                 del self.pools[ask.budget]
 

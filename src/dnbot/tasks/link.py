@@ -24,6 +24,10 @@ from dnbot.tasks.budgets import BudgetsOf, own_budgets
 from dnbot.venues.wire import AskedTooOften, PrivateCodec, PublicCodec, Refused, Reply, Request, RequestClass, Trouble
 
 READ_DEADLINE_S = 5.0
+READ_PATIENCE_S = 20.0
+"""A read waits so long for room in its budget: two of the longest windows. Given up earlier, what a start has read
+already would be paid for again, out of the same budget.
+"""
 THROTTLE_PAUSE_S = 1.0
 
 
@@ -37,17 +41,17 @@ class Line:
     clock: VenueClock
     paging: trio.Lock = attrs.field(factory=trio.Lock)
     """Held for a reading of several pages: a codec may know only one at a time, and two would overtake each other."""
-    patience_s: float = 0.0
-    """So long a wait for the budget does not count against a deadline: for reads that many make at once."""
+    patience_s: float = READ_PATIENCE_S
+    """So long a read's wait for the budget does not count against its deadline."""
 
     async def ask(
         self, request: Request, *, priority: Priority = Priority.NORMAL, deadline_s: float,
-        queue_s_max: float | None = None,
+        patience_s: float = 0.0, queue_s_max: float | None = None,
     ) -> Reply:
         """Send one request within its budget and return the reply, whatever its status.
 
         The wait for the budget counts against `deadline_s`, but for `patience_s`: what was decided must not leave long
-        after. `queue_s_max` bounds the wait for a free connection alone.
+        after. A signature that would grow old is made after the wait. `queue_s_max` bounds the wait for a free connection alone.
 
         Raises:
             RequestNotSent, RequestAmbiguous: as `HttpClient.request`; not sent, too, when the budget stayed spent.
@@ -55,12 +59,16 @@ class Line:
         asked_s = trio.current_time()
         due_s = asked_s + deadline_s
         granted = False
-        with trio.CancelScope(deadline=due_s + self.patience_s):
+        with trio.CancelScope(deadline=due_s + patience_s):
             await self.budgets[request.budget].acquire(priority, request.weight)
             granted = True
-        due_s += min(self.patience_s, trio.current_time() - asked_s)
+        waited_s = trio.current_time() - asked_s
+        due_s += min(patience_s, waited_s)
         if not granted:
-            raise RequestNotSent(self.venue.value, f"no room in the {request.budget.value} budget in {deadline_s} s")
+            limit_s = deadline_s + patience_s
+            raise RequestNotSent(self.venue.value, f"no room in the {request.budget.value} budget in {limit_s} s")
+        if waited_s > 0 and request.signed_at is not None:
+            request = request.signed_at(self.venue_now_ms())
         # What leads out (hedges, unwinds, cancels) never queues behind an entry: it has a connection of its own.
         way_out = priority is Priority.RESERVED and RequestClass.CANCEL in self.clients
         client = self.clients[RequestClass.CANCEL if way_out else request.budget]
@@ -76,7 +84,7 @@ class Line:
         Raises:
             VenueThrottled, AuthenticationFailed, VenueRefused, VenueUnreachable: what kind of no it was.
         """
-        reply = await self.ask(request, deadline_s=READ_DEADLINE_S)
+        reply = await self.ask(request, deadline_s=READ_DEADLINE_S, patience_s=self.patience_s)
         trouble = codec.trouble(reply)
         if trouble is not None:
             self.note(trouble, request.budget)

@@ -27,7 +27,7 @@ from dnbot.ports.channels import Cell
 from dnbot.ports.log import EventLog
 from dnbot.ports.net import StreamOpener
 from dnbot.ports.websocket import WebSocket, open_websocket
-from dnbot.tasks.link import Line, set_leverage
+from dnbot.tasks.link import READ_DEADLINE_S, Line, set_leverage
 from dnbot.venues.wire import (
     Capability,
     FillNews,
@@ -172,7 +172,10 @@ class Session:
     # --- reads at start -----------------------------------------------------------------------------------------------
     async def _facts(self) -> AccountFacts:
         requests = self.codec.facts_requests(self.line.venue_now_ms())
-        facts = self.codec.facts([await self.line.ask(request, deadline_s=5.0) for request in requests])
+        facts = self.codec.facts([
+            await self.line.ask(request, deadline_s=READ_DEADLINE_S, patience_s=self.line.patience_s)
+            for request in requests
+        ])
         for warning in facts.warnings:
             self.log.warning("account", venue=self.venue.value, what=warning)
         if Capability.POSITION in self.codec.capabilities and facts.problem is None:

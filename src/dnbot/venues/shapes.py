@@ -42,6 +42,8 @@ def check_of(kind: Any, venue: Venue, symbol: Symbol) -> Check:
         return _each(check_of(arguments[0], venue, symbol))
     if origin is tuple:
         return _row([check_of(one, venue, symbol) for one in arguments])
+    if origin is Callable:
+        return lambda _value: "a function: code of others is called by its guard alone"
     if kind is Venue:
         return lambda value: "" if value is venue else f"{_shown(value)}, not the venue of the context"
     if kind is Symbol:

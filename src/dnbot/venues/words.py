@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Flag, auto
 
 import msgspec
@@ -32,6 +33,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes = b""
     budget: RequestClass = RequestClass.PUBLIC
     weight: int = 1
+    signed_at: Callable[[int], Request] | None = None
+    """The same, signed at another time, the venue's in ms, where a signature may grow old while a read waits for its
+    budget. None of a plugin's.
+    """
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):

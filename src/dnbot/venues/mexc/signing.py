@@ -54,7 +54,16 @@ def signed_request(
     weight: int = 1,
     window_ms: int = RECEIVE_WINDOW_MS,
 ) -> Request:
-    """A request that is ready to send; `now_ms` is the venue's clock."""
+    """A request that is ready to send; `now_ms` is the venue's clock.
+
+    What reads can be signed anew: it may wait for longer than `window_ms`. What acts must not leave so late.
+    """
+
+    def signed_at(at_ms: int) -> Request:
+        return signed_request(
+            signer, method, path, parameters, now_ms=at_ms, budget=budget, weight=weight, window_ms=window_ms
+        )
+
     query = encode_query((*parameters, ("recvWindow", str(window_ms)), ("timestamp", str(now_ms))))
     return Request(
         method=method,
@@ -63,4 +72,5 @@ def signed_request(
         headers=(("X-MEXC-APIKEY", signer.key_id), ("Content-Type", "application/json")),
         budget=budget,
         weight=weight,
+        signed_at=signed_at if budget is RequestClass.READ else None,
     )

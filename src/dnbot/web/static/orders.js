@@ -13,7 +13,7 @@ export function open(root, { session, ask }) {
   const open = table(COLUMNS, "Orders that are not settled");
   const all = table(COLUMNS, "Orders");
   const none = el("p", { class: "muted" });
-  const choice = el("select", {}, ...["", ...session.venues].map((name) =>
+  const choice = el("select", {}, ...["", ...session.me.venues].map((name) =>
     el("option", { value: name }, name ? venue(name) : "all")));
   const newest = el("button", { type: "button" }, "Newest");
   const older = el("button", { type: "button" }, "Older");
