@@ -369,6 +369,33 @@ async def test_an_append_gives_way_to_intents_that_are_being_committed(
         assert functions == ["commit_intents", "append_records"]
 
 
+async def test_an_append_gives_way_to_orders_that_leave(
+    database: str, words: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is written just after a commit waits until its orders have left; what is written later waits for nothing."""
+    slept_s: list[float] = []
+    sleep_until = trio.sleep_until
+
+    async def noted(at_s: float) -> None:
+        slept_s.append(at_s - trio.current_time())
+        await sleep_until(trio.current_time())
+
+    async with open_postgres_store(database) as store:
+        epoch = await begin(store, words)
+        monkeypatch.setattr(postgres, "LEAVE_S", 3600.0)
+        monkeypatch.setattr(postgres, "GIVES_WAY_S_MAX", 0.01)
+        await store.append(words.one_of_each()[:1])
+        assert slept_s == []
+        monkeypatch.setattr(trio, "sleep_until", noted)
+        await store.commit_intents([words.intent(epoch, 1)], execution_id="x1-1", opportunity=None)
+        await store.append(words.one_of_each()[:1])
+        assert max(slept_s) == pytest.approx(3600.0, abs=60.0)
+        monkeypatch.setattr(postgres, "LEAVE_S", 0.0)
+        slept_s.clear()
+        await store.append(words.one_of_each()[:1])
+        assert slept_s == []
+
+
 async def until(is_so: Callable[[], bool]) -> None:
     """Other tasks have their turns until it is so."""
     while not is_so():

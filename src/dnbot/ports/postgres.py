@@ -47,7 +47,8 @@ KEPT_MAX = 2  # of them, so that an intent and a record need not ask the pool fo
 READERS_MAX = 2
 CONNECT_S_MAX = 5.0
 COMMAND_S_MAX = 5.0
-GIVES_WAY_S_MAX = 0.05  # so long an append waits for intents that are being committed
+GIVES_WAY_S_MAX = 0.05  # so long an append waits for intents that are being committed, and for their orders to leave
+LEAVE_S = 0.005  # in which orders leave that were committed
 COMMIT_INTENTS_S_MAX = 1.0  # an intent expires sooner: a later answer would come for an order that may not leave
 SHIELD_S_MAX = 2.0
 TIDY_S_MAX = 60.0
@@ -161,6 +162,7 @@ class PostgresStore(Reports):
     _appending: trio.Lock = attrs.field(factory=trio.Lock)
     _committing: int = 0
     _calm: trio.Event | None = None
+    _committed_s: float = float("-inf")
     """Set when the intents that are being committed now are; None while there are none."""
     _held: Lease | None = None
 
@@ -234,9 +236,12 @@ class PostgresStore(Reports):
         ones, as that of a journal which tries again does.
         """
         async with self._appending:  # it takes a turn: who was woken with us has begun to commit
-            if self._calm is not None:
-                with trio.move_on_after(GIVES_WAY_S_MAX):
-                    await self._calm.wait()
+            with trio.move_on_after(GIVES_WAY_S_MAX):
+                while self._calm is not None or trio.current_time() < self._committed_s + LEAVE_S:
+                    if self._calm is not None:
+                        await self._calm.wait()
+                    else:
+                        await trio.sleep_until(self._committed_s + LEAVE_S)
             left = tuple(records)
             while left := await self._without_known(left):
                 try:
@@ -250,13 +255,14 @@ class PostgresStore(Reports):
     @contextmanager
     def _first(self) -> Generator[None, None, None]:
         """A commit in this block holds orders up, an append nobody, and beside one a commit takes three times as long:
-        the records of a decision wait until its orders may leave."""
+        the records of a decision wait until its orders have left."""
         self._committing += 1
         calm = self._calm = trio.Event() if self._calm is None else self._calm
         try:
             yield
         finally:
             self._committing -= 1
+            self._committed_s = trio.current_time()
             if not self._committing:
                 self._calm = None
                 calm.set()
