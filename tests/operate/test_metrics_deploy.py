@@ -1,4 +1,4 @@
-"""What deploy/ says to Prometheus and Grafana is true of the figures that a bot tells."""
+"""What deploy/ says to Prometheus and Grafana is true of the figures that a bot and a worker tell."""
 
 from __future__ import annotations
 
@@ -12,13 +12,18 @@ from typing import Any
 import pytest
 from promtool_here import PROMTOOL, needs_promtool
 
+from dnbot.operate.fleet_metrics import FLEET
 from dnbot.operate.metrics import FAMILIES
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
-RULES = (DEPLOY / "prometheus" / "dnbot.rules.yml").read_text(encoding="utf-8")
-RULES_TEST = (DEPLOY / "prometheus" / "dnbot.rules.test.yml").read_text(encoding="utf-8")
+
+def rules_of(name: str) -> str:
+    """A file of rules, or of their tests."""
+    return (DEPLOY / "prometheus" / name).read_text(encoding="utf-8")
+
+
+RULES, FLEET_RULES = rules_of("dnbot.rules.yml"), rules_of("dnbot_fleet.rules.yml")
 DASHBOARD: dict[str, Any] = json.loads((DEPLOY / "grafana" / "dnbot.json").read_text(encoding="utf-8"))
-ALERTS = re.findall(r"- alert: (\w+)", RULES)
 RECORDED = set(re.findall(r"- record: ([\w:]+)", RULES))
 PARTS = ("_bucket", "_sum", "_count")
 TOLD = {family.name for family in FAMILIES} | {
@@ -43,35 +48,44 @@ def figures(text: str) -> set[str]:
     return set(FIGURE.findall(re.sub(r'"[^"]*"', '""', text)))
 
 
-def test_rules_ask_for_figures_that_are_told() -> None:
-    """Every name in an expression is one of a bot's figures, or recorded by a rule."""
-    no_expression = re.compile(r"action:|summary:|record:|name:")
-    asked = figures("\n".join(line for line in RULES.splitlines() if not no_expression.search(line)))
-    assert asked - TOLD - RECORDED == set()
-    assert len(asked) > 25
+@pytest.mark.parametrize(("rules", "told", "asked_min"), [
+    (RULES, TOLD | RECORDED, 26), (FLEET_RULES, {family.name for family in FLEET}, 8),
+])
+def test_rules_ask_for_figures_that_are_told(rules: str, told: set[str], asked_min: int) -> None:
+    """Every name in an expression is one of a bot's or a worker's figures, or recorded by a rule."""
+    no_expression = re.compile(r"^#|action:|summary:|record:|name:")
+    asked = figures("\n".join(line for line in rules.splitlines() if not no_expression.search(line)))
+    assert asked - told == set()
+    assert len(asked) >= asked_min
 
 
-def test_each_alert_says_how_bad_it_is_and_what_to_do() -> None:
+@pytest.mark.parametrize("rules", [RULES, FLEET_RULES])
+def test_each_alert_says_how_bad_it_is_and_what_to_do(rules: str) -> None:
     """Severity, summary and action."""
-    for body in re.split(r"- alert: ", RULES)[1:]:
+    for body in re.split(r"- alert: ", rules)[1:]:
         assert re.search(r"severity: (critical|warning)\}", body), body
         assert "summary: " in body, body
         assert "action: " in body, body
 
 
-def test_each_alert_is_tested_both_ways() -> None:
-    """It fires once, and once it does not, beside the healthy bot on which none does."""
-    fires = re.findall(r"- alertname: (\w+)", RULES_TEST)
-    silent = re.findall(r"\{alertname: (\w+), eval_time: \w+, exp_alerts: \[\]\}", RULES_TEST)
-    assert sorted(fires) == sorted(ALERTS)
-    assert {name: silent.count(name) for name in ALERTS} == dict.fromkeys(ALERTS, 3)
+@pytest.mark.parametrize("name", ["dnbot", "dnbot_fleet"])
+def test_each_alert_is_tested_both_ways(name: str) -> None:
+    """It fires once, and once it does not, beside the healthy bot or fleet on which none does."""
+    alerts, tests = re.findall(r"- alert: (\w+)", rules_of(f"{name}.rules.yml")), rules_of(f"{name}.rules.test.yml")
+    fires = re.findall(r"- alertname: (\w+)", tests)
+    silent = re.findall(r"\{alertname: (\w+), eval_time: \w+, exp_alerts: \[\]\}", tests)
+    assert sorted(fires) == sorted(alerts)
+    assert {alert: silent.count(alert) for alert in alerts} == dict.fromkeys(alerts, 3)
 
 
 @needs_promtool
 @pytest.mark.slow
 def test_the_rules_do_what_their_test_says() -> None:
     """Judged by Prometheus itself, and so is the configuration that reads them."""
-    for words in (("check", "config", "prometheus.yml"), ("test", "rules", "dnbot.rules.test.yml")):
+    for words in (
+        ("check", "config", "prometheus.yml"), ("test", "rules", "dnbot.rules.test.yml"),
+        ("check", "config", "prometheus_fleet.yml"), ("test", "rules", "dnbot_fleet.rules.test.yml"),
+    ):
         done = subprocess.run(
             [PROMTOOL, *words], cwd=DEPLOY / "prometheus", capture_output=True, text=True, timeout=120, check=False
         )
