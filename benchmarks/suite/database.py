@@ -24,7 +24,9 @@ from dnbot.ports import postgres_rows as rows
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.embedded_postgres import embedded_postgres
 from dnbot.ports.log import EventLog
-from dnbot.ports.postgres import SETTINGS, PostgresStore, migrate, open_postgres_store
+from dnbot.ports.postgres import PostgresStore, open_postgres_store
+from dnbot.ports.postgres_migrate import migrate
+from dnbot.ports.postgres_sessions import SETTINGS
 from suite.children import serving
 from suite.figures import Figures, quantile
 from suite.measuring import Effort, interleaved

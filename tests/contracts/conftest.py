@@ -43,7 +43,8 @@ from dnbot.domain.position import EntryKind, LedgerEntry, entries_of
 from dnbot.domain.venue_names import VenueNames
 from dnbot.ports import postgres_binaries as binaries
 from dnbot.ports.memory_store import MemoryDatabase, MemoryStore
-from dnbot.ports.postgres import PostgresStore, migrate, open_postgres_store
+from dnbot.ports.postgres import PostgresStore, open_postgres_store
+from dnbot.ports.postgres_migrate import migrate
 
 OpenStore = Callable[[], AbstractAsyncContextManager[MemoryStore | PostgresStore]]
 """Opens another store on the same data, as a restart does."""

@@ -21,8 +21,9 @@ from dnbot.domain.messages import OpportunityTaken, OrderChanged, PortfolioSaved
 from dnbot.domain.order import Order, OrderStatus
 from dnbot.domain.position import EntryKind, Portfolio
 from dnbot.domain.venue_names import AS_THEY_ARE, VenueNames
-from dnbot.ports import postgres
-from dnbot.ports.postgres import migrate, open_postgres_store
+from dnbot.ports import postgres, postgres_sessions
+from dnbot.ports.postgres import open_postgres_store
+from dnbot.ports.postgres_migrate import migrate
 
 pytestmark = pytest.mark.slow
 
@@ -37,8 +38,8 @@ class Loss:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.function, self.done_first = "", False
-        self.original = postgres._one_statement
-        monkeypatch.setattr(postgres, "_one_statement", self.statement)
+        self.original = postgres.one_statement
+        monkeypatch.setattr(postgres, "one_statement", self.statement)
 
     def answer_of(self, function: str) -> None:
         """The server does it; nobody hears."""
@@ -264,11 +265,11 @@ async def test_a_commit_that_cannot_get_its_lock_gives_up(database: str, words: 
     async with open_postgres_store(database) as store:
         epoch = await begin(store, words)
         async with store._transacting() as connection:
-            await postgres._aio(connection.execute)("select from books for update")
+            await postgres_sessions.aio(connection.execute)("select from books for update")
             began_s = trio.current_time()
             with pytest.raises(StoreUnreachable):
                 await store.commit_intents([words.intent(epoch, 1)], execution_id="x1-1", opportunity=None)
-            assert trio.current_time() - began_s < postgres.COMMIT_INTENTS_S_MAX + postgres.SHIELD_S_MAX
+            assert trio.current_time() - began_s < postgres.COMMIT_INTENTS_S_MAX + postgres_sessions.SHIELD_S_MAX
         await store.append([words.booked("1")])
         assert await store.orders_of(words.symbol) == ()
 
@@ -304,7 +305,7 @@ async def test_random_cancels_leak_nothing_and_tear_nothing(database: str, words
         )
         assert torn == [{"fills": 0, "pairs": 0, "orders": 0}]
         async with trio.open_nursery() as nursery:  # every connection of the pool still works
-            for _ in range(postgres.POOL_MAX * 2):
+            for _ in range(postgres_sessions.POOL_MAX * 2):
                 nursery.start_soon(store.ping)
 
 
@@ -346,7 +347,7 @@ async def test_an_append_gives_way_to_intents_that_are_being_committed(
     database: str, words: Any, monkeypatch: pytest.MonkeyPatch, patience_s: float, begun: list[str]
 ) -> None:
     """The records of a decision wait until its orders may leave, and no longer than they must."""
-    original, functions, answered = postgres._one_statement, list[str](), asyncio.Event()
+    original, functions, answered = postgres.one_statement, list[str](), asyncio.Event()
     monkeypatch.setattr(postgres, "GIVES_WAY_S_MAX", patience_s)
 
     async def statement(kept: Any, sql: str, arguments: tuple[object, ...]) -> Any:
@@ -357,7 +358,7 @@ async def test_an_append_gives_way_to_intents_that_are_being_committed(
 
     async with open_postgres_store(database) as store:
         epoch = await begin(store, words)
-        monkeypatch.setattr(postgres, "_one_statement", statement)
+        monkeypatch.setattr(postgres, "one_statement", statement)
         commit = partial(store.commit_intents, [words.intent(epoch, 1)], execution_id="x1-1", opportunity=None)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(store.append, words.one_of_each())

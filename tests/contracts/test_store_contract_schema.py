@@ -13,7 +13,8 @@ from dnbot.domain.instrument import Symbol
 from dnbot.domain.messages import PortfolioSaved
 from dnbot.domain.position import Portfolio
 from dnbot.ports.migrations import read_migrations
-from dnbot.ports.postgres import migrate, open_postgres_store, status
+from dnbot.ports.postgres import open_postgres_store
+from dnbot.ports.postgres_migrate import migrate, status
 from dnbot.resources import db_dir
 
 pytestmark = pytest.mark.slow
@@ -83,7 +84,7 @@ async def test_a_failing_migration_leaves_no_trace(
     """Those before it stay applied, its own statements are undone, and it is tried again once mended."""
     (tmp_path / "0001_good.sql").write_text("create table good (i int);")
     (tmp_path / "0002_bad.sql").write_text("create table half (i int); select 1 / 0;")
-    monkeypatch.setattr("dnbot.ports.postgres.db_dir", lambda: tmp_path)
+    monkeypatch.setattr("dnbot.ports.postgres_migrate.db_dir", lambda: tmp_path)
     dsn = postgres_server.fresh()
     with pytest.raises(InvariantBroken, match="division by zero"):
         await migrate(dsn)

@@ -33,7 +33,8 @@ from dnbot.ports.clock import SystemClock
 from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.embedded_postgres import embedded_postgres
 from dnbot.ports.log import EventLog
-from dnbot.ports.postgres import PostgresStore, migrate, open_postgres_store
+from dnbot.ports.postgres import PostgresStore, open_postgres_store
+from dnbot.ports.postgres_migrate import migrate
 from dnbot.ports.postgres_tasks import PostgresTasks
 
 pytestmark = [

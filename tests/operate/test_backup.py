@@ -26,7 +26,8 @@ from dnbot.operate.run import database_dsn, state_dir
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.log import EventLog
-from dnbot.ports.postgres import migrate, open_postgres_store
+from dnbot.ports.postgres import open_postgres_store
+from dnbot.ports.postgres_migrate import migrate
 from dnbot.strategy.parameters import StrategyParameters
 
 SYMBOL = Symbol("BTC", "USDT")

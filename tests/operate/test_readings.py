@@ -39,7 +39,8 @@ from dnbot.operate.transfers_text import plan_text
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.embedded_postgres import embedded_postgres
 from dnbot.ports.log import EventLog
-from dnbot.ports.postgres import PostgresStore, migrate, open_postgres_store
+from dnbot.ports.postgres import PostgresStore, open_postgres_store
+from dnbot.ports.postgres_migrate import migrate
 from dnbot.resources import config_dir
 
 pytestmark = pytest.mark.slow

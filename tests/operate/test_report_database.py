@@ -40,7 +40,8 @@ from dnbot.operate.report_text import text_of
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.embedded_postgres import embedded_postgres
 from dnbot.ports.log import EventLog
-from dnbot.ports.postgres import PostgresStore, migrate, open_postgres_store
+from dnbot.ports.postgres import PostgresStore, open_postgres_store
+from dnbot.ports.postgres_migrate import migrate
 
 pytestmark = pytest.mark.slow
 SYMBOL = Symbol("BTC", "USDT")

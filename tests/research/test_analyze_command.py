@@ -22,7 +22,8 @@ from dnbot.operate.report_data import BEGINNING
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.embedded_postgres import embedded_postgres
 from dnbot.ports.log import EventLog
-from dnbot.ports.postgres import migrate, open_postgres_store
+from dnbot.ports.postgres import open_postgres_store
+from dnbot.ports.postgres_migrate import migrate
 
 pytestmark = [
     pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=f"no user namespaces: {why_not()}"),

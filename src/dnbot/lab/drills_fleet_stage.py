@@ -36,7 +36,8 @@ from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.embedded_postgres import EmbeddedServer, embedded_postgres
 from dnbot.ports.log import EventLog, stdlib_logging
 from dnbot.ports.log_sinks import MemorySink
-from dnbot.ports.postgres import PostgresStore, migrate, open_postgres_store
+from dnbot.ports.postgres import PostgresStore, open_postgres_store
+from dnbot.ports.postgres_migrate import migrate
 from dnbot.ports.postgres_tasks import PostgresTasks
 
 STOP_S_MAX = 40.0

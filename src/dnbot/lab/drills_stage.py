@@ -35,7 +35,8 @@ from dnbot.ports.embedded_postgres import EmbeddedServer, embedded_postgres
 from dnbot.ports.http import HttpClient
 from dnbot.ports.log import EventLog, stdlib_logging
 from dnbot.ports.log_sinks import MemorySink
-from dnbot.ports.postgres import PostgresStore, migrate, open_postgres_store
+from dnbot.ports.postgres import PostgresStore, open_postgres_store
+from dnbot.ports.postgres_migrate import migrate
 
 SYMBOL = Symbol("BTC", "USDT")
 DSN_VARIABLE = "DNBOT_DRILL_DSN"

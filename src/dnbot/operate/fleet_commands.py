@@ -28,7 +28,8 @@ from dnbot.operate.task_settings import accounts_of, task_settings
 from dnbot.operate.worker import fleet_dsn
 from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.fleet_risk import PostgresFleetRisk
-from dnbot.ports.postgres import PostgresStore, migrate, open_postgres_store
+from dnbot.ports.postgres import PostgresStore, open_postgres_store
+from dnbot.ports.postgres_migrate import migrate
 from dnbot.ports.postgres_tasks import PostgresTasks
 from dnbot.ports.tasks import TaskStore
 

@@ -60,7 +60,8 @@ from dnbot.ports.embedded_postgres import embedded_postgres
 from dnbot.ports.latch import FileLatch
 from dnbot.ports.log import EventLog, stdlib_logging
 from dnbot.ports.log_sinks import FileSink, Sink, TerminalSink
-from dnbot.ports.postgres import migrate, open_postgres_store
+from dnbot.ports.postgres import open_postgres_store
+from dnbot.ports.postgres_migrate import migrate
 from dnbot.ports.redaction import Redactor
 from dnbot.ports.spill import Spill, spill_file
 from dnbot.ports.store import Store

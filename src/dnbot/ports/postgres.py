@@ -1,21 +1,14 @@
-"""The database: the only module with asyncio in it, run by trio-asyncio around asyncpg.
-
-Every write is one call of one SQL function: one round trip, one transaction. Cancelling asyncpg inside a transaction
-would leak its connection, so BEGIN, COMMIT, ROLLBACK and release are shielded, each with a limit, after which the
-connection is cut; only statements can be cancelled.
-"""
+"""The store in PostgreSQL. Every write is one call of one SQL function: one round trip, one transaction."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-import asyncpg
 import attrs
 import trio
-import trio_asyncio
 
 from dnbot.domain.errors import ConfigError, InvariantBroken, StoreUnreachable
 from dnbot.domain.instrument import Symbol
@@ -29,89 +22,38 @@ from dnbot.fleet.words import Lease
 from dnbot.ports import migrations
 from dnbot.ports import postgres_queries as queries
 from dnbot.ports import postgres_rows as rows
-from dnbot.ports.postgres_errors import SequenceMoved, TryAgain, error_of
+from dnbot.ports.postgres_errors import SequenceMoved, TryAgain
+from dnbot.ports.postgres_migrate import applied
 from dnbot.ports.postgres_reports import Reports
+from dnbot.ports.postgres_sessions import (
+    COMMAND_S_MAX,
+    CONNECT_S_MAX,
+    SHIELD_S_MAX,
+    Kept,
+    Loop,
+    aio,
+    make_pool,
+    mapped,
+    one_statement,
+    open_loop,
+    transaction,
+)
 from dnbot.ports.record_numbers import RecordNumbers
 from dnbot.ports.store import StoredState
 from dnbot.ports.store_rebuild import PORTFOLIOS_KEPT, SEEN_MAX
 from dnbot.resources import db_dir
 
 if TYPE_CHECKING:
-    from asyncpg.pool import PoolConnectionProxy
-
     from dnbot.ports.log import EventLog
+    from dnbot.ports.postgres_sessions import Connection, Row
 
-POOL_MIN = 3  # the journal, the executor and one desk never wait for a connection to be made
-POOL_MAX = 8
-KEPT_MAX = 2  # of them, so that an intent and a record need not ask the pool for one
-READERS_MAX = 2
-CONNECT_S_MAX = 5.0
-COMMAND_S_MAX = 5.0
+KEPT_MAX = 2  # connections that an intent and a record need not ask the pool for
 GIVES_WAY_S_MAX = 0.05  # so long an append waits for intents that are being committed, and for their orders to leave
 LEAVE_S = 0.005  # in which orders leave that were committed
 COMMIT_INTENTS_S_MAX = 1.0  # an intent expires sooner: a later answer would come for an order that may not leave
-SHIELD_S_MAX = 2.0
 TIDY_S_MAX = 60.0
-MIGRATE_LOCK_S_MAX = 30.0
 ATTEMPTS = 3  # for a deadlock or serialisation failure: the server has undone everything
 JOINED_COMMITS = 500_000_000  # of the thousand million numbers that an epoch has
-SETTINGS = {
-    "application_name": "dnbot",
-    "timezone": "UTC",
-    "synchronous_commit": "on",
-    "statement_timeout": "5s",
-    "lock_timeout": "2s",
-    "idle_in_transaction_session_timeout": "10s",
-}
-READS = {
-    "application_name": "dnbot dashboard",
-    "default_transaction_read_only": "on",
-    "statement_timeout": "2s",
-}
-_MIGRATION_LOCK = 0x646E626F74  # "dnbot"
-
-_T = TypeVar("_T")
-if TYPE_CHECKING:
-    Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
-    Pool = asyncpg.Pool[asyncpg.Record]
-
-
-async def migrate(dsn: str, *, log: EventLog | None = None) -> tuple[str, ...]:
-    """Bring a database to this version's schema and return the names of the migrations applied now, in order.
-
-    Under an advisory lock, one transaction each: a second caller waits, then finds nothing to do.
-
-    Raises:
-        ConfigError: the database is newer, an applied file was changed, or the DSN cannot be read.
-        StoreUnreachable: the database is; migrations before the failing one stay applied.
-    """
-    known = migrations.read_migrations(db_dir())
-
-    async def work(connection: Connection) -> tuple[str, ...]:
-        await _aio(connection.execute)(f"set lock_timeout = '{MIGRATE_LOCK_S_MAX}s'")
-        await _aio(connection.execute)(f"select pg_advisory_lock({_MIGRATION_LOCK})")
-        await _aio(connection.execute)(migrations.CREATE_TABLE)
-        left = migrations.pending(known, await _applied(connection))
-        for migration in left:
-            async with _transaction(connection):
-                await _aio(connection.execute)(migration.sql)
-                await _aio(connection.execute)(
-                    "insert into schema_migrations (version, name, checksum) values ($1, $2, $3)",
-                    migration.version, migration.name, migration.checksum,
-                )
-        return tuple(f"{migration.version:04d}_{migration.name}" for migration in left)
-
-    return await _on_one_connection(dsn, log, work)
-
-
-async def status(dsn: str, *, log: EventLog | None = None) -> migrations.MigrationStatus:
-    """Which migrations a database has and lacks; changes nothing. Raises as `migrate` does."""
-    known = migrations.read_migrations(db_dir())
-
-    async def work(connection: Connection) -> migrations.MigrationStatus:
-        return migrations.status_of(known, await _applied(connection))
-
-    return await _on_one_connection(dsn, log, work)
 
 
 @asynccontextmanager
@@ -128,13 +70,13 @@ async def open_postgres_store(
         StoreUnreachable: the database is.
     """
     known = migrations.read_migrations(db_dir())
-    async with _open_loop(log) as loop:
-        with _mapped():
-            pool = await _aio(_make_pool, loop)(dsn, only_reads=only_reads)
-        store = PostgresStore(_Kept(pool, 0 if only_reads else KEPT_MAX), loop, mask)
+    async with open_loop(log) as loop:
+        with mapped():
+            pool = await aio(make_pool, loop)(dsn, only_reads=only_reads)
+        store = PostgresStore(Kept(pool, 0 if only_reads else KEPT_MAX), loop, mask)
         try:
             async with store.reading() as connection:
-                missing = migrations.status_of(known, await _applied(connection)).pending
+                missing = migrations.status_of(known, await applied(connection)).pending
             if missing:
                 raise ConfigError("database", "schema", f"without {', '.join(missing)}", "the present schema: migrate")
             store.names = names_of([row["venue"] for row in await store.read(queries.EXCHANGES)])
@@ -151,8 +93,8 @@ class PostgresStore(Reports):
     read back has the role's own (`dnbot.domain.venue_names`).
     """
 
-    _kept: _Kept
-    _loop: trio_asyncio.TrioEventLoop
+    _kept: Kept
+    _loop: Loop
     _mask: Callable[[str], str] = str
     names: VenueNames = AS_THEY_ARE
     _symbol: Symbol | None = None
@@ -321,7 +263,7 @@ class PostgresStore(Reports):
     async def read_as_written(self, sql: str, *arguments: object) -> list[dict[str, Any]]:
         """The same for what people are shown: arguments and rows have the database's names, whatever the query has."""
         async with self.reading() as connection:
-            return [dict(row) for row in await _aio(connection.fetch, self._loop)(self.names.text(sql), *arguments)]
+            return [dict(row) for row in await aio(connection.fetch, self._loop)(self.names.text(sql), *arguments)]
 
     async def take_names(self, names: VenueNames) -> None:
         """Have the second spot venue called so; an empty database still takes any name.
@@ -341,7 +283,7 @@ class PostgresStore(Reports):
         """Rows with the role's own name in them."""
 
         async def fetch(sql: str, *arguments: object) -> list[dict[str, Any]]:
-            found = await _aio(connection.fetch, self._loop)(sql, *arguments)
+            found = await aio(connection.fetch, self._loop)(sql, *arguments)
             names = self.names
             if not names.exchange:
                 return [dict(row) for row in found]
@@ -361,11 +303,11 @@ class PostgresStore(Reports):
             StoreUnreachable: the connection ended; one that hangs is not noticed.
         """
         ended = trio.Event()
-        with _mapped():
+        with mapped():
             async with self._lease() as connection:
                 connection.add_termination_listener(lambda _: ended.set())
                 callback = partial(_hear, heard)
-                await _aio(connection.add_listener, self._loop)(channel, callback)
+                await aio(connection.add_listener, self._loop)(channel, callback)
                 try:
                     heard()  # what was notified until now was not heard
                     await ended.wait()
@@ -383,15 +325,15 @@ class PostgresStore(Reports):
         now = rows.instant(now_ns)
         for row in await self.read(queries.SERIES):
             async with self._transacting() as connection:
-                execute = _aio(connection.execute, self._loop)
+                execute = aio(connection.execute, self._loop)
                 await execute(f"set local statement_timeout = '{TIDY_S_MAX}s'")
                 await execute(queries.TIDY, row["name"], now, retention_days, timeout=TIDY_S_MAX)
         await self._call(queries.KEEP_PORTFOLIOS, PORTFOLIOS_KEPT)
 
     async def aclose(self) -> None:
         """See `Store`. What does not close in time is cut."""
-        with trio.move_on_after(SHIELD_S_MAX, shield=True) as scope, _mapped():
-            await _aio(self._kept.close, self._loop)()
+        with trio.move_on_after(SHIELD_S_MAX, shield=True) as scope, mapped():
+            await aio(self._kept.close, self._loop)()
         if scope.cancelled_caught:
             self._kept.pool.terminate()
 
@@ -400,7 +342,7 @@ class PostgresStore(Reports):
             raise InvariantBroken("begin_run comes before any other write")
         return str(self._symbol)
 
-    async def _call(self, sql: str, *arguments: object, limit_s: float = COMMAND_S_MAX) -> asyncpg.Record | None:
+    async def _call(self, sql: str, *arguments: object, limit_s: float = COMMAND_S_MAX) -> Row | None:
         """One statement that is its own transaction; repeated when the server undid it because of another one."""
         for _ in range(ATTEMPTS - 1):
             try:
@@ -409,9 +351,9 @@ class PostgresStore(Reports):
                 continue
         return await self._call_once(sql, arguments, limit_s)
 
-    async def _call_once(self, sql: str, arguments: tuple[object, ...], limit_s: float) -> asyncpg.Record | None:
-        with _mapped(), trio.fail_after(limit_s):
-            return await _aio(_one_statement, self._loop)(self._kept, sql, arguments)
+    async def _call_once(self, sql: str, arguments: tuple[object, ...], limit_s: float) -> Row | None:
+        with mapped(), trio.fail_after(limit_s):
+            return await aio(one_statement, self._loop)(self._kept, sql, arguments)
 
     def reading(self) -> AbstractAsyncContextManager[Connection]:
         """A connection whose queries all see the same moment, and which cannot write."""
@@ -419,183 +361,21 @@ class PostgresStore(Reports):
 
     @asynccontextmanager
     async def _transacting(self, **options: Any) -> AsyncGenerator[Connection, None]:
-        with _mapped():
-            async with self._lease() as connection, _transaction(connection, self._loop, **options):
+        with mapped():
+            async with self._lease() as connection, transaction(connection, self._loop, **options):
                 yield connection
 
     @asynccontextmanager
     async def _lease(self) -> AsyncGenerator[Connection, None]:
-        connection = await _aio(self._kept.pool.acquire, self._loop)(timeout=CONNECT_S_MAX)
+        connection = await aio(self._kept.pool.acquire, self._loop)(timeout=CONNECT_S_MAX)
         try:
             yield connection
         finally:
             with trio.move_on_after(SHIELD_S_MAX, shield=True) as scope:
-                await _aio(self._kept.pool.release, self._loop)(connection)
+                await aio(self._kept.pool.release, self._loop)(connection)
             if scope.cancelled_caught:
                 connection.terminate()
 
 
 def _hear(heard: Callable[[], None], *_: object) -> None:
     heard()
-
-
-def _aio(
-    function: Callable[..., Awaitable[_T]], loop: trio_asyncio.TrioEventLoop | None = None
-) -> Callable[..., Awaitable[_T]]:
-    wrapped: Callable[..., Awaitable[_T]] = trio_asyncio.aio_as_trio(function, loop=loop)
-    return wrapped
-
-
-@asynccontextmanager
-async def _open_loop(log: EventLog | None) -> AsyncGenerator[trio_asyncio.TrioEventLoop, None]:
-    """An asyncio loop that neither wraps the block's exception in groups nor dies of a background complaint."""
-    failure: Exception | None = None
-    async with trio_asyncio.open_loop() as loop:
-        # The default handler would raise out of the loop; asyncpg complains when a connection is cut under it.
-        loop.set_exception_handler(lambda _, context: _complain(log, context))
-        try:
-            yield loop
-        except Exception as error:  # noqa: BLE001 (raised again outside, where no nursery of the loop wraps it)
-            failure = error
-    if failure is not None:
-        raise failure
-
-
-def _complain(log: EventLog | None, context: dict[str, Any]) -> None:
-    if log is not None:
-        log.warning("postgres_background", what=str(context.get("message")), error=repr(context.get("exception")))
-
-
-async def _make_pool(dsn: str, *, only_reads: bool) -> Pool:
-    least, most = (0, READERS_MAX) if only_reads else (POOL_MIN, POOL_MAX)
-    return await asyncpg.create_pool(
-        dsn, min_size=least, max_size=most, timeout=CONNECT_S_MAX, command_timeout=COMMAND_S_MAX,
-        server_settings={**SETTINGS, **READS} if only_reads else SETTINGS,
-        max_inactive_connection_lifetime=0, max_cached_statement_lifetime=0, reset=_keep_session,
-    )
-
-
-async def _one_statement(kept: _Kept, sql: str, arguments: tuple[object, ...]) -> asyncpg.Record | None:
-    """Runs inside asyncio, so that it costs one crossing. When cancelled, asyncpg cancels the statement on the server
-    and shields the release; what is not released in time is cut."""
-    async with AsyncExitStack() as stack:
-        connection = await kept.take()
-
-        async def give_back(failure: type[BaseException] | None, *_: object) -> None:
-            await kept.give_back(connection, usable=failure is None)
-
-        stack.push_async_exit(give_back)
-        row: asyncpg.Record | None = await connection.fetchrow(sql, *arguments)
-    return row
-
-
-@attrs.define
-class _Kept:
-    """Connections that stay out of their pool between statements: to take one and give it back costs a tenth of a
-    commit. They are used inside asyncio alone."""
-
-    pool: Pool
-    most: int
-    _idle: list[PoolConnectionProxy[asyncpg.Record]] = attrs.field(factory=list)
-
-    async def take(self) -> PoolConnectionProxy[asyncpg.Record]:
-        """One that is open; of the pool when none is kept."""
-        while self._idle:
-            connection = self._idle.pop()
-            if not connection.is_closed():
-                return connection
-            await self.give_back(connection, usable=False)
-        return await self.pool.acquire()
-
-    async def give_back(self, connection: PoolConnectionProxy[asyncpg.Record], *, usable: bool) -> None:
-        """Keep it when it answered and there is room; else it is the pool's again."""
-        if usable and len(self._idle) < self.most:
-            self._idle.append(connection)
-            return
-        if not usable and not connection.is_closed():
-            await _in_step(connection)
-        await self.pool.release(connection, timeout=SHIELD_S_MAX)
-
-    async def close(self) -> None:
-        """The pool, too, which waits for what is out."""
-        self.most = 0
-        while self._idle:
-            await self.give_back(self._idle.pop(), usable=False)
-        await self.pool.close()
-
-
-async def _in_step(connection: PoolConnectionProxy[asyncpg.Record]) -> None:
-    """Waits until a cancelled statement is over, and ends what it began: cut off between Parse and Bind, asyncpg leaves
-    the server in the middle of a transaction, in which the next one of this connection could not begin."""
-    try:
-        await connection.execute("select 1", timeout=SHIELD_S_MAX)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
-        connection.terminate()
-
-
-async def _keep_session(connection: object) -> None:
-    """Nothing to reset: no statement here leaves anything behind in the session, and the round trip costs time."""
-
-
-@asynccontextmanager
-async def _transaction(
-    connection: Connection, loop: trio_asyncio.TrioEventLoop | None = None, **options: Any
-) -> AsyncGenerator[None, None]:
-    transaction = connection.transaction(**options)
-    await _shielded(transaction.start, connection, loop)
-    try:
-        yield
-    except BaseException:
-        with trio.move_on_after(SHIELD_S_MAX, shield=True) as scope:
-            try:
-                await _aio(transaction.rollback, loop)()
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-                connection.terminate()  # whatever it was in the middle of ends with it
-        if scope.cancelled_caught:
-            connection.terminate()
-        raise
-    await _shielded(transaction.commit, connection, loop)
-
-
-async def _shielded(
-    step: Callable[[], Awaitable[None]], connection: Connection, loop: trio_asyncio.TrioEventLoop | None
-) -> None:
-    with trio.move_on_after(SHIELD_S_MAX, shield=True) as scope:
-        await _aio(step, loop)()
-    if scope.cancelled_caught:
-        connection.terminate()
-        raise StoreUnreachable(f"the database did not answer in {SHIELD_S_MAX} s")
-
-
-async def _on_one_connection(dsn: str, log: EventLog | None, work: Callable[[Connection], Awaitable[_T]]) -> _T:
-    async with _open_loop(log):
-        with _mapped():
-            connection = await _aio(asyncpg.connect)(dsn, timeout=CONNECT_S_MAX)
-            try:
-                return await work(connection)
-            finally:
-                with trio.move_on_after(SHIELD_S_MAX, shield=True) as scope:
-                    await _aio(connection.close)(timeout=SHIELD_S_MAX / 2)
-                if scope.cancelled_caught:
-                    connection.terminate()
-
-
-async def _applied(connection: Connection) -> list[migrations.Applied]:
-    try:
-        found = await _aio(connection.fetch)(queries.APPLIED)
-    except asyncpg.UndefinedTableError:
-        return []
-    return [migrations.Applied(*row.values()) for row in found]
-
-
-@contextmanager
-def _mapped() -> Generator[None, None, None]:
-    """Every foreign error as one of ours: `StoreUnreachable` for what may pass, `InvariantBroken` for our own bugs."""
-    try:
-        yield
-    except asyncpg.PostgresError as error:
-        raise error_of(error.sqlstate, str(error)) from error
-    except asyncpg.ClientConfigurationError as error:
-        raise ConfigError("database", "dsn", "unreadable", "postgresql://user:password@host:port/database") from error
-    except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, trio.TooSlowError) as error:
-        raise StoreUnreachable(f"{type(error).__name__}: {error}") from error
