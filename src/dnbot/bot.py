@@ -32,7 +32,7 @@ from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.spread import SpreadAnalyzer
 from dnbot.strategy.turn import Turn
 from dnbot.tasks.analytics import Analyst, MarketDesk
-from dnbot.tasks.budgets import BudgetsOf, budgets_within
+from dnbot.tasks.budgets import BudgetsOf, own_budgets
 from dnbot.tasks.committing import Committer
 from dnbot.tasks.countdown import Countdown
 from dnbot.tasks.desk import Desk
@@ -111,7 +111,7 @@ class BotParts:
     """None: where the accounts are."""
     sources: Callable[[Venue], Source] | None = None  # that tasks share; None: each feed has a connection of its own
     codecs: Codecs = BUILT_IN
-    budgets: BudgetsOf | None = None  # None: of this bot alone, within its codecs' limits
+    budgets: BudgetsOf | None = None  # None: of this bot alone, within the venues' limits
     in_fleet: bool = False
     """Whether new risk waits for what a fleet says of all its bots together."""
 
@@ -294,13 +294,12 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
     )
     strategist.pull, strategist.keep = analyst.newest, parts.keep
     desk = analyst if parts.market is None else parts.market.mirror.beside(analyst)
+    budgets = parts.budgets or own_budgets(parts.codecs.limits)
     for venue in VENUES:
         place = parts.places[venue]
-        feeds[venue] = _feed(parts, venue, desk, boards, venue_clock, stack)
+        feeds[venue] = _feed(parts, _source(parts, venue, venue_clock, stack, budgets), venue, desk, boards)
         codec = parts.codecs.private_codec(venue, params.symbol, parts.signers[venue])
-        line = line_of(
-            parts.opener, place.rest, venue, venue_clock, stack, private=True, budgets=_budgets(parts)
-        )
+        line = line_of(parts.opener, place.rest, venue, venue_clock, stack, private=True, budgets=budgets)
         sessions[venue] = Session(
             codec, parts.codecs.public_codec(venue, params.symbol), line, parts.opener, place.stream_url,
             channels.inbox.send, boards.instruments[venue], boards.fees[venue], log, params.leverage,
@@ -338,24 +337,20 @@ def _wire(parts: BotParts, context: StrategyContext) -> Bot:
     )
 
 
-def _feed(
-    parts: BotParts, venue: Venue, desk: MarketDesk, boards: Boards, clock: VenueClock, stack: AsyncExitStack
-) -> Feed:
-    codec, source = parts.codecs.public_codec(venue, parts.params.symbol), _source(parts, venue, clock, stack)
+def _feed(parts: BotParts, source: Source, venue: Venue, desk: MarketDesk, boards: Boards) -> Feed:
+    codec = parts.codecs.public_codec(venue, parts.params.symbol)
     return Feed(codec, source, desk, boards.instruments[venue], parts.log, stages=parts.measures.stages)
 
 
-def _source(parts: BotParts, venue: Venue, clock: VenueClock, stack: AsyncExitStack) -> Source:
+def _source(
+    parts: BotParts, venue: Venue, clock: VenueClock, stack: AsyncExitStack, budgets: BudgetsOf
+) -> Source:
     if parts.sources is not None:
         return parts.sources(venue)
     side = parts.market or parts
     place = side.places[venue]
-    line = line_of(side.opener, place.rest, venue, clock, stack, private=False, budgets=_budgets(parts))
+    line = line_of(side.opener, place.rest, venue, clock, stack, private=False, budgets=budgets)
     return OwnSource(line, side.opener, place.stream_url)
-
-
-def _budgets(parts: BotParts) -> BudgetsOf:
-    return parts.budgets or budgets_within(parts.codecs.limits)
 
 
 def _countdowns(parts: BotParts, desks: dict[Venue, Desk], channels: Channels) -> dict[Venue, Countdown]:

@@ -28,7 +28,7 @@ from dnbot.ports.memory_store import MemoryStore
 from dnbot.ports.net import Endpoint
 from dnbot.ports.signer import CredentialSigner
 from dnbot.strategy.context import StrategyContext
-from dnbot.tasks.budgets import own_public
+from dnbot.tasks.budgets import own_budgets, own_public
 from dnbot.tasks.feed import Feed
 from dnbot.tasks.link import line_of
 from dnbot.tasks.shared_feeds import Address, SharedFeeds, shared_feeds
@@ -106,7 +106,7 @@ async def test_books_are_those_of_own_connections(autojump_clock: Any) -> None:
         for task in tasks:
             for venue in VENUES:
                 line = line_of(on.network.open_stream, PLACES[venue].rest, venue, VenueClock(on.clock), stack,
-                               private=False)
+                               private=False, budgets=own_budgets())
                 alone = OwnSource(line, on.network.open_stream, PLACES[venue].stream_url)
                 own[venue, task.name] = listener(on, alone, venue, task.symbol)
                 shared[venue, task.name] = listener(on, source_of(venue), venue, task.symbol)

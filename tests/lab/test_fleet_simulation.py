@@ -157,7 +157,7 @@ def tasks_share_no_budget(patch: pytest.MonkeyPatch) -> None:
 
     @asynccontextmanager
     async def alone(*_: object) -> AsyncIterator[BudgetsOf]:
-        yield own_budgets
+        yield own_budgets()
 
     patch.setattr(Budgets, "of_task", alone)
 

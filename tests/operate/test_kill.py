@@ -28,6 +28,7 @@ from dnbot.ports.latch import Halt, MemoryLatch
 from dnbot.ports.net import Endpoint
 from dnbot.ports.signer import CredentialSigner
 from dnbot.strategy.states import StrategyState, TradingMode
+from dnbot.tasks.budgets import own_budgets
 from dnbot.tasks.link import line_of
 from dnbot.venues.factory import private_codec, public_codec
 
@@ -54,7 +55,10 @@ async def rest(world: Stage, names: tuple[str, ...] = NAMES) -> None:
     where = around(world)
     for venue in VENUES:
         async with AsyncExitStack() as stack:
-            line = line_of(where.opener, where.places[venue].rest, venue, VenueClock(world.clock), stack, private=True)
+            line = line_of(
+                where.opener, where.places[venue].rest, venue, VenueClock(world.clock), stack, private=True,
+                budgets=own_budgets(),
+            )
             public, codec = public_codec(venue, SYMBOL), private_codec(venue, SYMBOL, where.signers[venue])
             await line.measure_clock(public)
             replies = [await line.read(public, request) for request in public.instrument_requests()]

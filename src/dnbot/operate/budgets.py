@@ -21,11 +21,9 @@ from dnbot.ports.log import EventLog
 from dnbot.ports.net import Endpoint
 from dnbot.ports.shared_limiter import SharedLimiter
 from dnbot.tasks.budgets import BudgetsOf
-from dnbot.venues.limits import LIMITS, Limit, Scope
+from dnbot.venues.limits import LIMITS, Limit, Scope, reserve_share
 from dnbot.venues.wire import RequestClass, Signer
 
-ORDER_RESERVE = 0.3
-"""Of a limit on orders, for hedges and cancels. Reads are all alike."""
 TICK_S = 1.0
 HURRY_S = 0.2
 """The soonest after the last time, when somebody waits for a greater share."""
@@ -216,8 +214,7 @@ class Budgets:
         key = f"{venue.value} {limit.pool} of {owner} at {rest.host}:{rest.port}"
         if key not in self.pools:
             capacity = max(1, int(limit.tokens * self.scale))
-            reserve = ORDER_RESERVE if RequestClass.CREATE in _classes(venue, limit) else 0.0
-            limiter = SharedLimiter(capacity, limit.window_s, reserve, self.hurry)
+            limiter = SharedLimiter(capacity, limit.window_s, reserve_share(venue, limit), self.hurry)
             self.pools[key] = Pool(key, venue, limit, capacity, limiter, keeping(limit.scope, self.ttl_s))
         return self.pools[key]
 
@@ -263,7 +260,3 @@ class Budgets:
             f"no worker left any of the rate budget {lacking} in {STOCKED_S_MAX:g} s: run fewer workers, or give those "
             "behind another public address another --address"
         )
-
-
-def _classes(venue: Venue, limit: Limit) -> list[RequestClass]:
-    return [kind for kind, other in LIMITS[venue].items() if other.pool == limit.pool]

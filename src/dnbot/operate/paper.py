@@ -27,6 +27,7 @@ from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.log import EventLog
 from dnbot.strategy.fitting import spot_mid
 from dnbot.strategy.parameters import StrategyParameters
+from dnbot.tasks.budgets import own_budgets
 from dnbot.tasks.link import line_of
 from dnbot.tasks.mirror import WIRE_NAMES, Mirror
 from dnbot.venues.factory import public_codec
@@ -89,9 +90,13 @@ async def read_terms(public: Reach, symbol: Symbol, clock: Clock) -> PublicTerms
     instruments: dict[Venue, Instrument] = {}
     mids: dict[Venue, Decimal] = {}
     contract: ContractNow | None = None
+    budgets = own_budgets()
     async with AsyncExitStack() as stack:
         for venue in VENUES:
-            line = line_of(public.opener, public.places[venue].rest, venue, VenueClock(clock), stack, private=False)
+            line = line_of(
+                public.opener, public.places[venue].rest, venue, VenueClock(clock), stack, private=False,
+                budgets=budgets,
+            )
             reader, codec = Reader(line), public_codec(venue, symbol)
             replies = [await reader.get(codec, request) for request in codec.instrument_requests()]
             instruments[venue] = codec.instrument(replies)

@@ -96,7 +96,7 @@ def second_spot_of(settings: Settings, registry: PluginRegistry | None = None) -
         codecs=Codecs(
             public={**BUILT_IN.public, VENUE: venue.public_codec},
             private={**BUILT_IN.private, VENUE: venue.private_codec},
-            limits={**BUILT_IN.limits, VENUE: plugin.limits},
+            limits={VENUE: plugin.limits},
         ),
         names=names_of(settings),
         guard=guard,

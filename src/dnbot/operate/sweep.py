@@ -22,7 +22,7 @@ from dnbot.operate.places import Surroundings, of_fakes, of_live
 from dnbot.operate.second_spot import second_spot_of
 from dnbot.ports.clock import Clock, VenueClock
 from dnbot.ports.credentials import SecretRegistry
-from dnbot.tasks.budgets import budgets_within
+from dnbot.tasks.budgets import own_budgets
 from dnbot.tasks.link import Line, line_of
 from dnbot.tasks.sweeping import PAUSE_S, Swept, sweep
 from dnbot.venues.factory import BUILT_IN, Codecs
@@ -58,7 +58,7 @@ def _codecs_of(settings: Settings) -> Codecs:
         raise PluginFault(VENUE.value, why)
 
     public, private = {**BUILT_IN.public, VENUE: refuse}, {**BUILT_IN.private, VENUE: refuse}
-    return Codecs(public, private, BUILT_IN.limits)
+    return Codecs(public, private)
 
 
 async def sweep_venues(
@@ -66,11 +66,11 @@ async def sweep_venues(
 ) -> tuple[Swept, ...]:
     """Cancel every order of ours at these venues and prove it, within so many seconds each, all at once."""
     found: dict[Venue, Swept] = {}
+    budgets = own_budgets(around.codecs.limits)
 
     async def at(venue: Venue) -> None:
         async with AsyncExitStack() as stack:
             rest = around.places[venue].rest
-            budgets = budgets_within(around.codecs.limits)
             line = line_of(around.opener, rest, venue, VenueClock(clock), stack, private=True, budgets=budgets)
             try:
                 codec = around.codecs.private_codec(venue, symbol, around.signers[venue])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 from dnbot.domain.instrument import Venue
 from dnbot.ports.limiter import Budget, RateLimiter
 from dnbot.ports.net import Endpoint
-from dnbot.venues.factory import BUILT_IN
+from dnbot.ports.shared_limiter import SharedLimiter
+from dnbot.venues.limits import LIMITS, Limit, reserve_share
 from dnbot.venues.plugin import VenueLimits
 from dnbot.venues.wire import RequestClass
 
@@ -15,25 +17,44 @@ BudgetsOf = Callable[[Venue], dict[RequestClass, Budget]]
 """The rate budgets of a new line to a venue."""
 
 
-def budgets_within(limits: Mapping[Venue, VenueLimits]) -> BudgetsOf:
-    """Of lines that share them with nobody, within what each venue allows."""
+OWNER = "one bot"
+
+
+def own_budgets(plugins: Mapping[Venue, VenueLimits] | None = None) -> BudgetsOf:
+    """Of one bot that shares a venue's limits with nobody: all lines made with the same result spend from the same.
+
+    No window of a venue of ours can hold more than it allows; a plugin's limits are rates with a burst.
+    """
+    made: dict[Venue, dict[RequestClass, Budget]] = {}
 
     def budgets(venue: Venue) -> dict[RequestClass, Budget]:
-        allowed = limits[venue]
-        create = RateLimiter(*allowed.create)
-        cancel = RateLimiter(*allowed.cancel) if allowed.cancel else create
-        return {
-            RequestClass.PUBLIC: RateLimiter(*allowed.public), RequestClass.READ: RateLimiter(*allowed.read),
-            RequestClass.CREATE: create, RequestClass.CANCEL: cancel,
-        }
+        if venue not in made:
+            made[venue] = _of_plugin(plugins[venue]) if plugins and venue in plugins else _of_ours(venue)
+        return dict(made[venue])
 
     return budgets
 
 
-own_budgets = budgets_within(BUILT_IN.limits)
+def _of_ours(venue: Venue) -> dict[RequestClass, Budget]:
+    found: dict[Limit, Budget] = {}
+    for limit in LIMITS[venue].values():
+        if limit not in found:
+            limiter = SharedLimiter(limit.tokens, limit.window_s, reserve_share(venue, limit))
+            limiter.grant(limit.tokens, math.inf)
+            found[limit] = limiter.of(OWNER)
+    return {kind: found[limit] for kind, limit in LIMITS[venue].items()}
+
+
+def _of_plugin(allowed: VenueLimits) -> dict[RequestClass, Budget]:
+    create = RateLimiter(*allowed.create)
+    cancel = RateLimiter(*allowed.cancel) if allowed.cancel else create
+    return {
+        RequestClass.PUBLIC: RateLimiter(*allowed.public), RequestClass.READ: RateLimiter(*allowed.read),
+        RequestClass.CREATE: create, RequestClass.CANCEL: cancel,
+    }
 
 
 def own_public(venue: Venue, rest: Endpoint) -> Budget:
     """For public reads at one address, of whoever has it alone."""
     del rest
-    return own_budgets(venue)[RequestClass.PUBLIC]
+    return own_budgets()(venue)[RequestClass.PUBLIC]

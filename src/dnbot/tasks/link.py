@@ -20,7 +20,7 @@ from dnbot.ports.clock import VenueClock
 from dnbot.ports.http import HttpClient
 from dnbot.ports.limiter import Budget, Priority
 from dnbot.ports.net import Endpoint, StreamOpener
-from dnbot.tasks.budgets import BudgetsOf, own_budgets
+from dnbot.tasks.budgets import BudgetsOf
 from dnbot.venues.wire import AskedTooOften, PrivateCodec, PublicCodec, Refused, Reply, Request, RequestClass, Trouble
 
 READ_DEADLINE_S = 5.0
@@ -146,7 +146,7 @@ async def set_leverage(codec: PrivateCodec, line: Line, leverage: int, margin_mo
 
 def line_of(
     opener: StreamOpener, rest: Endpoint, venue: Venue, venue_clock: VenueClock, stack: AsyncExitStack, *,
-    private: bool, budgets: BudgetsOf = own_budgets,
+    private: bool, budgets: BudgetsOf,
 ) -> Line:
     """A venue's line: one client in public, one per class in private, so that nothing queues behind reads.
 

@@ -34,13 +34,6 @@ PRIVATE_CODECS: dict[Venue, Callable[[Symbol, Signer], PrivateCodec]] = {
 }
 
 
-# Sources: Gate API v4 docs "rate limits", MEXC spot v3 docs "limits"; at MEXC creates and cancels share one budget.
-LIMITS: dict[Venue, VenueLimits] = {
-    Venue.GATE_SPOT: VenueLimits(public=(20, 100), read=(20, 100), create=(10, 10), cancel=(100, 100)),
-    Venue.GATE_FUTURES: VenueLimits(public=(20, 100), read=(20, 100), create=(50, 50), cancel=(100, 100)),
-    Venue.MEXC_SPOT: VenueLimits(public=(10, 50), read=(15, 100), create=(12, 12)),
-}
-
 
 @attrs.frozen
 class Codecs:
@@ -48,7 +41,8 @@ class Codecs:
 
     public: Mapping[Venue, Callable[[Symbol], PublicCodec]]
     private: Mapping[Venue, Callable[[Symbol, Signer], PrivateCodec]]
-    limits: Mapping[Venue, VenueLimits]
+    limits: Mapping[Venue, VenueLimits] = attrs.field(factory=dict)
+    """Of plugins alone: ours are in `venues/limits.py`."""
 
     def public_codec(self, venue: Venue, symbol: Symbol) -> PublicCodec:
         """A new public codec; raises ValueError for a symbol that the venue cannot have, PluginFault."""
@@ -59,7 +53,7 @@ class Codecs:
         return self.private[venue](symbol, signer)
 
 
-BUILT_IN = Codecs(PUBLIC_CODECS, PRIVATE_CODECS, LIMITS)
+BUILT_IN = Codecs(PUBLIC_CODECS, PRIVATE_CODECS)
 
 
 def public_codec(venue: Venue, symbol: Symbol) -> PublicCodec:

@@ -38,6 +38,9 @@ _GATE_CANCEL = Limit("cancel", Scope.ACCOUNT, 200, 1.0)
 _MEXC_READ = Limit("weight", Scope.ADDRESS, 300, 10.0)
 _MEXC_ORDERS = Limit("orders", Scope.ACCOUNT, 12, 1.0)
 
+ORDER_RESERVE = 0.3
+"""Of a limit on orders, for hedges and cancels. Reads are all alike."""
+
 LIMITS: dict[Venue, dict[RequestClass, Limit]] = {
     Venue.GATE_SPOT: {
         RequestClass.PUBLIC: _GATE_PUBLIC, RequestClass.READ: _GATE_READ,
@@ -52,3 +55,13 @@ LIMITS: dict[Venue, dict[RequestClass, Limit]] = {
         RequestClass.CREATE: _MEXC_ORDERS, RequestClass.CANCEL: _MEXC_ORDERS,
     },
 }
+
+
+def classes_of(venue: Venue, limit: Limit) -> list[RequestClass]:
+    """The classes of requests that spend from it."""
+    return [kind for kind, other in LIMITS[venue].items() if other.pool == limit.pool]
+
+
+def reserve_share(venue: Venue, limit: Limit) -> float:
+    """The share of it that stays for ways out, 0..1."""
+    return ORDER_RESERVE if RequestClass.CREATE in classes_of(venue, limit) else 0.0
