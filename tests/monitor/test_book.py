@@ -129,7 +129,33 @@ def test_an_hour_has_its_limit_and_critical_ones_some_more() -> None:
     here.raise_(alert("w10", "warning"), 13.0, watched=True)
     assert told(here, 14.0, 3600.0) == []
     (later,) = told(here, 3601.0)
-    assert [line.split(":")[0] for line in later.lines] == ["warning w10", "1 alerts came and went untold"]
+    assert [line.split(":")[0] for line in later.lines] == ["warning w10", "1 alerts came and went before they could be told"]
+
+
+def test_a_critical_alert_that_was_over_at_once_is_told_with_its_end() -> None:
+    """A leg that was naked for a second is news; a warning that short is counted, and told with what comes next."""
+    here = book()
+    here.raise_(alert("slow", "warning"), 0.0, watched=True)
+    here.raise_(alert("naked"), 0.0, watched=True)
+    here.resolve(end("slow", "warning"))
+    here.resolve(end("naked"))
+    (notice,) = told(here, 1.0, 2.9, 3.0, 5.0, 500.0)
+    assert (notice.level, notice.title) == ("critical", "dnbot BTC/USDT sim: CRITICAL naked and 1 more")
+    assert notice.lines == (
+        "critical naked: words", "resolved naked after 12 s: words", "1 alerts came and went before they could be told",
+    )
+    assert here.open == {}
+
+
+def test_critical_alerts_that_come_and_go_do_not_pile_up() -> None:
+    """More of them than a notice has lines are counted."""
+    here = book(per_hour_max=1)
+    for number in range(3 * LINES_MAX):
+        here.raise_(alert(f"c{number}"), float(number), watched=True)
+        here.resolve(end(f"c{number}"))
+    assert here.limited == 2 * LINES_MAX
+    (notice,) = told(here, 100.0, 102.0, 300.0)
+    assert len(notice.lines) == LINES_MAX
 
 
 def test_critical_ones_have_a_limit_too() -> None:

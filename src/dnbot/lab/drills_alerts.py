@@ -26,7 +26,7 @@ RESTED = 0.7
 """Share of each rate budget that must be left before the next trouble: otherwise its reads, on top of those of the ones
 before, would use it up."""
 CLEAR_MS, WINDOW_S, QUIET_S = 3_000, 60.0, 15.0
-"""Shorter than the defaults; the first is above `group_ms`: what is over sooner than it is told would not be told."""
+"""Shorter than the defaults; the first is above `group_ms`: a warning that is over sooner would not be told."""
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):

@@ -74,9 +74,11 @@ class AlertBook:
     """Stands before every title."""
     open: dict[str, OpenAlert] = attrs.field(factory=dict)
     limited: int = 0
-    """Alerts that were over before the limit of an hour let them be told."""
+    """Alerts that were over before they were told: shorter than `group_s`, or more than may be told in an hour."""
     _over: list[Resolved] = attrs.field(factory=list, init=False)
     """Told alerts whose end is to be told."""
+    _brief: list[OpenAlert] = attrs.field(factory=list, init=False)
+    """Critical ones that were over before they could be told: they are told with their end."""
     _waiting_since_s: float | None = attrs.field(default=None, init=False)
     _sent_s: deque[float] = attrs.field(factory=deque, init=False)
 
@@ -106,6 +108,9 @@ class AlertBook:
             return
         if known.told:
             self._over.append(resolved)
+        elif self._is_told(known) and known.level == "critical" and len(self._brief) < LINES_MAX:
+            self._brief.append(known)
+            self._over.append(resolved)
         elif self._is_told(known):
             self.limited += 1
 
@@ -133,20 +138,21 @@ class AlertBook:
     def due(self, now_s: float, now_ns: int) -> Notice | None:
         """What is to be told now, in one notice; it counts as told."""
         fresh = [known for known in self.open.values() if self._is_told(known) and self._is_news(known, now_s)]
-        if not fresh and not self._over:
+        if not fresh and not self._over:  # what was brief is over, too
             self._waiting_since_s = None
             return None
         if self._waiting_since_s is None:
             self._waiting_since_s = now_s
-        worst = max((known.level for known in fresh), key=RANK.__getitem__, default="info")
+        worst = max((known.level for known in (*fresh, *self._brief)), key=RANK.__getitem__, default="info")
         if now_s - self._waiting_since_s < self.rules.group_s or not self._may_send(worst, now_s):
             return None
         self._sent_s.append(now_s)
         self._waiting_since_s = None
-        fresh.sort(key=lambda known: (-RANK[known.level], known.key))
         for known in fresh:
             self.open[known.key] = msgspec.structs.replace(known, told=known.level, told_s=now_s)
-        over, self._over = self._over, []
+        fresh.extend(self._brief)
+        fresh.sort(key=lambda known: (-RANK[known.level], known.key))
+        over, self._over, self._brief = self._over, [], []
         return self._notice(worst, fresh, over, now_ns)
 
     def _is_told(self, known: OpenAlert) -> bool:
@@ -167,7 +173,7 @@ class AlertBook:
         lines = [_line(known) for known in fresh]
         lines += [f"resolved {one.key} after {one.lasted_s:.0f} s: {one.text}" for one in over]
         if self.limited:
-            lines.append(f"{self.limited} alerts came and went untold: more than {self.rules.per_hour_max} an hour")
+            lines.append(f"{self.limited} alerts came and went before they could be told")
             self.limited = 0
         if len(lines) > LINES_MAX:
             lines = [*lines[: LINES_MAX - 1], f"and {len(lines) - LINES_MAX + 1} more: dnbot alerts"]
