@@ -7,8 +7,10 @@ from typing import Any
 import attrs
 import pytest
 import trio
+import trio.testing
 
 from dnbot.domain.errors import FrameUnreadable, PluginFault, RequestAmbiguous, RequestNotSent, VenueUnreachable
+from dnbot.domain.instrument import Venue
 from dnbot.domain.messages import (
     AccountRead,
     CancelAll,
@@ -22,6 +24,7 @@ from dnbot.domain.messages import (
 from dnbot.domain.order import OrderStatus, Purpose
 from dnbot.ports.limiter import RateLimiter
 from dnbot.strategy.states import StrategyState
+from dnbot.tasks.budgets import own_budgets
 from dnbot.tasks.desk import QUEUE_S_MAX, Desk
 from dnbot.tasks.resolver import Resolver
 from dnbot.venues.wire import AskedTooOften, Refused, RequestClass, Unclear
@@ -90,6 +93,40 @@ async def test_a_committed_intent_is_not_committed_again(autojump_clock: Any, ki
     kit.script.answers[CREATE] = [kit.report()]
     assert (await it.answer(kit, intent, committed=True)).outcome == "accepted"
     assert it.story == [CREATE]
+
+
+async def test_an_order_leaves_before_anybody_else_has_a_turn(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """Between its commit and the client nothing waits: what the others would do meanwhile makes it no better."""
+    intent = kit.intent()
+    it = bench(intent)
+    it.desk.line.budgets[RequestClass.CREATE] = own_budgets()(Venue.GATE_SPOT)[RequestClass.CREATE]
+    kit.script.answers[CREATE] = [kit.report()]
+
+    async def onlooker() -> None:
+        it.story.append("a turn")
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(100):  # who of all runs first is drawn
+            nursery.start_soon(onlooker)
+        await it.desk.perform(PlaceOrder(intent, committed=True))
+    assert it.story == [CREATE, *["a turn"] * 100]
+
+
+async def test_a_full_inbox_is_waited_for_before_an_order_leaves(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """The machine hears that it leaves, whatever else it has to hear."""
+    intent = kit.intent()
+    it = bench(intent)
+    sending, receiving = trio.open_memory_channel[Any](0)
+    it.desk.inbox = sending
+    kit.script.answers[CREATE] = [kit.report()]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(it.desk.perform, PlaceOrder(intent, committed=True))
+        await trio.testing.wait_all_tasks_blocked()
+        assert it.story == []
+        assert isinstance(await receiving.receive(), OrderSent)
+        await trio.testing.wait_all_tasks_blocked()
+        assert it.story == [CREATE]
+        assert [type(await receiving.receive()) for _ in range(2)] == [OrderReported, OrderAnswered]
 
 
 async def test_an_absent_store_means_not_sent(autojump_clock: Any, kit: Any, bench: Any) -> None:

@@ -103,8 +103,10 @@ class SharedLimiter:
         return True
 
     async def acquire(self, owner: str, priority: Priority, cost: int) -> None:
-        """Wait for `cost` tokens: ways out come first, then the owner that spent least in the window."""
-        await trio.lowlevel.checkpoint()
+        """Wait for `cost` tokens: ways out come first, then the owner that spent least in the window.
+
+        When they are there no turn is given away: an order leaves at once, and whoever looks on waits.
+        """
         if self.try_acquire(owner, priority, cost):
             return
         self._refused -= 1  # it waits

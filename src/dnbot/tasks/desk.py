@@ -148,7 +148,7 @@ class Desk:
         self.sent_ids[intent.client_order_id] = None
         if len(self.sent_ids) > SENT_IDS_MAX:
             self.sent_ids.pop(next(iter(self.sent_ids)))
-        await self.inbox.send(OrderSent(intent.client_order_id, self.clock.now_ns(), trio.current_time()))
+        await self._tell_sent(OrderSent(intent.client_order_id, self.clock.now_ns(), trio.current_time()))
         began_s = trio.current_time()
         outcome, code, text = "ambiguous", "CANCELLED", "cancelled while the answer was awaited"
         report: OrderReport | None = None
@@ -162,6 +162,13 @@ class Desk:
                     await self._tell_report(report)
                 waited_us = int((trio.current_time() - began_s) * 1e6)
                 await self._answer(intent, outcome, code, text, waited_us)
+
+    async def _tell_sent(self, sent: OrderSent) -> None:
+        """Without a turn while the inbox has room: what others do of it would come before the order."""
+        try:
+            self.inbox.send_nowait(sent)
+        except trio.WouldBlock:
+            await self.inbox.send(sent)
 
     def _times(self, intent: OrderIntent) -> tuple[int, int]:
         """Now, and when the order expires, both on the venue's clock in ms."""
