@@ -35,6 +35,7 @@ CALM_PER_TASK = 0.5
 """Orders a second: bots that build their hedge send more."""
 START_S, START_S_PER_TASK = 30.0, 0.5
 TURNS, LAG = "dnbot_worker_feed_turn_seconds", "dnbot_worker_loop_lag_seconds"
+ORDERS = "dnbot_worker_tick_to_order_seconds"
 ROWS_SQL = "select relname as name, n_tup_ins as rows from pg_stat_user_tables"
 BYTES_SQL = "select sum(pg_total_relation_size(relid))::bigint as bytes from pg_stat_user_tables"
 WAL_SQL = "select (pg_current_wal_lsn() - '0/0'::pg_lsn)::bigint as bytes"
@@ -95,6 +96,7 @@ async def _window(world: StudyWorld, seconds: float) -> dict[str, Any]:
         "fakes_cpu": round(cpu["fakes"], 3), "database_cpu": round(cpu["database"], 3),
         "frames_per_s": round(sum(_grown(pair, "dnbot_worker_feed_frames_total") for pair in pairs) / took_s),
         "turn_s": _quantiles(pairs, TURNS), "loop_lag_s": _quantiles(pairs, LAG),
+        "tick_to_order_s": _quantiles(pairs, ORDERS),
         "quietest_wait_s": max(_of(figures, "dnbot_worker_feed_quietest_wait_seconds", max) for figures in after),
         "unheard": int(sum(_of(figures, "dnbot_worker_feed_unheard_markets", sum) for figures in after)),
         "connections": int(sum(_of(figures, "dnbot_worker_feed_connections", sum) for figures in after)),

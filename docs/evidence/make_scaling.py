@@ -79,24 +79,30 @@ def sizes(evidence: dict[str, Any]) -> list[str]:
     """A row per case."""
     rows = [
         ("| workers x symbols | core of a worker | waits for a core | memory of a worker | frames a second "
-         "| from bytes to decision, p50 / p99 | loop late, p99 | quietest market waits | all running after "
+         "| from bytes to decision, p50 / p99 | from bytes to both orders, p50 / p99 | loop late, p99 | quietest market waits | all running after "
          "| fakes and database |"),
-        f"|{' --- |' * 10}",
+        f"|{' --- |' * 11}",
     ]
     for case in _ordered(evidence):
         name = f"{case['processes']} x {case['symbols']}"
         if "problem" in case:
-            rows.append(f"| {name} | {_cell(case['problem'])} |{' |' * 8}")
+            rows.append(f"| {name} | {_cell(case['problem'])} |{' |' * 9}")
             continue
         turn, lag = case["turn_s"], case["loop_lag_s"]
         cells = (
             name, _percent(max(case["worker_cpu"])), _percent(max(case["worker_waited"])),
             f"{max(case['worker_rss_mb'])} MB", f"{case['frames_per_s']:,}",
-            f"{_ms(turn['p50'])} / {_ms(turn['p99'])}", _ms(lag["p99"]), _ms(case["quietest_wait_s"]),
+            f"{_ms(turn['p50'])} / {_ms(turn['p99'])}", _orders(case), _ms(lag["p99"]), _ms(case["quietest_wait_s"]),
             _started(case), f"{_percent(case['fakes_cpu'])}, {_percent(case['database_cpu'])}",
         )
         rows.append(f"| {' | '.join(cells)} |")
     return rows
+
+
+def _orders(case: dict[str, Any]) -> str:
+    """How long an arbitrage takes until both of its orders are sent, where there were any."""
+    sent = case["tick_to_order_s"]
+    return f"{_ms(sent['p50'])} / {_ms(sent['p99'])} of {sent['count']:.0f}" if sent["count"] else "none"
 
 
 def database(evidence: dict[str, Any]) -> list[str]:

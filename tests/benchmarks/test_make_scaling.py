@@ -28,7 +28,8 @@ def case(symbols: int, processes: int = 1, **changes: Any) -> dict[str, Any]:
         "processes": processes, "symbols": symbols, "running": symbols * processes, "start_s": 5.0, "seconds": 20.0,
         "worker_cpu": of_each, "worker_waited": [0.0] * processes, "worker_rss_mb": [60 + 2 * symbols] * processes,
         "fakes_cpu": 0.1, "database_cpu": 0.1, "frames_per_s": 20 * symbols * processes,
-        "turn_s": {"count": 9, "p50": 0.001, "p99": 0.01, "p999": -1.0}, "quietest_wait_s": 0.002,
+        "turn_s": {"count": 9, "p50": 0.001, "p99": 0.01, "p999": -1.0},
+        "tick_to_order_s": {"count": 7.0, "p50": 0.004, "p99": 0.025, "p999": -1.0}, "quietest_wait_s": 0.002,
         "loop_lag_s": {"count": 9, "p50": 0.001, "p99": 0.005, "p999": 0.01}, "orders_per_s": 1.0,
         "rows_per_s": 10.0 * symbols * processes, "bytes_per_s": 1000 * symbols * processes,
         "wal_bytes_per_s": 2000 * symbols * processes, "rows_by_table": {"fills": 100, "orders": 0},
@@ -86,6 +87,7 @@ def test_the_page_is_made_of_every_case(maker: Any) -> None:
     assert made.count("<!-- end -->") == 6
     assert "No run is kept yet." not in made
     assert "| 2 x 10 | 10 % |" in made
+    assert made.count("| 4 ms / 25 ms of 7 |") == 3
     assert "| 1 x 200 | a/b c |" in made
     assert made.index("| 1 x 200 |") < made.index("| 2 x 10 |") < made.index("not in time: 15 of 30")
     assert maker.with_tables(made, told) == made

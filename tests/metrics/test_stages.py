@@ -15,6 +15,7 @@ from dnbot.domain.market import BookView, MarketView
 from dnbot.domain.messages import ExecutePair, OrderAnswered, OrderChanged, OrderSent, PairAborted, StoreFound
 from dnbot.domain.order import Order, OrderIntent, OrderStatus, Purpose, Side
 from dnbot.domain.pair import Opportunity
+from dnbot.metrics.histogram import Histogram
 from dnbot.metrics.stages import OPEN_MAX, STAGES, Stages
 from dnbot.strategy.orders import Orders
 
@@ -86,6 +87,7 @@ def bench() -> Callable[[], Bench]:
 async def test_a_whole_arbitrage(autojump_clock: Any, bench: Any) -> None:
     """Eight stamps, each some milliseconds after the one before; the later leg ends what both must have done."""
     it = bench()
+    of_all = it.stages.sent_of_all = Histogram()
     read_s = trio.current_time()
     await trio.sleep(0.001)
     decoded_s = trio.current_time()
@@ -109,6 +111,7 @@ async def test_a_whole_arbitrage(autojump_clock: Any, bench: Any) -> None:
     told = [it.stage(name) for name in STAGES]
     assert told == [(1, 1.0), (1, 2.0), (1, 4.0), (1, 8.0), (1, 48.0)]
     assert {name: round(one.total, 6) for name, one in it.stages.until.items()} == {"sent": 0.063, "filled": 0.255}
+    assert (of_all.count, round(of_all.total, 6)) == (1, 0.063)
     assert {venue: round(one.total, 6) for venue, one in it.stages.fills.items() if one.count} == {
         BUY: 0.224, SELL: 0.064,
     }

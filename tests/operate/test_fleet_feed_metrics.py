@@ -26,7 +26,7 @@ async def nowhere(host: str, port: int) -> trio.abc.Stream:
 
 
 def told(feeds: SharedFeeds, lag: Histogram) -> dict[str, float]:
-    text = exposition(FEEDS, FeedsMoment(feeds, lag)).decode()
+    text = exposition(FEEDS, FeedsMoment(feeds, lag, Histogram())).decode()
     return {
         " ".join([sample.name, *sample.labels.values()]): sample.value
         for family in text_string_to_metric_families(text) for sample in family.samples

@@ -16,6 +16,7 @@ from dnbot.fleet.life import Desired
 from dnbot.fleet.risk import FleetLimits
 from dnbot.fleet.words import NewTask, Worker
 from dnbot.metrics.exposition import exposition
+from dnbot.metrics.histogram import Histogram
 from dnbot.operate.budgets import Budgets
 from dnbot.operate.fleet_metrics import FLEET, PICTURE_S_MAX, FleetMoment, fleet_metrics_served
 from dnbot.operate.fleet_risk import HOLDS_S, FleetRiskWatch
@@ -137,9 +138,11 @@ async def test_the_page_is_served_where_there_is_a_socket() -> None:
     manager = manager_of(MemoryTasksDatabase(), "one")
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     port = listeners[0].socket.getsockname()[1]
+    sent = Histogram()
+    sent.observe(0.004)
     async with (
         shared_feeds(VirtualClock(0), manager.log, own_public) as feeds,
-        fleet_metrics_served(manager, *beside(manager), feeds, listeners),
+        fleet_metrics_served(manager, *beside(manager), feeds, sent, listeners),
         await trio.open_tcp_stream("127.0.0.1", port) as client,
     ):
         await client.send_all(f"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
@@ -148,6 +151,7 @@ async def test_the_page_is_served_where_there_is_a_socket() -> None:
             answer += chunk
     assert b"200" in answer.partition(b"\r\n")[0]
     assert b"dnbot_worker_capacity 3\n" in answer
+    assert b"dnbot_worker_tick_to_order_seconds_count 1\n" in answer
     assert b"# TYPE dnbot_worker_feed_turn_seconds histogram\n" in answer, "no task reads a venue yet"
     families = list(text_string_to_metric_families(answer.partition(b"\r\n\r\n")[2].decode()))
     assert len({family.name for family in families}) == len(families)

@@ -58,6 +58,8 @@ class Stages:
     """Per arbitrage."""
     until: dict[str, Histogram] = attrs.field(factory=lambda: {name: Histogram() for name in UNTIL})
     """Per arbitrage, from the bytes of its newest book to both orders being sent, and to both being settled."""
+    sent_of_all: Histogram | None = None
+    """Of several bots together: what each of them observes until its orders are sent. None: this bot is alone."""
     answers: dict[Venue, Histogram] = attrs.field(factory=_per_venue)
     """Of every order that was accepted or refused, from its bytes to that answer."""
     fills: dict[Venue, Histogram] = attrs.field(factory=_per_venue)
@@ -146,6 +148,8 @@ class Stages:
                 self.stages["committed_to_sent"].observe(event.at_s - arbitrage.committed_s)
             if arbitrage.read_s is not None:
                 self.until["sent"].observe(event.at_s - arbitrage.read_s)
+                if self.sent_of_all is not None:
+                    self.sent_of_all.observe(event.at_s - arbitrage.read_s)
 
     def _settled(self, order: Order) -> None:
         leg = self._legs.pop(order.intent.client_order_id, None)

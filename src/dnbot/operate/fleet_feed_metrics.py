@@ -1,4 +1,4 @@
-"""`/metrics` of a worker: the public side that its tasks share, per venue, and how late its loop is."""
+"""`/metrics` of a worker: the public side that its tasks share, per venue, and how late its loop and orders are."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ class FeedsMoment:
 
     feeds: SharedFeeds
     lag: Histogram
+    sent: Histogram
+    """Of all tasks, from bytes to orders."""
 
     def of(self, venue: Venue) -> list[SharedVenue]:
         """The venue at each of its addresses: fakes may be at several."""
@@ -103,6 +105,11 @@ FEEDS: tuple[Family[FeedsMoment], ...] = (
         "dnbot_worker_feed_quietest_wait_seconds",
         "Of the market with the fewest bursts: the longest of late from bytes to decision, of ten seconds or twenty.",
         "venue", _quietest,
+    ),
+    histogram(
+        "dnbot_worker_tick_to_order_seconds",
+        "Per arbitrage of any of its tasks, from the bytes of the newest book to both orders being sent.",
+        lambda m: m.sent,
     ),
     histogram("dnbot_worker_loop_lag_seconds", "How late its loop is, looked at every 50 ms.", lambda m: m.lag),
 )

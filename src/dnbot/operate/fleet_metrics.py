@@ -139,14 +139,14 @@ FLEET: tuple[Family[FleetMoment], ...] = (
 @asynccontextmanager
 async def fleet_metrics_served(
     manager: TaskManager, budgets: Budgets, fleet: FleetRiskWatch, feeds: SharedFeeds,
-    listeners: list[trio.SocketListener],
+    sent: Histogram, listeners: list[trio.SocketListener],
 ) -> AsyncIterator[None]:
-    """Inside the block the page is served where there is a socket."""
+    """Inside the block the page is served where there is a socket. `sent` is what the tasks observe; see `TaskRunner`."""
     lag = Histogram()
 
     async def page() -> bytes:
         told = exposition(FLEET, FleetMoment(manager, budgets, fleet, trio.current_time()))
-        return told + exposition(FEEDS, FeedsMoment(feeds, lag))
+        return told + exposition(FEEDS, FeedsMoment(feeds, lag, sent))
 
     async with trio.open_nursery() as nursery:
         if listeners:

@@ -76,6 +76,8 @@ class TaskRunner:
     budgets: Budgets
     fleet: FleetRiskWatch
     feeds: SharedFeeds
+    sent: Histogram
+    """What every bot here observes from the bytes of its newest book until both orders are sent."""
     environment: KeptEnvironment = attrs.field(factory=KeptEnvironment)
     """Where keys are found, at every start."""
 
@@ -97,6 +99,8 @@ class TaskRunner:
         traces, clock = traces_of(settings, self.registry, log, self.environment), SystemClock()
         watch = Watch()
         monitors = monitors_of(settings, secrets, watch, self.redactor, log)
+        measures = measures_of(traces, clock)
+        measures.stages.sent_of_all = self.sent
         async with AsyncExitStack() as stack:
             symbol = settings.strategy.symbol
             spill = stack.enter_context(closing(spill_file(home / "spill" / f"{symbol.base}-{symbol.quote}.log")))
@@ -115,7 +119,7 @@ class TaskRunner:
                     params=settings.strategy, places=around.places, signers=around.signers, opener=around.opener,
                     clock=clock, store=self.store.of_task(seat.lease), log=log, publish=teller.show,
                     witness=witness_of(monitors, canary), spill=spill, latch=FileLatch.of(home),
-                    measures=measures_of(traces, clock), budgets=budgets, in_fleet=True,
+                    measures=measures, budgets=budgets, in_fleet=True,
                     order_path=settings.gate.order_path, countdown_s=settings.gate.countdown_s, version=__version__,
                     settings=msgspec.json.encode(settings).decode(), retention_days=settings.database.retention_days,
                     sources=self.feeds.sources(around.public.addresses, around.public.opener),

@@ -19,6 +19,7 @@ from dnbot.domain.errors import ConfigError
 from dnbot.domain.venue_names import AS_THEY_ARE
 from dnbot.fleet.leases import LeaseTerms
 from dnbot.fleet.words import Worker
+from dnbot.metrics.histogram import Histogram
 from dnbot.operate.budgets import Budgets
 from dnbot.operate.control_socket import only_bot_of
 from dnbot.operate.database_place import external_dsn
@@ -121,6 +122,7 @@ async def work(options: WorkerOptions) -> int:
     with only_bot_of(home):
         sinks: list[Sink] = [FileSink(home / LOG_FILE), TerminalSink(sys.stderr, redactor, level_min="warning")]
         log = EventLog(clock, sinks, redactor)
+        sent = Histogram()
         if options.beside is not None:
             options.beside.prepare(home, registry)
         with stdlib_logging(log):
@@ -147,14 +149,14 @@ async def work(options: WorkerOptions) -> int:
                         async with shared as feeds, budgets.leased(), fleet.looking():
                             runner = TaskRunner(
                                 store, home, options.dsn_env, options.terms, registry, redactor, log, budgets, fleet,
-                                feeds,
+                                feeds, sent,
                             )
                             tasks = PostgresTasks(store, mask.text)
                             manager = TaskManager(
                                 tasks, runner, worker, log, options.terms, history_days=options.history_days
                             )
                             standing = StandingWorker(manager, clock, log, home, dsn, PlainFace(sys.stderr).say)
-                            async with fleet_metrics_served(manager, budgets, fleet, feeds, pages):
+                            async with fleet_metrics_served(manager, budgets, fleet, feeds, sent, pages):
                                 await _until_drained(standing, options.beside)
                 finally:
                     nursery.cancel_scope.cancel()
