@@ -14,6 +14,7 @@ import pytest
 
 from dnbot import cli
 from dnbot.fakes import control
+from dnbot.lab.drills_fleet_strikes import STAGES
 from dnbot.lab.sweep import MANNERS
 from dnbot.lab.sweep_sagas import SAGAS
 from dnbot.operate import control_client
@@ -110,6 +111,22 @@ def test_the_tables_of_scaling_are_those_of_its_evidence() -> None:
     maker, text = evidence_maker("make_scaling"), page("docs/scaling.md")
     assert text.count("<!-- evidence: ") == 6
     assert maker.with_tables(text, maker.kept()) == text
+
+
+def test_the_tables_of_fleets_are_those_of_their_evidence() -> None:
+    """The page follows from the JSON; each run has a trace of its own, and what failed is named."""
+    maker, text = evidence_maker("make_fleet"), page("docs/fleet.md")
+    evidence = maker.kept()
+    assert text.count("<!-- evidence: ") == 2
+    assert maker.with_tables(text, evidence) == text
+    summary = evidence["simulation"]["summary"]
+    assert summary["runs"] == summary["distinct_hashes"] == len(evidence["simulation"]["runs"]) >= 300
+    assert summary["failed"] == [run["seed"] for run in evidence["simulation"]["runs"] if run["violations"]]
+    assert all(summary["checks"][invariant] > 1000 for invariant in ("I8", "I16"))
+    assert len(evidence["drills"]) >= 3
+    for drill in evidence["drills"]:
+        assert {stage["stage"] for stage in drill["stages"]} == set(STAGES)
+        assert drill["orders"] >= 200
 
 
 def test_the_table_of_recorded_runs_is_that_of_its_evidence() -> None:
