@@ -47,7 +47,9 @@ class Reader:
 
     async def ask(self, request: Request) -> Reply:
         """A read whose refusal is an answer; errors as `Line.ask`."""
-        return await self.line.ask(only_get(request), deadline_s=READ_DEADLINE_S)
+        return await self.line.ask(
+            only_get(request), deadline_s=READ_DEADLINE_S, patience_s=self.line.patience_s
+        )
 
 
 def only_get(request: Request) -> Request:
