@@ -20,10 +20,10 @@ from dnbot.strategy import folding, reading
 from dnbot.strategy.reading import DIFFERENCE_CONFIRM_S, POSITION_LATE_S
 
 NAMES = {GATE_SPOT: Venue.GATE_SPOT, GATE_FUTURES: Venue.GATE_FUTURES, MEXC_SPOT: Venue.MEXC_SPOT}
-BALANCE_AGE_MS = 3_000
+BALANCE_AGE_MS = 4_500
 SCHEDULE_S = BALANCE_AGE_MS / 3000
-BOUND_S = SCHEDULE_S + 2 * DIFFERENCE_CONFIRM_S
-"""One scheduled read finds it, one a second later confirms it, and both take their time."""
+BOUND_S = SCHEDULE_S + 3 * DIFFERENCE_CONFIRM_S
+"""One scheduled read finds it, one a second later confirms it, both take their time, and one may fall on an order."""
 BTC = "BTC/USDT"
 
 

@@ -112,7 +112,8 @@ async def test_a_whole_exchange_down_with_an_order_lost(
     """No stream either: within the bound no more than half of the order is naked, and when the exchange is back and the
     order is known, delta is neutral again.
     """
-    async with lab.stage(FakesConfig(seed=1)) as on, lab.on(on) as trial:
+    limit = {"delta_hard_limit_base": Decimal("0.004")}
+    async with lab.stage(FakesConfig(seed=1)) as on, lab.on(on, **limit) as trial:
         await trading(trial, venue)
         order = await strike(trial, on, venue, handled=handled, manner="refuse", sockets=True)
         over_s = trio.current_time() + OUTAGE_S
@@ -131,7 +132,7 @@ async def test_a_whole_exchange_down_with_an_order_lost(
 
 async def test_blind_above_the_hard_limit_halts_within_the_bound(autojump_clock: Any, lab: Any) -> None:
     """What may stay unhedged is more than the hard limit: HALTED, with the order and the shortfall in its reason."""
-    async with lab.stage(FakesConfig(seed=1)) as on, lab.on(on, delta_hard_limit_base=Decimal("0.0002")) as trial:
+    async with lab.stage(FakesConfig(seed=1)) as on, lab.on(on, delta_hard_limit_base=Decimal("0.0001")) as trial:
         await trading(trial, Venue.MEXC_SPOT)
         order = await strike(trial, on, Venue.MEXC_SPOT, handled=False, manner="refuse", sockets=True)
         await trio.sleep(bound_ms(trial.bot.context.params) / 1000)

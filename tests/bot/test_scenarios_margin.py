@@ -29,7 +29,7 @@ SILENT = {**CALM, "arbitrage_entry_threshold_bps": Decimal(400)}
 
 def rally() -> FakesConfig:
     """The scenario, begun sooner and twice as fast, each of its steps as four smaller ones; one symbol alone."""
-    config = scenario_of("rally_30pct").applied(FakesConfig(seed=1, symbols=("BTC/USDT",)))
+    config = scenario_of("rally_30pct").applied(FakesConfig(seed=5, symbols=("BTC/USDT",)))
     began_s = config.faults.faults[0].at_s
     smaller = [
         attrs.evolve(
@@ -146,7 +146,7 @@ async def test_rally_30pct_without_top_up(autojump_clock: Any, lab: Any) -> None
 
 def jump(*more: str) -> FakesConfig:
     """A short with little margin, and prices that jump by 9 % after six seconds."""
-    config = scenario_of("rally_30pct").applied(FakesConfig(seed=1, symbols=("BTC/USDT",)))
+    config = scenario_of("rally_30pct").applied(FakesConfig(seed=5, symbols=("BTC/USDT",)))
     faults = map(parse_fault, ("price_jumps:at=6,bps=900", *more))
     return attrs.evolve(config, faults=FaultPlan(tuple(faults)))
 

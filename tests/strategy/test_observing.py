@@ -380,7 +380,7 @@ def test_the_table_of_orders_is_bounded() -> None:
     bench = Bench(api_error_limit_per_minute=10_000, identical_orders_per_minute_max=10_000).boot()
     for n in range(ORDERS_KEPT_MAX // 2 + 10):
         bench.signal(ms=60_200, after_ms=110)
-        bench.aborted()
+        bench.aborted("CLOCK")
         if n % 40 == 0:
             bench.read_all()
     bench.wait(0.2)

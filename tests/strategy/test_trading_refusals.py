@@ -162,6 +162,20 @@ def test_a_pair_that_is_not_sent_is_refused() -> None:
     assert bench.context.execution is None
 
 
+def test_a_spent_rate_budget_stands_for_a_second() -> None:
+    """The same pair is not decided on thirty times a second, each time with two orders that are not sent."""
+    bench = Bench().boot()
+    bench.opportunity()
+    bench.aborted("RATE", "a create would wait")
+    before = len(bench.path())
+    for _ in range(8):
+        bench.signal(ms=60_200, after_ms=100)
+    assert bench.path()[before:] == []
+    assert bench.context.counters.declined["RATE"] >= 8
+    bench.signal(ms=60_200, after_ms=1_000 * REFUSED_S)
+    assert bench.state is S.PREPARING_ARBITRAGE
+
+
 def test_an_abort_after_the_commit_is_impossible_and_ignored() -> None:
     """What is with the desks cannot be taken back by a late message."""
     bench = Bench().boot()

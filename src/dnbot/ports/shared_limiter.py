@@ -182,7 +182,7 @@ class SharedLimiter:
             penalties=self._penalties,
             tokens=float(max(0, share - self._sum)),
             penalty_s=self.penalty_s,
-            share_left=max(0, most - self._sum) / most if most > 0 else 0.0,
+            share_left=max(0, most - self._sum) / most if most > 0 and self.penalty_s == 0 else 0.0,
         )
 
     # --- within -------------------------------------------------------------------------------------------------------

@@ -224,6 +224,9 @@ def _fold_pair(turn: Turn, event: PairCommitted | PairAborted) -> None:
         order = turn.context.orders[name]
         turn.put_order(with_status(order, OrderStatus.NOT_SENT, at_ns=event.at_ns, reason=event.reason))
     turn.change(execution=None, preparing=None)
+    if execution.opportunity is not None and event.reason == "RATE":  # nothing is soon other than it was
+        refusal = (turn.context.now_s, event.reason, event.text)
+        turn.change(refusals={**turn.context.refusals, execution.opportunity.pair: refusal})
     if turn.state is StrategyState.PREPARING_ARBITRAGE:
         turn.fire(Trigger.REFUSED, f"{event.reason}: {event.text}")
 

@@ -11,6 +11,7 @@ from dnbot.strategy.closing import close_execution
 from dnbot.strategy.context import Recovery
 from dnbot.strategy.doubting import awaited
 from dnbot.strategy.leaving import EXIT_UNAVAILABLE, begin_leaving
+from dnbot.strategy.reading import DIFFERENCE_CONFIRM_S
 from dnbot.strategy.repairing import end_repair, has_too_much, hedge, needs_hedge, repair_is_spent, repair_s_max
 from dnbot.strategy.standing import inventory_of
 from dnbot.strategy.states import StrategyState, TradingMode, Trigger
@@ -22,6 +23,9 @@ RECOVERY_ATTEMPT_S = 5.0
 RECOVERY_ATTEMPT_S_MAX = 60.0
 OPEN_AGAIN_S = 0.6
 """An account that listed an open order of ours is read again after this."""
+BEHIND_AGAIN_S = DIFFERENCE_CONFIRM_S + 0.05
+"""One whose newest read says all that it can, and still does not do, is read again after this: sooner would spend the
+venue's budget within seconds, and what others need of it."""
 RECOVERY_HEALTHY_S = 60.0
 """After this long without a fault, attempts are counted from the start again."""
 
@@ -98,17 +102,16 @@ def recovering(turn: Turn) -> None:
         return
     if _attempt_is_over(turn, recovery) or awaited(context):
         return
-    behind = [venue for venue in VENUES if not _reported(turn, venue)]
-    still_open = [venue for venue in VENUES if context.accounts[venue].own_open]
-    for venue in VENUES:
-        if venue in behind or (venue in still_open and _read_a_while_ago(turn, venue)):
-            ask_for_read(turn, venue, "recovery")
-    known = not behind
+    known = all(_reported(turn, venue) for venue in VENUES)
+    still_open = any(context.accounts[venue].own_open for venue in VENUES)
     if needs_hedge(turn):
         if known or _waited_for_reads(turn, recovery):
             _hedge_inside(turn)
+        else:
+            _ask_for_reads(turn)
         return
     end_repair(turn)
+    _ask_for_reads(turn)
     if not known or still_open or context.unsettled or not knows_instruments(turn):
         return
     if context.execution is not None:
@@ -120,15 +123,29 @@ def recovering(turn: Turn) -> None:
         turn.fire(Trigger.RECONCILED, "venues and ledger agree, delta is neutral")
 
 
+def _ask_for_reads(turn: Turn) -> None:
+    for venue in VENUES:
+        still_open = turn.context.accounts[venue].own_open
+        again_s = OPEN_AGAIN_S if still_open else BEHIND_AGAIN_S
+        lacks = still_open or not _reported(turn, venue)
+        if _is_old(turn, venue) or (lacks and _was_read(turn, venue, again_s)):
+            ask_for_read(turn, venue, "recovery")
+
+
 def _reported(turn: Turn, venue: Venue) -> bool:
     """Whether the account is as the venue itself reports it: by a read from after our last order there."""
+    return turn.context.account_ready(venue) and not _is_old(turn, venue)
+
+
+def _is_old(turn: Turn, venue: Venue) -> bool:
+    """Whether its newest read began before our last order there, or before all of them were distrusted."""
     account = turn.context.accounts[venue]
-    return turn.context.account_ready(venue) and account.read_s > account.order_s
+    return account.read_s <= account.order_s or account.read_s < account.must_read_after_s
 
 
-def _read_a_while_ago(turn: Turn, venue: Venue) -> bool:
-    """Whether the cancels that a read led to have had their time."""
-    return turn.context.now_s - turn.context.accounts[venue].read_s > OPEN_AGAIN_S
+def _was_read(turn: Turn, venue: Venue, ago_s: float) -> bool:
+    """Whether what a read led to has had so much time."""
+    return turn.context.now_s - turn.context.accounts[venue].read_s > ago_s
 
 
 def _waited_for_reads(turn: Turn, recovery: Recovery) -> bool:
