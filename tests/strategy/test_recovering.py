@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from decimal import Decimal
 from itertools import pairwise
 
@@ -335,6 +337,37 @@ def test_a_read_that_does_not_come_is_asked_for_again() -> None:
     first = len(bench.all(ReadAccount))
     bench.wait(4.5)
     assert 6 <= len(bench.all(ReadAccount)) - first <= 9
+
+
+def test_an_account_that_is_not_ready_is_read_once_a_second() -> None:
+    """Its stream is down and every read is answered at once: the venue's budget of reads is for more than this."""
+    bench = in_state(S.ERROR_RECOVERY)
+    bench.down(MS)
+    bench.read_all()
+    first = len(bench.all(ReadAccount))
+    for _ in range(100):
+        bench.tick(100)
+        for venue in VENUES:
+            if bench.context.accounts[venue].asked_s:
+                bench.give(bench.read(venue))
+    asked = Counter(command.venue for command in bench.all(ReadAccount)[first:])
+    assert 8 <= asked[MS] <= 11
+    assert asked.total() <= 20
+
+
+def test_while_it_hedges_without_reads_none_is_asked_for() -> None:
+    """What is hedged on our own fills goes on slice by slice; accounts are read when it is done."""
+    bench = naked_in_recovery()
+    bench.down(MS)
+    bench.wait(3.0)
+    first = len(bench.all(ReadAccount))
+    while not any(isinstance(command, PlaceOrder) for command in bench.commands):
+        bench.signal()
+    asked = len(bench.all(ReadAccount))
+    assert asked == first
+    bench.filled(bench.last(PlaceOrder).intent)
+    bench.tick(100)
+    assert len(bench.all(ReadAccount)) > asked
 
 
 # --- limbo ------------------------------------------------------------------------------------------------------------
