@@ -4,8 +4,8 @@
     ./dnbot drill fleet --json DRILL
     python docs/evidence/make_fleet.py [--simulation CAMPAIGN] [--drills DRILL ...]
 
-What is not given stays as it is kept. The JSON has what was asked for, the sums, a line per seed, and each drill's stages
-with their verdicts; the files themselves are megabytes.
+What is not given stays as it is kept. The JSON has what was asked for, the sums, a line per seed, and each drill's
+stages with their verdicts; the files themselves are megabytes.
 """
 
 from __future__ import annotations
@@ -78,7 +78,9 @@ def with_tables(text: str, evidence: dict[str, Any] | None) -> str:
 def simulated(evidence: dict[str, Any]) -> list[str]:
     """What was run, and what came of it."""
     summary, seeds = evidence["summary"], sorted(run["seed"] for run in evidence["runs"])
-    worst = ", ".join(f"{name} {value:.{DECIMALS}f} s (seed {seed})" for name, (value, seed) in summary["worst"].items())
+    worst = ", ".join(
+        f"{name} {value:.{DECIMALS}f} s (seed {seed})" for name, (value, seed) in summary["worst"].items()
+    )
     rows = {
         "command": f"`dnbot simulate --fleet --seeds {seeds[0]}:{seeds[-1]} --minutes {evidence['run_s'] / 60:g} "
         f"--faults {evidence['faults']}`",
@@ -105,11 +107,12 @@ def _seeds(seeds: list[int]) -> str:
 def drilled(drills: list[dict[str, Any]]) -> list[str]:
     """A row per drill and stage."""
     lines = [
-        "| drill | stage | tasks that lost their owner | the longest without one | unhedged at most | orders | verdict |",
+        "| drill | stage | tasks that lost their owner | longest without one | unhedged at most | orders | verdict |",
         f"|{' --- |' * 7}",
     ]
     for number, one in enumerate(drills, 1):
-        sizes = f"{number}: seed {one['seed']}, {one['workers']} workers, {one['tasks']} tasks, lease {one['ttl_s']:g} s"
+        size = f"{one['workers']} workers, {one['tasks']} tasks, lease {one['ttl_s']:g} s"
+        sizes = f"{number}: seed {one['seed']}, {size}"
         for stage in one["stages"]:
             back = "-" if stage["back_after_s"] is None else f"{stage['back_after_s']:.1f} s"
             cells = (

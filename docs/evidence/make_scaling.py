@@ -79,8 +79,8 @@ def sizes(evidence: dict[str, Any]) -> list[str]:
     """A row per case."""
     rows = [
         ("| workers x symbols | core of a worker | waits for a core | memory of a worker | frames a second "
-         "| from bytes to decision, p50 / p99 | from bytes to both orders, p50 / p99 | loop late, p99 | quietest market waits | all running after "
-         "| fakes and database |"),
+         "| from bytes to decision, p50 / p99 | from bytes to both orders, p50 / p99 | loop late, p99 "
+         "| quietest market waits | all running after | fakes and database |"),
         f"|{' --- |' * 11}",
     ]
     for case in _ordered(evidence):

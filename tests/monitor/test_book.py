@@ -129,7 +129,8 @@ def test_an_hour_has_its_limit_and_critical_ones_some_more() -> None:
     here.raise_(alert("w10", "warning"), 13.0, watched=True)
     assert told(here, 14.0, 3600.0) == []
     (later,) = told(here, 3601.0)
-    assert [line.split(":")[0] for line in later.lines] == ["warning w10", "1 alerts came and went before they could be told"]
+    untold = "1 alerts came and went before they could be told"
+    assert [line.split(":")[0] for line in later.lines] == ["warning w10", untold]
 
 
 def test_a_critical_alert_that_was_over_at_once_is_told_with_its_end() -> None:

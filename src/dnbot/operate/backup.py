@@ -21,8 +21,8 @@ from dnbot.operate.run import database_dsn, state_dir
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.log import EventLog
-from dnbot.ports.postgres_migrate import migrate
 from dnbot.ports.postgres_binaries import clean_environment, find_binaries
+from dnbot.ports.postgres_migrate import migrate
 
 PRIVATE = 0o600
 SAID_MAX = 600

@@ -141,7 +141,7 @@ async def fleet_metrics_served(
     manager: TaskManager, budgets: Budgets, fleet: FleetRiskWatch, feeds: SharedFeeds,
     sent: Histogram, listeners: list[trio.SocketListener],
 ) -> AsyncIterator[None]:
-    """Inside the block the page is served where there is a socket. `sent` is what the tasks observe; see `TaskRunner`."""
+    """Inside the block the page is served where there is a socket. `sent` is what tasks observe; see `TaskRunner`."""
     lag = Histogram()
 
     async def page() -> bytes:

@@ -20,6 +20,7 @@ from dnbot.domain.units import plain
 from dnbot.fleet.leases import LeaseTerms
 from dnbot.fleet.life import Desired
 from dnbot.fleet.words import BUILT_IN
+from dnbot.metrics.histogram import Histogram
 from dnbot.operate.alert_places import heartbeat_of, load_alert_secrets, monitors_of, sampler_of
 from dnbot.operate.budgets import Budgets
 from dnbot.operate.canary import canary_of, witness_of

@@ -38,8 +38,8 @@ from dnbot.ports.fleet_risk import PostgresFleetRisk
 from dnbot.ports.log import EventLog, stdlib_logging
 from dnbot.ports.log_sinks import FileSink, Sink, TerminalSink
 from dnbot.ports.postgres import open_postgres_store
-from dnbot.ports.postgres_migrate import migrate
 from dnbot.ports.postgres_budgets import PostgresBudgets
+from dnbot.ports.postgres_migrate import migrate
 from dnbot.ports.postgres_tasks import PostgresTasks
 from dnbot.ports.redaction import Redactor
 from dnbot.tasks.shared_feeds import shared_feeds

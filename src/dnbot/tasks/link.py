@@ -51,7 +51,8 @@ class Line:
         """Send one request within its budget and return the reply, whatever its status.
 
         The wait for the budget counts against `deadline_s`, but for `patience_s`: what was decided must not leave long
-        after. A signature that would grow old is made after the wait. `queue_s_max` bounds the wait for a free connection alone.
+        after. A signature that would grow old is made after the wait. `queue_s_max` bounds the wait for a free
+        connection alone.
 
         Raises:
             RequestNotSent, RequestAmbiguous: as `HttpClient.request`; not sent, too, when the budget stayed spent.
