@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import asyncpg
 import attrs
@@ -45,7 +45,7 @@ READS = {
     "default_transaction_read_only": "on",
     "statement_timeout": "2s",
 }
-Loop = trio_asyncio.TrioEventLoop
+Loop: TypeAlias = trio_asyncio.TrioEventLoop
 Row = asyncpg.Record
 MissingTable = asyncpg.UndefinedTableError
 

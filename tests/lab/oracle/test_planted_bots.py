@@ -240,7 +240,7 @@ DEFECTS: dict[str, tuple[Callable[[Patch], None], str, tuple[str, ...], dict[str
     "the journal lacks fees (ledger)": (entries_without_fee, "I4", (), {}),
     "the journal lacks fees (replay)": (entries_without_fee, "I20", (), {}),
     "profit is invented": (profit_invented, "I5", (), {}),
-    "nothing is hedged": (never_hedged, "I6", ("partial_fill:at=2.5,venue=mexc_spot",), {"s": 9.0}),
+    "nothing is hedged": (never_hedged, "I6", ("partial_fill:at=2.2,venue=mexc_spot",), {"s": 9.0}),
     "the gate is not asked again": (gate_open, "I7", (), {"store_delay_s": 0.3, "halt": True, "s": 8.0}),
     "the gate is not asked again after a kill": (gate_open, "I15", (), {"store_delay_s": 0.3, "halt": True, "s": 8.0}),
     "another size than the operator's": (nothing, "I9", (), other(max_order_notional_quote=Decimal(100))),
