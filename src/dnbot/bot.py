@@ -342,9 +342,7 @@ def _feed(parts: BotParts, source: Source, venue: Venue, desk: MarketDesk, board
     return Feed(codec, source, desk, boards.instruments[venue], parts.log, stages=parts.measures.stages)
 
 
-def _source(
-    parts: BotParts, venue: Venue, clock: VenueClock, stack: AsyncExitStack, budgets: BudgetsOf
-) -> Source:
+def _source(parts: BotParts, venue: Venue, clock: VenueClock, stack: AsyncExitStack, budgets: BudgetsOf) -> Source:
     if parts.sources is not None:
         return parts.sources(venue)
     side = parts.market or parts

@@ -35,6 +35,14 @@ def test_counters_come_and_start_again() -> None:
     assert growth.note({"b": 101}, 4.0) == {"b": 1}
 
 
+def test_what_is_excused_does_not_count() -> None:
+    """Growth meanwhile is forgotten, and what grows afterwards counts again; others are not touched."""
+    growth = Growth(30.0)
+    growth.note({"a": 5, "b": 5}, 0.0)
+    assert growth.note({"a": 9, "b": 6}, 1.0, {"a"}) == {"a": 0, "b": 1}
+    assert growth.note({"a": 10, "b": 6}, 2.0) == {"a": 1, "b": 1}
+
+
 def test_the_machine_is_asked(tmp_path: Path) -> None:
     """Free space, memory and descriptors in their units; a folder that is not there is not known."""
     before = machine_figures(tmp_path)

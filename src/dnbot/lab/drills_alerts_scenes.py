@@ -76,7 +76,7 @@ STILL_SCENE = Scene(
         Trouble("foreign activity", FOREIGN, "warning", foreign_activity, 40, is_watched=False),
         Trouble(
             "private stream cut", "stream_down:MEXC_SPOT", "warning", private_stream_down, 60,
-            ("rate_budget:MEXC_SPOT", "restarts:session:MEXC_SPOT"),  # it begins six times before it counts as down
+            ("rate_budget:MEXC_SPOT",),
         ),
         Trouble("clock off", "clock:MEXC_SPOT", "critical", clock_off, 240, (REDUCING,)),
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 
 import attrs
 
@@ -15,12 +16,15 @@ class Growth:
     _totals: dict[str, int] = attrs.field(factory=dict, init=False)
     _steps: deque[tuple[float, str, int]] = attrs.field(factory=deque, init=False)
 
-    def note(self, totals: dict[str, int], now_s: float) -> dict[str, int]:
-        """The counters as they are now; returns how much each of them grew within the window."""
+    def note(self, totals: dict[str, int], now_s: float, excused: Collection[str] = ()) -> dict[str, int]:
+        """The counters as they are now; returns how much each of them grew within the window.
+
+        What those that are excused have grown by since they were last noted does not count.
+        """
         for name, total in totals.items():
             grown = total - self._totals.get(name, total)
             self._totals[name] = total
-            if grown > 0:
+            if grown > 0 and name not in excused:
                 self._steps.append((now_s, name, grown))
         while self._steps and now_s - self._steps[0][0] >= self.window_s:
             self._steps.popleft()

@@ -87,6 +87,8 @@ class Sampler:
     _times: Growth = attrs.field(init=False)
     _slow: Growth = attrs.field(init=False)
     _began_s: float = attrs.field(factory=trio.current_time, init=False)
+    _down: frozenset[str] = attrs.field(default=frozenset(), init=False)
+    """Sessions whose streams were down when last looked at."""
     _written: tuple[int, float] | None = attrs.field(default=None, init=False)
     """What the journal had written, and since when that has not changed."""
     _fresh_since_s: float | None = attrs.field(default=None, init=False)
@@ -113,7 +115,7 @@ class Sampler:
             mode=context.mode.name,
             mode_why=context.mode_why,
             venues=tuple(self._venue(context, venue, now_s) for venue in VENUES),
-            restarts=self._restarts.note({n: child.restarts for n, child in bot.supervisor.children.items()}, now_s),
+            restarts=self._restarts_now(now_s),
             store_up=context.store_up,
             store_lag_ms=self._store_lag_ms(now_s),
             loop_lag_ms=self.lag.take_ms(),
@@ -186,6 +188,15 @@ class Sampler:
             return None
         mark_s = context.market.mark_received_s if context.market.mark is not None else context.risk.equity_s
         return max(0.0, context.now_s - min(context.risk.equity_s, mark_s))
+
+    def _restarts_now(self, now_s: float) -> dict[str, int]:
+        """How often each child began again. A stream that stays down has an alert of its own, however often its session
+        tries meanwhile: these do not count.
+        """
+        accounts, before = self.bot.context.accounts, self._down
+        self._down = frozenset(f"session:{venue.value}" for venue in VENUES if not accounts[venue].stream_up)
+        totals = {name: child.restarts for name, child in self.bot.supervisor.children.items()}
+        return self._restarts.note(totals, now_s, before & self._down)
 
     def _store_lag_ms(self, now_s: float) -> float:
         written = self.bot.journal.written

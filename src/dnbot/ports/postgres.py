@@ -104,8 +104,8 @@ class PostgresStore(Reports):
     _appending: trio.Lock = attrs.field(factory=trio.Lock)
     _committing: int = 0
     _calm: trio.Event | None = None
-    _committed_s: float = float("-inf")
     """Set when the intents that are being committed now are; None while there are none."""
+    _committed_s: float = float("-inf")
     _held: Lease | None = None
 
     def of_task(self, lease: Lease) -> PostgresStore:
