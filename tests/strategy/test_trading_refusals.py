@@ -176,6 +176,20 @@ def test_a_spent_rate_budget_stands_for_a_second() -> None:
     assert bench.state is S.PREPARING_ARBITRAGE
 
 
+def test_a_refusal_falls_with_news_of_the_pair_alone() -> None:
+    """When its time is over, a third venue's book does not have the pair traded on what it showed a while ago."""
+    bench = Bench().boot()
+    bench.opportunity()
+    bench.aborted("RATE", "a create would wait")
+    bench.signal(ms=60_200, after_ms=1_000 * REFUSED_S - 50)
+    before = len(bench.path())
+    bench.signal(gs=None, ms=None)
+    assert bench.path()[before:] == [], "its books are older than the end of the refusal"
+    assert bench.context.counters.declined["RATE"] == 2
+    bench.signal(gs=None, gf=None, ms=60_200, after_ms=0)
+    assert bench.state is S.PREPARING_ARBITRAGE
+
+
 def test_an_abort_after_the_commit_is_impossible_and_ignored() -> None:
     """What is with the desks cannot be taken back by a late message."""
     bench = Bench().boot()

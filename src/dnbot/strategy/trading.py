@@ -33,7 +33,7 @@ from dnbot.strategy.undo import carry_age_bps
 ADVICE = "ADVICE"
 """Why an entry was declined that a strategy plugin would not have."""
 REFUSED_S = 1.0
-"""A pair that a risk check refused is not brought before it again for so long; others may be."""
+"""News of a pair that a risk check refused are not brought before it again for so long; other pairs may be."""
 PREPARE_PATIENCE_S = 1.0
 """So long a chosen opportunity waits for the account reads that it needs; then it is refused as stale."""
 
@@ -91,9 +91,19 @@ def _plan_of(context: StrategyContext, chosen: Opportunity) -> RestPlan | None:
 
 
 def _refused_just_now(context: StrategyContext, pair: Pair) -> tuple[str, str] | None:
-    """Code and text of a refusal that still stands: what refuses one market refuses the next, thirty times a second."""
+    """Code and text of a refusal that still stands: what refuses one market refuses the next, thirty times a second.
+
+    It falls with the first news of the pair's own books after its time, not with whatever happens then: those books may
+    be older than any that is traded on otherwise.
+    """
     at_s, code, text = context.refusals.get(pair, (float("-inf"), "", ""))
-    return (code, text) if context.now_s - at_s < REFUSED_S else None
+    return (code, text) if _news_s(context, pair) - at_s < REFUSED_S else None
+
+
+def _news_s(context: StrategyContext, pair: Pair) -> float:
+    """When the newer of the pair's books was received; both are there."""
+    books = context.market.books
+    return max(books[pair.buy_venue].received_s, books[pair.sell_venue].received_s)
 
 
 def decline_all(turn: Turn) -> None:
@@ -244,8 +254,7 @@ def _commit(turn: Turn, chosen: Opportunity) -> None:
             turn.change(refusals={**turn.context.refusals, pair: refusal})
         _refuse(turn, chosen, verdict.code, verdict.text)
         return
-    books = turn.context.market.books
-    trigger_s = max(books[pair.buy_venue].received_s, books[pair.sell_venue].received_s)
+    trigger_s = _news_s(turn.context, pair)
     if plan is None:
         turn.execute("pair", execution_id, (buy, sell), chosen, trigger_s)
         return
