@@ -78,9 +78,7 @@ def with_tables(text: str, evidence: dict[str, Any] | None) -> str:
 def simulated(evidence: dict[str, Any]) -> list[str]:
     """What was run, and what came of it."""
     summary, seeds = evidence["summary"], sorted(run["seed"] for run in evidence["runs"])
-    worst = ", ".join(
-        f"{name} {value:.{DECIMALS}f} s (seed {seed})" for name, (value, seed) in summary["worst"].items()
-    )
+    worst = {name: f"{value:.{DECIMALS}f} s (seed {seed})" for name, (value, seed) in summary["worst"].items()}
     rows = {
         "command": f"`dnbot simulate --fleet --seeds {seeds[0]}:{seeds[-1]} --minutes {evidence['run_s'] / 60:g} "
         f"--faults {evidence['faults']}`",
@@ -93,8 +91,10 @@ def simulated(evidence: dict[str, Any]) -> list[str]:
         "orders, fills": f"{summary['orders']:,}, {summary['fills']:,}",
         "checks": ", ".join(f"{name} {count:,}" for name, count in summary["checks"].items()),
         "struck": ", ".join(f"`{name}` {count}" for name, count in summary["struck"].items()),
-        "worst: unhedged, the same while nothing was wrong, all at work again": worst,
-        "**failed**": _seeds(summary["failed"]),
+        "longest unhedged from the last mishap on (bound: lease and 15 s)": worst["gap_clear_s"],
+        "longest unhedged, mishaps in a row included": worst["gap_s"],
+        "longest from the last mishap until all tasks were at work": worst["back_s"],
+        "**broke an invariant**": _seeds(summary["failed"]),
         "too quiet to prove anything": _seeds(summary["idle"]),
     }
     return ["| | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in rows.items())]

@@ -104,7 +104,7 @@ def test_a_program_registers_its_own() -> None:
 @pytest.mark.parametrize(
     ("kind", "plugin", "named"),
     [
-        ("alert", Channel, "alerts | analytics | execution | strategies | venues"),
+        ("alarms", Channel, "alerts | analytics | execution | strategies | venues"),
         ("alerts", lambda context: context, "top of a module"),
         ("alerts", Channel(PluginContext(options={}, secret="", symbol="", mode="")), "top of a module"),
         ("alerts", Channel.tell, "top of a module"),
@@ -116,6 +116,19 @@ def test_what_a_process_of_its_own_could_not_find_is_refused(kind: str, plugin: 
     with pytest.raises(ConfigError, match="register_plugin") as refused:
         PluginRegistry().register_plugin(kind, plugin)
     assert named in refused.value.allowed
+
+
+@pytest.mark.parametrize(
+    ("one", "kind"),
+    [("strategy", "strategies"), ("analytics", "analytics"), ("execution", "execution"), ("alert", "alerts"),
+     ("venue", "venues")],
+)
+def test_a_kind_may_be_named_as_one_of_it_is_called(one: str, kind: str) -> None:
+    """A strategy is registered as "strategy" or as one of the strategies: configurations find it either way."""
+    for plugin_type in {one, kind}:
+        registry = PluginRegistry()
+        registry.register_plugin(plugin_type, Channel)
+        assert registry.find("here", kind, "channel").kind == kind
 
 
 def test_a_name_is_registered_once() -> None:

@@ -17,6 +17,8 @@ from dnbot.domain.errors import ConfigError
 from dnbot.operate.plugins import PROTOCOLS, group_of
 
 REGISTERED = "registered by this program"
+ONE_OF_THEM = {"alert": "alerts", "strategy": "strategies", "venue": "venues"}
+"""Whoever registers one plugin may name its kind in the singular."""
 
 
 class Installed(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,20 +42,20 @@ class PluginRegistry:
         """Let configurations name a plugin of this program, as if a package had an entry point of this name.
 
         `plugin` is a class or function at the top of a module: it is loaded in a process of its own, by its name.
-        Without `name` it is called as it is, in small letters.
+        Without `name` it is called as it is, in small letters. `"strategy"` is the kind `strategies`, and so on.
 
         Raises:
             ConfigError: there is no such type, the plugin cannot be found by its name, or the name is taken.
         """
-        where = "register_plugin"
-        if plugin_type not in PROTOCOLS:
+        where, kind = "register_plugin", ONE_OF_THEM.get(plugin_type, plugin_type)
+        if kind not in PROTOCOLS:
             raise ConfigError(where, "plugin_type", plugin_type, " | ".join(PROTOCOLS))
         module, own = getattr(plugin, "__module__", None), getattr(plugin, "__qualname__", "")
         found = sys.modules.get(module) if isinstance(module, str) else None
         if module == "__main__" or found is None or getattr(found, own, None) is not plugin:
             allowed = "a class or function at the top of a module that can be imported, not of the script itself"
             raise ConfigError(where, "plugin", f"{module}:{own}", allowed)
-        key = (plugin_type, name or own.lower())
+        key = (kind, name or own.lower())
         if key in self.registered:
             raise ConfigError(where, "name", key[1], "a name that is not taken yet")
         self.registered[key] = Installed(kind=key[0], name=key[1], reference=f"{module}:{own}", package=REGISTERED)
