@@ -136,7 +136,7 @@ class Make:
             "store_available": True,
             "countdowns_lapsed": (), "delta_worst": Decimal(0),
             "spot_base": {GS: Decimal("0.5"), MS: Decimal("0.5")},
-            "under_way_base": Decimal(0),
+            "bound_base": Decimal(0),
             "quote": {GS: Decimal(100_000), MS: Decimal(100_000)}, "perp_base": Decimal(-1),
             "margin_free_quote": Decimal(100_000), "margin_ratio_pct": Decimal(60),
             "liquidation_distance_pct": Decimal(50), "adl_rank": 5, "strange_leverage": "",

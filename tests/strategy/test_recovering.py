@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from machine_kit import GF, GS, MS, Bench, S, in_state
 
+from dnbot.domain.account import Balance
 from dnbot.domain.instrument import VENUES
 from dnbot.domain.messages import (
     Alert,
@@ -24,6 +25,7 @@ from dnbot.domain.messages import (
 )
 from dnbot.domain.order import OrderStatus, Purpose, Side
 from dnbot.strategy.recovering import RECOVERY_HEALTHY_S
+from dnbot.strategy.standing import inventory_of
 from dnbot.strategy.states import StrategyState
 
 
@@ -247,6 +249,21 @@ def test_inventory_outside_its_band_goes_to_establishing() -> None:
     assert "INVENTORY_OUT_OF_BAND" in bench.triggers()
     assert {intent.purpose for intent in bench.intents()} == {Purpose.ESTABLISH}, "half of the change is not hedged"
     assert bench.state is S.ESTABLISHING_DELTA_NEUTRAL
+
+
+def test_base_that_an_order_of_somebody_elses_locks_is_not_bought_again() -> None:
+    """It is held: after recovery nothing is established."""
+    bench = Bench().boot()
+    quote = Balance(GS, "USDT", Decimal(100_000), Decimal(100_000))
+    locked = (Balance(GS, "BTC", Decimal("0.5"), Decimal("0.2")), quote)
+    bench.fault()
+    bench.tick(1)
+    bench.give(bench.read(GS, balances=locked))
+    for venue in (GF, MS):
+        bench.give(bench.read(venue))
+    assert inventory_of(bench.context).total_base == Decimal("0.7")
+    assert bench.state is S.MONITORING_SPREADS
+    assert bench.intents() == []
 
 
 def test_a_stale_market_does_not_hide_a_missing_position() -> None:

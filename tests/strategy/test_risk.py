@@ -165,6 +165,7 @@ def test_the_loss_of_the_day_counts_where_it_is_limited(make: Any) -> None:
         ("MARGIN", {"strange_leverage": "1 isolated"}),
         ("MARGIN", {"strange_leverage": None}),
         ("INVENTORY", {"spot_base": {GS: Decimal(2), MS: Decimal(1)}}),
+        ("INVENTORY", {"bound_base": Decimal(2)}),
     ],
 )
 def test_a_new_carry_needs_margin_and_room(make: Any, code: str, standing: dict[str, Any]) -> None:

@@ -39,7 +39,7 @@ EXITS_DO_NOT_READ = {
 }
 READ: dict[Purpose, set[str]] = {
     P.ENTRY: set(FIGURES),
-    P.EXIT: set(FIGURES) - EXITS_DO_NOT_READ - {"perp_base", "spot_base", "under_way_base"},
+    P.EXIT: set(FIGURES) - EXITS_DO_NOT_READ - {"perp_base", "spot_base", "bound_base"},
     P.ESTABLISH: set(FIGURES) - {
         "equity_share", "delta_worst", "round_trips_last_minute", "api_errors_last_minute",
     },

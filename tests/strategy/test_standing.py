@@ -47,6 +47,14 @@ def test_inventory_is_the_ledger_less_what_is_locked() -> None:
     assert (inventory.perp_base, inventory.margin_free_quote) == (-1, 70_000)
 
 
+def test_what_is_locked_is_held() -> None:
+    """An order of somebody else's locks base: there is less to sell, and no more to buy."""
+    bench = Bench().boot()
+    bench.give(BalanceChanged(Balance(MS, "BTC", Decimal("0.5"), Decimal("0.2")), bench.now_s))
+    inventory = inventory_of(bench.context)
+    assert (inventory.total_base, inventory.held_base, inventory.delta) == (Decimal("0.7"), 1, 0)
+
+
 def test_margin_in_figures() -> None:
     """Short 1 at 60 000, wallet 100 000, leverage 2: 30 000 used; at 66 000: 94 000 equity, 33 000 used."""
     bench = Bench().boot()

@@ -27,8 +27,8 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     hedge_room_base: Decimal
     """What the hedge budget of this minute still allows: no more is sent than could be repaired at once."""
     portfolio: Portfolio
-    under_way_base: Decimal = ZERO
-    """Base of declared shipments that has left one venue, or is locked there to leave: held, and not to be traded."""
+    bound_base: Decimal = ZERO
+    """What a venue has locked, for whomever, and what is between the exchanges: ours, and not to be traded."""
 
     def base_on(self, venue: Venue) -> Decimal:
         """Free base on one spot venue."""
@@ -46,7 +46,7 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def held_base(self) -> Decimal:
         """Base that is ours, wherever it is."""
-        return self.total_base + self.under_way_base
+        return self.total_base + self.bound_base
 
     @property
     def delta(self) -> Decimal:

@@ -47,8 +47,8 @@ class RiskInputs(msgspec.Struct, frozen=True, kw_only=True):
     """|delta| in base units with every unknown outcome counted the worst way."""
     spot_base: dict[Venue, Decimal] = {}
     """Free base per spot venue."""
-    under_way_base: Decimal | None = None
-    """Base that is ours and between the exchanges."""
+    bound_base: Decimal | None = None
+    """Base that is ours and locked, or between the exchanges."""
     quote: dict[Venue, Decimal] = {}
     """Free quote per spot venue."""
     perp_base: Decimal | None = None

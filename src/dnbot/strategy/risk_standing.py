@@ -116,9 +116,9 @@ def inventory(intents: Intents, inputs: RiskInputs) -> Refused | None:
     """Spot bought stays inside `max_position_multiplier`; what moves between spots adds nothing."""
     if any(venue not in inputs.spot_base for venue in SPOT_VENUES):
         return unknown("INVENTORY", "base on the spot venues")
-    if inputs.under_way_base is None:
-        return unknown("INVENTORY", "base between the exchanges")
-    now = sum((inputs.spot_base[venue] for venue in SPOT_VENUES), inputs.under_way_base)
+    if inputs.bound_base is None:
+        return unknown("INVENTORY", "base that is locked or between the exchanges")
+    now = sum((inputs.spot_base[venue] for venue in SPOT_VENUES), inputs.bound_base)
     added = ZERO
     for intent in (i for i in intents if i.venue.is_spot):
         fee = inputs.fees.get(intent.venue)

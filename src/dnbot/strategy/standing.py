@@ -30,30 +30,20 @@ def inventory_of(context: StrategyContext) -> Inventory:
     symbol, portfolio = context.params.symbol, context.portfolio
     accounts = context.accounts
     margin = margin_free(context)
+    free = {v: accounts[v].free(symbol.base, portfolio.balance(v, symbol.base)) for v in SPOT_VENUES}
     quote = {v: accounts[v].free(symbol.quote, portfolio.balance(v, symbol.quote)) for v in SPOT_VENUES}
     for transfer in context.transfers:
         if transfer.status.is_open:  # it may have left
             quote[transfer.source] = max(ZERO, quote[transfer.source] - transfer.amount)
     return Inventory(
-        spot_base={v: accounts[v].free(symbol.base, portfolio.balance(v, symbol.base)) for v in SPOT_VENUES},
+        spot_base=free,
         quote=quote,
         perp_base=portfolio.perp_base,
         margin_free_quote=margin if margin is not None else ZERO,
         hedge_room_base=hedge_room(context),
         portfolio=portfolio,
-        under_way_base=_under_way(context),
+        bound_base=portfolio.delta - portfolio.perp_base - sum(free.values(), ZERO),
     )
-
-
-def _under_way(context: StrategyContext) -> Decimal:
-    """Base between the exchanges, and what a venue has locked of a shipment that has not left it yet."""
-    base, total = context.params.symbol.base, ZERO
-    for shipment in context.portfolio.shipments:
-        if shipment.asset == base:
-            balance = context.accounts[shipment.source].balances.get(base)
-            locked = balance.total - balance.available if balance is not None and not shipment.has_left else ZERO
-            total += min(locked, shipment.leaves) + shipment.under_way
-    return total
 
 
 def perp_equity(context: StrategyContext) -> Decimal | None:
@@ -247,7 +237,7 @@ def risk_inputs(context: StrategyContext) -> RiskInputs:
         store_available=context.store_up,
         delta_worst=context.delta_worst_case,
         spot_base=inventory.spot_base,
-        under_way_base=inventory.under_way_base,
+        bound_base=inventory.bound_base,
         quote=inventory.quote,
         perp_base=inventory.perp_base,
         margin_free_quote=free,
