@@ -11,6 +11,7 @@ from machine_kit import GS, MS, Bench, S
 from dnbot.domain.messages import (
     Alert,
     ExecutePair,
+    FeesChanged,
     FillReported,
     OpportunityDeclined,
     OpportunityTaken,
@@ -252,3 +253,15 @@ def test_nothing_is_looked_at_without_fees() -> None:
     bench.signal(ms=60_200)
     assert bench.state is S.MONITORING_SPREADS
     assert bench.context.counters.opportunities_seen == 0
+
+
+def test_fees_that_change_count_at_once() -> None:
+    """MEXC begins to charge while its stream lives: what paid a moment ago is not taken."""
+    bench = Bench().boot()
+    assert bench.opportunity().opportunity is not None
+    bench.aborted("TEST", "not sent")
+    bench.fees[MS] = Decimal("0.0030")
+    bench.give(FeesChanged(venue=MS, fees=bench.schedules()[MS]))
+    bench.signal(ms=60_200)
+    assert bench.state is S.MONITORING_SPREADS
+    assert len(bench.all(ExecutePair)) == 1

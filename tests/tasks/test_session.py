@@ -16,6 +16,7 @@ from dnbot.domain.errors import VenueRefused, VenueUnreachable
 from dnbot.domain.instrument import Venue
 from dnbot.domain.messages import (
     BalanceChanged,
+    FeesChanged,
     FillReported,
     OrderReported,
     PositionChanged,
@@ -289,14 +290,17 @@ async def test_a_key_that_cannot_be_dropped_ends_nothing(autojump_clock: Any, ki
     assert isinstance(told[-1], SessionDown)
 
 
-async def test_changed_fees_are_published(autojump_clock: Any, kit: Any, bench: Any) -> None:
-    """Rates are read again each hour; what is new is in the cell and in the log."""
+async def test_changed_fees_are_told(autojump_clock: Any, kit: Any, bench: Any) -> None:
+    """Rates are read again each hour; what is new is in the cell, in the log, and with the machine, once."""
     it = bench()
 
     async def story() -> None:
         kit.script.answers["GET /fees"] = [kit.fee_schedule("0.002")]
         await wait(FEES_EVERY_S + 1)
         assert kit.fees_cell.value == kit.fee_schedule("0.002")
+        await wait(FEES_EVERY_S)
+        changed = FeesChanged(venue=kit.codec.venue, fees=kit.fee_schedule("0.002"))
+        assert [event for event in it.all() if isinstance(event, FeesChanged)] == [changed]
 
     await it.run(story)
     kit.log.flush_now()

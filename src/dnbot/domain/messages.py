@@ -84,6 +84,13 @@ class SessionDown(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     why: str
 
 
+class FeesChanged(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """What a venue charges is another than this session told before."""
+
+    venue: Venue
+    fees: FeeSchedule
+
+
 class AccountRead(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """One complete REST read of one venue's account: every list answered, all pages. A partial read is never sent."""
 
@@ -281,7 +288,7 @@ class StoreFound(msgspec.Struct, frozen=True, tag=True):
 
 Control = Stop | SetMode | DeclareShipment | GiveUpShipment
 AccountEvent = (
-    SessionUp | SessionDown | StreamProven | CountdownSet | AccountRead | BalanceChanged | PositionChanged
+    SessionUp | SessionDown | StreamProven | FeesChanged | CountdownSet | AccountRead | BalanceChanged | PositionChanged
     | OrderReported | FillReported | OrderSent | OrderAnswered | PairCommitted | PairAborted | TransferAnswered
 )
 InboxEvent = Signal | AccountEvent | Fault | Control | Tick | Paused | StoreLost | StoreFound | Advice

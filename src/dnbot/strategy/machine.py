@@ -20,6 +20,7 @@ from dnbot.domain.messages import (
     DeclareShipment,
     EntryAdvised,
     Fault,
+    FeesChanged,
     FillReported,
     FleetRiskTold,
     GiveUpShipment,
@@ -138,6 +139,8 @@ def _fold(turn: Turn, event: InboxEvent) -> None:
             _fold_pair(turn, event)
         case SessionUp() | SessionDown():
             _fold_session(turn, event)
+        case FeesChanged(venue=venue, fees=fees):
+            turn.change_account(venue, fees=fees)
         case Fault():
             _fold_fault(turn, event)
         case Stop():

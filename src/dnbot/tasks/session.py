@@ -15,6 +15,7 @@ from dnbot.domain.errors import VenueRefused, VenueUnreachable
 from dnbot.domain.instrument import FeeSchedule, Instrument, Venue
 from dnbot.domain.messages import (
     BalanceChanged,
+    FeesChanged,
     FillReported,
     InboxEvent,
     OrderReported,
@@ -235,6 +236,7 @@ class Session:
             after = await self._read_fees()
             if before != after:
                 self.log.info("fees_changed", venue=self.venue.value, maker=str(after.maker), taker=str(after.taker))
+                await self.inbox.send(FeesChanged(venue=self.venue, fees=after))
 
     async def _watch_problem(self, known: AccountFacts) -> None:
         """Have the session opened anew once the account is another.
