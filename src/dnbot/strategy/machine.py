@@ -137,10 +137,8 @@ def _fold(turn: Turn, event: InboxEvent) -> None:
             folding.fold_position(turn, event)
         case PairCommitted() | PairAborted():
             _fold_pair(turn, event)
-        case SessionUp() | SessionDown():
+        case SessionUp() | SessionDown() | FeesChanged():
             _fold_session(turn, event)
-        case FeesChanged(venue=venue, fees=fees):
-            turn.change_account(venue, fees=fees)
         case Fault():
             _fold_fault(turn, event)
         case Stop():
@@ -234,8 +232,11 @@ def _fold_pair(turn: Turn, event: PairCommitted | PairAborted) -> None:
         turn.fire(Trigger.REFUSED, f"{event.reason}: {event.text}")
 
 
-def _fold_session(turn: Turn, event: SessionUp | SessionDown) -> None:
+def _fold_session(turn: Turn, event: SessionUp | SessionDown | FeesChanged) -> None:
     now_s = turn.context.now_s
+    if isinstance(event, FeesChanged):
+        turn.change_account(event.venue, fees=event.fees)
+        return
     if isinstance(event, SessionDown):
         turn.change_account(event.venue, stream_up=False, must_read_after_s=now_s)
         return
