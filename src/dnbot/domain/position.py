@@ -317,6 +317,15 @@ def _fee_is_base(fill: Fill) -> bool:
     return fill.venue.is_spot and fill.fee_asset == fill.symbol.base
 
 
+def closed_quote(portfolio: Portfolio, fill: Fill) -> Decimal:
+    """Quote units that the venue's wallet gets for the part of the perpetual that this fill closes; zero for spot."""
+    base, change = portfolio.perp_base, fill.signed_quantity
+    if fill.venue.is_spot or base * change >= 0:
+        return ZERO
+    closed = min(abs(change), abs(base)).copy_sign(base)
+    return closed * fill.price - divide(portfolio.perp_cost * closed, base)
+
+
 def _fold_perp(base: Decimal, cost: Decimal, fill: Fill) -> tuple[Decimal, Decimal]:
     change = fill.signed_quantity
     if base == 0 or (base > 0) == (change > 0):

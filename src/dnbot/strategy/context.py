@@ -123,8 +123,7 @@ class VenueAccount(msgspec.Struct, frozen=True, kw_only=True):
     def free(self, asset: str, ledger: Decimal) -> Decimal:
         """What can be spent: our ledger's figure less what the venue reports as locked; never below zero."""
         balance = self.balances.get(asset)
-        locked = balance.total - balance.available if balance else ZERO
-        return max(ZERO, ledger - locked)
+        return max(ZERO, ledger - (balance.total - balance.available if balance else ZERO))
 
 
 class Execution(msgspec.Struct, frozen=True, kw_only=True):
@@ -208,6 +207,8 @@ class RiskLedger(msgspec.Struct, frozen=True, kw_only=True):
     api_error_times_s: tuple[float, ...] = ()
     closed_by_venue: tuple[tuple[float, Decimal], ...] = ()
     """When the venue closed part of the perpetual, as its own trades tell, and how much, base units."""
+    settling: tuple[Decimal, float] = (ZERO, float("-inf"))
+    """Quote units, and when they last changed: see the module of this name."""
 
 
 class Counters(msgspec.Struct, frozen=True, kw_only=True):
@@ -339,8 +340,7 @@ class StrategyContext(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def tolerance(self) -> Decimal | None:
         """Delta that is left alone, base units; None until the contract is known."""
-        lot = self.perp_lot
-        return self.params.tolerance_base(lot) if lot else None
+        return self.params.tolerance_base(self.perp_lot) if self.perp_lot else None
 
     @property
     def hard_limit(self) -> Decimal:

@@ -34,12 +34,22 @@ from dnbot.domain.order import (
     with_report,
     with_status,
 )
-from dnbot.domain.position import AccountRow, EntryKind, LedgerEntry, book_fill, entries_of, entry_of_row, post
+from dnbot.domain.position import (
+    AccountRow,
+    EntryKind,
+    LedgerEntry,
+    book_fill,
+    closed_quote,
+    entries_of,
+    entry_of_row,
+    post,
+)
 from dnbot.domain.records import REPAIR_WINDOW_S
 from dnbot.domain.units import ZERO
 from dnbot.strategy.context import Execution, RecentMove, VenueAccount
 from dnbot.strategy.muteness import note_told, note_traded
 from dnbot.strategy.orders import REPAIRS
+from dnbot.strategy.settling import note_settling
 from dnbot.strategy.states import TradingMode
 from dnbot.strategy.transferring import arrived
 from dnbot.strategy.turn import Turn
@@ -127,6 +137,7 @@ def _book(turn: Turn, fill: Fill, key: str, order: Order | None) -> None:
     account = context.accounts[fill.venue]
     if fill.fee_is_in_a_third_coin:
         fill = msgspec.structs.replace(fill, fee_price=account.coin_prices.get(fill.fee_asset))
+    note_settling(turn, closed_quote(context.portfolio, fill))
     portfolio = book_fill(context.portfolio, fill)
     counters = msgspec.structs.replace(context.counters, fills=context.counters.fills + 1)
     turn.change(portfolio=portfolio, seen=context.seen.with_id(key), counters=counters)
@@ -213,6 +224,8 @@ def fold_row(turn: Turn, row: AccountRow) -> None:
     if arrived(turn, row, entry):
         return
     post_entries(turn, (entry,))
+    if entry.kind is EntryKind.PNL:
+        note_settling(turn, -entry.amount)
     account = turn.context.accounts[row.venue]
     turn.change_account(
         row.venue, recent=_with_moves(account, ((entry.asset, entry.amount),), turn.context.now_s)

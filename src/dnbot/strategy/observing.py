@@ -12,6 +12,7 @@ from dnbot.strategy.asking import DECLINE_RECORD_S
 from dnbot.strategy.context import Naked
 from dnbot.strategy.repairing import needs_hedge
 from dnbot.strategy.risk import latches
+from dnbot.strategy.settling import settling
 from dnbot.strategy.shipping import watch_shipments
 from dnbot.strategy.standing import PNL_UNKNOWN_S, identical_pairs_last_minute, risk_inputs
 from dnbot.strategy.states import StrategyState, TradingMode
@@ -97,7 +98,7 @@ def _value(turn: Turn) -> None:
         if context.risk.equity_s is None:
             turn.change(risk=msgspec.structs.replace(context.risk, equity_s=context.now_s))
         return
-    equity = context.portfolio.equity(mids, mark.mark)
+    equity = context.portfolio.equity(mids, mark.mark) + settling(context)
     day = context.now_ns // NS_PER_DAY
     turn.change(risk=msgspec.structs.replace(context.risk, equity_quote=equity, equity_s=context.now_s))
     if context.portfolio.day_equity is None or day != context.portfolio.day:

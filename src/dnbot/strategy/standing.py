@@ -16,6 +16,7 @@ from dnbot.strategy.inventory import Inventory
 from dnbot.strategy.leverage import leverage_in_force, strange_leverage
 from dnbot.strategy.risk_inputs import RiskInputs
 from dnbot.strategy.risk_orders import DUPLICATE_MS
+from dnbot.strategy.settling import settling
 
 HUNDRED = Decimal(100)
 MINUTE_S = float(REPAIR_WINDOW_S)
@@ -47,12 +48,12 @@ def inventory_of(context: StrategyContext) -> Inventory:
 
 
 def perp_equity(context: StrategyContext) -> Decimal | None:
-    """The perpetual wallet plus unrealised profit at mark; None while mark or wallet is unknown."""
+    """The perpetual wallet plus unrealised profit at mark, and what settles; None while mark or wallet is unknown."""
     mark = context.market.mark
     if mark is None or not context.accounts[Venue.GATE_FUTURES].opened:
         return None
     wallet = context.portfolio.balance(Venue.GATE_FUTURES, context.params.symbol.quote)
-    return wallet + context.portfolio.perp_unrealised(mark.mark)
+    return wallet + context.portfolio.perp_unrealised(mark.mark) + settling(context)
 
 
 def margin_free(context: StrategyContext) -> Decimal | None:
