@@ -52,8 +52,8 @@ insert into opportunities_declined (
 """,
     "funding_rate_snapshots": """
 insert into funding_rate_snapshots (at, symbol, venue, epoch, rate, interval_s, next_at, mark, index_price)
-select at, symbol, 'GATEIO_FUTURES', epoch, (n % 9 - 4) * 0.00001, 28800, at + interval '1 hour', 60000 + n % 1000,
-    60000
+select at, symbol, 'GATEIO_FUTURES', epoch, (n % 9 - 4) * 0.00001, 28800,
+    date_bin('8 hours', at, '2026-01-01 00:00 UTC') + interval '8 hours', 60000 + n % 1000, 60000
 """,
     "trade_executions": """
 insert into trade_executions (
