@@ -26,6 +26,7 @@ from dnbot.domain.messages import (
 from dnbot.domain.order import OrderStatus, Side
 from dnbot.domain.position import EdgeLot
 from dnbot.strategy.observing import FORGET_AFTER_S, ORDERS_KEPT_MAX
+from dnbot.strategy.reference import MARK_AGE_S_MAX
 from dnbot.strategy.standing import PNL_UNKNOWN_S
 
 
@@ -219,6 +220,21 @@ def test_profit_that_is_unknown_halts_when_prices_are_there() -> None:
     assert bench.context.mode.name == "ACTIVE"
     bench.quiet(3, every_ms=900)
     assert bench.context.mode.name == "HALTED"
+    assert bench.context.mode_why.startswith("PNL_UNKNOWN")
+
+
+def test_profit_at_a_mark_that_stands_still_is_unknown() -> None:
+    """Books go on, and nothing was heard of the mark for a minute: it is none, and after another the bot halts."""
+    bench = Bench().boot()
+    stuck_s = bench.now_s
+    while bench.now_s < stuck_s + MARK_AGE_S_MAX + PNL_UNKNOWN_S - 2:
+        bench.signal(after_ms=900, mark_received_s=stuck_s)
+        bench.answer_reads()
+    assert bench.context.market.mark is None
+    assert bench.context.mode.name == "ACTIVE"
+    for _ in range(6):
+        bench.signal(after_ms=900, mark_received_s=stuck_s)
+        bench.answer_reads()
     assert bench.context.mode_why.startswith("PNL_UNKNOWN")
 
 

@@ -77,6 +77,24 @@ def test_a_refused_try_is_not_repeated_at_once() -> None:
     assert hedged_last_minute(bench.context) == hedges(bench)[1].quantity, "what was never sent costs no budget"
 
 
+def test_a_mark_that_stands_still_binds_no_hedge() -> None:
+    """Nothing was heard of the mark for over a minute and prices fell by 3 %: base that came is sold where they are."""
+    bench = Bench(price_collar_bps=100).boot()
+    stuck_s = bench.now_s
+    for step in range(70):
+        mid = 60_000 - min(1_800, 60 * step)
+        bench.signal(mid, mid, mid, after_ms=900, mark_received_s=stuck_s)
+        bench.answer_reads()
+    assert hedges(bench) == []
+    stranger(bench, "0.01", Side.BUY)
+    for _ in range(5):
+        bench.signal(58_200, 58_200, 58_200, mark_received_s=stuck_s)
+    hedge = hedges(bench)[-1]
+    touch = bench.books[GF].bids[0][0]
+    assert (hedge.venue, hedge.side) == (GF, Side.SELL)
+    assert hedge.price <= touch, "the order reaches the book"
+
+
 def test_after_the_deadline_the_filled_leg_is_unwound() -> None:
     """hedge_deadline_ms on the perpetual, then spot: the surplus is sold where most is held, inside the collar."""
     bench = in_state(S.REBALANCING_DELTA)

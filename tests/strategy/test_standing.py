@@ -21,6 +21,7 @@ from dnbot.strategy.standing import (
     low_margin,
     margin_free,
     margin_ratio_pct,
+    mark_price,
     perp_equity,
     risk_inputs,
     within_last_minute,
@@ -77,14 +78,28 @@ def test_free_margin_is_never_negative() -> None:
 
 
 def test_what_is_unknown_stays_unknown() -> None:
-    """Without a mark, or before the wallet was read, nothing is assumed."""
+    """Without any price of the perpetual, or before the wallet was read, nothing is assumed."""
     bench = Bench().boot()
-    blind = without(bench.context, mark=None)
+    blind = without(bench.context, mark=None, books={GS: bench.books[GS], MS: bench.books[MS]})
     for figure in (perp_equity, margin_free, margin_ratio_pct, liquidation_distance_pct, low_margin):
         assert figure(blind) is None
     assert inventory_of(blind).margin_free_quote == 0
     assert shares_of(blind) == {}
     assert perp_equity(Bench().context) is None
+
+
+def test_margin_is_judged_by_the_next_best_price() -> None:
+    """Without a mark by that of a young read of the position, and without that by the perpetual's mid."""
+    bench = Bench().boot()
+    bench.mark = None
+    bench.signal(gf=66_000)
+    assert mark_price(bench.context) == 66_000
+    assert (perp_equity(bench.context), margin_free(bench.context)) == (94_000, 61_000)
+    bench.tick(1)
+    bench.give(bench.read(GF, position=bench.position(mark_price=Decimal(65_000))))
+    assert mark_price(bench.context) == 65_000
+    bench.tick(61_000)
+    assert mark_price(bench.context) is None, "both are too old"
 
 
 def test_distance_to_liquidation_is_the_nearer_of_two() -> None:

@@ -186,7 +186,7 @@ class Sampler:
             self._fresh_since_s = context.now_s
         if context.now_s - self._fresh_since_s < COMPUTED_S_MAX:
             return None
-        mark_s = context.market.mark_received_s if context.market.mark is not None else context.risk.equity_s
+        mark_s = context.market.mark_received_s or context.risk.equity_s  # also of one that is too old to be used
         return max(0.0, context.now_s - min(context.risk.equity_s, mark_s))
 
     def _restarts_now(self, now_s: float) -> dict[str, int]:

@@ -60,6 +60,7 @@ from dnbot.strategy.observing import judge_crashes, sample, watch_delta
 from dnbot.strategy.pausing import believed, fold_pause
 from dnbot.strategy.reading import DIFFERENCE_CONFIRM_S, fold_read
 from dnbot.strategy.recovering import enter_recovery, fault_again, leave_limbo
+from dnbot.strategy.reference import without_old_mark
 from dnbot.strategy.resting import fold_tactic, watch_resting
 from dnbot.strategy.shipping import declare, give_up
 from dnbot.strategy.states import StrategyState, TradingMode, Trigger
@@ -107,12 +108,12 @@ def _fold(turn: Turn, event: InboxEvent) -> None:
     match event:
         case Signal():
             folding.fold_instruments(turn, event.market.instruments)
-            turn.change(
-                market=believed(event.market, turn.context.market_since_s), edges=event.edges, signal_fresh=True,
-                now_s=max(turn.context.now_s, event.at_s),
-            )
+            now_s = max(turn.context.now_s, event.at_s)
+            market = without_old_mark(believed(event.market, turn.context.market_since_s), now_s)
+            turn.change(market=market, edges=event.edges, signal_fresh=True, now_s=now_s)
         case Tick(now_ns=now_ns, now_s=now_s):
-            turn.change(now_ns=now_ns, now_s=max(turn.context.now_s, now_s))
+            now_s = max(turn.context.now_s, now_s)
+            turn.change(now_ns=now_ns, now_s=now_s, market=without_old_mark(turn.context.market, now_s))
             _on_time(turn)
         case Paused():
             fold_pause(turn, event)

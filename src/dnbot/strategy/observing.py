@@ -92,7 +92,7 @@ def _value(turn: Turn) -> None:
     """Equity at each venue's mid and the mark; the day's start at 00:00 UTC. Unknown while a price is."""
     context = turn.context
     mids = {venue: mid for venue in SPOT_VENUES if (mid := context.market.mid(venue)) is not None}
-    mark = context.market.mark
+    mark = context.market.mark  # profit that is judged by losses has no other price
     opened = all(context.accounts[venue].opened for venue in VENUES)
     if len(mids) < len(SPOT_VENUES) or mark is None or not opened:
         if context.risk.equity_s is None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
+
 from dnbot.domain.instrument import Instrument, Venue
 from dnbot.domain.market import BookView, MarketView, MarkPrice
 from dnbot.domain.order import Side
@@ -56,12 +58,22 @@ def different_coin(books: dict[Venue, BookView], params: StrategyParameters) -> 
     return "IDENTITY", f"mids differ by a factor of {ratio:.3f}, allowed {params.identity_price_ratio_max}"
 
 
+def without_old_mark(market: MarketView, now_s: float) -> MarketView:
+    """The market, whose mark and index are unknown once nothing was heard of them for too long.
+
+    Their stream may be silent while the books go on: what a hedge may pay and what a position is worth would stand still.
+    """
+    if market.mark is None or now_s - market.mark_received_s <= MARK_AGE_S_MAX:
+        return market
+    return msgspec.structs.replace(market, mark=None)
+
+
 def off_reference(
     books: tuple[BookView, ...], market: MarketView, params: StrategyParameters, now_s: float
 ) -> Doubt | None:
     """A mid that departs from mark or index; also a reference that is missing or old."""
-    mark = market.mark
-    if mark is None or now_s - market.mark_received_s > MARK_AGE_S_MAX:
+    mark = without_old_mark(market, now_s).mark
+    if mark is None:
         return "COLLAR", f"no mark and index price within {MARK_AGE_S_MAX:.0f} s to compare with"
     for book in books:
         mid = book.mid

@@ -14,6 +14,7 @@ from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.countdowns import lapsed
 from dnbot.strategy.inventory import Inventory
 from dnbot.strategy.leverage import leverage_in_force, strange_leverage
+from dnbot.strategy.reference import MARK_AGE_S_MAX
 from dnbot.strategy.risk_inputs import RiskInputs
 from dnbot.strategy.risk_orders import DUPLICATE_MS
 from dnbot.strategy.settling import settling
@@ -47,13 +48,24 @@ def inventory_of(context: StrategyContext) -> Inventory:
     )
 
 
+def mark_price(context: StrategyContext) -> Decimal | None:
+    """What margin is judged by: mark, else what a young read of the position says, else the perpetual's mid, else None."""
+    if context.market.mark is not None:
+        return context.market.mark.mark
+    account, book = context.accounts[Venue.GATE_FUTURES], context.book(Venue.GATE_FUTURES)
+    position = account.position
+    if position is not None and position.mark_price and context.now_s - account.read_s <= MARK_AGE_S_MAX:
+        return position.mark_price
+    return book.mid if book is not None else None
+
+
 def perp_equity(context: StrategyContext) -> Decimal | None:
     """The perpetual wallet plus unrealised profit at mark, and what settles; None while mark or wallet is unknown."""
-    mark = context.market.mark
+    mark = mark_price(context)
     if mark is None or not context.accounts[Venue.GATE_FUTURES].opened:
         return None
     wallet = context.portfolio.balance(Venue.GATE_FUTURES, context.params.symbol.quote)
-    return wallet + context.portfolio.perp_unrealised(mark.mark) + settling(context)
+    return wallet + context.portfolio.perp_unrealised(mark) + settling(context)
 
 
 def margin_free(context: StrategyContext) -> Decimal | None:
@@ -68,10 +80,10 @@ def _free_of(context: StrategyContext, equity: Decimal | None) -> Decimal | None
 
 def margin_used(context: StrategyContext) -> Decimal | None:
     """What margins the position; None while its mark is unknown."""
-    mark = context.market.mark
+    mark = mark_price(context)
     if mark is None:
         return None
-    return divide(abs(context.portfolio.perp_base) * mark.mark, leverage_in_force(context))
+    return divide(abs(context.portfolio.perp_base) * mark, leverage_in_force(context))
 
 
 def margin_ratio_pct(context: StrategyContext) -> Decimal | None:
@@ -92,19 +104,19 @@ def liquidation_distance_pct(context: StrategyContext) -> Decimal | None:
 
 
 def _distance_pct(context: StrategyContext, equity: Decimal | None) -> Decimal | None:
-    mark, base = context.market.mark, context.portfolio.perp_base
+    mark, base = mark_price(context), context.portfolio.perp_base
     if equity is None or mark is None:
         return None
     if base == 0:
         return HUNDRED
     instrument = context.market.instruments.get(Venue.GATE_FUTURES)
     maintenance = instrument.maintenance_rate if instrument else ZERO
-    value = abs(base) * mark.mark
+    value = abs(base) * mark
     own = divide((equity - value * maintenance) * HUNDRED, value)
     position = context.accounts[Venue.GATE_FUTURES].position
     if position is None or not position.liquidation_price:
         return own
-    return min(own, divide(abs(position.liquidation_price - mark.mark) * HUNDRED, mark.mark))
+    return min(own, divide(abs(position.liquidation_price - mark) * HUNDRED, mark))
 
 
 def equity_shares(context: StrategyContext, perp: Decimal | None) -> dict[Venue, Decimal]:

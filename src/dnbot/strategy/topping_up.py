@@ -18,6 +18,7 @@ from dnbot.strategy.standing import (
     inventory_of,
     liquidation_distance_pct,
     margin_used,
+    mark_price,
     perp_equity,
 )
 from dnbot.strategy.states import allows_transfer
@@ -100,7 +101,7 @@ def missing_margin(context: StrategyContext) -> Decimal:
     Equity E over margin in use U: free margin is 1 - U / E of equity, so E must be U / (1 - target). A wallet that is
     larger by x moves the liquidation of a cross position of value V by x / V.
     """
-    equity, used, mark = perp_equity(context), margin_used(context), context.market.mark
+    equity, used, mark = perp_equity(context), margin_used(context), mark_price(context)
     distance = liquidation_distance_pct(context)
     if equity is None or used is None or mark is None or distance is None:
         return ZERO
@@ -108,7 +109,7 @@ def missing_margin(context: StrategyContext) -> Decimal:
     target = min(params.margin_floor_pct + MARGIN_CUSHION_PCT, HUNDRED - 1)
     by_floor = divide(used * HUNDRED, HUNDRED - target) - equity
     points = params.liquidation_distance_min_pct + MARGIN_CUSHION_PCT - distance
-    by_distance = abs(context.portfolio.perp_base) * mark.mark * points / HUNDRED
+    by_distance = abs(context.portfolio.perp_base) * mark * points / HUNDRED
     return ceil_to(max(ZERO, by_floor, by_distance), CENT)
 
 
