@@ -202,9 +202,9 @@ def told_of_nothing() -> Told:
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncGenerator[PostgresStore, None]:
-    """A store on a fresh database."""
+    """A store on a fresh database, which is that of the state folder `tmp_path`."""
     log = EventLog(SystemClock(), [])
-    async with embedded_postgres(tmp_path, log) as server:
+    async with embedded_postgres(tmp_path / "postgres", log) as server:
         await migrate(server.dsn)
         async with open_postgres_store(server.dsn) as opened:
             yield opened

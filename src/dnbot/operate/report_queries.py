@@ -9,6 +9,7 @@ from __future__ import annotations
 PAGE_ROWS = 10_000
 """Rows asked for at once: far below what the server's statement limit of seconds allows."""
 
+SOME_SYMBOLS = "select symbol from books order by symbol limit $1"
 SYMBOL = "select base, quote, epoch, sequence from books where symbol = $1"
 RUNS = """
 select epoch, version, settings, started_at, exists (
