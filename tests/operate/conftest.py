@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -29,7 +30,12 @@ from dnbot.operate.metrics import FAMILIES, Metrics
 from dnbot.operate.metrics_moment import Moment
 from dnbot.operate.status import Reporter, RunFacts, Status
 from dnbot.operate.watch import Watch
+from dnbot.ports.clock import SystemClock
+from dnbot.ports.embedded_postgres import embedded_postgres
+from dnbot.ports.log import EventLog
 from dnbot.ports.memory_store import MemoryStore
+from dnbot.ports.postgres import PostgresStore, open_postgres_store
+from dnbot.ports.postgres_migrate import migrate
 from dnbot.ports.process import process_figures
 from dnbot.strategy.context import Counters
 from dnbot.strategy.parameters import StrategyParameters
@@ -192,3 +198,13 @@ def told_of_nothing() -> Told:
             return await _told(bot)
 
     return trio.run(look, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncGenerator[PostgresStore, None]:
+    """A store on a fresh database, which is that of the state folder `tmp_path`."""
+    log = EventLog(SystemClock(), [])
+    async with embedded_postgres(tmp_path / "postgres", log) as server:
+        await migrate(server.dsn)
+        async with open_postgres_store(server.dsn) as opened:
+            yield opened

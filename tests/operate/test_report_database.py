@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import fcntl
 import os
-from collections.abc import AsyncGenerator
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -37,11 +36,7 @@ from dnbot.operate.report_data import BEGINNING, Profit, Report
 from dnbot.operate.report_html import html_of
 from dnbot.operate.report_read import read_report
 from dnbot.operate.report_text import text_of
-from dnbot.ports.clock import SystemClock
-from dnbot.ports.embedded_postgres import embedded_postgres
-from dnbot.ports.log import EventLog
-from dnbot.ports.postgres import PostgresStore, open_postgres_store
-from dnbot.ports.postgres_migrate import migrate
+from dnbot.ports.postgres import PostgresStore
 
 pytestmark = pytest.mark.slow
 SYMBOL = Symbol("BTC", "USDT")
@@ -49,16 +44,6 @@ START_NS = 1_790_000_000_000_000_000
 NS = 1_000_000_000
 START = BEGINNING + timedelta(seconds=START_NS // NS)
 NASTY = "<img src=x onerror=alert(1)>"
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncGenerator[PostgresStore, None]:
-    """A store on a fresh database."""
-    log = EventLog(SystemClock(), [])
-    async with embedded_postgres(tmp_path, log) as server:
-        await migrate(server.dsn)
-        async with open_postgres_store(server.dsn) as opened:
-            yield opened
 
 
 def at(seconds: float) -> int:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -44,11 +42,7 @@ from dnbot.operate.report_quality_data import (
 from dnbot.operate.report_read import read_report
 from dnbot.operate.report_text import text_of
 from dnbot.operate.transfers import read_holdings
-from dnbot.ports.clock import SystemClock
-from dnbot.ports.embedded_postgres import embedded_postgres
-from dnbot.ports.log import EventLog
-from dnbot.ports.postgres import PostgresStore, open_postgres_store
-from dnbot.ports.postgres_migrate import migrate
+from dnbot.ports.postgres import PostgresStore
 from dnbot.resources import config_dir
 from dnbot.strategy.transfer_plan import Holdings
 
@@ -166,19 +160,15 @@ def story(epoch: int) -> list[Any]:
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncGenerator[PostgresStore, None]:
+async def store(store: PostgresStore) -> PostgresStore:
     """A book in which the story was written by the second of two runs; the first one never ended."""
-    log = EventLog(SystemClock(), [])
-    async with embedded_postgres(tmp_path, log) as server:
-        await migrate(server.dsn)
-        async with open_postgres_store(server.dsn) as opened:
-            await opened.begin_run(SYMBOL, version="1", settings="{}", started_at_ns=at(-5))
-            epoch = await opened.begin_run(SYMBOL, version="1", settings="{}", started_at_ns=at(-1))
-            intents = [msgspec.structs.replace(one, epoch=epoch) for one in (BUY, SELL, LATER)]
-            await opened.commit_intents(tuple(intents[:2]), execution_id="x1", opportunity=TAKEN)
-            await opened.commit_intents((intents[2],), execution_id="x2", opportunity=None)
-            await opened.append(story(epoch))
-            yield opened
+    await store.begin_run(SYMBOL, version="1", settings="{}", started_at_ns=at(-5))
+    epoch = await store.begin_run(SYMBOL, version="1", settings="{}", started_at_ns=at(-1))
+    intents = [msgspec.structs.replace(one, epoch=epoch) for one in (BUY, SELL, LATER)]
+    await store.commit_intents(tuple(intents[:2]), execution_id="x1", opportunity=TAKEN)
+    await store.commit_intents((intents[2],), execution_id="x2", opportunity=None)
+    await store.append(story(epoch))
+    return store
 
 
 async def read(store: PostgresStore, since_s: float = -10, until_s: float = NEXT_DAY_S + 1) -> Report:

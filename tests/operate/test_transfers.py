@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
+from dnbot.cli import commands
 from dnbot.config import TransferSettings, load_settings
 from dnbot.domain.instrument import Venue
+from dnbot.operate.control_words import Request, Ship
 from dnbot.operate.transfers import TransfersPlanned, json_of_plan, room_of, shares_of, warnings_of
 from dnbot.operate.transfers_text import plan_text
 from dnbot.resources import config_dir
@@ -28,11 +33,13 @@ HOLDINGS = Holdings(
 )
 
 
-def planned(*networks: Network, age: timedelta | None = timedelta(0), unsettled: int = 0) -> TransfersPlanned:
+def planned(
+    *networks: Network, age: timedelta | None = timedelta(0), unsettled: int = 0, holdings: Holdings = HOLDINGS,
+) -> TransfersPlanned:
     """A plan for these holdings and the demo's parameters."""
     demo = load_settings(config_dir() / "demo.toml")
     settings = msgspec.structs.replace(demo, transfers=TransferSettings(networks=networks))
-    plan = plan_transfers(HOLDINGS, settings.strategy, networks, D(5))
+    plan = plan_transfers(holdings, settings.strategy, networks, D(5))
     return TransfersPlanned(settings, plan, NOW, None if age is None else NOW - age, unsettled)
 
 
@@ -61,12 +68,40 @@ def test_the_text_says_that_nothing_is_moved() -> None:
     """With a plan also how to carry it out; without a network why there is none."""
     text = plan_text(planned(WAY))
     assert "dnbot cannot withdraw" in text
-    assert "Stop the bot first" in text
     alone = plan_text(planned())
     assert "no fee is guessed" in alone
     assert "dnbot cannot withdraw" in alone
     assert "near its target" not in alone
-    assert "Stop the bot first" not in alone
+    assert "Before each step" not in alone
+
+
+def test_a_move_between_spot_venues_is_declared_and_the_bot_runs_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the line that the command takes: what leaves, and what arrives after the fee, of this configuration."""
+    text = plan_text(planned(WAY), Path("my bot.toml"))
+    assert "dnbot stop" not in text
+    [line] = [line for line in text.splitlines() if "transfers declare" in line]
+    number, program, *arguments = shlex.split(line)
+    assert (number, program) == ("1", "dnbot")
+    told: list[tuple[Path | None, Request]] = []
+    monkeypatch.setattr(
+        "dnbot.operate.transfers_command.tell_bot", lambda config, request, as_json: told.append((config, request))
+    )
+    done = CliRunner().invoke(commands, arguments)
+    assert done.exit_code == 0, done.output
+    assert told == [(Path("my bot.toml"), Ship(
+        source=GATE, target=MEXC, asset="BTC", leaves=D("0.0301"), arrives=D("0.0299"), why="step 1 of transfers plan",
+    ))]
+    assert "--config" not in plan_text(planned(WAY))
+
+
+def test_the_bot_is_stopped_for_the_perpetuals_wallet_alone() -> None:
+    """Such a move cannot be declared; the step after it can."""
+    poor = {**HOLDINGS.balances, (PERP, "USDT"): D(500)}
+    text = plan_text(planned(WAY, holdings=msgspec.structs.replace(HOLDINGS, balances=poor)), Path("b.toml"))
+    steps = text[text.index("Before each step"):].splitlines()[1:3]
+    assert steps[0].split() == "1 dnbot stop --config b.toml (and start it when this has arrived)".split()
+    assert steps[1].split()[:4] == ["2", "dnbot", "transfers", "declare"]
+    assert "cannot be declared" in text
 
 
 @pytest.mark.parametrize(("found", "words"), [

@@ -12,8 +12,8 @@ from dnbot.domain.errors import ConfigError
 from dnbot.domain.instrument import VENUES
 from dnbot.operate.readings import BEGINNING, END, Cursor, Readings
 from dnbot.operate.report import opened_store
+from dnbot.operate.report_reader import book_of
 from dnbot.operate.second_spot import names_of
-from dnbot.operate.trades import need_book
 from dnbot.ports.clock import SystemClock
 
 VENUE_NAMES = tuple(venue.value for venue in VENUES)
@@ -52,9 +52,10 @@ async def list_orders(settings: Settings, wanted: OrdersWanted) -> OrderList:
     venues = tuple(map(names_of(settings).text, VENUE_NAMES))
     if wanted.venue and wanted.venue not in venues:
         raise ConfigError("command line", "--venue", wanted.venue, " | ".join(venues))
+    symbol = settings.strategy.symbol
     async with opened_store(settings) as store:
-        await need_book(store.read, settings)
-        asked, limit = Readings(store.read_as_written, settings.strategy.symbol), wanted.limit + 1
+        await book_of(store.read, symbol)
+        asked, limit = Readings(store.read_as_written, symbol), wanted.limit + 1
         if wanted.is_open:
             rows = await asked.unsettled(wanted.venue, before=wanted.until, since=wanted.since, limit=limit)
         else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 PAGE_ROWS = 10_000
 """Rows asked for at once: far below what the server's statement limit of seconds allows."""
 
+SOME_SYMBOLS = "select symbol from books order by symbol limit $1"
 SYMBOL = "select base, quote, epoch, sequence from books where symbol = $1"
 RUNS = """
 select epoch, version, settings, started_at, exists (
@@ -117,7 +118,8 @@ select at, delta_base from position_snapshots
 where symbol = $1 and at > $2 and at <= $3 and spot_gate is not null order by abs(delta_base) desc, at limit 1
 """
 # Every change of base in the order of booking, from the delta now backwards: what it was after each record.
-# Openings are where a book begins, not moves; before the last of them nothing was hedged yet.
+# Openings are where a book begins, not moves; before the last of them nothing was hedged yet. What is under way between
+# exchanges is in delta and in no balance: $6 and $7 are the sequences and amounts of what shipments changed of delta.
 DELTA_AFTER_FILLS = """
 with first as (
     select greatest(
@@ -131,17 +133,26 @@ with first as (
     from fills f where f.symbol = $1 and f.sequence <= $4 and f.sequence > (select sequence from first)
     union all
     select sequence, null, amount from ledger_entries
-    where symbol = $1 and trade_id is null and asset = split_part($1, '/', 1)
+    where symbol = $1 and trade_id is null and kind <> 'shipment' and asset = split_part($1, '/', 1)
         and sequence <= $4 and sequence > (select sequence from first)
+    union all
+    select sequence, null, amount from unnest($6::bigint[], $7::numeric[]) as shipped (sequence, amount)
+    where sequence > (select sequence from first)
 ), after as (
     select at, $5::numeric - (sum(amount) over (order by sequence desc) - amount) as delta from moves
 )
 select at, delta from after where at > $2 and at <= $3
 """
 DELTA_PEAKS = f"""
-select distinct on (date_bin(make_interval(secs => $6), at, $2)) at, delta from ({DELTA_AFTER_FILLS}) as d
-order by date_bin(make_interval(secs => $6), at, $2), abs(delta) desc, at
+select distinct on (date_bin(make_interval(secs => $8), at, $2)) at, delta from ({DELTA_AFTER_FILLS}) as d
+order by date_bin(make_interval(secs => $8), at, $2), abs(delta) desc, at
 """  # noqa: S608 (put together from constants of this file)
+SHIPPED = """
+select sequence, amount, note from ledger_entries
+where symbol = $1 and trade_id is null and kind = 'shipment' and asset = $2 and sequence <= $3
+order by sequence, entry_id
+"""
+GIVEN_UP = "select text from alerts where symbol = $1 and key = 'shipment:given_up' and sequence <= $2"
 TOLERANCE = "select lot_size from symbols where symbol = $1 and venue = 'GATEIO_FUTURES'"
 
 DECLINED = """

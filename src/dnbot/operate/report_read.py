@@ -34,6 +34,7 @@ from dnbot.operate.report_profit import Bound, profit_between, profit_days, prof
 from dnbot.operate.report_quality import read_quality, venue_totals
 from dnbot.operate.report_quality_queries import VENUES
 from dnbot.operate.report_reader import Read, Reader, Row, portfolio_of
+from dnbot.operate.report_shipments import changes_of_delta
 
 BUCKETS = 300
 """Points of a chart at most: one per pixel or two."""
@@ -208,10 +209,7 @@ async def _with_series(reader: Reader, report: Report, portfolio: Portfolio, sta
     first, last = extent["first"], extent["last"]
     clipped = attrs.evolve(reader, since=first - timedelta(microseconds=1))
     bucket_s = max((last - first).total_seconds() / BUCKETS, 0.001)
-    peaks = [
-        Moment(row["at"], row["delta"])
-        for row in await clipped.ask(queries.DELTA_PEAKS, reader.head, portfolio.delta, bucket_s)
-    ]
+    peaks = await _delta_peaks(clipped, portfolio, bucket_s)
     deltas = await clipped.ask(queries.DELTA_SERIES, bucket_s)
     inventory = await clipped.ask(queries.INVENTORY_SERIES, bucket_s)
     worst = await reader.ask(queries.DELTA_SAMPLED)
@@ -227,3 +225,11 @@ async def _with_series(reader: Reader, report: Report, portfolio: Portfolio, sta
         delta_between_fills_worst=max(peaks, key=lambda moment: abs(moment.delta_base), default=None),
         delta_sampled_worst=Moment(worst[0]["at"], worst[0]["delta_base"]) if worst else None,
     )
+
+
+async def _delta_peaks(reader: Reader, portfolio: Portfolio, bucket_s: float) -> list[Moment]:
+    """The worst delta after a fill of each stretch of time."""
+    shipped = await changes_of_delta(reader, portfolio)
+    sequences, amounts = [sequence for sequence, _ in shipped], [amount for _, amount in shipped]
+    rows = await reader.ask(queries.DELTA_PEAKS, reader.head, portfolio.delta, sequences, amounts, bucket_s)
+    return [Moment(row["at"], row["delta"]) for row in rows]

@@ -1,4 +1,4 @@
-"""Whom the parts of a report ask: one symbol, one period, one head of the book; and the portfolio at that head."""
+"""Whom the parts of a report ask: one symbol, one period, one head of the book; that book, and the portfolio there."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 import msgspec
 
+from dnbot.domain.errors import ConfigError
 from dnbot.domain.instrument import Symbol
 from dnbot.domain.order import Fill
 from dnbot.domain.position import LedgerEntry, Portfolio
@@ -19,6 +20,8 @@ from dnbot.ports.store_rebuild import rebuilt
 Row = dict[str, Any]
 Read = Callable[..., Awaitable[list[Row]]]
 """`PostgresStore.read`."""
+SYMBOLS_TOLD = 20
+"""So many are named to whoever asks about one that the database does not know."""
 
 
 @attrs.frozen
@@ -40,6 +43,20 @@ class Reader:
         """The first row of a query."""
         found = await self.read(sql, str(self.symbol), *arguments)
         return found[0] if found else None
+
+
+async def book_of(read: Read, symbol: Symbol, key: str = "strategy.symbol") -> Row:
+    """The symbol's book: base, quote, epoch, sequence.
+
+    Raises:
+        ConfigError: the database has never heard of it, which `key` named; an empty answer would say too little.
+    """
+    found = await read(queries.SYMBOL, str(symbol))
+    if found:
+        return found[0]
+    known = [row["symbol"] for row in await read(queries.SOME_SYMBOLS, SYMBOLS_TOLD + 1)]
+    some = ", ".join(known[:SYMBOLS_TOLD]) + (" and others" if len(known) > SYMBOLS_TOLD else "")
+    raise ConfigError("database", key, str(symbol), some or "a symbol that a bot has run with")
 
 
 async def portfolio_of(reader: Reader) -> Portfolio | None:

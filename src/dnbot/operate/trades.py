@@ -14,6 +14,7 @@ from dnbot.domain.pair import Pair
 from dnbot.domain.units import bps, plain
 from dnbot.operate.readings import BEGINNING, END, Cursor, Readings
 from dnbot.operate.report import opened_store
+from dnbot.operate.report_reader import book_of
 from dnbot.operate.second_spot import names_of
 
 PAIRS = (*(pair.name for pair in Pair), "ESTABLISH", "SHRINK", "FLATTEN")
@@ -54,7 +55,7 @@ async def list_trades(settings: Settings, wanted: TradesWanted) -> TradeList:
         raise ConfigError("command line", "--pair", wanted.pair, " | ".join(pairs))
     symbol = settings.strategy.symbol
     async with opened_store(settings) as store:
-        await need_book(store.read, settings)
+        await book_of(store.read, symbol)
         asked = Readings(store.read_as_written, symbol)
         chosen: dict[str, Any] = {"pair": wanted.pair, "since": wanted.since, "limit": wanted.limit + 1}
         closed = await asked.trades(Cursor(wanted.until, ""), **chosen)
@@ -64,14 +65,6 @@ async def list_trades(settings: Settings, wanted: TradesWanted) -> TradeList:
     return TradeList(symbol.base, symbol.quote, shown, len(rows) > wanted.limit)
 
 
-async def need_book(read: Any, settings: Settings) -> None:
-    """Raise ConfigError where the database has never heard of the symbol: an empty list would say too little."""
-    known = [row["symbol"] for row in await read("select symbol from books order by symbol limit 20")]
-    symbol = str(settings.strategy.symbol)
-    if symbol not in known:
-        raise ConfigError("database", "strategy.symbol", symbol, ", ".join(known) or "a symbol that a bot has run with")
-
-
 async def read_trade(settings: Settings, execution_id: str) -> Row:
     """One execution with everything that is stored of it.
 
@@ -79,9 +72,10 @@ async def read_trade(settings: Settings, execution_id: str) -> Row:
         ConfigError: as `list_trades`, or there is no such execution; the newest ids are named.
         StoreUnreachable: the database cannot be reached.
     """
+    symbol = settings.strategy.symbol
     async with opened_store(settings) as store:
-        await need_book(store.read, settings)
-        asked = Readings(store.read_as_written, settings.strategy.symbol)
+        await book_of(store.read, symbol)
+        asked = Readings(store.read_as_written, symbol)
         found = await asked.trade(execution_id)
         if found is None:
             newest = ", ".join(row["execution_id"] for row in await asked.trades(Cursor(), limit=3))

@@ -16,8 +16,7 @@ from dnbot.domain.units import ZERO, divide, plain
 from dnbot.operate import reading_queries as queries
 from dnbot.operate.report import opened_store
 from dnbot.operate.report_format import count_of, duration
-from dnbot.operate.report_reader import Read, Reader, portfolio_of
-from dnbot.operate.trades import need_book
+from dnbot.operate.report_reader import Read, Reader, book_of, portfolio_of
 from dnbot.ports.clock import SystemClock
 from dnbot.strategy.transfer_plan import Holdings, Move, TransferPlan, plan_transfers
 
@@ -49,7 +48,6 @@ async def plan_for(settings: Settings) -> TransfersPlanned:
     now = datetime.fromtimestamp(SystemClock().now_ns() / 1e9, UTC)
     symbol = settings.strategy.symbol
     async with opened_store(settings) as store:
-        await need_book(store.read, settings)
         holdings, sampled_at = await read_holdings(store.read, settings, now)
         unsettled = await store.read(queries.UNSETTLED, str(symbol), queries.ORDERS_ROWS, "", now, now - OLD)
     transfers = settings.transfers
@@ -58,9 +56,14 @@ async def plan_for(settings: Settings) -> TransfersPlanned:
 
 
 async def read_holdings(read: Read, settings: Settings, now: datetime) -> tuple[Holdings, datetime | None]:
-    """What the ledger says that is where, at the newest prices that were sampled; and when that was."""
+    """What the ledger says that is where, at the newest prices that were sampled; and when that was.
+
+    Raises:
+        ConfigError: as `plan_for`.
+        StoreUnreachable: it did not answer.
+    """
     symbol = settings.strategy.symbol
-    [book] = await read("select sequence from books where symbol = $1", str(symbol))
+    book = await book_of(read, symbol)
     portfolio = await portfolio_of(Reader(read, symbol, now, now, book["sequence"])) or Portfolio(symbol=symbol)
     marks = await read(queries.NEWEST_MARK, str(symbol))
     mark, sampled_at = (marks[0]["mark"], marks[0]["at"]) if marks else (None, None)

@@ -53,7 +53,7 @@ def plan_command(config: Path | None, as_json: bool) -> None:
     if as_json:
         tell_json(msgspec.Raw(names.data(msgspec.json.encode(json_of_plan(found)))))
     else:
-        tell(names.text(plan_text(found)))
+        tell(names.text(plan_text(found, config)))
 
 
 @transfers_command.command("declare")

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from dnbot.domain.instrument import Venue
+import shlex
+from pathlib import Path
+
+from dnbot.domain.instrument import SPOT_VENUES, Venue
+from dnbot.domain.units import plain
 from dnbot.operate.report_format import Column, Figure, Kind, Table, moment
 from dnbot.operate.report_text import table_text
 from dnbot.operate.transfers import TransfersPlanned, room_of, shares_of, warnings_of
-from dnbot.strategy.transfer_plan import TransferPlan
+from dnbot.strategy.transfer_plan import Move, TransferPlan
 
 NEVER = "Nothing was moved, and nothing will be: dnbot cannot withdraw. A person makes transfers, at the venues."
-HOW = (
-    "Stop the bot first (dnbot stop), and start it when everything has arrived: it does not know of funds under way,\n"
-    "would hedge base that is missing, and count quote that is missing as a loss."
+DECLARED = (
+    "A move between the spot venues that the running bot was told of stays hedged on its way. Should an exchange name\n"
+    "other amounts, declare what will really leave and arrive."
+)
+STOPPED = (
+    "A move from or to the perpetual's wallet cannot be declared: the bot books what it finds at its start, and\n"
+    "counts what left a spot venue as a loss of that day (max_daily_loss_quote)."
 )
 
 
-def plan_text(found: TransfersPlanned) -> str:
-    """The plan for a person."""
+def plan_text(found: TransfersPlanned, config: Path | None = None) -> str:
+    """The plan for a person who gave this configuration file."""
     plan, symbol = found.plan, found.settings.strategy.symbol
     as_of = f"{moment(found.sampled_at)} UTC" if found.sampled_at else "an unknown time"
     parts = [f"{symbol}, balances and prices as of {as_of}", table_text(_moves_table(plan, symbol.quote))]
@@ -26,8 +34,32 @@ def plan_text(found: TransfersPlanned) -> str:
         parts.append(table_text(Table("unplanned", "Off target, not planned", columns, rows)))
     parts.append(table_text(_change_table(plan, symbol.base, symbol.quote)))
     parts += [f"warning: {text}" for text in warnings_of(found)]
-    parts.append(f"{NEVER}\n{HOW}" if plan.moves else NEVER)
+    parts.append(NEVER)
+    if plan.moves:
+        parts.append(_how_text(plan.moves, config))
     return "\n\n".join(parts)
+
+
+def _how_text(moves: tuple[Move, ...], config: Path | None) -> str:
+    """What the bot is told before each move, and why."""
+    lines, reasons = ["Before each step, and one step after the other:"], dict[str, None]()
+    where = [] if config is None else ["--config", str(config)]
+    for number, move in enumerate(moves, 1):
+        if {move.source, move.target} == set(SPOT_VENUES):
+            told, why = shlex.join(["dnbot", "transfers", "declare", *where, *_declared(move, number)]), DECLARED
+        else:
+            told, why = f"{shlex.join(['dnbot', 'stop', *where])}  (and start it when this has arrived)", STOPPED
+        lines.append(f"  {number}  {told}")
+        reasons[why] = None
+    return "\n".join([*lines, *reasons])
+
+
+def _declared(move: Move, number: int) -> list[str]:
+    """The options of `transfers declare` that say so."""
+    return [
+        "--from", move.source.value.lower(), "--to", move.target.value.lower(), "--asset", move.asset,
+        "--leaves", plain(move.amount), "--arrives", plain(move.arrives), "--why", f"step {number} of transfers plan",
+    ]
 
 
 def _moves_table(plan: TransferPlan, quote: str) -> Table:

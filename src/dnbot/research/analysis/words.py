@@ -13,10 +13,9 @@ import msgspec
 from dnbot.domain.errors import ConfigError
 from dnbot.domain.instrument import Symbol
 from dnbot.domain.units import TEN_THOUSAND, ZERO, divide
-from dnbot.operate import report_queries
 from dnbot.operate.progress import Tell, nothing
 from dnbot.operate.report_data import BEGINNING
-from dnbot.operate.report_reader import Read, Reader, Row
+from dnbot.operate.report_reader import Read, Reader, Row, book_of
 from dnbot.research.analysis import queries
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -109,15 +108,12 @@ async def asked_of(read: Read, symbol: Symbol, period: Period, tell: Tell = noth
     """
     if period.since >= period.until:
         raise ConfigError("period", "since", period.since.isoformat(), f"earlier than {period.until.isoformat()}")
-    book = await read(report_queries.SYMBOL, str(symbol))
-    if not book:
-        known = [row["symbol"] for row in await read("select symbol from books order by symbol limit 20")]
-        raise ConfigError("database", "symbol", str(symbol), ", ".join(known) or "a symbol that a bot has run with")
+    book = await book_of(read, symbol, "symbol")
     if period.since <= BEGINNING:
         first = (await read(queries.FIRST_RUN, str(symbol)))[0]["at"]
         if first is not None:
             period = Period(min(first, period.until - HOUR), period.until)
-    return Asked(read, symbol, period, book[0]["sequence"], tell)
+    return Asked(read, symbol, period, book["sequence"], tell)
 
 
 async def clipped(asked: Asked, extent: str) -> Period | None:
