@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from machine_kit import GF, GS, MS, Bench, S, in_state, instrument
 
+from dnbot.domain.instrument import VENUES
 from dnbot.domain.messages import Alert, ExecutePair, ExecutionClosed, FillReported, OpportunityDeclined, PlaceOrder
 from dnbot.domain.order import OrderIntent, OrderStatus, Purpose, Side
 from dnbot.domain.units import is_multiple
@@ -108,6 +109,44 @@ def test_after_the_deadline_the_filled_leg_is_unwound() -> None:
     bench.filled(bench.context.unsettled[0].intent, price="59990")
     assert "DELTA_RESTORED" in bench.triggers()
     assert bench.last(ExecutionClosed).status == "repaired"
+
+
+def closed(bench: Bench, venue: Any, **changes: Any) -> None:
+    """The venue says that the symbol is not tradable."""
+    bench.instruments[venue] = instrument(venue, tradable=False, not_tradable_because="maintenance", **changes)
+
+
+def test_what_a_venue_does_not_take_is_unwound_at_the_other() -> None:
+    """Gate spot, where most is held, closes: after the deadline MEXC gets the surplus, and Gate nothing."""
+    bench = in_state(S.REBALANCING_DELTA)
+    closed(bench, GS)
+    nobody(bench, 2.5)
+    unwinds = [order for order in hedges(bench) if order.purpose is Purpose.UNWIND]
+    assert {order.venue for order in unwinds} == {MS}
+
+
+def test_a_coin_that_leaves_is_still_sold() -> None:
+    """A delisting that is announced: nothing is entered, and the surplus is sold where it lies."""
+    bench = in_state(S.REBALANCING_DELTA)
+    closed(bench, GS, closing_only=True)
+    nobody(bench, 2.5)
+    assert hedges(bench)[-1].venue is GS
+
+
+def test_a_contract_that_leaves_is_closed_and_not_added_to() -> None:
+    """In delisting it takes orders that reduce: a shortage is bought back there, a surplus sold on spot at once."""
+    bench = Bench().boot()
+    closed(bench, GF, closing_only=True)
+    bench.signal()
+    stranger(bench, "0.01", Side.SELL)
+    bench.signal()
+    bought = hedges(bench)[-1]
+    assert (bought.venue, bought.side, bought.reduce_only) == (GF, Side.BUY, True)
+    bench.filled(bought)
+    stranger(bench, "0.02", Side.BUY)
+    bench.signal()
+    sold = hedges(bench)[-1]
+    assert (sold.purpose, sold.venue, sold.side) == (Purpose.UNWIND, GS, Side.SELL)
 
 
 def test_a_shortage_is_bought_back_where_it_is_cheapest() -> None:
@@ -416,14 +455,25 @@ def test_opportunities_seen_here_are_declined_with_reason_state() -> None:
 
 
 def test_a_hedge_that_a_control_refuses_is_told() -> None:
-    """A perpetual that is halted: the refusal is an alert, and time decides what comes next."""
-    bench = Bench().boot()
-    bench.instruments[GF] = instrument(GF, tradable=False, not_tradable_because="in delivery")
-    bench.residual()
-    assert hedges(bench) == []
+    """Nothing is tradable anywhere: the refusal is an alert, and no order leaves."""
+    bench = in_state(S.REBALANCING_DELTA)
+    for venue in VENUES:
+        closed(bench, venue)
+    bench.signal()
+    bench.nothing(hedges(bench)[0])
+    nobody(bench, 1)
+    assert len(hedges(bench)) == 1
     assert any(alert.key == "hedge:SYMBOL_INELIGIBLE" for alert in bench.all(Alert))
-    nobody(bench, 2.3)
-    assert hedges(bench)[-1].purpose is Purpose.UNWIND
+
+
+def test_a_perpetual_that_is_halted_is_not_waited_for() -> None:
+    """What a pair left is unwound on spot at once."""
+    bench = Bench().boot()
+    closed(bench, GF)
+    bench.residual()
+    bench.signal()
+    assert {order.purpose for order in hedges(bench)} == {Purpose.UNWIND}
+    assert not bench.all(Alert)
 
 
 def test_an_unwind_is_cut_to_what_one_order_may_be() -> None:

@@ -13,6 +13,7 @@ from dnbot.domain.order import Order, OrderIntent, Purpose, Side, TimeInForce
 from dnbot.domain.pair import Opportunity, Pair
 from dnbot.strategy import risk_standing
 from dnbot.strategy.risk import CONTROLS, LASTING, Approved, Refused, RiskInputs, check, check_again, latches
+from dnbot.strategy.risk_orders import eligible
 from dnbot.strategy.sizing import EstablishPlan, establish_step, find_opportunity
 from dnbot.strategy.states import StrategyState, TradingMode
 
@@ -292,6 +293,20 @@ def test_an_instrument_that_is_not_traded_is_refused_with_its_reason(make: Any) 
         verdict = check(pair(make), make.inputs(instruments=rules))
         assert isinstance(verdict, Refused)
         assert (verdict.code, verdict.was) == ("SYMBOL_INELIGIBLE", why or "not tradable")
+
+
+def test_what_a_delisting_still_takes_leads_out(make: Any) -> None:
+    """Reduce-only on the perpetual and sells on spot, to hedge, unwind or flatten; nothing that opens, and no pair."""
+    rules = {v: make.instrument(v, tradable=False, closing_only=True) for v in VENUES}
+    inputs = make.inputs(instruments=rules, perp_base=Decimal(-1))
+    for venue, side, purpose, reduce_only, passes in (
+        (GF, Side.BUY, Purpose.HEDGE, True, True), (GF, Side.BUY, Purpose.HEDGE, False, False),
+        (GF, Side.SELL, Purpose.HEDGE, False, False), (GS, Side.SELL, Purpose.UNWIND, False, True),
+        (GS, Side.BUY, Purpose.UNWIND, False, False),
+    ):
+        order = make.intent(venue, side, "0.01", "60000", purpose=purpose, reduce_only=reduce_only)
+        assert (eligible((order,), inputs) is None) is passes, order
+    assert code_of(check(pair(make), inputs)) == "SYMBOL_INELIGIBLE"
 
 
 def test_legs_are_compared_net_of_fees_in_base(make: Any) -> None:

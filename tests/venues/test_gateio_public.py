@@ -92,6 +92,7 @@ def test_a_pair_that_is_not_fully_tradable_says_why(spot: GateSpotPublic, status
     told = spot.instrument([reply(PAIR.replace('"tradable"', f'"{status}"'))])
     assert not told.tradable
     assert status in told.not_tradable_because
+    assert told.closing_only is (status == "sellable")
 
 
 def test_a_pair_to_be_delisted_is_not_traded(spot: GateSpotPublic) -> None:
@@ -99,6 +100,7 @@ def test_a_pair_to_be_delisted_is_not_traded(spot: GateSpotPublic) -> None:
     told = spot.instrument([reply(PAIR.replace('"delisting_time":0', '"delisting_time":1790000000'))])
     assert not told.tradable
     assert "1790000000" in told.not_tradable_because
+    assert told.closing_only
 
 
 def test_a_contract_becomes_an_instrument_in_base_units() -> None:
@@ -135,19 +137,20 @@ def test_a_decimal_contract_is_ordered_in_whole_contracts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "instead", "word"),
+    ("found", "instead", "word", "closing_only"),
     [
-        ('"status":"trading"', '"status":"delisting"', "delisting"),
-        ('"status":"trading"', '"status":"circuit_breaker"', "circuit_breaker"),
-        ('"in_delisting":false', '"in_delisting":true', "delisting"),
-        ('"type":"direct"', '"type":"inverse"', "inverse"),
+        ('"status":"trading"', '"status":"delisting"', "delisting", False),
+        ('"status":"trading"', '"status":"circuit_breaker"', "circuit_breaker", False),
+        ('"in_delisting":false', '"in_delisting":true', "delisting", True),
+        ('"type":"direct"', '"type":"inverse"', "inverse", False),
     ],
 )
-def test_a_contract_that_cannot_be_traded_says_why(found: str, instead: str, word: str) -> None:
-    """Halts, delistings and inverse contracts are refused by name."""
+def test_a_contract_that_cannot_be_traded_says_why(found: str, instead: str, word: str, closing_only: bool) -> None:
+    """Halts, delistings and inverse contracts are refused by name; only a delisting still takes what closes."""
     told = GateFuturesPublic(BTC).instrument([reply(CONTRACT.replace(found, instead))])
     assert not told.tradable
     assert word in told.not_tradable_because
+    assert told.closing_only is closing_only
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,12 @@ class Instrument(DerivedFinite, frozen=True, kw_only=True):
     maintenance_rate: Decimal = ZERO
     tradable: bool = True
     not_tradable_because: str = ""
+    closing_only: bool = False
+    """Not tradable, and yet orders that close a position (on spot: sells) are accepted: what a delisting leaves."""
+
+    def accepts(self, *, closes: bool) -> bool:
+        """Whether the venue takes orders now that close something, or others."""
+        return self.tradable or (self.closing_only and closes)
 
     def to_contracts(self, quantity: Decimal) -> Contracts:
         """Base units to contracts, exactly; raises ValueError off the contract grid."""

@@ -315,9 +315,9 @@ class StrategyContext(msgspec.Struct, frozen=True, kw_only=True):
     def instruments(self) -> dict[Venue, Instrument]:
         """Instruments as the feeds read them; one whose venue just refused all orders is not tradable."""
         closed = {
-            venue: msgspec.structs.replace(instrument, tradable=False, not_tradable_because=SYMBOL_REFUSED)
-            for venue, instrument in self.market.instruments.items()
-            if self.takes_no_orders(venue)
+            v: msgspec.structs.replace(i, tradable=False, closing_only=False, not_tradable_because=SYMBOL_REFUSED)
+            for v, i in self.market.instruments.items()
+            if self.takes_no_orders(v)
         }
         return {**self.market.instruments, **closed} if closed else self.market.instruments
 

@@ -107,10 +107,7 @@ def step(context: StrategyContext, event: InboxEvent) -> Step:
 def _fold(turn: Turn, event: InboxEvent) -> None:
     match event:
         case Signal():
-            folding.fold_instruments(turn, event.market.instruments)
-            now_s = max(turn.context.now_s, event.at_s)
-            market = without_old_mark(believed(event.market, turn.context.market_since_s), now_s)
-            turn.change(market=market, edges=event.edges, signal_fresh=True, now_s=now_s)
+            _fold_signal(turn, event)
         case Tick(now_ns=now_ns, now_s=now_s):
             now_s = max(turn.context.now_s, now_s)
             turn.change(now_ns=now_ns, now_s=now_s, market=without_old_mark(turn.context.market, now_s))
@@ -157,6 +154,13 @@ def _fold(turn: Turn, event: InboxEvent) -> None:
             _fold_advice(turn, event)
         case _:
             assert_never(event)
+
+
+def _fold_signal(turn: Turn, event: Signal) -> None:
+    folding.fold_instruments(turn, event.market.instruments)
+    now_s = max(turn.context.now_s, event.at_s)
+    market = without_old_mark(believed(event.market, turn.context.market_since_s), now_s)
+    turn.change(market=market, edges=event.edges, signal_fresh=True, now_s=now_s)
 
 
 def _fold_advice(turn: Turn, event: Advice) -> None:

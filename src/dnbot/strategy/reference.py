@@ -61,7 +61,8 @@ def different_coin(books: dict[Venue, BookView], params: StrategyParameters) -> 
 def without_old_mark(market: MarketView, now_s: float) -> MarketView:
     """The market, whose mark and index are unknown once nothing was heard of them for too long.
 
-    Their stream may be silent while the books go on: what a hedge may pay and what a position is worth would stand still.
+    Their stream may be silent while the books go on: what a hedge may pay, and what a position is worth, would stand
+    still.
     """
     if market.mark is None or now_s - market.mark_received_s <= MARK_AGE_S_MAX:
         return market

@@ -110,7 +110,17 @@ def _spot_has_its_turn(context: StrategyContext, elapsed_ms: float) -> bool:
 
 
 def _would_fail(context: StrategyContext, venue: Venue) -> bool:
-    return out_of_reach(context, venue) or _refuses(context, venue)
+    return out_of_reach(context, venue) or _refuses(context, venue) or _is_closed(context, venue)
+
+
+def _is_closed(context: StrategyContext, venue: Venue) -> bool:
+    """Whether the venue takes no orders of the side that delta needs, by what it says of the symbol."""
+    instrument = context.instruments.get(venue)
+    if instrument is None:
+        return False
+    side = Side.SELL if delta_to_hedge(context) > 0 else Side.BUY
+    shrinks = context.portfolio.perp_base * side.sign < 0
+    return not instrument.accepts(closes=side is Side.SELL if venue.is_spot else shrinks)
 
 
 def _refuses(context: StrategyContext, venue: Venue) -> bool:

@@ -41,17 +41,23 @@ def numbers(intents: Intents, inputs: RiskInputs) -> Refused | None:
 
 
 def eligible(intents: Intents, inputs: RiskInputs) -> Refused | None:
-    """The instrument is known and, unless the order repairs, tradable."""
+    """The instrument is known and tradable; in a delisting, what closes or repairs by selling is still sent."""
     for intent in intents:
         instrument = inputs.instruments.get(intent.venue)
         if instrument is None:
             return unknown("SYMBOL_INELIGIBLE", f"instrument on {intent.venue.value}")
-        if not instrument.tradable:
+        if not instrument.accepts(closes=_closes(intent)):
             why = instrument.not_tradable_because or "not tradable"
             return refused("SYMBOL_INELIGIBLE", why, "tradable", f"{intent.symbol} on {intent.venue.value}")
         if intent.symbol != inputs.params.symbol or instrument.symbol != inputs.params.symbol:
             return refused("SYMBOL_INELIGIBLE", intent.symbol, inputs.params.symbol, "symbol")
     return None
+
+
+def _closes(intent: OrderIntent) -> bool:
+    """Whether it leads out by what a delisting still takes."""
+    leads_out = intent.purpose in {Purpose.HEDGE, Purpose.UNWIND, Purpose.FLATTEN}
+    return leads_out and (intent.side is Side.SELL if intent.venue.is_spot else intent.reduce_only)
 
 
 def books_known(intents: Intents, inputs: RiskInputs) -> Refused | None:

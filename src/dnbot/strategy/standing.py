@@ -49,7 +49,7 @@ def inventory_of(context: StrategyContext) -> Inventory:
 
 
 def mark_price(context: StrategyContext) -> Decimal | None:
-    """What margin is judged by: mark, else what a young read of the position says, else the perpetual's mid, else None."""
+    """What margin is judged by: mark, else the one that a young read of the position told, else the perpetual's mid."""
     if context.market.mark is not None:
         return context.market.mark.mark
     account, book = context.accounts[Venue.GATE_FUTURES], context.book(Venue.GATE_FUTURES)

@@ -116,6 +116,7 @@ class GateFuturesPublic:
             maintenance_rate=decimal_of(contract.maintenance_rate),
             tradable=not problem,
             not_tradable_because=problem,
+            closing_only=contract.in_delisting and contract.type == "direct" and contract.status in REDUCIBLE,
         )
 
     def server_time_request(self) -> Request:
@@ -238,6 +239,10 @@ def contract_name(symbol: Symbol) -> str:
     if symbol.quote != SETTLE:
         raise ValueError(f"Gate perpetual {symbol}: only contracts settled in {SETTLE} are supported")
     return ascii_pair(symbol.base, symbol.quote)
+
+
+REDUCIBLE = (None, "trading", "delisting")
+"""Gate futures, contracts: `status` in which one that is `in_delisting` takes orders that reduce a position."""
 
 
 def _why_not_tradable(contract: Contract) -> str:

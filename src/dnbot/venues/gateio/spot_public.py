@@ -98,6 +98,7 @@ class GateSpotPublic:
             max_notional=_limit(pair.max_quote_amount),
             tradable=not problem,
             not_tradable_because=problem,
+            closing_only=bool(problem) and pair.trade_status in SELLABLE,
         )
 
     def server_time_request(self) -> Request:
@@ -213,6 +214,10 @@ def _side(price: Literal) -> Decimal | None:
 def _limit(raw: Literal) -> Decimal | None:
     value = decimal_or(raw)
     return value if value > ZERO else None
+
+
+SELLABLE = ("tradable", "sellable")
+"""Gate spot, currency pairs: `trade_status` in which a coin may be sold."""
 
 
 def _why_not_tradable(pair: Pair) -> str:
