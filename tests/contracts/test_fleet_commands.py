@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import trio
 from click.testing import CliRunner
 
 from dnbot.cli import commands
+from dnbot.ports.postgres_migrate import status
+from dnbot.resources import db_dir
 
 pytestmark = pytest.mark.slow
 
@@ -75,3 +78,42 @@ def test_a_task_is_added_seen_stopped_and_removed(postgres_server: Any, tmp_path
     events = json.loads(run("task", "history", "btc", "--json").output)
     assert [event["kind"] for event in events] == ["added", "wanted_paused", "wanted_stopped", "removed"]
     assert events[2]["text"].endswith(": not yet")
+
+
+SHOWING = (("task", "list"), ("task", "show", "btc"), ("task", "history", "btc"), ("fleet", "status"),
+           ("fleet", "limits", "show"))
+WRITING = (("task", "pause", "btc", "--why", "x"), ("task", "remove", "btc"),
+           ("fleet", "limits", "set", "--gross", "7", "--why", "x"))
+
+
+@pytest.mark.parametrize("words", SHOWING)
+def test_who_only_looks_leaves_an_older_schema_as_it_is(
+    postgres_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """A newer version on another machine asks: it says what is missing, and no worker of the older one is refused."""
+    dsn, later = _older(postgres_server, tmp_path, monkeypatch)
+    refused = CliRunner().invoke(commands, words, env={"DNBOT_FLEET_DSN": dsn})
+    assert refused.exit_code == 2, refused.output
+    assert f"database: schema: found 'without {later}'; allowed: the present schema: migrate" in refused.output
+    assert trio.run(status, dsn).pending == (later,)
+
+
+@pytest.mark.parametrize("words", WRITING)
+def test_who_writes_migrates_first(
+    postgres_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """Nobody who must stop a task in a hurry is told to migrate before."""
+    dsn, _ = _older(postgres_server, tmp_path, monkeypatch)
+    CliRunner().invoke(commands, words, env={"DNBOT_FLEET_DSN": dsn})
+    assert trio.run(status, dsn).pending == ()
+
+
+def _older(server: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """A database of the version before the one that runs, and the migration that this one adds."""
+    dsn: str = trio.run(server.migrated)
+    newer = shutil.copytree(db_dir(), folder / "db")
+    later = f"{len(list(newer.glob('*.sql'))) + 1:04d}_later"
+    (newer / f"{later}.sql").write_text("create table later (i int);")
+    for module in ("postgres", "postgres_migrate"):
+        monkeypatch.setattr(f"dnbot.ports.{module}.db_dir", lambda: newer)
+    return dsn, later

@@ -46,6 +46,8 @@ TASKS = {"btc": ("BTC/USDT", "0.1", "10001"), "eth": ("ETH/USDT", "2", "10002")}
 """Task -> symbol, base position, account."""
 CONFIG = """\
 mode = "live"
+[database]
+dsn_env = "DNBOT_FLEET_DSN"
 [gate]
 rest_url = "{gate_rest}"
 ws_spot_url = "{gate_ws_spot}"
@@ -56,8 +58,8 @@ ca_file = "{ca_file}"
 [mexc]
 rest_url = "{mexc_rest}"
 ws_url = "{mexc_ws}"
-key = "{NAME}_KEY"
-secret = "{NAME}_SECRET"
+key = "{NAME}_MEXC_KEY"
+secret = "{NAME}_MEXC_SECRET"
 ca_file = "{ca_file}"
 [strategy]
 symbol = "{symbol}"
@@ -91,17 +93,17 @@ class Scene:
     @property
     def environment(self) -> dict[str, str]:
         """What a worker of this fleet is started with."""
-        words = [(name, word) for name in TASKS for word in ("key", "secret")]
-        keys = {f"{name.upper()}_{word.upper()}": f"{name}-{word}-of-fakes" for name, word in words}
+        words = [(name, at, word) for name in TASKS for at in ("", "mexc_") for word in ("key", "secret")]
+        keys = {f"{name}_{at}{word}".upper(): f"{name}-{word}-of-fakes" for name, at, word in words}
         return os.environ | keys | {DSN_ENV: self.dsn}
 
-    async def dnbot(self, *words: str) -> str:
-        """One command as a person gives it."""
+    async def dnbot(self, *words: str, home: str = ".", code: int = 0) -> str:
+        """One command as a person gives it, in a state folder; it ends with this code."""
         done = await trio.run_process(
             [sys.executable, "-P", "-m", "dnbot", *words], capture_stdout=True, capture_stderr=True, check=False,
-            env=self.environment, cwd=self.folder,
+            env=self.environment | {"DNBOT_HOME": str(self.folder / home)}, cwd=self.folder,
         )
-        assert done.returncode == 0, done.stderr.decode()[-2000:]
+        assert done.returncode == code, done.stderr.decode()[-2000:]
         return done.stdout.decode()
 
     def start(self, name: str) -> None:
@@ -236,6 +238,7 @@ async def test_a_killed_workers_task_is_taken_over() -> None:
         assert took_s <= TTL_S + 5
 
         await _pauses(at)
+        await _is_not_flattened_beside(at, holders["eth"].split("-")[0])
         await _rolls(at, victim, holders["eth"].split("-")[0])
         await _judge(at)
 
@@ -250,6 +253,20 @@ async def _pauses(at: Scene) -> None:
             return (await at.tasks())["eth"].state is state and context["mode"] == mode
 
         await at.wait(done, 30)
+
+
+async def _is_not_flattened_beside(at: Scene, worker: str) -> None:
+    """Closing a task's position past its bot: neither does a second bot fence it off, nor does its worker end."""
+    runs, home, pid = await at.newest_runs(), f"{worker}/tasks/eth", at.workers[worker].pid
+    words = ("sweep", "--flatten", "--end-hung", "--config", "eth.toml", "--json", "--why", "to see")
+    report = json.loads(await at.dnbot(*words, home=home, code=1))
+    assert f"worker process {pid} answers, so it does not hang and was not ended" in report["bot"]
+    assert "`dnbot task stop TASK --why TEXT`" in report["flatten"]
+    elsewhere = json.loads(await at.dnbot(*words, home="nowhere", code=1))
+    assert "the lease of worker" in elsewhere["flatten"]
+    assert at.workers[worker].poll() is None
+    assert await at.newest_runs() == runs
+    await at.dnbot("resume", "--config", "eth.toml", "--why", "seen", home=home)
 
 
 async def _rolls(at: Scene, back: str, left: str) -> None:

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from dnbot.operate.control_socket import only_bot_of
-with only_bot_of(Path(sys.argv[1])):
+with only_bot_of(Path(sys.argv[1]), in_worker=sys.argv[2:] == ["worker"]):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -51,8 +52,15 @@ PARAMS = StrategyParameters(
 @pytest.fixture
 def held(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process that has the lock of `tmp_path` and answers nobody."""
+    with holding(tmp_path) as process:
+        yield process
+
+
+@contextmanager
+def holding(home: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that has the lock of a folder: a bot, or, with the word, a worker."""
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", HOLD, str(home), *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert process.stdout is not None
     assert process.stdin is not None
@@ -111,6 +119,28 @@ async def test_no_process_is_ended_that_does_not_have_the_lock_open(
     assert holder_of(tmp_path) == Holder(tmp_path, None)
     assert bystander.poll() is None
     assert held.poll() is None
+
+
+@pytest.mark.parametrize("end_hung", [True, False])
+async def test_a_worker_is_not_ended_for_one_of_its_tasks(
+    tmp_path: Path, closed_port: int, monkeypatch: pytest.MonkeyPatch, end_hung: bool
+) -> None:
+    """Its other tasks would end with it: the text says who it is and what ends this bot; nothing is sold beside it."""
+    monkeypatch.setattr(kill_module, "SWEEP_S_MAX", 0.2)
+    monkeypatch.setattr(kill_module, "run_settings", None)
+    home = tmp_path / "tasks" / "btc"
+    with holding(home, "worker") as worker:
+        assert holder_of(home) == Holder(home, worker.pid, is_worker=True)
+        found = await kill(
+            settings(home, tmp_path, closed_port),
+            KillOptions("x", flatten=True, end_hung=end_hung, ask_bot=False),
+        )
+        assert worker.poll() is None
+    assert found.bot.startswith(f"worker process {worker.pid} ")
+    assert f"worker process {worker.pid} still has the state folder" in (found.flatten or "")
+    assert "`dnbot task stop TASK --why TEXT`" in (found.flatten or "")
+    assert "--end-hung" not in (found.flatten or "")
+    assert ("could not be ended" in found.bot) == end_hung
 
 
 def test_the_kernels_list_tells_who_has_the_lock(tmp_path: Path, held: subprocess.Popen[bytes]) -> None:

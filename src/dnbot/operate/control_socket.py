@@ -20,6 +20,8 @@ from dnbot.operate.state_folder import made_private
 
 SOCKET_NAME = "bot.sock"
 LOCK_NAME = "lock"
+WORKER = "worker"
+"""Behind its number in the lock: the process runs tasks of a fleet, and other folders are its own too."""
 PATH_BYTES_MAX = 100
 """A socket's address holds 108 bytes on Linux and 104 on macOS, its closing zero included (unix(7))."""
 BACKLOG = 16
@@ -36,8 +38,10 @@ def socket_path(home: Path) -> Path:
 
 
 @contextmanager
-def only_bot_of(home: Path) -> Iterator[None]:
+def only_bot_of(home: Path, *, in_worker: bool = False) -> Iterator[None]:
     """Inside the block no other bot runs on this state folder. The kernel lets go of the lock when the process ends.
+
+    `in_worker`: the process is a worker, and this folder its own or that of one of its tasks.
 
     Raises:
         ConfigError: one does, or the folder is not private.
@@ -50,7 +54,8 @@ def only_bot_of(home: Path) -> Iterator[None]:
         except BlockingIOError:
             raise ConfigError(str(home), "state_dir", "a bot that runs there already", "one bot per folder") from None
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)  # for whoever has to end a bot that hangs
+        who = f"{os.getpid()} {WORKER}\n" if in_worker else f"{os.getpid()}\n"
+        os.pwrite(descriptor, who.encode(), 0)  # for whoever has to end a bot that hangs
         yield
     finally:
         os.close(descriptor)

@@ -77,7 +77,7 @@ def add(task_id: str, config: Path, weight: int, priority: int, as_json: bool, d
 @DSN
 def list_(as_json: bool, dsn_env: str) -> None:
     """All tasks, and who holds them."""
-    tasks = _on_fleet(dsn_env, lambda fleet: fleet.picture()).tasks
+    tasks = _on_fleet(dsn_env, lambda fleet: fleet.picture(), only_reads=True).tasks
     _tell(list(map(fleet_text.task_dict, tasks)), fleet_text.tasks_text(tasks), as_json)
 
 
@@ -87,7 +87,7 @@ def list_(as_json: bool, dsn_env: str) -> None:
 @DSN
 def show(task_id: str, as_json: bool, dsn_env: str) -> None:
     """One task: its state, its lease, and what its bot last said of itself."""
-    found = _on_fleet(dsn_env, lambda tasks: tasks.details(task_id))
+    found = _on_fleet(dsn_env, lambda tasks: tasks.details(task_id), only_reads=True)
     _tell(fleet_text.details_dict(found), fleet_text.details_text(found), as_json)
 
 
@@ -138,7 +138,7 @@ def remove(task_id: str, as_json: bool, dsn_env: str) -> None:
 @DSN
 def history(task_id: str, last: int, as_json: bool, dsn_env: str) -> None:
     """What happened to a task, and who did it; also of one that was removed."""
-    found = _on_fleet(dsn_env, lambda tasks: tasks.history(task_id, last))
+    found = _on_fleet(dsn_env, lambda tasks: tasks.history(task_id, last), only_reads=True)
     _tell(list(map(fleet_text.event_dict, found)), fleet_text.history_text(found), as_json)
 
 
@@ -156,7 +156,7 @@ def status(as_json: bool, dsn_env: str) -> None:
     async def both(store: PostgresStore) -> tuple[Picture, FleetRisk]:
         return await PostgresTasks(store).picture(), await risk_now(PostgresFleetRisk(store))
 
-    found, risk = _on_database(dsn_env, both)
+    found, risk = _on_database(dsn_env, both, only_reads=True)
     document = fleet_text.fleet_dict(found) | {"risk": fleet_text.risk_dict(risk)}
     _tell(document, "\n\n".join([fleet_text.fleet_text(found), fleet_text.risk_text(risk)]), as_json)
 
@@ -171,7 +171,7 @@ def limits_group() -> None:
 @DSN
 def show_limits(as_json: bool, dsn_env: str) -> None:
     """The limits, and what the tasks have together by their newest samples."""
-    risk = _on_database(dsn_env, lambda store: risk_now(PostgresFleetRisk(store)))
+    risk = _on_database(dsn_env, lambda store: risk_now(PostgresFleetRisk(store)), only_reads=True)
     _tell(fleet_text.risk_dict(risk), fleet_text.risk_text(risk), as_json)
 
 
@@ -223,15 +223,21 @@ def _want(task_id: str, desired: Desired, why: str, as_json: bool, dsn_env: str)
     _tell(fleet_text.task_dict(task), text, as_json)
 
 
-def _on_fleet(dsn_env: str, ask: Callable[[TaskStore], Awaitable[_T]]) -> _T:
-    return _on_database(dsn_env, lambda store: ask(PostgresTasks(store)))
+def _on_fleet(dsn_env: str, ask: Callable[[TaskStore], Awaitable[_T]], *, only_reads: bool = False) -> _T:
+    return _on_database(dsn_env, lambda store: ask(PostgresTasks(store)), only_reads=only_reads)
 
 
-def _on_database(dsn_env: str, ask: Callable[[PostgresStore], Awaitable[_T]]) -> _T:
+def _on_database(dsn_env: str, ask: Callable[[PostgresStore], Awaitable[_T]], *, only_reads: bool = False) -> _T:
+    """Who only looks leaves the schema as it is: workers of an older version may run on it, and could not start again.
+
+    Who writes migrates first, so that nobody who stops a task in a hurry must do that before.
+    """
+
     async def answer() -> _T:
         dsn = fleet_dsn(dsn_env, registry())
-        await migrate(dsn)
-        async with open_postgres_store(dsn) as store:
+        if not only_reads:
+            await migrate(dsn)
+        async with open_postgres_store(dsn, only_reads=only_reads) as store:
             return await ask(store)
 
     return trio.run(answer)

@@ -232,8 +232,8 @@ async def _flatten(
         return DONE if outcome.exit_code == 0 else outcome.text
     if hung is not None:
         return (
-            f"{hung} still has the state folder and may wake up: two bots must not sell the same position. End it "
-            "(--end-hung does, if it hangs), then ask again"
+            f"{hung} still has the state folder and may wake up: two bots must not sell the same position. "
+            f"{hung.how_to_end}; then ask again"
         )
     if report.trouble:
         return report.trouble

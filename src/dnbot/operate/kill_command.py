@@ -21,7 +21,7 @@ _OPTIONS = (
     CONFIG_OF_BOT,
     click.option("--why", "--reason", "reason", required=True, help="The reason; it is recorded with your name."),
     click.option("--flatten", is_flag=True, help="Then sell the inventory and buy the short back, in capped slices."),
-    click.option("--end-hung", is_flag=True, help="SIGKILL the bot of this state folder if it does not answer."),
+    click.option("--end-hung", is_flag=True, help="SIGKILL the bot of this folder if it does not answer; no worker."),
     click.option("--json", "as_json", is_flag=True, help="The report, as JSON."),
 )
 

@@ -12,7 +12,7 @@ import attrs
 import trio
 
 from dnbot.domain.errors import ConfigError
-from dnbot.operate.control_socket import LOCK_NAME
+from dnbot.operate.control_socket import LOCK_NAME, WORKER
 
 LOCKS = Path("/proc/locks")
 GONE_S_MAX = 5.0
@@ -26,9 +26,20 @@ class Holder:
     home: Path
     pid: int | None
     """As it wrote into the lock; None when it did not."""
+    is_worker: bool = False
+    """It runs tasks of a fleet; the folder is its own or that of one of them."""
 
     def __str__(self) -> str:
-        return f"process {self.pid}" if self.pid is not None else "a process that left no number"
+        if self.pid is None:
+            return "a process that left no number"
+        return f"{'worker ' if self.is_worker else ''}process {self.pid}"
+
+    @property
+    def how_to_end(self) -> str:
+        """What a person can do so that no bot runs on the folder."""
+        if self.is_worker:
+            return "`dnbot task stop TASK --why TEXT` ends the bot of this task alone"
+        return "--end-hung ends it, if it hangs"
 
 
 def holder_of(home: Path) -> Holder | None:
@@ -42,8 +53,8 @@ def holder_of(home: Path) -> Holder | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        text = os.pread(descriptor, 32, 0).strip()
-        return Holder(home, int(text) if text.isdigit() else None)
+        number, _, word = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip().partition(" ")
+        return Holder(home, int(number) if number.isdecimal() else None, is_worker=word == WORKER)
     finally:
         os.close(descriptor)
     return None
@@ -53,8 +64,11 @@ async def end_holder(holder: Holder) -> None:
     """SIGKILL the holder, after making sure that the process of that number has this very lock open; wait for its end.
 
     Raises:
-        ConfigError: it cannot be told apart from another process, may not be ended, or does not end.
+        ConfigError: it cannot be told apart from another process, may not be ended, or does not end; or it is a worker,
+            whose other tasks would lose their bots.
     """
+    if holder.is_worker:
+        raise ConfigError(str(holder), "SIGKILL", "a worker, which may run other tasks", holder.how_to_end)
     if holder.pid is None or holder.pid == os.getpid():
         raise ConfigError(str(holder.home / LOCK_NAME), "pid", str(holder), "the number of the bot that hangs")
     try:

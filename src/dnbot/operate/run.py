@@ -38,7 +38,6 @@ from dnbot.operate.logs import LOG_FILE
 from dnbot.operate.masking import Mask
 from dnbot.operate.metrics import Metrics, address_of, metrics_listeners
 from dnbot.operate.monitoring import Monitors
-from dnbot.operate.paper_words import marked
 from dnbot.operate.plugin_advisers import Adviser
 from dnbot.operate.plugin_registry import PluginRegistry
 from dnbot.operate.plugin_set import PluginSet, plugins_of
@@ -49,7 +48,8 @@ from dnbot.operate.service_manager import service_manager
 from dnbot.operate.span_courier import SpanCourier
 from dnbot.operate.state_folder import made_private
 from dnbot.operate.status import Reporter, facts_of
-from dnbot.operate.summary import banner, ended_text, summary_of
+from dnbot.operate.summary import banner, summary_of, tell_summary
+from dnbot.operate.task_lease import refuse_held_by_worker
 from dnbot.operate.traces import exporting, measures_of, traces_of
 from dnbot.operate.unfit import refuse_first_start, refuse_unfit
 from dnbot.operate.watch import Watch
@@ -62,6 +62,7 @@ from dnbot.ports.log import EventLog, stdlib_logging
 from dnbot.ports.log_sinks import FileSink, Sink, TerminalSink
 from dnbot.ports.postgres import open_postgres_store
 from dnbot.ports.postgres_migrate import migrate
+from dnbot.ports.postgres_tasks import PostgresTasks
 from dnbot.ports.redaction import Redactor
 from dnbot.ports.spill import Spill, spill_file
 from dnbot.ports.store import Store
@@ -206,6 +207,7 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
                 log.info("migrated", name=name)
             store = await stack.enter_async_context(open_postgres_store(dsn, log=log, mask=mask.text))
             await refuse_another_world(settings, store)
+            await refuse_held_by_worker(settings.strategy.symbol, PostgresTasks(store))
             await store.take_names(second.names)
             if not options.flatten:
                 await refuse_first_start(settings, store, exchanges.around, SystemClock())
@@ -269,24 +271,24 @@ async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> 
     settings, options, home, log = ground.settings, ground.options, ground.home, ground.log
     began_s, watch, exchanges = trio.current_time(), monitors.watch, ground.exchanges
     fakes, market = exchanges.fakes, exchanges.market
-    bot = await build_bot(_parts(ground, monitors))
-    if ground.canary is not None:
-        ground.canary.tell, ground.canary.alert = bot.tell, monitors.alert
-        ground.canary.lower()
-    book = bot.context.portfolio
-    before = book.spread_quote, book.fees_quote, book.funding_quote
-    facts = facts_of(settings.mode, market, home, __version__, bot.parts.clock)
-    mask = Mask(options.registry, ground.plugins.second_spot.names)
-    report = Reporter(bot, watch, bot.parts.clock, log, facts, monitors.standing, ground.plugins.standing, mask=mask)
-    commander = Commander(bot, watch, report, log)
-    heartbeat = heartbeat_of(settings, secrets, monitors.is_well, bot, log)
-    monitors.attach(sampler_of(bot, settings, home, log), commander.answer, heartbeat)
-    face: Face = face_for(sys.stderr if options.flatten else sys.stdout, plain=options.plain)
-    face.say(banner(settings, home, market))
-    if ground.pages:
-        face.say(f"metrics at {address_of(ground.pages)}")
-    with listening(socket_path(home)) as listener:
-        standing = Standing(bot, watch, report, commander, log, home, ground.dsn, face.say, ground.plugins)
+    with listening(socket_path(home)) as listener:  # first: a bot that answers there would be fenced off
+        bot = await build_bot(_parts(ground, monitors))
+        if ground.canary is not None:
+            ground.canary.tell, ground.canary.alert = bot.tell, monitors.alert
+            ground.canary.lower()
+        book = bot.context.portfolio
+        before = book.spread_quote, book.fees_quote, book.funding_quote
+        facts = facts_of(settings.mode, market, home, __version__, bot.parts.clock)
+        mask, plugins = Mask(options.registry, ground.plugins.second_spot.names), ground.plugins
+        report = Reporter(bot, watch, bot.parts.clock, log, facts, monitors.standing, plugins.standing, mask=mask)
+        commander = Commander(bot, watch, report, log)
+        heartbeat = heartbeat_of(settings, secrets, monitors.is_well, bot, log)
+        monitors.attach(sampler_of(bot, settings, home, log), commander.answer, heartbeat)
+        face: Face = face_for(sys.stderr if options.flatten else sys.stdout, plain=options.plain)
+        face.say(banner(settings, home, market))
+        if ground.pages:
+            face.say(f"metrics at {address_of(ground.pages)}")
+        standing = Standing(bot, watch, report, commander, log, home, ground.dsn, face.say, plugins)
         async with Metrics(bot, report).served(ground.pages), exporting(ground.traces), journalling(ground.journal):
             code, why = await _until_it_ends(standing, options, face, listener, monitors)
     summary = summary_of(
@@ -300,7 +302,7 @@ async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> 
     )
     if fakes is not None and options.check_audit is not None:
         summary |= await options.check_audit(await fakes.stop(), ground.store, bot.context, fakes.audit_before)
-    _tell(mask.shown(summary, dict[str, Any]), options.summary, face if options.flatten else None)
+    tell_summary(mask.shown(summary, dict[str, Any]), options.summary, face if options.flatten else None)
     return code
 
 
@@ -377,23 +379,3 @@ async def _after(duration_s: float, bot: Bot, why: list[str]) -> None:
     await trio.sleep(duration_s)
     why.append("duration")
     bot.stop("duration")
-
-
-def _tell(summary: dict[str, Any], path: Path | None, face: Face | None) -> None:
-    text = msgspec.json.format(msgspec.json.encode(summary), indent=2).decode()
-    if path is not None:
-        path.write_text(text + "\n", encoding="utf-8")
-    short = marked(summary["market"]["name"]) + ended_text(summary)
-    if face is None:
-        _say(short)
-    else:
-        face.say(short)
-
-
-def _say(text: str) -> None:
-    """Print for a person; a closed pipe, or a terminal that went away, is nobody's emergency."""
-    try:
-        sys.stdout.write(text + "\n")
-        sys.stdout.flush()
-    except OSError:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (kept open on purpose)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from dnbot import __version__
 from dnbot.config import Settings
 from dnbot.config.rules_canary import CANARY
 from dnbot.domain.units import plain
+from dnbot.operate.face import Face
+from dnbot.operate.paper_words import marked
 from dnbot.operate.status import market_line
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.states import StrategyState
@@ -112,3 +118,24 @@ def banner(settings: Settings, home: Path, market: Mapping[str, object]) -> str:
         lines.append(f"profile canary: a person must resume after {settings.canary.pairs_max} pairs")
     simulated = market_line(settings.mode, market)
     return "\n".join([*lines, simulated] if simulated else lines)
+
+
+def tell_summary(summary: dict[str, Any], path: Path | None, face: Face | None) -> None:
+    """Into the file, where there is one, and in a line to the person at the terminal: by the face, or as it is."""
+    text = msgspec.json.format(msgspec.json.encode(summary), indent=2).decode()
+    if path is not None:
+        path.write_text(text + "\n", encoding="utf-8")
+    short = marked(summary["market"]["name"]) + ended_text(summary)
+    if face is None:
+        _say(short)
+    else:
+        face.say(short)
+
+
+def _say(text: str) -> None:
+    """Print for a person; a closed pipe, or a terminal that went away, is nobody's emergency."""
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except OSError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (kept open on purpose)

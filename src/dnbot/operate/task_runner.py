@@ -15,7 +15,7 @@ import trio
 from dnbot import __version__
 from dnbot.bot import Bot, BotParts, build_bot
 from dnbot.config import Settings
-from dnbot.domain.errors import ConfigError
+from dnbot.domain.errors import ConfigError, OperatingError
 from dnbot.domain.units import plain
 from dnbot.fleet.leases import LeaseTerms
 from dnbot.fleet.life import Desired
@@ -26,7 +26,7 @@ from dnbot.operate.budgets import Budgets
 from dnbot.operate.canary import canary_of, witness_of
 from dnbot.operate.commanding import Commander
 from dnbot.operate.control import ControlServer
-from dnbot.operate.control_socket import listening, socket_path
+from dnbot.operate.control_socket import listening, only_bot_of, socket_path
 from dnbot.operate.control_words import Done, Pause, Resume, StatusTold
 from dnbot.operate.fakes_process import read_address
 from dnbot.operate.fleet_risk import FleetRiskWatch
@@ -87,14 +87,14 @@ class TaskRunner:
 
         Raises:
             ConfigError: the task cannot be run as it is.
-            OperatingError: the bot ended by itself, or the database or the lease was lost at its start.
+            OperatingError: the bot ended by itself, the database or the lease was lost at its start, or another process
+                has the task's folder.
         """
         task = seat.details.task
         if task.kind != BUILT_IN:
             raise ConfigError(f"task {task.task_id}", "kind", task.kind, BUILT_IN)
         settings = task_settings(f"task {task.task_id}", seat.details.settings, self.dsn_env, self.terms)
         home = task_folder(self.home, task.task_id)
-        made_private(home)
         log = TaskLog(self.log, task.task_id)
         secrets = load_alert_secrets(settings, self.registry, self.environment)
         traces, clock = traces_of(settings, self.registry, log, self.environment), SystemClock()
@@ -103,6 +103,7 @@ class TaskRunner:
         measures = measures_of(traces, clock)
         measures.stages.sent_of_all = self.sent
         async with AsyncExitStack() as stack:
+            _take_folder(home, stack)
             symbol = settings.strategy.symbol
             spill = stack.enter_context(closing(spill_file(home / "spill" / f"{symbol.base}-{symbol.quote}.log")))
             listener = stack.enter_context(listening(socket_path(home)))
@@ -149,6 +150,16 @@ class TaskRunner:
         if settings.mode == "live":
             return of_live(settings, self.registry, self.environment)
         return of_fakes(read_address(Path(settings.fakes.address_file)), self.registry)
+
+
+def _take_folder(home: Path, stack: AsyncExitStack) -> None:
+    """No other bot runs there. One that closes the position after a kill ends by itself, so nobody must look: what has
+    the folder is waited for as a failure is, and is no setting that cannot be used."""
+    made_private(home)
+    try:
+        stack.enter_context(only_bot_of(home, in_worker=True))
+    except ConfigError as error:
+        raise OperatingError(str(error)) from None
 
 
 @attrs.define

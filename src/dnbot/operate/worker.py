@@ -119,7 +119,7 @@ async def work(options: WorkerOptions) -> int:
     dsn, mask = fleet_dsn(options.dsn_env, registry), Mask(registry)
     redactor, clock = Redactor(registry), SystemClock()
     made_private(home)
-    with only_bot_of(home):
+    with only_bot_of(home, in_worker=True):
         sinks: list[Sink] = [FileSink(home / LOG_FILE), TerminalSink(sys.stderr, redactor, level_min="warning")]
         log = EventLog(clock, sinks, redactor)
         sent = Histogram()
