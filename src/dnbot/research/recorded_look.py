@@ -104,9 +104,8 @@ class _Look:
                 self.open[venue], self.since[venue] = news, at_ns
             case Rates():
                 self.rates = news
-            case Listed(instrument=instrument):
+            case Listed():
                 self._listed(news)
-                self.terms[instrument.venue] = news
             case PublicTrade(venue=venue):
                 self.trades[venue] += self.begin_ns is not None
         if at_ns >= self.from_ns:
@@ -134,9 +133,12 @@ class _Look:
         self.over.discard(venue)
 
     def _listed(self, news: Listed) -> None:
-        before = self.terms.get(news.instrument.venue)
-        if self.begin_ns is not None and before is not None and before != news:
-            self.ended = f"{news.instrument.venue.value} changed its terms"
+        """What was played before it was on the terms of before, which stay."""
+        venue = news.instrument.venue
+        if self.begin_ns is not None and self.terms.get(venue, news) != news:
+            self.ended = f"{venue.value} changed its terms"
+        else:
+            self.terms[venue] = news
 
     def of(self, entries: Iterator[Entry]) -> Iterator[Entry]:
         """Those entries; losses and ends are noted."""
