@@ -84,7 +84,7 @@ def test_gaps_are_told_with_their_length_and_reason(data: RecordingData) -> None
     told = data.described()
     assert "known all the time" in told["mexc_spot"]
     assert re.search(r"not known for 0\.\d s in 1 gaps, at most 0\.\d s \(first: the feed ended\)", told["gate_spot"])
-    assert told["losses"] == "0 entries lost by the recorder, 0 frames not read"
+    assert told["losses"] == "0 entries lost by the recorder, 0 frames and answers not read"
 
 
 def test_a_gap_that_never_ends_is_told_too(taped: Taped, tmp_path: Path) -> None:

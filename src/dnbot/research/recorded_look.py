@@ -56,7 +56,7 @@ class Looked:
     trades: Mapping[Venue, int]
     gaps: tuple[Gap, ...]
     unread: int
-    """Frames that no codec read, since reading began."""
+    """Frames and answers that no codec read, since reading began."""
     dropped: int
     """Entries that the recorder lost, since reading began."""
     ended: str
@@ -171,7 +171,7 @@ def looked_at(
         if look.ended:
             break
     if look.begin_ns is None or look.first_rates is None or look.price is None:
-        raise ReplayError(f"{folder}: {_missing(look, symbol)}")
+        raise ReplayError(f"{folder}: {_missing(look, symbol, teller)}")
     still = (Gap(v, look.since[v], None, lost.why) for v, lost in look.open.items() if v not in look.over)
     return Looked(
         begin_ns=look.begin_ns, end_ns=look.last_ns if until_ns is None else until_ns, terms=look.terms,
@@ -180,11 +180,12 @@ def looked_at(
     )
 
 
-def _missing(look: _Look, symbol: Symbol) -> str:
+def _missing(look: _Look, symbol: Symbol, teller: Teller) -> str:
     lacking = [f"the {what} of {venue.value}" for venue in VENUES
                for what, there in (("terms", look.terms), ("book", look.known)) if venue not in there]
     lacking += [] if look.rates is not None else ["mark and funding"]
-    return f"at no moment everything of {symbol} is known: {', '.join(lacking) or 'the books never at once'}"
+    why = "".join(f"; not read: {words}" for words in teller.passed_over)
+    return f"at no moment everything of {symbol} is known: {', '.join(lacking) or 'the books never at once'}{why}"
 
 
 def files_of(folder: Path) -> tuple[DataFile, ...]:

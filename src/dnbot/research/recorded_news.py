@@ -72,15 +72,16 @@ class Teller:
 
     @property
     def unread(self) -> int:
-        """Frames that the codecs refused, or that came before their market was described."""
+        """Frames and answers that the codecs refused, and frames that came before their market was described."""
         return sum(follower.unread for follower in self.followers.markets.values())
 
-    def follow(self, entry: Entry) -> Iterator[News]:
-        """What it means. An entry of a lead-in means nothing by itself: what it led to is told with the first after it.
+    @property
+    def passed_over(self) -> tuple[str, ...]:
+        """Why answers could not be read: of each market the newest."""
+        return tuple(one.passed_over.why for one in self.followers.markets.values() if one.passed_over is not None)
 
-        Raises:
-            FrameUnreadable: an answer cannot be read by this version of the codec.
-        """
+    def follow(self, entry: Entry) -> Iterator[News]:
+        """What it means. An entry of a lead-in means nothing yet: what it led to is told with the first after it."""
         concerned = list(self.followers.follow(entry))
         if isinstance(entry, Answer):
             self._learn(entry)
@@ -121,7 +122,11 @@ class Teller:
         follower = self.followers.markets[answer.market]
         if answer.market.venue.is_spot or answer.kind is not Kind.INSTRUMENT or follower.codec.trouble(reply):
             return
-        now = contract_now(reply)
+        try:
+            now = contract_now(reply)
+        except FrameUnreadable as error:
+            follower.pass_over(answer, error)
+            return
         self._rates, self._leverage_max = (now.mark, now.funding), now.leverage_max
 
     def _of_rates(self) -> Iterator[News]:
@@ -138,7 +143,7 @@ def news_of(entries: Iterable[Entry], teller: Teller) -> Iterator[tuple[int, New
     """All of it, each with the time at which it is played, ns.
 
     Raises:
-        ReplayError: the recording cannot be read to its end; names file and offset, or the answer.
+        ReplayError: the recording cannot be read to its end; names file and offset.
     """
     timeline = Timeline()
     try:
@@ -146,7 +151,7 @@ def news_of(entries: Iterable[Entry], teller: Teller) -> Iterator[tuple[int, New
             at_ns = 0 if entry.lead_in else timeline.at_ns(entry)
             for news in teller.follow(entry):
                 yield at_ns, news
-    except (RecordingDamaged, FrameUnreadable) as error:
+    except RecordingDamaged as error:
         raise ReplayError(str(error)) from None
 
 

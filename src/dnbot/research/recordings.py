@@ -195,7 +195,8 @@ class RecordingData:
         told: dict[str, str] = {venue: self._of_venue(OURS[venue]) for venue in VENUES}
         told["speed"] = "as it was recorded: each change of a book when the recorder had it"
         told["funding"] = "the rates and the mark that the venue told"
-        told["losses"] = f"{self.looked.dropped} entries lost by the recorder, {self.looked.unread} frames not read"
+        lost, unread = self.looked.dropped, self.looked.unread
+        told["losses"] = f"{lost} entries lost by the recorder, {unread} frames and answers not read"
         if self.looked.ended:
             told["ends early"] = f"{self.looked.ended}: what lies behind is not played"
         return told
