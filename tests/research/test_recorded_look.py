@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -9,13 +10,16 @@ import msgspec
 import pytest
 from recordings import EPOCH_NS, MARKETS, Taped, write
 
-from dnbot.domain.instrument import Venue
+from dnbot.domain.instrument import VENUES, Venue
+from dnbot.fakes.mirror_words import BookLost
 from dnbot.fakes.replay_files import ReplayError
 from dnbot.record.reading import Wanted, entries
-from dnbot.record.words import Answer, Entry, Kind
-from dnbot.research.recordings import RecordingData
+from dnbot.record.words import Answer, Entry, Event, Kind, What
+from dnbot.research.recorded_news import Lost, Teller, news_of
+from dnbot.research.recordings import OURS, RecordingData
 
 S = 10**9
+HOUR_NS = 3600 * S
 FUTURES = MARKETS[1]
 
 
@@ -91,3 +95,64 @@ def test_where_no_description_can_be_read_the_reason_is_told(recorded: list[Entr
     """Without terms nothing can be played: which, of which recording, and what the codec said."""
     with pytest.raises(ReplayError, match=r"x: at no moment .*the terms of GATEIO_SPOT.*not read: GATEIO_SPOT: curr"):
         data_of(tmp_path / "x", with_body(recorded, is_description, lambda _: b"{}"))
+
+
+# --- recorders that were killed
+
+
+def two_lives(recorded: list[Entry], until_ns: int) -> list[Entry]:
+    """What a recorder left that was killed then, and an hour later that of the one that went on."""
+    second = [msgspec.structs.replace(one, received_ns=one.received_ns + HOUR_NS) for one in recorded]
+    return [*(one for one in recorded if one.received_ns < until_ns), *second]
+
+
+def test_the_dead_time_of_a_killed_recorder_is_a_gap(recorded: list[Entry], tmp_path: Path) -> None:
+    """Of all three books: from its last entry to the whole books of the recorder that went on."""
+    lives = two_lives(recorded, EPOCH_NS + 3 * S)
+    data = data_of(tmp_path / "x", lives)
+    gaps = [gap for gap in data.looked.gaps if gap.why == "a recorder began anew"]
+    assert {gap.venue for gap in gaps} == set(VENUES)
+    last_ns = max(one.received_ns for one in lives if one.received_ns < EPOCH_NS + 3 * S)
+    for gap in gaps:
+        assert gap.to_ns is not None
+        assert 0 <= last_ns - gap.from_ns < S / 5
+        assert EPOCH_NS + HOUR_NS <= gap.to_ns < EPOCH_NS + HOUR_NS + S
+    assert re.search(r"at most 3597\.\d s \(first: a recorder began anew\)", data.described()["mexc_spot"])
+    times = [at_ns for at_ns, _ in data.told()]
+    assert times == sorted(times)
+
+
+def test_a_part_that_begins_in_the_dead_time_begins_behind_it(recorded: list[Entry], tmp_path: Path) -> None:
+    """And a part inside it holds nothing; one that ends there knows that its books were lost."""
+    data = data_of(tmp_path / "x", two_lives(recorded, EPOCH_NS + 3 * S))
+    dead_ns = EPOCH_NS + HOUR_NS // 2
+    part = data.within(dead_ns, data.span.end_ns)
+    assert EPOCH_NS + HOUR_NS < part.span.begin_ns < EPOCH_NS + HOUR_NS + S
+    with pytest.raises(ReplayError, match="at no moment everything of BTC/USDT is known: the book of GATEIO_SPOT"):
+        data.within(dead_ns, dead_ns + 10 * S)
+    before = data.within(data.span.begin_ns, dead_ns)
+    assert {gap.venue: gap.to_ns for gap in before.looked.gaps} == dict.fromkeys(VENUES)
+    assert {told.venue for _, told in before.told() if isinstance(told, BookLost)} == set(OURS)
+
+
+def test_entries_that_the_recorder_lost_are_missing_from_the_one_before_them(recorded: list[Entry]) -> None:
+    """A slow disk: what is told with the first entry behind the loss was not known since the last before it."""
+    at = next(at for at, one in enumerate(recorded) if one.received_ns > EPOCH_NS + 2 * S)
+    left = [one for one in recorded if not EPOCH_NS + 2 * S < one.received_ns < EPOCH_NS + 3 * S]
+    behind = left[at]
+    loss = Event(
+        number=behind.number, received_ns=behind.received_ns, monotonic_ns=behind.monotonic_ns, market=None,
+        connection=0, what=What.DROPPED,
+    )
+    found = [at_ns for at_ns, one in news_of([*left[:at], loss, *left[at:]], Teller())
+             if isinstance(one, Lost) and one.why == "the recorder lost entries"]
+    assert found == [left[at - 1].received_ns] * len(VENUES)
+
+
+def test_a_recorder_that_ended_in_order_lost_its_books_then(recorded: list[Entry]) -> None:
+    """Not when the next one began."""
+    lives = two_lives(recorded, EPOCH_NS + HOUR_NS)
+    losses = [(at_ns, one.why) for at_ns, one in news_of(lives, Teller()) if isinstance(one, Lost)]
+    assert "a recorder began anew" not in {why for _, why in losses}
+    assert [at_ns for at_ns, _ in losses[-3:]] == [lives[-1].received_ns] * 3
+    assert [at_ns for at_ns, _ in losses].count(recorded[-1].received_ns) == 3

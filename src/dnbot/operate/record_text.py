@@ -69,7 +69,7 @@ def exported_text(found: Exported) -> str:
     lines = [f"wrote {path}: {count:,} rows" for path, count in zip(found.files, counts, strict=True)]
     if found.unread:
         lines.append(
-            f"{found.unread:,} frames and answers were not read: before the instrument was known, or by the codec"
+            f"{found.unread:,} frames and answers were not read: refused by the codec, or before the instrument"
         )
     return "\n".join(lines)
 

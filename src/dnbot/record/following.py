@@ -13,7 +13,7 @@ from dnbot.domain.book import BookDelta, BookSnapshot, OrderBook
 from dnbot.domain.errors import BookGap, FrameUnreadable, VenueError, VenueRefused
 from dnbot.domain.instrument import Instrument
 from dnbot.domain.market import PublicTrade
-from dnbot.record.words import Answer, Entry, Event, Frame, Kind, Market, What
+from dnbot.record.words import BEHIND_A_HOLE, Answer, Entry, Event, Frame, Kind, Market, What
 from dnbot.tasks.feed import BUFFER_MAX
 from dnbot.venues.factory import public_codec
 from dnbot.venues.wire import Delta, PublicCodec, PublicMessage, Reply
@@ -173,7 +173,7 @@ class Followers:
     def follow(self, entry: Entry) -> Iterator[tuple[MarketFollower, tuple[PublicMessage, ...]]]:
         """Whom an entry concerns, brought along, with the words of the frame."""
         if entry.market is None:
-            if entry.what in {What.STARTED, What.DROPPED}:
+            if entry.what in BEHIND_A_HOLE:
                 for follower in self.markets.values():
                     yield follower, follower.follow(entry)
             return

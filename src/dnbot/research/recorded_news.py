@@ -19,7 +19,7 @@ from dnbot.domain.instrument import Instrument, Venue
 from dnbot.domain.market import FundingRate, MarkPrice, PublicTrade
 from dnbot.fakes.replay_files import ReplayError
 from dnbot.record.following import Followers, MarketFollower
-from dnbot.record.words import Answer, Entry, Event, Kind, Market, RecordingDamaged, What
+from dnbot.record.words import BEHIND_A_HOLE, Answer, Entry, Event, Kind, Market, RecordingDamaged, What
 from dnbot.research.timeline import Timeline
 from dnbot.venues.gateio.contract_now import contract_now
 from dnbot.venues.wire import PublicMessage, Reply
@@ -140,7 +140,9 @@ class Teller:
 
 
 def news_of(entries: Iterable[Entry], teller: Teller) -> Iterator[tuple[int, News]]:
-    """All of it, each with the time at which it is played, ns.
+    """All of it, each with the time at which it is played, ns, which never falls.
+
+    Who began anew or lost entries tells of it behind the hole: a book was known until the entry before that, no longer.
 
     Raises:
         ReplayError: the recording cannot be read to its end; names file and offset.
@@ -148,9 +150,12 @@ def news_of(entries: Iterable[Entry], teller: Teller) -> Iterator[tuple[int, New
     timeline = Timeline()
     try:
         for entry in entries:
+            before_ns = timeline.last_ns
             at_ns = 0 if entry.lead_in else timeline.at_ns(entry)
+            is_hole = isinstance(entry, Event) and entry.what in BEHIND_A_HOLE
+            lost_ns = before_ns if is_hole and before_ns else at_ns
             for news in teller.follow(entry):
-                yield at_ns, news
+                yield lost_ns if isinstance(news, Lost) else at_ns, news
     except RecordingDamaged as error:
         raise ReplayError(str(error)) from None
 
