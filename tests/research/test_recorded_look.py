@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+import trio
 from recordings import EPOCH_NS, MARKETS, Taped, write
 
 from dnbot.domain.instrument import VENUES, Venue
-from dnbot.fakes.mirror_words import BookLost
+from dnbot.fakes.config import FakesConfig
+from dnbot.fakes.mirror_words import BookLost, BookTold
 from dnbot.fakes.replay_files import ReplayError
 from dnbot.record.reading import Wanted, entries
 from dnbot.record.words import Answer, Entry, Event, Kind, What
+from dnbot.research.lookahead import LookAheadCheck
 from dnbot.research.recorded_news import Lost, Teller, news_of
 from dnbot.research.recordings import OURS, RecordingData
 
@@ -156,3 +161,29 @@ def test_a_recorder_that_ended_in_order_lost_its_books_then(recorded: list[Entry
     assert "a recorder began anew" not in {why for _, why in losses}
     assert [at_ns for at_ns, _ in losses[-3:]] == [lives[-1].received_ns] * 3
     assert [at_ns for at_ns, _ in losses].count(recorded[-1].received_ns) == 3
+
+
+# --- the check for look-ahead
+
+
+async def test_the_check_for_look_ahead_has_the_time_line_of_the_run(
+    autojump_clock: Any, recorded: list[Entry], tmp_path: Path
+) -> None:
+    """A recorder reads its two clocks one after the other: from the middle of a life on, each entry has them a little
+    further apart or nearer than that with which reading begins.
+    """
+    begin_ns = EPOCH_NS + 2 * S
+    first = next(one for one in recorded if one.received_ns >= begin_ns)
+    write(tmp_path / "x", [
+        msgspec.structs.replace(one, received_ns=one.received_ns + 1_000 * (one.market != first.market))
+        for one in recorded
+    ], markets=MARKETS)  # fmt: skip
+    data = RecordingData.of(tmp_path / "x", "BTC/USDT", datetime.fromtimestamp(begin_ns / S, UTC))
+    check = LookAheadCheck.of_recording(data, FakesConfig())
+    for at_ns, told in data.told():
+        if isinstance(told, BookTold) and at_ns >= data.span.begin_ns:
+            await trio.sleep_until((at_ns - data.span.begin_ns) / S)
+            unit = check.instruments[told.venue].multiplier
+            check.hold(told.venue, "the bot was told of", [("buy", price, base / unit) for price, base in told.bids])
+            check.hold(told.venue, "the bot was told of", [("sell", price, base / unit) for price, base in told.asks])
+    assert (check.early, check.levels > 1_000) == ("", True)

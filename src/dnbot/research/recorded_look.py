@@ -63,9 +63,12 @@ class Looked:
     """Why it cannot be played to its last entry; empty when it can."""
 
 
-def wanted_of(symbol: Symbol, since_ns: int, venues: frozenset[Venue] = frozenset()) -> Wanted:
-    """What is read of a recording: what came before `since_ns` as its lead-in."""
-    return Wanted(since_ns=since_ns, symbols=frozenset({symbol}), venues=venues, kinds=KINDS, lead_in=True)
+def wanted_of(symbol: Symbol, since_ns: int) -> Wanted:
+    """What is read of a recording: what came before `since_ns` as its lead-in.
+
+    Whoever reads it reads this and no less: the time line is that of the first entry.
+    """
+    return Wanted(since_ns=since_ns, symbols=frozenset({symbol}), kinds=KINDS, lead_in=True)
 
 
 @attrs.define

@@ -180,13 +180,13 @@ class RecordingData:
         )
         played.tell([told for told in newest.values() if not isinstance(told, TradeTold)])
 
-    def told(self, venues: frozenset[OurVenue] = frozenset()) -> Iterator[tuple[int, Told]]:
-        """Everything that is told, with its time, ns, until the end of the span; of these venues, or of all.
+    def told(self) -> Iterator[tuple[int, Told]]:
+        """Everything that is told, with its time, ns, until the end of the span.
 
         Raises:
             ReplayError: the recording cannot be read.
         """
-        read = entries(wanted_of(Symbol.parse(self.symbol), self.since_ns, venues), self.folder)
+        read = entries(wanted_of(Symbol.parse(self.symbol), self.since_ns), self.folder)
         found = takewhile(lambda one: one[0] <= self.looked.end_ns, news_of(read, Teller()))
         return ((at_ns, told) for at_ns, news in found if (told := told_of(news)) is not None)
 
