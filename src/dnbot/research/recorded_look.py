@@ -205,7 +205,7 @@ def files_of(folder: Path) -> tuple[DataFile, ...]:
 
 
 def _file(file: SegmentFile) -> DataFile:
-    with file.path.open("rb") as content:
+    with file.open() as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
     closed = file.segment.closed
     if closed is not None and closed.sha256 != digest:
