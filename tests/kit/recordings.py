@@ -187,9 +187,12 @@ def frame(number: int, size: int = 40, market: Market = MARKETS[0], at_s: float 
     )
 
 
-def write(folder: Path, *batches: Sequence[Entry], limits: Limits | None = None, close: bool = True) -> None:
+def write(
+    folder: Path, *batches: Sequence[Entry], limits: Limits | None = None, close: bool = True,
+    markets: Sequence[Market] = MARKETS[:1],
+) -> None:
     """A small recording; not closed, it is as a killed recorder leaves it."""
-    writer = RecordingWriter(folder, MARKETS[:1], by="test", at_ns=EPOCH_NS, limits=limits)
+    writer = RecordingWriter(folder, markets, by="test", at_ns=EPOCH_NS, limits=limits)
     for batch in batches:
         writer.write(batch)
     if close:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 from recordings import CUT_AT_S, EPOCH_NS, MARKETS, SECONDS, Taped
 
@@ -53,6 +54,38 @@ def test_a_book_is_not_known_after_what_breaks_it(taped: Taped, what: What) -> N
         number=10**6, received_ns=EPOCH_NS, monotonic_ns=0, market=None if of_all else market, connection=1, what=what,
     )))
     assert not followers.markets[market].book.synced
+
+
+PAGE = b"<html>back soon</html>"
+NOT_LISTED = b'{"symbols":[]}'
+
+
+@pytest.mark.parametrize(("market", "kind", "body"), [
+    *((market, kind, PAGE) for market in MARKETS[:2] for kind in (Kind.INSTRUMENT, Kind.SNAPSHOT)),
+    (MARKETS[2], Kind.INSTRUMENT, b"{}"), (MARKETS[2], Kind.INSTRUMENT, NOT_LISTED),
+    (MARKETS[2], Kind.SNAPSHOT, b"{}"),
+])  # fmt: skip
+def test_an_answer_that_cannot_be_read_is_passed_over_and_counted(
+    taped: Taped, market: Market, kind: Kind, body: bytes
+) -> None:
+    """A page of a CDN under status 200, a symbol that is not listed for a moment: as at the bot the next counts."""
+    found = list(entries(Wanted(), taped.folder))
+    whole = list(tops_and_trades(found))
+    first = next(
+        at for at, one in enumerate(found)
+        if isinstance(one, Answer) and (one.market, one.kind) == (market, kind) and "Symbols" not in one.target
+    )
+    good = found[first]
+    assert isinstance(good, Answer)
+    bad = msgspec.structs.replace(good, body=body)
+    at = first if kind is Kind.SNAPSHOT else len(found) // 2
+    followers = Followers()
+    told = list(tops_and_trades([*found[:at], bad, good, *found[at:]], followers))
+    assert {of: one.unread for of, one in followers.markets.items() if one.unread} == {market: 1}
+    passed_over = followers.markets[market].passed_over
+    assert passed_over is not None
+    assert passed_over.why.startswith(market.venue.value)
+    assert told == whole
 
 
 def test_trades_are_in_base_units(taped: Taped) -> None:

@@ -68,7 +68,9 @@ def exported_text(found: Exported) -> str:
     counts = (found.tops, found.trades)
     lines = [f"wrote {path}: {count:,} rows" for path, count in zip(found.files, counts, strict=True)]
     if found.unread:
-        lines.append(f"{found.unread:,} frames were not read: before the instrument was known, or refused by the codec")
+        lines.append(
+            f"{found.unread:,} frames and answers were not read: refused by the codec, or before the instrument"
+        )
     return "\n".join(lines)
 
 

@@ -63,17 +63,19 @@ class Stored:
 def read_segment(
     path: Path, *, wanted: Callable[[Topic], bool] = lambda _topic: True, since_ns: int = 0,
     until_ns: int | None = None, told: Callable[[int], None] = lambda _bytes: None,
+    opened: Callable[[], IO[bytes]] | None = None,
 ) -> Iterator[Stored]:
     """Messages in the order in which they were written, of wanted topics, `since_ns` <= log time < `until_ns`.
 
     Chunks outside those times are passed over without being read. `told` hears how many more bytes were worked off.
+    `opened` opens the file where that may have another name by now; `path` is how it is named in errors.
 
     Raises:
         SegmentTorn: the file has no end. Everything whole was given.
         SegmentDamaged: the content cannot be what was written.
         OSError: the file cannot be read.
     """
-    with path.open("rb") as file:
+    with path.open("rb") if opened is None else opened() as file:
         yield from _Walk(path, file, wanted, since_ns, until_ns, told).messages()
 
 

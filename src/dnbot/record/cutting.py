@@ -11,7 +11,7 @@ import msgspec
 from dnbot.domain.errors import ConfigError
 from dnbot.record.folder import Limits
 from dnbot.record.reading import Told, Wanted, entries, nothing
-from dnbot.record.words import Entry, Market
+from dnbot.record.words import Entry, Market, RecordingFailed
 from dnbot.record.writing import RecordingWriter
 
 BATCH = 1000
@@ -49,7 +49,8 @@ def cut(folder: Path, out: Path, since_ns: int, until_ns: int, *, by: str, at_ns
     )
     try:
         again = entries(attrs.evolve(wanted, lead_in=True), folder, told=told)
-        lead_in = _copy((one for one in again if one.market is None or one.market in markets), writer, count)
+        of_markets = (one for one in again if one.market is None or one.market in markets)
+        lead_in = _copy(of_markets, folder, writer, count)
         writer.close()
     except BaseException:
         writer.abandon()
@@ -57,12 +58,15 @@ def cut(folder: Path, out: Path, since_ns: int, until_ns: int, *, by: str, at_ns
     return CutMade(out=str(out), entries=count, lead_in=lead_in)
 
 
-def _copy(found: Iterator[Entry], writer: RecordingWriter, count: int) -> int:
+def _copy(found: Iterator[Entry], folder: Path, writer: RecordingWriter, count: int) -> int:
     """Write up to `count` entries, and what leads in, which is counted. More may have come since they were counted."""
     main = lead = 0
     batch: list[Entry] = []
     while main < count:
-        entry = next(found)
+        entry = next(found, None)
+        if entry is None:
+            why = "a recorder removed a segment meanwhile, to make room"
+            raise RecordingFailed(f"{folder}: fewer entries at the second reading than at the first: {why}")
         main, lead = main + (not entry.lead_in), lead + entry.lead_in
         batch.append(entry)
         if len(batch) >= BATCH:

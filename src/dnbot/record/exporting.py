@@ -36,7 +36,7 @@ Row = tuple[int | str | Decimal | None, ...]
 
 
 class Exported(msgspec.Struct, frozen=True, kw_only=True):
-    """What was written, and how many frames no codec read."""
+    """What was written, and how many frames and answers no codec read."""
 
     files: tuple[str, ...]
     tops: int
@@ -111,7 +111,7 @@ def export(entries: Iterable[Entry], out: Path, form: str) -> Exported:
 
     Raises:
         ConfigError: a file is there already, or Parquet was asked for without pyarrow.
-        RecordingDamaged, FrameUnreadable: what is read.
+        RecordingDamaged: what is read.
         RecordingFailed: the disk, or a number with more than 18 decimals in Parquet.
     """
     counts = dict.fromkeys(COLUMNS, 0)

@@ -10,10 +10,10 @@ import attrs
 import msgspec
 
 from dnbot.domain.book import BookDelta, BookSnapshot, OrderBook
-from dnbot.domain.errors import BookGap, FrameUnreadable
+from dnbot.domain.errors import BookGap, FrameUnreadable, VenueError, VenueRefused
 from dnbot.domain.instrument import Instrument
 from dnbot.domain.market import PublicTrade
-from dnbot.record.words import Answer, Entry, Event, Frame, Kind, Market, What
+from dnbot.record.words import BEHIND_A_HOLE, Answer, Entry, Event, Frame, Kind, Market, What
 from dnbot.tasks.feed import BUFFER_MAX
 from dnbot.venues.factory import public_codec
 from dnbot.venues.wire import Delta, PublicCodec, PublicMessage, Reply
@@ -48,6 +48,14 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
     taker_bought: bool
 
 
+@attrs.frozen
+class PassedOver:
+    """An answer that could not be read."""
+
+    answer: Answer
+    why: str
+
+
 @attrs.define
 class MarketFollower:
     """One market's codec and book, brought along by its entries in order."""
@@ -60,7 +68,9 @@ class MarketFollower:
     venue_ms: int = 0
     """The venue's time of the book's last change."""
     unread: int = 0
-    """Frames that the codec refused, or that came before the instrument was known."""
+    """Frames and answers that the codec refused, and frames that came before the instrument was known."""
+    passed_over: PassedOver | None = None
+    """The newest of these answers."""
     _answers: dict[str, Reply] = attrs.field(factory=dict)
     _pending: deque[BookDelta] = attrs.field(factory=lambda: deque(maxlen=BUFFER_MAX))
 
@@ -69,11 +79,7 @@ class MarketFollower:
         self.book = OrderBook(self.market.venue)
 
     def follow(self, entry: Entry) -> tuple[PublicMessage, ...]:
-        """The words of a frame, after the book has taken them; nothing for other entries.
-
-        Raises:
-            FrameUnreadable: an answer cannot be read by this version of the codec.
-        """
+        """The words of a frame, after the book has taken them; nothing for other entries."""
         match entry:
             case Frame():
                 return self._frame(entry)
@@ -106,6 +112,19 @@ class MarketFollower:
         reply = Reply(status=answer.status, headers=answer.headers, body=answer.body)
         if self.codec.trouble(reply) is not None:
             return
+        try:
+            self._read(answer, reply)
+        except (FrameUnreadable, VenueRefused) as error:
+            self.pass_over(answer, error)
+
+    def pass_over(self, answer: Answer, error: VenueError) -> None:
+        """It counts as unread, once. The bot's feed fails on such a one and reads again; the recording has that too."""
+        if self.passed_over is None or self.passed_over.answer is not answer:
+            self.unread += 1
+        self.passed_over = PassedOver(answer, str(error))
+        self._answers.pop(answer.target, None)
+
+    def _read(self, answer: Answer, reply: Reply) -> None:
         if answer.kind is Kind.INSTRUMENT:
             self._answers[answer.target] = reply
             needed = [self._answers.get(request.target) for request in self.codec.instrument_requests()]
@@ -154,7 +173,7 @@ class Followers:
     def follow(self, entry: Entry) -> Iterator[tuple[MarketFollower, tuple[PublicMessage, ...]]]:
         """Whom an entry concerns, brought along, with the words of the frame."""
         if entry.market is None:
-            if entry.what in {What.STARTED, What.DROPPED}:
+            if entry.what in BEHIND_A_HOLE:
                 for follower in self.markets.values():
                     yield follower, follower.follow(entry)
             return
@@ -167,7 +186,7 @@ class Followers:
 def tops_and_trades(entries: Iterable[Entry], followers: Followers | None = None) -> Iterator[Top | Trade]:
     """Every change of a best price or quantity, every loss of a book, and every trade, in the order of receipt.
 
-    Entries must come with their lead-in, which is followed and not told. Raises FrameUnreadable as the follower.
+    Entries must come with their lead-in, which is followed and not told.
     """
     shown: dict[Market, tuple[object, ...] | None] = {}
     known = Followers() if followers is None else followers

@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from io import BufferedReader
 from pathlib import Path
+from typing import IO
 
 import attrs
 import msgspec
@@ -60,6 +63,7 @@ class SegmentFile:
 
     segment: Segment
     path: Path
+    """When it was listed."""
 
     @property
     def is_open_ended(self) -> bool:
@@ -68,8 +72,25 @@ class SegmentFile:
 
     @property
     def size(self) -> int:
-        """Bytes on the disk now."""
-        return self.path.stat().st_size
+        """Bytes on the disk now; none of one that was removed since it was listed."""
+        try:
+            with self.open() as content:
+                return os.fstat(content.fileno()).st_size
+        except FileNotFoundError:
+            return 0
+
+    def open(self) -> BufferedReader:
+        """Its content, under the name that it has now: a recorder takes `.part` off when it closes a segment."""
+        try:
+            return self.path.open("rb")
+        except FileNotFoundError:
+            return self.path.with_name(self.segment.name).open("rb")
+
+    def unreadable(self, error: OSError) -> RecordingDamaged:
+        """What to raise when it cannot be opened or read."""
+        gone = "it is gone since reading began: a recorder removes the oldest segment to make room"
+        is_gone = isinstance(error, FileNotFoundError)
+        return RecordingDamaged(self.path, None, gone if is_gone else error.strerror or str(error))
 
 
 def segment_files(folder: Path) -> list[SegmentFile]:
@@ -114,18 +135,29 @@ def _of_folder(wanted: Wanted, folder: Path, told: Told) -> Iterator[Entry]:
 
 def _with_lead_in(wanted: Wanted, folder: Path, told: Told) -> Iterator[Entry]:
     files = segment_files(folder)
-    holding = next((at for at, file in enumerate(files) if _may_reach(file, wanted.since_ns)), len(files))
-    begin, has_begun = max(0, holding - 1), False
+    begin, has_begun = max(0, _holding(files, wanted.since_ns) - 1), False
     for at, file in enumerate(files):
-        if at < begin or not _has_any(file, attrs.evolve(wanted, since_ns=0)):
+        leads = at >= begin
+        if not _has_any(file, attrs.evolve(wanted, since_ns=0) if leads else wanted):
             told(file.size)
             continue
-        for entry in entries_of(file, wanted, told):
+        for entry in entries_of(file, attrs.evolve(wanted, lead_in=leads), told):
             if not entry.lead_in and entry.received_ns >= wanted.since_ns:
                 has_begun = True
                 yield entry
             elif not has_begun and (isinstance(entry, Event) or entry.kind in _LEADING):
                 yield msgspec.structs.replace(entry, lead_in=True)
+
+
+def _holding(files: Sequence[SegmentFile], at_ns: int) -> int:
+    """The first segment in which a moment may lie; their number when it lies behind all of them.
+
+    One that a crash left has not told its end: it was over when a later one began, as far as that is told.
+    """
+    closed = [(at, file.segment.closed) for at, file in enumerate(files)]
+    begun = max((at for at, told in closed if told is not None and told.first_ns <= at_ns), default=0)
+    holding = (at for at, told in closed if (at >= begun if told is None else told.last_ns >= at_ns))
+    return next(holding, len(files))
 
 
 def _may_reach(file: SegmentFile, at_ns: int) -> bool:
@@ -144,7 +176,7 @@ def _has_any(file: SegmentFile, wanted: Wanted) -> bool:
 def entries_of(file: SegmentFile, wanted: Wanted, told: Told = nothing) -> Iterator[Entry]:
     """Entries of one segment; see `entries`. With `lead_in` all up to `until_ns`, what is repeated in it too."""
     try:
-        for _offset, entry in checked_entries(file.path, wanted, told):
+        for _offset, entry in checked_entries(file.path, wanted, told, file.open):
             yield entry
     except SegmentTorn as torn:
         if not file.is_open_ended:
@@ -152,11 +184,13 @@ def entries_of(file: SegmentFile, wanted: Wanted, told: Told = nothing) -> Itera
     except SegmentDamaged as damaged:
         raise RecordingDamaged(damaged.path, damaged.offset, damaged.what) from None
     except OSError as error:
-        raise RecordingDamaged(file.path, None, error.strerror or str(error)) from None
+        raise file.unreadable(error) from None
 
 
-def checked_entries(path: Path, wanted: Wanted, told: Told = nothing) -> Iterator[tuple[int, Entry]]:
-    """Entries of one file with the offset of their chunk.
+def checked_entries(
+    path: Path, wanted: Wanted, told: Told = nothing, opened: Callable[[], IO[bytes]] | None = None
+) -> Iterator[tuple[int, Entry]]:
+    """Entries of one file with the offset of their chunk. `opened`: see `read_segment`.
 
     Raises:
         SegmentDamaged, SegmentTorn, OSError: as `read_segment`; an entry that cannot be read is damage.
@@ -164,7 +198,8 @@ def checked_entries(path: Path, wanted: Wanted, told: Told = nothing) -> Iterato
     decoder = Decoder()
     since_ns = 0 if wanted.lead_in else wanted.since_ns
     for stored in read_segment(
-        path, wanted=partial(wanted.takes, decoder), since_ns=since_ns, until_ns=wanted.until_ns, told=told
+        path, wanted=partial(wanted.takes, decoder), since_ns=since_ns, until_ns=wanted.until_ns, told=told,
+        opened=opened,
     ):
         try:
             entry = decoder.decode(stored.topic, stored.log_ns, stored.data)

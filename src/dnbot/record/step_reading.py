@@ -134,7 +134,7 @@ def _head_of(file: SegmentFile) -> Head | None:
 def _pages_of(file: SegmentFile, told: Told) -> Iterator[tuple[Where, Page]]:
     """Raises SegmentTorn at an end that is none, and RecordingDamaged."""
     try:
-        for stored in read_segment(file.path, told=told):
+        for stored in read_segment(file.path, told=told, opened=file.open):
             where = Where(file.path, stored.offset)
             try:
                 page = _page(stored)
@@ -146,7 +146,7 @@ def _pages_of(file: SegmentFile, told: Told) -> Iterator[tuple[Where, Page]]:
     except SegmentDamaged as damaged:
         raise RecordingDamaged(damaged.path, damaged.offset, damaged.what) from None
     except OSError as error:
-        raise RecordingDamaged(file.path, None, error.strerror or str(error)) from None
+        raise file.unreadable(error) from None
 
 
 def _page(stored: Stored) -> Page:

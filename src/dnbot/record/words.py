@@ -58,6 +58,8 @@ class What(Word):
     """Entries were lost because the disk was too slow; JSON: how many entries and bytes, by market."""
 
 
+BEHIND_A_HOLE = frozenset({What.STARTED, What.DROPPED})
+"""Events before which entries of every market may be missing: the recorder before was killed, or the disk too slow."""
 ENDED = "the recorder ends"
 """Why a stream ended that nobody lost."""
 

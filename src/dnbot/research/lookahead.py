@@ -24,7 +24,7 @@ from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.instruments import SYMBOLS, Instrument, instruments_for
 from dnbot.fakes.market import Tape
 from dnbot.fakes.market_ladder import Command
-from dnbot.fakes.mirror_words import BookTold, Level
+from dnbot.fakes.mirror_words import BookTold
 from dnbot.fakes.mirror_words import Told as MirrorTold
 from dnbot.fakes.records import MEXC_SPOT, LevelChange, Side, Venue
 from dnbot.fakes.replay_book import RecordedBook
@@ -32,7 +32,7 @@ from dnbot.fakes.replay_files import Event, Trade
 from dnbot.fakes.running import World
 from dnbot.research.captures import CaptureData, TapedSource
 from dnbot.research.mapping import MODEL
-from dnbot.research.recordings import OURS, RecordingData
+from dnbot.research.recordings import RecordingData
 from dnbot.research.source import Source
 from dnbot.research.tapes import FedTape, shaped
 from dnbot.venues.mexc.spot_public import MexcSpotPublic
@@ -88,12 +88,11 @@ class _OfTape:
 
 
 @attrs.define(eq=False)
-class _OfRecording:
-    """Of a recording of that venue, from the books that are told."""
+class _Shown:
+    """What all venues of a recording have shown, read as the run reads it: one alone would have its own time line."""
 
-    instrument: Instrument
     coming: Iterator[tuple[int, MirrorTold]]
-    most: dict[tuple[Side, int], int] = attrs.field(factory=dict)
+    venues: dict[Venue, _OfRecording] = attrs.field(factory=dict)
     _next: tuple[int, MirrorTold] | None = None
 
     def until(self, now_ns: int) -> None:
@@ -101,15 +100,27 @@ class _OfRecording:
             self._next = next(self.coming, None)
         while self._next is not None and self._next[0] <= now_ns:
             if isinstance(self._next[1], BookTold):
-                for side, levels in _sides(self._next[1].bids, self._next[1].asks):
-                    self._note(side, levels)
+                self.venues[self._next[1].venue].note(self._next[1])
             self._next = next(self.coming, None)
 
-    def _note(self, side: Side, levels: tuple[Level, ...]) -> None:
+
+@attrs.define(eq=False)
+class _OfRecording:
+    """Of one venue of it, from the books that are told."""
+
+    instrument: Instrument
+    shown: _Shown
+    most: dict[tuple[Side, int], int] = attrs.field(factory=dict)
+
+    def until(self, now_ns: int) -> None:
+        self.shown.until(now_ns)
+
+    def note(self, told: BookTold) -> None:
         here = self.instrument
-        for price, base in levels:
-            key = side, int(price / here.price_tick)
-            self.most[key] = max(self.most.get(key, 0), int(base / here.multiplier / here.lot))
+        for side, levels in _sides(told.bids, told.asks):
+            for price, base in levels:
+                key = side, int(price / here.price_tick)
+                self.most[key] = max(self.most.get(key, 0), int(base / here.multiplier / here.lot))
 
 
 @attrs.define(eq=False)
@@ -160,12 +171,9 @@ class LookAheadCheck:
     @classmethod
     def of_recording(cls, data: RecordingData, config: FakesConfig) -> LookAheadCheck:
         """For a run in the world that plays that recording."""
-        listed = data.listed(config)
-        known = {
-            venue: _OfRecording(instrument, data.told(frozenset({OURS[venue]})))
-            for venue, instrument in listed.items()
-        }
-        return cls(data.span.begin_ns, listed, known, MexcSpotPublic(Symbol.parse(data.symbol)))
+        listed, shown = data.listed(config), _Shown(data.told())
+        shown.venues = {venue: _OfRecording(instrument, shown) for venue, instrument in listed.items()}
+        return cls(data.span.begin_ns, listed, shown.venues, MexcSpotPublic(Symbol.parse(data.symbol)))
 
     def __call__(self, venue: Venue, message: str | bytes) -> None:
         """Look at one message."""

@@ -56,16 +56,19 @@ class Looked:
     trades: Mapping[Venue, int]
     gaps: tuple[Gap, ...]
     unread: int
-    """Frames that no codec read, since reading began."""
+    """Frames and answers that no codec read, since reading began."""
     dropped: int
     """Entries that the recorder lost, since reading began."""
     ended: str
     """Why it cannot be played to its last entry; empty when it can."""
 
 
-def wanted_of(symbol: Symbol, since_ns: int, venues: frozenset[Venue] = frozenset()) -> Wanted:
-    """What is read of a recording: what came before `since_ns` as its lead-in."""
-    return Wanted(since_ns=since_ns, symbols=frozenset({symbol}), venues=venues, kinds=KINDS, lead_in=True)
+def wanted_of(symbol: Symbol, since_ns: int) -> Wanted:
+    """What is read of a recording: what came before `since_ns` as its lead-in.
+
+    Whoever reads it reads this and no less: the time line is that of the first entry.
+    """
+    return Wanted(since_ns=since_ns, symbols=frozenset({symbol}), kinds=KINDS, lead_in=True)
 
 
 @attrs.define
@@ -104,9 +107,8 @@ class _Look:
                 self.open[venue], self.since[venue] = news, at_ns
             case Rates():
                 self.rates = news
-            case Listed(instrument=instrument):
+            case Listed():
                 self._listed(news)
-                self.terms[instrument.venue] = news
             case PublicTrade(venue=venue):
                 self.trades[venue] += self.begin_ns is not None
         if at_ns >= self.from_ns:
@@ -134,9 +136,12 @@ class _Look:
         self.over.discard(venue)
 
     def _listed(self, news: Listed) -> None:
-        before = self.terms.get(news.instrument.venue)
-        if self.begin_ns is not None and before is not None and before != news:
-            self.ended = f"{news.instrument.venue.value} changed its terms"
+        """What was played before it was on the terms of before, which stay."""
+        venue = news.instrument.venue
+        if self.begin_ns is not None and self.terms.get(venue, news) != news:
+            self.ended = f"{venue.value} changed its terms"
+        else:
+            self.terms[venue] = news
 
     def of(self, entries: Iterator[Entry]) -> Iterator[Entry]:
         """Those entries; losses and ends are noted."""
@@ -169,7 +174,7 @@ def looked_at(
         if look.ended:
             break
     if look.begin_ns is None or look.first_rates is None or look.price is None:
-        raise ReplayError(f"{folder}: {_missing(look, symbol)}")
+        raise ReplayError(f"{folder}: {_missing(look, symbol, teller)}")
     still = (Gap(v, look.since[v], None, lost.why) for v, lost in look.open.items() if v not in look.over)
     return Looked(
         begin_ns=look.begin_ns, end_ns=look.last_ns if until_ns is None else until_ns, terms=look.terms,
@@ -178,11 +183,12 @@ def looked_at(
     )
 
 
-def _missing(look: _Look, symbol: Symbol) -> str:
+def _missing(look: _Look, symbol: Symbol, teller: Teller) -> str:
     lacking = [f"the {what} of {venue.value}" for venue in VENUES
                for what, there in (("terms", look.terms), ("book", look.known)) if venue not in there]
     lacking += [] if look.rates is not None else ["mark and funding"]
-    return f"at no moment everything of {symbol} is known: {', '.join(lacking) or 'the books never at once'}"
+    why = "".join(f"; not read: {words}" for words in teller.passed_over)
+    return f"at no moment everything of {symbol} is known: {', '.join(lacking) or 'the books never at once'}{why}"
 
 
 def files_of(folder: Path) -> tuple[DataFile, ...]:
@@ -199,7 +205,7 @@ def files_of(folder: Path) -> tuple[DataFile, ...]:
 
 
 def _file(file: SegmentFile) -> DataFile:
-    with file.path.open("rb") as content:
+    with file.open() as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
     closed = file.segment.closed
     if closed is not None and closed.sha256 != digest:

@@ -19,7 +19,7 @@ from dnbot.domain.instrument import Instrument, Venue
 from dnbot.domain.market import FundingRate, MarkPrice, PublicTrade
 from dnbot.fakes.replay_files import ReplayError
 from dnbot.record.following import Followers, MarketFollower
-from dnbot.record.words import Answer, Entry, Event, Kind, Market, RecordingDamaged, What
+from dnbot.record.words import BEHIND_A_HOLE, Answer, Entry, Event, Kind, Market, RecordingDamaged, What
 from dnbot.research.timeline import Timeline
 from dnbot.venues.gateio.contract_now import contract_now
 from dnbot.venues.wire import PublicMessage, Reply
@@ -72,15 +72,16 @@ class Teller:
 
     @property
     def unread(self) -> int:
-        """Frames that the codecs refused, or that came before their market was described."""
+        """Frames and answers that the codecs refused, and frames that came before their market was described."""
         return sum(follower.unread for follower in self.followers.markets.values())
 
-    def follow(self, entry: Entry) -> Iterator[News]:
-        """What it means. An entry of a lead-in means nothing by itself: what it led to is told with the first after it.
+    @property
+    def passed_over(self) -> tuple[str, ...]:
+        """Why answers could not be read: of each market the newest."""
+        return tuple(one.passed_over.why for one in self.followers.markets.values() if one.passed_over is not None)
 
-        Raises:
-            FrameUnreadable: an answer cannot be read by this version of the codec.
-        """
+    def follow(self, entry: Entry) -> Iterator[News]:
+        """What it means. An entry of a lead-in means nothing yet: what it led to is told with the first after it."""
         concerned = list(self.followers.follow(entry))
         if isinstance(entry, Answer):
             self._learn(entry)
@@ -121,7 +122,11 @@ class Teller:
         follower = self.followers.markets[answer.market]
         if answer.market.venue.is_spot or answer.kind is not Kind.INSTRUMENT or follower.codec.trouble(reply):
             return
-        now = contract_now(reply)
+        try:
+            now = contract_now(reply)
+        except FrameUnreadable as error:
+            follower.pass_over(answer, error)
+            return
         self._rates, self._leverage_max = (now.mark, now.funding), now.leverage_max
 
     def _of_rates(self) -> Iterator[News]:
@@ -135,18 +140,23 @@ class Teller:
 
 
 def news_of(entries: Iterable[Entry], teller: Teller) -> Iterator[tuple[int, News]]:
-    """All of it, each with the time at which it is played, ns.
+    """All of it, each with the time at which it is played, ns, which never falls.
+
+    Who began anew or lost entries tells of it behind the hole: a book was known until the entry before that, no longer.
 
     Raises:
-        ReplayError: the recording cannot be read to its end; names file and offset, or the answer.
+        ReplayError: the recording cannot be read to its end; names file and offset.
     """
     timeline = Timeline()
     try:
         for entry in entries:
+            before_ns = timeline.last_ns
             at_ns = 0 if entry.lead_in else timeline.at_ns(entry)
+            is_hole = isinstance(entry, Event) and entry.what in BEHIND_A_HOLE
+            lost_ns = before_ns if is_hole and before_ns else at_ns
             for news in teller.follow(entry):
-                yield at_ns, news
-    except (RecordingDamaged, FrameUnreadable) as error:
+                yield lost_ns if isinstance(news, Lost) else at_ns, news
+    except RecordingDamaged as error:
         raise ReplayError(str(error)) from None
 
 

@@ -180,13 +180,13 @@ class RecordingData:
         )
         played.tell([told for told in newest.values() if not isinstance(told, TradeTold)])
 
-    def told(self, venues: frozenset[OurVenue] = frozenset()) -> Iterator[tuple[int, Told]]:
-        """Everything that is told, with its time, ns, until the end of the span; of these venues, or of all.
+    def told(self) -> Iterator[tuple[int, Told]]:
+        """Everything that is told, with its time, ns, until the end of the span.
 
         Raises:
             ReplayError: the recording cannot be read.
         """
-        read = entries(wanted_of(Symbol.parse(self.symbol), self.since_ns, venues), self.folder)
+        read = entries(wanted_of(Symbol.parse(self.symbol), self.since_ns), self.folder)
         found = takewhile(lambda one: one[0] <= self.looked.end_ns, news_of(read, Teller()))
         return ((at_ns, told) for at_ns, news in found if (told := told_of(news)) is not None)
 
@@ -195,7 +195,8 @@ class RecordingData:
         told: dict[str, str] = {venue: self._of_venue(OURS[venue]) for venue in VENUES}
         told["speed"] = "as it was recorded: each change of a book when the recorder had it"
         told["funding"] = "the rates and the mark that the venue told"
-        told["losses"] = f"{self.looked.dropped} entries lost by the recorder, {self.looked.unread} frames not read"
+        lost, unread = self.looked.dropped, self.looked.unread
+        told["losses"] = f"{lost} entries lost by the recorder, {unread} frames and answers not read"
         if self.looked.ended:
             told["ends early"] = f"{self.looked.ended}: what lies behind is not played"
         return told

@@ -16,8 +16,9 @@ class Timeline:
     at once.
     """
 
+    last_ns: int = 0
+    """Of the newest entry; 0 before the first."""
     _offset_ns: int | None = None
-    _last_ns: int = 0
 
     def at_ns(self, entry: Entry) -> int:
         """Unix nanoseconds; entries come in their order, without those of a lead-in.
@@ -27,9 +28,9 @@ class Timeline:
         """
         begins = isinstance(entry, Event) and entry.what is What.STARTED
         if begins or self._offset_ns is None:
-            self._offset_ns = max(entry.received_ns, self._last_ns) - entry.monotonic_ns
+            self._offset_ns = max(entry.received_ns, self.last_ns) - entry.monotonic_ns
         at_ns = entry.monotonic_ns + self._offset_ns
-        if at_ns < self._last_ns:
-            raise ReplayError(f"entry {entry.number} is {self._last_ns - at_ns} ns before the entry before it")
-        self._last_ns = at_ns
+        if at_ns < self.last_ns:
+            raise ReplayError(f"entry {entry.number} is {self.last_ns - at_ns} ns before the entry before it")
+        self.last_ns = at_ns
         return at_ns
