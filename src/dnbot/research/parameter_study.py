@@ -103,7 +103,10 @@ def run_study(options: StudyOptions, say: Callable[[str], None], tell: Tell = no
     identity = _identity(player, options.settings)
     engine = engine_of(
         options.engine, player,
-        lambda job: Errand(market=options.market, source=identity.source, data=identity.data, job=job),
+        lambda job: Errand(
+            market=options.market, source=identity.source, data=identity.data, funding_sha256=identity.funding_sha256,
+            job=job,
+        ),
         options.at_once, options.address,
     )
     jobs = jobs_of(options.cells.cells, splits)
