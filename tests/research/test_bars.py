@@ -15,6 +15,7 @@ from trial_kit import ENTRY, SETTINGS, cells, figures
 from dnbot.domain.errors import ConfigError
 from dnbot.fakes.config import ReplayConfig
 from dnbot.research.latency import MODELS
+from dnbot.research.mapping import mapping_of
 from dnbot.research.market_options import MarketOptions
 from dnbot.research.opening import source_at
 from dnbot.research.parameter_study import StudyOptions, run_study
@@ -48,6 +49,15 @@ def test_files_of_one_market_have_no_exchange(tmp_path: Path) -> None:
     assert "exchange" not in source_at(folder, BTC).described()
     with pytest.raises(ConfigError, match=r"--exchange: .*one.*found 'okx'.*allowed: no such option"):
         source_at(folder, BTC, replay=ReplayConfig(exchange="okx"))
+
+
+@pytest.mark.parametrize(("option", "given"), [
+    ("--beats", {"beats_per_s": 5}), ("--map", {"mapping": mapping_of(["mexc_spot=model"])}),
+])  # fmt: skip
+def test_options_of_books_are_refused(tmp_path: Path, option: str, given: dict[str, Any]) -> None:
+    """By name: bars hold no book."""
+    with pytest.raises(ConfigError, match=f"{option}: .*found 'bars'; allowed: no such option"):
+        source_at(one_market(tmp_path / "one"), BTC, **given)
 
 
 def test_a_file_of_several_exchanges_in_a_folder_is_among_the_data(tmp_path: Path) -> None:
