@@ -90,7 +90,10 @@ def test_the_page_needs_nothing_else_and_has_its_charts(made: dict[str, Any]) ->
     (["--map", "kraken=spot"], "venues are gate_spot"),
     (["--fees", "gate_spot=9"], "VENUE=MAKER:TAKER"),
     (["--fees", "gate_spot=9:101"], "bps from 0 to 100"),
-    (["--speed", "2"], "recorded books are played as they were"),
+    (["--speed", "2"], "no such option: recorded books are played as they were, from their beginning"),
+    (["--from", "2024-08-09T14:00"], "--from"),
+    (["--from", "2024-08-09T14:00"], "recorded books are played as they were, from their beginning"),
+    (["--exchange", "okx"], "--exchange"),
     (["--json", "/nowhere/at/all.json"], "a file in a folder that is there"),
 ])  # fmt: skip
 def test_options_that_cannot_be_are_refused_before_anything_runs(

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from trial_kit import ENTRY, cells, comparison, figures, splits, trials
+from trial_kit import ENTRY, Score, cells, comparison, figures, splits, trials
 
 from dnbot.domain.units import divide
 from dnbot.research.comparison import RANKS, best_of, compared, per_hour, score_of
@@ -54,9 +54,10 @@ def test_what_train_windows_choose_is_judged_in_the_test_windows() -> None:
     outcome = found.outcome(3)
     assert outcome.train is not None
     assert outcome.test is not None
-    assert outcome.train.total == 9
+    assert outcome.train.total == 3
     assert outcome.test.total == 21
-    assert (outcome.train.round_trips, outcome.train.naked_ms_worst, outcome.train.naked_ms) == (75, 12, 900)
+    assert (outcome.train.round_trips, outcome.train.naked_ms_worst, outcome.train.naked_ms) == (25, 12, 300)
+    assert (outcome.test.round_trips, outcome.test.naked_ms_worst, outcome.test.naked_ms) == (75, 12, 900)
     assert outcome.train.drawdown_worst == Decimal("0.5")
 
 
@@ -75,17 +76,28 @@ def test_a_choice_uses_nothing_of_its_test_window(train: list[Decimal], test: li
 
 def test_a_cell_without_all_its_trials_is_not_ranked() -> None:
     """It has no side, and is not chosen where its own window is missing; the others are as they were."""
-    bad = THREE_SPLITS[1].train
-
-    def failing(cell: Cell, window: Window) -> Figures | None:
-        return None if cell.number == 3 and window == bad else better_later(cell, window)
-
-    found = comparison(FOUR, THREE_SPLITS, failing)
+    found = comparison(FOUR, THREE_SPLITS, failing_in(THREE_SPLITS[0].train))
     assert found.outcome(3).train is None
     assert found.outcome(3).test is not None
-    assert [choice.chosen for choice in found.choices] == [3, 2, 3]
-    assert found.best == 2
+    assert [choice.chosen for choice in found.choices] == [2, 3, 3]
+    assert (found.best, found.is_whole) == (2, False)
     assert found.scores().keys() == {0, 1, 2}
+
+
+def test_a_trial_that_is_missing_in_any_window_leaves_a_part() -> None:
+    """Also where no figure of a cell is of that window: a later split's choice is."""
+    later = comparison(FOUR, THREE_SPLITS, failing_in(THREE_SPLITS[1].train))
+    assert [choice.chosen for choice in later.choices] == [3, 2, 3]
+    assert (later.best, later.is_whole) == (3, False)
+    tested = THREE_SPLITS[2].test
+    assert tested is not None
+    assert not comparison(FOUR, THREE_SPLITS, failing_in(tested)).is_whole
+    assert comparison(FOUR, THREE_SPLITS, better_later).is_whole
+
+
+def failing_in(bad: Window) -> Score:
+    """The last cell has no figures there."""
+    return lambda cell, window: None if cell.number == 3 and window == bad else better_later(cell, window)
 
 
 def test_nothing_comes_to_nothing() -> None:

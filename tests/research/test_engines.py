@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from trial_kit import ENTRY, cells, figures, splits
 
+from dnbot.domain.errors import ConfigError
 from dnbot.research import apart
 from dnbot.research.apart import run_apart
 from dnbot.research.engines import PROGRAM, SchedulerEnded, SchedulerEngine
@@ -76,7 +77,7 @@ def shutdown(): pass
 
 def errand(job: Job) -> Errand:
     """For data that are nowhere."""
-    return Errand(market=MARKET, source=source_now(), data=(), job=job)
+    return Errand(market=MARKET, source=source_now(), data=(), funding_sha256="", job=job)
 
 
 @pytest.fixture
@@ -125,6 +126,29 @@ def test_an_errand_is_refused_for_other_data(recording: Path) -> None:
     market = msgspec.structs.replace(MARKET, data=str(recording))
     there = msgspec.structs.replace(errand(JOBS[0]), market=market)
     assert "are not those here" in run_errand(there).failure
+
+
+@pytest.mark.slow
+def test_an_errand_is_refused_for_other_funding_rates(recording: Path, tmp_path: Path) -> None:
+    """They decide figures as the data do; a file that is not there is told."""
+    rates = tmp_path / "rates.csv"
+    rates.write_text("Symbol,Date,Funding Rate\nBTCUSDT,2024-03-01 00:00:00,0.0001\n")
+    market = msgspec.structs.replace(MARKET, data=str(recording), funding=str(rates))
+    data = tuple(market.source().files)
+    sent = Errand(market=market, source=source_now(), data=data, funding_sha256=market.funding_sha256(), job=JOBS[0])
+    said = f"the funding rates at {rates} on the machine that was asked are not those here"
+    assert run_errand(sent).failure != said
+    rates.write_text("Symbol,Date,Funding Rate\nBTCUSDT,2024-03-01 00:00:00,0.0002\n")
+    assert run_errand(sent).failure == said
+    rates.unlink()
+    assert str(rates) in run_errand(sent).failure
+
+
+def test_a_file_of_funding_rates_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """Of bars it is read late: its checksum says it in time."""
+    missing = tmp_path / "none.csv"
+    with pytest.raises(ConfigError, match=r"none\.csv.*a file that can be read"):
+        msgspec.structs.replace(MARKET, funding=str(missing)).funding_sha256()
 
 
 @pytest.mark.slow

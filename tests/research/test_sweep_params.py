@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -21,12 +22,13 @@ from dnbot.research.parameter_study import Study, StudyOptions, studied
 from dnbot.research.parameter_tables import CELLS_SHOWN
 from dnbot.research.scheduler_process import ENGINES
 from dnbot.research.trial_file import Identity
+from dnbot.research.windows import Split
 
 GRID = cells(**{ENTRY: "3,4,5,6,7,8,9", RATIO: "0.3,0.4,0.5,0.6,0.7"})
 WINDOWS = splits(2)
 
 
-def made(*, failing: int | None = None) -> Study:
+def made(windows: tuple[Split, ...] = WINDOWS, *, failing: int | None = None) -> Study:
     """A study of a grid in which the last cell is best; one cell may have failed, with words that are HTML."""
     market = MarketOptions(data="x", symbol="BTC/USDT", latency=MODELS["far"])
     identity = Identity(
@@ -35,14 +37,17 @@ def made(*, failing: int | None = None) -> Study:
         settings={},
     )
     options = StudyOptions(market=market, settings=SETTINGS, cells=GRID, evidence=Path("x"))
-    found = trials(GRID, WINDOWS, lambda cell, _: None if cell.number == failing else figures(cell.number))
-    return studied(options, WINDOWS, identity, found, interrupted=False)
+    found = trials(GRID, windows, lambda cell, _: None if cell.number == failing else figures(cell.number))
+    return studied(options, windows, identity, found, interrupted=False)
 
 
 def test_the_text_has_the_best_cell_its_test_and_the_warnings() -> None:
     """And as many cells as fit; how many more there are is said."""
     text = text_of(made())
-    assert f"best in train windows: {ENTRY}=9 {RATIO}=0.7: " in text
+    assert "chosen by each train window anew: on average +" in text
+    assert f"chosen by the first one and kept: {ENTRY}=9 {RATIO}=0.7: " in text
+    assert f"chosen by the newest: {ENTRY}=9 {RATIO}=0.7: " in text
+    assert "they have no moment in common" in text
     assert f"at the end of what was tried of {ENTRY}, {RATIO}" in text
     assert "WALK-FORWARD: CHOSEN IN TRAIN, JUDGED IN TEST" in text
     assert f"{35 - CELLS_SHOWN} more are in the --json and --html files." in text
@@ -51,6 +56,9 @@ def test_the_text_has_the_best_cell_its_test_and_the_warnings() -> None:
     part = text_of(made(failing=2))
     assert "PARTIAL" in part
     assert "TRIALS WITHOUT FIGURES" in part
+    untested = text_of(made(splits(0)))
+    assert re.search(rf"best of all: {ENTRY}=9 {RATIO}=0.7: \+[0-9.]+, not tested", untested)
+    assert "chosen by the" not in untested
 
 
 class _Page(HTMLParser):

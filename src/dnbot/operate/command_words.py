@@ -1,10 +1,12 @@
-"""What the commands of this room share: the option for JSON, and how times are written."""
+"""What commands share: the option for JSON, and how times are written."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
 import click
+
+from dnbot.ports.clock import SystemClock
 
 JSON = click.option("--json", "as_json", is_flag=True, help="The same, as JSON.")
 WHY = click.option("--why", "--reason", "why", required=True, help="The reason; it is recorded with your name.")
@@ -38,3 +40,13 @@ def moment_of(text: str, now: datetime) -> datetime:
             f"{text!r} is neither a moment in UTC such as 2026-11-29T14:00 nor a stretch of time up to now such as 24h"
         )
     return found.replace(tzinfo=UTC)
+
+
+def moment_option(_context: click.Context, _parameter: click.Parameter, text: str | None) -> datetime | None:
+    """A callback: what `moment_of` reads, now being the system's clock; None where the option is not given."""
+    if text is None:
+        return None
+    try:
+        return moment_of(text, datetime.fromtimestamp(SystemClock().now_ns() / 1e9, UTC))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
 
 from dnbot.domain.instrument import Symbol, Venue
-from dnbot.operate.command_words import moment_of, stretch_of
-from dnbot.ports.clock import SystemClock
+from dnbot.operate.command_words import moment_option, stretch_of
 from dnbot.record.reading import Wanted
 
 VENUE_NAMES = {
@@ -61,17 +59,12 @@ def seconds_of(_context: click.Context, _parameter: click.Parameter, text: str |
         raise click.BadParameter(str(error)) from None
 
 
-def moment_ns_of(_context: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:
+def moment_ns_of(context: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
     """A moment in UTC, or a stretch of time up to now, as Unix nanoseconds; digits alone are those."""
-    if text is None:
-        return None
-    if text.isascii() and text.isdecimal() and len(text) > len("20261130"):
+    if text is not None and text.isascii() and text.isdecimal() and len(text) > len("20261130"):
         return int(text)
-    try:
-        at = moment_of(text, datetime.fromtimestamp(SystemClock().now_ns() / 1e9, UTC))
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
-    return int(at.timestamp()) * NS_PER_S + at.microsecond * 1000
+    at = moment_option(context, parameter, text)
+    return None if at is None else int(at.timestamp()) * NS_PER_S + at.microsecond * 1000
 
 
 VENUES = click.option(

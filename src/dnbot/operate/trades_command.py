@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,33 +9,23 @@ import click
 import trio
 
 from dnbot.config import Settings
-from dnbot.operate.command_words import JSON, moment_of
+from dnbot.operate.command_words import JSON, moment_option
 from dnbot.operate.config_option import CONFIG_OF_BOT, settings_of
 from dnbot.operate.console import tell, tell_json
 from dnbot.operate.orders import OrdersWanted, list_orders
 from dnbot.operate.paper_words import PAPER
 from dnbot.operate.trades import TradesWanted, list_trades, read_trade
 from dnbot.operate.trades_text import orders_text, trade_text, trades_text
-from dnbot.ports.clock import SystemClock
 
 LIMIT_MAX = 10_000
 _MOMENT = "A moment in UTC such as 2026-11-29T14:00, or 24h for so long ago."
 
 
-def _moment(_context: click.Context, _parameter: click.Parameter, text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        return moment_of(text, datetime.fromtimestamp(SystemClock().now_ns() / 1e9, UTC))
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
-
-
 def _period(command: Any) -> Any:
     for option in (
         click.option("--limit", type=click.IntRange(1, LIMIT_MAX), default=50, show_default=True, help="The newest."),
-        click.option("--to", "until", callback=_moment, help="Before it; as --from."),
-        click.option("--from", "since", callback=_moment, help=f"At or after it. {_MOMENT}"),
+        click.option("--to", "until", callback=moment_option, help="Before it; as --from."),
+        click.option("--from", "since", callback=moment_option, help=f"At or after it. {_MOMENT}"),
     ):
         command = option(command)
     return command

@@ -12,7 +12,7 @@ import msgspec
 import trio
 
 from dnbot.domain.errors import ConfigError
-from dnbot.operate.command_words import JSON, moment_of
+from dnbot.operate.command_words import JSON, moment_option
 from dnbot.operate.config_option import CONFIG_OF_BOT, settings_of
 from dnbot.operate.console import tell, tell_json
 from dnbot.operate.progress import ProgressLine
@@ -24,17 +24,12 @@ if TYPE_CHECKING:
 _MOMENT = "A moment in UTC such as 2026-11-29T14:00, or 24h for so long ago"
 
 
-def _moment(_context: click.Context, parameter: click.Parameter, text: str | None) -> datetime | None:
+def _moment(context: click.Context, parameter: click.Parameter, text: str | None) -> datetime | None:
     from dnbot.operate.report_data import BEGINNING
 
-    if text is None:
-        return None
     if text == "all" and parameter.name == "since":
         return BEGINNING
-    try:
-        return moment_of(text, _now())
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
+    return moment_option(context, parameter, text)
 
 
 def _now() -> datetime:

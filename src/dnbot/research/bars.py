@@ -13,10 +13,11 @@ from pathlib import Path
 
 import attrs
 
+from dnbot.domain.errors import ConfigError
 from dnbot.fakes.config import FakesConfig, ReplayConfig
 from dnbot.fakes.records import VENUES
 from dnbot.fakes.replay import PREFIX, Recording
-from dnbot.fakes.replay_bars import Bar
+from dnbot.fakes.replay_bars import Bar, read_exchange_bars
 from dnbot.fakes.replay_files import ReplayError, opened
 from dnbot.fakes.running import World
 from dnbot.research.recorded import DataFile
@@ -29,7 +30,10 @@ END_S = 1.0
 
 @attrs.define(eq=False)
 class BarData:
-    """Bars of one symbol, `replay.speed` recorded seconds per virtual one. Raises ReplayError when it is made."""
+    """Bars of one symbol, `replay.speed` recorded seconds per virtual one.
+
+    Raises ReplayError and ConfigError when it is made, for what cannot be played.
+    """
 
     symbol: str
     path: Path
@@ -37,6 +41,8 @@ class BarData:
     files: tuple[DataFile, ...]
     span: Span
     """In virtual time: as long as the run is, from the recording's own beginning on."""
+    exchange: str = ""
+    """Whose rows these are; empty where no file names exchanges."""
 
     @classmethod
     def of(cls, found: Recording, symbol: str) -> BarData:
@@ -51,7 +57,8 @@ class BarData:
         if end_s <= begin_s:
             raise ReplayError(f"{found.path}: the bars of {symbol} are over within a second at this speed")
         span = Span(round(begin_s * 1e9), round(end_s * 1e9))
-        return cls(symbol, found.path, found.config, tuple(_files(found.path, symbol, series)), span)
+        files = tuple(_files(found.path, symbol, series))
+        return cls(symbol, found.path, found.config, files, span, _exchange(found))
 
     def within(self, begin_ns: int, end_ns: int) -> BarData:
         """The same bars from one moment of the span to another; what lies between is as long in virtual time."""
@@ -78,16 +85,48 @@ class BarData:
     def described(self) -> Mapping[str, str]:
         """What each venue shows."""
         told: dict[str, str] = dict.fromkeys(VENUES, "quotes of a model around a path through the bars")
-        told["speed"] = f"{self.replay.speed:g} recorded seconds in each virtual one: waits and rates are not scaled"
+        told["speed"] = self._speed_text()
+        if self.exchange:
+            told["exchange"] = f"the rows of {self.exchange}"
         told["funding"] = "recorded rates; the one that is announced is the one that will be charged"
         return told
+
+    def _speed_text(self) -> str:
+        """With the beginning, where that decides which recorded hour a virtual one is."""
+        begin = datetime.fromtimestamp(self.span.begin_ns / 1e9, tz=UTC)
+        since = "" if self.replay.speed == 1 else f" since {begin:%Y-%m-%d %H:%M:%S} UTC"
+        return f"{self.replay.speed:g} recorded seconds in each virtual one{since}: waits and rates are not scaled"
+
+
+def _exchange(found: Recording) -> str:
+    """Whose rows are taken, as `dnbot.fakes.replay` chooses them: the one that is asked for, else the first by name."""
+    files, asked = _files_of_exchanges(found.path), found.config.exchange
+    if asked is None:
+        firsts = (min(exchange for exchange, _, _ in read_exchange_bars(file)) for file in files)
+        return ", ".join(dict.fromkeys(firsts))
+    if not files:
+        raise ConfigError("--exchange", str(found.path), asked, "no such option: these bars name no exchange")
+    return asked
+
+
+def _files_of_exchanges(path: Path) -> list[Path]:
+    """Those whose rows name exchanges: the file, or of a folder those with such columns."""
+    if path.is_file():
+        return [path]
+    return [file for file in sorted(path.glob("*.csv*")) if file.name.endswith((".csv", ".csv.gz")) and _is_many(file)]
+
+
+def _is_many(file: Path) -> bool:
+    with opened(file) as lines:
+        return lines.readline().startswith("time,exchange")
 
 
 def _files(path: Path, symbol: str, series: Iterable[list[Bar]]) -> Iterable[DataFile]:
     base = symbol.partition("/")[0]
     times = [round(bar.start_s * 1e9) for bars in series for bar in (bars[0], bars[-1])]
+    many = _files_of_exchanges(path)
     for file in sorted(path.iterdir()) if path.is_dir() else [path]:
-        if file.is_file() and (path.is_file() or file.name.startswith(base)):
+        if file.is_file() and (file in many or file.name.startswith(base)):
             content = file.read_bytes()
             with opened(file) as lines:
                 count = sum(1 for _ in lines)

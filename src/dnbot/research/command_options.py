@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from dnbot.domain.errors import ConfigError
+from dnbot.operate.command_words import moment_option
 
 if TYPE_CHECKING:
     from dnbot.config import Settings
@@ -30,7 +31,8 @@ _OPTIONS = (
                  help="File of funding rates."),
     click.option("--speed", type=click.FloatRange(0.001, 100_000), default=1.0,
                  help="Bars: recorded seconds per second."),
-    click.option("--from", "begin", type=click.DateTime(), help="Recordings and bars: where to begin, UTC."),
+    click.option("--from", "begin", callback=moment_option,
+                 help="Recordings and bars: where to begin, in UTC such as 2026-11-29T14:00, or 24h for so long ago."),
     click.option("--exchange", help="Bars: whose rows, where a file holds several exchanges; default: the first."),
     click.option("--fees", multiple=True,
                  help="VENUE=MAKER:TAKER in bps, such as gate_spot=9:9; default: entry level."),
@@ -55,7 +57,7 @@ def market_of(
     return MarketOptions(
         data=str(data), symbol=str(settings.strategy.symbol), latency=model_of(latency_model), mapped=mapped, fees=fees,
         seed=seed, beats_per_s=beats, funding=None if funding is None else str(funding), speed=speed,
-        begin=begin.replace(tzinfo=UTC) if begin else None, exchange=exchange, order_path=settings.gate.order_path,
+        begin=begin, exchange=exchange, order_path=settings.gate.order_path,
     )
 
 

@@ -1,16 +1,23 @@
 """What trials come to beside each other: each cell on its train and on its test windows, and what choosing by the train
 windows would have earned in the test windows. Money is quote units; scores are quote units per hour of a window, in its
 virtual time, so that windows of different lengths compare.
+
+Train windows of several splits overlap, and hold the test windows of others. So a sum over all of them would count some
+trades more than once, and what is best by it would be judged by what it was chosen on. Each split is therefore compared
+by itself; and a cell's figures over all splits are those of the first train window, beside those of all test windows,
+which come after it and overlap nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from statistics import fmean
 
 import msgspec
 
 from dnbot.domain.units import ZERO, divide
+from dnbot.research.ranks import rank_correlation
 from dnbot.research.space import Cell
 from dnbot.research.trial import Figures, Trial
 from dnbot.research.windows import Split, Window
@@ -27,7 +34,7 @@ Found = Mapping[tuple[str, Window], Trial]
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
-    """One cell on all its train windows, or on all its test windows. Sums, but for what is named worst."""
+    """One cell on the first train window, or on all test windows. Sums, but for what is named worst."""
 
     per_hour: Decimal
     total: Decimal | None
@@ -64,13 +71,17 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     test_per_hour: Decimal | None
     test_rank: int | None
     """1: no cell was better in the test window."""
+    train_cells: int
+    """How many cells have a score in the train window."""
     test_cells: int
+    rank_correlation: float | None
+    """Spearman's, of all cells' scores in the train and in the test window; None with too few."""
     configured_per_hour: Decimal | None
     """What the configuration as it is came to in the test window."""
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it. `best` is the cell with the highest score over all train windows."""
+    """All of it. `best` is what the first train window chooses: no test window has a part in that."""
 
     rank_by: str
     cells: tuple[CellOutcome, ...]
@@ -90,12 +101,27 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         return _mean([choice.train_per_hour for choice in self.choices])
 
     @property
+    def rank_correlation(self) -> float | None:
+        """Spearman's, of the cells in each train window and in the test window behind it, on average over the splits
+        that have one; about 0 for settings without merit.
+        """
+        known = [choice.rank_correlation for choice in self.choices if choice.rank_correlation is not None]
+        return fmean(known) if known else None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every cell has a score in every window."""
+        tested = (choice for choice in self.choices if choice.split.test is not None)
+        counts = {choice.train_cells for choice in self.choices} | {choice.test_cells for choice in tested}
+        return counts == {len(self.cells)}
+
+    @property
     def configured_test_per_hour(self) -> Decimal | None:
         """What the configuration as it is earned in the test windows."""
         return _mean([choice.configured_per_hour for choice in self.choices])
 
     def scores(self) -> dict[int, float]:
-        """Of the train windows, by cell, as floats: to compare."""
+        """Of the first train window, by cell, as floats: to compare."""
         return {cell.number: float(cell.train.per_hour) for cell in self.cells if cell.train is not None}
 
     def outcome(self, number: int) -> CellOutcome:
@@ -119,11 +145,9 @@ def per_hour(amount: Decimal, windows: Sequence[Window]) -> Decimal:
 def compared(cells: Sequence[Cell], splits: Sequence[Split], found: Found, rank_by: str) -> Comparison:
     """Every cell on every window, as far as there are trials. `cells` begin with the configuration as it is."""
     outcomes = tuple(_outcome(cell, splits, found, rank_by) for cell in cells)
-    scores = {cell.number: cell.train.per_hour for cell in outcomes if cell.train is not None}
-    best = best_of(scores)
+    choices = tuple(_choice(cells, split, found, rank_by) for split in splits)
     return Comparison(
-        rank_by=rank_by, cells=outcomes, choices=tuple(_choice(cells, split, found, rank_by) for split in splits),
-        best=best, equals=sum(1 for score in scores.values() if best is not None and score == scores[best]),
+        rank_by=rank_by, cells=outcomes, choices=choices, best=choices[0].chosen, equals=choices[0].equals
     )
 
 
@@ -141,7 +165,9 @@ def _choice(cells: Sequence[Cell], split: Split, found: Found, rank_by: str) -> 
         equals=sum(1 for score in train.values() if chosen is not None and score == train[chosen]),
         train_per_hour=None if chosen is None else train[chosen], test_per_hour=earned,
         test_rank=None if earned is None else 1 + sum(1 for score in test.values() if score > earned),
-        test_cells=len(test), configured_per_hour=test.get(cells[0].number),
+        train_cells=len(train), test_cells=len(test),
+        rank_correlation=rank_correlation([(float(train[one]), float(test[one])) for one in train if one in test]),
+        configured_per_hour=test.get(cells[0].number),
     )
 
 
@@ -153,11 +179,10 @@ def _scores(cells: Sequence[Cell], window: Window | None, found: Found, rank_by:
 
 
 def _outcome(cell: Cell, splits: Sequence[Split], found: Found, rank_by: str) -> CellOutcome:
-    train = [split.train for split in splits]
     test = [split.test for split in splits if split.test is not None]
     return CellOutcome(
-        number=cell.number, name=cell.name, values=dict(cell.values), train=_side(cell, train, found, rank_by),
-        test=_side(cell, test, found, rank_by),
+        number=cell.number, name=cell.name, values=dict(cell.values),
+        train=_side(cell, [splits[0].train], found, rank_by), test=_side(cell, test, found, rank_by),
     )
 
 

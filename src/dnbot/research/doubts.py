@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
-from statistics import NormalDist, correlation
+from statistics import NormalDist
 
 import attrs
 
@@ -24,7 +24,6 @@ from dnbot.research.trial import Trial
 TRADES_MIN = 30
 HOURS_MIN = 24.0
 RANKS_ALIKE_MIN = 0.3
-CELLS_MIN = 5
 LUCK = 0.05
 """How often the luckiest of so many cells without merit may look as good."""
 
@@ -49,21 +48,6 @@ def doubts_of(seen: Seen) -> tuple[str, ...]:
     """All there are, the gravest first."""
     finders = (_missing, _unjudged, _lone, _ends, _lucky, _tests, _built, _short, _ended)
     return tuple(doubt for find in finders for doubt in find(seen))
-
-
-def rank_correlation(comparison: Comparison) -> float | None:
-    """Spearman's, of the cells' scores in train and in test; None with fewer than five, or where all are equal."""
-    pairs = [(float(cell.train.per_hour), float(cell.test.per_hour)) for cell in comparison.cells
-             if cell.train is not None and cell.test is not None]
-    if len(pairs) < CELLS_MIN or any(len({pair[side] for pair in pairs}) < 2 for side in (0, 1)):
-        return None
-    return correlation(_ranks([pair[0] for pair in pairs]), _ranks([pair[1] for pair in pairs]))
-
-
-def _ranks(values: Sequence[float]) -> list[float]:
-    """From 1 for the least; equal ones share the middle of their ranks."""
-    return [sum(other < value for other in values) + (1 + sum(other == value for other in values)) / 2
-            for value in values]
 
 
 def t_value(side: Side) -> float | None:
@@ -126,14 +110,14 @@ def _lucky(seen: Seen) -> Iterator[str]:
         return
     train, test = best
     if train.trades < TRADES_MIN or (test is not None and test.trades < TRADES_MIN):
-        tested = "" if test is None else f", and {test.trades} in its test windows"
-        made = f"the best cell made {train.trades} in its train windows{tested}"
+        tested = "" if test is None else f", and {test.trades} in all test windows"
+        made = f"the best cell made {train.trades} in its train window{tested}"
         yield f"few trades: {made}; fewer than {TRADES_MIN} say little"
     found, needed = t_value(train), t_needed(seen.cells_tried)
     if found is not None and found < needed:
         yield (
             f"{seen.cells_tried} cells were tried, and the luckiest of as many without merit passes t = {needed:.2f} "
-            f"once in {1 / LUCK:.0f} studies; the trades of the best cell have t = {found:.2f} in its train windows"
+            f"once in {1 / LUCK:.0f} studies; the trades of the best cell have t = {found:.2f} in its train window"
         )
 
 
@@ -153,9 +137,9 @@ def _tests(seen: Seen) -> Iterator[str]:
     below = sum(1 for rank, cells in ranks if 2 * rank > cells + 1)
     if below and 2 * below >= len(found.choices):
         yield f"in {below} of {len(found.choices)} test windows the chosen cell was in the lower half"
-    alike = rank_correlation(found)
+    alike = found.rank_correlation
     if alike is not None and alike < RANKS_ALIKE_MIN:
-        yield f"the order of the cells in train and in test has little in common (rank correlation {alike:+.2f})"
+        yield f"the order of the cells in train and in test has little in common (mean rank correlation {alike:+.2f})"
 
 
 def _built(seen: Seen) -> Iterator[str]:
@@ -165,7 +149,7 @@ def _built(seen: Seen) -> Iterator[str]:
     rest = best[0].total - best[0].traded
     if rest < 0 and -rest > abs(best[0].traded):
         yield (
-            f"in its train windows the trades of the best cell came to {_money(best[0].traded)}, and all else, such as "
+            f"in its train window the trades of the best cell came to {_money(best[0].traded)}, and all else, such as "
             f"building the position anew in each window, to {_money(rest)}: take longer windows, or --rank-by traded"
         )
 

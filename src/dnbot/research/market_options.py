@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from dnbot.domain.errors import ConfigError
 from dnbot.fakes.config import FakesConfig, ReplayConfig
 from dnbot.research.fees import with_fees
 from dnbot.research.latency import LatencyModel
@@ -51,5 +52,10 @@ class MarketOptions(msgspec.Struct, frozen=True, kw_only=True):
         return with_fees(self.fees, self.seed)
 
     def funding_sha256(self) -> str:
-        """Of the file of funding rates; empty when none is named."""
-        return "" if self.funding is None else hashlib.sha256(Path(self.funding).read_bytes()).hexdigest()
+        """Of the file of funding rates; empty when none is named. Raises ConfigError when it cannot be read."""
+        if self.funding is None:
+            return ""
+        try:
+            return hashlib.sha256(Path(self.funding).read_bytes()).hexdigest()
+        except OSError as error:
+            raise ConfigError("--funding", self.funding, error.strerror, "a file that can be read") from None

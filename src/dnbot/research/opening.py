@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from dnbot.domain.errors import ConfigError
@@ -33,15 +34,21 @@ def source_at(
     replay = replay or ReplayConfig()
     try:
         if (path / FILE).is_file():
-            _refuse_what_is_recorded(path, mapping, replay, beats_per_s)
+            _refuse(path, "a recording of the venues", "it is played as it was", {
+                "--map": mapping != DEFAULT, "--beats": beats_per_s is not None,
+                "--funding": replay.funding is not None, "--speed": replay.speed != 1,
+                "--exchange": replay.exchange is not None,
+            })
             return RecordingData.of(path, symbol, replay.begin)
         found = recording(f"{PREFIX}{path}", replay)
         if not found.captures:
-            if mapping != DEFAULT:
-                raise ConfigError("--map", str(path), "bars", "no mapping: bars hold no book that a venue could show")
+            _refuse(path, "bars", "they hold no book that a venue could show", {
+                "--map": mapping != DEFAULT, "--beats": beats_per_s is not None,
+            })
             return BarData.of(found, symbol)
-        if replay.speed != 1:
-            raise ConfigError("--speed", str(path), f"{replay.speed:g}", "1: recorded books are played as they were")
+        _refuse(path, "captures", "recorded books are played as they were, from their beginning", {
+            "--speed": replay.speed != 1, "--from": replay.begin is not None, "--exchange": replay.exchange is not None,
+        })
         rates = Rates() if replay.funding is None else read_rates(replay.funding)
         return CaptureData.of(found, symbol, mapping, rates, beats_per_s or BEATS_PER_S)
     except ReplayError as error:
@@ -51,11 +58,8 @@ def source_at(
         raise ConfigError("--data", str(path), f"{error}", "files that can be read") from None
 
 
-def _refuse_what_is_recorded(path: Path, mapping: Mapped, replay: ReplayConfig, beats_per_s: int | None) -> None:
-    """A recording decides by itself what each venue shows, when, and at which rates."""
-    for option, given in (
-        ("--map", mapping != DEFAULT), ("--beats", beats_per_s is not None), ("--funding", replay.funding is not None),
-        ("--speed", replay.speed != 1), ("--exchange", replay.exchange is not None),
-    ):
-        if given:
-            raise ConfigError(option, str(path), "a recording of the venues", "no such option: it is played as it was")
+def _refuse(path: Path, found: str, why: str, given: Mapping[str, bool]) -> None:
+    """Options that these data leave no choice for, so that none is silently without effect."""
+    for option, is_given in given.items():
+        if is_given:
+            raise ConfigError(option, str(path), found, f"no such option: {why}")

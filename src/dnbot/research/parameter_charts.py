@@ -47,7 +47,7 @@ def _train_and_test(study: Study) -> str:
             points.append((train, test, style, f"{cell.name}: {told}"))
     if not points:
         return ""
-    title = "Each cell in test windows against train windows; below the diagonal it did worse than it promised"
+    title = "Each cell in all test windows against the first train window; below the diagonal it did worse"
     keys = legend([("s3", "best in train", ""), ("s1", "as configured", ""), ("s0", "others", "")])
     return _figure(title, scatter_chart(title, points, f"train, {PER_HOUR}", f"test, {PER_HOUR}"), keys)
 
@@ -113,7 +113,10 @@ def _map(study: Study, across: str, up: str) -> str:
             found.setdefault(spot, []).append(cell.train.per_hour)
     if not found:
         return ""
-    title = f"Profit in train windows, {PER_HOUR}, over {across} (across) and {up} (up); the middle of the cells there"
+    title = (
+        f"Profit in the first train window, {PER_HOUR}, over {across} (across) and {up} (up); the middle of the cells "
+        "there"
+    )
     return _figure(title, map_chart(title, columns, rows, {spot: median(scores) for spot, scores in found.items()}))
 
 

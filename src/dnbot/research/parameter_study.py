@@ -15,7 +15,7 @@ from dnbot.config import Settings
 from dnbot.lab.processes import clock_s
 from dnbot.operate.progress import Tell, nothing, share_text
 from dnbot.research.comparison import CellOutcome, Comparison, compared
-from dnbot.research.doubts import Seen, doubts_of, rank_correlation, t_needed, t_value
+from dnbot.research.doubts import Seen, doubts_of, t_needed, t_value
 from dnbot.research.engines import Engine, engine_of
 from dnbot.research.fees import fees_of
 from dnbot.research.market_options import MarketOptions
@@ -75,22 +75,19 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     peak: Peak | None
     rank_correlation: float | None
     t_value: float | None
-    """Of the trades of the best cell in its train windows."""
+    """Of the trades of the best cell in its train window."""
     t_needed: float
     doubts: tuple[str, ...]
 
     @property
     def best(self) -> CellOutcome | None:
-        """The best cell by its train windows."""
+        """What the first train window chooses."""
         return None if self.comparison.best is None else self.comparison.outcome(self.comparison.best)
 
     @property
     def is_partial(self) -> bool:
         """Whether a trial is missing."""
-        return self.interrupted or any(side is None for cell in self.comparison.cells for side in self._sides(cell))
-
-    def _sides(self, cell: CellOutcome) -> tuple[object, ...]:
-        return (cell.train, cell.test) if any(split.test for split in self.splits) else (cell.train,)
+        return self.interrupted or not self.comparison.is_whole
 
 
 def run_study(options: StudyOptions, say: Callable[[str], None], tell: Tell = nothing) -> Study:
@@ -106,7 +103,10 @@ def run_study(options: StudyOptions, say: Callable[[str], None], tell: Tell = no
     identity = _identity(player, options.settings)
     engine = engine_of(
         options.engine, player,
-        lambda job: Errand(market=options.market, source=identity.source, data=identity.data, job=job),
+        lambda job: Errand(
+            market=options.market, source=identity.source, data=identity.data, funding_sha256=identity.funding_sha256,
+            job=job,
+        ),
         options.at_once, options.address,
     )
     jobs = jobs_of(options.cells.cells, splits)
@@ -149,7 +149,7 @@ def studied(
         left_out=options.cells.left_out, splits=splits, comparison=comparison, trials_wanted=len(jobs),
         trials_failed={why: failed.count(why) for why in sorted(set(failed))}, cells_tried=tried,
         cpu_s=round(sum(trial.cpu_s for trial in trials), 1), interrupted=interrupted, hours=seen.hours, peak=peak,
-        rank_correlation=rank_correlation(comparison), t_value=best_t, t_needed=t_needed(tried),
+        rank_correlation=comparison.rank_correlation, t_value=best_t, t_needed=t_needed(tried),
         doubts=doubts_of(seen),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from statistics import median
@@ -28,16 +28,36 @@ def headline(study: Study) -> tuple[str, ...]:
     left = f", {study.left_out} left out that no configuration may have" if study.left_out else ""
     begin = min(window.begin_ns for split in study.splits for window in split.windows)
     cells, trials = count_of(len(found.cells), "cell"), count_of(study.trials_wanted, "trial")
-    lines = [
+    return (
         f"{identity.symbol}, {moment_of(begin):%Y-%m-%d %H:%M:%S} UTC, {length_of(study.hours)} of market: {state}",
         f"{cells} of {', '.join(study.varied)} ({how}{left}); {study.cells_tried} were ever tried on these data",
         f"{trials}, {study.cpu_s:,.0f} s of CPU; ranked by {found.rank_by}, quote per hour of a window's virtual time",
         f"source {identity.source}, seed {identity.seed}, latency {identity.latency.name}",
-    ]
-    if study.best is not None and study.best.train is not None:
-        test = "not tested" if study.best.test is None else f"{study.best.test.per_hour:+.4f} in test windows"
-        lines.append(f"best in train windows: {study.best.name}: {study.best.train.per_hour:+.4f} there, {test}")
-    return tuple(lines)
+        *_chosen_lines(study),
+    )
+
+
+def _chosen_lines(study: Study) -> Iterator[str]:
+    """What choosing came to, judged by nothing that it was chosen on; and what the newest train window chooses."""
+    found, best = study.comparison, study.best
+    if best is None or best.train is None:
+        return
+    if study.splits[0].test is None:
+        yield f"best of all: {best.name}: {best.train.per_hour:+.4f}, not tested"
+        return
+    newest = found.choices[-1]
+    means = _judged(found.chosen_train_per_hour, found.chosen_test_per_hour, "the test window behind")
+    yield f"chosen by each train window anew: on average {means}"
+    kept = _judged(best.train.per_hour, None if best.test is None else best.test.per_hour, "all test windows")
+    yield f"chosen by the first one and kept: {best.name}: {kept}"
+    if newest.chosen is not None:
+        of_newest = _judged(newest.train_per_hour, newest.test_per_hour, "the test window behind")
+        yield f"chosen by the newest: {found.outcome(newest.chosen).name}: {of_newest}"
+
+
+def _judged(train: Decimal | None, test: Decimal | None, where: str) -> str:
+    there, behind = ("not known" if value is None else f"{value:+.4f}" for value in (train, test))
+    return f"{there} there, {behind} in {where}"
 
 
 def tables_of(study: Study, cells_shown: int | None = None) -> tuple[Table, ...]:
@@ -73,9 +93,11 @@ def doubts_table(study: Study) -> Table:
 def _statistics(study: Study) -> str:
     parts = []
     if study.rank_correlation is not None:
-        parts.append(f"rank correlation of train and test {study.rank_correlation:+.2f}")
+        parts.append(f"rank correlation of train and test {study.rank_correlation:+.2f} on average over the splits")
     if study.t_value is not None:
-        parts.append(f"t of the best cell's trades {study.t_value:.2f}, {study.t_needed:.2f} wanted of so many cells")
+        parts.append(
+            f"t of the best cell's trades in train {study.t_value:.2f}, {study.t_needed:.2f} wanted of so many cells"
+        )
     if study.peak is not None:
         peak = study.peak
         beside = f"middle of {count_of(peak.neighbours, 'neighbour')} {peak.neighbours_median:+.4g}"
@@ -120,10 +142,11 @@ def _split_row(study: Study, choice: Choice) -> tuple[object, ...]:
 
 
 def cells_tables(study: Study, most: int | None) -> tuple[Table, Table]:
-    """Every cell, the best in train first, each figure of the train windows beside that of the test windows."""
+    """Every cell, the best in train first, each figure of the first train window beside that of all test windows."""
     ranked = sorted(study.comparison.cells, key=_order)
     shown = ranked if most is None else ranked[:most]
-    note = f"{len(ranked) - len(shown)} more are in the --json and --html files." if len(shown) < len(ranked) else ""
+    left_out = len(ranked) - len(shown)
+    note = _sides(study) + (f" {left_out} more are in the --json and --html files." if left_out else "")
     return _pairs("cells", "Cells: profit", shown, _PROFIT, note), _pairs("risk", "Cells: risk", shown, _RISK, note)
 
 
@@ -148,6 +171,13 @@ def _pairs(
     return Table(name, title, tuple(columns), rows, note=note)
 
 
+def _sides(study: Study) -> str:
+    """Of which windows the figures of a cell are."""
+    if study.splits[0].test is None:
+        return "Train is all there is."
+    return "Train is the first train window, and test all test windows behind it: they have no moment in common."
+
+
 def _order(cell: CellOutcome) -> tuple[bool, Decimal, int]:
     return cell.train is None, Decimal(0) if cell.train is None else -cell.train.per_hour, cell.number
 
@@ -165,7 +195,8 @@ def sensitivity_table(study: Study) -> Table:
         Column("worst drawdown train", Kind.QUOTE, "quote"), Column("worst naked train", Kind.MS, "ms"),
         Column("round trips train", Kind.COUNT),
     )
-    note = "Medians over all cells with that value." if not study.draws else "Of draws, cells with exactly that value."
+    which = "Medians over all cells with that value." if not study.draws else "Of draws, cells with exactly that value."
+    note = f"{which} {_sides(study)}"
     rows = [row for key in study.varied for row in _sensitivity(study, key)]
     return Table("sensitivity", "Sensitivity", columns, tuple(rows), note=note)
 

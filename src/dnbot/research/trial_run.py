@@ -33,6 +33,7 @@ class Errand(msgspec.Struct, frozen=True, kw_only=True):
     market: MarketOptions
     source: str
     data: tuple[DataFile, ...]
+    funding_sha256: str
     job: Job
 
 
@@ -83,12 +84,15 @@ def run_errand(errand: Errand) -> Trial:
     here = source_now()
     if here != errand.source:
         return errand.job.failed(f"the code of the machine that was asked is {here}, that of the study {errand.source}")
+    market, asked = errand.market, "on the machine that was asked are not those here"
     try:
-        player = Player.of(errand.market)
+        if market.funding_sha256() != errand.funding_sha256:
+            return errand.job.failed(f"the funding rates at {market.funding} {asked}")
+        player = Player.of(market)
     except ConfigError as error:
         return errand.job.failed(f"{error}")
     if tuple(player.source.files) != errand.data:
-        return errand.job.failed(f"the data at {errand.market.data} on the machine that was asked are not those here")
+        return errand.job.failed(f"the data at {market.data} {asked}")
     return player.play(errand.job)
 
 
