@@ -11,11 +11,13 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+import attrs
 import trio
 
 from dnbot.config import Settings
 from dnbot.domain.errors import ConfigError, StoreUnreachable
 from dnbot.operate.control_socket import only_bot_of
+from dnbot.operate.database_place import programs_environment
 from dnbot.operate.report import reached_dsn
 from dnbot.operate.run import database_dsn, state_dir
 from dnbot.ports.clock import SystemClock
@@ -34,6 +36,19 @@ HOLDS_SQL = (
 )
 
 
+@attrs.frozen
+class _Database:
+    """One that PostgreSQL's programs connect to."""
+
+    dsn: str = attrs.field(repr=False)
+    is_external: bool
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What they inherit. The embedded one is whole in its address: what the user has set is about another."""
+        return programs_environment() if self.is_external else clean_environment()
+
+
 async def dump_database(settings: Settings, file: Path) -> str:
     """Write the database to a new file that only its owner can read; says what is in it.
 
@@ -47,13 +62,14 @@ async def dump_database(settings: Settings, file: Path) -> str:
         with suppress(FileNotFoundError):
             part.unlink()
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE))
+        database = _Database(dsn, is_external=bool(settings.database.dsn_env))
         try:
-            await _run("pg_dump", dsn, "--format=custom", "--no-owner", "--no-privileges", f"--file={part}")
+            await _run("pg_dump", database, "--format=custom", "--no-owner", "--no-privileges", f"--file={part}")
             listed = await _run("pg_restore", None, "--list", str(part))
             part.rename(file)
         finally:
             part.unlink(missing_ok=True)
-        holds = await _asked(dsn, HOLDS_SQL)
+        holds = await _asked(database, HOLDS_SQL)
     tables = sum(" TABLE DATA " in line for line in listed.splitlines())
     return f"wrote {file}: {tables} tables, {holds}"
 
@@ -70,15 +86,15 @@ async def restore_database(settings: Settings, file: Path) -> str:
     with only_bot_of(home):
         await _run("pg_restore", None, "--list", str(file))
         async with database_dsn(settings, home, log, SecretRegistry()) as dsn:
-            tables = await _asked(dsn, TABLES_SQL)
+            database = _Database(dsn, is_external=bool(settings.database.dsn_env))
+            tables = await _asked(database, TABLES_SQL)
             if tables != "0":
                 allowed = "an empty database: name another state_dir, or another database in the variable of dsn_env"
                 raise ConfigError(str(home), "database", f"{tables} tables", allowed)
-            await _run(
-                "pg_restore", dsn, "--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", str(file)
-            )
+            options = "--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"
+            await _run("pg_restore", database, *options, str(file))
             applied = await migrate(dsn, log=log)
-            holds = await _asked(dsn, HOLDS_SQL)
+            holds = await _asked(database, HOLDS_SQL)
     newer = f"; applied {', '.join(applied)}" if applied else ""
     return f"restored {file}: {holds}{newer}"
 
@@ -95,22 +111,22 @@ def _refuse_existing(file: Path) -> None:
         raise ConfigError(str(file), "file", "no folder to write it in", "a file in a folder that exists")
 
 
-async def _asked(dsn: str, sql: str) -> str:
+async def _asked(database: _Database, sql: str) -> str:
     """One value, of whatever version the schema is: a dump may be needed because it is an older one."""
-    return (await _run("psql", dsn, "--no-psqlrc", "--tuples-only", "--no-align", f"--command={sql}")).strip()
+    return (await _run("psql", database, "--no-psqlrc", "--tuples-only", "--no-align", f"--command={sql}")).strip()
 
 
-async def _run(program: str, dsn: str | None, *options: str) -> str:
+async def _run(program: str, database: _Database | None, *options: str) -> str:
     """Run one of PostgreSQL's programs; a password reaches it through its environment, which no other user can read.
 
     Raises:
         StoreUnreachable: it failed, with its last words.
     """
-    environment = clean_environment()
+    environment = clean_environment() if database is None else database.environment
     command = [find_binaries().path(program), *options]
-    if dsn is not None:
-        address, password = without_password(dsn)
-        command.append(f"--dbname={address}")
+    if database is not None:
+        address, password = without_password(database.dsn)
+        command += [f"--dbname={address}", "--no-password"]  # nobody may be there to be asked
         if password:
             environment["PGPASSWORD"] = password
     done = await trio.run_process(command, capture_stdout=True, capture_stderr=True, check=False, env=environment)

@@ -1,4 +1,7 @@
-"""The connection string of a database that is not ours to start: a secret, and to another machine a verified one."""
+"""The connection string of a database that is not ours to start: a secret, and to another machine a verified one.
+
+PostgreSQL's own programs are told what it leaves open, so that they go where the bot goes, and as safely.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,15 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 from dnbot.domain.errors import ConfigError
 from dnbot.ports.credentials import SECRET_CHARACTERS_MIN, Secret, SecretRegistry, load_secret
 from dnbot.ports.net import is_loopback
+from dnbot.ports.postgres_binaries import clean_environment
 
 PASSWORD_CHARACTERS_MIN = 8
 VERIFIED = ("verify-full", "verify-ca")
 SAID = "disable"
 """Written out it says that a person knows that nothing is encrypted; nothing written must not mean the same."""
+
+_UNHEEDED = frozenset({"PGSERVICE", "PGHOSTADDR"})
+"""Of these the bot's own connection takes no notice, and PostgreSQL's programs would go to another database."""
 
 
 def external_dsn(name: str, registry: SecretRegistry, environment: MutableMapping[str, str] = os.environ) -> str:
@@ -35,6 +42,16 @@ def external_dsn(name: str, registry: SecretRegistry, environment: MutableMappin
     if mode not in (*VERIFIED, SAID) and not all(map(_is_here, hosts)):
         raise ConfigError("environment", name, f"another machine with sslmode {mode or 'left open'}", _SSLMODE)
     return dsn
+
+
+def programs_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """What PostgreSQL's programs inherit where the database is external: also the user's PG* settings, by which the
+    connection string was judged, and HOME, below which passwords and certificates may be."""
+    chosen = {
+        name: value for name, value in environment.items()
+        if name == "HOME" or (name.startswith("PG") and name not in _UNHEEDED)
+    }
+    return clean_environment() | chosen
 
 
 _ALLOWED = "postgresql://user:password@host:port/database"
