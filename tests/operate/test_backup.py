@@ -178,6 +178,23 @@ async def test_the_embedded_database_is_reached_without_settings_of_the_user(
     assert not [name for _, env in started for name in env if name.startswith("PG")]
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "x" * 252, "ledger.dump"])
+async def test_a_dump_that_cannot_be_written_is_found_before_the_database(tmp_path: Path, name: str) -> None:
+    """There is none here, and it is not missed: a name that is too long, with or without `.part`, and a folder in the
+    way."""
+    (tmp_path / "ledger.dump.part").mkdir()
+    with pytest.raises(ConfigError, match=rf"{name}: file: found '(File name too long|Is a directory)'"):
+        await dump_database(settings(tmp_path), tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "file/below"])
+async def test_a_dump_that_cannot_be_looked_for_is_refused(tmp_path: Path, name: str) -> None:
+    """By its name."""
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=f"{name}: file: found"):
+        await restore_database(settings(tmp_path / "bot"), tmp_path / name)
+
+
 @pytest.mark.slow
 async def test_a_dump_is_of_the_database_that_the_bot_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An external one, of which host and database stand in the environment alone; also when it is filled."""

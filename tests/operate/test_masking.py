@@ -15,9 +15,9 @@ from dnbot.domain.messages import Alert, ModeChanged
 from dnbot.operate.control_words import AskStatus, Done, Pause, StatusTold
 from dnbot.operate.face import PlainFace
 from dnbot.operate.masking import Mask
-from dnbot.operate.run import _tell
 from dnbot.operate.screen import Screen
 from dnbot.operate.status import Status
+from dnbot.operate.summary import tell_summary
 from dnbot.operate.terminal import print_status, render_svg, render_text
 from dnbot.operate.watch import Watch
 from dnbot.ports.clock import VirtualClock
@@ -109,7 +109,7 @@ def test_the_summary_holds_none(tmp_path: Path) -> None:
     masked = Mask(REGISTRY).shown(
         summary | {"exit_reason": WORDS, "market": {"name": "fakes"}}, dict[str, Any]
     )
-    _tell(masked, tmp_path / "summary.json", PlainFace(out))
+    tell_summary(masked, tmp_path / "summary.json", PlainFace(out))
     assert hides((tmp_path / "summary.json").read_text())
     assert hides(out.getvalue())
 

@@ -7,7 +7,8 @@ ever mixed with another. The programs are those of the embedded server's package
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -18,6 +19,7 @@ from dnbot.config import Settings
 from dnbot.domain.errors import ConfigError, StoreUnreachable
 from dnbot.operate.control_socket import only_bot_of
 from dnbot.operate.database_place import programs_environment
+from dnbot.operate.output_files import writing
 from dnbot.operate.report import reached_dsn
 from dnbot.operate.run import database_dsn, state_dir
 from dnbot.ports.clock import SystemClock
@@ -53,23 +55,18 @@ async def dump_database(settings: Settings, file: Path) -> str:
     """Write the database to a new file that only its owner can read; says what is in it.
 
     Raises:
-        ConfigError: there is no database, or the file exists already.
+        ConfigError: there is no database, or the file exists already or cannot be written.
         StoreUnreachable: it cannot be reached, or the program failed.
     """
     _refuse_existing(file)
-    async with reached_dsn(settings) as dsn:
-        part = file.with_name(f"{file.name}.part")
-        with suppress(FileNotFoundError):
-            part.unlink()
-        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE))
-        database = _Database(dsn, is_external=bool(settings.database.dsn_env))
-        try:
+    with _private_part(file) as part:
+        async with reached_dsn(settings) as dsn:
+            database = _Database(dsn, is_external=bool(settings.database.dsn_env))
             await _run("pg_dump", database, "--format=custom", "--no-owner", "--no-privileges", f"--file={part}")
             listed = await _run("pg_restore", None, "--list", str(part))
-            part.rename(file)
-        finally:
-            part.unlink(missing_ok=True)
-        holds = await _asked(database, HOLDS_SQL)
+            with writing(file, "file"):
+                part.rename(file)
+            holds = await _asked(database, HOLDS_SQL)
     tables = sum(" TABLE DATA " in line for line in listed.splitlines())
     return f"wrote {file}: {tables} tables, {holds}"
 
@@ -99,15 +96,33 @@ async def restore_database(settings: Settings, file: Path) -> str:
     return f"restored {file}: {holds}{newer}"
 
 
+@contextmanager
+def _private_part(file: Path) -> Iterator[Path]:
+    """Where a file grows that its owner alone can read; gone at the end, unless it became the file."""
+    part = file.with_name(f"{file.name}.part")
+    with writing(file, "file"):
+        part.unlink(missing_ok=True)
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE))
+    try:
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def _need_file(file: Path) -> None:
-    if not file.is_file():
-        raise ConfigError(str(file), "file", "nothing", "a file that `dnbot db dump` wrote")
+    allowed = "a file that `dnbot db dump` wrote"
+    with writing(file, "file", allowed):
+        is_there = file.is_file()
+    if not is_there:
+        raise ConfigError(str(file), "file", "nothing", allowed)
 
 
 def _refuse_existing(file: Path) -> None:
-    if file.exists():
+    with writing(file, "file"):
+        is_there, has_folder = file.exists(), file.absolute().parent.is_dir()
+    if is_there:
         raise ConfigError(str(file), "file", "a file that is there already", "a file that does not exist yet")
-    if not file.absolute().parent.is_dir():
+    if not has_folder:
         raise ConfigError(str(file), "file", "no folder to write it in", "a file in a folder that exists")
 
 

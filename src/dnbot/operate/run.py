@@ -38,7 +38,6 @@ from dnbot.operate.logs import LOG_FILE
 from dnbot.operate.masking import Mask
 from dnbot.operate.metrics import Metrics, address_of, metrics_listeners
 from dnbot.operate.monitoring import Monitors
-from dnbot.operate.paper_words import marked
 from dnbot.operate.plugin_advisers import Adviser
 from dnbot.operate.plugin_registry import PluginRegistry
 from dnbot.operate.plugin_set import PluginSet, plugins_of
@@ -49,7 +48,7 @@ from dnbot.operate.service_manager import service_manager
 from dnbot.operate.span_courier import SpanCourier
 from dnbot.operate.state_folder import made_private
 from dnbot.operate.status import Reporter, facts_of
-from dnbot.operate.summary import banner, ended_text, summary_of
+from dnbot.operate.summary import banner, summary_of, tell_summary
 from dnbot.operate.traces import exporting, measures_of, traces_of
 from dnbot.operate.unfit import refuse_first_start, refuse_unfit
 from dnbot.operate.watch import Watch
@@ -300,7 +299,7 @@ async def _trade(ground: _Ground, monitors: Monitors, secrets: AlertSecrets) -> 
     )
     if fakes is not None and options.check_audit is not None:
         summary |= await options.check_audit(await fakes.stop(), ground.store, bot.context, fakes.audit_before)
-    _tell(mask.shown(summary, dict[str, Any]), options.summary, face if options.flatten else None)
+    tell_summary(mask.shown(summary, dict[str, Any]), options.summary, face if options.flatten else None)
     return code
 
 
@@ -377,23 +376,3 @@ async def _after(duration_s: float, bot: Bot, why: list[str]) -> None:
     await trio.sleep(duration_s)
     why.append("duration")
     bot.stop("duration")
-
-
-def _tell(summary: dict[str, Any], path: Path | None, face: Face | None) -> None:
-    text = msgspec.json.format(msgspec.json.encode(summary), indent=2).decode()
-    if path is not None:
-        path.write_text(text + "\n", encoding="utf-8")
-    short = marked(summary["market"]["name"]) + ended_text(summary)
-    if face is None:
-        _say(short)
-    else:
-        face.say(short)
-
-
-def _say(text: str) -> None:
-    """Print for a person; a closed pipe, or a terminal that went away, is nobody's emergency."""
-    try:
-        sys.stdout.write(text + "\n")
-        sys.stdout.flush()
-    except OSError:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (kept open on purpose)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from dnbot import __version__
 from dnbot.config import Settings
 from dnbot.config.rules_canary import CANARY
+from dnbot.domain.errors import ConfigError
 from dnbot.domain.units import plain
+from dnbot.operate.face import Face, PlainFace
+from dnbot.operate.output_files import write_file
+from dnbot.operate.paper_words import marked
 from dnbot.operate.status import market_line
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.states import StrategyState
@@ -112,3 +120,30 @@ def banner(settings: Settings, home: Path, market: Mapping[str, object]) -> str:
         lines.append(f"profile canary: a person must resume after {settings.canary.pairs_max} pairs")
     simulated = market_line(settings.mode, market)
     return "\n".join([*lines, simulated] if simulated else lines)
+
+
+def tell_summary(summary: dict[str, Any], path: Path | None, face: Face | None) -> None:
+    """Write it to the file that was asked for, and say its last line: on `face`, or on standard output.
+
+    A file that cannot be written after all is told on standard error: how the run ended is still to be said.
+    """
+    if path is not None:
+        text = msgspec.json.format(msgspec.json.encode(summary), indent=2).decode()
+        try:
+            write_file(path, text + "\n", "--summary")
+        except ConfigError as error:
+            (face or PlainFace(sys.stderr)).say(f"dnbot: {error}")
+    short = marked(summary["market"]["name"]) + ended_text(summary)
+    if face is None:
+        _say(short)
+    else:
+        face.say(short)
+
+
+def _say(text: str) -> None:
+    """Print for a person; a closed pipe, or a terminal that went away, is nobody's emergency."""
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except OSError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (kept open on purpose)
