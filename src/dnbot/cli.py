@@ -113,14 +113,6 @@ def _duration(context: click.Context, parameter: click.Parameter, text: str | No
     return duration_option(context, parameter, text)
 
 
-def _need_folder(path: Path, key: str) -> None:
-    """Make a folder now: at the end of a run it is too late to find that nothing can be written there."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(str(path), key, error.strerror, "a folder that is there or can be made") from None
-
-
 @commands.command()
 @CONFIG
 @click.option("--duration", "duration_s", callback=_duration, help="Stop cleanly after this long, such as 60s.")
@@ -133,6 +125,7 @@ def _need_folder(path: Path, key: str) -> None:
 def run(config: Path | None, summary: Path | None, listen: str | None, metrics: str | None, **wanted: Any) -> None:
     """Trade until Ctrl-C. Without --config: fake exchanges on loopback and an embedded database."""
     from dnbot.operate.metrics import listen_address
+    from dnbot.operate.output_files import need_writable
     from dnbot.operate.run import RunOptions, run_settings, state_dir
     from dnbot.operate.state_folder import made_private
     from dnbot.web.dashboard import Dashboard
@@ -141,7 +134,7 @@ def run(config: Path | None, summary: Path | None, listen: str | None, metrics: 
     settings = with_listen(settings_of(config), listen)
     made_private(state_dir(settings))
     if summary is not None:
-        _need_folder(summary.resolve().parent, "--summary")
+        need_writable(summary, "--summary")
     page = None if metrics is None else listen_address(metrics)
     options = RunOptions(
         **wanted, summary=summary, check_audit=_check_audit, metrics=page, beside=Dashboard(), registry=_registry(),
@@ -324,6 +317,7 @@ def _with_accounts(config: FakesConfig, accounts: tuple[str, ...]) -> FakesConfi
 def status(config: Path | None, tree: bool, as_json: bool, svg: Path | None) -> None:
     """Show the running bot of this state folder."""
     from dnbot.operate.control_client import EXIT_NO_BOT, NoBot, ask_status
+    from dnbot.operate.output_files import write_file
     from dnbot.operate.run import state_dir
     from dnbot.operate.terminal import print_status, render_svg
 
@@ -333,7 +327,7 @@ def status(config: Path | None, tree: bool, as_json: bool, svg: Path | None) -> 
         tell(f"dnbot: {error}", err=True)
         sys.exit(EXIT_NO_BOT)
     if svg is not None:
-        svg.write_text(render_svg(found), encoding="utf-8")
+        write_file(svg, render_svg(found), "--svg")
     elif as_json:
         tell_json(found)
     elif tree:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
+from subprocess import CompletedProcess
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 import pytest
+import trio
 
-from dnbot.config import Settings
+from dnbot.config import DatabaseSettings, Settings
 from dnbot.domain.errors import ConfigError, StoreUnreachable
 from dnbot.domain.instrument import Symbol, Venue
 from dnbot.domain.messages import RowBooked
@@ -121,16 +126,90 @@ def test_a_password_is_never_an_argument(dsn: str, address: str, password: str) 
     assert without_password(dsn) == (address, password)
 
 
-async def test_the_program_hears_the_password_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Through its environment, and not among its arguments."""
-    seen: dict[str, object] = {}
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], dict[str, str]]]:
+    """Command and environment of each program that would have been started."""
+    seen: list[tuple[list[str], dict[str, str]]] = []
 
-    async def run_process(command: list[str], *, env: dict[str, str], **_: object) -> object:
-        seen.update(command=command, env=env)
-        raise StoreUnreachable("enough")
+    async def run_process(command: list[str], *, env: dict[str, str], **_: object) -> CompletedProcess[bytes]:
+        seen.append((command, env))
+        return CompletedProcess(command, 0, b"", b"")
 
-    monkeypatch.setattr(backup.trio, "run_process", run_process)
-    with pytest.raises(StoreUnreachable):
-        await backup._run("pg_dump", "postgresql://u:secret@h/d")
-    assert "secret" not in " ".join(seen["command"])  # type: ignore[arg-type]
-    assert seen["env"]["PGPASSWORD"] == "secret"  # type: ignore[index]
+    monkeypatch.setattr(trio, "run_process", run_process)
+    return seen
+
+
+@pytest.mark.parametrize("password", ["", "secret"])
+async def test_an_external_database_is_reached_as_the_bot_reaches_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: list[tuple[list[str], dict[str, str]]], password: str
+) -> None:
+    """With the PG* settings that made its address acceptable, without those that the bot's own connection does not
+    heed, and without a question on the terminal; a password is in the environment, and not among the arguments."""
+    place = {"PGSSLMODE": "verify-full", "PGSSLROOTCERT": "/etc/ca.pem", "PGPASSFILE": "/run/pgpass", "PGPORT": "5433"}
+    for name, value in {**place, "PGPASSWORD": "other", "PGSERVICE": "another", "PGHOSTADDR": "10.0.0.9"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("HOME", "/home/dnbot")
+    monkeypatch.setenv("LEDGER", f"postgresql://u{password and ':'}{password}@db.example.org/d")
+    external = msgspec.structs.replace(settings(tmp_path), database=DatabaseSettings(dsn_env="LEDGER"))
+    await dump_database(external, tmp_path / "ledger.dump")
+    connected = [(command, env) for command, env in started if any("--dbname" in word for word in command)]
+    assert [Path(command[0]).name for command, _ in connected] == ["pg_dump", "psql"]
+    for command, env in connected:
+        assert env.items() >= {**place, "HOME": "/home/dnbot", "PGPASSWORD": password or "other"}.items()
+        assert not env.keys() & {"PGSERVICE", "PGHOSTADDR", "LEDGER"}
+        assert "--no-password" in command
+        assert "secret" not in " ".join(command)
+
+
+async def test_the_embedded_database_is_reached_without_settings_of_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: list[tuple[list[str], dict[str, str]]]
+) -> None:
+    """They are about another one."""
+
+    @asynccontextmanager
+    async def reached(_: Settings) -> AsyncIterator[str]:
+        yield "postgresql://u@/d?host=%2Ftmp%2Fx"
+
+    monkeypatch.setattr(backup, "reached_dsn", reached)
+    monkeypatch.setenv("PGPORT", "5433")
+    monkeypatch.setenv("PGSSLMODE", "verify-full")
+    await dump_database(settings(tmp_path), tmp_path / "ledger.dump")
+    assert len(started) == 3
+    assert not [name for _, env in started for name in env if name.startswith("PG")]
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "x" * 252, "ledger.dump"])
+async def test_a_dump_that_cannot_be_written_is_found_before_the_database(tmp_path: Path, name: str) -> None:
+    """There is none here, and it is not missed: a name that is too long, with or without `.part`, and a folder in the
+    way."""
+    (tmp_path / "ledger.dump.part").mkdir()
+    with pytest.raises(ConfigError, match=rf"{name}: file: found '(File name too long|Is a directory)'"):
+        await dump_database(settings(tmp_path), tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "file/below"])
+async def test_a_dump_that_cannot_be_looked_for_is_refused(tmp_path: Path, name: str) -> None:
+    """By its name."""
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=f"{name}: file: found"):
+        await restore_database(settings(tmp_path / "bot"), tmp_path / name)
+
+
+@pytest.mark.slow
+async def test_a_dump_is_of_the_database_that_the_bot_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An external one, of which host and database stand in the environment alone; also when it is filled."""
+    source, copy, file = tmp_path / "source", tmp_path / "copy", tmp_path / "ledger.dump"
+    external = msgspec.structs.replace(settings(tmp_path / "bot"), database=DatabaseSettings(dsn_env="LEDGER"))
+    log = EventLog(SystemClock(), [])
+    (tmp_path / "bot").mkdir()
+    for folder, work in ((source, dump_database), (copy, restore_database)):
+        async with database_dsn(settings(folder), folder, log, SecretRegistry()) as dsn:
+            parts = urlsplit(dsn)
+            monkeypatch.setenv("PGHOST", parse_qs(parts.query)["host"][0])
+            monkeypatch.setenv("PGDATABASE", parts.path[1:])
+            monkeypatch.setenv("LEDGER", f"postgresql://{parts.netloc}")
+            if work is dump_database:
+                await migrate(dsn)
+                async with open_postgres_store(dsn) as store:
+                    await store.begin_run(SYMBOL, version="1", settings="{}", started_at_ns=1)
+            assert "1 runs, 0 fills" in await work(external, file)

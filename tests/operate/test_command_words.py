@@ -87,11 +87,23 @@ def test_moments(text: str, found: str) -> None:
     assert moment_of(text, NOW) == datetime.fromisoformat(found).replace(tzinfo=UTC)
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01", "2026-11-28T14:00+01:00", "0m", "-1h", "١h"])
+@pytest.mark.parametrize("text", [
+    "", "yesterday", "2026-13-01", "2026-11-28T14:00+01:00", "0m", "-1h", "١h", "1000000d",
+])
 def test_what_is_no_moment_is_refused(text: str) -> None:
     """With what is allowed; another time zone is not read as UTC."""
-    with pytest.raises(ValueError, match="neither a moment in UTC such as"):
+    with pytest.raises(ValueError, match=r"neither a moment in UTC such as .* such as 24h, at most 36500d"):
         moment_of(text, NOW)
+
+
+@pytest.mark.parametrize("line", [
+    "trades --from", "orders --to", "report --since", "alerts --since", "analyze funding --since", "record --duration",
+])
+def test_a_stretch_that_no_calendar_has_is_refused(line: str) -> None:
+    """Begun so long ago, nothing would be a date."""
+    told = CliRunner().invoke(commands, [*line.split(), "1000000d"])
+    assert told.exit_code == 2
+    assert "at most 36500d" in " ".join(told.stderr.split())
 
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*(3|4|9)[0-9]")

@@ -266,6 +266,14 @@ async def test_csv_pages_neither_repeat_nor_lose(
     assert len(set(names)) == 15
 
 
+async def test_a_table_that_cannot_be_written_is_named(store: PostgresStore, tmp_path: Path) -> None:
+    """Its file, as far as it is known only while it is written."""
+    await written(store, story())
+    (tmp_path / "fills.csv").symlink_to("/dev/full")
+    with pytest.raises(ConfigError, match=r"fills\.csv: --csv: found 'No space left on device'"):
+        await write_csv(tmp_path, store.read, await report_since(store, -10))
+
+
 async def test_empty_database(store: PostgresStore, tmp_path: Path) -> None:
     """A migrated database without a run gives a report that says so, and CSV files with heads alone."""
     report = await report_since(store, -10)

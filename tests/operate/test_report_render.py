@@ -345,7 +345,9 @@ def test_csv_fields(value: object, text: str) -> None:
     assert field(value) == text
 
 
-@pytest.mark.parametrize(("text", "hours"), [("24h", 24.0), ("30m", 0.5), ("7d", 168.0), ("3600s", 1.0)])
+@pytest.mark.parametrize(("text", "hours"), [
+    ("24h", 24.0), ("30m", 0.5), ("7d", 168.0), ("3600s", 1.0), ("36500d", 876_000.0), ("3153600000s", 876_000.0),
+])
 def test_since_is_a_stretch_of_time(text: str, hours: float) -> None:
     """Seconds, minutes, hours and days."""
     assert parse_since(text) == timedelta(hours=hours)
@@ -356,10 +358,12 @@ def test_since_all_is_everything() -> None:
     assert parse_since("all") is None
 
 
-@pytest.mark.parametrize("text", ["", "h", "0h", "-1h", "1.5h", "24", "1w", "٣h", "99999999d"])
+@pytest.mark.parametrize("text", [
+    "", "h", "0h", "-1h", "1.5h", "24", "1w", "٣h", "99999999d", "1000000d", "36501d", "3153600001s", f"{'9' * 5000}d",
+])
 def test_since_refuses(text: str) -> None:
     """Anything else is refused, with what is allowed."""
-    with pytest.raises(ValueError, match="such as 90s"):
+    with pytest.raises(ValueError, match="such as 90s, 30m, 24h, 7d, at most 36500d, or all"):
         parse_since(text)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import click
@@ -10,15 +11,19 @@ from dnbot.ports.clock import SystemClock
 
 JSON = click.option("--json", "as_json", is_flag=True, help="The same, as JSON.")
 WHY = click.option("--why", "--reason", "why", required=True, help="The reason; it is recorded with your name.")
+STRETCH_DAYS_MAX = 36_500
+"""So long before now there still is a date, and no ledger."""
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_STRETCH = re.compile(r"([0-9]{1,10})([smhd])")  # more digits than that are too long in any unit
 
 
 def stretch_of(text: str) -> timedelta:
-    """Read `90s`, `30m`, `24h` or `7d`; raises ValueError for anything else."""
-    digits, unit = text[:-1], text[-1:]
-    if unit not in _UNITS or not digits.isascii() or not digits.isdecimal() or not 0 < int(digits) < 10**7:
-        raise ValueError(f"{text!r} is not a stretch of time such as 90s, 30m, 24h, 7d")
-    return timedelta(seconds=int(digits) * _UNITS[unit])
+    """Read `90s`, `30m`, `24h` or `7d`; raises ValueError for anything else, and for more than `STRETCH_DAYS_MAX`."""
+    found = _STRETCH.fullmatch(text)
+    seconds = int(found[1]) * _UNITS[found[2]] if found is not None else 0
+    if not 0 < seconds <= STRETCH_DAYS_MAX * _UNITS["d"]:
+        raise ValueError(f"{text!r} is not a stretch of time such as 90s, 30m, 24h, 7d, at most {STRETCH_DAYS_MAX}d")
+    return timedelta(seconds=seconds)
 
 
 def moment_of(text: str, now: datetime) -> datetime:
@@ -37,7 +42,8 @@ def moment_of(text: str, now: datetime) -> datetime:
         found = None
     if found is None or found.utcoffset() not in {None, timedelta(0)}:
         raise ValueError(
-            f"{text!r} is neither a moment in UTC such as 2026-11-29T14:00 nor a stretch of time up to now such as 24h"
+            f"{text!r} is neither a moment in UTC such as 2026-11-29T14:00 nor a stretch of time up to now such as "
+            f"24h, at most {STRETCH_DAYS_MAX}d"
         )
     return found.replace(tzinfo=UTC)
 

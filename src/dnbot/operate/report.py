@@ -17,6 +17,7 @@ from dnbot.config import Settings
 from dnbot.domain.errors import ConfigError, StoreUnreachable
 from dnbot.domain.units import plain
 from dnbot.operate.command_words import stretch_of
+from dnbot.operate.output_files import made_folder, need_writable, write_file
 from dnbot.operate.progress import ProgressLine
 from dnbot.operate.report_csv import write_csv
 from dnbot.operate.report_data import BEGINNING, Report
@@ -64,11 +65,15 @@ async def report_on(settings: Settings, options: ReportOptions) -> str:
     """Write the files that were asked for, and return the text for the terminal.
 
     Raises:
-        ConfigError: there is no database yet, or its schema is not this version's.
+        ConfigError: a file cannot be written, there is no database yet, or its schema is not this version's.
         StoreUnreachable: it cannot be reached; the sentence says what to do.
     """
+    files = {"--html": options.html, "--json": None if options.prints_json else options.json}
+    for option, file in files.items():
+        if file is not None:
+            need_writable(file, option)
     if options.csv is not None:
-        made_folder(options.csv)
+        made_folder(options.csv, "--csv")
     async with opened_store(settings) as store:
         now_ns = SystemClock().now_ns()
         until = BEGINNING + timedelta(microseconds=now_ns // 1000)
@@ -81,27 +86,12 @@ async def report_on(settings: Settings, options: ReportOptions) -> str:
     named = names_of(settings).text
     figures = named(msgspec.json.format(json_of(report), indent=2).decode())
     if options.json is not None and not options.prints_json:
-        written.append(write_file(options.json, figures + "\n"))
+        written.append(write_file(options.json, figures + "\n", "--json"))
     if options.html is not None:
-        written.append(write_file(options.html, named(html_of(report))))
+        written.append(write_file(options.html, named(html_of(report)), "--html"))
     if options.prints_json:
         return figures
     return "\n".join([named(text_of(report)), *(f"written: {path}" for path in written)]).rstrip("\n")
-
-
-def made_folder(folder: Path) -> None:
-    """Make it; raises ConfigError where no folder can be."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(str(folder), "folder", error.strerror, "a folder that can be made or written") from None
-
-
-def write_file(path: Path, text: str) -> Path:
-    """Write it, in a folder that is made; the path. Raises ConfigError where no folder can be."""
-    made_folder(path.parent)
-    path.write_text(text, encoding="utf-8")
-    return path
 
 
 # --- the database -----------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dnbot.domain.units import plain
+from dnbot.operate.output_files import writing
 from dnbot.operate.report_data import Report
 from dnbot.operate.report_queries import CSV_TABLES, PAGE_ROWS
 from dnbot.ports.redaction import escape_text
@@ -22,7 +23,11 @@ _FORMULA = re.compile(r"(\A|;)([\s'\"]*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20].)")
 
 
 async def write_csv(folder: Path, read: Read, report: Report) -> list[Path]:
-    """Write one file per table into an existing folder and return their paths; a table without rows has its heads."""
+    """Write one file per table into an existing folder and return their paths; a table without rows has its heads.
+
+    Raises:
+        ConfigError: a file cannot be written.
+    """
     return [
         await _write_table(folder / f"{name}.csv", columns, sql, read, report)
         for name, (columns, sql) in CSV_TABLES.items()
@@ -33,7 +38,7 @@ async def _write_table(path: Path, columns: Sequence[str], sql: str, read: Read,
     """Page by page, so that a long period needs little memory; rows that come meanwhile are past the period."""
     heads = [column.rpartition(" ")[2] for column in columns]
     query = f"select {', '.join(columns)} {sql} limit $4 offset $5"
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with writing(path, "--csv"), path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(heads)
         offset = 0

@@ -13,8 +13,10 @@ import msgspec
 from dnbot import __version__
 from dnbot.config import Settings
 from dnbot.config.rules_canary import CANARY
+from dnbot.domain.errors import ConfigError
 from dnbot.domain.units import plain
-from dnbot.operate.face import Face
+from dnbot.operate.face import Face, PlainFace
+from dnbot.operate.output_files import write_file
 from dnbot.operate.paper_words import marked
 from dnbot.operate.status import market_line
 from dnbot.strategy.context import StrategyContext
@@ -121,10 +123,16 @@ def banner(settings: Settings, home: Path, market: Mapping[str, object]) -> str:
 
 
 def tell_summary(summary: dict[str, Any], path: Path | None, face: Face | None) -> None:
-    """Into the file, where there is one, and in a line to the person at the terminal: by the face, or as it is."""
-    text = msgspec.json.format(msgspec.json.encode(summary), indent=2).decode()
+    """Write it to the file that was asked for, and say its last line: on `face`, or on standard output.
+
+    A file that cannot be written after all is told on standard error: how the run ended is still to be said.
+    """
     if path is not None:
-        path.write_text(text + "\n", encoding="utf-8")
+        text = msgspec.json.format(msgspec.json.encode(summary), indent=2).decode()
+        try:
+            write_file(path, text + "\n", "--summary")
+        except ConfigError as error:
+            (face or PlainFace(sys.stderr)).say(f"dnbot: {error}")
     short = marked(summary["market"]["name"]) + ended_text(summary)
     if face is None:
         _say(short)

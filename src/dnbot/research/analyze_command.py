@@ -106,18 +106,24 @@ def funding_command(**common: Any) -> None:
 
 def _answer(ask: Callable[..., Any], view_of: Callable[[Any], View], common: dict[str, Any], **more: Any) -> None:
     """Ask, write the files that are wanted, and print."""
-    from dnbot.operate.report import exact_builtins, made_folder, write_file
+    from dnbot.operate.output_files import made_folder, need_writable, write_file, writing
+    from dnbot.operate.report import exact_builtins
 
     html, folder, as_json = (common.pop(name) for name in ("html", "csv", "as_json"))
     if folder is not None:
-        made_folder(folder)
+        made_folder(folder, "--csv")
+    if html is not None:
+        need_writable(html, "--html")
     found, names = trio.run(_asked, ask, common, more)
     view = view_of(found)
-    written = view.write_csv(folder) if folder is not None else []
-    for path in written:
-        path.write_bytes(names.data(path.read_bytes()))
+    written: list[Path] = []
+    if folder is not None:
+        with writing(folder, "--csv"):
+            written += view.write_csv(folder)
+            for path in written:
+                path.write_bytes(names.data(path.read_bytes()))
     if html is not None:
-        written.append(write_file(html, names.text(view.page)))
+        written.append(write_file(html, names.text(view.page), "--html"))
     if as_json:
         tell_json(msgspec.Raw(names.data(msgspec.json.encode(exact_builtins(found)))))
         return
