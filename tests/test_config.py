@@ -290,6 +290,10 @@ BROKEN: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "an action that is none": (
         config_text(rest='[monitors]\non_clock = "kill"\n'), "monitors.on_clock", ("none | pause | halt",),
     ),
+    "a pause where a limit halts": (
+        config_text(rest='[monitors]\non_drawdown = "pause"\n'), "monitors.on_drawdown",
+        ("none | halt", "halts by itself"),
+    ),
     "seconds for milliseconds in a monitor": (
         config_text(rest="[monitors]\nfeed_age_ms_max = 5\n"), "monitors.feed_age_ms_max", ("3 seconds are 3000",),
     ),
