@@ -152,6 +152,10 @@ BROKEN: dict[str, tuple[str, str, tuple[str, ...]]] = {
     ),
     "absurd bps": (config_text(price_collar_bps='"10000"'), "strategy.price_collar_bps", ("at most 5000", "50 %")),
     "fraction for percent": (config_text(max_drawdown_pct='"0.02"'), "strategy.max_drawdown_pct", ('write "2"',)),
+    "a floor with which nothing can be added": (
+        config_text(margin_floor_pct='"90"', margin_top_up="true"), "strategy.margin_floor_pct",
+        ("below 90 with margin_top_up",),
+    ),
     "all of it as percent": (config_text(margin_floor_pct='"100"'), "strategy.margin_floor_pct", ("below 100",)),
     "percent for a fraction": (config_text(inventory_ratio='"50"'), "strategy.inventory_ratio", ('half is "0.5"',)),
     "seconds for ms": (config_text(hedge_deadline_ms="2"), "strategy.hedge_deadline_ms", ("3 seconds are 3000",)),
