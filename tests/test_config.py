@@ -152,6 +152,10 @@ BROKEN: dict[str, tuple[str, str, tuple[str, ...]]] = {
     ),
     "absurd bps": (config_text(price_collar_bps='"10000"'), "strategy.price_collar_bps", ("at most 5000", "50 %")),
     "fraction for percent": (config_text(max_drawdown_pct='"0.02"'), "strategy.max_drawdown_pct", ('write "2"',)),
+    "a floor with which nothing can be added": (
+        config_text(margin_floor_pct='"90"', margin_top_up="true"), "strategy.margin_floor_pct",
+        ("below 90 with margin_top_up",),
+    ),
     "all of it as percent": (config_text(margin_floor_pct='"100"'), "strategy.margin_floor_pct", ("below 100",)),
     "percent for a fraction": (config_text(inventory_ratio='"50"'), "strategy.inventory_ratio", ('half is "0.5"',)),
     "seconds for ms": (config_text(hedge_deadline_ms="2"), "strategy.hedge_deadline_ms", ("3 seconds are 3000",)),
@@ -289,6 +293,10 @@ BROKEN: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "a group without end": (config_text(rest="[alerts]\ngroup_ms = 90000\n"), "alerts.group_ms", ("0 to 60000",)),
     "an action that is none": (
         config_text(rest='[monitors]\non_clock = "kill"\n'), "monitors.on_clock", ("none | pause | halt",),
+    ),
+    "a pause where a limit halts": (
+        config_text(rest='[monitors]\non_drawdown = "pause"\n'), "monitors.on_drawdown",
+        ("none | halt", "halts by itself"),
     ),
     "seconds for milliseconds in a monitor": (
         config_text(rest="[monitors]\nfeed_age_ms_max = 5\n"), "monitors.feed_age_ms_max", ("3 seconds are 3000",),

@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
 import trio
 
+from dnbot.domain.instrument import VENUES, Venue
 from dnbot.domain.messages import SetMode
 from dnbot.domain.records import Alert
+from dnbot.lab.drills_alerts_rows import perpetual_dearer
+from dnbot.lab.drills_alerts_scenes import MONEY_SCENE
 from dnbot.monitor.acting import Action
 from dnbot.monitor.evaluate import Standing
 from dnbot.monitor.snapshot import TradeFigures
 from dnbot.operate import monitoring
 from dnbot.operate.monitoring import END_S_MAX, UNSTORED_MAX
 from dnbot.operate.sampling import COMPUTED_S_MAX
+from dnbot.ports.latch import KILLED_BY
 from dnbot.strategy.states import TradingMode
+from dnbot.tasks.desk import Desk
+from dnbot.tasks.sweeping import Swept
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def swept(monkeypatch: pytest.MonkeyPatch) -> list[Venue]:
+    """The venues at which every order of ours was cancelled, in that order."""
+    found: list[Venue] = []
+    real = Desk.sweep
+
+    async def sweep(desk: Desk, *arguments: float) -> Swept:
+        found.append(desk.venue)
+        return await real(desk, *arguments)
+
+    monkeypatch.setattr(Desk, "sweep", sweep)
+    return found
 
 
 def lines(here: Any) -> list[str]:
@@ -108,6 +129,45 @@ async def test_a_mode_that_is_strict_enough_keeps_its_reason(autojump_clock: Any
         await here.monitors._act(Action(key="clock:X", text="off", ask="pause"))
         assert here.bot.context.mode_why == "DRAWDOWN: too much"
         assert "not_lowered" not in here.monitors.book.open
+
+
+@pytest.mark.parametrize(("asks", "times"), [("halt", 1), ("none", 0)])
+async def test_the_orders_of_a_drawdown_are_cancelled(
+    autojump_clock: Any, watched: Any, swept: list[Venue], asks: str, times: int
+) -> None:
+    """The limit has halted by itself before a monitor looks: the monitor has every venue swept all the same, once, and
+    the halt keeps its reason, so that it still wants --force.
+    """
+    async with watched(MONEY_SCENE.config, MONEY_SCENE.params, grace_ms=1_000, on_drawdown=asks) as here:
+        await perpetual_dearer(250)(here)
+        await here.hear("critical drawdown: ")
+        await trio.sleep(10.0)
+        assert Counter(swept) == Counter(times * list(VENUES))
+        assert here.bot.context.mode is TradingMode.HALTED
+        assert here.bot.context.mode_why.startswith("DRAWDOWN: ")
+
+
+async def test_a_halt_by_a_person_is_not_swept_again(autojump_clock: Any, watched: Any, swept: list[Venue]) -> None:
+    """Who kills has every venue swept; a monitor that asks for the same after it does nothing."""
+    async with watched(grace_ms=1_000) as here:
+        here.bot.tell(SetMode("HALTED", f"{KILLED_BY}ann: looks odd", "ann"))
+        await here.until(lambda: here.bot.context.mode is TradingMode.HALTED, "halted")
+        await here.monitors._act(Action(key="drawdown", text="much", ask="halt"))
+        assert swept == []
+
+
+async def test_a_sweep_that_proves_nothing_is_told(
+    autojump_clock: Any, watched: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HALTED alone is not what was asked for: people hear that orders may be left."""
+    async def fails(desk: Desk, *_: float) -> Swept:
+        return Swept(venue=desk.venue, trouble="no answer")
+
+    monkeypatch.setattr(Desk, "sweep", fails)
+    async with watched(grace_ms=1_000) as here:
+        await here.monitors._act(Action(key="drawdown", text="much", ask="halt"))
+        text = "a monitor asked for halt and the mode is HALTED: not every venue could be proven empty"
+        await here.hear(f"critical not_lowered: {text}")
 
 
 async def test_a_person_is_not_overruled(autojump_clock: Any, watched: Any) -> None:

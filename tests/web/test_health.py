@@ -6,6 +6,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import trio
 
 from dnbot.ports.latch import FileLatch, Halt
@@ -117,7 +118,24 @@ async def test_limits_are_the_figures_of_the_risk_controls(autojump_clock: MockC
         assert floor.is_floor
         assert floor.now is not None
         assert floor.used == float(context.params.margin_floor_pct / floor.now)
+        assert floor.does == "the short may not grow, and margin is restored"
         loss = found["max_daily_loss_quote"]
         assert loss.limit == Decimal(5000)
         assert loss.used is not None
         assert 0 <= loss.used < 0.01
+
+
+async def test_transfers_leave_the_short_a_higher_floor(site: Sites) -> None:
+    """With margin_top_up what grows the short is refused ten points above the floor at which margin is restored."""
+    async with site() as here:
+        context = here.bot.context
+        params = msgspec.structs.replace(context.params, margin_top_up=True)
+        floors = [one for one in limits_of(msgspec.structs.replace(context, params=params)) if one.is_floor]
+        assert [(one.name, one.limit, one.does) for one in floors] == [
+            ("margin_floor_pct + 10", params.margin_entry_floor_pct, "the short may not grow"),
+            ("margin_floor_pct", params.margin_floor_pct, "margin is restored"),
+            (
+                "liquidation_distance_min_pct", params.liquidation_distance_min_pct,
+                "the short may not grow, and margin is restored",
+            ),
+        ]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from dnbot.config.settings import Settings
-from dnbot.monitor.acting import ACTIONS
+from dnbot.monitor.acting import ACTIONS, DRAWDOWN_ACTIONS
 from dnbot.monitor.evaluate import RANK
 
 MS_LEAST, MS_MOST = 10, 3_600_000
@@ -23,7 +23,10 @@ def monitors(settings: Settings) -> Iterator[Found]:
     limits = settings.monitors
     for name in limits.__struct_fields__:
         value, key = getattr(limits, name), f"monitors.{name}"
-        if name.startswith("on_"):
+        if name == "on_drawdown":
+            if value not in DRAWDOWN_ACTIONS:
+                yield key, value, f"{' | '.join(DRAWDOWN_ACTIONS)}: strategy.max_drawdown_pct halts by itself"
+        elif name.startswith("on_"):
             if value not in ACTIONS:
                 yield key, value, " | ".join(ACTIONS)
         elif value is None:

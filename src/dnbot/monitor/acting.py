@@ -11,6 +11,8 @@ from dnbot.monitor.thresholds import MonitorSettings
 
 ACTIONS = ("none", "pause", "halt")
 """What an alert may ask for: nothing; REDUCING; HALTED with every order of ours cancelled."""
+DRAWDOWN_ACTIONS = ("none", "halt")
+"""At its limit the strategy halts by itself: nothing more, or every order of ours cancelled too."""
 AT_ONCE = "drawdown"
 
 

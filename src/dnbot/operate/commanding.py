@@ -139,9 +139,11 @@ class Commander:
 
     # --- the kill -----------------------------------------------------------------------------------------------------
     async def _kill(self, request: Kill, who: str) -> Killed | Late:
-        """Whoever asks has set the latch before; without one the mode is set as by hand."""
+        """Whoever asks has set the latch before; without one the mode is set as by hand, but for one that is HALTED
+        already: it keeps its reason, which somebody has to look into.
+        """
         event = None
-        if not self.bot.gate.latch.is_set():
+        if not self.bot.gate.latch.is_set() and not _halted(self.bot.context):
             event = SetMode(mode=TradingMode.HALTED.name, why=f"{KILLED_BY}{who}: {request.why}", by=who)
         if not await self._seen(event, _halted, MODE_S_MAX):
             return self._late(f"no HALTED within {MODE_S_MAX:.0f} s")

@@ -25,6 +25,7 @@ from dnbot.operate.courier import Courier
 from dnbot.operate.heartbeat import Heartbeat
 from dnbot.operate.sampling import Sampler
 from dnbot.operate.watch import Watch
+from dnbot.ports.latch import KILLED_BY
 from dnbot.ports.log import EventLog
 
 PERIOD_S = 1.0
@@ -203,17 +204,23 @@ class Monitors:
 
     # --- lowering the mode --------------------------------------------------------------------------------------------
     async def _act(self, action: Action) -> None:
-        """Ask for a stricter mode as a person would; one that is as strict already is left with its own reason."""
+        """Ask for a stricter mode as a person would; one that is as strict already is left with its own reason.
+
+        A limit that halted swept no venue: what is asked for is a kill, so that is still to be done.
+        """
         assert self._sampler is not None
         assert self._command is not None
         bot, why = self._sampler.bot, f"{action.key}: {action.text}"[:WHY_MAX]
         enough = ("HALTED",) if action.ask == "halt" else ("REDUCING", "HALTED")
-        if bot.context.mode.name in enough:
+        is_so = bot.context.mode.name in enough
+        if is_so and (action.ask != "halt" or KILLED_BY in bot.context.mode_why):
             return
         reply = await self._command(Kill(why) if action.ask == "halt" else Pause(why), MONITOR)
         mode = bot.context.mode.name
-        if isinstance(reply, Done | Killed) and mode in enough:
-            self.alert("critical", f"mode:{mode.lower()}", f"a monitor set the mode to {mode}: {why}")
+        is_done = isinstance(reply, Done) or (isinstance(reply, Killed) and all(one.is_empty for one in reply.venues))
+        if is_done and mode in enough:
+            what = "had every order of ours cancelled" if is_so else f"set the mode to {mode}"
+            self.alert("critical", f"mode:{mode.lower()}", f"a monitor {what}: {why}")
         else:
             text = reply.text if not isinstance(reply, StatusTold) else ""
             self.alert("critical", "not_lowered", f"a monitor asked for {action.ask} and the mode is {mode}: {text}")

@@ -126,7 +126,11 @@ STRATEGY: dict[str, Words] = {
     # the perpetual and the venues
     "leverage": Words("ratio", "Set on the contract at the start of each session."),
     "margin_mode": Words("cross | isolated", "Of the contract."),
-    "margin_floor_pct": Words("percent", "Free margin below which the short may not grow, and margin is restored."),
+    "margin_floor_pct": Words(
+        "percent",
+        "Free margin below which the short may not grow (10 points above it with margin_top_up), and margin is "
+        "restored.",
+    ),
     "liquidation_distance_min_pct": Words(
         "percent", "Distance from mark to liquidation below which the short may not grow."
     ),

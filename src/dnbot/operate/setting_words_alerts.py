@@ -73,8 +73,14 @@ MONITORS: dict[str, Words] = {
     "descriptors_pct_max": Words("percent", "Share of the file descriptors that may be open."),
     # actions
     "act_after_ms": Words("ms", "What follows is done when its alert has been open for so long; a drawdown's at once."),
-    "on_drawdown": Words(_ACTION, "What a drawdown beyond max_drawdown_pct does: pause is REDUCING, halt is a kill."),
-    "on_naked": Words(_ACTION, "What delta that stays outside its tolerance does."),
+    "on_drawdown": Words(
+        "none | halt",
+        "What follows when max_drawdown_pct has halted trading, which it does by itself: halt cancels every order of "
+        "ours too, as a kill does.",
+    ),
+    "on_naked": Words(
+        _ACTION, "What delta that stays outside its tolerance does: pause is REDUCING, halt is a kill."
+    ),
     "on_pnl_unknown": Words(_ACTION, "What equity that stays unknown does."),
     "on_clock": Words(_ACTION, "What a clock that is off does."),
     "on_errors": Words(_ACTION, "What too many refusals, in a minute or of all orders, do."),

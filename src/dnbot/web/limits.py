@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from dnbot.domain.units import ZERO
+from dnbot.domain.units import ZERO, plain
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.risk_inputs import RiskInputs
 from dnbot.strategy.risk_standing import drawdown_pct
@@ -58,14 +58,15 @@ def _losses(inputs: RiskInputs) -> Iterator[Limit]:
 
 
 def _margin(inputs: RiskInputs) -> Iterator[Limit]:
-    params = inputs.params
-    yield _floor(
-        "margin_floor_pct", "% of the perpetual's equity is free", inputs.margin_ratio_pct, params.margin_floor_pct,
-        "the short may not grow, and margin is restored",
-    )
+    params, stops, restores = inputs.params, "the short may not grow", "margin is restored"
+    free, unit, floor = inputs.margin_ratio_pct, "% of the perpetual's equity is free", params.margin_floor_pct
+    cushion = params.margin_entry_floor_pct - floor
+    if cushion:
+        yield _floor(f"margin_floor_pct + {plain(cushion)}", unit, free, params.margin_entry_floor_pct, stops)
+    yield _floor("margin_floor_pct", unit, free, floor, restores if cushion else f"{stops}, and {restores}")
     yield _floor(
         "liquidation_distance_min_pct", "% from mark to liquidation", inputs.liquidation_distance_pct,
-        params.liquidation_distance_min_pct, "the short may not grow, and margin is restored",
+        params.liquidation_distance_min_pct, f"{stops}, and {restores}",
     )
 
 

@@ -24,8 +24,6 @@ export function open(root, { ask, detail }) {
       el("span", { class: "muted" }, "Base and quote units, as each execution was closed; expected: of the legs, at the books that the decision saw.")),
     el("section", { class: "card" }, el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Executions" }, list), none, older));
   let rows = new Map();
-  let last = null;
-  let executions = null;
   let asked = 0;
 
   const add = (found, atTop) => {
@@ -45,28 +43,36 @@ export function open(root, { ask, detail }) {
     put(none, rows.size ? "" : "None yet.");
   };
 
+  const clear = () => {
+    rows = new Map();
+    while (list.tBodies.length) list.tBodies[0].remove();
+  };
   const load = async (below) => {
+    asked = performance.now();
     await first;
+    const status = choice.value;
     try {
-      const { body } = await ask(`/api/trades?status=${choice.value}&below=${encodeURIComponent(below ?? "")}`);
+      const { body } = await ask(`/api/trades?status=${status}&below=${encodeURIComponent(below ?? "")}`);
+      if (status !== choice.value) return;
       put(problem, "");
-      if (below || !last) last = body.at(-1) ?? last;
       older.disabled = body.length === 0 && Boolean(below);
-      add(body, !below && rows.size > 0);
-      return body;
+      const atTop = !below && rows.size > 0;
+      // Between a page of which none is known and the rows that are there, others are missing.
+      if (atTop && body.length && !body.some((row) => rows.has(row.execution_id))) clear();
+      add(body, atTop && rows.size > 0);
     } catch (error) {
       put(problem, error.message);
-      return [];
     }
   };
-  const again = () => {
-    rows = new Map();
-    last = null;
-    while (list.tBodies.length) list.tBodies[0].remove();
-    return load();
-  };
-  older.addEventListener("click", () => last && load(`${last.ended_at}~${last.execution_id}`));
-  choice.addEventListener("change", again);
+  // Below the last row that is there now: a long list is cut at its end.
+  older.addEventListener("click", () => {
+    const last = list.tBodies[list.tBodies.length - 1];
+    if (last) load(`${last.dataset.ended}~${last.dataset.id}`);
+  });
+  choice.addEventListener("change", () => {
+    clear();
+    load();
+  });
   const begin = async () => {
     further = (await ask("/api/columns")).body;
     head.append(...further.map((one) => el("th", { scope: "col", class: one.is_number ? "num" : "", title: `by the plugin ${one.plugin}` }, one.title)));
@@ -86,11 +92,11 @@ export function open(root, { ask, detail }) {
   }
   return {
     show({ status }) {
-      if (detail || performance.now() - asked < AGAIN_MS || status.view.executions === executions) return;
+      if (detail || performance.now() - asked < AGAIN_MS) return;
       if (list.querySelector("[aria-expanded=true]")) return; // what somebody reads stays where it is
-      if (executions !== null) load();
-      executions = status.view.executions;
-      asked = performance.now();
+      // The record follows the picture by the journal's next batch: asked for until it is there.
+      const newest = status.executions.findLast((one) => !choice.value || one.status === choice.value);
+      if (newest && !rows.has(newest.execution_id)) load();
     },
   };
 }
@@ -109,7 +115,7 @@ function entry(row, ask, further) {
     const [text, kind] = Array.isArray(cell) ? cell : [cell, ""];
     return el("td", { class: `${COLUMNS[index][1] ?? ""} ${kind}`.trim() }, text);
   }), ...further.map((one) => el("td", { class: one.is_number ? "num" : "" }, row.plugins?.[one.key] ?? UNKNOWN)));
-  const body = el("tbody", { "data-id": row.execution_id }, line);
+  const body = el("tbody", { "data-id": row.execution_id, "data-ended": row.ended_at }, line);
   let inside = null;
   const toggle = async () => {
     if (inside) {
