@@ -121,6 +121,12 @@ def test_a_stopped_task_counts_as_it_was_last_seen() -> None:
     assert totals(quarantined) == (600, 150, 50), "of one that fell over nobody knows"
 
 
+def test_a_loss_that_was_unknown_when_a_task_stopped_is_counted_as_its_limit() -> None:
+    """It was valued today, and then a price was missing: what it lost since nobody knows, whether it runs or not."""
+    for state in (TaskState.RUNNING, TaskState.STOPPED):
+        assert totals(task(state=state, equity_quote=None)) == (200, 50, 50)
+
+
 def test_different_quote_assets_are_not_added() -> None:
     """Sums of two currencies are no figures."""
     found = figures(task(), task("eth", quote="USDC"))

@@ -147,6 +147,18 @@ def test_the_day_starts_at_midnight_utc() -> None:
     assert bench.context.portfolio.day_equity == start - 100
 
 
+def test_equity_that_is_unknown_is_not_sampled() -> None:
+    """The curve has a gap where a price was missing for long, and goes on afterwards."""
+    bench = Bench().boot()
+    bench.drop_book(MS)
+    bench.tick(1000 * (PNL_UNKNOWN_S - 1))
+    assert bench.last(PositionSampled).equity_quote == bench.context.risk.equity_quote
+    bench.tick(2_000)
+    assert bench.last(PositionSampled).equity_quote is None
+    bench.quiet(2)
+    assert bench.last(PositionSampled).equity_quote == bench.context.risk.equity_quote
+
+
 # --- latches ----------------------------------------------------------------------------------------------------------
 def test_drawdown_halts() -> None:
     """2 % below the day's start: HALTED by the latch, with a critical alert; it stays halted when equity recovers."""

@@ -8,7 +8,10 @@ import msgspec
 import pytest
 from machine_kit import GF, MS, Bench, S, in_state
 
+from dnbot.domain.messages import Tick
 from dnbot.domain.position import EdgeLot
+from dnbot.strategy.observing import NS_PER_DAY
+from dnbot.strategy.standing import PNL_UNKNOWN_S
 from dnbot.strategy.states import StrategyState
 from dnbot.strategy.view import View, is_flat, status_line, view_of
 
@@ -92,6 +95,29 @@ def test_a_missing_book_is_shown_as_missing() -> None:
     venue = next(venue for venue in view.venues if venue.venue == "MEXC_SPOT")
     assert venue.bid is venue.ask is venue.book_age_ms is None
     assert not venue.book_fresh
+
+
+def test_equity_that_is_unknown_is_not_shown() -> None:
+    """While a price is missing the last figure is shown as long as losses are judged by it, and no longer."""
+    bench = Bench().boot()
+    bench.drop_book(MS)
+    bench.tick(1000 * (PNL_UNKNOWN_S - 1))
+    view = view_of(bench.context)
+    assert view.equity_quote == bench.context.risk.equity_quote
+    assert view.equity_day_quote == view.equity_quote - bench.context.portfolio.day_equity
+    bench.tick(2_000)
+    view = view_of(bench.context)
+    assert view.equity_quote is view.equity_day_quote is None
+
+
+def test_a_result_of_yesterday_is_not_todays() -> None:
+    """After midnight UTC, until equity is known again, there is no figure since 00:00 UTC."""
+    bench = Bench().boot()
+    bench.drop_book(MS)
+    bench.give(Tick(bench.now_ns // NS_PER_DAY * NS_PER_DAY + NS_PER_DAY, bench.now_s + 1))
+    view = view_of(bench.context)
+    assert view.equity_quote == bench.context.risk.equity_quote
+    assert view.equity_day_quote is None
 
 
 def test_before_the_first_read() -> None:

@@ -168,8 +168,10 @@ def _margin_bound(task: TaskFigures) -> Decimal | None:
 
 def _loss(task: TaskFigures) -> Decimal | None:
     """Negative: a profit. A stopped task that was not valued today has lost nothing by trading."""
-    if task.equity_quote is None or task.day_equity_quote is None:
+    if task.day_equity_quote is None:
         return ZERO if task.state is TaskState.STOPPED and task.age_s is not None else None
+    if task.equity_quote is None:
+        return None
     return task.day_equity_quote - task.equity_quote
 
 

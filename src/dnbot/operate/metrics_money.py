@@ -101,9 +101,12 @@ MONEY: tuple[Family[Moment], ...] = (
         "dnbot_run_profit_part_quote", "Its parts of this run alone; fees are a cost, quote units.", "part",
         lambda m: _parts(m.status.this_run),
     ),
-    gauge("dnbot_equity_quote", "All we have at each venue's mid, quote units.", lambda m: m.status.view.equity_quote),
     gauge(
-        "dnbot_equity_day_quote", "Equity less that of 00:00 UTC, quote units.",
+        "dnbot_equity_quote", "All we have at each venue's mid, quote units; none while a price is missing for long.",
+        lambda m: m.status.view.equity_quote,
+    ),
+    gauge(
+        "dnbot_equity_day_quote", "Equity less that of 00:00 UTC, quote units; none before it was known today.",
         lambda m: m.status.view.equity_day_quote,
     ),
     gauge(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 
 from dnbot.domain.instrument import SPOT_VENUES, VENUES, Venue
@@ -12,6 +14,7 @@ from dnbot.strategy.asking import DECLINE_RECORD_S
 from dnbot.strategy.context import Naked
 from dnbot.strategy.repairing import needs_hedge
 from dnbot.strategy.risk import latches
+from dnbot.strategy.risk_inputs import RiskInputs
 from dnbot.strategy.settling import settling
 from dnbot.strategy.shipping import watch_shipments
 from dnbot.strategy.standing import PNL_UNKNOWN_S, identical_pairs_last_minute, risk_inputs
@@ -79,11 +82,12 @@ def sample(turn: Turn) -> None:
         return
     turn.change(sampled_s=context.now_s)
     _value(turn)
-    _latch(turn)
+    inputs = risk_inputs(turn.context)
+    _latch(turn, inputs)
     _watch_remainder(turn)
     _watch_lots(turn)
     watch_shipments(turn)
-    _sample_rows(turn)
+    _sample_rows(turn, inputs.equity_quote)
     _forget(turn)
     forget_transfers(turn)
 
@@ -116,12 +120,10 @@ def judge_crashes(turn: Turn) -> None:
         turn.lower_mode(TradingMode.REDUCING, why)
 
 
-def _latch(turn: Turn) -> None:
+def _latch(turn: Turn, inputs: RiskInputs) -> None:
     if turn.state in {StrategyState.INITIALIZING, StrategyState.SHUTDOWN}:
         return
-    inputs = msgspec.structs.replace(
-        risk_inputs(turn.context), identical_pairs_last_minute=identical_pairs_last_minute(turn.context)
-    )
+    inputs = msgspec.structs.replace(inputs, identical_pairs_last_minute=identical_pairs_last_minute(turn.context))
     for latch in latches(inputs):
         if latch.code != "PNL_UNKNOWN" or _should_know(turn):
             turn.lower_mode(latch.mode, f"{latch.code}: {latch.text}")
@@ -162,7 +164,7 @@ def _watch_lots(turn: Turn) -> None:
         turn.alert("info", "shift_overdue", f"{text}; no loss is forced")
 
 
-def _sample_rows(turn: Turn) -> None:
+def _sample_rows(turn: Turn, equity_quote: Decimal | None) -> None:
     context = turn.context
     portfolio, symbol, now = context.portfolio, context.params.symbol, context.now_ns
     position = context.accounts[Venue.GATE_FUTURES].position
@@ -174,7 +176,7 @@ def _sample_rows(turn: Turn) -> None:
             delta_base=portfolio.delta,
             mark=context.market.mark.mark if context.market.mark else None,
             liquidation_price=position.liquidation_price if position else None,
-            equity_quote=context.risk.equity_quote,
+            equity_quote=equity_quote,
             realised_quote=portfolio.realised_quote,
             at_ns=now,
         )

@@ -9,6 +9,8 @@ import msgspec
 from dnbot.domain.instrument import SPOT_VENUES, VENUES
 from dnbot.domain.transfer import Shipment
 from dnbot.strategy.context import StrategyContext
+from dnbot.strategy.observing import NS_PER_DAY
+from dnbot.strategy.standing import risk_inputs
 from dnbot.strategy.view_parts import PairView, VenueView, finite, pair_views, venue_views
 
 
@@ -53,8 +55,9 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     fees_quote: Decimal
     funding_quote: Decimal
     equity_quote: Decimal | None
+    """As losses are judged by it: None when it was last known longer ago than that allows."""
     equity_day_quote: Decimal | None
-    """Equity less that of 00:00 UTC, or of the first valuation after it."""
+    """Equity less that of 00:00 UTC, or of the first valuation after it; None before that one."""
     executions: int
     orders_sent: int
     fills: int
@@ -69,7 +72,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
 def view_of(context: StrategyContext) -> View:
     """The picture of a context."""
-    portfolio, counters, risk = context.portfolio, context.counters, context.risk
+    portfolio, counters, risk = context.portfolio, context.counters, risk_inputs(context)
     symbol, mark, funding, naked = context.params.symbol, context.market.mark, context.market.funding, context.naked
     return View(
         at_ns=context.now_ns,
@@ -103,7 +106,7 @@ def view_of(context: StrategyContext) -> View:
         fees_quote=portfolio.fees_quote,
         funding_quote=portfolio.funding_quote,
         equity_quote=risk.equity_quote,
-        equity_day_quote=_today(risk.equity_quote, portfolio.day_equity),
+        equity_day_quote=risk.daily_pnl_quote if portfolio.day == context.now_ns // NS_PER_DAY else None,
         executions=counters.executions,
         orders_sent=counters.orders_sent,
         fills=counters.fills,
@@ -115,10 +118,6 @@ def view_of(context: StrategyContext) -> View:
         unsettled=len(context.unsettled),
         store_up=context.store_up,
     )
-
-
-def _today(now: Decimal | None, start: Decimal | None) -> Decimal | None:
-    return None if now is None or start is None else now - start
 
 
 def _busy(context: StrategyContext) -> str:
