@@ -1,1 +1,1 @@
-"""Room 1, WORDS: frozen values and their arithmetic. No await, no clock, no I/O."""
+"""WORDS: frozen values and their arithmetic. No await, no clock, no I/O."""

@@ -1,1 +1,1 @@
-"""Room 8, LAB: where bot and fakes meet, and where the bot's word is checked against the venues'."""
+"""LAB: where bot and fakes meet, and where the bot's word is checked against the venues'."""

@@ -1,1 +1,1 @@
-"""Room 6, SURFACES: what people and machines hold. They read the View and send Control, nothing else."""
+"""SURFACES: what people and machines hold. They read the View and send Control, nothing else."""

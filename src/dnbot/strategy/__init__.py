@@ -1,1 +1,1 @@
-"""Room 2, DECISIONS: pure functions of words, values in and values out. Nothing here can block."""
+"""DECISIONS: pure functions of words, values in and values out. Nothing here can block."""

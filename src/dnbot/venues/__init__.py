@@ -1,1 +1,1 @@
-"""Room 3, WIRE: sans-I/O codecs between bytes and words. The time and the key are arguments."""
+"""WIRE: sans-I/O codecs between bytes and words. The time and the key are arguments."""
