@@ -14,6 +14,7 @@ from machine_kit import GF, GS, MS, SYMBOL, Bench, S
 from dnbot.domain.account import Balance
 from dnbot.domain.instrument import VENUES
 from dnbot.domain.messages import (
+    FORGOTTEN,
     Alert,
     BalanceChanged,
     ExecutePair,
@@ -367,6 +368,49 @@ def test_each_outcome_has_its_status(outcome: str, status: OrderStatus) -> None:
     assert bench.context.risk.api_error_times_s == ((bench.now_s,) if outcome == "refused" else ())
     assert bench.context.execution is not None
     assert bench.context.execution.ambiguous is (outcome == "ambiguous")
+
+
+@pytest.mark.parametrize(
+    ("last_word", "filled", "end"),
+    [
+        (None, "0", OrderStatus.NO_EFFECT), (OrderStatus.OPEN, "0", OrderStatus.CANCELLED),
+        (OrderStatus.OPEN, "0.001", OrderStatus.CANCELLED), (OrderStatus.CANCELLED, "0.001", OrderStatus.CANCELLED),
+        (OrderStatus.FILLED, "1", OrderStatus.FILLED),
+    ],
+)  # fmt: skip
+def test_an_order_that_nobody_can_read_any_more_is_given_up(
+    last_word: OrderStatus | None, filled: str, end: OrderStatus
+) -> None:
+    """Whatever was last told of it, it is awaited no longer, and a person is told which; the account is read again
+    before it counts as known.
+    """
+    bench = Bench().boot()
+    buy, _ = bench.executing().intents
+    bench.sent(buy)
+    if last_word is not None:
+        bench.told(buy, last_word, filled)
+    assert not bench.context.orders[buy.client_order_id].is_settled
+    bench.tick(10)
+    bench.answered(buy, "no_effect", FORGOTTEN, "older than what is listed")
+    order = bench.context.orders[buy.client_order_id]
+    assert (order.status, order.is_settled) == (end, True)
+    assert order.filled == 0
+    assert not bench.context.account_ready(buy.venue)
+    (alert,) = [alert for alert in bench.all(Alert) if alert.key == f"forgotten:{buy.client_order_id}"]
+    assert alert.level == "critical"
+    assert f"{buy.client_order_id} (buy {buy.quantity} BTC on {buy.venue.value}, 0 of it booked)" in alert.text
+
+
+def test_an_order_that_ended_as_booked_is_not_given_up() -> None:
+    """However old it is: nothing of it is missing."""
+    bench = Bench().boot()
+    buy, _ = bench.executing().intents
+    bench.filled(buy)
+    before = bench.context.orders
+    bench.answered(buy, "no_effect", FORGOTTEN, "older than what is listed")
+    assert bench.context.orders == before
+    assert bench.context.account_ready(buy.venue)
+    assert not any(alert.key.startswith("forgotten:") for alert in bench.all(Alert))
 
 
 def test_answers_to_unknown_orders_are_ignored() -> None:

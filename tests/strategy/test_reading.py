@@ -281,3 +281,39 @@ def test_a_position_is_not_believed_soon_after_a_fill() -> None:
     assert bench.context.account_ready(GF)
     read_as(Decimal(0), 15)
     assert bench.context.portfolio.perp_base == 0
+
+
+def test_a_complete_read_moves_the_window_of_the_next() -> None:
+    """Its beginning is kept, by the venue's clock; one that says nothing, or is no answer, moves nothing."""
+    bench = Bench().boot()
+    assert bench.context.accounts[GS].read_ms == 0
+    bench.give(bench.read(GS, began_ms=1_800_000_000_000))
+    assert bench.context.accounts[GS].read_ms == 1_800_000_000_000
+    nothing = tuple(Balance(GS, asset, Decimal(0), Decimal(0)) for asset in ("BTC", "USDT"))
+    bench.give(bench.read(GS, began_ms=1_800_000_009_000, balances=nothing))
+    assert bench.context.accounts[GS].read_ms == 1_800_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("fill_days", "read_days", "since_days", "is_told"),
+    [(40, 0, 28, True), (40, 30, 28, True), (40, 1, 1.1, False), (27, 0, 27.1, False), (0, 0, 28, False)],
+)
+def test_trades_that_no_list_has_are_told(fill_days: int, read_days: int, since_days: float, is_told: bool) -> None:
+    """Where a read begins later than what is known ends; an account that never traded has nothing to miss."""
+    bench, now_ms, day_ms = Bench().boot(), 1_800_000_000_000, 86_400_000
+
+    def ago_ms(days: float) -> int:
+        return now_ms - round(days * day_ms) if days else 0
+
+    account = msgspec.structs.replace(
+        bench.context.accounts[GS], fill_ms=ago_ms(fill_days), read_ms=ago_ms(read_days)
+    )
+    bench.context = msgspec.structs.replace(bench.context, accounts={**bench.context.accounts, GS: account})
+    bench.give(bench.read(GS, began_ms=now_ms, fills_since_ms=ago_ms(since_days)))
+    told = [(alert.level, alert.text) for alert in bench.all(Alert) if alert.key == "unread:GATEIO_SPOT"]
+    known = min(days for days in (fill_days, read_days) if days) if is_told else 0
+    text = (
+        f"GATEIO_SPOT: our trades are known up to {known:.1f} days ago, and it lists those of the last 28.0: what was "
+        "traded between shows as a difference of balances alone"
+    )
+    assert told == ([("warning", text)] if is_told else [])

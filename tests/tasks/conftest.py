@@ -38,6 +38,7 @@ from dnbot.venues.wire import (
     AskedTooOften,
     Capability,
     Delta,
+    Kept,
     Pong,
     Refused,
     Reply,
@@ -124,8 +125,11 @@ class Codec:
     symbol: Symbol = BTC
     ping_interval_s: float = 5.0
     fee_coin: str = ""
+    kept: Kept = attrs.field(factory=Kept)
     page_size: int = 3
     instruments: list[Instrument] = attrs.field(factory=list)
+    windows: dict[str, list[int]] = attrs.field(factory=dict)
+    """From when on each list was asked for, ms."""
 
     def word(self, reply: Reply) -> Any:
         return self.words.of(reply)
@@ -193,9 +197,11 @@ class Codec:
         return get("/open")
 
     def finished_orders_request(self, now_ms: int, since_ms: int) -> Request:
+        self.windows.setdefault("finished", []).append(since_ms)
         return get("/finished")
 
     def trades_request(self, now_ms: int, since_ms: int, page: int) -> Request:
+        self.windows.setdefault("trades", []).append(since_ms)
         return get(f"/trades/{page}")
 
     def trades_page_size(self) -> int:
@@ -205,6 +211,7 @@ class Codec:
         return get("/position")
 
     def account_rows_request(self, now_ms: int, since_ms: int, page: int) -> Request:
+        self.windows.setdefault("rows", []).append(since_ms)
         return get(f"/rows/{page}")
 
     def fee_coin_request(self) -> Request:

@@ -12,9 +12,18 @@ from dnbot.domain.account import Balance
 from dnbot.domain.errors import VenueUnreachable
 from dnbot.domain.instrument import Venue
 from dnbot.strategy.context import VenueAccount
-from dnbot.tasks.accounts import COIN_PRICE_S, OVERLAP_MS, PAGES_MAX, read_account, read_trades
-from dnbot.venues.wire import Capability, Unclear
+from dnbot.tasks.accounts import (
+    COIN_PRICE_S,
+    FIRST_WINDOW_MS,
+    OVERLAP_MS,
+    PAGES_MAX,
+    PAGING_MS,
+    read_account,
+    read_trades,
+)
+from dnbot.venues.wire import DAY_MS, Capability, Kept, Unclear
 
+EPOCH_NS = 1_800_000_000_000_000_000
 ORDER = ["GET /balances", "GET /open", "GET /trades/0"]
 
 
@@ -100,16 +109,51 @@ async def test_endless_pages_raise(autojump_clock: Any, kit: Any) -> None:
         await read_trades(kit.codec, kit.line(), 0)
 
 
-async def test_windows_overlap(autojump_clock: Any, kit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trades are asked for from a minute before the newest booked one: lists lag, and times are rounded."""
+HOUR_MS = 3_600_000
+NOW_MS = EPOCH_NS // 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("fill_ms", "read_ms", "since_ms"),
+    [
+        (NOW_MS - 5_000, 0, NOW_MS - 5_000 - OVERLAP_MS),  # lists lag, and times are rounded
+        (NOW_MS - 9 * HOUR_MS, NOW_MS - 10_000, NOW_MS - 10_000 - FIRST_WINDOW_MS),  # nothing happened since
+        (NOW_MS - 99 * DAY_MS, NOW_MS - 10_000, NOW_MS - 10_000 - FIRST_WINDOW_MS),
+        (0, NOW_MS - 10_000, NOW_MS - 10_000 - FIRST_WINDOW_MS),
+        (0, 0, NOW_MS - FIRST_WINDOW_MS),
+        (NOW_MS - 27 * DAY_MS, 0, NOW_MS - 27 * DAY_MS - OVERLAP_MS),
+        (NOW_MS - 99 * DAY_MS, 0, NOW_MS - 28 * DAY_MS + PAGING_MS),  # it lists no more
+        (NOW_MS - 99 * DAY_MS, NOW_MS - 40 * DAY_MS, NOW_MS - 28 * DAY_MS + PAGING_MS),
+    ],
+)  # fmt: skip
+async def test_trades_are_asked_for_from_where_one_may_be_missing(
+    autojump_clock: Any, kit: Any, fill_ms: int, read_ms: int, since_ms: int
+) -> None:
+    """From the newest booked one or the last complete reading, each with overlap, and from no earlier than the venue
+    lists; the reading tells from when on it is complete, and when it began.
+    """
+    kit.codec.kept = Kept(trades_ms=28 * DAY_MS)
     answers(kit)
-    asked: list[int] = []
-    original = type(kit.codec).trades_request
+    read = await read_account(kit.codec, kit.line(), VenueAccount(fill_ms=fill_ms, read_ms=read_ms), "why")
+    assert kit.codec.windows == {"trades": [since_ms]}
+    assert (read.fills_since_ms, read.began_ms) == (since_ms, NOW_MS)
 
-    def spy(codec: Any, now_ms: int, since_ms: int, page: int) -> Any:
-        asked.append(since_ms)
-        return original(codec, now_ms, since_ms, page)
 
-    monkeypatch.setattr(type(kit.codec), "trades_request", spy)
-    await read_account(kit.codec, kit.line(), VenueAccount(fill_ms=5_000_000), "why")
-    assert asked == [5_000_000 - OVERLAP_MS]
+async def test_rows_are_asked_for_from_where_one_may_be_missing(autojump_clock: Any, kit: Any) -> None:
+    """A position that nothing is paid for has no rows either."""
+    kit.codec.capabilities = Capability.POSITION
+    answers(kit, **{"GET /position": ["position"], "GET /rows/0": [()]})
+    quiet = VenueAccount(row_ms=NOW_MS - 99 * DAY_MS, read_ms=NOW_MS - 10_000)
+    await read_account(kit.codec, kit.line(), quiet, "why")
+    assert kit.codec.windows["rows"] == [NOW_MS - 10_000 - FIRST_WINDOW_MS]
+
+
+async def test_no_window_reaches_back_beyond_that_of_the_opening(autojump_clock: Any, kit: Any) -> None:
+    """What was traded before it is in the opening's balances: booked as well, it would count twice."""
+    answers(kit)
+    opening = await read_account(kit.codec, kit.line(), None, "why")
+    for later_s, fill_s in ((10, 0), (10, -FIRST_WINDOW_MS // 1000 + 1), (9_000, -FIRST_WINDOW_MS // 1000 + 1)):
+        await trio.sleep(later_s)
+        known = VenueAccount(read_ms=opening.began_ms, fill_ms=(NOW_MS + fill_s * 1000) if fill_s else 0)
+        read = await read_account(kit.codec, kit.line(), known, "why")
+        assert read.fills_since_ms >= opening.fills_since_ms

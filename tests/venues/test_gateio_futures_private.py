@@ -16,7 +16,7 @@ from dnbot.domain.instrument import Instrument, Symbol, Venue
 from dnbot.domain.order import Fill, OrderIntent, OrderReport, OrderStatus, Purpose, Side
 from dnbot.domain.units import Price, Quantity
 from dnbot.venues.gateio.futures_private import GateFuturesPrivate
-from dnbot.venues.wire import Capability, FillNews, OrderNews, Reply, Request
+from dnbot.venues.wire import DAY_MS, Capability, FillNews, Kept, OrderNews, Reply, Request
 
 BTC = Symbol("BTC", "USDT")
 NOW_MS = 1_790_000_000_123
@@ -117,6 +117,7 @@ def test_every_private_request_is_signed_over_what_is_sent(codec: GateFuturesPri
         assert_signed(request)
     assert codec.balances_request(NOW_MS) == codec.facts_requests(NOW_MS)[2]
     assert codec.trades_page_size() == 1000
+    assert codec.kept == Kept(trades_ms=180 * DAY_MS, finished_ms=180 * DAY_MS)
     with pytest.raises(InvariantBroken):
         codec.leverage_requests(NOW_MS, 0, "cross")
     with pytest.raises(InvariantBroken):

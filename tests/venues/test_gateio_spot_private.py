@@ -17,7 +17,18 @@ from dnbot.domain.order import Fill, OrderIntent, OrderReport, OrderStatus, Purp
 from dnbot.domain.transfer import Transfer
 from dnbot.domain.units import Price, Quantity
 from dnbot.venues.gateio.spot_private import GateSpotPrivate
-from dnbot.venues.wire import AccountFacts, Balance, Capability, FillNews, OrderNews, Reply, Request, RequestClass
+from dnbot.venues.wire import (
+    DAY_MS,
+    AccountFacts,
+    Balance,
+    Capability,
+    FillNews,
+    Kept,
+    OrderNews,
+    Reply,
+    Request,
+    RequestClass,
+)
 
 BTC = Symbol("BTC", "USDT")
 NOW_MS = 1_790_000_000_123
@@ -121,10 +132,11 @@ def test_every_private_request_is_signed_over_what_is_sent(codec: GateSpotPrivat
 
 
 def test_trades_are_never_asked_further_back_than_the_venue_allows(codec: GateSpotPrivate) -> None:
-    """A window beyond 30 days would be refused: it begins 29 days back at the earliest."""
+    """A window beyond 30 days would be refused: it begins 29 days back at the earliest, and whoever asks knows that."""
     target = codec.trades_request(NOW_MS, 0, 0).target
     assert target.endswith(f"&page=1&from={1790000001 - 29 * 86_400}&to=1790000001")
     assert codec.trades_page_size() == 1000
+    assert codec.kept == Kept(trades_ms=29 * DAY_MS, finished_ms=180 * DAY_MS)
 
 
 def test_a_create_is_a_limit_order_with_our_id_and_an_expiry(codec: GateSpotPrivate) -> None:

@@ -279,6 +279,14 @@ def test_finished_orders_older_than_the_venue_lists_raise() -> None:
     assert int(parameters(request)["startTime"]) > NOW_MS - 7 * DAY_MS
 
 
+def test_what_it_says_is_kept_may_be_asked_for() -> None:
+    """A month of trades, by its shortest; a week of ended orders."""
+    private = codec()
+    private.finished_orders_request(NOW_MS, NOW_MS - private.kept.finished_ms)
+    private.trades_request(NOW_MS, NOW_MS - private.kept.trades_ms, 0)
+    assert (private.kept.trades_ms // DAY_MS, private.kept.finished_ms // DAY_MS) == (27, 6), "but for a minute"
+
+
 def test_a_list_that_may_be_cut_raises() -> None:
     """1000 orders are as many as the venue lists."""
     row = KAS.decode()[1:-1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -62,6 +62,8 @@ class Codec:
 
     def __init__(self, returns: dict[str, Any]) -> None:
         self.ping_interval_s = returns.pop("ping_interval_s", 10.0)
+        if "kept" in returns:
+            self.kept = returns.pop("kept")
         for name, value in returns.items():
             setattr(self, name, lambda *given, value=value: value(*given) if callable(value) else value)
 
@@ -85,7 +87,7 @@ class Plugin:
         return Codec(wanted | returns | self._more())
 
     def _more(self) -> dict[str, Any]:
-        return {"ping_interval_s": self.returns["ping_interval_s"]} if "ping_interval_s" in self.returns else {}
+        return {name: self.returns[name] for name in ("ping_interval_s", "kept") if name in self.returns}
 
 
 class Watch:
@@ -230,6 +232,17 @@ def test_a_codec_that_is_none_is_refused_when_it_is_made(ping_s: Any) -> None:
         guarded(plugin).public_codec(BTC)
     with pytest.raises(PluginFault, match="loaded for BTC/USDT, not for ETH/USDT"):
         guarded(Plugin()).public_codec(Symbol("ETH", "USDT"))
+
+
+def test_a_plugin_says_how_far_back_its_venue_lists() -> None:
+    """Or everything is taken to be listed; what makes no sense is refused."""
+    signer: Any = None
+    week = wire.Kept(trades_ms=7 * wire.DAY_MS)
+    assert guarded(Plugin()).private_codec(BTC, signer).kept == wire.Kept()
+    assert guarded(Plugin(kept=week)).private_codec(BTC, signer).kept == week
+    for wrong in (7, None, wire.Kept(finished_ms=-1), wire.Kept(trades_ms=cast("int", 1e9))):
+        with pytest.raises(PluginFault, match="a Kept of whole ms, a day"):
+            guarded(Plugin(kept=wrong)).private_codec(BTC, signer)
 
 
 def test_after_so_many_faults_it_is_off() -> None:

@@ -111,6 +111,10 @@ class AccountRead(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """How far that may be wrong; None: unknown."""
     why: str
     """`connect`, `recovery`, `schedule`, `prepare`, `doubt`, `final`."""
+    began_ms: int = 0
+    """The venue's time at `began_s`: nothing from long before it is missing now. 0: not told."""
+    fills_since_ms: int = 0
+    """The venue's time from which on `fills` are complete. 0: not told."""
     coin_prices: dict[str, Decimal] = {}
     """Quote units per unit of the venue's own coin, while we hold some that fees may be taken in; empty when it was not
     asked for or not told."""
@@ -173,6 +177,10 @@ class OrderSent(msgspec.Struct, frozen=True, tag=True):
 
 SYMBOL_CLOSED = "SYMBOL_CLOSED"
 """The code of a refused order that says that the venue takes no orders of this symbol now."""
+
+
+FORGOTTEN = "FORGOTTEN"
+"""The code of a `no_effect` that nothing proves: the order is older than what its venue lists of our trades."""
 
 
 class OrderAnswered(msgspec.Struct, frozen=True, tag=True, kw_only=True):

@@ -89,6 +89,7 @@ class VenueAccount(msgspec.Struct, frozen=True, kw_only=True):
     position: PositionReport | None = None
     read_s: float = 0.0
     """When the last complete read began (monotonic); 0 before the first."""
+    read_ms: int = 0  # the same by the venue's clock; never stored: its fills may not be on disk yet
     clock_offset_ms: float | None = None
     clock_error_ms: float | None = None
     must_read_after_s: float = 0.0
@@ -100,10 +101,9 @@ class VenueAccount(msgspec.Struct, frozen=True, kw_only=True):
     order_s: float = 0.0
     """Last time an order of ours changed here."""
     fill_ms: int = 0
-    """Venue time of the newest booked fill, ms: reads ask from here, with overlap."""
+    """Venue time of the newest booked fill, ms: reads ask from here or from `read_ms`, with overlap."""
     row_ms: int = 0
-    opened: bool = False
-    """Whether the ledger has an opening for this venue."""
+    opened: bool = False  # whether the ledger has an opening for this venue
     differences: dict[str, Decimal] = {}
     """Asset -> reported minus ledger, at the last undisturbed read."""
     differences_s: float = 0.0

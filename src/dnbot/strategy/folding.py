@@ -12,6 +12,7 @@ import msgspec
 
 from dnbot.domain.instrument import Instrument, Venue
 from dnbot.domain.messages import (
+    FORGOTTEN,
     SYMBOL_CLOSED,
     BalanceChanged,
     FillBooked,
@@ -267,6 +268,8 @@ def fold_answer(turn: Turn, event: OrderAnswered) -> None:
         return
     status = _OUTCOMES[event.outcome]
     told = with_status(order, status, at_ns=event.at_ns, reason=f"{event.code} {event.text}".strip())
+    if event.code == FORGOTTEN:
+        told = _given_up(turn, order, event)
     if told != order:
         turn.put_order(told)
     if event.outcome == "ambiguous":
@@ -282,6 +285,24 @@ def fold_answer(turn: Turn, event: OrderAnswered) -> None:
         risk = turn.context.risk
         times = (*risk.api_error_times_s, turn.context.now_s)[-1000:]
         turn.change(risk=msgspec.structs.replace(risk, api_error_times_s=times))
+
+
+def _given_up(turn: Turn, order: Order, event: OrderAnswered) -> Order:
+    """An order whose end nobody can read any more, as ended with what is booked of it; a person is told which.
+
+    Awaited for ever it would keep the bot from hedging anything. What it moved beyond that is in the venue's balances,
+    and is booked from there, by the next reads, as a difference that nothing explains.
+    """
+    if order.is_settled:
+        return order
+    it = order.intent
+    what = f"{it.side.value} {it.quantity} {it.symbol.base} on {it.venue.value}, {order.filled} of it booked"
+    text = f"{it.client_order_id} ({what}) is {event.text}: look it up there; what else it moved is booked unexplained"
+    turn.alert("critical", f"forgotten:{it.client_order_id}", text)
+    turn.change_account(it.venue, must_read_after_s=turn.context.now_s)
+    never = OrderStatus.CANCELLED if order.status is OrderStatus.OPEN else OrderStatus.NO_EFFECT
+    ended = with_status(order, never, at_ns=event.at_ns, reason=f"{event.code} {event.text}")
+    return msgspec.structs.replace(ended, reported_filled=ended.filled, changed_at_ns=event.at_ns)
 
 
 def fold_balance(turn: Turn, event: BalanceChanged) -> None:

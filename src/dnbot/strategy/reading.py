@@ -34,6 +34,7 @@ from dnbot.strategy.turn import Turn
 
 DIFFERENCE_CONFIRM_S = 1.0
 """A difference must stand in two undisturbed reads at least this far apart before it is believed."""
+DAY_MS = 86_400_000
 POSITION_LATE_S = 10.0
 """So long after our newest fill a position may be read from before it, or as nothing: three seconds were seen."""
 
@@ -46,6 +47,7 @@ def fold_read(turn: Turn, read: AccountRead) -> None:
             read.venue, coin_prices={**account.coin_prices, **read.coin_prices}, coin_prices_s=read.began_s
         )
     if account.opened:
+        _tell_unread(turn, read)
         for fill in read.fills:
             fold_fill(turn, fill)
         for row in read.rows:
@@ -64,6 +66,7 @@ def fold_read(turn: Turn, read: AccountRead) -> None:
         balances_s=read.began_s,
         position=read.position or account.position,
         read_s=read.began_s,
+        read_ms=read.began_ms,
         clock_offset_ms=read.clock_offset_ms,
         clock_error_ms=read.clock_error_ms,
         asked_s=0.0,
@@ -72,6 +75,21 @@ def fold_read(turn: Turn, read: AccountRead) -> None:
     )
     _compare(turn, read)
     turn.records.append(PortfolioSaved(turn.context.portfolio, turn.context.now_ns))
+
+
+def _tell_unread(turn: Turn, read: AccountRead) -> None:
+    """After an absence longer than the venue lists trades: what was traded before is not booked. Balances tell whether
+    anything was.
+    """
+    account = turn.context.accounts[read.venue]
+    known_ms = max(account.fill_ms, account.read_ms)
+    if known_ms and read.fills_since_ms > known_ms:
+        known_days, listed_days = ((read.began_ms - ms) / DAY_MS for ms in (known_ms, read.fills_since_ms))
+        text = (
+            f"{read.venue.value}: our trades are known up to {known_days:.1f} days ago, and it lists those of the last "
+            f"{listed_days:.1f}: what was traded between shows as a difference of balances alone"
+        )
+        turn.alert("warning", f"unread:{read.venue.value}", text)
 
 
 def _is_emptied(turn: Turn, read: AccountRead) -> bool:

@@ -20,6 +20,10 @@ from dnbot.venues.wire import Capability, PrivateCodec
 
 OVERLAP_MS = 60_000  # windows reach back so far: venues round times to seconds, and lists lag
 FIRST_WINDOW_MS = 3_600_000
+"""So long before its beginning the first reading of an account looks. No later one looks back further: it would book
+what the opening contains."""
+PAGING_MS = 3_600_000
+"""Of what a venue keeps, so much is left for the reading itself: its window must not grow too old from page to page."""
 PAGES_MAX = 50
 COIN_PRICE_S = 60.0
 """So long the price of a coin that fees are taken in is not asked for again."""
@@ -33,23 +37,25 @@ async def read_account(codec: PrivateCodec, line: Line, account: VenueAccount | 
     Raises:
         VenueError: any part failed; nothing may be concluded from the others.
     """
-    began_s = trio.current_time()
+    began_s, began_ms = trio.current_time(), line.venue_now_ms()
+    fill_ms, row_ms, read_ms = (account.fill_ms, account.row_ms, account.read_ms) if account else (0, 0, 0)
     balances = codec.balances(await line.read(codec, codec.balances_request(line.venue_now_ms())))
     position = None
     if Capability.POSITION in codec.capabilities:
         position = codec.position(await line.read(codec, codec.position_request(line.venue_now_ms())))
     open_orders = codec.orders(await line.read(codec, codec.open_orders_request(line.venue_now_ms())))
-    fills = await read_trades(codec, line, _since(line, account.fill_ms if account else 0))
+    fills_since_ms = reachable(_since(began_ms, fill_ms, read_ms), codec.kept.trades_ms, began_ms)
+    fills = await read_trades(codec, line, fills_since_ms)
     rows: tuple[AccountRow, ...] = ()
     if Capability.POSITION in codec.capabilities:
-        rows = await _read_rows(codec, line, _since(line, account.row_ms if account else 0))
+        rows = await _read_rows(codec, line, _since(began_ms, row_ms, read_ms))
     coin_prices = await _coin_prices(codec, line, account, balances)
     return AccountRead(
         venue=line.venue, balances=balances, position=position, open_orders=open_orders, fills=fills, rows=rows,
         began_s=began_s, ended_s=trio.current_time(),
         clock_offset_ms=line.venue_now_ms() - line.clock.clock.now_ns() / 1_000_000,
         clock_error_ms=line.clock.error_ms(line.venue.value), why=why,
-        coin_prices=coin_prices,
+        coin_prices=coin_prices, began_ms=began_ms, fills_since_ms=fills_since_ms,
     )
 
 
@@ -71,8 +77,20 @@ async def _coin_prices(
     return {codec.fee_coin: price}
 
 
-def _since(line: Line, newest_ms: int) -> int:
-    return newest_ms - OVERLAP_MS if newest_ms else line.venue_now_ms() - FIRST_WINDOW_MS
+def _since(now_ms: int, newest_ms: int, read_ms: int) -> int:
+    """From when on something may be missing, by the venue's clock.
+
+    Before the newest that is booked nothing is, and nothing before the last complete reading either, so windows move on
+    where nothing happens; lists lag behind what they tell of, by seconds.
+    """
+    if not newest_ms and not read_ms:
+        return now_ms - FIRST_WINDOW_MS
+    return max(newest_ms - OVERLAP_MS, read_ms - FIRST_WINDOW_MS)
+
+
+def reachable(since_ms: int, kept_ms: int, now_ms: int) -> int:
+    """When a list begins that is asked for from `since_ms` on, where the venue keeps it for so long."""
+    return max(since_ms, now_ms - kept_ms + PAGING_MS)
 
 
 async def read_trades(codec: PrivateCodec, line: Line, since_ms: int) -> tuple[Fill, ...]:

@@ -2,6 +2,9 @@
 
 Positive evidence ends it at any step. Negative evidence is believed when the venue's clock has passed the intent's own
 expiry by the matching lag and two complete passes, one lag apart, know nothing of it.
+
+Venues list ended orders for a while only: of an older intent the open orders decide, and the trades, which are listed
+for longer. One that is older than these too cannot be decided: it is given up by name, and balances tell the rest.
 """
 
 from __future__ import annotations
@@ -10,16 +13,16 @@ import attrs
 import trio
 
 from dnbot.domain.errors import VenueError
-from dnbot.domain.messages import FillReported, InboxEvent, OrderAnswered, OrderReported
+from dnbot.domain.messages import FORGOTTEN, FillReported, InboxEvent, OrderAnswered, OrderReported
 from dnbot.domain.order import Fill, OrderIntent, OrderReport, OrderStatus
 from dnbot.domain.word import Word
 from dnbot.ports.clock import Clock
 from dnbot.ports.log import EventLog
 from dnbot.strategy.doubting import CLOCK_SKEW_MS
-from dnbot.tasks.accounts import OVERLAP_MS, read_trades
+from dnbot.tasks.accounts import OVERLAP_MS, reachable, read_trades
 from dnbot.tasks.link import Line
 from dnbot.tasks.patience import Patience
-from dnbot.venues.wire import PrivateCodec
+from dnbot.venues.wire import DAY_MS, PrivateCodec
 
 PASSES = 2
 TRY_PAUSE_S = 0.3
@@ -30,7 +33,7 @@ TRY_PAUSE_S_MAX = 2.0
 
 @attrs.frozen
 class Lists:
-    """One complete pass over a venue's lists, since `since_ms`; a part that failed would have raised."""
+    """One complete pass over what a venue's lists have since `since_ms`; a part that failed would have raised."""
 
     began_s: float
     since_ms: int
@@ -87,9 +90,9 @@ class Resolver:
                 await trio.sleep(patience.after_failure())
                 continue
             patience.after_success()
-            if seen is Seen.ENDED:
+            if seen is Seen.ENDED and not self._is_forgotten(intent):
                 return
-            blank = seen is Seen.NOWHERE and began_ms > self._decidable_ms(intent)
+            blank = seen is not Seen.ALIVE and began_ms > self._decidable_ms(intent)
             blank_passes = blank_passes + 1 if blank else 0
             if blank_passes >= PASSES:
                 await self._tell_nothing(intent)
@@ -129,14 +132,15 @@ class Resolver:
         return lists
 
     async def _read_lists(self, since_ms: int) -> Lists:
-        began_s = trio.current_time()
+        began_s, now_ms, kept = trio.current_time(), self.line.venue_now_ms(), self.codec.kept
+        finished_since_ms = reachable(since_ms, kept.finished_ms, now_ms)
         reports: list[OrderReport] = []
         for request in (
             self.codec.open_orders_request(self.line.venue_now_ms()),
-            self.codec.finished_orders_request(self.line.venue_now_ms(), since_ms),
+            self.codec.finished_orders_request(self.line.venue_now_ms(), finished_since_ms),
         ):
             reports.extend(self.codec.orders(await self.line.read(self.codec, request)))
-        fills = await read_trades(self.codec, self.line, since_ms)
+        fills = await read_trades(self.codec, self.line, reachable(since_ms, kept.trades_ms, now_ms))
         return Lists(began_s, since_ms, tuple(reports), fills)
 
     async def _look_by_id(self, venue_order_id: str) -> Seen:
@@ -154,11 +158,20 @@ class Resolver:
         age_ms = (self.clock.now_ns() - intent.created_at_ns) // 1_000_000
         return self.line.venue_now_ms() - OVERLAP_MS - max(0, age_ms)
 
+    def _is_forgotten(self, intent: OrderIntent) -> bool:
+        """Whether it may have traded before the venue's list of trades begins."""
+        since_ms = self._since_ms(intent)
+        return reachable(since_ms, self.codec.kept.trades_ms, self.line.venue_now_ms()) > since_ms
+
     async def _tell_nothing(self, intent: OrderIntent) -> None:
+        code, text = "EXPIRED", "past its expiry, and complete lists do not know it"
+        if self._is_forgotten(intent):
+            days = self.codec.kept.trades_ms / DAY_MS
+            code, text = FORGOTTEN, f"older than the {days:.0f} days for which {self.line.venue.value} lists trades"
         await self.inbox.send(
             OrderAnswered(
-                client_order_id=intent.client_order_id, outcome="no_effect", code="EXPIRED",
-                text="past its expiry, and complete lists do not know it", at_ns=self.clock.now_ns(),
+                client_order_id=intent.client_order_id, outcome="no_effect", code=code, text=text,
+                at_ns=self.clock.now_ns(),
             )
         )
 

@@ -25,9 +25,11 @@ from dnbot.domain.order import OrderIntent
 from dnbot.venues.plugin import VENUE, VenueLimits, VenuePlugin
 from dnbot.venues.shapes import check_of
 from dnbot.venues.wire import (
+    DAY_MS,
     Capability,
     Delta,
     FillNews,
+    Kept,
     OrderNews,
     Pong,
     PrivateCodec,
@@ -178,10 +180,12 @@ class _Guarded:
 
     capabilities: Capability
     fee_coin: str
+    kept: Kept
 
     def __init__(self, codec: Any, guard: PluginGuard, protocol: type, symbol: Symbol) -> None:
         self.venue, self.symbol = VENUE, symbol
         self.ping_interval_s = float(codec.ping_interval_s)
+        self.kept = getattr(codec, "kept", Kept())
         for name in method_names(protocol):
             setattr(self, name, _guarded(name, getattr(codec, name), guard, protocol, symbol))
 
@@ -210,6 +214,9 @@ def _codec_problem(codec: Any, names: tuple[str, ...]) -> str:
     ping_s = getattr(codec, "ping_interval_s", None)
     if type(ping_s) not in (float, int) or not PING_S_LEAST <= cast("float", ping_s) <= PING_S_MOST:
         return f"ping_interval_s {ping_s!r}; seconds, {PING_S_LEAST:.0f} to {PING_S_MOST:.0f}"
+    kept = getattr(codec, "kept", Kept())
+    if type(kept) is not Kept or any(type(ms) is not int or ms < DAY_MS for ms in (kept.trades_ms, kept.finished_ms)):
+        return f"kept {kept!r}; a Kept of whole ms, a day ({DAY_MS}) at least"
     return ""
 
 

@@ -23,10 +23,12 @@ from dnbot.domain.market import Ticker as Ticker
 from dnbot.domain.order import Fill, OrderIntent, OrderReport
 from dnbot.domain.position import AccountRow
 from dnbot.domain.transfer import Transfer
+from dnbot.venues.words import DAY_MS as DAY_MS
 from dnbot.venues.words import AskedTooOften as AskedTooOften
 from dnbot.venues.words import Capability as Capability
 from dnbot.venues.words import Delta as Delta
 from dnbot.venues.words import FillNews as FillNews
+from dnbot.venues.words import Kept as Kept
 from dnbot.venues.words import OrderNews as OrderNews
 from dnbot.venues.words import Pong as Pong
 from dnbot.venues.words import PrivateMessage as PrivateMessage
@@ -226,6 +228,8 @@ class PrivateCodec(SpotPrivateCodec, Protocol):
     """Private domain of one venue and one symbol, with what only some venues have: `capabilities` says which."""
 
     capabilities: Capability
+    kept: Kept
+    """How far back `trades_request` and `finished_orders_request` may ask."""
     fee_coin: str
     """The venue's own coin that fees may be taken in and that it tells a price of; empty when there is none."""
 

@@ -48,6 +48,20 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
 
 
+DAY_MS = 86_400_000
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """How far back a venue's lists reach, ms; what is older is missing there, or refused when it is asked for.
+
+    A codec that does not say so is taken to list everything that was ever made.
+    """
+
+    trades_ms: int = 36_500 * DAY_MS
+    finished_ms: int = 36_500 * DAY_MS
+    """Of ended orders."""
+
+
 class Capability(Flag):
     """What a private codec can do beyond the common part."""
 

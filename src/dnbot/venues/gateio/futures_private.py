@@ -34,7 +34,7 @@ from dnbot.venues.gateio.futures_shapes import (
 from dnbot.venues.gateio.futures_words import account_row_of, fees_of, fill_of, no_position, position_of, report_of
 from dnbot.venues.gateio.literals import Literal, given, readable
 from dnbot.venues.gateio.order_socket import OrderSocket, socket_reply
-from dnbot.venues.gateio.orders import accepted, check_text, limit_price, text_for
+from dnbot.venues.gateio.orders import KEPT_MS, accepted, check_text, limit_price, text_for
 from dnbot.venues.gateio.rest import REST_PREFIX, SIZE_DECIMAL, SignedRest
 from dnbot.venues.gateio.signing import channel_auth
 from dnbot.venues.gateio.spot_shapes import Receipt
@@ -45,6 +45,7 @@ from dnbot.venues.wire import (
     Balance,
     Capability,
     FillNews,
+    Kept,
     OrderNews,
     PositionReport,
     PrivateMessage,
@@ -79,6 +80,7 @@ class GateFuturesPrivate(WithoutFeeCoin, WithoutListenKey, WithoutTransfer):
 
     venue: Venue = Venue.GATE_FUTURES
     capabilities: Capability = Capability.POSITION | Capability.ORDER_SOCKET | Capability.COUNTDOWN
+    kept: Kept = Kept(trades_ms=KEPT_MS, finished_ms=KEPT_MS)
     ping_interval_s: float = PING_INTERVAL_S
 
     def __init__(

@@ -11,10 +11,13 @@ from dnbot.domain.order import OrderIntent, OrderReport, OrderStatus
 from dnbot.domain.units import ZERO, Quantity, plain
 from dnbot.venues.gateio.literals import Literal, epoch_ns_of, id_of
 from dnbot.venues.gateio.spot_shapes import Receipt
+from dnbot.venues.wire import DAY_MS
 
 TEXT_PREFIX = "t-"
 """Gate's mark of a client's own id (docs, order field `text`)."""
 _TEXT = re.compile(r"[0-9A-Za-z_.\-]{1,28}\Z", re.ASCII)
+KEPT_MS = 180 * DAY_MS
+"""Gate keeps orders and trades for six months."""
 GT = "GT"
 POINT = "POINT"
 """Gate's fee points: no coin, but an asset with its own balance."""

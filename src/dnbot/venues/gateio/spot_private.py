@@ -22,7 +22,7 @@ from dnbot.venues.gateio.envelope import PING_INTERVAL_S, Envelope, ping, subscr
 from dnbot.venues.gateio.errors import trouble_of
 from dnbot.venues.gateio.literals import Literal, given, id_of, readable
 from dnbot.venues.gateio.order_socket import OrderSocket, socket_reply
-from dnbot.venues.gateio.orders import accepted, check_text, limit_price, text_for
+from dnbot.venues.gateio.orders import KEPT_MS, accepted, check_text, limit_price, text_for
 from dnbot.venues.gateio.rest import REST_PREFIX, SignedRest
 from dnbot.venues.gateio.signing import channel_auth
 from dnbot.venues.gateio.spot_public import WS_PATH
@@ -30,10 +30,12 @@ from dnbot.venues.gateio.spot_shapes import Holding, HoldingUpdate, Moved, Rates
 from dnbot.venues.gateio.spot_words import balance_of, fees_of, fill_of, pushed_balance_of, report_of
 from dnbot.venues.gateio.stream import Reader, ascii_pair, read_frame
 from dnbot.venues.wire import (
+    DAY_MS,
     AccountFacts,
     Balance,
     Capability,
     FillNews,
+    Kept,
     OrderNews,
     PrivateMessage,
     Reply,
@@ -44,7 +46,7 @@ from dnbot.venues.wire import (
 
 ORDERS_LIMIT = 100
 TRADES_LIMIT = 1000
-TRADES_WINDOW_S_MAX = 29 * 86_400
+TRADES_WINDOW_S_MAX = 29 * DAY_MS // 1000
 """A query of trades may span 30 days; without `to` it would end 7 days after `from`."""
 
 _holdings = msgspec.json.Decoder(list[Holding]).decode
@@ -62,6 +64,7 @@ class GateSpotPrivate(WithoutFeeCoin, WithoutListenKey, WithoutPosition):
 
     venue: Venue = Venue.GATE_SPOT
     capabilities: Capability = Capability.ORDER_SOCKET | Capability.TRANSFER | Capability.COUNTDOWN
+    kept: Kept = Kept(trades_ms=TRADES_WINDOW_S_MAX * 1000, finished_ms=KEPT_MS)
     ping_interval_s: float = PING_INTERVAL_S
 
     def __init__(

@@ -22,11 +22,13 @@ from dnbot.venues.mexc.fee_coin import MxFees
 from dnbot.venues.mexc.protobuf import decode_push
 from dnbot.venues.mexc.shapes import VENUE, amount, read, side_of, symbol_name, unreadable
 from dnbot.venues.mexc.signing import Parameters, encode_query, receive_window_ms, signed_request
-from dnbot.venues.mexc.trades_paging import PAGE_SIZE, TradesPaging
+from dnbot.venues.mexc.trades_paging import AGE_MS_MAX, PAGE_SIZE, TradesPaging
 from dnbot.venues.wire import (
+    DAY_MS,
     AccountFacts,
     Balance,
     Capability,
+    Kept,
     PrivateMessage,
     Reply,
     Request,
@@ -47,7 +49,7 @@ ORDER_TYPES: Final = {
 """The venue has no timeInForce: how long an order lives is part of its type."""
 CLIENT_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,32}\Z", re.ASCII)
 ORDERS_LISTED_MAX: Final = 1000
-FINISHED_AGE_MS_MAX: Final = 7 * 86_400_000 - 60_000
+FINISHED_AGE_MS_MAX: Final = 7 * DAY_MS - 60_000
 """allOrders looks back seven days; a minute is kept for the journey and the clocks."""
 TIME_ROUNDING_MS: Final = 1_000
 """The venue rounds the times of finished orders to a second."""
@@ -59,6 +61,7 @@ class MexcSpotPrivate(MxFees, WithoutPosition, WithoutOrderSocket, WithoutTransf
 
     venue = VENUE
     capabilities = Capability.LISTEN_KEY
+    kept = Kept(trades_ms=AGE_MS_MAX, finished_ms=FINISHED_AGE_MS_MAX)
     ping_interval_s = PING_INTERVAL_S
 
     def __init__(self, symbol: Symbol, signer: Signer) -> None:
@@ -115,7 +118,7 @@ class MexcSpotPrivate(MxFees, WithoutPosition, WithoutOrderSocket, WithoutTransf
             VenueError: further back than the seven days that the venue lists: the answer could not be complete.
         """
         if since_ms < now_ms - FINISHED_AGE_MS_MAX:
-            days = (now_ms - since_ms) // 86_400_000
+            days = (now_ms - since_ms) // DAY_MS
             raise VenueError(VENUE.value, f"finished orders are listed for 7 days, asked for {days}")
         parameters = (
             *self._symbol_parameter(),

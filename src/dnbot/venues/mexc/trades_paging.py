@@ -18,6 +18,7 @@ import attrs
 from dnbot.domain.errors import VenueError
 from dnbot.domain.order import Fill
 from dnbot.venues.mexc.shapes import NS_PER_MS, VENUE
+from dnbot.venues.wire import DAY_MS
 
 PAGE_SIZE: Final = 100
 ROUNDING_MS: Final = 1_000
@@ -25,8 +26,8 @@ ROUNDING_MS: Final = 1_000
 STEP_BACK_MS: Final = 2_000
 """A clock of the venue that steps back by no more than this between two trades hides none of them."""
 OVERLAP_MS: Final = ROUNDING_MS + STEP_BACK_MS
-AGE_MS_MAX: Final = 30 * 86_400_000 - 60_000
-"""The venue keeps one month; a minute is left for the journey and the clocks."""
+AGE_MS_MAX: Final = 28 * DAY_MS - 60_000
+"""The venue keeps one month, and does not say of how many days; a minute is left for the journey and the clocks."""
 
 
 def _incomplete(why: str) -> VenueError:
@@ -52,7 +53,7 @@ class TradesPaging:
             VenueError: the trades are too old, too many in one second, or another reading came between.
         """
         if since_ms < now_ms - AGE_MS_MAX:
-            raise _incomplete(f"the venue keeps 30 days, asked for {(now_ms - since_ms) // 86_400_000}")
+            raise _incomplete(f"the venue keeps a month, asked for {(now_ms - since_ms) // DAY_MS} days")
         end_ms = now_ms + OVERLAP_MS if page == 0 else self._continued(since_ms, page)
         self._overtaken = self._awaited and page == 0
         self._since_ms, self._page, self._end_ms = since_ms, page, end_ms
