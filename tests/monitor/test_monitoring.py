@@ -14,7 +14,7 @@ from dnbot.monitor.evaluate import Standing
 from dnbot.monitor.snapshot import TradeFigures
 from dnbot.operate import monitoring
 from dnbot.operate.monitoring import END_S_MAX, UNSTORED_MAX
-from dnbot.operate.sampling import COMPUTED_S_MAX
+from dnbot.operate.sampling import COMPUTED_S_MAX, MachineFigures
 from dnbot.strategy.states import TradingMode
 
 pytestmark = pytest.mark.slow
@@ -165,3 +165,18 @@ async def test_the_standing_says_what_is_open_and_told(autojump_clock: Any, watc
             name: getattr(here.bot.context, name) for name in here.bot.context.__struct_fields__
         } | {"now_s": trio.current_time() - 6.0})
         assert not here.monitors.is_well()
+
+
+async def test_what_monitors_raise_is_counted_too(autojump_clock: Any, watched: Any) -> None:
+    """`dnbot_alerts_total` has an alert of a monitor and one of a plugin beside the machine's, once each; no end."""
+    async with watched(grace_ms=1_000, clear_ms=1_000) as here:
+        counted = here.bot.parts.measures.tallies.alerts
+        before = dict(counted)
+        well, here.machine["now"] = here.machine["now"], MachineFigures(10.0, 180.0, 4.0)
+        here.monitors.alert("warning", "plugin:x", "words")
+        here.monitors.alert("warning", "plugin:x", "again")
+        await here.hear("critical disk: ")
+        here.machine["now"] = well
+        await here.hear("resolved disk ")
+        grown = {level: number - before.get(level, 0) for level, number in counted.items()}
+        assert {level: number for level, number in grown.items() if number} == {"critical": 1, "warning": 1}
