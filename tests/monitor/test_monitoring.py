@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 
@@ -180,3 +182,13 @@ async def test_what_monitors_raise_is_counted_too(autojump_clock: Any, watched: 
         await here.hear("resolved disk ")
         grown = {level: number - before.get(level, 0) for level, number in counted.items()}
         assert {level: number for level, number in grown.items() if number} == {"critical": 1, "warning": 1}
+
+
+async def test_inventory_that_belongs_on_one_venue_is_not_judged(autojump_clock: Any, watched: Any) -> None:
+    """With `inventory_ratio` 1 all of it is where it should be."""
+    async with watched(grace_ms=1_000) as here:
+        sampler, context = here.monitors._sampler, here.bot.context
+        assert 50 <= sampler.snapshot(TradeFigures()).inventory_pct <= 100
+        params = msgspec.structs.replace(context.params, inventory_ratio=Decimal(1))
+        here.bot.strategist.context = msgspec.structs.replace(context, params=params)
+        assert sampler.snapshot(TradeFigures()).inventory_pct is None
