@@ -12,6 +12,7 @@ import trio
 from dnbot.domain.messages import SetMode
 from dnbot.domain.records import Alert
 from dnbot.monitor.acting import Action
+from dnbot.monitor.book import UNTOLD_S
 from dnbot.monitor.evaluate import Standing
 from dnbot.monitor.snapshot import TradeFigures
 from dnbot.operate import monitoring
@@ -192,3 +193,19 @@ async def test_inventory_that_belongs_on_one_venue_is_not_judged(autojump_clock:
         params = msgspec.structs.replace(context.params, inventory_ratio=Decimal(1))
         here.bot.strategist.context = msgspec.structs.replace(context, params=params)
         assert sampler.snapshot(TradeFigures()).inventory_pct is None
+
+
+async def test_what_nobody_took_is_heard_when_a_service_answers_again(autojump_clock: Any, watched: Any) -> None:
+    """The uplink is gone for a minute: an alert that began in it is told after it, once, and not called told before."""
+    async with watched(grace_ms=1_000, quiet_s=900.0) as here:
+        here.ears.deaf = True
+        here.monitors.alert("warning", "plugin:x", "words")
+        told = lambda: here.monitors.standing().open[0].told  # noqa: E731 (a short word for what is known)
+        await here.until(lambda: bool(told()), "it is on its way")
+        await here.until(lambda: not told(), "nobody took it", 20.0)
+        await trio.sleep(60.0)
+        here.ears.deaf = False
+        await here.hear("warning plugin:x: words", UNTOLD_S + 10.0)
+        await trio.sleep(120.0)
+        assert lines(here) == ["warning plugin:x: words"]
+        assert told() == "warning"
