@@ -200,7 +200,10 @@ async def test_what_nobody_took_is_heard_when_a_service_answers_again(autojump_c
     async with watched(grace_ms=1_000, quiet_s=900.0) as here:
         here.ears.deaf = True
         here.monitors.alert("warning", "plugin:x", "words")
-        told = lambda: here.monitors.standing().open[0].told  # noqa: E731 (a short word for what is known)
+
+        def told() -> str:
+            return str(here.monitors.standing().open[0].told)
+
         await here.until(lambda: bool(told()), "it is on its way")
         await here.until(lambda: not told(), "nobody took it", 20.0)
         await trio.sleep(60.0)
