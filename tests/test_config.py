@@ -15,6 +15,7 @@ from dnbot.config import SECTIONS, load_settings, parse_settings
 from dnbot.config.reading import form_of
 from dnbot.domain.errors import ConfigError
 from dnbot.domain.instrument import Symbol
+from dnbot.metrics.histogram import SECONDS
 from dnbot.resources import config_dir
 
 GOOD: dict[str, str] = {
@@ -313,6 +314,16 @@ BROKEN: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "a warning after the limit": (
         config_text(rest='[monitors]\ndrawdown_pct_warn = "3"\n'), "monitors.drawdown_pct_warn", ("max_drawdown_pct",),
     ),
+    "a slow order that no bucket tells": (
+        config_text(rest="[monitors]\nfill_ms_max = 10001\n"), "monitors.fill_ms_max", ("at most 10000",),
+    ),
+    "a budget that is never full enough": (
+        config_text(rest='[monitors]\nrate_left_pct_min = "81"\n'), "monitors.rate_left_pct_min", ("at most 80",),
+    ),
+    "inventory that is told where it belongs": (
+        config_text(inventory_ratio='"0.04"'), "monitors.inventory_pct_max",
+        ("95", "at least 96", "strategy.inventory_ratio = 0.04"),
+    ),
     "the key itself in the file": (gate(f'key = "{LEAK}"'), "gate.key", ("NAME of an environment variable",)),
     "the secret as a number": (gate("secret = 123456"), "gate.secret", ("text in quotes",)),
     "a connection string in the file": (
@@ -352,6 +363,17 @@ def test_the_base_of_the_broken_files_is_good(tmp_path: Path) -> None:
     assert parse_settings("good", config_text(state_dir="")).state_dir == ""
     local = 'ca_file = "ca.pem"\nrest_url = "https://[::1]:1/api/v4"\nws_spot_url = "wss://localhost:1/ws/v4/"\n'
     assert parse_settings("good", gate(f'{local}ws_futures_url = "wss://127.0.0.1:2/v4/ws/usdt"')).gate.ca_file
+
+
+def test_a_threshold_of_a_monitor_can_be_passed_and_left() -> None:
+    """As far as the histograms tell, a budget can fill and inventory be where it belongs; not a step further."""
+    limits = parse_settings("good", config_text(
+        inventory_ratio='"0.8"',
+        rest='[monitors]\nfill_ms_max = 10000\nrate_left_pct_min = "80"\ninventory_pct_max = "80"\n',
+    )).monitors
+    assert limits.fill_ms_max == SECONDS[-1] * 1000
+    assert limits.inventory_pct_max == 80
+    assert parse_settings("good", config_text(inventory_ratio='"1"')).monitors.inventory_pct_max == 95
 
 
 def test_thresholds_that_lose_are_accepted_when_that_is_said() -> None:

@@ -90,8 +90,7 @@ class Site:
     def stream_request(self, role: Role = "view", session_age_s: float = 0.0) -> bytes:
         """What a browser sends to see the pictures."""
         cookie, _ = self.keyring.open(role, "ann", self.stage.clock.now_ns() / 1e9 - session_age_s)
-        head = f"GET /api/live HTTP/1.1\r\nHost: 127.0.0.1:8180\r\nCookie: {self.place.cookie}={cookie}\r\n\r\n"
-        return head.encode()
+        return stream_request(f"Cookie: {self.place.cookie}={cookie}")
 
     def lines(self) -> list[str]:
         """Events of the log by now."""
@@ -145,6 +144,11 @@ async def web_site(tmp_path: Path, *, runs: bool = False, public_url: str = "") 
             scene, bot, store, watch, tmp_path, place, keyring, hub, api, app, WebServer(app, scene.log), nursery
         )
         nursery.cancel_scope.cancel()
+
+
+def stream_request(who: str) -> bytes:
+    """The same by whoever this header stands for."""
+    return f"GET /api/live HTTP/1.1\r\nHost: 127.0.0.1:8180\r\n{who}\r\n\r\n".encode()
 
 
 Sites = Callable[..., AbstractAsyncContextManager[Site]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dnbot.domain.records import Alert
-from dnbot.monitor.book import LINES_MAX, AlertBook, AlertRules, Notice
+from dnbot.monitor.book import LINES_MAX, UNTOLD_S, AlertBook, AlertRules, Notice
 from dnbot.monitor.evaluate import Resolved
 
 
@@ -188,3 +188,88 @@ def test_a_notice_is_not_endless() -> None:
     (notice,) = told(here, 0.0)
     assert len(notice.lines) == LINES_MAX
     assert notice.lines[-1] == "and 31 more: dnbot alerts"
+
+
+def test_what_nobody_took_is_told_again_while_it_lasts() -> None:
+    """Also a warning, which is told once alone; after a pause, and as often as it takes."""
+    here = book()
+    here.raise_(alert("naked"), 0.0, watched=True)
+    here.raise_(alert("reject_rate", "warning"), 0.0, watched=True)
+    (notice,) = told(here, 0.0, 2.0)
+    for lost_s in (14.0, 60.0):
+        here.untold(notice, lost_s)
+        assert [one.told for one in here.open.values()] == ["", ""]
+        assert told(here, lost_s, lost_s + UNTOLD_S - 0.1) == []
+        (notice,) = told(here, lost_s + UNTOLD_S, lost_s + UNTOLD_S + 2.0)
+        assert notice.lines == ("critical naked: words", "warning reject_rate: words")
+    assert [one.told for one in here.open.values()] == ["critical", "warning"]
+    assert told(here, 200.0, 300.0) == []
+
+
+def test_news_do_not_wait_for_what_nobody_took() -> None:
+    """A new alert, or an end, goes at once, and takes along what was not told."""
+    here = book()
+    here.raise_(alert("slow", "warning"), 0.0, watched=True)
+    (notice,) = told(here, 0.0, 2.0)
+    here.untold(notice, 14.0)
+    here.raise_(alert("naked"), 15.0, watched=True)
+    (both,) = told(here, 15.0, 17.0, 50.0, 60.0)
+    assert both.lines == ("critical naked: words", "warning slow: words")
+
+
+def test_an_end_that_nobody_took_is_told_again() -> None:
+    """With the critical alert that was over before it could be told; not while the same is open anew."""
+    here = book()
+    here.raise_(alert("slow", "warning"), 0.0, watched=True)
+    assert len(told(here, 0.0, 2.0)) == 1
+    here.raise_(alert("naked"), 10.0, watched=True)
+    for key, level in (("naked", "critical"), ("slow", "warning")):
+        here.resolve(end(key, level))
+    (notice,) = told(here, 10.0, 12.0)
+    here.untold(notice, 24.0)
+    here.raise_(alert("slow", "warning"), 54.0, watched=True)
+    (again,) = told(here, 54.0, 56.0, 100.0, 200.0)
+    assert again.lines == ("critical naked: words", "warning slow: words", "resolved naked after 12 s: words")
+
+
+def test_what_was_over_before_anybody_took_it_is_not_lost() -> None:
+    """A critical alert is told with its end, a warning is counted."""
+    here = book()
+    here.raise_(alert("naked"), 0.0, watched=True)
+    here.raise_(alert("slow", "warning"), 0.0, watched=True)
+    (notice,) = told(here, 0.0, 2.0)
+    here.untold(notice, 14.0)
+    here.resolve(end("naked"))
+    here.resolve(end("slow", "warning"))
+    (later,) = told(here, 20.0, 22.0, 60.0, 70.0)
+    assert later.lines == (
+        "critical naked: words", "resolved naked after 12 s: words", "1 alerts came and went before they could be told",
+    )
+
+
+def test_what_a_later_notice_told_is_not_told_again() -> None:
+    """An alert that rose while its first notice was tried: people know it by the second."""
+    here = book()
+    here.raise_(alert("drawdown", "warning"), 0.0, watched=True)
+    (first,) = told(here, 0.0, 2.0)
+    here.raise_(alert("drawdown"), 5.0, watched=True)
+    assert len(told(here, 5.0, 7.0)) == 1
+    here.untold(first, 14.0)
+    assert here.open["drawdown"].told == "critical"
+    assert told(here, 50.0, 60.0) == []
+
+
+def test_hours_without_a_service_use_up_nothing() -> None:
+    """The limit of an hour is for what people get, and what waits for them does not grow."""
+    here = book(per_hour_max=2, group_s=0.0)
+    here.raise_(alert("naked"), 0.0, watched=True)
+    for number in range(200):
+        at_s = number * UNTOLD_S
+        here.raise_(alert(f"c{number}"), at_s, watched=True)
+        (notice,) = told(here, at_s)
+        here.untold(notice, at_s)
+        here.resolve(end(f"c{number}"))
+    (last,) = told(here, 200 * UNTOLD_S)
+    assert len(last.lines) == LINES_MAX
+    assert last.lines[0].startswith("critical c")
+    assert len(last.contents.brief) == len(last.contents.over) == LINES_MAX

@@ -172,6 +172,19 @@ def test_inventory_on_one_side_is_told_after_its_time() -> None:
     assert f"resolved {key}" in ended
 
 
+def test_inventory_that_is_just_inside_its_limit_again_is_no_alert() -> None:
+    """Where `inventory_ratio` is 0.8 the fuller venue never has less: half an hour is wait enough against flapping."""
+    book, lines = AlertBook(AlertRules(level_min="info"), "dnbot"), list[str]()
+    state: State = {}
+    for second in range(2_000):
+        share = Decimal("95.1") if second < 1_900 else Decimal(95)
+        state, told = look(book, state, msgspec.structs.replace(good(float(second)), inventory_pct=share))
+        lines += told
+    assert [line.split(" ", 1)[1].partition(":")[0] for line in lines] == [
+        "info inventory_skew", "resolved inventory_skew after 110 s",
+    ]
+
+
 def test_an_hour_in_good_order_tells_nothing() -> None:
     """Of no condition."""
     assert history({}, 3_600.0) == []

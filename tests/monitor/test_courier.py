@@ -54,13 +54,14 @@ def notice(title: str, level: str = "warning", line: str = "words") -> Notice:
     return Notice(level=level, title=title, lines=(line,), at_ns=0)
 
 
-def courier(post: Post) -> tuple[Courier, MemorySink, EventLog]:
-    """A courier that knows the canary as a secret."""
+def courier(post: Post, lost: list[str] | None = None) -> tuple[Courier, MemorySink, EventLog]:
+    """A courier that knows the canary as a secret; `lost` gets the titles of what it gives back."""
     registry, sink = SecretRegistry(), MemorySink()
     registry.add(Secret(CANARY))
     redactor = Redactor(registry)
     log = EventLog(VirtualClock(0), [sink], redactor)
-    return Courier(post, redactor, log), sink, log
+    untold = (lambda notice, _: lost.append(notice.title)) if lost is not None else None
+    return Courier(post, redactor, log, untold), sink, log
 
 
 async def test_only_what_failed_is_tried_again(autojump_clock: Any, nursery: trio.Nursery) -> None:
@@ -96,6 +97,29 @@ async def test_what_nobody_takes_is_counted_and_told_to_the_log(autojump_clock: 
     here.put(notice("b"))
     await trio.sleep(1.0)
     assert not here.is_failing(trio.current_time())
+
+
+async def test_what_nobody_takes_is_given_back(autojump_clock: Any, nursery: trio.Nursery) -> None:
+    """After its tries, after a bug, and out of a queue that is full; not what one service of three took."""
+    post, lost = Post(down=[0, 1]), list[str]()
+    here, _, _ = courier(post, lost)
+    nursery.start_soon(here.run)
+    here.put(notice("taken by one"))
+    await trio.sleep(20.0)
+    post.down = [0, 1, 2]
+    here.put(notice("taken by nobody"))
+    await trio.sleep(20.0)
+    post.breaks = True
+    here.put(notice("a bug"))
+    await trio.sleep(20.0)
+    assert lost == ["taken by nobody", "a bug"]
+    post.breaks, post.stuck = False, True
+    here.put(notice("stuck"))
+    await trio.testing.wait_all_tasks_blocked()
+    for number in range(NOTICES_MAX + 1):
+        here.put(notice(f"c{number}", "critical"))
+    here.put(notice("too late"))
+    assert lost[2:] == ["c0", "too late"]
 
 
 async def test_a_service_that_is_down_holds_up_nobody(autojump_clock: Any, nursery: trio.Nursery) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 
@@ -14,11 +16,12 @@ from dnbot.domain.records import Alert
 from dnbot.lab.drills_alerts_rows import perpetual_dearer
 from dnbot.lab.drills_alerts_scenes import MONEY_SCENE
 from dnbot.monitor.acting import Action
+from dnbot.monitor.book import UNTOLD_S
 from dnbot.monitor.evaluate import Standing
 from dnbot.monitor.snapshot import TradeFigures
 from dnbot.operate import monitoring
 from dnbot.operate.monitoring import END_S_MAX, UNSTORED_MAX
-from dnbot.operate.sampling import COMPUTED_S_MAX
+from dnbot.operate.sampling import COMPUTED_S_MAX, MachineFigures
 from dnbot.ports.latch import KILLED_BY
 from dnbot.strategy.states import TradingMode
 from dnbot.tasks.desk import Desk
@@ -225,3 +228,47 @@ async def test_the_standing_says_what_is_open_and_told(autojump_clock: Any, watc
             name: getattr(here.bot.context, name) for name in here.bot.context.__struct_fields__
         } | {"now_s": trio.current_time() - 6.0})
         assert not here.monitors.is_well()
+
+
+async def test_what_monitors_raise_is_counted_too(autojump_clock: Any, watched: Any) -> None:
+    """`dnbot_alerts_total` has an alert of a monitor and one of a plugin beside the machine's, once each; no end."""
+    async with watched(grace_ms=1_000, clear_ms=1_000) as here:
+        counted = here.bot.parts.measures.tallies.alerts
+        before = dict(counted)
+        well, here.machine["now"] = here.machine["now"], MachineFigures(10.0, 180.0, 4.0)
+        here.monitors.alert("warning", "plugin:x", "words")
+        here.monitors.alert("warning", "plugin:x", "again")
+        await here.hear("critical disk: ")
+        here.machine["now"] = well
+        await here.hear("resolved disk ")
+        grown = {level: number - before.get(level, 0) for level, number in counted.items()}
+        assert {level: number for level, number in grown.items() if number} == {"critical": 1, "warning": 1}
+
+
+async def test_inventory_that_belongs_on_one_venue_is_not_judged(autojump_clock: Any, watched: Any) -> None:
+    """With `inventory_ratio` 1 all of it is where it should be."""
+    async with watched(grace_ms=1_000) as here:
+        sampler, context = here.monitors._sampler, here.bot.context
+        assert 50 <= sampler.snapshot(TradeFigures()).inventory_pct <= 100
+        params = msgspec.structs.replace(context.params, inventory_ratio=Decimal(1))
+        here.bot.strategist.context = msgspec.structs.replace(context, params=params)
+        assert sampler.snapshot(TradeFigures()).inventory_pct is None
+
+
+async def test_what_nobody_took_is_heard_when_a_service_answers_again(autojump_clock: Any, watched: Any) -> None:
+    """The uplink is gone for a minute: an alert that began in it is told after it, once, and not called told before."""
+    async with watched(grace_ms=1_000, quiet_s=900.0) as here:
+        here.ears.deaf = True
+        here.monitors.alert("warning", "plugin:x", "words")
+
+        def told() -> str:
+            return str(here.monitors.standing().open[0].told)
+
+        await here.until(lambda: bool(told()), "it is on its way")
+        await here.until(lambda: not told(), "nobody took it", 20.0)
+        await trio.sleep(60.0)
+        here.ears.deaf = False
+        await here.hear("warning plugin:x: words", UNTOLD_S + 10.0)
+        await trio.sleep(120.0)
+        assert lines(here) == ["warning plugin:x: words"]
+        assert told() == "warning"

@@ -99,9 +99,10 @@ def test_a_key_that_is_not_set_cannot_be_uncommented_by_mistake() -> None:
         parse_settings("new", text)
 
 
-def test_the_live_example_is_what_new_config_writes() -> None:
+@pytest.mark.parametrize("mode", ["paper", "live"])
+def test_the_complete_examples_are_what_new_config_writes(mode: str) -> None:
     """One form: the shipped example is made by the command."""
-    path = config_dir() / EXAMPLES["live"]
+    path = config_dir() / EXAMPLES[mode]
     assert path.read_text(encoding="utf-8") == complete_config(load_settings(path))
 
 

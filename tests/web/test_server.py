@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 import trio
-from web_site import Pictures, read_until
+from web_site import VIEW, Pictures, read_until, stream_request
 
 from dnbot.ports.clock import VirtualClock
 from dnbot.ports.log import EventLog
@@ -246,6 +246,37 @@ async def test_a_stream_ends_with_its_session(autojump_clock: MockClock, site: S
             seen += 1
         assert 20 / SHOW_EVERY_S - 3 <= seen <= 20 / SHOW_EVERY_S + 1
         assert here.hub.readers == 0
+
+
+async def test_a_logout_ends_every_stream_of_its_session(autojump_clock: MockClock, site: Sites) -> None:
+    """Another tab, or whoever took the cookie, sees no further picture; other sessions look on."""
+    async with site() as here:
+        other = here.connect()
+        await other.send_all(here.stream_request())
+        elsewhere = Pictures(other)
+        async with here.client("view") as tab:
+            stream, cookie = here.connect(), tab.cookies[here.place.cookie]
+            await stream.send_all(stream_request(f"Cookie: {here.place.cookie}={cookie}"))
+            pictures = Pictures(stream)
+            assert await pictures.next()
+            assert (await tab.post("/api/logout")).status_code == 200
+        for _ in range(3):
+            assert await elsewhere.next()
+        assert here.hub.readers == 1
+        assert await pictures.next() is None
+
+
+async def test_a_logout_of_a_script_ends_nobodys_stream(autojump_clock: MockClock, site: Sites) -> None:
+    """A bearer has no session that could end: its streams go on until they are too old."""
+    async with site() as here:
+        stream = here.connect()
+        await stream.send_all(stream_request(f"Authorization: Bearer {VIEW}"))
+        pictures = Pictures(stream)
+        assert await pictures.next()
+        async with here.client(authorization=f"Bearer {VIEW}") as script:
+            assert (await script.post("/api/logout")).status_code == 200
+        for _ in range(3):
+            assert await pictures.next()
 
 
 # --- the end of the world stays outside -------------------------------------------------------------------------------

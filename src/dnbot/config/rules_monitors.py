@@ -7,10 +7,18 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from dnbot.config.settings import Settings
+from dnbot.domain.units import plain
 from dnbot.monitor.acting import ACTIONS, DRAWDOWN_ACTIONS
 from dnbot.monitor.evaluate import RANK
+from dnbot.monitor.readings import BACK_UNDER
 
 MS_LEAST, MS_MOST = 10, 3_600_000
+STAGES = ("commit_ms_max", "answer_ms_max", "fill_ms_max")
+STAGE_MS_MOST = 10_000
+"""The last bound of their histograms: what took longer than that is not told apart."""
+HUNDRED = Decimal(100)
+LEFT_PCT_MOST = HUNDRED / BACK_UNDER
+"""A budget must be so much fuller than its least before its alert is over, and none is fuller than full."""
 VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*\Z")
 ONLY_A_NAME = "the NAME of an environment variable (capitals, digits, _); {} never goes into a file"
 HEARTBEAT_S_LEAST = 10
@@ -39,9 +47,25 @@ def monitors(settings: Settings) -> Iterator[Found]:
             yield key, value, "percent, below 100"
         elif "_bps" in name and value > Decimal(5_000):
             yield key, value, "basis points, at most 5000 (50 %)"
+    yield from _in_reach(settings)
     if limits.drawdown_pct_warn is not None and limits.drawdown_pct_warn > settings.strategy.max_drawdown_pct:
         allowed = f"at most strategy.max_drawdown_pct = {settings.strategy.max_drawdown_pct}: a warning comes before"
         yield "monitors.drawdown_pct_warn", limits.drawdown_pct_warn, allowed
+
+
+def _in_reach(settings: Settings) -> Iterator[Found]:
+    """A threshold that no figure passes raises nothing; one that every figure stays beyond is an alert without end."""
+    limits, ratio = settings.monitors, settings.strategy.inventory_ratio
+    for name in STAGES:
+        if getattr(limits, name) > STAGE_MS_MOST:
+            yield f"monitors.{name}", getattr(limits, name), f"milliseconds, at most {STAGE_MS_MOST}: no longer is told"
+    if limits.rate_left_pct_min > LEFT_PCT_MOST:
+        allowed = f"at most {plain(LEFT_PCT_MOST)}: its alert is over when {BACK_UNDER} times as much is left"
+        yield "monitors.rate_left_pct_min", limits.rate_left_pct_min, allowed
+    fuller = HUNDRED * max(ratio, 1 - ratio)
+    if limits.inventory_pct_max < fuller < HUNDRED:
+        allowed = f"at least {plain(fuller)}, which one venue is to hold by strategy.inventory_ratio = {plain(ratio)}"
+        yield "monitors.inventory_pct_max", limits.inventory_pct_max, allowed
 
 
 def alerts(settings: Settings) -> Iterator[Found]:

@@ -21,6 +21,8 @@ FOLDED = ("fault:", "recovery")
 """One failure of a child is weather: feeds, streams, restarts and recoveries that last have alerts of their own."""
 HOUR_S = 3600.0
 LINES_MAX = 20
+UNTOLD_S = 30.0
+"""What nobody took is told again after so long: each time it is tried for seconds, and news go at once anyway."""
 
 
 class AlertRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +57,17 @@ class OpenAlert(msgspec.Struct, frozen=True, kw_only=True):
     told_s: float = 0.0
 
 
+class Contents(msgspec.Struct, frozen=True, kw_only=True):
+    """What a notice was made of, for when nobody takes it."""
+
+    made_s: float = 0.0
+    keys: tuple[str, ...] = ()
+    """Of open alerts."""
+    brief: tuple[OpenAlert, ...] = ()
+    over: tuple[Resolved, ...] = ()
+    limited: int = 0
+
+
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """One message to people."""
 
@@ -63,6 +76,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     lines: tuple[str, ...]
     at_ns: int
+    contents: Contents = Contents()
 
 
 @attrs.define
@@ -81,6 +95,10 @@ class AlertBook:
     """Critical ones that were over before they could be told: they are told with their end."""
     _waiting_since_s: float | None = attrs.field(default=None, init=False)
     _sent_s: deque[float] = attrs.field(factory=deque, init=False)
+    _untold: list[Contents] = attrs.field(factory=list, init=False)
+    """Of notices that nobody took."""
+    _untold_until_s: float = attrs.field(default=0.0, init=False)
+    """Until then they go only with news."""
 
     def raise_(self, alert: Alert, now_s: float, *, watched: bool) -> bool:
         """Take an alert; False when it was open already at this level or above.
@@ -136,9 +154,12 @@ class AlertBook:
         return found
 
     def due(self, now_s: float, now_ns: int) -> Notice | None:
-        """What is to be told now, in one notice; it counts as told."""
+        """What is to be told now, in one notice; it counts as told, unless it comes back as `untold`."""
         fresh = [known for known in self.open.values() if self._is_told(known) and self._is_news(known, now_s)]
-        if not fresh and not self._over:  # what was brief is over, too
+        rests = self._rests(fresh, now_s)
+        if not rests:
+            self._take_back()
+        if rests or (not fresh and not self._over):  # what was brief is over, too
             self._waiting_since_s = None
             return None
         if self._waiting_since_s is None:
@@ -150,10 +171,45 @@ class AlertBook:
         self._waiting_since_s = None
         for known in fresh:
             self.open[known.key] = msgspec.structs.replace(known, told=known.level, told_s=now_s)
+        contents = Contents(
+            made_s=now_s, keys=tuple(known.key for known in fresh), brief=tuple(self._brief), over=tuple(self._over),
+            limited=self.limited,
+        )
         fresh.extend(self._brief)
         fresh.sort(key=lambda known: (-RANK[known.level], known.key))
-        over, self._over, self._brief = self._over, [], []
-        return self._notice(worst, fresh, over, now_ns)
+        self._over, self._brief, self.limited = [], [], 0
+        return self._notice(worst, fresh, contents, now_ns)
+
+    def untold(self, notice: Notice, now_s: float) -> None:
+        """Nobody took this notice: what it told is due again in a while, and it used up nothing of its hour."""
+        made = notice.contents
+        for key in made.keys:
+            known = self.open.get(key)
+            if known is not None and known.told_s == made.made_s:  # else a later notice has it as well
+                self.open[key] = msgspec.structs.replace(known, told="")
+        if made.made_s in self._sent_s:
+            self._sent_s.remove(made.made_s)
+        self._untold.append(made)
+        self._untold_until_s = now_s + UNTOLD_S
+
+    def _rests(self, fresh: list[OpenAlert], now_s: float) -> bool:
+        """Whether all that could be told is what nobody took just now."""
+        if now_s >= self._untold_until_s or self._over:
+            return False
+        keys = {key for made in self._untold for key in made.keys}
+        return all(known.key in keys for known in fresh)
+
+    def _take_back(self) -> None:
+        """Tell with the next notice what the lost ones had. What is open anew is told as that; of very much, the newest
+        is kept, as a notice has no more lines.
+        """
+        for made in self._untold:
+            self._brief += [one for one in made.brief if one.key not in self.open]
+            self._over += [one for one in made.over if one.key not in self.open]
+            self.limited += made.limited
+        if self._untold:
+            self.limited += max(0, len(self._brief) - LINES_MAX)
+            self._brief, self._over, self._untold = self._brief[-LINES_MAX:], self._over[-LINES_MAX:], []
 
     def _is_told(self, known: OpenAlert) -> bool:
         return RANK[known.level] >= RANK[self.rules.level_min] and not known.key.startswith(FOLDED)
@@ -169,19 +225,18 @@ class AlertBook:
         most = self.rules.per_hour_max * (2 if worst == "critical" else 1)
         return len(self._sent_s) < most
 
-    def _notice(self, worst: str, fresh: list[OpenAlert], over: list[Resolved], now_ns: int) -> Notice:
-        lines = [_line(known) for known in fresh]
+    def _notice(self, worst: str, fresh: list[OpenAlert], contents: Contents, now_ns: int) -> Notice:
+        lines, over = [_line(known) for known in fresh], contents.over
         lines += [f"resolved {one.key} after {one.lasted_s:.0f} s: {one.text}" for one in over]
-        if self.limited:
-            lines.append(f"{self.limited} alerts came and went before they could be told")
-            self.limited = 0
+        if contents.limited:
+            lines.append(f"{contents.limited} alerts came and went before they could be told")
         if len(lines) > LINES_MAX:
             lines = [*lines[: LINES_MAX - 1], f"and {len(lines) - LINES_MAX + 1} more: dnbot alerts"]
         what = f"{worst.upper()} {fresh[0].key}" if fresh else f"resolved {over[0].key}"
         more = len(fresh) + len(over) - 1
         return Notice(
             level=worst, title=f"{self.name}: {what}{f' and {more} more' if more else ''}", lines=tuple(lines),
-            at_ns=now_ns,
+            at_ns=now_ns, contents=contents,
         )
 
 

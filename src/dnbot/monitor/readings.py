@@ -30,14 +30,17 @@ def when(level: str, key: str, bad: bool, text: str, *, hold_s: float = 0.0) -> 
 
 
 def over(
-    level: str, key: str, value: Figure | None, most: Figure, what: str, *, hold_s: float = 0.0
+    level: str, key: str, value: Figure | None, most: Figure, what: str, *, hold_s: float = 0.0,
+    back: Decimal = BACK_OVER,
 ) -> Reading | None:
-    """A figure that may not be above `most`; None: it is not known. `what` has the words before the figure."""
+    """A figure that may not be above `most`; None: it is not known. `what` has the words before the figure. It is clear
+    at `back` times `most`.
+    """
     if value is None:
         return None
     text = f"{what} {_shown(value)}; the limit is {_shown(most)}"
     return Reading(
-        level=level, key=key, text=text, bad=value > most, clear=float(value) <= float(most) * float(BACK_OVER),
+        level=level, key=key, text=text, bad=value > most, clear=float(value) <= float(most) * float(back),
         hold_s=hold_s,
     )
 

@@ -96,7 +96,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     funding_bps: float | None = None
     """Per interval; positive is received."""
     inventory_pct: Decimal | None = None
-    """Share of the spot inventory that lies on the fuller venue."""
+    """Share of the spot inventory that lies on the fuller venue; None also where all of it belongs on one."""
     drawdown_pct: Decimal | None = None
     """Loss of equity since 00:00 UTC; negative for a gain."""
     drawdown_max_pct: Decimal = Decimal(100)

@@ -14,6 +14,9 @@ IN_FLIGHT_S = 3.0
 nothing in flight the strategy tells at once, under the same key."""
 MARGIN_BACK = Decimal("1.05")
 """Margin is restored to a little above its floor, and delta below its limit, at once."""
+INVENTORY_BACK = Decimal(1)
+"""The fuller venue may be meant to hold nearly its limit (`inventory_ratio`); its alert cannot come and go, because it
+waits so long before it begins."""
 
 
 def trading(now: Snapshot, limits: MonitorSettings) -> Iterator[Reading | None]:
@@ -64,7 +67,9 @@ def _money(now: Snapshot, limits: MonitorSettings) -> Iterator[Reading | None]:
     yield over("warning", "funding", against, limits.funding_bps_against_max, what, hold_s=60.0)
     what = "percent of the spot inventory on one venue:"
     hold_s = limits.inventory_skew_minutes * 60.0
-    yield over("info", "inventory_skew", now.inventory_pct, limits.inventory_pct_max, what, hold_s=hold_s)
+    yield over(
+        "info", "inventory_skew", now.inventory_pct, limits.inventory_pct_max, what, hold_s=hold_s, back=INVENTORY_BACK
+    )
     most = limits.api_errors_per_minute_max
     errors = most if most is not None else max(1, now.api_errors_max // 2)
     text = f"{now.api_errors} refusals within a minute; alerted at {errors}, limited at {now.api_errors_max}"

@@ -120,7 +120,7 @@ def monitors_of(
     )
     book = AlertBook(rules, f"dnbot {settings.strategy.symbol} {settings.mode}")
     told_by = with_channels(notifier if notifier is not None else AppriseProcess(secrets.services), channels)
-    courier = Courier(told_by, redactor, log)
+    courier = Courier(told_by, redactor, log, book.untold)
     return Monitors(watch, settings.monitors, book, courier, log)
 
 

@@ -15,6 +15,7 @@ from dnbot.ports.notifier import Message, Notifier
 from dnbot.ports.redaction import Redactor
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 NOTICES_MAX = 64
 TRIES_PAUSES_S = (2.0, 10.0)
@@ -30,6 +31,8 @@ class Courier:
     notifier: Notifier
     redactor: Redactor
     log: EventLog
+    untold: Callable[[Notice, float], None] | None = None
+    """Gets back, with the time, what no service took or the queue had no room for."""
     sent: int = 0
     """Notices that at least one service took."""
     failed: int = 0
@@ -54,8 +57,11 @@ class Courier:
             self.dropped += 1
             victim = next((one for one in self._queue if one.level != "critical"), None)
             if victim is None and notice.level != "critical":
+                self._give_back(notice)
                 return
-            self._queue.remove(victim if victim is not None else self._queue[0])
+            lost = victim if victim is not None else self._queue[0]
+            self._queue.remove(lost)
+            self._give_back(lost)
         self._queue.append(notice)
         self._filled.set()
 
@@ -70,18 +76,24 @@ class Courier:
                     await self._filled.wait()
                 notice, self._busy = self._queue.popleft(), True
                 try:
-                    await self._safely(self._tell, notice)
+                    if not await self._safely(self._tell, notice):
+                        self._give_back(notice)
                 finally:
                     self._busy = False
         finally:
             await self.notifier.aclose()
 
-    async def _safely(self, do: Callable[[T], Awaitable[object]], what: T) -> None:
+    def _give_back(self, notice: Notice) -> None:
+        if self.untold is not None:
+            self.untold(notice, trio.current_time())
+
+    async def _safely(self, do: Callable[[T], Awaitable[R]], what: T) -> R | None:
         try:
-            await do(what)
+            return await do(what)
         except Exception as error:  # noqa: BLE001 (bugs here must not end the bot; they are told and counted)
             self.failed += 1
             self.log.error("courier_failed", error=type(error).__name__)
+            return None
 
     async def finish(self, s_max: float) -> None:
         """Wait until everything is told, but no longer than this."""
@@ -93,7 +105,8 @@ class Courier:
         """Whether nobody has taken a notice for long."""
         return self._failing_since_s is not None and now_s - self._failing_since_s >= FAILING_S
 
-    async def _tell(self, notice: Notice) -> None:
+    async def _tell(self, notice: Notice) -> bool:
+        """Whether any service took it."""
         left, services = list(range(self.notifier.services)), self.notifier.services
         left = await self.notifier.send(self._message(notice, left))
         for pause_s in TRIES_PAUSES_S:
@@ -113,6 +126,7 @@ class Courier:
         else:
             self.sent += 1
             self._failing_since_s = None
+        return len(left) < services
 
     def _message(self, notice: Notice, to: list[int]) -> Message:
         title, body = (self.redactor.redact(text.encode()).decode() for text in (notice.title, "\n".join(notice.lines)))

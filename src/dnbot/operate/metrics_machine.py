@@ -96,7 +96,7 @@ MACHINE: tuple[Family[Moment], ...] = (
     gauge("dnbot_orders_unsettled", "Orders whose effect is not fully booked.", lambda m: m.status.view.unsettled),
     gauge("dnbot_orders_in_doubt", "Of these, orders that nobody has told the fate of.", _in_doubt),
     counters(
-        "dnbot_alerts_total", "Alerts raised.", "level",
+        "dnbot_alerts_total", "Alerts raised by machine, monitors, plugins and canary; no ends.", "level",
         lambda m: _of(ALERT_LEVELS, m.bot.parts.measures.tallies.alerts),
     ),
     gauges(

@@ -14,6 +14,7 @@ import attrs
 import trio
 
 from dnbot.domain.records import Alert, ExecutionClosed, FillBooked, OrderChanged, Record
+from dnbot.metrics.tallies import count
 from dnbot.monitor.acting import Action, actions_due
 from dnbot.monitor.book import AlertBook
 from dnbot.monitor.evaluate import Resolved, State, evaluate
@@ -135,7 +136,7 @@ class Monitors:
         """Raise one that no figure resolves."""
         alert = Alert(level=level, key=key, text=text, at_ns=self._now_ns())
         if self.book.raise_(alert, trio.current_time(), watched=False):
-            self._keep(alert)
+            self._keep_raised(alert)
 
     # --- one look -----------------------------------------------------------------------------------------------------
     def _look_safely(self, nursery: trio.Nursery) -> None:
@@ -177,13 +178,19 @@ class Monitors:
 
     def _raise(self, alert: Alert, now_s: float) -> None:
         if self.book.raise_(alert, now_s, watched=True):  # what the strategy raised under this key is stored already
-            self._keep(alert)
+            self._keep_raised(alert)
 
     def _resolve(self, resolved: Resolved) -> None:
         self._acted.discard(resolved.key)
         self.book.resolve(resolved)
         text = f"resolved after {resolved.lasted_s:.1f} s: {resolved.text}"
         self._keep(Alert(level="info", key=resolved.key, text=text, at_ns=resolved.at_ns))
+
+    def _keep_raised(self, alert: Alert) -> None:
+        """Counted beside those of the machine, which its strategist counts; ends, which are stored too, are not."""
+        assert self._sampler is not None
+        count(self._sampler.bot.parts.measures.tallies.alerts, alert.level)
+        self._keep(alert)
 
     def _keep(self, alert: Alert) -> None:
         self.watch.take(alert)

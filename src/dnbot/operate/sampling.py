@@ -131,7 +131,7 @@ class Sampler:
             liquidation_pct=inputs.liquidation_distance_pct if margined else HUNDRED,
             liquidation_min_pct=params.liquidation_distance_min_pct,
             funding_bps=float(context.market.funding.rate * 10_000) if context.market.funding else None,
-            inventory_pct=_inventory_pct(inputs),
+            inventory_pct=_inventory_pct(inputs, params.inventory_ratio),
             drawdown_pct=drawdown_pct(inputs),
             drawdown_max_pct=params.max_drawdown_pct,
             losses_in_a_row=context.risk.losses_in_a_row,
@@ -227,7 +227,10 @@ def _naked_ms(context: StrategyContext) -> int:
     return round((context.now_s - since_s) * 1000) if since_s is not None else 0
 
 
-def _inventory_pct(inputs: RiskInputs) -> Decimal | None:
+def _inventory_pct(inputs: RiskInputs, ratio: Decimal) -> Decimal | None:
+    """On the fuller venue; None where all of it belongs on one, or there is none."""
+    if ratio == 1:
+        return None
     held = [inputs.spot_base[venue] for venue in SPOT_VENUES if venue in inputs.spot_base]
     total = sum(held, ZERO)
     return divide(max(held) * HUNDRED, total) if total > 0 else None

@@ -28,17 +28,20 @@ MONITORS: dict[str, Words] = {
     "recovering_ms_max": Words("ms", "A recovery that lasts longer is an alert."),
     "clock_offset_ms_max": Words("ms", "A venue's clock and ours may be apart by this much."),
     "clock_error_ms_max": Words("ms", "The measured offset may be wrong by this much."),
-    "rate_left_pct_min": Words("percent", "Least share of a rate budget that must be left to entries."),
+    "rate_left_pct_min": Words("percent", "Least share of a rate budget that must be left to entries; at most 80."),
     "store_lag_ms_max": Words("ms", "The journal must have written something within this."),
     # performance
     "loop_lag_ms_max": Words("ms", "A timer of the event loop may come so late."),
     "tick_to_order_ms_max": Words("ms", "From a frame to the order's bytes, median of the newest 20 orders."),
-    "commit_ms_max": Words("ms", "From a decision to its durable intents; longer is slow (steps of 1, 2.5, 5, 7.5)."),
+    "commit_ms_max": Words(
+        "ms", "From a decision to its durable intents; longer is slow (steps of 1, 2.5, 5, 7.5; at most 10000)."
+    ),
     "answer_ms_max": Words(
-        "ms", "From an order's bytes to the venue's answer; longer is slow (steps of 1, 2.5, 5, 7.5)."
+        "ms", "From an order's bytes to the venue's answer; longer is slow (steps of 1, 2.5, 5, 7.5; at most 10000)."
     ),
     "fill_ms_max": Words(
-        "ms", "From an order's bytes to its last fill being booked; longer is slow (steps of 1, 2.5, 5, 7.5)."
+        "ms",
+        "From an order's bytes to its last fill being booked; longer is slow (steps of 1, 2.5, 5, 7.5; at most 10000).",
     ),
     "slow_pct_max": Words("percent", "Share of them within the window that may be slow."),
     "queue_pct_max": Words("percent", "A channel that is fuller is an alert."),
@@ -65,7 +68,9 @@ MONITORS: dict[str, Words] = {
     "edge_drift_bps_max": Words("bps", "The newest pairs may bring so much less than was estimated."),
     "fee_bps_tolerance": Words("bps", "A fee may differ from the venue's schedule by this much."),
     "funding_bps_against_max": Words("bps", "What the short may have to pay per funding interval."),
-    "inventory_pct_max": Words("percent", "Share of the spot inventory that one venue may hold."),
+    "inventory_pct_max": Words(
+        "percent", "Share of the spot inventory that one venue may hold; at least what it is to hold."
+    ),
     "inventory_skew_minutes": Words("minutes", "For so long; then it is told."),
     # system
     "disk_free_mib_min": Words("MiB", "Least free space where the state folder is."),

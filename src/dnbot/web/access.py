@@ -91,13 +91,18 @@ class Keyring:
         if not hmac.compare_digest(signature, self._sign("session", body)):
             return None
         identity = msgspec.json.decode(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)), type=Identity)
-        if identity.expires_s <= now_s or identity.nonce in self._ended:
+        if identity.expires_s <= now_s or self.is_ended(identity):
             return None
         return identity
 
     def end(self, identity: Identity) -> None:
-        """Its cookie is of no more use, until the next start of the bot."""
-        self._ended.append(identity.nonce)
+        """Its cookie is of no more use, until the next start of the bot. A bearer has no session: nothing ends."""
+        if identity.nonce:
+            self._ended.append(identity.nonce)
+
+    def is_ended(self, identity: Identity) -> bool:
+        """Whether somebody logged out of its session."""
+        return identity.nonce in self._ended
 
     def csrf_of(self, identity: Identity) -> str:
         """What a page of this session must send with whatever changes something."""

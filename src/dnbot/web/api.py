@@ -81,7 +81,8 @@ class Api:
     # --- what is now --------------------------------------------------------------------------------------------------
     async def live(self, request: Request) -> ASGIApp:
         """`/api/live`: the stream of pictures."""
-        return LiveStream(self.hub, identity_of(request), self.sessions.now_s())
+        sessions = self.sessions
+        return LiveStream(self.hub, identity_of(request), sessions.now_s(), sessions.keyring.is_ended)
 
     async def history(self, _request: Request) -> ASGIApp:
         """`/api/history`: what the newest picture follows on."""

@@ -5,6 +5,8 @@ Nothing is queued for anyone. A browser that does not read is cut off by the con
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 import trio
 from starlette.types import Receive, Scope, Send
@@ -25,6 +27,8 @@ class LiveStream:
     hub: Hub
     identity: Identity
     now_s: float
+    is_ended: Callable[[Identity], bool]
+    """Asked before each picture: the session may be ended from another tab."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -49,6 +53,8 @@ class LiveStream:
         number = self.hub.number
         while True:
             number, picture = await self.hub.newer(number)
+            if self.is_ended(self.identity):
+                return
             body = b"event: picture\ndata: " + picture + b"\n\n"
             await send({"type": "http.response.body", "body": body, "more_body": True})
 
