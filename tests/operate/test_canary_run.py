@@ -63,7 +63,7 @@ def test_a_run_stops_after_its_pairs_and_a_crash_does_not_free_it(
 
     async def ask(sql: str) -> str:
         async with reached_dsn(load_settings(config)) as dsn:
-            return await backup._asked(dsn, sql)
+            return await backup._asked(backup._Database(dsn, is_external=False), sql)
 
     said = "".join(until_reduced(config))
     assert "a person must resume after 1 pairs" in said
