@@ -148,11 +148,10 @@ select distinct on (date_bin(make_interval(secs => $8), at, $2)) at, delta from 
 order by date_bin(make_interval(secs => $8), at, $2), abs(delta) desc, at
 """  # noqa: S608 (put together from constants of this file)
 SHIPPED = """
-select sequence, amount, note from ledger_entries
+select sequence, amount, note, entry_id from ledger_entries
 where symbol = $1 and trade_id is null and kind = 'shipment' and asset = $2 and sequence <= $3
 order by sequence, entry_id
 """
-GIVEN_UP = "select text from alerts where symbol = $1 and key = 'shipment:given_up' and sequence <= $2"
 TOLERANCE = "select lot_size from symbols where symbol = $1 and venue = 'GATEIO_FUTURES'"
 
 DECLINED = """

@@ -70,7 +70,7 @@ def give_up(turn: Turn, event: GiveUpShipment) -> None:
     if shipment is None:
         return
     lost = shipment.under_way
-    entry = _entry(shipment, shipment.target, ZERO, turn.context.now_ns, "given-up")
+    entry = _entry(shipment, shipment.target, ZERO, turn.context.now_ns, f"lost:{plain(lost)}")
     post_entries(turn, (entry,))
     if shipment.asset == turn.context.params.symbol.base and lost:
         _without_base(turn, shipment.target, lost)
@@ -132,7 +132,7 @@ def _departure(shipment: Shipment, at_ns: int) -> LedgerEntry:
 
 
 def _entry(shipment: Shipment, venue: Venue, amount: Decimal, at_ns: int, what: str) -> LedgerEntry:
-    """Ids come from the shipment and what happened to it: nothing is booked twice."""
+    """Ids come from the shipment and what happened to it: nothing is booked twice. A loss is the end of its id."""
     return LedgerEntry(
         entry_id=f"{venue.value}:shipment:{shipment.shipment_id}:{what}", venue=venue, asset=shipment.asset,
         amount=amount, kind=EntryKind.SHIPMENT, at_ns=at_ns, note=shipment.shipment_id,
