@@ -183,6 +183,23 @@ def test_unresolved_orders_hold_back_reconciliation() -> None:
     assert bench.context.orders[order.intent.client_order_id].status is OrderStatus.NO_EFFECT
 
 
+def test_an_account_that_was_never_compared_takes_no_new_risk() -> None:
+    """An order of unknown fate disturbs the first read; once it is known a new one is compared before any entry."""
+    order = stored_order()
+    bench = Bench(context={"orders": Orders.of([order])}).boot()
+    venue = order.intent.venue
+    assert bench.context.accounts[venue].compared_s == 0
+    bench.answered(order.intent, "no_effect", "EXPIRED")
+    bench.signal()
+    assert bench.state is S.MONITORING_SPREADS
+    bench.signal(ms=60_200, after_ms=1_100)
+    assert bench.all(ExecutePair) == []
+    bench.answer_reads()
+    assert bench.context.accounts[venue].compared_s > 0
+    bench.signal(ms=60_200)
+    assert len(bench.all(ExecutePair)) == 1
+
+
 def test_an_unresolved_order_that_traded_is_booked_at_boot() -> None:
     """Its fill, found by the resolver, is ours: booked, counted in delta, and hedged before anything else."""
     order = stored_order()

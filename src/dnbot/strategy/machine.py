@@ -211,7 +211,7 @@ def _is_disturbed(context: StrategyContext, account: VenueAccount, within_s: flo
 
     Then the account is read more often, and at last no new risk is taken until a read of quiet orders was compared.
     """
-    exposed = context.current_state in _EXPOSED and account.compared_s > 0
+    exposed = context.current_state in _EXPOSED
     return exposed and account.read_s - account.compared_s > within_s
 
 
