@@ -9,6 +9,7 @@ Environment:
 from __future__ import annotations
 
 import os
+import signal
 import zlib
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -46,6 +47,14 @@ hypothesis.settings.register_profile(
     database=None,
 )
 hypothesis.settings.load_profile("dnbot")
+
+
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """A Ctrl-C is heard, also where whoever began the tests had it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(autouse=True)

@@ -73,6 +73,7 @@ def interrupt() -> None:
     signal.raise_signal(signal.SIGINT)
 
 
+@pytest.mark.usefixtures("heard")
 def test_ctrl_c_ends_a_run_soon() -> None:
     """The kernel is seldom asked, and asked: a task that is blocked hears of it, while others go on sleeping."""
     slept = 0

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +17,6 @@ from dnbot.cli import commands
 
 CHEAP_MEXC = "mexc_spot=spot,lag_ms=200,spread_bps=1,offset_bps=-60"
 """So that there is something to earn."""
-
-
-@pytest.fixture
-def heard() -> Iterator[None]:
-    """A Ctrl-C is heard, also where whoever began the tests had it ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")
