@@ -94,7 +94,7 @@ def test_the_page_needs_nothing_else_and_has_its_charts(made: dict[str, Any]) ->
     (["--from", "2024-08-09T14:00"], "--from"),
     (["--from", "2024-08-09T14:00"], "recorded books are played as they were, from their beginning"),
     (["--exchange", "okx"], "--exchange"),
-    (["--json", "/nowhere/at/all.json"], "a file in a folder that is there"),
+    (["--json", "/" + "x" * 300], "a file that can be written"),
 ])  # fmt: skip
 def test_options_that_cannot_be_are_refused_before_anything_runs(
     tmp_path: Path, arguments: list[str], said: str
@@ -132,3 +132,16 @@ def test_the_pace_is_told_with_what_is_left() -> None:
     """Speed and time."""
     assert pace_text(120.0, 340.0, 10.0) == "120 of 340 s, 12.0 times real time, about 18 s left"
     assert pace_text(0.0, 340.0, 0.0) == "0 of 340 s"
+
+
+@pytest.mark.parametrize("command", ["backtest", "sweep-params"])
+@pytest.mark.parametrize("option", ["--json", "--html"])
+def test_a_file_that_cannot_be_written_is_found_before_the_work(tmp_path: Path, command: str, option: str) -> None:
+    """Not after an hour of it."""
+    unwritable = str(tmp_path / ("x" * 300))
+    more = ["--evidence", str(tmp_path / "e.jsonl"), "--param", "arbitrage_entry_threshold_bps=1,2"]
+    arguments = [command, "--data", str(tmp_path), option, unwritable, *(more if command == "sweep-params" else [])]
+    told = CliRunner().invoke(commands, arguments)
+    assert told.exit_code == 2
+    assert f"{unwritable}: {option}: found 'File name too long'" in told.output
+    assert list(tmp_path.iterdir()) == []

@@ -12,7 +12,7 @@ import click
 
 from dnbot.domain.errors import ConfigError
 from dnbot.lab.command_options import CONFIG, duration_option, settings_of
-from dnbot.research.command_options import EXIT_PARTIAL, FILE, market_of, market_options, need_folders
+from dnbot.research.command_options import EXIT_PARTIAL, FILE, market_of, market_options, need_outputs
 
 if TYPE_CHECKING:
     from dnbot.research.result import Result
@@ -31,7 +31,7 @@ def backtest_command(config: Path | None, as_json: Path | None, as_html: Path | 
     from dnbot.operate.console import tell
     from dnbot.research.result_text import text_of
 
-    need_folders(as_json, as_html)
+    need_outputs(json=as_json, html=as_html)
     try:
         result = _run(config, **wanted)
     except ReplayError as error:
@@ -88,9 +88,10 @@ def pace_text(done_s: float, whole_s: float, elapsed_s: float) -> str:
 
 def _write(result: Result, as_json: Path | None, as_html: Path | None) -> None:
     from dnbot.operate.console import json_text
+    from dnbot.operate.output_files import write_file
     from dnbot.research.result_page import page_of
 
     if as_json is not None:
-        as_json.write_text(json_text(result), encoding="utf-8")
+        write_file(as_json, json_text(result), "--json")
     if as_html is not None:
-        as_html.write_text(page_of(result), encoding="utf-8")
+        write_file(as_html, page_of(result), "--html")

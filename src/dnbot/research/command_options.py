@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from dnbot.domain.errors import ConfigError
 from dnbot.operate.command_words import moment_option
 
 if TYPE_CHECKING:
@@ -61,8 +60,10 @@ def market_of(
     )
 
 
-def need_folders(*paths: Path | None) -> None:
-    """Each file that shall be written has a folder. Raises ConfigError: at the end it is too late to find out."""
-    for path in paths:
-        if path is not None and not path.resolve().parent.is_dir():
-            raise ConfigError(str(path), "output", "no such folder", "a file in a folder that is there")
+def need_outputs(**paths: Path | None) -> None:
+    """Each file that shall be written, by the name of its option, can be. Raises ConfigError: later is too late."""
+    from dnbot.operate.output_files import need_writable
+
+    for name, path in paths.items():
+        if path is not None:
+            need_writable(path, f"--{name}")

@@ -24,13 +24,14 @@ PARTS = ("bars", "gate", "funding", "books")
 def study_command(data: Path, parts: tuple[str, ...], seed: int, as_json: Path | None) -> None:
     """What the strategy would have earned on recorded bars, funding and books; docs/study.md is made of it."""
     from dnbot.operate.console import tell
+    from dnbot.operate.output_files import write_file
     from dnbot.operate.progress import ProgressLine
+    from dnbot.research.command_options import need_outputs
     from dnbot.research.study import study
     from dnbot.research.study_text import json_of, text_of
     from dnbot.research.study_words import StudyDataError
 
-    if as_json is not None and not as_json.resolve().parent.is_dir():
-        raise ConfigError(str(as_json), "--json", "no such folder", "a file in a folder that is there")
+    need_outputs(json=as_json)
     line = ProgressLine()
     try:
         found: Study = study(data, parts or PARTS, seed, line.tell)
@@ -39,5 +40,5 @@ def study_command(data: Path, parts: tuple[str, ...], seed: int, as_json: Path |
     finally:
         line.tell("")
     if as_json is not None:
-        as_json.write_text(json_of(found), encoding="utf-8")
+        write_file(as_json, json_of(found), "--json")
     tell(text_of(found))

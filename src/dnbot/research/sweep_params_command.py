@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dnbot.lab.command_options import CONFIG, duration_option, settings_of
-from dnbot.research.command_options import EXIT_PARTIAL, FILE, market_of, market_options, need_folders
+from dnbot.research.command_options import EXIT_PARTIAL, FILE, market_of, market_options, need_outputs
 
 if TYPE_CHECKING:
     from dnbot.research.parameter_study import StudyOptions
@@ -43,17 +43,18 @@ if TYPE_CHECKING:
 def sweep_params_command(config: Path | None, as_json: Path | None, as_html: Path | None, **wanted: Any) -> None:
     """Try settings of the strategy on recorded markets: choose in train windows, judge in the test windows behind."""
     from dnbot.operate.console import json_text, tell
+    from dnbot.operate.output_files import write_file
     from dnbot.operate.progress import ProgressLine
     from dnbot.research.parameter_page import page_of, text_of
     from dnbot.research.parameter_study import run_study
 
-    need_folders(as_json, as_html, wanted["evidence"])
+    need_outputs(json=as_json, html=as_html, evidence=wanted["evidence"])
     line = ProgressLine()
     study = run_study(_options(config, **wanted), line.beside(tell), line.tell)
     if as_json is not None:
-        as_json.write_text(json_text(study), encoding="utf-8")
+        write_file(as_json, json_text(study), "--json")
     if as_html is not None:
-        as_html.write_text(page_of(study), encoding="utf-8")
+        write_file(as_html, page_of(study), "--html")
     tell(text_of(study))
     sys.exit(EXIT_PARTIAL if study.is_partial else 0)
 
