@@ -73,6 +73,21 @@ def test_what_never_settles_is_given_up() -> None:
     assert settling(msgspec.structs.replace(bench.context, risk=risk)) == 0
 
 
+def test_a_row_that_comes_late_is_no_loss() -> None:
+    """Reads fail for longer than a fill is counted on; the row that comes at last is that of the fill, not another."""
+    bench = fallen()
+    perp = perp_equity(bench.context)
+    bench.give(FillReported(fill(bench, Side.BUY, "0.2", "50000")))
+    at_s = bench.context.now_s - SETTLE_S_MAX
+    bench.context = msgspec.structs.replace(
+        bench.context, risk=msgspec.structs.replace(bench.context.risk, settling=(D(2_000), at_s))
+    )
+    bench.tick(1)
+    bench.give(bench.read(GF))
+    assert settling(bench.context) == 0
+    assert perp_equity(bench.context) == perp
+
+
 @pytest.mark.parametrize(
     ("side", "quantity", "price", "gain"),
     [

@@ -50,7 +50,7 @@ from dnbot.domain.units import ZERO
 from dnbot.strategy.context import Execution, RecentMove, VenueAccount
 from dnbot.strategy.muteness import note_told, note_traded
 from dnbot.strategy.orders import REPAIRS
-from dnbot.strategy.settling import note_settling
+from dnbot.strategy.settling import note_booked, note_realised
 from dnbot.strategy.states import TradingMode
 from dnbot.strategy.transferring import arrived
 from dnbot.strategy.turn import Turn
@@ -138,7 +138,7 @@ def _book(turn: Turn, fill: Fill, key: str, order: Order | None) -> None:
     account = context.accounts[fill.venue]
     if fill.fee_is_in_a_third_coin:
         fill = msgspec.structs.replace(fill, fee_price=account.coin_prices.get(fill.fee_asset))
-    note_settling(turn, closed_quote(context.portfolio, fill))
+    note_realised(turn, closed_quote(context.portfolio, fill))
     portfolio = book_fill(context.portfolio, fill)
     counters = msgspec.structs.replace(context.counters, fills=context.counters.fills + 1)
     turn.change(portfolio=portfolio, seen=context.seen.with_id(key), counters=counters)
@@ -226,7 +226,7 @@ def fold_row(turn: Turn, row: AccountRow) -> None:
         return
     post_entries(turn, (entry,))
     if entry.kind is EntryKind.PNL:
-        note_settling(turn, -entry.amount)
+        note_booked(turn, entry.amount)
     account = turn.context.accounts[row.venue]
     turn.change_account(
         row.venue, recent=_with_moves(account, ((entry.asset, entry.amount),), turn.context.now_s)

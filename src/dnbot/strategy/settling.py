@@ -24,8 +24,17 @@ def settling(context: StrategyContext) -> Decimal:
     return amount if context.now_s - at_s < SETTLE_S_MAX else ZERO
 
 
-def note_settling(turn: Turn, amount: Decimal) -> None:
-    """A fill realised so much, or (negative) a row told of it."""
+def note_realised(turn: Turn, amount: Decimal) -> None:
+    """A fill realised so much."""
     if amount:
-        now = (settling(turn.context) + amount, turn.context.now_s)
-        turn.change(risk=msgspec.structs.replace(turn.context.risk, settling=now))
+        _note(turn, settling(turn.context) + amount)
+
+
+def note_booked(turn: Turn, amount: Decimal) -> None:
+    """A row of the account book told of so much: also, after a time without reads, of a fill that was given up."""
+    _note(turn, turn.context.risk.settling[0] - amount)
+
+
+def _note(turn: Turn, amount: Decimal) -> None:
+    settling_now = (amount, turn.context.now_s)
+    turn.change(risk=msgspec.structs.replace(turn.context.risk, settling=settling_now))
