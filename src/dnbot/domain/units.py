@@ -26,6 +26,7 @@ ZERO = Decimal(0)
 ONE = Decimal(1)
 TWO = Decimal(2)
 TEN_THOUSAND = Decimal(10_000)
+DAY_MS = 86_400_000
 DIGITS_MAX = 60
 """No venue sends more digits; a longer number is an attack or a bug."""
 PRECISION = 60

@@ -14,7 +14,7 @@ from dnbot.domain.instrument import Venue
 from dnbot.domain.messages import AccountRead, BalancesSampled, CancelAll, PortfolioSaved
 from dnbot.domain.order import OrderReport, is_ours
 from dnbot.domain.position import EntryKind, LedgerEntry
-from dnbot.domain.units import ZERO
+from dnbot.domain.units import DAY_MS, ZERO
 from dnbot.strategy.context import StrategyContext, VenueAccount
 from dnbot.strategy.folding import LATE_S, before_key, find_order, fold_fill, fold_report, fold_row, post_entries
 from dnbot.strategy.reconcile import (
@@ -34,7 +34,6 @@ from dnbot.strategy.turn import Turn
 
 DIFFERENCE_CONFIRM_S = 1.0
 """A difference must stand in two undisturbed reads at least this far apart before it is believed."""
-DAY_MS = 86_400_000
 POSITION_LATE_S = 10.0
 """So long after our newest fill a position may be read from before it, or as nothing: three seconds were seen."""
 

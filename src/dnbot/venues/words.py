@@ -11,6 +11,7 @@ from dnbot.domain.account import Balance, PositionReport
 from dnbot.domain.book import BookDelta
 from dnbot.domain.market import BookTop, FundingRate, MarkPrice, PublicTrade, Ticker
 from dnbot.domain.order import Fill, OrderReport
+from dnbot.domain.units import DAY_MS as DAY_MS
 from dnbot.domain.word import Word
 
 
@@ -46,9 +47,6 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, str]
     """Lower-case names."""
     body: bytes
-
-
-DAY_MS = 86_400_000
 
 
 class Kept(msgspec.Struct, frozen=True):
