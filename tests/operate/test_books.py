@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -11,11 +12,16 @@ import pytest
 from dnbot.config import Settings, load_settings
 from dnbot.domain.errors import ConfigError
 from dnbot.domain.instrument import Symbol
+from dnbot.domain.messages import PortfolioSaved
+from dnbot.domain.position import Portfolio
+from dnbot.fleet.words import NewTask
 from dnbot.operate.orders import OrdersWanted, list_orders
 from dnbot.operate.report_data import BEGINNING
+from dnbot.operate.same_world import refuse_to_abandon
 from dnbot.operate.trades import TradesWanted, list_trades, read_trade
 from dnbot.operate.transfers import plan_for
 from dnbot.ports.postgres import PostgresStore
+from dnbot.ports.postgres_tasks import PostgresTasks
 from dnbot.research.analysis.words import Period, asked_of
 from dnbot.resources import config_dir
 
@@ -61,3 +67,21 @@ async def test_a_database_without_a_book_says_so(store: PostgresStore) -> None:
     """Nothing can be named there."""
     with pytest.raises(ConfigError, match="allowed: a symbol that a bot has run with"):
         await asked_of(store.read, UNKNOWN, Period(BEGINNING, BEGINNING + timedelta(days=1)))
+
+
+async def test_a_position_in_another_book_is_found(store: PostgresStore, tmp_path: Path) -> None:
+    """By whoever is to trade another symbol in the same folder; where a fleet has the database, it is left to that."""
+    demo = load_settings(config_dir() / "demo.toml")
+    left = Symbol("LEFT", "USDT")
+    await store.begin_run(left, version="1", settings="{}", started_at_ns=1)
+    await refuse_to_abandon(demo, store, tmp_path)
+    book = Portfolio(
+        symbol=left, balances={"GATEIO_SPOT:LEFT": Decimal(2)}, perp_base=Decimal(-2), perp_cost=Decimal(-6)
+    )
+    await store.append([PortfolioSaved(book, 2)])
+    await refuse_to_abandon(of(demo, left), store, tmp_path)
+    with pytest.raises(ConfigError, match="the book of LEFT/USDT holds 2 LEFT and -2 on the perpetual"):
+        await refuse_to_abandon(demo, store, tmp_path)
+    task = NewTask(task_id="one", symbol=Symbol("ONE", "USDT"), settings="", accounts=("one",))
+    await PostgresTasks(store).add(task, who="me")
+    await refuse_to_abandon(demo, store, tmp_path)

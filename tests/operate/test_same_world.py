@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
 from dnbot.config import GateSettings, MexcSettings, Settings
+from dnbot.config.settings import DatabaseSettings
 from dnbot.domain.errors import ConfigError
 from dnbot.domain.instrument import Symbol
-from dnbot.operate.same_world import refuse_another_world
+from dnbot.domain.position import Portfolio
+from dnbot.operate.same_world import refuse_another_world, refuse_to_abandon
+from dnbot.operate.state_folder import spill_place
 from dnbot.strategy.parameters import StrategyParameters
 
 PARAMS = StrategyParameters(
@@ -64,3 +68,53 @@ async def test_what_an_earlier_run_recorded_otherwise_ends_nothing(settings: str
     ledger = Ledger(None)
     ledger.rows = [{"settings": settings}]
     await refuse_another_world(WORLDS["real"], ledger)
+
+
+ETH = Symbol("ETH", "USDT")
+
+
+def eth_book(gate: str, mexc: str, perp: str) -> Ledger:
+    """A database in which ETH, at 3,000 USDT, has this much base on each venue; a lot is 0.01, minima are 8 USDT."""
+    ledger, short = Ledger(None), Decimal(perp)
+    book = Portfolio(
+        symbol=ETH, balances={"GATEIO_SPOT:ETH": Decimal(gate), "MEXC_SPOT:ETH": Decimal(mexc)}, perp_base=short,
+        perp_cost=short * 3_000,
+    )
+    portfolio = msgspec.json.encode(book).decode()
+    ledger.rows = [{"base": "ETH", "quote": "USDT", "portfolio": portfolio, "lot": "0.01", "minima": "8"}]
+    return ledger
+
+
+@pytest.mark.parametrize("mode", ["sim", "real", "paper"])
+@pytest.mark.parametrize(("gate", "mexc", "perp"), [("1", "1.5", "-2.5"), ("0", "0", "-0.1"), ("0.1", "0", "0")])
+async def test_a_position_in_another_symbol_is_not_left_alone(
+    tmp_path: Path, mode: str, gate: str, mexc: str, perp: str
+) -> None:
+    """Whoever changes the symbol of a used state folder is told of the position that nobody would watch any more."""
+    words = r"strategy\.symbol: found .BTC/USDT, while the book of ETH/USDT holds"
+    with pytest.raises(ConfigError, match=words) as told:
+        await refuse_to_abandon(WORLDS[mode], eth_book(gate, mexc, perp), tmp_path)
+    assert f"and {perp} on the perpetual" in str(told.value)
+    assert "kill --flatten" in told.value.allowed
+
+
+@pytest.mark.parametrize(
+    ("gate", "mexc", "perp"), [("0", "0", "0"), ("0.001", "0.0015", "-0.02"), ("0.02", "0.02", "0")]
+)
+async def test_what_a_flattened_position_leaves_is_no_position(
+    tmp_path: Path, gate: str, mexc: str, perp: str
+) -> None:
+    """Less than the venues' smallest orders: the symbol may be changed."""
+    await refuse_to_abandon(WORLDS["sim"], eth_book(gate, mexc, perp), tmp_path)
+
+
+async def test_in_a_database_of_its_own_only_what_this_folder_traded_is_judged(tmp_path: Path) -> None:
+    """Another symbol there may be another bot's; one that has a spill file here was ours."""
+    shared = msgspec.structs.replace(WORLDS["real"], database=DatabaseSettings(dsn_env="LEDGER_DSN"))
+    ledger = eth_book("1", "1.5", "-2.5")
+    await refuse_to_abandon(shared, ledger, tmp_path)
+    spill = spill_place(tmp_path, ETH)
+    spill.parent.mkdir()
+    spill.touch()
+    with pytest.raises(ConfigError, match="ETH/USDT"):
+        await refuse_to_abandon(shared, ledger, tmp_path)

@@ -41,12 +41,12 @@ from dnbot.operate.monitoring import Monitors
 from dnbot.operate.plugin_advisers import Adviser
 from dnbot.operate.plugin_registry import PluginRegistry
 from dnbot.operate.plugin_set import PluginSet, plugins_of
-from dnbot.operate.same_world import refuse_another_world
+from dnbot.operate.same_world import refuse_another_world, refuse_to_abandon
 from dnbot.operate.screen import face_for, is_picture
 from dnbot.operate.second_spot import second_spot_of
 from dnbot.operate.service_manager import service_manager
 from dnbot.operate.span_courier import SpanCourier
-from dnbot.operate.state_folder import made_private
+from dnbot.operate.state_folder import made_private, spill_place
 from dnbot.operate.status import Reporter, facts_of
 from dnbot.operate.summary import banner, summary_of, tell_summary
 from dnbot.operate.task_lease import refuse_held_by_worker
@@ -210,10 +210,11 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
             await refuse_held_by_worker(settings.strategy.symbol, PostgresTasks(store))
             await store.take_names(second.names)
             if not options.flatten:
+                await refuse_to_abandon(settings, store, home)
                 await refuse_first_start(settings, store, exchanges.around, SystemClock())
             symbol = settings.strategy.symbol
             canary = await canary_of(settings, store, symbol)
-            spill = spill_file(home / "spill" / f"{symbol.base}-{symbol.quote}.log")
+            spill = spill_file(spill_place(home, symbol))
             stack.enter_context(closing(spill))
             ground = _Ground(
                 settings, options, home, log, store, dsn, exchanges, spill, canary, pages, traces, plugins, journal

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dnbot.domain.errors import ConfigError
+
+if TYPE_CHECKING:
+    from dnbot.domain.instrument import Symbol
 
 KEY = "state_dir or $DNBOT_HOME"
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -35,3 +39,8 @@ def made_private(home: Path) -> None:
             str(home), KEY, f"a folder of uid {found.st_uid} with mode {mode:04o}, in which everybody may write",
             "one in which nobody but the bot writes",
         )
+
+
+def spill_place(home: Path, symbol: Symbol) -> Path:
+    """The spill file of a symbol; there since the first run of this folder that traded it."""
+    return home / "spill" / f"{symbol.base}-{symbol.quote}.log"

@@ -36,7 +36,7 @@ from dnbot.operate.monitoring import Monitors
 from dnbot.operate.places import Surroundings, of_fakes, of_live
 from dnbot.operate.same_world import refuse_another_world
 from dnbot.operate.seat import NOT_KNOWN, WHO, Seat
-from dnbot.operate.state_folder import made_private
+from dnbot.operate.state_folder import made_private, spill_place
 from dnbot.operate.status import Reporter, facts_of
 from dnbot.operate.task_log import TaskLog
 from dnbot.operate.task_settings import keys_of, task_settings
@@ -105,7 +105,7 @@ class TaskRunner:
         async with AsyncExitStack() as stack:
             _take_folder(home, stack)
             symbol = settings.strategy.symbol
-            spill = stack.enter_context(closing(spill_file(home / "spill" / f"{symbol.base}-{symbol.quote}.log")))
+            spill = stack.enter_context(closing(spill_file(spill_place(home, symbol))))
             listener = stack.enter_context(listening(socket_path(home)))
             around, teller = self._around(settings), _Teller(seat, watch)
             await seat.tasks.bind(seat.lease, keys_of(around.signers))
