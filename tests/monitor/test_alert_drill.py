@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 WANTED = {
     "stale feed", "private stream mute", "reconnect storm", "clock off", "rate budget low", "ambiguous order",
     "naked leg", "drift beyond the hard limit", "margin low", "drawdown", "loss streak", "PnL unknown", "database down",
-    "disk low", "loop lag", "unexpected fill", "wrong fee", "foreign activity",
+    "disk low", "loop lag", "unexpected fill", "wrong fee", "foreign activity", "delisting",
 }
 
 

@@ -102,6 +102,7 @@ CONDITIONS: list[tuple[str, str, dict[str, Any], float]] = [
     ("hard_limit", "critical", {"delta_base": Decimal("-0.004")}, 3),
     ("naked", "critical", {"naked_ms": 5_100}, 0),
     ("ambiguous", "warning", {"ambiguous_orders": 1}, 2),
+    ("untradable:MEXC_SPOT", "critical", mexc(untradable="status is 3"), 0),
     ("margin_low", "critical", {"margin_free_pct": Decimal(29)}, 0),
     ("margin_low", "critical", {"liquidation_pct": Decimal(19)}, 0),
     ("drawdown", "warning", {"drawdown_pct": Decimal("1.1")}, 0),

@@ -108,6 +108,17 @@ async def clock_off(here: Watched) -> Heal:
     return heal
 
 
+async def delisting(here: Watched) -> Heal:
+    """Gate announces the end of the contract: from now on it takes what closes a position, and nothing else."""
+    exchange = here.stage.world.exchange
+    (market,) = exchange.instruments(GATE_FUTURES)
+    exchange.relist(attrs.evolve(market, phase="delisting"))
+    await here.until(
+        lambda: not here.bot.context.market.instruments[Venue.GATE_FUTURES].tradable, "the contract is read again"
+    )
+    return lambda: exchange.relist(market)
+
+
 async def foreign_activity(here: Watched) -> Heal:
     """Somebody buys a little on MEXC with the bot's account."""
     by_hand(here, "0.0003")

@@ -16,6 +16,7 @@ from dnbot.lab.drills_alerts_rows import (
     beyond_the_hard_limit,
     clock_off,
     database_down,
+    delisting,
     disk_low,
     foreign_activity,
     loop_lag,
@@ -73,6 +74,7 @@ STILL_SCENE = Scene(
         Trouble("PnL unknown", "pnl_unknown", "critical", profit_unknown, entails=(REDUCING,)),
         Trouble("rate budget low", "rate_budget:MEXC_SPOT", "warning", rate_budget_low),
         Trouble("reconnect storm", "restarts:feed:GATEIO_SPOT", "warning", reconnect_storm, 60),
+        Trouble("delisting", "untradable:GATEIO_FUTURES", "critical", delisting, 40),
         Trouble("foreign activity", FOREIGN, "warning", foreign_activity, 40, is_watched=False),
         Trouble(
             "private stream cut", "stream_down:MEXC_SPOT", "warning", private_stream_down, 60,

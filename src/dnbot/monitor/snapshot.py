@@ -22,6 +22,9 @@ class VenueFigures(msgspec.Struct, frozen=True, kw_only=True):
     """How far the offset may be wrong."""
     rate_left_pct: float | None = None
     """What is left to entries of the budget that is nearest its end."""
+    untradable: str = ""
+    """Why its lists do not let the symbol be traded while there is something to guard; empty while they do, or nothing
+    is."""
 
 
 class Anomaly(msgspec.Struct, frozen=True, kw_only=True):

@@ -28,6 +28,9 @@ def trading(now: Snapshot, limits: MonitorSettings) -> Iterator[Reading | None]:
     text = f"{now.ambiguous_orders} orders whose fate is not known for more than {limits.ambiguous_ms_max} ms"
     hold_s = limits.ambiguous_ms_max / 1000
     yield when("warning", "ambiguous", now.ambiguous_orders > 0, text, hold_s=hold_s)
+    for venue in now.venues:
+        text = f"{venue.venue} does not let the symbol be traded while a position stands: {venue.untradable}"
+        yield when("critical", f"untradable:{venue.venue}", bool(venue.untradable), text)
     yield _margin(now)
     yield from _money(now, limits)
     yield from _orders(now.trades, limits)

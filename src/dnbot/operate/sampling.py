@@ -24,7 +24,7 @@ from dnbot.strategy.muteness import is_mute
 from dnbot.strategy.observing import SAMPLE_EVERY_S
 from dnbot.strategy.risk_inputs import RiskInputs
 from dnbot.strategy.risk_standing import HUNDRED, drawdown_pct
-from dnbot.strategy.standing import risk_inputs
+from dnbot.strategy.standing import has_at_stake, risk_inputs
 
 MIB = 1024 * 1024
 COMPUTED_S_MAX = 2 * SAMPLE_EVERY_S
@@ -170,6 +170,7 @@ class Sampler:
             clock_offset_ms=account.clock_offset_ms,
             clock_error_ms=account.clock_error_ms,
             rate_left_pct=min(left) * 100,
+            untradable=_untradable(context, venue),
         )
 
     def _equity_age_s(self, context: StrategyContext) -> float | None:
@@ -208,6 +209,14 @@ class Sampler:
         if now_s - self._machine_s >= MACHINE_EVERY_S:
             self._machine, self._machine_s = self.machine(), now_s
         return self._machine
+
+
+def _untradable(context: StrategyContext, venue: Venue) -> str:
+    """By the venue's lists: an order that it refused just now has an alert of its own."""
+    instrument = context.market.instruments.get(venue)
+    if instrument is None or instrument.tradable or not has_at_stake(context):
+        return ""
+    return instrument.not_tradable_because or "not tradable"
 
 
 def _queues_pct(bot: Bot) -> dict[str, float]:

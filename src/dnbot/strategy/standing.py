@@ -48,6 +48,13 @@ def inventory_of(context: StrategyContext) -> Inventory:
     )
 
 
+def has_at_stake(context: StrategyContext) -> bool:
+    """Whether there is something to guard: a perpetual position, a lot of it or more of base, an order without end."""
+    book, least = context.portfolio, context.perp_lot or ZERO
+    held = book.delta - book.perp_base
+    return book.perp_base != ZERO or (held > ZERO and held >= least) or bool(context.unsettled)
+
+
 def mark_price(context: StrategyContext) -> Decimal | None:
     """What margin is judged by: mark, else the one that a young read of the position told, else the perpetual's mid."""
     if context.market.mark is not None:
