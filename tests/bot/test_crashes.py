@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 import trio
 
-from dnbot.fakes.config import FakesConfig
+from dnbot.domain.instrument import Venue
+from dnbot.fakes.config import FakesConfig, Listing
+from dnbot.fakes.records import GATE_FUTURES
+from dnbot.strategy.states import StrategyState
 
 pytestmark = pytest.mark.slow
 
@@ -39,3 +43,24 @@ async def test_a_crash_while_establishing(autojump_clock: Any, lab: Any) -> None
             await second.until_trades(1)
             assert await second.end() == 0
             await second.assert_clean()
+
+
+async def test_a_position_in_a_delisting_is_guarded_and_closed(autojump_clock: Any, lab: Any) -> None:
+    """Dead after the contract's end was announced: the next incarnation does not leave the position alone, and closes
+    it when it is told to, by what the venue still takes."""
+    ends = Listing("BTC/USDT", "delist", 3_600.0, venues=(GATE_FUTURES,), notice_s=3_540.0)
+    async with lab.stage(FakesConfig(seed=1, listings=(ends,))) as on, lab.on(on) as first:
+        await first.until_trades(1)
+        await first.until(
+            lambda: not first.bot.context.market.instruments[Venue.GATE_FUTURES].tradable, "the end is announced", 90.0,
+            poll_s=0.1,
+        )
+        first.crash()
+        async with lab.on(on, first.store) as second:
+            not_yet = {StrategyState.INITIALIZING, StrategyState.ERROR_RECOVERY}
+            await second.until(lambda: second.state not in not_yet, "it knows its accounts")
+            assert second.state is not StrategyState.SHUTDOWN
+            assert not second.bot.context.market.instruments[Venue.GATE_FUTURES].tradable
+            assert await second.end("flatten") == 0
+            await second.assert_clean()
+            assert sum(abs(Decimal(p["size"])) for p in second.stage.audit()["positions"].values()) <= 2

@@ -148,6 +148,78 @@ def test_a_symbol_that_is_not_tradable_is_refused() -> None:
     assert any("not open to the API" in alert.text for alert in bench.all(Alert))
 
 
+def guarding(gate: str = "0.5", mexc: str = "0.5", perp: str = "-1") -> Bench:
+    """A bench whose ledger already has what the venues hold: the second start of a bot."""
+    bench = Bench(perp=perp, context={"accounts": {venue: VenueAccount(opened=True) for venue in VENUES}})
+    for venue, held in ((GS, gate), (MS, mexc)):
+        bench.truth[venue].balances["BTC"] = Decimal(held)
+    balances = {
+        f"{venue.value}:{asset}": total for venue in VENUES for asset, total in bench.truth[venue].balances.items()
+    }
+    bench.start = bench.context = msgspec.structs.replace(
+        bench.context, portfolio=msgspec.structs.replace(
+            bench.context.portfolio, perp_base=Decimal(perp), perp_cost=Decimal(perp) * 60_000, balances=balances,
+        ),
+    )
+    return bench
+
+
+def test_a_position_is_not_abandoned_because_its_symbol_is_not_tradable() -> None:
+    """A start amid a delisting or a maintenance: the machine goes on, and what the venue does not take is refused."""
+    bench = guarding()
+    bench.instruments[MS] = instrument(MS, tradable=False, not_tradable_because="maintenance")
+    bench.boot()
+    assert (bench.state, bench.context.exit_code) == (S.MONITORING_SPREADS, None)
+    bench.signal(ms=60_200)
+    assert bench.intents() == []
+    assert "SYMBOL_INELIGIBLE" in {record.declined.reason for record in bench.all(OpportunityDeclined)}
+    assert "refused" not in {alert.key for alert in bench.all(Alert)}
+
+
+def test_a_position_is_not_abandoned_when_a_feed_fails_first() -> None:
+    """The same through ERROR_RECOVERY, before the accounts were admitted."""
+    bench = guarding()
+    bench.instruments[MS] = instrument(MS, tradable=False, not_tradable_because="maintenance")
+    bench.tick()
+    bench.fault()
+    for venue in VENUES:
+        bench.up(venue)
+    bench.signal()
+    bench.read_all()
+    bench.quiet(1)
+    assert (bench.state, bench.context.exit_code) == (S.MONITORING_SPREADS, None)
+
+
+def test_an_order_of_unknown_fate_is_not_abandoned_either() -> None:
+    """It may have made a position: the machine waits for its end."""
+    bench = Bench("0", "0", context={"orders": Orders.of([stored_order()])})
+    bench.instruments[MS] = instrument(MS, tradable=False, not_tradable_because="maintenance")
+    bench.boot()
+    assert (bench.state, bench.context.exit_code) == (S.INITIALIZING, None)
+
+
+def test_what_is_less_than_a_lot_is_no_position() -> None:
+    """Nothing could hedge it: the start is refused, as on an empty book."""
+    bench = guarding(gate="0.0004", mexc="0.0004", perp="0")
+    bench.instruments[MS] = instrument(MS, tradable=False, not_tradable_because="offline")
+    bench.boot()
+    assert bench.state is S.SHUTDOWN
+    assert "refused" in {alert.key for alert in bench.all(Alert)}
+
+
+def test_a_position_in_a_delisting_is_flattened_where_closing_orders_are_taken() -> None:
+    """The contract takes what closes, MEXC, where most is held, takes nothing: Gate's share is sold, slice by slice."""
+    bench = guarding(gate="0.4", mexc="0.6")
+    bench.instruments[GF] = instrument(GF, tradable=False, closing_only=True, not_tradable_because="in delisting")
+    bench.instruments[MS] = instrument(MS, tradable=False, not_tradable_because="offline")
+    bench.boot()
+    bench.stop("flatten")
+    bench.signal()
+    spot, perp = bench.last(ExecutePair).intents
+    assert (spot.venue, spot.side, spot.purpose) == (GS, Side.SELL, Purpose.FLATTEN)
+    assert (perp.venue, perp.side, perp.reduce_only) == (GF, Side.BUY, True)
+
+
 @pytest.mark.parametrize(
     ("parameters", "sentence"),
     [

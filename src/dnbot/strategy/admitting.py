@@ -5,6 +5,7 @@ from __future__ import annotations
 from dnbot.domain.units import plain
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.leaving import EXIT_CONFIG, leave
+from dnbot.strategy.standing import has_at_stake
 from dnbot.strategy.turn import Turn
 
 
@@ -26,6 +27,11 @@ def _account_problem(context: StrategyContext) -> str | None:
 
 
 def _instrument_problem(context: StrategyContext) -> str | None:
+    """None with something to guard: whoever leaves then abandons it. Risk refuses what the venue does not take, and a
+    monitor tells. (An account is another matter: one of another kind may read as empty, which a start believes.)
+    """
+    if has_at_stake(context):
+        return None
     for venue, instrument in context.instruments.items():
         if not instrument.tradable:
             return f"{venue.value}: {instrument.not_tradable_because or 'the symbol is not tradable'}"

@@ -106,9 +106,16 @@ def _less(
 
 
 def _first(wanted: _Slice, pairs: dict[Venue, Pair], room: dict[Venue, Decimal]) -> EstablishPlan | Declined | None:
-    """The plan of the venue with the most room, else that of the other, else why the first one has none."""
+    """The plan of the venue with the most room, else that of the other, else why the first one has none.
+
+    One that takes no sale comes last on the way out: what the other holds must not wait for it.
+    """
+    def order(venue: Venue) -> tuple[bool, Decimal]:
+        instrument = wanted.market.instruments.get(venue)
+        return pairs is OPENING or instrument is None or instrument.accepts(closes=True), room[venue]
+
     declined: Declined | None = None
-    for venue in sorted(SPOT_VENUES, key=lambda v: room[v], reverse=True):
+    for venue in sorted(SPOT_VENUES, key=order, reverse=True):
         found = _on(wanted, pairs[venue], venue, room[venue])
         if isinstance(found, EstablishPlan):
             return found
