@@ -86,11 +86,17 @@ class Line:
             VenueThrottled, AuthenticationFailed, VenueRefused, VenueUnreachable: what kind of no it was.
         """
         reply = await self.ask(request, deadline_s=READ_DEADLINE_S, patience_s=self.patience_s)
+        trouble = self.verdict(codec, request, reply)
+        if trouble is not None:
+            raise as_error(self.venue, trouble)
+        return reply
+
+    def verdict(self, codec: PublicCodec | PrivateCodec, request: Request, reply: Reply) -> Trouble | None:
+        """What kind of no the reply to a request is, noted; None for a success. For all who `ask` and not `read`."""
         trouble = codec.trouble(reply)
         if trouble is not None:
             self.note(trouble, request.budget)
-            raise as_error(self.venue, trouble)
-        return reply
+        return trouble
 
     def note(self, trouble: Trouble, budget: RequestClass) -> None:
         """Let a rate refusal pause its budget, and a refused time have the clock measured."""
