@@ -9,6 +9,7 @@ import pytest
 import trio
 
 from dnbot.domain.instrument import Venue
+from dnbot.domain.messages import ReadAccount
 from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.gateio_hub import StreamFault
 from dnbot.fakes.records import Venue as VenueName
@@ -93,6 +94,22 @@ async def test_a_dead_listen_key_is_found_out_by_a_trade(autojump_clock: Any, la
         assert trio.current_time() - began_s <= MUTE_S + 15
         opened_s = trio.current_time()
         await trial.until(lambda: trial.bot.context.accounts[Venue.MEXC_SPOT].told_s > opened_s, "the new one tells")
+        assert await trial.end() == 0
+        await trial.assert_clean()
+
+
+async def test_the_account_is_read_no_oftener_than_mexc_allows(autojump_clock: Any, lab: Any) -> None:
+    """A stream that is opened anew, and readings right after it: MEXC, which allows two a second, refuses none."""
+    async with lab.trading() as trial:
+        mexc, desk = trial.bot.sessions[Venue.MEXC_SPOT], trial.bot.desks[Venue.MEXC_SPOT]
+        before, since = mexc.connects, len(trial.notes())
+        mexc.reopen("the test wants another")
+        await trial.until(lambda: mexc.connects > before, "a new stream is opened")
+        for _ in range(3):
+            await desk.perform(ReadAccount(Venue.MEXC_SPOT, "the test asks"))
+        reads = [note for note in trial.notes(since) if note.path == "/api/v3/account"]
+        assert len(reads) >= 4
+        assert {note.status for note in reads} == {200}
         assert await trial.end() == 0
         await trial.assert_clean()
 

@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from dnbot.tasks import budgets
-from dnbot.venues.limits import LIMITS
+from dnbot.venues.limits import ACCOUNT_READS, LIMITS
 
 
 @contextmanager
@@ -19,6 +19,8 @@ def wide_limits() -> Iterator[None]:
         venue: {kind: attrs.evolve(limit, tokens=2 * limit.tokens) for kind, limit in kinds.items()}
         for venue, kinds in LIMITS.items()
     }
+    reads = {venue: attrs.evolve(limit, tokens=2 * limit.tokens) for venue, limit in ACCOUNT_READS.items()}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(budgets, "LIMITS", wide)
+        patch.setattr(budgets, "ACCOUNT_READS", reads)
         yield

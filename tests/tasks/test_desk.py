@@ -14,6 +14,7 @@ from dnbot.domain.instrument import Venue
 from dnbot.domain.messages import (
     AccountRead,
     CancelAll,
+    CancelOrder,
     OrderAnswered,
     OrderReported,
     OrderSent,
@@ -305,6 +306,23 @@ async def test_one_failed_cancel_spares_no_other(autojump_clock: Any, kit: Any, 
     assert "DELETE /order/b" in kit.script.asked
     kit.log.flush_now()
     assert [line["event"] for line in kit.lines.lines] == ["command_failed"]
+
+
+async def test_a_cancel_that_came_too_often_waits_as_long_as_the_venue_says(
+    autojump_clock: Any, kit: Any, bench: Any
+) -> None:
+    """However often it is asked for meanwhile: at MEXC, who does not wait is banned for minutes or days."""
+    it = bench()
+    kit.script.answers |= {
+        "DELETE /order/v1": [AskedTooOften(8.0, "slow down"), None],
+        "GET /order/v1": [kit.report(status=OrderStatus.CANCELLED)],
+    }
+    left: list[tuple[str, float]] = []
+    kit.script.on_request = lambda name: left.append((name, trio.current_time()))
+    while len(left) < 3:
+        await it.desk.perform(CancelOrder(kit.codec.venue, "v1", "dnb-1-1"))
+    assert [name for name, _ in left] == ["DELETE /order/v1", "DELETE /order/v1", "GET /order/v1"]
+    assert left[1][1] - left[0][1] >= 8.0
 
 
 async def test_reads_that_a_later_one_answered_are_skipped(autojump_clock: Any, kit: Any, bench: Any) -> None:

@@ -10,7 +10,9 @@ import pytest
 import trio
 
 from dnbot.domain.errors import AuthenticationFailed, RequestNotSent, VenueRefused, VenueThrottled, VenueUnreachable
+from dnbot.domain.instrument import Venue
 from dnbot.ports.limiter import Priority
+from dnbot.tasks.budgets import account_reads
 from dnbot.tasks.link import Line
 from dnbot.venues.wire import AskedTooOften, Refused, Request, RequestClass, Unclear
 
@@ -55,6 +57,22 @@ async def test_a_throttled_class_pauses(autojump_clock: Any, kit: Any) -> None:
     assert trio.current_time() - began_s < 0.1
     await line.read(kit.codec, READ)
     assert trio.current_time() - began_s >= 2.9
+
+
+async def test_reads_of_an_account_have_a_limit_of_their_own(autojump_clock: Any, kit: Any) -> None:
+    """MEXC allows two a second, whatever room reads have otherwise; others do not wait for it. Gate has none."""
+    kit.script.answers["GET /x"] = ["fine"]
+    line = kit.changed_line(kit.line(), account_reads=account_reads(Venue.MEXC_SPOT))
+    left_s: list[float] = []
+    kit.script.on_request = lambda _name: left_s.append(trio.current_time())
+    for _ in range(5):
+        await line.read(kit.codec, msgspec.structs.replace(READ, reads_account=True))
+    assert left_s[1] - left_s[0] < 0.1
+    assert all(later - first >= 1.0 for first, later in zip(left_s, left_s[2:], strict=False))
+    began_s = trio.current_time()
+    await line.read(kit.codec, READ)
+    assert trio.current_time() - began_s < 0.1
+    assert account_reads(Venue.GATE_SPOT) is None
 
 
 async def test_patience_is_for_the_budget_alone(autojump_clock: Any, kit: Any) -> None:

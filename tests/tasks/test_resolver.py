@@ -13,7 +13,7 @@ from dnbot.domain.messages import FORGOTTEN, FillReported, OrderAnswered, OrderR
 from dnbot.domain.order import OrderStatus
 from dnbot.tasks.accounts import OVERLAP_MS, PAGING_MS
 from dnbot.tasks.resolver import CLOCK_SKEW_MS, Resolver
-from dnbot.venues.wire import DAY_MS, Kept, Refused, Unclear
+from dnbot.venues.wire import DAY_MS, AskedTooOften, Kept, Refused, Unclear
 
 LAG_MS = 250
 EMPTY: dict[str, list[Any]] = {"GET /open": [()], "GET /finished": [()], "GET /trades/0": [()]}
@@ -109,6 +109,14 @@ async def test_a_refusal_by_id_is_not_absence(autojump_clock: Any, kit: Any) -> 
     unknown = Refused("ORDER_NOT_FOUND", "no such order", unknown_order=True)
     told = await resolve(kit, {"GET /order/v1": [unknown], "GET /finished": [(kit.report(),)]}, "v1")
     assert told == [OrderReported(kit.report())]
+
+
+async def test_a_question_by_id_that_came_too_often_holds_the_lists_back(autojump_clock: Any, kit: Any) -> None:
+    """They are read when the venue allows it again, and decide."""
+    throttled = AskedTooOften(8.0, "slow down")
+    told = await resolve(kit, {"GET /order/v1": [throttled], "GET /finished": [(kit.report(),)]}, "v1")
+    assert told == [OrderReported(kit.report())]
+    assert trio.current_time() >= 8.0
 
 
 async def test_it_gives_up_at_its_deadline_without_a_verdict(autojump_clock: Any, kit: Any) -> None:

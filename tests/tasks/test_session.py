@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from dnbot.domain.account import Balance, PositionReport
-from dnbot.domain.errors import VenueRefused, VenueUnreachable
+from dnbot.domain.errors import FrameUnreadable, VenueRefused, VenueThrottled, VenueUnreachable
 from dnbot.domain.instrument import Venue
 from dnbot.domain.messages import (
     BalanceChanged,
@@ -34,7 +34,16 @@ from dnbot.tasks.session import (
     SUBSCRIBE_S_MAX,
     Session,
 )
-from dnbot.venues.wire import Capability, FillNews, OrderNews, Refused, Subscribed, SubscriptionRefused, UnknownFrame
+from dnbot.venues.wire import (
+    AskedTooOften,
+    Capability,
+    FillNews,
+    OrderNews,
+    Refused,
+    Subscribed,
+    SubscriptionRefused,
+    UnknownFrame,
+)
 
 GS = Venue.GATE_SPOT
 
@@ -352,3 +361,36 @@ async def test_a_problem_that_is_gone_opens_the_session_anew(autojump_clock: Any
         await it.run(lambda: wait(60))
     assert caught.group_contains(VenueUnreachable, match="the account is another: it may trade")
     assert 2 * PROBLEM_S <= trio.current_time() - began_s < 2 * PROBLEM_S + 1
+
+
+async def test_an_account_that_gives_no_id_says_why(
+    autojump_clock: Any, kit: Any, bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Channels that need the id cannot be had for a key without permission: its refusal is the reason that is told."""
+    it = bench()
+    problem = "account detail: Gate refused with FORBIDDEN no permission"
+    kit.script.answers["GET /facts"] = [kit.changed(kit.facts(problem), user_id="")]
+
+    def none_without_it(_codec: Any, _now_s: int, user_id: str) -> tuple[str, ...]:
+        raise FrameUnreadable("stub", "no numeric user id", user_id)
+
+    monkeypatch.setattr(type(kit.codec), "subscribe_frames", none_without_it)
+    with pytest.raises(ExceptionGroup) as caught:
+        await it.run(wait)
+    assert caught.group_contains(VenueRefused, match="FORBIDDEN no permission")
+
+
+async def test_facts_that_were_asked_for_too_often_wait_as_long_as_the_venue_says(
+    autojump_clock: Any, kit: Any, bench: Any
+) -> None:
+    """The session that is opened anew a moment later asks for nothing of the account before."""
+    it = bench()
+    kit.script.answers["GET /facts"] = [AskedTooOften(8.0, "slow down"), kit.facts()]
+    asked_s: list[float] = []
+    kit.script.on_request = lambda name: asked_s.append(trio.current_time()) if name == "GET /facts" else None
+    with pytest.raises(ExceptionGroup) as caught:
+        await it.run(wait, ack=False)
+    assert caught.group_contains(VenueThrottled)
+    await it.run(lambda: wait(10.0), ack=False)
+    assert len(asked_s) == 2
+    assert asked_s[1] - asked_s[0] >= 8.0

@@ -58,6 +58,11 @@ def test_any_2xx_is_no_trouble(status: int) -> None:
             '{"label":"ORDER_NOT_FOUND","message":"Order with ID 999999999999 not found"}',
             Refused("ORDER_NOT_FOUND", "Order with ID 999999999999 not found", unknown_order=True),
         ),
+        (
+            400,
+            '{"label":"ORDER_BOOK_NOT_FOUND","message":"Order book not found"}',
+            Refused("ORDER_BOOK_NOT_FOUND", "Order book not found"),  # empty at this moment, not closed
+        ),
         (400, '{"label":"ORDER_FINISHED"}', Refused("ORDER_FINISHED", "", unknown_order=True)),
         (400, '{"label":"CANCEL_FAIL","message":"x"}', Refused("CANCEL_FAIL", "x")),
         (400, '{"label":"RISK_LIMIT_TOO_lOW","message":"x"}', Refused("RISK_LIMIT_TOO_lOW", "x")),

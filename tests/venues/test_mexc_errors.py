@@ -136,10 +136,12 @@ def test_rate_limits_say_how_long(told: Reply, wait_s: float) -> None:
         reply(200, b"\xff\xfe"),
         reply(200, '{"code":500,"msg":"internal"}'),
         reply(200, '{"code":12345678,"msg":"new"}'),
+        reply(400, b'{"msg":' + b"[" * 100_000),
+        reply(200, b'{"data":' + b"[" * 100_000),
     ],
 )
 def test_whatever_is_not_definitive_is_unclear(told: Reply) -> None:
-    """Server errors, firewalls, pages, empty bodies and codes that nobody documented."""
+    """Server errors, firewalls, pages, empty or bottomless bodies and codes that nobody documented."""
     assert isinstance(trouble(told), Unclear)
 
 

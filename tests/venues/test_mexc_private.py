@@ -16,7 +16,7 @@ from dnbot.domain.errors import FrameUnreadable, VenueError, VenueThrottled
 from dnbot.domain.instrument import FeeSchedule, Instrument, Symbol, Venue
 from dnbot.domain.order import Fill, OrderIntent, OrderReport, OrderStatus, Purpose, Side, TimeInForce
 from dnbot.domain.units import Price, Quantity
-from dnbot.venues.mexc.shapes import identity
+from dnbot.venues.mexc.shapes import ListenKey, identity, read
 from dnbot.venues.mexc.spot_private import MexcSpotPrivate
 from dnbot.venues.wire import (
     Balance,
@@ -362,7 +362,8 @@ def test_balances_include_what_is_locked() -> None:
         Balance(MEXC, "USDT", total=Decimal("25799.94"), available=Decimal("25789.44")),
         Balance(MEXC, "SOL", total=Decimal("0.009678398"), available=Decimal("0.009678398")),
     )
-    assert codec().balances_request(NOW_MS).weight == 10
+    request = codec().balances_request(NOW_MS)
+    assert (request.weight, request.reads_account) == (10, True)
 
 
 def test_fee_rates_are_read_from_their_text() -> None:
@@ -401,6 +402,13 @@ def test_a_price_that_is_none_is_unreadable(body: bytes) -> None:
         codec().fee_coin_price(reply(body))
 
 
+def test_what_nests_without_end_is_unreadable() -> None:
+    """It ends no bot."""
+    with pytest.raises(FrameUnreadable) as caught:
+        read(b'{"x":' + b"[" * 100_000, ListenKey)
+    assert len(caught.value.raw) <= 500
+
+
 @pytest.mark.parametrize("rate", ["null", '"NaN"', '"Infinity"', "1", "-1", "5", "true", "[]"])
 def test_a_rate_that_is_none_is_unreadable(rate: str) -> None:
     """A fraction, or nothing."""
@@ -423,8 +431,10 @@ def facts_replies(**changed: Reply) -> tuple[Reply, ...]:
 
 def test_a_good_account_has_no_problem() -> None:
     """It may trade, this key may trade the symbol, and it is identified."""
-    paths = [request.target.partition("?")[0] for request in codec().facts_requests(NOW_MS)]
+    requests = codec().facts_requests(NOW_MS)
+    paths = [request.target.partition("?")[0] for request in requests]
     assert paths == ["/api/v3/account", "/api/v3/selfSymbols", "/api/v3/kyc/status", "/api/v3/uid"]
+    assert [request.reads_account for request in requests] == [True, False, False, False]
     facts = codec().facts(facts_replies())
     assert (facts.user_id, facts.mode, facts.problem, facts.warnings) == ("12345678", "SPOT", None, ())
 

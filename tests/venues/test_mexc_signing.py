@@ -58,10 +58,11 @@ def test_a_request_is_signed_as_it_is_sent() -> None:
 def test_what_reads_can_be_signed_again_and_what_acts_cannot() -> None:
     """A read that waited for its budget gets a new time and nothing else; an order must not leave so late."""
     signer, query = DocumentedSigner(), (("symbol", "BTCUSDT"),)
-    read = signed_request(signer, "GET", "/api/v3/account", query, now_ms=1, weight=10)
+    read = signed_request(signer, "GET", "/api/v3/account", query, now_ms=1, weight=10, reads_account=True)
     assert read.signed_at is not None
     again, later = read.signed_at(9), signed_request(signer, "GET", "/api/v3/account", query, now_ms=9, weight=10)
     assert (again.target, again.weight, again.budget) == (later.target, 10, RequestClass.READ)
+    assert again.reads_account
     order = signed_request(signer, "POST", "/api/v3/order", query, now_ms=1, budget=RequestClass.CREATE)
     assert order.signed_at is None
 

@@ -9,7 +9,7 @@ from dnbot.domain.instrument import Venue
 from dnbot.ports.limiter import Budget, RateLimiter
 from dnbot.ports.net import Endpoint
 from dnbot.ports.shared_limiter import SharedLimiter
-from dnbot.venues.limits import LIMITS, Limit, reserve_share
+from dnbot.venues.limits import ACCOUNT_READS, LIMITS, Limit, reserve_share
 from dnbot.venues.plugin import VenueLimits
 from dnbot.venues.wire import RequestClass
 
@@ -39,10 +39,21 @@ def _of_ours(venue: Venue) -> dict[RequestClass, Budget]:
     found: dict[Limit, Budget] = {}
     for limit in LIMITS[venue].values():
         if limit not in found:
-            limiter = SharedLimiter(limit.tokens, limit.window_s, reserve_share(venue, limit))
-            limiter.grant(limit.tokens, math.inf)
-            found[limit] = limiter.of(OWNER)
+            found[limit] = _whole(venue, limit)
     return {kind: found[limit] for kind, limit in LIMITS[venue].items()}
+
+
+def _whole(venue: Venue, limit: Limit) -> Budget:
+    limiter = SharedLimiter(limit.tokens, limit.window_s, reserve_share(venue, limit))
+    limiter.grant(limit.tokens, math.inf)
+    return limiter.of(OWNER)
+
+
+def account_reads(venue: Venue) -> Budget | None:
+    """Of a new private line, whoever shares its other budgets; None where reads of the account have no limit of their
+    own."""
+    limit = ACCOUNT_READS.get(venue)
+    return None if limit is None else _whole(venue, limit)
 
 
 def _of_plugin(allowed: VenueLimits) -> dict[RequestClass, Budget]:

@@ -76,9 +76,8 @@ class Countdown:
         try:
             request = self.codec.countdown_request(timeout_s, self.line.venue_now_ms())
             reply = await self.line.ask(request, priority=Priority.RESERVED, deadline_s=deadline_s)
-            trouble = self.codec.trouble(reply)
+            trouble = self.line.verdict(self.codec, request, reply)
             if trouble is not None:
-                self.line.note(trouble, request.budget)
                 raise as_error(self.venue, trouble)
             trigger_ms = self.codec.countdown_set(reply)
         except VenueError as error:

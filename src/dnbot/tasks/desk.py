@@ -194,9 +194,8 @@ class Desk:
         except VenueUnreachable as error:
             return outcome_of_failure(error)
         try:
-            trouble = self.codec.trouble(reply)
+            trouble = self.line.verdict(self.codec, request, reply)
             if trouble is not None:
-                self.line.note(trouble, request.budget)
                 return outcome_of(trouble)
             return "accepted", "", "", self.codec.placed(reply, intent)
         except VenueError as error:

@@ -10,7 +10,7 @@ from dnbot.domain.errors import VenueUnreachable
 from dnbot.domain.order import OrderReport, OrderStatus
 from dnbot.ports.limiter import Priority
 from dnbot.tasks.link import Line, as_error
-from dnbot.venues.wire import PrivateCodec, Refused, RequestClass
+from dnbot.venues.wire import AskedTooOften, PrivateCodec, Refused
 
 CANCEL_TRIES_MAX = 5
 CANCEL_PAUSE_S = 0.2
@@ -22,23 +22,23 @@ async def cancel_until_gone(
 ) -> None:
     """Cancel, then read the order: "unknown" and "too late" are never taken as "cancelled without fills".
 
+    A cancel that came too often did nothing, so nothing is read after it: the next one waits until its budget may be
+    spent again, or never leaves.
+
     Raises:
         VenueError: it is still open, or nothing certain could be learned, after several tries.
     """
     for _ in range(CANCEL_TRIES_MAX):
-        reply = await line.ask(
-            codec.cancel_request(venue_order_id, line.venue_now_ms()),
-            priority=Priority.RESERVED, deadline_s=CANCEL_DEADLINE_S,
-        )
-        trouble = codec.trouble(reply)
+        cancel = codec.cancel_request(venue_order_id, line.venue_now_ms())
+        reply = await line.ask(cancel, priority=Priority.RESERVED, deadline_s=CANCEL_DEADLINE_S)
+        trouble = line.verdict(codec, cancel, reply)
+        if isinstance(trouble, AskedTooOften):
+            continue
         if isinstance(trouble, Refused) and not trouble.unknown_order:
-            line.note(trouble, RequestClass.CANCEL)
             raise as_error(line.venue, trouble)
-        after = await line.ask(
-            codec.order_request(venue_order_id, line.venue_now_ms()),
-            priority=Priority.RESERVED, deadline_s=CANCEL_DEADLINE_S,
-        )
-        doubt = codec.trouble(after)
+        look = codec.order_request(venue_order_id, line.venue_now_ms())
+        after = await line.ask(look, priority=Priority.RESERVED, deadline_s=CANCEL_DEADLINE_S)
+        doubt = line.verdict(codec, look, after)
         if doubt is None:
             report = codec.order(after)
             await tell(report)

@@ -20,7 +20,7 @@ from dnbot.ports.clock import VenueClock
 from dnbot.ports.http import HttpClient
 from dnbot.ports.limiter import Budget, Priority
 from dnbot.ports.net import Endpoint, StreamOpener
-from dnbot.tasks.budgets import BudgetsOf
+from dnbot.tasks.budgets import BudgetsOf, account_reads
 from dnbot.venues.wire import AskedTooOften, PrivateCodec, PublicCodec, Refused, Reply, Request, RequestClass, Trouble
 
 READ_DEADLINE_S = 5.0
@@ -43,6 +43,8 @@ class Line:
     """Held for a reading of several pages: a codec may know only one at a time, and two would overtake each other."""
     patience_s: float = READ_PATIENCE_S
     """So long a read's wait for the budget does not count against its deadline."""
+    account_reads: Budget | None = None
+    """What reads of the whole account spend besides; None: nothing."""
 
     async def ask(
         self, request: Request, *, priority: Priority = Priority.NORMAL, deadline_s: float,
@@ -62,6 +64,8 @@ class Line:
         granted = False
         with trio.CancelScope(deadline=due_s + patience_s):
             await self.budgets[request.budget].acquire(priority, request.weight)
+            if request.reads_account and self.account_reads is not None:  # the narrow one last: spent as it leaves
+                await self.account_reads.acquire(priority)
             granted = True
         waited_s = trio.current_time() - asked_s
         due_s += min(patience_s, waited_s)
@@ -86,11 +90,17 @@ class Line:
             VenueThrottled, AuthenticationFailed, VenueRefused, VenueUnreachable: what kind of no it was.
         """
         reply = await self.ask(request, deadline_s=READ_DEADLINE_S, patience_s=self.patience_s)
+        trouble = self.verdict(codec, request, reply)
+        if trouble is not None:
+            raise as_error(self.venue, trouble)
+        return reply
+
+    def verdict(self, codec: PublicCodec | PrivateCodec, request: Request, reply: Reply) -> Trouble | None:
+        """What kind of no the reply to a request is, noted; None for a success. For all who `ask` and not `read`."""
         trouble = codec.trouble(reply)
         if trouble is not None:
             self.note(trouble, request.budget)
-            raise as_error(self.venue, trouble)
-        return reply
+        return trouble
 
     def note(self, trouble: Trouble, budget: RequestClass) -> None:
         """Let a rate refusal pause its budget, and a refused time have the clock measured."""
@@ -160,4 +170,4 @@ def line_of(
         stack.push_async_callback(client.aclose)
         clients[budget] = client
     clients.setdefault(RequestClass.PUBLIC, clients[classes[0]])  # a session measures the clock with its read client
-    return Line(venue, clients, budgets(venue), venue_clock)
+    return Line(venue, clients, budgets(venue), venue_clock, account_reads=account_reads(venue) if private else None)

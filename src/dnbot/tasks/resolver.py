@@ -144,10 +144,9 @@ class Resolver:
         return Lists(began_s, since_ms, tuple(reports), fills)
 
     async def _look_by_id(self, venue_order_id: str) -> Seen:
-        reply = await self.line.ask(
-            self.codec.order_request(venue_order_id, self.line.venue_now_ms()), deadline_s=2.0
-        )
-        if self.codec.trouble(reply) is not None:
+        request = self.codec.order_request(venue_order_id, self.line.venue_now_ms())
+        reply = await self.line.ask(request, deadline_s=2.0)
+        if self.line.verdict(self.codec, request, reply) is not None:
             return Seen.NOWHERE  # a finished order may be forgotten under its id: the lists decide
         report = self.codec.order(reply)
         await self.inbox.send(OrderReported(report))

@@ -11,7 +11,7 @@ import attrs
 import trio
 
 from dnbot.domain.account import AccountFacts, Balance, PositionReport
-from dnbot.domain.errors import VenueRefused, VenueUnreachable
+from dnbot.domain.errors import FrameUnreadable, VenueRefused, VenueUnreachable
 from dnbot.domain.instrument import FeeSchedule, Instrument, Venue
 from dnbot.domain.messages import (
     BalanceChanged,
@@ -28,8 +28,9 @@ from dnbot.ports.channels import Cell
 from dnbot.ports.log import EventLog
 from dnbot.ports.net import StreamOpener
 from dnbot.ports.websocket import WebSocket, open_websocket
-from dnbot.tasks.link import READ_DEADLINE_S, Line, set_leverage
+from dnbot.tasks.link import READ_DEADLINE_S, Line, as_error, set_leverage
 from dnbot.venues.wire import (
+    AskedTooOften,
     Capability,
     FillNews,
     OrderNews,
@@ -37,6 +38,8 @@ from dnbot.venues.wire import (
     PrivateCodec,
     PrivateMessage,
     PublicCodec,
+    Reply,
+    Request,
     Subscribed,
     SubscriptionRefused,
     UnknownFrame,
@@ -95,7 +98,8 @@ class Session:
         """Never returns while healthy.
 
         Raises:
-            VenueUnreachable, VenueRefused, AuthenticationFailed, FrameUnreadable: the session must be opened anew.
+            VenueUnreachable, VenueThrottled, VenueRefused, AuthenticationFailed, FrameUnreadable: the session must be
+                opened anew.
         """
         instrument = await self.instrument.first()
         self.codec.learn_instrument(instrument)
@@ -117,7 +121,7 @@ class Session:
             self.opener, url, venue=self.venue.value, silence_s_max=SILENCE_S_MAX,
             extra_headers=self.codec.stream_headers(),
         ) as socket, trio.open_nursery() as nursery:
-            await self._subscribe(socket, facts.user_id)
+            await self._subscribe(socket, facts)
             self.connects += 1
             self._pings_s.clear()
             self._given_up = ""
@@ -133,8 +137,8 @@ class Session:
             while True:
                 await self._handle(self.codec.decode(await socket.receive()))
 
-    async def _subscribe(self, socket: WebSocket, user_id: str) -> None:
-        frames = self.codec.subscribe_frames(self.line.venue_now_ms() // 1000, user_id)
+    async def _subscribe(self, socket: WebSocket, facts: AccountFacts) -> None:
+        frames = self._subscriptions(facts)
         for frame in frames:
             await socket.send(frame)
         waiting = len(frames)
@@ -145,6 +149,15 @@ class Session:
                 await self._handle(messages)
         if waiting > 0:
             raise VenueUnreachable(self.venue.value, f"{waiting} subscriptions were not acknowledged")
+
+    def _subscriptions(self, facts: AccountFacts) -> tuple[str, ...]:
+        """Raises VenueRefused with the account's problem where that is why there are none, as for want of a user id."""
+        try:
+            return self.codec.subscribe_frames(self.line.venue_now_ms() // 1000, facts.user_id)
+        except FrameUnreadable as error:
+            if facts.problem is None:
+                raise
+            raise VenueRefused(self.venue.value, "ACCOUNT", facts.problem) from error
 
     async def _handle(self, messages: tuple[PrivateMessage, ...]) -> None:
         """Private events are never dropped: a full inbox makes this socket wait."""
@@ -173,15 +186,20 @@ class Session:
     # --- reads at start -----------------------------------------------------------------------------------------------
     async def _facts(self) -> AccountFacts:
         requests = self.codec.facts_requests(self.line.venue_now_ms())
-        facts = self.codec.facts([
-            await self.line.ask(request, deadline_s=READ_DEADLINE_S, patience_s=self.line.patience_s)
-            for request in requests
-        ])
+        facts = self.codec.facts([await self._fact(request) for request in requests])
         for warning in facts.warnings:
             self.log.warning("account", venue=self.venue.value, what=warning)
         if Capability.POSITION in self.codec.capabilities and facts.problem is None:
             await set_leverage(self.codec, self.line, self.leverage, self.margin_mode)
         return facts
+
+    async def _fact(self, request: Request) -> Reply:
+        """A reply whose refusal is a fact too; one that came too often tells nothing of the account."""
+        reply = await self.line.ask(request, deadline_s=READ_DEADLINE_S, patience_s=self.line.patience_s)
+        trouble = self.line.verdict(self.codec, request, reply)
+        if isinstance(trouble, AskedTooOften):
+            raise as_error(self.venue, trouble)
+        return reply
 
     async def _read_fees(self) -> FeeSchedule:
         requests = self.codec.fees_requests(self.line.venue_now_ms())

@@ -68,9 +68,8 @@ class Mover:
             reply = await self.line.ask(request, priority=Priority.RESERVED, deadline_s=ANSWER_S_MAX)
         except VenueUnreachable as error:
             return (*outcome_of_failure(error)[:3], "")
-        trouble = self.codec.trouble(reply)
+        trouble = self.line.verdict(self.codec, request, reply)
         if trouble is not None:
-            self.line.note(trouble, request.budget)
             return (*outcome_of(trouble)[:3], "")
         try:
             return "accepted", "", "", self.codec.transferred(reply)

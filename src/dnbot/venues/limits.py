@@ -2,7 +2,8 @@
 
 Sources: Gate API v4 docs, "Frequency limit rule": no weights, public limits per address and private ones per user, most
 of them per endpoint; here the endpoints of one class share one limit. MEXC spot v3 docs, "Limits": weights of all
-reads, signed or not, count by address; placing and cancelling share one limit of the user.
+reads, signed or not, count by address; placing and cancelling share one limit of the user; reading the whole account
+has one of its own besides.
 """
 
 from __future__ import annotations
@@ -55,6 +56,10 @@ LIMITS: dict[Venue, dict[RequestClass, Limit]] = {
         RequestClass.CREATE: _MEXC_ORDERS, RequestClass.CANCEL: _MEXC_ORDERS,
     },
 }
+
+ACCOUNT_READS: dict[Venue, Limit] = {Venue.MEXC_SPOT: Limit("account", Scope.ACCOUNT, 2, 1.0)}
+"""What `Request.reads_account` counts against beside its class. Too few to be shared out: an account has one task, and
+its private line counts for itself."""
 
 
 def classes_of(venue: Venue, limit: Limit) -> list[RequestClass]:

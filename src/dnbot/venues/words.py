@@ -34,6 +34,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes = b""
     budget: RequestClass = RequestClass.PUBLIC
     weight: int = 1
+    reads_account: bool = False
+    """It also counts against what the venue allows of reads of a whole account (`ACCOUNT_READS`)."""
     signed_at: Callable[[int], Request] | None = None
     """The same, signed at another time, the venue's in ms, where a signature may grow old while a read waits for its
     budget. None of a plugin's.

@@ -15,8 +15,10 @@ from dnbot.venues.mexc.errors import trouble
 from dnbot.venues.mexc.shapes import VENUE, read, symbol_name
 from dnbot.venues.wire import AccountFacts, AskedTooOften, Refused, Reply, Unclear
 
+ACCOUNT_PATH: Final = "/api/v3/account"
+"""Allowed twice a second."""
 FACT_READS: Final = (
-    ("/api/v3/account", 10),
+    (ACCOUNT_PATH, 10),
     ("/api/v3/selfSymbols", 1),
     ("/api/v3/kyc/status", 1),
     ("/api/v3/uid", 1),

@@ -85,7 +85,7 @@ def trouble(reply: Reply) -> Trouble | None:
         return None
     try:
         body = msgspec.json.decode(reply.body, type=_Body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         body = None
     code = None if body is None or body.code is None else str(body.code)
     if reply.status < 300:

@@ -202,11 +202,11 @@ def read(body: bytes, shape: type[_T]) -> _T:
     """Decode JSON into `shape`.
 
     Raises:
-        FrameUnreadable: not JSON, or a deciding field is missing or of another type.
+        FrameUnreadable: not JSON, nested too deeply, or a deciding field is missing or of another type.
     """
     try:
         return msgspec.json.decode(body, type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise unreadable(str(error), body) from error
 
 

@@ -53,6 +53,7 @@ def signed_request(
     budget: RequestClass = RequestClass.READ,
     weight: int = 1,
     window_ms: int = RECEIVE_WINDOW_MS,
+    reads_account: bool = False,
 ) -> Request:
     """A request that is ready to send; `now_ms` is the venue's clock.
 
@@ -61,7 +62,8 @@ def signed_request(
 
     def signed_at(at_ms: int) -> Request:
         return signed_request(
-            signer, method, path, parameters, now_ms=at_ms, budget=budget, weight=weight, window_ms=window_ms
+            signer, method, path, parameters, now_ms=at_ms, budget=budget, weight=weight, window_ms=window_ms,
+            reads_account=reads_account,
         )
 
     query = encode_query((*parameters, ("recvWindow", str(window_ms)), ("timestamp", str(now_ms))))
@@ -72,5 +74,6 @@ def signed_request(
         headers=(("X-MEXC-APIKEY", signer.key_id), ("Content-Type", "application/json")),
         budget=budget,
         weight=weight,
+        reads_account=reads_account,
         signed_at=signed_at if budget is RequestClass.READ else None,
     )

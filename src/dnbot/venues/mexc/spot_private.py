@@ -15,7 +15,7 @@ from dnbot.domain.order import Fill, OrderIntent, OrderReport, OrderStatus, Side
 from dnbot.domain.units import ZERO, Price, Quantity, plain
 from dnbot.venues.mexc import private_stream, shapes
 from dnbot.venues.mexc.absent import WithoutCountdown, WithoutOrderSocket, WithoutPosition, WithoutTransfer
-from dnbot.venues.mexc.account_facts import FACT_READS, account_facts
+from dnbot.venues.mexc.account_facts import ACCOUNT_PATH, FACT_READS, account_facts
 from dnbot.venues.mexc.control import PING_FRAME, PING_INTERVAL_S, STREAM_PATH, Subscriptions
 from dnbot.venues.mexc.errors import trouble
 from dnbot.venues.mexc.fee_coin import MxFees
@@ -101,7 +101,7 @@ class MexcSpotPrivate(MxFees, WithoutPosition, WithoutOrderSocket, WithoutTransf
     # account
     def balances_request(self, now_ms: int) -> Request:
         """GET /api/v3/account"""
-        return self._read("/api/v3/account", (), now_ms, weight=10)
+        return self._read(ACCOUNT_PATH, (), now_ms, weight=10)
 
     def balances(self, reply: Reply) -> tuple[Balance, ...]:
         """Every asset that the venue lists: free plus locked. Raises FrameUnreadable."""
@@ -274,7 +274,9 @@ class MexcSpotPrivate(MxFees, WithoutPosition, WithoutOrderSocket, WithoutTransf
         return trouble(reply)
 
     def _read(self, path: str, parameters: Parameters, now_ms: int, *, weight: int = 1) -> Request:
-        return signed_request(self._signer, "GET", path, parameters, now_ms=now_ms, weight=weight)
+        return signed_request(
+            self._signer, "GET", path, parameters, now_ms=now_ms, weight=weight, reads_account=path == ACCOUNT_PATH
+        )
 
     def _symbol_parameter(self) -> Parameters:
         return (("symbol", self._name),)
