@@ -272,6 +272,8 @@ class Oracle:
         self.secrets.said(is_gate, said)
         self.reads.said(is_gate, said, event.time_ns)
         self.transfers.said(life, said, event.time_ns)
+        if said.creates and not said.created_id:
+            self.findings.check("I1", False, f"without a client order id: {said.target[:200]} {said.body[:300]!r}")
         create = self.orders.create(event.actor, is_gate, said, event.time_ns) if said.created_id else None
         if create is not None:
             self.resting.created(create, event.time_ns)

@@ -15,7 +15,7 @@ from oracle_bench import PARAMS, Bench
 from dnbot.domain.errors import StoreUnreachable
 from dnbot.domain.instrument import Venue
 from dnbot.domain.messages import Alert, OrderChanged, PortfolioSaved, RowBooked, StateChanged
-from dnbot.domain.order import Order, OrderStatus, Purpose, Side, TimeInForce
+from dnbot.domain.order import Order, OrderIntent, OrderStatus, Purpose, Side, TimeInForce
 from dnbot.domain.position import EntryKind, LedgerEntry, book_fill, post
 from dnbot.fakes.faults_forced import liquidate_part
 from dnbot.fakes.faults_kinds import Happening
@@ -46,6 +46,50 @@ async def no_intent(bench: Bench, broken: bool) -> None:
     if not broken:
         await bench.commit(intent)
     bench.send(intent)
+
+
+def nameless(intent: OrderIntent) -> dict[str, str]:
+    """An order for Gate's spot market as it is asked for, but for its client id."""
+    return {
+        "currency_pair": "BTC_USDT", "side": intent.side.value, "amount": f"{intent.quantity:f}",
+        "price": f"{intent.price:f}", "time_in_force": intent.time_in_force.value,
+    }
+
+
+@play("I1", "no client id")
+async def no_client_id(bench: Bench, broken: bool) -> None:
+    await bench.start()
+    bench.prepare()
+    intent = bench.intent()
+    await bench.commit(intent)
+    name = {} if broken else {"text": f"t-{intent.client_order_id}"}
+    bench.say(intent.venue, "POST", "/api/v4/spot/orders", nameless(intent) | name)
+
+
+@play("I1", "no client id on a socket")
+async def no_client_id_on_a_socket(bench: Bench, broken: bool) -> None:
+    await bench.start()
+    bench.prepare()
+    intent = bench.intent()
+    await bench.commit(intent)
+    name = {} if broken else {"text": f"t-{intent.client_order_id}"}
+    payload = {"req_id": "1", "req_param": nameless(intent) | name}
+    bench.say(intent.venue, "WS", "", {"channel": "spot.order_place", "event": "api", "payload": payload})
+
+
+@play("I1", "no client id at MEXC")
+async def no_client_id_at_mexc(bench: Bench, broken: bool) -> None:
+    await bench.start()
+    bench.prepare()
+    intent = bench.intent(Venue.MEXC_SPOT)
+    await bench.commit(intent)
+    if broken:
+        bench.say(intent.venue, "POST", (
+            f"/api/v3/order?symbol=BTCUSDT&side=BUY&type=IMMEDIATE_OR_CANCEL&quantity={intent.quantity:f}"
+            f"&price={intent.price:f}&recvWindow=800&timestamp={bench.world.clock.ms()}"
+        ))  # fmt: skip
+    else:
+        bench.send(intent)
 
 
 @play("I1", "only in the spill file")
