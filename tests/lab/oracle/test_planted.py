@@ -331,6 +331,21 @@ async def more_than_decided(bench: Bench, broken: bool) -> None:
     await bench.later(5)
 
 
+@play("I6", "naked for too long after a crash")
+async def naked_after_a_crash(bench: Bench, broken: bool) -> None:
+    await bench.start()
+    bench.prepare()
+    await bench.trade(bench.intent())
+    bench.tap.tell(bench.actor, "life", "crashed", False)
+    await bench.later(20)
+    await bench.start(2)
+    bench.state("MONITORING_SPREADS", "DELTA_DRIFTED", "REBALANCING_DELTA")
+    await bench.later(1)
+    if not broken:
+        await bench.trade(bench.intent(Venue.GATE_FUTURES, Side.SELL, purpose=Purpose.HEDGE))
+    await bench.later(60)
+
+
 @play("I6", "new risk above the hard limit")
 async def above_the_hard_limit(bench: Bench, broken: bool) -> None:
     await bench.start()
@@ -751,6 +766,22 @@ async def naked_and_calm(bench: Bench, broken: bool) -> None:
     if not broken:
         bench.state("MONITORING_SPREADS", "DELTA_DRIFTED", "REBALANCING_DELTA")
     await bench.later(5)
+
+
+@play("I25", "naked in a state that says hedged, after it said that it cannot help it")
+async def naked_and_calm_again(bench: Bench, broken: bool) -> None:
+    await bench.start()
+    bench.prepare()
+    await bench.trade(bench.intent())
+    bench.state("PREPARING_ARBITRAGE", "DELTA_DRIFTED", "REBALANCING_DELTA")
+    bench.state("REBALANCING_DELTA", "REPAIR_FAILED", "ERROR_RECOVERY")
+    bench.state("ERROR_RECOVERY", "RECONCILED", "DELTA_NEUTRAL_ACTIVE")
+    bench.state("DELTA_NEUTRAL_ACTIVE", "MARKET_FRESH", "MONITORING_SPREADS")
+    await bench.later(0.5)
+    if not broken:
+        bench.state("MONITORING_SPREADS", "DELTA_DRIFTED", "REBALANCING_DELTA")
+        await bench.trade(bench.intent(Venue.GATE_FUTURES, Side.SELL, purpose=Purpose.HEDGE))
+    await bench.later(60)
 
 
 @play("I27", "too little margin, and nothing follows")
