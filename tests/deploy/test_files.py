@@ -124,6 +124,16 @@ def test_each_key_is_copied_to_where_the_bot_looks_for_it() -> None:
     assert environment().items() >= wanted.items()
 
 
+def test_the_keys_are_there_when_no_bot_answers() -> None:
+    """Sweeping and killing from outside want them after the service has stopped, and the document says how."""
+    assert unit("RuntimeDirectory") == ["dnbot"]
+    assert unit("RuntimeDirectoryPreserve") == ["yes"]
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    service = text.split("### Under systemd")[1].split("### In a container")[0]
+    for name, key in names_of_keys().items():
+        assert f"{name}_FILE=/run/dnbot/{key}" in service
+
+
 def names_of_keys() -> dict[str, str]:
     """The variables of the settings' defaults, and the files here."""
     settings: Settings = load_settings(ROOT / "config" / "live.example.toml")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -47,7 +48,7 @@ class Keeper:
         self.process = subprocess.Popen(
             [sys.executable, "-IS", str(CONTAINER / "keep"), *options, sys.executable, "-IS", str(program)],
             stderr=subprocess.PIPE, text=True, env=os.environ | {
-                "DNBOT_KEEP_PAUSE_S": pause_s, "DNBOT_HELD": str(self.held),
+                "DNBOT_KEEP_PAUSE_S": pause_s, "DNBOT_HELD": str(self.held), "DNBOT_HOME": str(self.folder),
             },
         )  # fmt: skip
 
@@ -120,16 +121,56 @@ def test_a_request_in_the_pause(keeper: Keeper) -> None:
     assert (keeper.ended(), keeper.lives) == (75, 1)
 
 
-def test_a_container_that_is_held(keeper: Keeper) -> None:
-    """With --hold it stays after 2, alive and not ready, until somebody asks for its end."""
-    keeper.start(["sys.exit(2)"], "--hold")
+@pytest.mark.parametrize(("code", "lives"), [(0, 1), (2, 1), (70, 1), (75, 6)])
+def test_a_container_that_is_held(keeper: Keeper, code: int, lives: int) -> None:
+    """With --hold it stays after its last life, one that was stopped or flattened as well, alive and not ready, until
+    somebody asks for its end.
+    """
+    keeper.start([f"sys.exit({code})"], "--hold")
     assert keeper.process is not None
-    assert "ended with 2" in keeper.says()
-    assert "held" in keeper.says()
+    for _ in range(lives):
+        assert f"ended with {code}" in keeper.says()
+    assert "held until SIGTERM" in keeper.says()
     asked = {what: ask(what, held=keeper.held).returncode for what in ("livez", "startupz", "readyz")}
     assert asked == {"livez": 0, "startupz": 0, "readyz": 1}
     keeper.process.send_signal(signal.SIGTERM)
-    assert (keeper.ended(), keeper.lives) == (2, 1)
+    assert (keeper.ended(), keeper.lives) == (code, lives)
+
+
+def test_a_request_is_not_held(keeper: Keeper) -> None:
+    """With --hold, too: who asked for the end gets it."""
+    keeper.start(["os.write(2, b'waits\\n')\nsignal.pause()"], "--hold")
+    assert keeper.process is not None
+    assert keeper.says() == "waits\n"
+    keeper.process.send_signal(signal.SIGTERM)
+    assert (keeper.ended(), keeper.lives) == (128 + signal.SIGTERM, 1)
+
+
+def test_who_closes_the_position_of_a_bot_that_was_killed_is_waited_for(keeper: Keeper) -> None:
+    """`dnbot kill --end-hung --flatten` has the state folder then: no second life and no end before it is free."""
+    with (keeper.folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        keeper.start(["os.kill(os.getpid(), signal.SIGKILL)", "sys.exit(2)"])
+        assert keeper.process is not None
+        assert "ended with 137: started again" in keeper.says()
+        assert "another process has the state folder" in keeper.says()
+        asked = {what: ask(what, held=keeper.held).returncode for what in ("livez", "readyz")}
+        assert asked == {"livez": 0, "readyz": 1}
+        assert (keeper.process.poll(), keeper.lives) == (None, 1)
+    assert (keeper.ended(), keeper.lives) == (2, 2)
+    assert not keeper.held.exists()
+
+
+def test_a_request_while_somebody_has_the_state_folder(keeper: Keeper) -> None:
+    """It ends at once."""
+    with (keeper.folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        keeper.start(["sys.exit(75)"])
+        assert keeper.process is not None
+        assert "started again" in keeper.says()
+        assert "another process" in keeper.says()
+        keeper.process.send_signal(signal.SIGTERM)
+        assert (keeper.ended(), keeper.lives) == (75, 1)
 
 
 def ask(*words: str, port: int = 1, held: Path = Path("/nowhere")) -> subprocess.CompletedProcess[str]:

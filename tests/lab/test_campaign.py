@@ -115,8 +115,26 @@ def test_a_campaign_goes_on_where_it_stopped(quick: None, tmp_path: Path, monkey
 
 
 @pytest.mark.slow
+def test_what_another_source_passed_is_played_again(quick: None, tmp_path: Path) -> None:
+    """A pass says nothing of code that came after it."""
+    file = tmp_path / "evidence.json"
+    campaign(1, 2, json=file)
+    evidence = msgspec.json.decode(file.read_bytes(), type=Evidence)
+    evidence.runs[0].source = "0" * 12
+    file.write_bytes(msgspec.json.encode(evidence))
+    code, said = campaign(1, 2, json=file, resume=True)
+    assert code == 0
+    assert "1 runs" in said[0]
+    assert "another source" in said[0]
+    assert "1 seeds have passed" in said[1]
+    assert [line.split()[1] for line in said if line.startswith("seed")] == ["1"]
+    evidence = msgspec.json.decode(file.read_bytes(), type=Evidence)
+    assert evidence.summary["sources"] == {source_digest().hex()[:12]: 2}
+
+
+@pytest.mark.slow
 def test_what_failed_is_tried_again(quick: None, tmp_path: Path) -> None:
-    """Only what passed counts as done; which source each run had is kept, and told."""
+    """Only what passed counts as done; which source each run had is told."""
     file = tmp_path / "evidence.json"
     assert campaign(1, BAD, json=file)[0] == 1
     code, said = campaign(1, BAD, json=file, resume=True)

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import ast
+import errno
 import importlib.util
+import os
+import subprocess
 import sys
+from importlib import metadata
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
+from typing import NoReturn
 
 import pytest
 
+from dnbot import __version__
+
 SCRIPT = Path(__file__).resolve().parents[2] / "dnbot"
+VERSION = "src/dnbot/__init__.py"
 
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
-    """Load ./dnbot as a module whose checkout is an empty directory with its locks."""
+    """Load ./dnbot as a module whose checkout is an empty directory with its locks and its version."""
     spec = importlib.util.spec_from_loader("bootstrap", SourceFileLoader("bootstrap", str(SCRIPT)))
     assert spec
     assert spec.loader
@@ -30,6 +38,8 @@ def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
         (tmp_path / folder / "bin" / "python").symlink_to(sys.executable)
     for lock in (module.RUN_LOCK, module.DEV_LOCK, module.CLIENTS_LOCK, module.BENCH_LOCK):
         (tmp_path / lock).write_text(f"pins of {lock}")
+    (tmp_path / VERSION).parent.mkdir(parents=True)
+    (tmp_path / VERSION).write_text('__version__ = "1.2.3"\n')
     return module
 
 
@@ -89,10 +99,68 @@ def test_a_moved_checkout_is_installed_again(
     installed(script, script.DEV_LOCK)
     moved = tmp_path / "moved"
     moved.mkdir()
-    for lock in (script.RUN_LOCK, script.DEV_LOCK):
-        (moved / lock).write_bytes((tmp_path / lock).read_bytes())
+    (moved / VERSION).parent.mkdir(parents=True)
+    for name in (script.RUN_LOCK, script.DEV_LOCK, VERSION):
+        (moved / name).write_bytes((tmp_path / name).read_bytes())
     monkeypatch.setattr(script, "ROOT", moved)
     assert not script.is_ready(script.DEV_LOCK)
+
+
+def test_another_version_is_installed_again(script: ModuleType) -> None:
+    """Installers are told a version: that of the code."""
+    installed(script, script.DEV_LOCK)
+    (script.ROOT / VERSION).write_text('__version__ = "1.2.4"\n')
+    assert not script.is_ready(script.DEV_LOCK)
+
+
+def test_no_older_stamp_outlives_an_installation(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Two locks share .venv: back on older code, the stamp of the other lock would say that its packages are there."""
+    site = tmp_path / "site-packages"
+    site.mkdir()
+    monkeypatch.setattr(script.shutil, "which", lambda _name: None)
+    monkeypatch.setattr(script, "works", lambda _python: True)
+    monkeypatch.setattr(script, "install_by_pip", lambda lock, _torn: script.installing(lock).touch())
+    monkeypatch.setattr(
+        script.subprocess, "run", lambda words, **_: subprocess.CompletedProcess(words, 0, f"{site}\n".encode())
+    )
+    installed(script, script.DEV_LOCK)
+    (script.ROOT / script.RUN_LOCK).write_text("newer pins")
+    script.build(script.RUN_LOCK)
+    assert script.is_ready(script.RUN_LOCK)
+    (script.ROOT / script.RUN_LOCK).write_text(f"pins of {script.RUN_LOCK}")
+    assert not script.is_ready(script.RUN_LOCK)
+    assert not script.is_ready(script.DEV_LOCK)
+    assert [found.version for found in metadata.distributions(name="dnbot", path=[str(site)])] == ["1.2.3"]
+
+
+def test_what_asks_for_dnbot_finds_it_installed(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As installers look: by name, in the version of the code, and once, whatever was there before."""
+    site = tmp_path / "site-packages"
+    for older in ("dnbot-0.0.1.dist-info", "dnbot_alerts_file-1.0.0.dist-info"):
+        (site / older).mkdir(parents=True)
+    monkeypatch.setattr(script, "ROOT", SCRIPT.parent)
+    for _ in range(2):
+        script.introduce(site)
+    found = [(one.name, one.version) for one in metadata.distributions(name="dnbot", path=[str(site)])]
+    assert found == [("dnbot", __version__)]
+    assert (site / "dnbot_alerts_file-1.0.0.dist-info").exists()
+    assert (site / "dnbot-src.pth").read_text() == f"{SCRIPT.parent / 'src'}\n"
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_who_cannot_write_is_told_so(script: ModuleType, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """One sentence, also where the checkout is read-only for everybody, as under the systemd unit."""
+
+    def refused(path: str, *_: object) -> NoReturn:
+        raise OSError(number, os.strerror(number), path)
+
+    monkeypatch.setattr(script, "open", refused, raising=False)
+    with pytest.raises(SystemExit, match=r"cannot write .*\.venv\.lock: run once as a user who can"):
+        script.prepare(script.RUN_LOCK)
 
 
 @pytest.mark.parametrize("apart", ["CLIENTS_LOCK", "BENCH_LOCK"])

@@ -6,6 +6,7 @@ import base64
 import copy
 import os
 import pickle
+import stat
 from pathlib import Path
 from urllib.parse import quote
 
@@ -112,6 +113,28 @@ def test_a_secret_as_an_orchestrator_hands_it_out_is_read(tmp_path: Path) -> Non
     else:
         with pytest.raises(ConfigError, match="0440"):
             secret_from_file(tmp_path / "key")
+
+
+@pytest.mark.parametrize(("group", "is_read"), [(500, True), (600, True), (700, False)])
+def test_a_group_that_may_read_is_one_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group: int, is_read: bool
+) -> None:
+    """The process's own or a supplementary one; a file of root's that others' groups may read is no secret of ours."""
+    path, fstat = private_file(tmp_path / "key"), os.fstat
+
+    def of_root(descriptor: int) -> os.stat_result:
+        found = list(fstat(descriptor))
+        found[0], found[4], found[5] = stat.S_IFREG | 0o440, 0, group
+        return os.stat_result(found)
+
+    monkeypatch.setattr(os, "getegid", lambda: 500)
+    monkeypatch.setattr(os, "getgroups", lambda: [600])
+    monkeypatch.setattr(os, "fstat", of_root)
+    if is_read:
+        assert secret_from_file(path) == Secret(CANARY)
+    else:
+        with pytest.raises(ConfigError, match="0440"):
+            secret_from_file(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"a\nb", b"\xff\xfe", b"x" * 5000])

@@ -48,6 +48,8 @@ class Game:
     told: Callable[[dict[str, Any]], str]
     seconds_per_virtual: float
     """A process that needs more real seconds per virtual one than this hangs, and is ended."""
+    source: Callable[[], str]
+    """The first digits of the digest of what is played now, as each run names its own."""
 
 
 @attrs.frozen
@@ -100,9 +102,13 @@ def run_campaign(options: CampaignOptions, say: Callable[[str], None], tell: Tel
     game = _game(options)
     game.kinds_of(options.faults)
     evidence = _begin(options)
-    evidence.runs = [run for run in evidence.runs if not run.failed]
+    source = game.source()
+    others = sum(run.source != source for run in evidence.runs)
+    evidence.runs = [run for run in evidence.runs if not run.failed and run.source == source]
     done = {run.seed for run in evidence.runs}
     todo = [seed for seed in options.seeds if seed not in done]
+    if others:
+        say(f"{others} runs in {options.json} are of another source, and count no longer")
     if done:
         say(f"{len(done)} seeds have passed in {options.json} already")
     began_s = clock_s()
@@ -162,10 +168,15 @@ def _play(options: CampaignOptions, schedule: Any) -> Any:
     return _game(options).play(schedule, options)
 
 
+def bot_source() -> str:
+    """The first digits of the digest of every module that a simulation of one bot can reach."""
+    return source_digest().hex()[:SOURCE_DIGITS]
+
+
 def lost(seed: int, why: str) -> Run:
     """A run whose process gave no answer: that is a failure."""
     return Run(
-        seed=seed, source=source_digest().hex()[:SOURCE_DIGITS], trace_hash="", events=0, chunks=0, virtual_s=0.0,
+        seed=seed, source=bot_source(), trace_hash="", events=0, chunks=0, virtual_s=0.0,
         cpu_s=0.0, executions=0, fills=0, creates=0, lives=0, naked_seconds_worst=0.0, naked={},
         naked_notional_worst_quote="0", loss_worst_quote="0", idle="", struck={}, planned=0, by_fault={}, checks={},
         sometimes={}, frames_per_s={}, ended=why, violations=[{"invariant": "I17", "at_s": 0.0, "text": why}],
@@ -315,5 +326,7 @@ def _game(options: CampaignOptions) -> Game:
     return options.game or ONE_BOT
 
 
-ONE_BOT = Game(Evidence, Run, kinds_of, draw, _play_bot, lost, _line, _summarised_bot, told, SECONDS_PER_VIRTUAL)
+ONE_BOT = Game(
+    Evidence, Run, kinds_of, draw, _play_bot, lost, _line, _summarised_bot, told, SECONDS_PER_VIRTUAL, bot_source
+)
 """One bot on one account, restarted on the same machine."""

@@ -93,6 +93,6 @@ def _play_fleet(schedule: Any, options: CampaignOptions) -> FleetRun:
 
 FLEET = Game(
     FleetEvidence, FleetRun, kinds_of, draw_fleet, _play_fleet, lost_fleet, line_of, summarised_fleet, told_fleet,
-    SECONDS_PER_VIRTUAL,
+    SECONDS_PER_VIRTUAL, fleet_source,
 )
 """Two workers that share a few tasks."""

@@ -17,7 +17,7 @@ from dnbot.domain.units import plain
 from dnbot.fakes.records import GATE_FUTURES, BalanceChange, MarkState, OrderEvent, PrivateEvent, UserTrade
 from dnbot.fakes.running import GATE_HOST, World
 from dnbot.lab.disk import Disk
-from dnbot.lab.oracle_delta import DeltaJudge
+from dnbot.lab.oracle_delta import CALM, DeltaJudge
 from dnbot.lab.oracle_ledger import LedgerJudge
 from dnbot.lab.oracle_lifecycle import LifecycleJudge, own_open
 from dnbot.lab.oracle_margin import MarginJudge
@@ -272,6 +272,8 @@ class Oracle:
         self.secrets.said(is_gate, said)
         self.reads.said(is_gate, said, event.time_ns)
         self.transfers.said(life, said, event.time_ns)
+        if said.creates and not said.created_id:
+            self.findings.check("I1", False, f"without a client order id: {said.target[:200]} {said.body[:300]!r}")
         create = self.orders.create(event.actor, is_gate, said, event.time_ns) if said.created_id else None
         if create is not None:
             self.resting.created(create, event.time_ns)
@@ -326,6 +328,8 @@ class Oracle:
             self.lifecycle.state_changed(life, fields, now_ns)
             if fields["trigger"] in _DECISIONS:
                 self.delta.decide(now_ns)
+            elif life.state in CALM and life.mode is not TradingMode.HALTED and not self.orders.at_its_budget(now_ns):
+                self.delta.calm_again(now_ns)
             self._live(now_ns)
         elif kind == "ModeChanged":
             self.lifecycle.mode_changed(life, fields, now_ns)

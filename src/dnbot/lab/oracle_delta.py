@@ -13,7 +13,7 @@ from dnbot.domain.units import divide, plain
 from dnbot.fakes.records import GATE_FUTURES, VENUES, ZERO, UserTrade
 from dnbot.lab.oracle_scene import ROUND_TRIP_MS, Scene
 from dnbot.lab.oracle_words import NS_PER_MS, NS_PER_S, TAKES_RISK
-from dnbot.strategy.states import StrategyState
+from dnbot.strategy.states import StrategyState, TradingMode
 
 CALM = (StrategyState.DELTA_NEUTRAL_ACTIVE, StrategyState.MONITORING_SPREADS)
 STALE_S_MAX = 2.0
@@ -151,12 +151,20 @@ class DeltaJudge:
             self._look(now_ns, is_foreign=False)
 
     def decide(self, now_ns: int) -> None:
-        """The bot says that it cannot bring delta back now; until delta is back or larger, that is its choice."""
+        """The bot says that it cannot bring delta back now: its choice until delta is back or larger, or until a state
+        says that all is hedged.
+        """
         self.close(now_ns)
         delta = abs(self.scene.delta())
         if delta > self.scene.tolerance() and (self._decided is None or delta > self._decided[1]):
             self._end_decided(now_ns)
             self._decided = (now_ns, delta)
+
+    def calm_again(self, now_ns: int) -> None:
+        """The bot says that all is hedged, and nothing that it could not do keeps it from hedging."""
+        if self._decided is not None and not self.blind:
+            self._end_decided(now_ns)
+            self._look(now_ns, is_foreign=False)
 
     def _end_decided(self, now_ns: int) -> None:
         if self._decided is not None:
@@ -215,18 +223,34 @@ class DeltaJudge:
         return "ambiguous" if self.scene.was_ambiguous(early_ns) else "definite"
 
     def _clear_since_ns(self, window: Window) -> int:
-        """From when the bound counts: the opening, or the last answer since then that a fault may have eaten."""
-        return max(window.opened_ns, self.scene.ambiguous_until_ns(window.opened_ns) or window.opened_ns)
+        """From when the bound counts: the opening, the reconcile of a life that found it open, or the last answer since
+        then that a fault may have eaten.
+        """
+        known_ns = self._known_ns(window)
+        return max(known_ns, self.scene.ambiguous_until_ns(known_ns) or known_ns)
+
+    def _known_ns(self, window: Window) -> int:
+        life = self.scene.alive
+        if not window.was_down or life is None or life.reconciled_ns is None:
+            return window.opened_ns
+        return max(window.opened_ns, life.reconciled_ns)
 
     def _bound_ns(self, window: Window) -> int | None:
         params, kind = self.scene.params, self._kind(window)
         if kind == "definite":
             return (params.hedge_deadline_ms + ROUND_TRIP_MS) * NS_PER_MS
-        if kind == "ambiguous" or (kind == "stopped" and not window.is_foreign):
-            return self.scene.slow_ns()
-        if kind in ("foreign", "stopped"):
+        if kind == "unreachable" or (kind == "down" and not self._is_back()):
+            return None
+        if kind == "foreign" or (kind in ("down", "stopped") and window.is_foreign):
             return params.balance_age_ms_max * NS_PER_MS + self.scene.slow_ns()
-        return None
+        return self.scene.slow_ns()
+
+    def _is_back(self) -> bool:
+        """Whether the present life has read what it found, has reached every venue since, and is not halted."""
+        life = self.scene.alive
+        if life is None or life.reconciled_ns is None or life.mode is TradingMode.HALTED:
+            return False
+        return not self.scene.was_unreachable(life.reconciled_ns - self.scene.params.order_expiry_ms * NS_PER_MS)
 
     def _calm(self, window: Window, now_ns: int) -> None:
         """In a state that says hedged, delta may be outside no longer than news of it takes."""
@@ -252,7 +276,8 @@ class DeltaJudge:
         if self.window is None or purpose not in TAKES_RISK or purpose is Purpose.ESTABLISH:
             return
         limit = max(self.scene.params.hard_limit_base, self.scene.tolerance())
-        could_know_ns = max(self.window.opened_ns, self.scene.went_on_ns or self.window.opened_ns)
+        known_ns = self._known_ns(self.window)
+        could_know_ns = max(known_ns, self.scene.went_on_ns or known_ns)
         is_news = now_ns - could_know_ns <= 2 * ROUND_TRIP_MS * NS_PER_MS
         holds = is_news or self._bound_ns(self.window) is None or abs(self.scene.delta()) <= limit
         self.scene.findings.check("I6", holds, f"{name} left with delta {plain(self.scene.delta())} above {limit}")

@@ -36,7 +36,7 @@ def _seeds(_context: click.Context, _option: click.Parameter, text: str) -> tupl
 @click.option("--within", callback=duration_option, help="Begin no seed after so long, of real time, such as 4m.")
 @click.option("--json", "as_json", type=click.Path(path_type=Path, dir_okay=False), help="Write the evidence here.")
 @click.option("--journal", type=click.Path(path_type=Path, file_okay=False), help="Write each seed's journal here.")
-@click.option("--resume", is_flag=True, help="Leave out the seeds that passed in the --json file.")
+@click.option("--resume", is_flag=True, help="Leave out the seeds that passed in the --json file, with this source.")
 def simulate(
     config: Path | None, fleet: bool, seeds: tuple[int, ...], minutes: float, hours: float | None, faults: str,
     keep: str, shrink: bool, jobs: int | None, within: float | None, as_json: Path | None, journal: Path | None,

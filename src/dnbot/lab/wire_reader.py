@@ -16,6 +16,7 @@ HEAD_END = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)", re.IGNORECASE)
 _UPGRADE = re.compile(rb"\r\nupgrade:\s*websocket", re.IGNORECASE)
 _TEXT, _BINARY, _CONTINUATION = 1, 2, 0
+_CREATES = ("/orders", "/order", "/batch_orders", "/batchOrders")
 GATE_TEXT_PREFIX = "t-"  # Gate wants custom ids of clients to begin so: API v4 docs, `text` of an order
 
 
@@ -33,8 +34,17 @@ class Said:
         return urlsplit(self.target).path
 
     @property
+    def creates(self) -> bool:
+        """Whether this asks for an order, or for several, with a client order id or without one."""
+        if self.verb == "WS":
+            return b"order_place" in self.body or b"order_batch_place" in self.body
+        return self.verb == "POST" and self.path.endswith(_CREATES)
+
+    @property
     def created_id(self) -> str:
-        """The client order id that this asks to create, without Gate's ``t-``; empty when it asks for no order."""
+        """The client order id that this asks to create, without Gate's ``t-``; empty when it asks for no order, or for
+        one without a name.
+        """
         if self.verb == "POST" and self.path.endswith(("/orders", "/order")):
             return self._id_in_query() or _id_in(_object(self.body))
         if self.verb == "WS" and b"order_place" in self.body:

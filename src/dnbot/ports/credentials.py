@@ -23,7 +23,7 @@ from dnbot.domain.errors import ConfigError
 FILE_BYTES_MAX = 4096
 MODES_ALLOWED = (0o400, 0o600)
 MODE_OF_AN_ORCHESTRATOR = 0o440
-"""Of a file that root owns, and that its group, given to this process alone, may read (Kubernetes' fsGroup)."""
+"""Of a file that root owns, and that a group of this process may read (Kubernetes' fsGroup, given to it alone)."""
 SECRET_CHARACTERS_MIN = 6  # shorter ones would redact ordinary words, and protect nothing
 
 
@@ -138,7 +138,8 @@ def secret_from_file(path: Path) -> Secret:
     """The first line of a file that its owner alone can read.
 
     Raises ConfigError naming the file, what was found and what is allowed: for a symbolic link that leads out of its
-    folder, anything but a regular file, a mode other than 0400 or 0600, another owner, or nothing in it.
+    folder, anything but a regular file, a mode other than 0400 or 0600 (0440 too, of root and a group of ours), another
+    owner, or nothing in it.
     """
     try:
         descriptor = os.open(_inside(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -174,7 +175,8 @@ def _check_private(path: Path, found: os.stat_result) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise ConfigError(str(path), "file", stat.filemode(found.st_mode), "a regular file")
     mode = stat.S_IMODE(found.st_mode)
-    if mode == MODE_OF_AN_ORCHESTRATOR and found.st_uid == 0:
+    is_our_group = found.st_gid in (os.getegid(), *os.getgroups())
+    if mode == MODE_OF_AN_ORCHESTRATOR and found.st_uid == 0 and is_our_group:
         return
     if mode not in MODES_ALLOWED:
         raise ConfigError(str(path), "mode", f"{mode:04o}", " or ".join(f"{m:04o}" for m in MODES_ALLOWED))

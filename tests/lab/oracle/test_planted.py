@@ -15,7 +15,7 @@ from oracle_bench import PARAMS, Bench
 from dnbot.domain.errors import StoreUnreachable
 from dnbot.domain.instrument import Venue
 from dnbot.domain.messages import Alert, OrderChanged, PortfolioSaved, RowBooked, StateChanged
-from dnbot.domain.order import Order, OrderStatus, Purpose, Side, TimeInForce
+from dnbot.domain.order import Order, OrderIntent, OrderStatus, Purpose, Side, TimeInForce
 from dnbot.domain.position import EntryKind, LedgerEntry, book_fill, post
 from dnbot.fakes.faults_forced import liquidate_part
 from dnbot.fakes.faults_kinds import Happening
@@ -46,6 +46,50 @@ async def no_intent(bench: Bench, broken: bool) -> None:
     if not broken:
         await bench.commit(intent)
     bench.send(intent)
+
+
+def nameless(intent: OrderIntent) -> dict[str, str]:
+    """An order for Gate's spot market as it is asked for, but for its client id."""
+    return {
+        "currency_pair": "BTC_USDT", "side": intent.side.value, "amount": f"{intent.quantity:f}",
+        "price": f"{intent.price:f}", "time_in_force": intent.time_in_force.value,
+    }
+
+
+@play("I1", "no client id")
+async def no_client_id(bench: Bench, broken: bool) -> None:
+    await bench.start()
+    bench.prepare()
+    intent = bench.intent()
+    await bench.commit(intent)
+    name = {} if broken else {"text": f"t-{intent.client_order_id}"}
+    bench.say(intent.venue, "POST", "/api/v4/spot/orders", nameless(intent) | name)
+
+
+@play("I1", "no client id on a socket")
+async def no_client_id_on_a_socket(bench: Bench, broken: bool) -> None:
+    await bench.start()
+    bench.prepare()
+    intent = bench.intent()
+    await bench.commit(intent)
+    name = {} if broken else {"text": f"t-{intent.client_order_id}"}
+    payload = {"req_id": "1", "req_param": nameless(intent) | name}
+    bench.say(intent.venue, "WS", "", {"channel": "spot.order_place", "event": "api", "payload": payload})
+
+
+@play("I1", "no client id at MEXC")
+async def no_client_id_at_mexc(bench: Bench, broken: bool) -> None:
+    await bench.start()
+    bench.prepare()
+    intent = bench.intent(Venue.MEXC_SPOT)
+    await bench.commit(intent)
+    if broken:
+        bench.say(intent.venue, "POST", (
+            f"/api/v3/order?symbol=BTCUSDT&side=BUY&type=IMMEDIATE_OR_CANCEL&quantity={intent.quantity:f}"
+            f"&price={intent.price:f}&recvWindow=800&timestamp={bench.world.clock.ms()}"
+        ))  # fmt: skip
+    else:
+        bench.send(intent)
 
 
 @play("I1", "only in the spill file")
@@ -285,6 +329,21 @@ async def more_than_decided(bench: Bench, broken: bool) -> None:
     side = Side.BUY if broken else Side.SELL
     await bench.trade(bench.intent(Venue.GATE_FUTURES, side, purpose=Purpose.HEDGE))
     await bench.later(5)
+
+
+@play("I6", "naked for too long after a crash")
+async def naked_after_a_crash(bench: Bench, broken: bool) -> None:
+    await bench.start()
+    bench.prepare()
+    await bench.trade(bench.intent())
+    bench.tap.tell(bench.actor, "life", "crashed", False)
+    await bench.later(20)
+    await bench.start(2)
+    bench.state("MONITORING_SPREADS", "DELTA_DRIFTED", "REBALANCING_DELTA")
+    await bench.later(1)
+    if not broken:
+        await bench.trade(bench.intent(Venue.GATE_FUTURES, Side.SELL, purpose=Purpose.HEDGE))
+    await bench.later(60)
 
 
 @play("I6", "new risk above the hard limit")
@@ -707,6 +766,22 @@ async def naked_and_calm(bench: Bench, broken: bool) -> None:
     if not broken:
         bench.state("MONITORING_SPREADS", "DELTA_DRIFTED", "REBALANCING_DELTA")
     await bench.later(5)
+
+
+@play("I25", "naked in a state that says hedged, after it said that it cannot help it")
+async def naked_and_calm_again(bench: Bench, broken: bool) -> None:
+    await bench.start()
+    bench.prepare()
+    await bench.trade(bench.intent())
+    bench.state("PREPARING_ARBITRAGE", "DELTA_DRIFTED", "REBALANCING_DELTA")
+    bench.state("REBALANCING_DELTA", "REPAIR_FAILED", "ERROR_RECOVERY")
+    bench.state("ERROR_RECOVERY", "RECONCILED", "DELTA_NEUTRAL_ACTIVE")
+    bench.state("DELTA_NEUTRAL_ACTIVE", "MARKET_FRESH", "MONITORING_SPREADS")
+    await bench.later(0.5)
+    if not broken:
+        bench.state("MONITORING_SPREADS", "DELTA_DRIFTED", "REBALANCING_DELTA")
+        await bench.trade(bench.intent(Venue.GATE_FUTURES, Side.SELL, purpose=Purpose.HEDGE))
+    await bench.later(60)
 
 
 @play("I27", "too little margin, and nothing follows")
