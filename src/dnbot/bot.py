@@ -2,7 +2,7 @@
 
 They share nothing but channels, boards and the gate. A child that fails becomes a `Fault`; a bug cancels the root, and
 the farewell then halts the next start if anything is left naked or in doubt, and cancels our open orders within its
-deadline.
+deadline. What is queued for the journal is written beside that, within a deadline of its own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from functools import partial
 import attrs
 import trio
 
-from dnbot.domain.errors import ConfigError, OperatingError
 from dnbot.domain.instrument import VENUES, Venue
 from dnbot.domain.messages import CancelAll, InboxEvent, Record, Stop
 from dnbot.metrics.measures import Measures
@@ -27,7 +26,7 @@ from dnbot.ports.spill import MemoryMedium, Spill, open_spill
 from dnbot.ports.store import Store
 from dnbot.strategy.context import StrategyContext
 from dnbot.strategy.hopeless import FirstLook
-from dnbot.strategy.leaving import VERIFY_TIMES, abandon
+from dnbot.strategy.leaving import EXIT_CLEAN, EXIT_UNAVAILABLE, VERIFY_TIMES, abandon
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.spread import SpreadAnalyzer
 from dnbot.strategy.turn import Turn
@@ -40,7 +39,7 @@ from dnbot.tasks.execution import Executor
 from dnbot.tasks.feed import Feed
 from dnbot.tasks.first_context import first_context
 from dnbot.tasks.gatekeeper import Gatekeeper
-from dnbot.tasks.journal import Journal, unknown_order
+from dnbot.tasks.journal import Journal, load_spilled
 from dnbot.tasks.link import Line, line_of
 from dnbot.tasks.mirror import NAME, Mirror
 from dnbot.tasks.order_probe import Prober
@@ -134,9 +133,13 @@ class Bot:
     executor: Executor
     analyst: Analyst
     _clients: AsyncExitStack
+    _is_written: bool = attrs.field(default=False, init=False)
+    """Whether the store had every record when the bot ended."""
 
     async def run(self) -> int:
         """Trade until told to stop; returns the exit code of `docs/operations.md`.
+
+        An end whose records could not be written is none of code 0, whatever the venues showed.
 
         Error handling: anything but an operating error ends the run after the farewell and is raised.
         """
@@ -152,9 +155,10 @@ class Bot:
             is_bug = not is_cancellation(error)
             raise
         finally:
-            with trio.move_on_after(FAREWELL_S, shield=True):
+            with trio.CancelScope(shield=True):  # both parts of it have their own limits
                 await self._farewell(is_bug=is_bug)
-        return self.strategist.context.exit_code or 0
+        code = self.strategist.context.exit_code or EXIT_CLEAN
+        return code if self._is_written else code or EXIT_UNAVAILABLE
 
     def stop(self, why: str, policy: str = "") -> None:
         """Ask for a clean shutdown; a second call shortens its deadline."""
@@ -193,10 +197,27 @@ class Bot:
                 nursery.start_soon(self.supervisor.supervise, name, run, name=name)
 
     async def _farewell(self, *, is_bug: bool) -> None:
-        """Cancel our open orders if the machine did not get to it, write what is queued, let go of connections."""
+        """Clear the venues and write what is queued, side by side: a venue that does not answer costs no record."""
+        if is_bug and self.strategist.context.exit_code is None:
+            self._abandon()
+        failures: list[Exception] = []
+
+        async def write() -> None:
+            try:
+                self._is_written = await self.journal.finish(self.strategist.held)
+            except Exception as error:  # noqa: BLE001 (raised below: orders are cancelled all the same)
+                failures.append(error)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(write)
+            with trio.move_on_after(FAREWELL_S, shield=True):
+                await self._clear_venues()
+        for failure in failures:
+            raise failure
+
+    async def _clear_venues(self) -> None:
+        """Cancel our open orders if the machine did not get to it, disarm countdowns, let go of connections."""
         if self.strategist.context.exit_code is None:
-            if is_bug:
-                self._abandon()
             async with trio.open_nursery() as ears:
                 ears.start_soon(self._discard_inbox)
                 async with trio.open_nursery() as nursery:
@@ -207,10 +228,6 @@ class Bot:
             async with trio.open_nursery() as nursery:
                 for countdown in self.countdowns.values():
                     nursery.start_soon(countdown.disarm)
-        try:
-            await self.journal.flush(self.strategist.held)
-        except OperatingError as error:
-            self.parts.log.error("journal_not_written", what=str(error))
         await self._clients.aclose()
 
     def _has_ended_empty(self) -> bool:
@@ -248,33 +265,13 @@ async def build_bot(parts: BotParts) -> Bot:
     )
     stored = await parts.store.load(symbol)
     if parts.spill.pending or parts.spill.damaged:
-        await _load_spilled(parts)
+        await load_spilled(parts.spill, parts.store, symbol, parts.clock, parts.log)
         stored = await parts.store.load(symbol)
-    fills = await parts.store.fills_of(symbol) if stored.unresolved else ()
+    fills = await parts.store.fills_of(symbol, stored.unresolved) if stored.unresolved else ()
     context = first_context(
         parts.params, stored, fills, epoch, parts.clock, parts.advisers, parts.tactician, in_fleet=parts.in_fleet
     )
     return _wire(parts, context)
-
-
-async def _load_spilled(parts: BotParts) -> None:
-    """What was committed while the database was away goes into it before anything else happens.
-
-    Raises:
-        StoreUnreachable: the database did not take it; the file keeps it.
-        ConfigError: the file is another symbol's.
-    """
-    spill, now_ns = parts.spill, parts.clock.now_ns()
-    if spill.damaged:
-        parts.log.error("spill_damaged", copy=spill.damaged, what="a record could not be read; its fills will be")
-    for intent in spill.pending:
-        if intent.symbol != parts.params.symbol:
-            raise ConfigError("spill file", "symbol", str(intent.symbol), f"orders of {parts.params.symbol} alone")
-    names = [intent.client_order_id for intent in spill.pending]
-    if names:
-        await parts.store.append([unknown_order(intent, now_ns) for intent in spill.pending])
-        spill.forget(names)
-    parts.log.warning("spill_loaded", intents=len(names), left=0)
 
 
 def _wire(parts: BotParts, context: StrategyContext) -> Bot:

@@ -19,6 +19,7 @@ from dnbot.domain.pair import Pair
 from dnbot.fakes.config import FakesConfig
 from dnbot.lab.audit_check import check_audit
 from dnbot.lab.world import Stage, stage
+from dnbot.ports.latch import Latch
 from dnbot.ports.memory_store import MemoryStore
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.states import StrategyState
@@ -215,7 +216,7 @@ class Lab:
     @asynccontextmanager
     async def on(
         self, stage: Stage, store: MemoryStore | None = None, *, countdown_s: int = 30, codecs: Codecs = BUILT_IN,
-        **params: Any,
+        latch: Latch | None = None, **params: Any,
     ) -> AsyncIterator[Trial]:
         """A bot that runs on this stage; whatever is left of it at the end of the block is cancelled."""
         kept = Ledger() if store is None else Ledger(database=store.database)
@@ -226,7 +227,9 @@ class Lab:
         def witness(record: Record) -> None:
             trials[0].witness(record)
 
-        bot = await stage.bot(wanted, kept, opener=wire, witness=witness, countdown_s=countdown_s, codecs=codecs)
+        bot = await stage.bot(
+            wanted, kept, opener=wire, witness=witness, countdown_s=countdown_s, codecs=codecs, latch=latch
+        )
         trial = Trial(stage, kept, wire, bot)
         trials.append(trial)
         async with trio.open_nursery() as nursery:

@@ -79,6 +79,21 @@ async def test_a_bug_amid_an_execution(autojump_clock: Any, lab: Any, plant: Cal
             assert "at worst" in why
 
 
+async def test_a_venue_that_lets_nobody_ask_costs_no_record(autojump_clock: Any, lab: Any) -> None:
+    """MEXC wants no request for a minute, so its open orders cannot be looked up; the halt is stored all the same."""
+    async with lab.stage(FakesConfig(seed=1)) as on, lab.on(on) as trial:
+        await trial.until_trades(1)
+        lose_an_order(on)
+        await trial.until(lambda: abs(trial.true_delta()) > trial.bot.context.tolerance, "naked", poll_s=0.0005)
+        for budget in trial.bot.desks[Venue.MEXC_SPOT].line.budgets.values():
+            budget.penalise(60.0)
+        in_strategist(trial)
+        with trio.fail_after(30):
+            await trial.ended.wait()
+        assert trial.errors, "a bug is never survived"
+        assert (await stored_mode(trial, lab))[0] == "HALTED"
+
+
 async def test_a_bug_amid_the_handing_over(autojump_clock: Any, lab: Any) -> None:
     """One leg went to its desk, the other met a bug: HALTED, with both orders named."""
     async with lab.stage(FakesConfig(seed=1)) as on, lab.on(on) as trial:

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from dnbot.strategy.states import StrategyState
+from dnbot.domain.messages import SetMode
+from dnbot.ports.latch import UNWRITTEN
+from dnbot.strategy.states import StrategyState, TradingMode
 
 pytestmark = pytest.mark.slow
 
@@ -42,3 +44,33 @@ async def test_a_second_stop_only_shortens(autojump_clock: Any, lab: Any) -> Non
         trial.bot.stop("first")
         assert await trial.end() == 0
         await trial.assert_clean()
+
+
+async def test_a_halt_that_was_not_written_halts_the_next_start(autojump_clock: Any, lab: Any) -> None:
+    """A limit halts while the database is away, and then the bot is stopped: 75, though the venues are verified, and
+    the next start is halted for that reason, whatever its database has."""
+    async with lab.trading() as trial:
+        await trial.until(
+            lambda: trial.state is StrategyState.MONITORING_SPREADS and not trial.bot.context.unsettled, "it rests"
+        )
+        trial.store.down = True
+        trial.bot.tell(SetMode("HALTED", "DAILY_LOSS: 600", "latch"))
+        assert await trial.end() == 75
+        assert trial.bot.context.exit_code == 0, "the machine itself ended cleanly"
+        modes = trial.store.database.books[lab.symbol].modes
+        assert modes == []
+        async with lab.on(trial.stage, trial.store, latch=trial.bot.parts.latch) as again:
+            await again.until(lambda: bool(modes), "the mode is recorded")
+            assert again.bot.context.mode is TradingMode.HALTED
+            assert [(m.to_mode, m.by, m.why) for m in modes] == [("HALTED", "latch", f"DAILY_LOSS: 600 {UNWRITTEN}")]
+
+
+async def test_an_end_without_the_database_is_not_clean(autojump_clock: Any, lab: Any) -> None:
+    """Records are lost, so it is not 0; a mode that was ACTIVE all along latches nothing."""
+    async with lab.trading() as trial:
+        await trial.until(
+            lambda: trial.state is StrategyState.MONITORING_SPREADS and not trial.bot.context.unsettled, "it rests"
+        )
+        trial.store.down = True
+        assert await trial.end() == 75
+        assert not trial.bot.parts.latch.is_set()

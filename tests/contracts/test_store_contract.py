@@ -21,6 +21,7 @@ from dnbot.domain.messages import (
 )
 from dnbot.domain.order import Order, OrderStatus, Purpose, Side
 from dnbot.domain.position import EdgeLot, EntryKind, Portfolio, book_fill, post
+from dnbot.ports.store import UnresolvedIntent
 
 
 async def begin(store: Any, words: Any, symbol: Symbol | None = None) -> int:
@@ -157,6 +158,29 @@ async def test_a_trade_is_booked_once(open_store: Any, words: Any) -> None:
         state = await store.load(words.symbol)
         assert state.seen == ("GATEIO_SPOT:1", "GATEIO_SPOT:2")
         assert state.fill_ms == {Venue.GATE_SPOT: (words.start_ns + 9_000_000) // 1_000_000}
+
+
+async def test_fills_of_some_orders_are_theirs_alone(open_store: Any, words: Any) -> None:
+    """By our id, or by the number that the venue gave; another venue's order of the same number is another one."""
+    async with open_store() as store:
+        epoch = await begin(store, words)
+        named, numbered, other = (words.intent(epoch, number) for number in (1, 2, 3))
+        await store.append([
+            words.booked("1", client_order_id=named.client_order_id, venue_order_id="8001"),
+            words.booked("2", venue_order_id="8002"),
+            words.booked("3", venue_order_id="8002", venue=Venue.MEXC_SPOT),
+            words.booked("4", client_order_id=other.client_order_id, venue_order_id=""),
+            words.booked("5", venue_order_id=""),
+            words.booked("6", client_order_id=named.client_order_id, venue_order_id="8002"),
+        ])
+        mine = [
+            UnresolvedIntent(intent=named, status=OrderStatus.AMBIGUOUS, venue_order_id=""),
+            UnresolvedIntent(intent=numbered, status=OrderStatus.SENT, venue_order_id="8002"),
+        ]
+        assert [fill.trade_id for fill in await store.fills_of(words.symbol, mine)] == ["1", "2", "6"]
+        assert [fill.trade_id for fill in await store.fills_of(words.symbol, mine[:1])] == ["1", "6"]
+        assert await store.fills_of(words.symbol, ()) == ()
+        assert await store.fills_of(Symbol("ETH", "USDT"), mine) == ()
 
 
 async def test_the_same_trade_number_on_another_venue_is_another_trade(open_store: Any, words: Any) -> None:

@@ -12,6 +12,7 @@ from trio.testing import MockClock
 from dnbot.domain.errors import StoreUnreachable
 from dnbot.domain.messages import OpportunityDeclined
 from dnbot.ports.memory_store import ANSWER_S_MAX, MemoryStore
+from dnbot.ports.record_numbers import RecordNumbers
 from dnbot.ports.store import Store
 
 
@@ -80,6 +81,17 @@ async def test_answers_that_are_lost_one_after_the_other(words: Any, lost: int) 
     book = store.database.books[words.symbol]
     assert (len(book.transitions), len(book.alerts)) == (1, 1)
     assert book.sequence == len(batch)
+
+
+async def test_a_batch_that_is_refused_for_hours_is_remembered_once(words: Any) -> None:
+    """A journal tries the same one twice a second; it is known all the same, should the last try have been done."""
+    numbers, batch = RecordNumbers(), tuple(words.one_of_each())
+    for _ in range(1000):
+        assert numbers.without_known(tuple(batch), 0) == batch
+        numbers.unanswered(tuple(batch))
+    assert len(numbers._unsure) == 1
+    assert numbers.without_known((*batch, *batch[:1]), len(batch)) == batch[:1]
+    assert numbers.is_sure
 
 
 async def test_a_slow_store_takes_its_time_and_then_gives_up(words: Any, autojump_clock: MockClock) -> None:

@@ -32,6 +32,7 @@ from dnbot.operate.run import ANSWERS_S_MAX
 from dnbot.ports.credentials import SecretRegistry
 from dnbot.ports.embedded_postgres import STOP_S_MAX as DATABASE_S_MAX
 from dnbot.strategy.leaving import SHUTDOWN_S
+from dnbot.tasks.journal import FAREWELL_S as JOURNAL_S
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -44,7 +45,7 @@ OBJECTS: dict[str, dict[str, Any]] = {
 }
 POD: dict[str, Any] = OBJECTS["StatefulSet"]["spec"]["template"]["spec"]
 BOT: dict[str, Any] = POD["containers"][0]
-ENDING_S = SHUTDOWN_S + FAREWELL_S + END_S_MAX + ANSWERS_S_MAX + FAKES_S_MAX + DATABASE_S_MAX
+ENDING_S = SHUTDOWN_S + max(FAREWELL_S, JOURNAL_S) + END_S_MAX + ANSWERS_S_MAX + FAKES_S_MAX + DATABASE_S_MAX
 """The longest clean end, everything that has a limit at its limit."""
 NEVER = {cli.EXIT_CONFIG, cli.EXIT_INTERNAL}
 KEYS = {"gate.key", "gate.secret", "mexc.key", "mexc.secret"}

@@ -24,7 +24,7 @@ from dnbot.operate.places import Surroundings
 from dnbot.operate.sweep import sweep_venues
 from dnbot.ports.clock import VenueClock
 from dnbot.ports.credentials import Credentials, Secret
-from dnbot.ports.latch import Halt, MemoryLatch
+from dnbot.ports.latch import UNWRITTEN, Halt, MemoryLatch
 from dnbot.ports.net import Endpoint
 from dnbot.ports.signer import CredentialSigner
 from dnbot.strategy.states import StrategyState, TradingMode
@@ -210,6 +210,20 @@ async def test_a_kill_is_lifted_without_force_and_another_halt_is_not(autojump_c
         assert isinstance(refused, Refused)
         assert "--force" in refused.text
         assert bot.bot.parts.latch.is_set()
+        assert isinstance(await bot.ask(Resume("looked into it", force=True)), Done)
+        assert not bot.bot.parts.latch.is_set()
+
+
+async def test_a_halt_that_the_last_run_could_not_write_wants_force(autojump_clock: Any, manned: Any) -> None:
+    """It is the limit's that ordered it, and not a kill's."""
+    async with manned() as bot:
+        await bot.until(MONITORING)
+        bot.bot.parts.latch.halts.append(Halt(who="latch", reason="DAILY_LOSS", at_ns=1, unwritten=True))
+        await trio.sleep(0.5)
+        assert bot.bot.context.mode_why == f"DAILY_LOSS {UNWRITTEN}"
+        refused = await bot.ask(Resume("fine"))
+        assert isinstance(refused, Refused)
+        assert "--force" in refused.text
         assert isinstance(await bot.ask(Resume("looked into it", force=True)), Done)
         assert not bot.bot.parts.latch.is_set()
 

@@ -149,6 +149,32 @@ async def test_data_survives_stop_crash_and_restart(tmp_path: Path) -> None:
 
 @needs_server
 @pytest.mark.slow
+async def test_a_server_that_ends_is_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed, it is there again on the same socket with what was committed; told to end, it stays away."""
+    monkeypatch.setattr(subject, "AGAIN_FIRST_S", 0.05)
+    memory = MemorySink()
+    events = EventLog(SystemClock(), [memory])
+    async with embedded_postgres(tmp_path, events) as server, trio.open_nursery() as nursery:
+        nursery.start_soon(server.keep_up)
+        await query(server, "create table t(i int); insert into t values (1)")
+        host, killed = server.host, server.pid
+        assert killed is not None
+        os.kill(killed, signal.SIGKILL)
+        with trio.fail_after(60):
+            while len(memory.named("postgres_started")) < 2:
+                await trio.sleep(0.02)
+                events.flush_now()
+        assert (server.host, server.pid == killed) == (host, False)
+        assert await query(server, "select count(*) from t") == "1"
+        assert memory.named("postgres_ended")[0]["code"] == -signal.SIGKILL
+        await server.stop()
+        await trio.sleep(0.2)
+        assert not server.is_running
+    assert servers_on(tmp_path) == []
+
+
+@needs_server
+@pytest.mark.slow
 @pytest.mark.parametrize("with_setpriv", [True, False])
 async def test_nothing_is_left_after_the_holder_is_killed(tmp_path: Path, with_setpriv: bool) -> None:
     """After kill -9 of the process that holds it the server ends by itself, and the next bot starts at once."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dnbot.domain.errors import ConfigError
-from dnbot.ports.latch import CLEARED_NAME, NEWER, UNREADABLE, FileLatch, Halt, MemoryLatch
+from dnbot.ports.latch import CLEARED_NAME, NEWER, UNREADABLE, UNWRITTEN, FileLatch, Halt, MemoryLatch
 
 FIRST = Halt(who="ann", reason="first", at_ns=1_800_000_000_000_000_000)
 SECOND = Halt(who="bob", reason="second\nline", at_ns=1_800_000_001_000_000_000)
@@ -31,6 +31,16 @@ def test_a_halt_is_seen_by_the_next_process(latch: FileLatch) -> None:
     assert latch.newest() == SECOND
     assert latch.path.read_bytes().count(b'"who"') == 2
     assert latch.path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_mode_of_the_bots_own_keeps_its_reason(latch: FileLatch) -> None:
+    """It is nobody's kill; a line from before there were such halts is one."""
+    latch.set(Halt(who="latch", reason="DAILY_LOSS: 600", at_ns=1, unwritten=True))
+    found = FileLatch(latch.path).newest()
+    assert found is not None
+    assert (found.who, found.unwritten, found.why) == ("latch", True, f"DAILY_LOSS: 600 {UNWRITTEN}")
+    latch.path.write_bytes(b'{"who":"ann","reason":"first","at_ns":1800000000000000000}\n')
+    assert latch.newest() == FIRST
 
 
 def test_it_is_synced_with_its_folder_before_it_counts(latch: FileLatch, monkeypatch: pytest.MonkeyPatch) -> None:

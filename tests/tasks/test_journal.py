@@ -10,8 +10,9 @@ import pytest
 import trio
 
 from dnbot.domain.errors import StoreUnreachable
-from dnbot.domain.messages import Alert, StoreFound, StoreLost
-from dnbot.tasks.journal import BATCH_MAX, TIDY_EVERY_S, TIDY_RETRY_S, Journal
+from dnbot.domain.messages import Alert, ModeChanged, StoreFound, StoreLost
+from dnbot.ports.latch import Halt, MemoryLatch
+from dnbot.tasks.journal import BATCH_MAX, FAREWELL_S, TIDY_EVERY_S, TIDY_RETRY_S, Journal
 
 
 @attrs.define
@@ -129,6 +130,45 @@ async def test_flush_writes_everything(autojump_clock: Any, kit: Any) -> None:
     rest = [Alert(level="info", key=str(n), text="", at_ns=0) for n in range(4, 4 + BATCH_MAX)]
     await it.journal.flush(rest)
     assert it.shelf.rows == [1, 2, 3, *range(4, 4 + BATCH_MAX)]
+
+
+def lowered(why: str, *, back: bool = False) -> ModeChanged:
+    """A limit halts, or a person lifts that."""
+    before, after, by = ("HALTED", "ACTIVE", "ann") if back else ("ACTIVE", "HALTED", "latch")
+    return ModeChanged(from_mode=before, to_mode=after, why=why, by=by, at_ns=7)
+
+
+async def test_a_mode_that_is_not_written_at_the_end_halts_the_next_start(autojump_clock: Any, kit: Any) -> None:
+    """A database that is away, and one that does not answer: told within the time that there is, also when the records
+    are more than a batch."""
+    for down, took_s, within_s in ((True, 0.0, 0.0), (False, 60.0, FAREWELL_S)):
+        it = bench(kit)
+        it.shelf.down, it.shelf.took_s = down, took_s
+        it.write(*range(BATCH_MAX))
+        it.records.send_nowait(lowered("DAILY_LOSS"))
+        began_s = trio.current_time()
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            assert not await it.journal.finish([Alert(level="info", key="1000", text="", at_ns=0)])
+        assert trio.current_time() - began_s == pytest.approx(within_s)
+        latch = it.journal.gate.latch
+        assert latch.newest() == Halt(who="latch", reason="DAILY_LOSS", at_ns=7, unwritten=True)
+        assert it.shelf.rows == []
+
+
+async def test_an_end_latches_nothing_else(autojump_clock: Any, kit: Any) -> None:
+    """Neither what was written, nor a mode that a person raised again, nor a halt that stands already."""
+    it = bench(kit)
+    assert await it.journal.finish([lowered("DAILY_LOSS")])
+    assert not it.journal.gate.latch.is_set()
+    it.shelf.down = True
+    assert not await it.journal.finish([lowered("DAILY_LOSS"), lowered("looked at it", back=True)])
+    assert not it.journal.gate.latch.is_set()
+    it, killed = bench(kit), Halt(who="ann", reason="now", at_ns=1)
+    it.shelf.down = True
+    latch = it.journal.gate.latch = MemoryLatch([killed])
+    assert not await it.journal.finish([lowered(killed.why)])
+    assert latch.halts == [killed]
 
 
 async def test_housekeeping_that_fails_ends_nothing(autojump_clock: Any, kit: Any) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import attrs
 
-from dnbot.ports.latch import MemoryLatch
+from dnbot.domain.errors import ConfigError
+from dnbot.ports.latch import Halt, MemoryLatch
 from dnbot.ports.memory_store import MemoryStore
 from dnbot.ports.spill import MemoryMedium
 
@@ -57,3 +58,29 @@ class HeldMedium:
         if self.revoked:
             raise OSError(5, "this process is dead")
         return self.inner
+
+
+@attrs.define
+class HeldLatch:
+    """The latch file as one process holds it: revoked, it is a dead process's, which changes nothing any more."""
+
+    inner: MemoryLatch
+    revoked: bool = False
+
+    def is_set(self) -> bool:
+        """See `dnbot.ports.latch.Latch`, here and below."""
+        return self.inner.is_set()
+
+    def newest(self) -> Halt | None:
+        """The newest halt that stands."""
+        return self.inner.newest()
+
+    def set(self, halt: Halt) -> None:
+        """Add a halt."""
+        if self.revoked:
+            raise ConfigError("halt.latch", "latch", "a dead process", "one that lives")
+        self.inner.set(halt)
+
+    def clear(self, seen: Halt | None) -> str:
+        """Take the halt away that a person has seen."""
+        return "this process is dead" if self.revoked else self.inner.clear(seen)

@@ -236,7 +236,8 @@ class FleetSimulation:
                         continue
                     lowered_s[life.name] += int(PERSON_S)
                     if lowered_s[life.name] >= PATIENCE_S:
-                        mode = life.bot.context.mode.name
+                        mode, latch = life.bot.context.mode.name, life.disk.latch
+                        latch.clear(latch.newest())
                         life.bot.tell(SetMode(TradingMode.ACTIVE.name, "looked at it", by="a person", seen=mode))
 
     async def _collect(self) -> None:

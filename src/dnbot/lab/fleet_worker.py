@@ -72,7 +72,7 @@ class TaskLife(Incarnation):
             async with budgets.of_task(place.task.name, self.stage.places, self.stage.signers) as shared:
                 self.bot = await self.stage.bot(
                     place.params, self.store, opener=self.wire, witness=self._note, spill=open_spill(self.spill),
-                    latch=self.disk.latch, order_path=order_path, budgets=shared,
+                    latch=self.latch, order_path=order_path, budgets=shared,
                 )
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._hand_over)

@@ -13,7 +13,7 @@ from dnbot.bot import Bot
 from dnbot.domain.errors import OperatingError
 from dnbot.domain.messages import InboxEvent, Record
 from dnbot.lab.disk import Disk as Disk
-from dnbot.lab.disk import HeldMedium
+from dnbot.lab.disk import HeldLatch, HeldMedium
 from dnbot.lab.standstill import Standstill
 from dnbot.lab.tap import Tap, TappedOpener
 from dnbot.lab.tapped_store import TappedStore
@@ -75,6 +75,9 @@ class Incarnation:
     ended: trio.Event = attrs.field(factory=trio.Event)
     _scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
     _standstill: Standstill | None = None
+    latch: HeldLatch = attrs.field(
+        default=attrs.Factory(lambda self: HeldLatch(self.disk.latch), takes_self=True), init=False
+    )
 
     @classmethod
     def on(
@@ -97,7 +100,7 @@ class Incarnation:
             with self._scope:
                 self.bot = await self.stage.bot(
                     params, self.store, opener=self.wire, witness=self._note, keep=self._keep,
-                    spill=open_spill(self.spill), latch=self.disk.latch, order_path=order_path,
+                    spill=open_spill(self.spill), latch=self.latch, order_path=order_path,
                 )
                 self.code = await self.bot.run()
         except trio.Cancelled:
@@ -123,7 +126,7 @@ class Incarnation:
         self.dead = True
         self.wire.tap.tell(self.name, "life", "crashed", power_cut)
         self.wire.revoke(cut=power_cut)
-        self.store.revoked = self.spill.revoked = True
+        self.store.revoked = self.spill.revoked = self.latch.revoked = True
         self.journal.abandon()
         self._scope.cancel()
         if self._standstill is not None:

@@ -218,12 +218,15 @@ class Simulation:
         while True:
             await trio.sleep(PERSON_S)
             bot = self.alive.bot if self.alive is not None and not self.alive.ended.is_set() else None
-            if bot is None or bot.context.mode is TradingMode.ACTIVE or self.disk.latch.is_set():
+            halt = self.disk.latch.newest()
+            is_killed = halt is not None and not halt.unwritten  # whoever did it lifts that
+            if bot is None or bot.context.mode is TradingMode.ACTIVE or is_killed:
                 lowered_s = 0.0
                 continue
             lowered_s += PERSON_S
             if lowered_s >= PATIENCE_S and not self.ending:
                 lowered_s = 0.0
+                self.disk.latch.clear(halt)
                 bot.tell(SetMode(TradingMode.ACTIVE.name, "looked at it", by="a person", seen=bot.context.mode.name))
 
     async def _collect(self) -> None:

@@ -11,12 +11,12 @@ import trio
 from dnbot.domain.errors import StoreUnreachable
 from dnbot.domain.instrument import Symbol
 from dnbot.domain.messages import Record
-from dnbot.domain.order import Fill, OrderIntent
+from dnbot.domain.order import Fill, Order, OrderIntent
 from dnbot.domain.pair import Opportunity
 from dnbot.domain.transfer import Transfer
 from dnbot.lab.tap import Tap
 from dnbot.ports.memory_store import MemoryStore
-from dnbot.ports.store import LedgerTotal, StoredState
+from dnbot.ports.store import LedgerTotal, StoredState, UnresolvedIntent
 
 T = TypeVar("T")
 
@@ -62,9 +62,13 @@ class TappedStore:
         """See `Store`."""
         return await self._call("ledger_totals", (), lambda: self.inner.ledger_totals(symbol))
 
-    async def fills_of(self, symbol: Symbol) -> tuple[Fill, ...]:
+    async def fills_of(self, symbol: Symbol, orders: Sequence[UnresolvedIntent] | None = None) -> tuple[Fill, ...]:
         """See `Store`."""
-        return await self._call("fills_of", (), lambda: self.inner.fills_of(symbol))
+        return await self._call("fills_of", (), lambda: self.inner.fills_of(symbol, orders))
+
+    async def orders_of(self, symbol: Symbol, names: Sequence[str] | None = None) -> tuple[Order, ...]:
+        """See `Store`."""
+        return await self._call("orders_of", (), lambda: self.inner.orders_of(symbol, names))
 
     async def ping(self) -> None:
         """See `Store`."""

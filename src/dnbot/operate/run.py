@@ -202,7 +202,7 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
             mask = Mask(registry)
             folder = None if options.flatten else journal_folder(settings, options.journal, home)
             journal = journal_of(settings, folder, options.source, SystemClock(), mask, monitors, log)
-            dsn = await stack.enter_async_context(database_dsn(settings, home, log, registry))
+            dsn = await stack.enter_async_context(database_dsn(settings, home, log, registry, nursery))
             for name in await migrate(dsn, log=log):
                 log.info("migrated", name=name)
             store = await stack.enter_async_context(open_postgres_store(dsn, log=log, mask=mask.text))
@@ -228,9 +228,11 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
 
 @asynccontextmanager
 async def database_dsn(
-    settings: Settings, home: Path, log: EventLog, registry: SecretRegistry
+    settings: Settings, home: Path, log: EventLog, registry: SecretRegistry, beside: trio.Nursery | None = None
 ) -> AsyncIterator[str]:
     """How to reach the configured PostgreSQL; the embedded one runs inside the block.
+
+    `beside`: where it is watched and started again when it ends; who is done in a moment needs none.
 
     Raises:
         ConfigError: the variable that should hold the connection string does not, or TLS is left open.
@@ -238,6 +240,8 @@ async def database_dsn(
     name = settings.database.dsn_env
     if not name:
         async with embedded_postgres(home / "postgres", log) as server:
+            if beside is not None:
+                beside.start_soon(server.keep_up, name="postgres")
             yield server.dsn
         return
     yield external_dsn(name, registry)

@@ -45,6 +45,8 @@ STOP_IMMEDIATE_S_MAX = 5.0
 STOP_KILL_S_MAX = 5.0
 STOP_S_MAX = STOP_FAST_S_MAX + STOP_IMMEDIATE_S_MAX + STOP_KILL_S_MAX
 LOCK_S_MAX = 5.0
+AGAIN_FIRST_S = 0.5  # before a server that ended is started again; doubled until one lasts for the longest
+AGAIN_S_MAX = 30.0
 POLL_S = 0.01
 SERVER_LOG_BYTES_MAX = 16 * 1024 * 1024
 SETTINGS = {
@@ -73,6 +75,8 @@ class EmbeddedServer:
     user: str = USER
     database: str = DATABASE
     _process: subprocess.Popen[bytes] | None = attrs.field(init=False, default=None)
+    _is_wanted: bool = attrs.field(init=False, default=False)
+    """Whether an end would be one that nobody asked for."""
 
     @property
     def dsn(self) -> str:
@@ -93,6 +97,7 @@ class EmbeddedServer:
 
         Raises StoreUnreachable with the server's last words when it ends or is not ready within START_S_MAX.
         """
+        self._is_wanted = True
         if self.is_running:
             return
         if threading.current_thread() is not threading.main_thread():
@@ -111,6 +116,7 @@ class EmbeddedServer:
 
     async def stop(self) -> None:
         """Ends the server: a fast shutdown, then an immediate one, then SIGKILL. Shielded, with deadlines."""
+        self._is_wanted = False
         process = self._process
         if process is None:
             return
@@ -129,6 +135,7 @@ class EmbeddedServer:
 
     async def crash(self) -> None:
         """Ends the server as a power cut would, without a shutdown, for drills: the next start replays its log."""
+        self._is_wanted = False
         process = self._process
         if process is not None and process.poll() is None:
             process.send_signal(signal.SIGQUIT)
@@ -139,6 +146,27 @@ class EmbeddedServer:
     async def wait_ended(self) -> int:
         """Waits until the running server ends, for whatever reason, and gives its exit code; 0 when none runs."""
         return 0 if self._process is None else await _until_ended(self._process)
+
+    async def keep_up(self) -> None:
+        """Starts the server again, on the same socket, whenever it ends, and again when it does not start: what is left
+        of a killed one may use the data for a while. Returns when the end was asked for."""
+        pause_s = AGAIN_FIRST_S
+        while True:
+            began_s = trio.current_time()
+            code = await self.wait_ended()
+            if not self._is_wanted:
+                return
+            if trio.current_time() - began_s > AGAIN_S_MAX:
+                pause_s = AGAIN_FIRST_S
+            self.log.critical("postgres_ended", code=code, again_in_s=pause_s)
+            await trio.sleep(pause_s)
+            pause_s = min(2 * pause_s, AGAIN_S_MAX)
+            if not self._is_wanted:
+                return
+            try:
+                await self.start()
+            except (OSError, StoreUnreachable) as error:
+                self.log.error("postgres_not_started", what=str(error))
 
     @property
     def _data_dir(self) -> Path:

@@ -1,7 +1,8 @@
 """A halt that comes from outside of the bot: one file in the state folder, there until a person clears it.
 
 It is written before anything else is tried, because a file can be written while the bot hangs and the database is away.
-The bot looks for it before every order that takes risk; that costs one `stat`.
+The bot looks for it before every order that takes risk; that costs one `stat`. It sets one itself when it ends with a
+lowered mode that the database did not take.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ LATCH_NAME = "halt.latch"
 CLEARED_NAME = "halt.cleared"
 KILLED_BY = "killed by "
 """How the reason of a mode begins that comes from here."""
+UNWRITTEN = "(the database had not taken it when the bot ended)"
 NEWER = "another halt arrived while this one was being lifted: look again"
 BYTES_MAX = 256 * 1024
 MODE = 0o600
@@ -32,10 +34,15 @@ class Halt(msgspec.Struct, frozen=True, kw_only=True):
     who: str
     reason: str
     at_ns: int
+    unwritten: bool = False
+    """Whether it is a mode of the bot's own that its database had not taken when the bot ended; then `reason` is the
+    mode's, and who lifts it has that reason to look into."""
 
     @property
     def why(self) -> str:
         """One sentence for the record; the same halt always says the same."""
+        if self.unwritten:
+            return f"{self.reason} {UNWRITTEN}"
         at = datetime.fromtimestamp(self.at_ns / 1e9, UTC)
         return f"{KILLED_BY}{self.who} at {at:%Y-%m-%d %H:%M:%S} UTC: {self.reason}"
 
@@ -53,6 +60,14 @@ class Latch(Protocol):
 
     def newest(self) -> Halt | None:
         """The newest halt that stands, None without one."""
+        ...
+
+    def set(self, halt: Halt) -> None:
+        """Add a halt; those before it stay.
+
+        Raises:
+            ConfigError: it cannot be kept.
+        """
         ...
 
     def clear(self, seen: Halt | None) -> str:
@@ -73,6 +88,10 @@ class MemoryLatch:
     def newest(self) -> Halt | None:
         """See `Latch`."""
         return self.halts[-1] if self.halts else None
+
+    def set(self, halt: Halt) -> None:
+        """See `Latch`."""
+        self.halts.append(halt)
 
     def clear(self, seen: Halt | None) -> str:
         """See `Latch`."""
@@ -118,11 +137,7 @@ class FileLatch:
         return UNREADABLE
 
     def set(self, halt: Halt) -> None:
-        """Add a halt; those before it stay in the file.
-
-        Raises:
-            ConfigError: it cannot be written and synced.
-        """
+        """See `Latch`. It is written and synced then."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             while not self._append(halt):

@@ -190,11 +190,11 @@ class MemoryStore:
         accounts = sorted({(entry.venue.value, entry.asset) for _, entry, _ in book.entries.values()})
         return tuple(_total(book, Venue(venue), asset) for venue, asset in accounts)
 
-    async def fills_of(self, symbol: Symbol) -> tuple[Fill, ...]:
-        """Every fill ever booked, in the order of booking."""
+    async def fills_of(self, symbol: Symbol, orders: Sequence[UnresolvedIntent] | None = None) -> tuple[Fill, ...]:
+        """See `Store`."""
         await self._arrive()
-        book = self.database.books.get(symbol)
-        return tuple(fill for _, fill in book.fills.values()) if book else ()
+        found = [fill for _, fill in self.database.books.get(symbol, MemoryBook(symbol)).fills.values()]
+        return tuple(fill for fill in found if orders is None or any(order.owns(fill) for order in orders))
 
     async def entries_of(self, symbol: Symbol) -> tuple[LedgerEntry, ...]:
         """Every ledger entry, in the order of booking."""
@@ -205,11 +205,11 @@ class MemoryStore:
         found = sorted(book.entries.values(), key=lambda item: (item[0], item[1].entry_id))
         return tuple(entry for _, entry, _ in found)
 
-    async def orders_of(self, symbol: Symbol) -> tuple[Order, ...]:
-        """Every order as last recorded, oldest first; one that was only committed is PENDING."""
+    async def orders_of(self, symbol: Symbol, names: Sequence[str] | None = None) -> tuple[Order, ...]:
+        """See `Store`."""
         await self._arrive()
-        book = self.database.books.get(symbol)
-        return _oldest_first(book.orders.values()) if book else ()
+        found = self.database.books.get(symbol, MemoryBook(symbol)).orders.items()
+        return _oldest_first(order for name, order in found if names is None or name in names)
 
     async def ping(self) -> None:
         """See `Store`."""

@@ -93,8 +93,18 @@ select venue, asset,
 from ledger_entries where symbol = $1 group by venue, asset order by venue, asset
 """
 FILLS = "select * from fills where symbol = $1 order by sequence"
+FILLS_OF_ORDERS = """
+select * from fills where symbol = $1 and client_order_id <> '' and client_order_id = any($2::text[])
+union
+select * from fills where symbol = $1 and venue_order_id <> '' and venue_order_id = any($3::text[])
+order by sequence
+"""
 ENTRIES = "select * from ledger_entries where symbol = $1 order by sequence, entry_id"
 ORDERS = """
 select * from orders join order_intents using (client_order_id)
 where symbol = $1 order by created_at_ns, client_order_id
+"""
+ORDERS_NAMED = """
+select * from orders join order_intents using (client_order_id)
+where symbol = $1 and client_order_id = any($2::text[]) order by created_at_ns, client_order_id
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from dnbot.domain.instrument import Symbol, Venue
@@ -9,7 +10,7 @@ from dnbot.domain.order import Fill, Order
 from dnbot.domain.position import LedgerEntry
 from dnbot.ports import postgres_queries as queries
 from dnbot.ports import postgres_rows as rows
-from dnbot.ports.store import LedgerTotal
+from dnbot.ports.store import LedgerTotal, UnresolvedIntent
 
 
 class Reports(Protocol):
@@ -27,14 +28,25 @@ class Reports(Protocol):
             for row in found
         )
 
-    async def fills_of(self, symbol: Symbol) -> tuple[Fill, ...]:
-        """Every fill ever booked, in the order of booking."""
-        return tuple(rows.fill_of(row) for row in await self.read(queries.FILLS, str(symbol)))
+    async def fills_of(self, symbol: Symbol, orders: Sequence[UnresolvedIntent] | None = None) -> tuple[Fill, ...]:
+        """Fills in the order of booking: every one ever booked, or those of these orders."""
+        if orders is None:
+            return tuple(rows.fill_of(row) for row in await self.read(queries.FILLS, str(symbol)))
+        names = [order.intent.client_order_id for order in orders]
+        venue_ids = [order.venue_order_id for order in orders if order.venue_order_id]
+        found = await self.read(queries.FILLS_OF_ORDERS, str(symbol), names, venue_ids)
+        # Two venues may give the same number to orders of their own.
+        return tuple(fill for fill in map(rows.fill_of, found) if any(order.owns(fill) for order in orders))
 
     async def entries_of(self, symbol: Symbol) -> tuple[LedgerEntry, ...]:
         """Every ledger entry, in the order of booking."""
         return tuple(rows.entry_of(row) for row in await self.read(queries.ENTRIES, str(symbol)))
 
-    async def orders_of(self, symbol: Symbol) -> tuple[Order, ...]:
-        """Every order as last recorded, oldest first; one that was only committed is PENDING."""
-        return tuple(rows.order_of(row) for row in await self.read(queries.ORDERS, str(symbol)))
+    async def orders_of(self, symbol: Symbol, names: Sequence[str] | None = None) -> tuple[Order, ...]:
+        """Orders as last recorded, oldest first: every one, or those with these client ids. One only committed is
+        PENDING."""
+        if names is None:
+            found = await self.read(queries.ORDERS, str(symbol))
+        else:
+            found = await self.read(queries.ORDERS_NAMED, str(symbol), list(names))
+        return tuple(rows.order_of(row) for row in found)

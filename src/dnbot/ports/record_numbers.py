@@ -38,8 +38,9 @@ class RecordNumbers:
         self._begun = ()
 
     def unanswered(self, records: tuple[Record, ...]) -> None:
-        """An append was cut off: it was done whole, or not at all."""
-        self._unsure.append(records)
+        """An append was cut off: it was done whole, or not at all. One that is tried again is remembered once."""
+        if not self._unsure or self._unsure[-1] != records:
+            self._unsure.append(records)
 
     def without_known(self, records: tuple[Record, ...], stored: int) -> tuple[Record, ...]:
         """The records less those at their beginning that turn out to be written, now that the stored number is known.

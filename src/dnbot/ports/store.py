@@ -29,6 +29,13 @@ class UnresolvedIntent(msgspec.Struct, frozen=True, kw_only=True):
     reported_filled: Quantity = Quantity(ZERO)
     """What the venue last claimed as filled, base units: fills up to that are to come, if they are not booked."""
 
+    def owns(self, fill: Fill) -> bool:
+        """Whether a fill is this order's, by our id or by the venue's."""
+        if fill.venue is not self.intent.venue:
+            return False
+        is_named = fill.client_order_id == self.intent.client_order_id
+        return is_named or (self.venue_order_id != "" and fill.venue_order_id == self.venue_order_id)
+
 
 class StoredState(msgspec.Struct, frozen=True, kw_only=True):
     """What a new incarnation starts from. Everything is as of the last committed transaction."""
@@ -97,8 +104,12 @@ class Store(Protocol):
         """All-time sums per venue and asset."""
         ...
 
-    async def fills_of(self, symbol: Symbol) -> tuple[Fill, ...]:
-        """Every booked fill, oldest first."""
+    async def fills_of(self, symbol: Symbol, orders: Sequence[UnresolvedIntent] | None = None) -> tuple[Fill, ...]:
+        """Booked fills, oldest first: those of these orders, or all, which a start has no time for."""
+        ...
+
+    async def orders_of(self, symbol: Symbol, names: Sequence[str] | None = None) -> tuple[Order, ...]:
+        """Orders as last recorded, oldest first: those with these client ids, or all. One only committed is PENDING."""
         ...
 
     async def ping(self) -> None:

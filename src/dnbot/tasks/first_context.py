@@ -104,14 +104,4 @@ def _transfers(stored: StoredState) -> tuple[Transfer, ...]:
 
 def _booked(unresolved: UnresolvedIntent, fills: Sequence[Fill]) -> Quantity:
     """Σ of an order's fills in the ledger, base units."""
-    intent, venue_order_id = unresolved.intent, unresolved.venue_order_id
-    mine = (
-        fill.quantity
-        for fill in fills
-        if fill.venue is intent.venue
-        and (
-            fill.client_order_id == intent.client_order_id
-            or (venue_order_id and fill.venue_order_id == venue_order_id)
-        )
-    )
-    return Quantity(sum(mine, ZERO))
+    return Quantity(sum((fill.quantity for fill in fills if unresolved.owns(fill)), ZERO))

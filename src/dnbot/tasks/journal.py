@@ -8,19 +8,23 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 
 import attrs
 import trio
 
-from dnbot.domain.errors import StoreUnreachable
-from dnbot.domain.messages import Alert, InboxEvent, OrderChanged, Record, StoreFound, StoreLost
+from dnbot.domain.errors import ConfigError, OperatingError, StoreUnreachable
+from dnbot.domain.instrument import Symbol
+from dnbot.domain.messages import Alert, InboxEvent, ModeChanged, OrderChanged, Record, StoreFound, StoreLost
 from dnbot.domain.order import Order, OrderIntent, OrderStatus
 from dnbot.metrics.histogram import Histogram
 from dnbot.ports.clock import Clock
+from dnbot.ports.latch import Halt
 from dnbot.ports.log import EventLog
 from dnbot.ports.spill import MemoryMedium, Spill, open_spill
 from dnbot.ports.store import Store
 from dnbot.ports.store_rebuild import says_something
+from dnbot.strategy.states import TradingMode
 from dnbot.tasks.gatekeeper import Gatekeeper
 
 BATCH_MAX = 512
@@ -28,6 +32,7 @@ RETRY_S = 0.5
 TIDY_EVERY_S = 3600.0
 TIDY_RETRY_S = 60.0
 FAREWELL_S = 5.0
+"""How long the last records may take, beside the bot's own farewell and not out of its time."""
 
 
 @attrs.define
@@ -41,7 +46,7 @@ class Journal:
     log: EventLog
     retention_days: int
     gate: Gatekeeper
-    """Shows whether the machine believes the store to be away, whoever told it so."""
+    """Shows whether the machine believes the store to be away, whoever told it so; has the latch of the next start."""
     spill: Spill = attrs.field(factory=lambda: open_spill(MemoryMedium()))
     written: int = 0
     appends: Histogram = attrs.field(factory=Histogram)
@@ -51,6 +56,8 @@ class Journal:
     _batch: list[Record] = attrs.field(factory=list, init=False)
     _loading: dict[str, None] = attrs.field(factory=dict, init=False)
     """Spilled intents that the batch brings to the store."""
+    _left: deque[Record] = attrs.field(factory=deque, init=False)
+    """At the end: what comes after the batch."""
 
     async def run(self) -> None:
         """Never returns while healthy."""
@@ -145,16 +152,50 @@ class Journal:
         Raises:
             StoreUnreachable: it could not be written.
         """
-        left = deque(rest)
+        with suppress(trio.WouldBlock):
+            while True:
+                self._left.append(self.records.receive_nowait())
+        self._left.extend(rest)
         while True:
-            self._drain()
-            while left and len(self._batch) < BATCH_MAX:
-                self._batch.append(left.popleft())
+            while self._left and len(self._batch) < BATCH_MAX:
+                self._batch.append(self._left.popleft())
             self._take_spilled()
             if not self._batch:
                 return
             await self.store.append(self._batch)
             self._wrote()
+
+    async def finish(self, rest: Iterable[Record]) -> bool:
+        """`flush` within `FAREWELL_S`, whoever cancels meanwhile; whether the store has everything.
+
+        A lowered mode that it did not take becomes a halt in the state folder: the next start would read the mode from
+        before, and trade.
+        """
+        what = f"no answer within {FAREWELL_S:g} s"
+        try:
+            with trio.move_on_after(FAREWELL_S, shield=True):
+                await self.flush(rest)
+                return True
+        except OperatingError as error:
+            what = str(error)
+        self.log.error("journal_not_written", what=what, records=len(self._batch) + len(self._left))
+        self._keep_mode()
+        return False
+
+    def _keep_mode(self) -> None:
+        changes = [record for record in (*self._batch, *self._left) if isinstance(record, ModeChanged)]
+        if not changes or changes[-1].to_mode == TradingMode.ACTIVE.name:
+            return
+        newest, latch = changes[-1], self.gate.latch
+        standing = latch.newest()
+        if standing is not None and standing.why == newest.why:
+            return  # it came from there
+        try:
+            latch.set(Halt(who=newest.by, reason=newest.why, at_ns=newest.at_ns, unwritten=True))
+        except ConfigError as error:
+            self.log.critical("mode_lost", mode=newest.to_mode, why=newest.why, what=str(error))
+        else:
+            self.log.critical("mode_latched", mode=newest.to_mode, why=newest.why)
 
 
 def unknown_order(intent: OrderIntent, at_ns: int) -> OrderChanged:
@@ -163,3 +204,30 @@ def unknown_order(intent: OrderIntent, at_ns: int) -> OrderChanged:
         intent=intent, status=OrderStatus.AMBIGUOUS, reason="spilled while the database was away", changed_at_ns=at_ns
     )
     return OrderChanged(order, at_ns)
+
+
+async def load_spilled(spill: Spill, store: Store, symbol: Symbol, clock: Clock, log: EventLog) -> None:
+    """What was committed while the database was away goes into it before anything else happens.
+
+    An order of which the store knows more than its intent stays as it is: the process ended between the batch that
+    told of it and the shortening of the file.
+
+    Raises:
+        StoreUnreachable: the database did not take it; the file keeps it.
+        ConfigError: the file is another symbol's.
+    """
+    if spill.damaged:
+        log.error("spill_damaged", copy=spill.damaged, what="a record could not be read; its fills will be")
+    for intent in spill.pending:
+        if intent.symbol != symbol:
+            raise ConfigError("spill file", "symbol", str(intent.symbol), f"orders of {symbol} alone")
+    names = [intent.client_order_id for intent in spill.pending]
+    if names:
+        stored = await store.orders_of(symbol, names)
+        told = {o.intent.client_order_id: None for o in stored if o.status is not OrderStatus.PENDING}
+        now_ns = clock.now_ns()
+        fresh = [unknown_order(intent, now_ns) for intent in spill.pending if intent.client_order_id not in told]
+        if fresh:
+            await store.append(fresh)
+        spill.forget(names)
+    log.warning("spill_loaded", intents=len(names), left=0)
