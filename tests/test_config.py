@@ -23,6 +23,14 @@ GOOD: dict[str, str] = {
     "max_daily_loss_quote": '"50"',
 }
 LEAK = "a-value-that-may-be-a-secret"
+LOCAL_GATE = (
+    'rest_url = "https://127.0.0.1:8443/api/v4"\nws_spot_url = "wss://localhost:1/ws/v4/"\n'
+    'ws_futures_url = "wss://127.0.0.1:2/v4/ws/usdt"\n'
+)
+LOCAL_MEXC = '[mexc]\nrest_url = "https://[::1]:1"\nws_url = "wss://localhost:1/ws"\n'
+LOCAL_SECOND_SPOT = (
+    '[second_spot]\nvenue = "example"\nrest_url = "https://127.0.0.1:3"\nws_url = "wss://localhost:3"\n'
+)
 
 
 def config_text(mode: str = "live", rest: str = "", **strategy: str) -> str:
@@ -192,6 +200,17 @@ BROKEN: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "resolved before known": (
         config_text(resolve_deadline_ms="1000"), "strategy.resolve_deadline_ms", ("= 1300",),
     ),
+    "a hedge that a shutdown has no time for": (
+        config_text(hedge_deadline_ms="7000"), "strategy.hedge_deadline_ms",
+        ("order_expiry_ms = 800", "would take 24.15 s", "a shutdown has 20 s"),
+    ),
+    "orders that a shutdown has no time for": (
+        config_text(order_expiry_ms="5000", execution_deadline_ms="9000"), "strategy.hedge_deadline_ms",
+        ("order_expiry_ms = 5000", "would take 21.75 s"),
+    ),
+    "seconds for the age of balances": (
+        config_text(balance_age_ms_max="30"), "strategy.balance_age_ms_max", ("milliseconds, 3000 to 3600000",),
+    ),
     "an unknown profile": ('profile = "careful"\n' + config_text(), "profile", ("full | canary",)),
     "too many executions": (
         config_text(rest="[canary]\npairs_max = 51\n"), "canary.pairs_max", ("1 to 50",),
@@ -260,6 +279,16 @@ BROKEN: dict[str, tuple[str, str, tuple[str, ...]]] = {
         gate(f'rest_url = "https://{LEAK}@127.0.0.1/api/v4"'), "gate.rest_url", ("one without",),
     ),
     "a port that is none": (gate('rest_url = "https://127.0.0.1:99999/api/v4"'), "gate.rest_url", ("loopback",)),
+    "a fake Gate beside the real MEXC": (gate(LOCAL_GATE), "mexc.rest_url", ("api.mexc.com", "as gate.rest_url has")),
+    "a fake MEXC beside the real Gate": (
+        config_text(rest=LOCAL_MEXC), "gate.rest_url", ("api.gateio.ws", "as mexc.rest_url has"),
+    ),
+    "a fake stream beside real orders": (
+        gate('ws_spot_url = "wss://localhost:1/ws/v4/"'), "gate.rest_url", ("as gate.ws_spot_url has",),
+    ),
+    "a fake second spot venue beside the real Gate": (
+        config_text(rest=LOCAL_SECOND_SPOT), "gate.rest_url", ("as second_spot.rest_url has",),
+    ),
     "another authority for a real venue": (gate('ca_file = "/etc/ca.pem"'), "gate.ca_file", ("loopback",)),
     "a service's URL in the file": (
         config_text(rest=f'[alerts]\nurls = "tgram://{LEAK}"\n'), "alerts.urls", ("NAME of an environment variable",),
@@ -359,10 +388,16 @@ def test_the_base_of_the_broken_files_is_good(tmp_path: Path) -> None:
     """What the broken files are made from is accepted: each fails for its own mistake."""
     settings = parse_settings("good", config_text())
     assert settings.strategy.symbol == Symbol("BTC", "USDT")
-    assert parse_settings("good", gate('rest_url = "https://127.0.0.1:8443/api/v4"')).gate.key == "GATE_API_KEY"
     assert parse_settings("good", config_text(state_dir="")).state_dir == ""
-    local = 'ca_file = "ca.pem"\nrest_url = "https://[::1]:1/api/v4"\nws_spot_url = "wss://localhost:1/ws/v4/"\n'
-    assert parse_settings("good", gate(f'{local}ws_futures_url = "wss://127.0.0.1:2/v4/ws/usdt"')).gate.ca_file
+    for second in (LOCAL_MEXC, LOCAL_SECOND_SPOT):
+        rehearsal = parse_settings("good", gate(f'ca_file = "ca.pem"\n{LOCAL_GATE}{second}')).gate
+        assert (rehearsal.ca_file, rehearsal.key) == ("ca.pem", "GATE_API_KEY")
+
+
+def test_one_exchange_alone_may_be_on_loopback_where_no_order_is_real() -> None:
+    """Paper reads books from where it is told; its account is pretended wherever they come from."""
+    text = config_text(mode="paper", rest=f"[gate]\n{LOCAL_GATE}")
+    assert parse_settings("good", text).gate.rest_url.startswith("https://127.0.0.1")
 
 
 def test_a_threshold_of_a_monitor_can_be_passed_and_left() -> None:

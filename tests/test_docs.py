@@ -113,6 +113,15 @@ def test_the_tables_of_scaling_are_those_of_its_evidence() -> None:
     assert maker.with_tables(text, maker.kept()) == text
 
 
+def test_the_table_of_the_speed_of_backtests_is_that_of_its_evidence() -> None:
+    """Two plays of the same data gave the same hash, and every moment of the third one was in a room that is named."""
+    maker, text = evidence_maker("make_backtest"), page("docs/backtest.md")
+    evidence = maker.kept()
+    assert maker.with_table(text, evidence) == text
+    assert evidence["same_hash"]
+    assert set(evidence["moments"]) <= {told for _, _, told in maker.ROOMS} | {maker.LOOP}
+
+
 def test_the_tables_of_fleets_are_those_of_their_evidence() -> None:
     """The page follows from the JSON; each run has a trace of its own, and what failed is named."""
     maker, text = evidence_maker("make_fleet"), page("docs/fleet.md")

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
+import asyncpg
+import msgspec
 import pytest
 import trio
+import trio_asyncio
+from trio_asyncio import aio_as_trio
 
+from dnbot.config import DatabaseSettings, Settings
 from dnbot.domain.errors import ConfigError, InvariantBroken
-from dnbot.domain.instrument import Symbol
-from dnbot.domain.messages import PortfolioSaved
+from dnbot.domain.instrument import Symbol, Venue
+from dnbot.domain.messages import BalancesSampled, PortfolioSaved
 from dnbot.domain.position import Portfolio
+from dnbot.ports import postgres_queries as queries
 from dnbot.ports.migrations import read_migrations
 from dnbot.ports.postgres import open_postgres_store
 from dnbot.ports.postgres_migrate import migrate, status
 from dnbot.resources import db_dir
+from dnbot.strategy.parameters import StrategyParameters
 
 pytestmark = pytest.mark.slow
 
@@ -200,6 +210,66 @@ async def test_two_bots_may_tidy_at_once(database: str, words: Any) -> None:
         assert {"20261031", "20261105", "20261110", "20261115"} <= {*await parts(store)}
 
 
+async def test_a_clock_that_is_ahead_drops_nothing(database: str, words: Any) -> None:
+    """Days are everybody's: those of the caller are made, and what is past is so by the database's clock."""
+    async with open_postgres_store(database) as store:
+        now_ns = (await store.read(queries.NOW))[0]["ns"]
+        await store.begin_run(words.symbol, version="1", settings="", started_at_ns=now_ns)
+        await store.append([BalancesSampled(Venue.GATE_SPOT, "USDT", Decimal(1), Decimal(1), now_ns)])
+        days = await parts(store)
+        await store.keep_tidy(now_ns=now_ns + 60 * DAY_NS, retention_days=14)
+        assert len(await store.read("select at from balance_snapshots")) == 1
+        after = await parts(store)
+        assert {*days} < {*after}
+        assert len(after) == len(days) + 5
+
+
+async def test_days_are_kept_as_long_as_any_symbol_wants(database: str, words: Any) -> None:
+    """Of what newest runs asked for the longest counts, whoever tidies; an older run of the symbol no longer does."""
+    now_ns = words.start_ns + 5 * DAY_NS
+    query = "select at from balance_snapshots"
+    async with open_postgres_store(database) as store, open_postgres_store(database) as other:
+        await store.begin_run(words.symbol, version="1", settings=kept_for(30), started_at_ns=words.start_ns)
+        await store.append(words.one_of_each())
+        await other.begin_run(Symbol("ETH", "USDT"), version="1", settings=kept_for(1), started_at_ns=now_ns)
+        await other.keep_tidy(now_ns=now_ns, retention_days=1)
+        assert len(await store.read(query)) == 1
+        await store.begin_run(words.symbol, version="1", settings=kept_for(2), started_at_ns=now_ns)
+        await other.keep_tidy(now_ns=now_ns, retention_days=1)
+        assert await store.read(query) == []
+
+
+async def test_a_sample_that_is_being_written_while_its_day_is_made_goes_there(database: str, words: Any) -> None:
+    """One that was written to the default partition and not committed yet is waited for, and moved with the others."""
+    async with open_postgres_store(database) as store, other_session(database) as execute:
+        await store.begin_run(words.symbol, version="1", settings="", started_at_ns=words.start_ns - 30 * DAY_NS)
+        await execute("begin")
+        await execute(
+            "insert into balance_snapshots (at, symbol, venue, epoch, asset, reported, ledger)"
+            " values ('2026-09-21 12:00Z', 'BTC/USDT', 'GATEIO_SPOT', 1, 'USDT', 1, 1)"
+        )
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(partial(store.keep_tidy, now_ns=words.start_ns, retention_days=7))
+            await until_somebody_waits(store)
+            await execute("commit")
+        rows = await store.read("select tableoid::regclass::text as part from balance_snapshots")
+        assert rows == [{"part": "balance_snapshots_20260921"}]
+
+
+async def test_a_sample_that_is_written_while_its_day_is_made_goes_there(database: str, words: Any) -> None:
+    """An append that comes while the day is made waits, and is no sample of the default partition then."""
+    async with open_postgres_store(database) as store, other_session(database) as execute:
+        await store.begin_run(words.symbol, version="1", settings="", started_at_ns=words.start_ns - 30 * DAY_NS)
+        await execute("begin")
+        await execute("select make_partitions('balance_snapshots', '2026-09-21 12:00Z', 3)")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(store.append, words.one_of_each())
+            await until_somebody_waits(store)
+            await execute("commit")
+        rows = await store.read("select tableoid::regclass::text as part from balance_snapshots")
+        assert rows == [{"part": "balance_snapshots_20260921"}]
+
+
 async def test_old_portfolios_are_dropped_and_the_newest_kept(database: str, words: Any) -> None:
     """Tidying keeps the newest fifty."""
     async with open_postgres_store(database) as store:
@@ -246,6 +316,37 @@ async def test_with_timescaledb_series_are_hypertables(database: str, sql: Any) 
     ]
     assert await sql("select kind from time_series where name = 'probe'") == [{"kind": "hypertable"}]
     assert await sql("select from pg_inherits where inhparent = 'probe'::regclass") == []
+
+
+def kept_for(days: int) -> str:
+    """What a run with this retention records of its settings."""
+    params = StrategyParameters(
+        symbol=Symbol("BTC", "USDT"), base_position_size=Decimal("0.01"), max_order_notional_quote=Decimal(100)
+    )
+    settings = Settings(strategy=params, database=DatabaseSettings(retention_days=days))
+    return msgspec.json.encode(settings).decode()
+
+
+@asynccontextmanager
+async def other_session(dsn: str) -> AsyncGenerator[Callable[[str], Awaitable[Any]], None]:
+    """Runs statements of somebody else, one after the other in one session."""
+    async with trio_asyncio.open_loop() as loop:
+        connection = await aio_as_trio(asyncpg.connect)(dsn)
+        try:
+            yield aio_as_trio(connection.execute, loop=loop)
+        finally:
+            await aio_as_trio(connection.close)()
+
+
+async def until_somebody_waits(store: Any) -> None:
+    """Until a session of this database waits for a table that another one has."""
+    waiting = (
+        "select 1 from pg_locks where not granted and locktype = 'relation'"
+        " and database = (select oid from pg_database where datname = current_database())"
+    )
+    with trio.fail_after(20):
+        while not await store.read(waiting):
+            await trio.lowlevel.checkpoint()
 
 
 async def parts(store: Any) -> list[str]:

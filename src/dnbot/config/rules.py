@@ -26,6 +26,7 @@ from dnbot.domain.errors import ConfigError
 from dnbot.domain.units import divide, plain
 from dnbot.ports.net import is_loopback
 from dnbot.strategy.costs import losing_thresholds
+from dnbot.strategy.leaving import FLATTEN_SLICES_LEAST, SHUTDOWN_S, flatten_s_least
 from dnbot.strategy.parameters import MARGIN_CUSHION_PCT
 from dnbot.strategy.topping_up import LEAST_QUOTE
 
@@ -38,6 +39,7 @@ BPS_LEAST = Decimal("0.05")  # below it a threshold is noise; a fraction or a pe
 BPS_MOST = Decimal(5_000)
 PCT_LEAST = {"max_drawdown_pct": "0.05", "margin_floor_pct": "1", "liquidation_distance_min_pct": "1"}
 MS_LEAST = 20  # below it nothing crosses the internet and back; seconds written by mistake are
+MS_LEAST_OF = {"balance_age_ms_max": 3_000}  # accounts are read three times within it, and an answer takes its time
 MS_MOST = 3_600_000
 LEVERAGE_MOST = 50
 COUNTDOWN_S_LEAST, COUNTDOWN_S_MOST = 6, 600  # Gate takes 5 and more; a third of it must be time enough to renew
@@ -67,7 +69,7 @@ def check_settings(where: str, settings: Settings) -> None:
     rules = (
         _top, _symbol, _signs, _choices, _units, _sizes, _times, _thresholds, _perpetual, _top_up, _live, _endpoints,
         canary, monitors, alerts, traces, journal, _web, transfers, plugins,
-        paper, second_spot, maker,
+        paper, second_spot, maker, _one_world,
     )
     for rule in rules:
         for key, found, allowed in rule(settings):
@@ -134,8 +136,8 @@ def _units(settings: Settings) -> Iterator[Found]:
             as_fraction = f'; if it was meant as a fraction, write "{plain(value * 100)}"' if value < 1 else ""
             allowed = f"percent, {PCT_LEAST[name]} or more and below 100{as_fraction}"
             yield f"strategy.{name}", value, allowed
-        elif "_ms" in name and not MS_LEAST <= value <= MS_MOST:
-            yield f"strategy.{name}", value, f"milliseconds, {MS_LEAST} to {MS_MOST}: 3 seconds are 3000"
+        elif "_ms" in name and not (least := MS_LEAST_OF.get(name, MS_LEAST)) <= value <= MS_MOST:
+            yield f"strategy.{name}", value, f"milliseconds, {least} to {MS_MOST}: 3 seconds are 3000"
 
 
 def _bps(name: str, value: Decimal) -> Iterator[Found]:
@@ -181,6 +183,13 @@ def _times(settings: Settings) -> Iterator[Found]:
         least = params.order_expiry_ms + 2 * params.match_lag_ms
         allowed = f"at least order_expiry_ms + 2 match_lag_ms = {least}: before that no order's end can be known"
         yield "strategy.resolve_deadline_ms", params.resolve_deadline_ms, allowed
+    if flatten_s_least(params) > SHUTDOWN_S:
+        allowed = (
+            f"less, with order_expiry_ms = {params.order_expiry_ms} and match_lag_ms = {params.match_lag_ms}: "
+            f"{FLATTEN_SLICES_LEAST} slices and one repair would take {flatten_s_least(params):g} s, a shutdown has "
+            f"{SHUTDOWN_S:g} s, and nothing would be flattened"
+        )
+        yield "strategy.hedge_deadline_ms", params.hedge_deadline_ms, allowed
 
 
 def _thresholds(settings: Settings) -> Iterator[Found]:
@@ -271,6 +280,23 @@ def _endpoint(key: str, url: str, real: str) -> Iterator[Found]:
         yield key, url, f"{real}, or a loopback address: keys are sent nowhere else"
     elif parts.path.rstrip("/") != wanted.path.rstrip("/") or parts.query or parts.fragment or port == 0:
         yield key, url, f"the path {wanted.path or '/'}, which the venue's protocol has"
+
+
+def _one_world(settings: Settings) -> Iterator[Found]:
+    """In mode live every address is a venue's own, or every one is loopback's: half a rehearsal trades real coins."""
+    if settings.mode != "live":
+        return
+    urls: dict[str, str] = {}
+    for section in ("gate", "second_spot" if settings.second_spot.venue else "mexc"):
+        given = getattr(settings, section)
+        urls |= {f"{section}.{name}": getattr(given, name) for name in given.__struct_fields__ if name.endswith("_url")}
+    real = [key for key, url in urls.items() if not is_loopback(urlsplit(url).hostname or "")]
+    fake = [key for key in urls if key not in real]
+    if real and fake:
+        allowed = (
+            f"a loopback address, as {fake[0]} has, or none anywhere: real orders would be hedged on a fake exchange"
+        )
+        yield real[0], urls[real[0]], allowed
 
 
 # --- the dashboard ----------------------------------------------------------------------------------------------------

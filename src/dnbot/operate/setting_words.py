@@ -196,7 +196,11 @@ DATABASE: dict[str, Words] = {
         "NAME of the variable with a PostgreSQL connection string, or NAME_FILE as for keys; to another machine with "
         "its sslmode (docs/operations.md); empty: an embedded server.",
     ),
-    "retention_days": Words("days", "Time series older than this are dropped; orders, fills and the ledger are kept."),
+    "retention_days": Words(
+        "days",
+        "Time series older than this are dropped; orders, fills and the ledger are kept. Of all symbols in a database "
+        "the longest counts.",
+    ),
 }
 WEB: dict[str, Words] = {
     "listen": Words(

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import trio
+
+from dnbot.domain.errors import ConfigError
 from dnbot.ports import migrations
 from dnbot.ports import postgres_queries as queries
-from dnbot.ports.postgres_sessions import MissingTable, aio, on_one_connection, transaction
+from dnbot.ports.postgres_sessions import (
+    CONNECT_S_MAX,
+    MissingTable,
+    aio,
+    connected,
+    keeps_its_session,
+    on_one_connection,
+    transaction,
+)
 from dnbot.resources import db_dir
 
 if TYPE_CHECKING:
@@ -23,12 +34,14 @@ async def migrate(dsn: str, *, log: EventLog | None = None) -> tuple[str, ...]:
     Under an advisory lock, one transaction each: a second caller waits, then finds nothing to do.
 
     Raises:
-        ConfigError: the database is newer, an applied file was changed, or the DSN cannot be read.
+        ConfigError: the database is newer, an applied file was changed, the DSN cannot be read, or it leads to a pooler
+            that lends sessions for a transaction alone.
         StoreUnreachable: the database is; migrations before the failing one stay applied.
     """
     known = migrations.read_migrations(db_dir())
 
     async def work(connection: Connection) -> tuple[str, ...]:
+        await _refuse_lent_sessions(dsn, connection)
         await aio(connection.execute)(f"set lock_timeout = '{MIGRATE_LOCK_S_MAX}s'")
         await aio(connection.execute)(f"select pg_advisory_lock({_MIGRATION_LOCK})")
         await aio(connection.execute)(migrations.CREATE_TABLE)
@@ -43,6 +56,19 @@ async def migrate(dsn: str, *, log: EventLog | None = None) -> tuple[str, ...]:
         return tuple(f"{migration.version:04d}_{migration.name}" for migration in left)
 
     return await on_one_connection(dsn, log, work)
+
+
+async def _refuse_lent_sessions(dsn: str, connection: Connection) -> None:
+    """The lock below, the settings of a store and what it listens to last as long as a session, or are of no use."""
+    with trio.fail_after(CONNECT_S_MAX):
+        async with connected(dsn) as second:
+            if await aio(keeps_its_session)(connection, second):
+                return
+    raise ConfigError(
+        "database", "database.dsn_env", "a pooler that gives each transaction another session",
+        "a direct connection to PostgreSQL, or a pooler whose sessions last as long as a connection (PgBouncer: "
+        "pool_mode = session); for a fleet the variable of its database as well",
+    )
 
 
 async def status(dsn: str, *, log: EventLog | None = None) -> migrations.MigrationStatus:

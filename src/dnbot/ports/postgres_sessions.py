@@ -6,6 +6,7 @@ each with a limit, after which the connection is cut; only statements can be can
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -45,6 +46,8 @@ READS = {
     "default_transaction_read_only": "on",
     "statement_timeout": "2s",
 }
+MARK = "dnbot.session"
+READ_MARK = "select current_setting($1, true)"
 Loop: TypeAlias = trio_asyncio.TrioEventLoop
 Row = asyncpg.Record
 MissingTable = asyncpg.UndefinedTableError
@@ -185,14 +188,41 @@ async def on_one_connection(dsn: str, log: EventLog | None, work: Callable[[Conn
     """What that work gives, on a connection and in a loop of its own; errors as `mapped` has them."""
     async with open_loop(log):
         with mapped():
-            connection = await aio(asyncpg.connect)(dsn, timeout=CONNECT_S_MAX)
-            try:
+            async with connected(dsn) as connection:
                 return await work(connection)
-            finally:
-                with trio.move_on_after(SHIELD_S_MAX, shield=True) as scope:
-                    await aio(connection.close)(timeout=SHIELD_S_MAX / 2)
-                if scope.cancelled_caught:
-                    connection.terminate()
+
+
+@asynccontextmanager
+async def connected(dsn: str) -> AsyncGenerator[Connection, None]:
+    """A connection in the loop around, closed with the block; errors as asyncpg has them."""
+    connection = await aio(asyncpg.connect)(dsn, timeout=CONNECT_S_MAX)
+    try:
+        yield connection
+    finally:
+        with trio.move_on_after(SHIELD_S_MAX, shield=True) as scope:
+            await aio(connection.close)(timeout=SHIELD_S_MAX / 2)
+        if scope.cancelled_caught:
+            connection.terminate()
+
+
+async def keeps_its_session(first: Connection, second: Connection) -> bool:
+    """Whether what `first` leaves in its session is there in its next transaction, and not in one of `second`'s. To be
+    called inside asyncio.
+
+    `second` stays in a transaction meanwhile, so that a pooler has another session for `first` then.
+    """
+    mark = secrets.token_hex(8)
+    try:
+        await first.execute("select set_config($1, $2, false)", MARK, mark)
+        await second.execute("begin")
+        if await second.fetchval(READ_MARK, MARK) == mark:
+            return False
+        await first.execute("begin")
+        found = await first.fetchval(READ_MARK, MARK)
+        await first.execute("rollback")
+    except (asyncpg.InvalidSQLStatementNameError, asyncpg.DuplicatePreparedStatementError):
+        return False  # what was prepared in a session is not there any more, or somebody else's is
+    return bool(found == mark)
 
 
 @contextmanager

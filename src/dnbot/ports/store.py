@@ -117,7 +117,11 @@ class Store(Protocol):
         ...
 
     async def keep_tidy(self, *, now_ns: int, retention_days: int) -> None:
-        """Create the coming partitions and drop those past retention; never touches orders, fills or the ledger."""
+        """Create the coming partitions and drop those past retention; never touches orders, fills or the ledger.
+
+        In a database, whose days all symbols share, nothing goes that its own clock, or the setting of another symbol's
+        newest run, still keeps.
+        """
         ...
 
     async def aclose(self) -> None:

@@ -14,6 +14,7 @@ from dnbot.strategy.closing import close_execution
 from dnbot.strategy.context import Leaving, StrategyContext
 from dnbot.strategy.doubting import awaited, doubt
 from dnbot.strategy.establish import EstablishPlan, flatten_step
+from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.plans import send_plan
 from dnbot.strategy.repairing import end_repair, hedge, needs_hedge, repair_is_spent, repair_s_max
 from dnbot.strategy.standing import inventory_of
@@ -22,6 +23,8 @@ from dnbot.strategy.turn import Turn
 
 SHUTDOWN_S = 20.0
 SHUTDOWN_SHORT_S = 3.0
+FLATTEN_SLICES_LEAST = 3
+"""Settings with which a shutdown has no time for so many are refused: it would flatten next to nothing."""
 VERIFY_TIMES = 2
 EXIT_CLEAN, EXIT_CONFIG, EXIT_UNAVAILABLE = 0, 2, 75
 
@@ -94,8 +97,17 @@ def _settle(turn: Turn, leaving: Leaving) -> None:
 def _too_late_for_a_slice(turn: Turn, leaving: Leaving) -> bool:
     """Whether a slice that is sent now and fails on one side might not be repaired before the deadline."""
     params = turn.context.params
-    slice_s = (params.order_expiry_ms + params.match_lag_ms) / 1000
-    return turn.context.now_s + slice_s + repair_s_max(params) > leaving.deadline_s
+    return turn.context.now_s + _slice_s_max(params) + repair_s_max(params) > leaving.deadline_s
+
+
+def flatten_s_least(params: StrategyParameters) -> float:
+    """Seconds that a shutdown needs for `FLATTEN_SLICES_LEAST` slices, one after the other, the last to be repaired."""
+    return FLATTEN_SLICES_LEAST * _slice_s_max(params) + repair_s_max(params)
+
+
+def _slice_s_max(params: StrategyParameters) -> float:
+    """The longest until it is known what became of a slice, seconds."""
+    return (params.order_expiry_ms + params.match_lag_ms) / 1000
 
 
 def _still_flattening(turn: Turn) -> bool:
