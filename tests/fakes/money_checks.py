@@ -138,14 +138,14 @@ def limits_hold(order: OrderState, fill: UserTrade) -> None:
 
 
 def reduce_only_orders_only_reduce(exchange: Exchange, uid: str) -> None:
-    """What waits in the book as reduce-only is against the position and not more than it."""
+    """What waits in the book as reduce-only is against the position and, together, not more than it."""
     for symbol in MULTIPLIERS:
         held, promised = exchange.position(uid, symbol).contracts, ZERO
         for order in exchange.open_orders(GATE_FUTURES, uid, symbol):
             resting = exchange.state.markets[(GATE_FUTURES, symbol)].order(order.order_id)
             if order.reduce_only and resting is not None:
                 assert (held > 0) == (order.side == "sell"), f"would grow {held}: {order}"
-                promised = max(promised, resting.quantity_left)
+                promised += resting.quantity_left
         assert promised <= abs(held), f"{promised} would be reduced of {held}"
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from dnbot.fakes import perpetual
 from dnbot.fakes.clock import FakeClock
 from dnbot.fakes.exchange import Exchange
-from dnbot.fakes.instruments import SYMBOLS, instruments_for
+from dnbot.fakes.faults_forced import liquidate_part
+from dnbot.fakes.instruments import SYMBOLS, FeePolicy, FeeRates, instruments_for
 from dnbot.fakes.records import (
     GATE_FUTURES,
     GATE_SPOT,
@@ -107,6 +108,32 @@ def test_mexc_takes_the_fee_from_quote_or_mx() -> None:
     assert placed(made, MEXC_SPOT, limit("sell", "0.01", "59999")).fees == {"USDT": D("599.99") * D("0.0005")}
     made.state.fee_policy[MEXC_SPOT] = "MX"
     assert placed(made, MEXC_SPOT, limit("buy", "0.01", "60002")).fees == {"MX": D("600.02") * D("0.0005") / 2}
+
+
+def set_mexc_fees(made: Exchange, policy: FeePolicy, rate: str) -> None:
+    """Where MEXC takes its fees from now on, and how much."""
+    made.state.fee_policy[MEXC_SPOT] = policy
+    made.state.default_fees[MEXC_SPOT] = FeeRates(D(rate), D(rate))
+
+
+@pytest.mark.parametrize(
+    ("policy", "later_rate", "fees"),
+    [("received", "0.001", {"BTC": D("0.0001")}), ("quote", "0.01", {"USDT": D("5.999")})],
+)
+def test_an_order_keeps_the_fees_that_its_money_was_locked_for(
+    policy: FeePolicy, later_rate: str, fees: dict[str, D]
+) -> None:
+    """A fee that is taken in quote, or is higher, by the time of the fill finds nothing free to be taken from."""
+    made = exchange()
+    set_mexc_fees(made, policy, "0.001")
+    order = placed(made, MEXC_SPOT, limit("buy", "0.1", "59990", "gtc"))
+    made.deposit("1", MEXC_SPOT, "USDT", -made.state.accounts.available("1", MEXC_SPOT, "USDT"))
+    set_mexc_fees(made, "quote", later_rate)
+    for quantity in ("0.09", "1"):  # a part of it first: 0.05 of others stand before it
+        made.external_take(MEXC_SPOT, BTC, "sell", D(quantity))
+    made.commit()
+    assert (order.finish_as, order.fees) == ("filled", fees)
+    assert made.balances(MEXC_SPOT, "1")["USDT"].total == 0
 
 
 def test_maker_pays_the_maker_rate_when_an_outsider_comes() -> None:
@@ -220,6 +247,35 @@ def test_resting_reduce_only_order_goes_when_the_position_does() -> None:
     waiting = placed(made, GATE_FUTURES, limit("buy", "10", "59000", "gtc", reduce_only=True))
     placed(made, GATE_FUTURES, OrderRequest(BTC, "buy", "market", "ioc", close=True))
     assert (waiting.status, waiting.finish_as) == ("cancelled", "reduce_out")
+
+
+def short_with_two_ways_out(made: Exchange) -> tuple[OrderState, OrderState]:
+    """Short ten contracts, and two reduce-only orders of five that wait, older first."""
+    placed(made, GATE_FUTURES, limit("sell", "10", "59990"))
+    older = placed(made, GATE_FUTURES, limit("buy", "5", "59000", "gtc", reduce_only=True))
+    return older, placed(made, GATE_FUTURES, limit("buy", "5", "58999", "gtc", reduce_only=True))
+
+
+def test_resting_reduce_only_orders_together_never_flip_the_position() -> None:
+    """When half of it is gone the newer one of two goes, and a sweep of all that waits ends flat."""
+    made = exchange()
+    older, newer = short_with_two_ways_out(made)
+    placed(made, GATE_FUTURES, limit("buy", "5", "60010"))
+    assert older.is_open
+    assert (newer.status, newer.finish_as) == ("cancelled", "reduce_out")
+    made.external_take(GATE_FUTURES, BTC, "sell", D(1000))
+    assert (older.filled, made.position("1", BTC).contracts) == (D(5), D(0))
+
+
+def test_an_amended_order_and_a_liquidated_part_trim_too() -> None:
+    """However a position shrinks, what waits to reduce it is no more than what is left."""
+    made = exchange()
+    older, newer = short_with_two_ways_out(made)
+    plain = placed(made, GATE_FUTURES, limit("buy", "5", "58000", "gtc"))
+    made.amend_order(GATE_FUTURES, "1", plain.order_id, price=D(60001))
+    assert (made.position("1", BTC).contracts, older.is_open, newer.finish_as) == (D(-5), True, "reduce_out")
+    liquidate_part(made, made.position("1", BTC), D(1))
+    assert (made.position("1", BTC).contracts, older.finish_as) == (D(-4), "reduce_out")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 
 from dnbot.fakes.clock import FakeClock
 from dnbot.fakes.config import FakesConfig, Listing
+from dnbot.fakes.faults_text import parse_fault
 from dnbot.fakes.instruments import Phase
 from dnbot.fakes.records import (
     GATE_FUTURES,
@@ -132,6 +133,17 @@ def test_positions_end_at_the_mark_and_nothing_is_lost() -> None:
     profit = (fill.price - order.average_price) * order.quantity * D("0.01")
     assert world.exchange.balances(GATE_FUTURES, UID)["USDT"].total == wallet + profit - fill.fee
     assert everything() == before
+
+
+def test_a_suspension_that_is_over_opens_nothing_that_has_ended() -> None:
+    """Every market is again what it was before, at once: the one that still trades, and the one that does not."""
+    time = Time()
+    world = time.world(Listing(ETH, "delist", 30.0), build=build_world)
+    time.reach(world, 31.0)
+    key = world.faults.switch_on(parse_fault("symbol_suspended"))
+    world.faults.switch_off(key)
+    assert set(phases(world).values()) == {"delisted"}
+    assert {world.exchange.state.instruments[venue, "BTC/USDT"].phase for venue in VENUES} == {"trading"}
 
 
 def test_before_its_end_a_contract_only_reduces() -> None:

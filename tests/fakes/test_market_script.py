@@ -32,6 +32,7 @@ from dnbot.fakes.script_words import (
     SettleFunding,
     Trade,
 )
+from dnbot.fakes.universe import invented_name, symbol_params
 from dnbot.fakes.world import SIMULATION_EPOCH_NS, World, build_core
 
 pytestmark = pytest.mark.slow
@@ -460,6 +461,24 @@ def test_symbols_move_apart() -> None:
     script_of(world).apply(SetMid(price=D(61000)))
     assert shown(world, MEXC_SPOT, "BTC/USDT") != before[0]
     assert world.exchange.mark("ETH/USDT").mark == 3100
+
+
+def test_a_symbol_without_a_contract_is_scripted_too() -> None:
+    """Its books are full and move; nothing is said of a contract that is not there."""
+    name = next(n for n in map(invented_name, range(100)) if GATE_FUTURES not in symbol_params(n, 1).venues)
+    venue = symbol_params(name, 1).venues[0]
+    world = still_world(symbols=(BTC, name))
+    before = shown(world, venue, name)
+    assert before["buy"]
+    script_of(world).apply(SetSpread(venue=venue, bps=D(100), symbol=name))
+    assert shown(world, venue, name) != before
+    of_a_contract: tuple[Command, ...] = (
+        SetFunding(rate=D(0), symbol=name), SettleFunding(symbol=name), SetMark(symbol=name)
+    )  # fmt: skip
+    for command in of_a_contract:
+        with pytest.raises(ScriptRefused, match="is not listed at gate_futures"):
+            script_of(world).apply(command)
+    assert name not in world.exchange.state.marks
 
 
 def test_a_scripted_market_is_called_what_it_is() -> None:

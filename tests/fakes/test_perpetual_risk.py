@@ -68,6 +68,22 @@ def take(made: Exchange, side: Side, contracts: int, uid: str = "1", symbol: str
     return order
 
 
+def test_a_contract_takes_a_hundred_open_orders_of_an_account() -> None:
+    """The limit is of each contract: another one takes its own."""
+    made = exchange()
+
+    def rest(symbol: str) -> OrderState | Refusal:
+        return made.place_order(
+            GATE_FUTURES, "1", OrderRequest(symbol, "buy", quantity=D(1), price=D(PRICE[symbol] - 100))
+        )
+
+    assert all(isinstance(rest(BTC), OrderState) for _ in range(100))
+    refusal = rest(BTC)
+    assert isinstance(refusal, Refusal)
+    assert refusal.kind is RefusalKind.TOO_MANY_ORDERS
+    assert isinstance(rest(ETH), OrderState)
+
+
 def move_book(made: Exchange, price: int, contracts: int = 1_000_000, symbol: str = BTC) -> None:
     """The outside world quotes around another price, this deep; the mark goes along."""
     for number in (f"b{symbol}", f"a{symbol}"):

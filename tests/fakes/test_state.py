@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
 
+import attrs
 import pytest
 
 from dnbot.fakes.audit import round_trips
@@ -59,6 +60,22 @@ def live(made: World, steps: int, seed: int) -> None:
         if rng.random() < 0.1:
             made.exchange.settle_funding(BTC)
     made.exchange.transfer("10001", "USDT", MEXC_SPOT, GATE_SPOT, D("12.5"))
+
+
+def test_an_order_between_ticks_keeps_no_world_from_starting(world: Start) -> None:
+    """It was placed while the tick was finer; at the usual one its book cannot hold it, and its money is free again."""
+    made = world()
+    market = made.exchange.instrument(GATE_SPOT, BTC)
+    assert market is not None
+    made.exchange.relist(attrs.evolve(market, price_tick=D("0.01")))
+    request = OrderRequest(BTC, "buy", quantity=D("0.001"), price=D("59000.05"))
+    order = made.exchange.place_order(GATE_SPOT, "10001", request)
+    assert isinstance(order, OrderState), order
+    again = world()
+    kept = again.exchange.order(GATE_SPOT, "10001", order.order_id)
+    assert kept is not None
+    assert kept.finish_as == "cancelled"
+    assert again.exchange.balances(GATE_SPOT, "10001")["USDT"].locked == 0
 
 
 def truth(made: World) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import attrs
 
 from .instruments import RULES, Instrument
 from .ledger_state import ExchangeState
-from .records import GATE_FUTURES, ZERO, OrderRequest, PositionState, Refusal, RefusalKind, Side, Venue
+from .records import GATE_FUTURES, ZERO, FeeTerms, OrderRequest, PositionState, Refusal, RefusalKind, Side, Venue
 from .risk import tier_for_leverage
 
 
@@ -32,7 +32,8 @@ def check(state: ExchangeState, venue: Venue, uid: str, request: OrderRequest) -
         return Refusal(RefusalKind.SYMBOL_CLOSED, {"symbol": request.symbol})
     if state.client_id_taken(venue, uid, request.client_id):
         return Refusal(RefusalKind.DUPLICATE_CLIENT_ID, {"client_id": request.client_id})
-    if len(state.open_of(venue, uid)) >= RULES[venue].orders_open_max:
+    counted = state.open_of(venue, uid, request.symbol if instrument.is_perp else None)  # `orders_limit` of a contract
+    if len(counted) >= RULES[venue].orders_open_max:
         return Refusal(RefusalKind.TOO_MANY_ORDERS, {"allowed": str(RULES[venue].orders_open_max)})
     if venue == GATE_FUTURES:
         reduced = _reduce_only(state, uid, request, instrument)
@@ -62,15 +63,14 @@ def required_lock(state: ExchangeState, uid: str, request: OrderRequest, instrum
     value = request.quote_amount
     if value is None:
         value = (request.price or ZERO) * (request.quantity or ZERO)
-    return instrument.quote, value * (1 + fee_share_in_quote(state, uid, instrument.venue))
+    return instrument.quote, value * (1 + fee_share_in_quote(state.fee_terms(instrument.venue, uid)))
 
 
-def fee_share_in_quote(state: ExchangeState, uid: str, venue: Venue) -> Decimal:
-    """The taker rate when buys pay their fee in quote on that venue (an MX fee may fall back to quote), else 0."""
-    if state.fee_policy[venue] == "received":
+def fee_share_in_quote(terms: FeeTerms) -> Decimal:
+    """The largest rate when buys pay their fee in quote on these terms (an MX fee may fall back to quote), else 0."""
+    if terms.policy == "received":
         return ZERO
-    rates = state.fee_rates(venue, uid)
-    return max(rates.taker, rates.maker, ZERO)
+    return max(terms.rates.taker, terms.rates.maker, ZERO)
 
 
 def _reduce_only(

@@ -88,6 +88,7 @@ class ExchangeDesk(ExchangeViews):
             now_ms,
             now_ms,
             multiplier=checked.instrument.multiplier,
+            fee_terms=None if checked.instrument.is_perp else self.state.fee_terms(venue, uid),
         )
         self.state.admit(order)
         if checked.lock:
@@ -189,11 +190,14 @@ class ExchangeDesk(ExchangeViews):
         self._settlement.finish(order, reason, closed=False)
 
     def _trim_reduce_only(self, uid: str, symbol: str) -> None:
-        """Cancel resting reduce-only orders that have nothing left to reduce."""
+        """Cancel resting reduce-only orders that have nothing left to reduce: newest first, until the rest together
+        is no more than the position."""
         held = self.position(uid, symbol).contracts
-        for order in self.open_orders(GATE_FUTURES, uid, symbol):
-            left = self._in_book(order)
-            if order.reduce_only and (not left or (held > 0) == (order.side == "buy") or left > abs(held)):
+        waiting = {o: self._in_book(o) for o in self.open_orders(GATE_FUTURES, uid, symbol) if o.reduce_only}
+        promised = sum(waiting.values(), ZERO)
+        for order, left in reversed(waiting.items()):
+            if not left or (held > 0) == (order.side == "buy") or promised > abs(held):
+                promised -= left
                 self._cancel(order, "reduce_out")
 
     def _pay_funding(self, position: PositionState, mark: MarkState) -> None:

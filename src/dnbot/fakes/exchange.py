@@ -193,6 +193,7 @@ class Exchange(LiquidationDesk):
         shrinks = price == order.price and quantity < order.quantity
         order.price, order.quantity, order.amend_text = price, quantity, text
         if order.venue != GATE_FUTURES:
+            order.fee_terms = self.state.fee_terms(order.venue, order.uid)  # as if it were new
             self._settlement.lock(order, order.locked_asset, self._settlement.still_needed(order))
         self._settlement.note(order, "update")
         if shrinks:
@@ -204,6 +205,8 @@ class Exchange(LiquidationDesk):
             self._book(checked.instrument, order.side, placed.matches, order)
             if not placed.rested:
                 self._end_unrested(order, checked)
+            if checked.instrument.is_perp:
+                self._trim_reduce_only(order.uid, order.symbol)
         self.commit()
         return order
 
@@ -266,9 +269,30 @@ class Exchange(LiquidationDesk):
             else:
                 self.external_take(venue, symbol, side, quantity, price or None)
 
+    def external_clear(self, venue: Venue, symbol: str) -> None:
+        """Take every outside quote of a market away."""
+        market = self.state.markets[(venue, symbol)]
+        for resting in list(market.orders()):
+            if resting.owner == EXTERNAL:
+                market.cancel(resting.order_id)
+
     def relist(self, instrument: Instrument) -> None:
-        """Show new terms, such as another phase, of a market that exists."""
-        self.state.instruments[(instrument.venue, instrument.symbol)] = instrument
+        """Show new terms, such as another phase, of a market that exists.
+
+        With another price tick the outside quotes go, and so do orders at prices that it does not have; the others
+        keep their places. What a venue does with these is documented nowhere.
+        """
+        venue, symbol = instrument.venue, instrument.symbol
+        self.state.instruments[(venue, symbol)] = instrument
+        market = self.state.markets[(venue, symbol)]
+        if market.price_tick == instrument.price_tick:
+            return
+        self.external_clear(venue, symbol)
+        for resting in list(market.orders()):
+            if resting.price % instrument.price_tick:
+                self._cancel(self.state.orders[(venue, resting.order_id)], "cancelled")
+        market.change_tick(instrument.price_tick)
+        self.commit()
 
     def resize_contract(self, instrument: Instrument) -> None:
         """Show a contract with another multiplier. Positions and open orders keep contracts and prices.

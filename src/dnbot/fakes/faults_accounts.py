@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -12,13 +11,15 @@ import trio
 from .faults import FaultRefused
 from .faults_forced import liquidate_part, part_of
 from .faults_kinds import GATE, FaultKind, Undo, WorldStrike
+from .faults_market import markets_of
 from .faults_requests import be_down
-from .instruments import FeePolicy, FeeRates, Instrument
+from .instruments import FeePolicy, FeeRates, Instrument, Phase
 from .records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT, VENUES, OrderRequest, PositionState, Refusal, Side, Venue
 
 POLICIES: dict[str, FeePolicy] = {"quote": "quote", "received": "received", "MX": "MX"}
 CHANGEABLE = ("price_tick", "lot", "quantity_min", "notional_min", "price_band", "multiplier")
 BPS = Decimal(10_000)
+SUSPENDED: Phase = "prelaunch"
 SLIP = Decimal("0.05")
 """How far through the market a spot order by hand may trade."""
 
@@ -31,7 +32,7 @@ def _decimal(strike: WorldStrike, name: str) -> Decimal:
 
 
 def change_fee_coin(strike: WorldStrike) -> Undo:
-    """Fees are taken in another coin."""
+    """Fees are taken in another coin, of orders that are placed from then on."""
     strike.struck()
     policies = strike.exchange.state.fee_policy
     before = dict(policies)
@@ -40,7 +41,7 @@ def change_fee_coin(strike: WorldStrike) -> Undo:
 
 
 def change_fee_rates(strike: WorldStrike) -> Undo:
-    """Fees have other rates; a negative one is a rebate."""
+    """Fees have other rates, on spot those of orders that are placed from then on; a negative one is a rebate."""
     strike.struck()
     rates = strike.exchange.state.default_fees
     before = dict(rates)
@@ -52,7 +53,7 @@ def change_fee_rates(strike: WorldStrike) -> Undo:
 def settle_funding(strike: WorldStrike) -> None:
     """Funding is charged now, out of turn."""
     strike.struck()
-    for symbol in strike.world.models:
+    for symbol in strike.world.funding.next_s:
         strike.exchange.settle_funding(symbol)
 
 
@@ -61,7 +62,8 @@ def change_funding(strike: WorldStrike) -> None:
     strike.struck()
     funding = strike.world.funding
     funding.interval_s = int(strike.number("interval_s"))
-    for symbol, model in strike.world.models.items():
+    for symbol in list(funding.next_s):
+        model = strike.world.models[symbol]
         model.params = attrs.evolve(model.params, funding_rate=_decimal(strike, "rate"))
         now_s = strike.engine.clock.seconds()
         funding.estimates.pop(symbol, None)
@@ -79,26 +81,51 @@ def change_instruments(strike: WorldStrike) -> None:
     """
     given: dict[str, Any] = {name: _decimal(strike, name) for name in CHANGEABLE if strike.text(name)}
     of_contracts = {name: value for name, value in given.items() if name != "notional_min"}
+    markets = markets_of(strike)
+    if "price_tick" in given:
+        _check_tick(strike, given["price_tick"], markets)
     strike.struck()
-    _evolve_instruments(strike, lambda market: attrs.evolve(market, **(of_contracts if market.is_perp else given)))
+    for market in markets:
+        _change_terms(strike, market, attrs.evolve(market, **(of_contracts if market.is_perp else given)))
+
+
+def _check_tick(strike: WorldStrike, tick: Decimal, markets: list[Instrument]) -> None:
+    """Raises FaultRefused for what is no tick, and where outsiders' prices come from elsewhere and keep theirs."""
+    if not tick.is_finite() or tick <= 0:
+        raise FaultRefused(f"price_tick is a positive number, not {tick}")
+    world = strike.world
+    for market in markets:
+        source = world.models[market.symbol].source
+        played = source is not None and market.venue in source.tapes
+        if played or world.script is not None or world.mirror is not None:
+            raise FaultRefused(f"the book of {market.venue} is scripted, recorded or told: it keeps its price tick")
+
+
+def _change_terms(strike: WorldStrike, market: Instrument, changed: Instrument) -> None:
+    if changed.multiplier != market.multiplier:
+        strike.exchange.resize_contract(changed)
+    else:
+        strike.exchange.relist(changed)
+    if changed.price_tick != market.price_tick:
+        strike.world.models[market.symbol].relist(changed)
+        strike.world.quote_anew(market.venue, market.symbol)
 
 
 def suspend(strike: WorldStrike) -> Undo:
-    """Markets are shown and take no orders of anybody, as before their first trade."""
+    """Markets that are open are shown and take no orders of anybody, as before their first trade."""
     strike.struck()
-    _evolve_instruments(strike, lambda market: attrs.evolve(market, phase="prelaunch"))
-    return lambda: _evolve_instruments(strike, lambda market: attrs.evolve(market, phase="trading"))
+    suspended = [market for market in markets_of(strike) if market.tradable]
+    for market in suspended:
+        strike.exchange.relist(attrs.evolve(market, phase=SUSPENDED))
 
+    def undo() -> None:
+        for before in suspended:
+            market = strike.exchange.state.instruments[before.venue, before.symbol]
+            if market.phase == SUSPENDED:  # else its script has moved it on meanwhile
+                strike.exchange.relist(attrs.evolve(market, phase=before.phase))
+            strike.world.quote_anew(market.venue, market.symbol)
 
-def _evolve_instruments(strike: WorldStrike, change: Callable[[Instrument], Instrument]) -> None:
-    for venue in strike.armed.venues:
-        for market in strike.exchange.instruments(venue):
-            if strike.text("symbol") in ("", market.symbol):
-                changed = change(market)
-                if changed.multiplier != market.multiplier:
-                    strike.exchange.resize_contract(changed)
-                else:
-                    strike.exchange.relist(changed)
+    return undo
 
 
 def switch_market_orders_off(strike: WorldStrike) -> Undo:
@@ -188,11 +215,19 @@ def maintain(strike: WorldStrike) -> Undo:
 
 
 def move_money(strike: WorldStrike) -> None:
-    """Money comes from, or (negative) goes to, the outside world."""
+    """Money comes from, or (negative) goes to, the outside world: all that is meant or nothing.
+
+    A spot wallet gives no more than is free in it; the perpetual's may owe.
+    """
+    asset, amount = strike.text("asset"), _decimal(strike, "amount")
+    wallets = [(venue, uid) for venue in strike.armed.venues for uid in strike.uids()]
+    for venue, uid in wallets:
+        free = strike.exchange.state.accounts.available(uid, venue, asset)
+        if venue != GATE_FUTURES and free + amount < 0:
+            raise FaultRefused(f"{strike.armed.fault.key}: {venue} of {uid} has {free:f} {asset} free, not {-amount:f}")
     strike.struck()
-    for venue in strike.armed.venues:
-        for uid in strike.uids():
-            strike.exchange.deposit(uid, venue, strike.text("asset"), _decimal(strike, "amount"))
+    for venue, uid in wallets:
+        strike.exchange.deposit(uid, venue, asset, amount)
 
 
 def trade_by_hand(strike: WorldStrike) -> None:
@@ -265,12 +300,12 @@ PERP = (GATE_FUTURES,)
 MEXC = (MEXC_SPOT,)
 KINDS = (
     FaultKind(
-        "fee_coin_changes", "X07", "spot fees are taken in another `coin`: quote, received, or MX (MEXC)", "account",
-        SPOT, options={"coin": "received"}, in_world=change_fee_coin,
+        "fee_coin_changes", "X07", "fees of new spot orders are taken in another `coin`: quote, received, or MX (MEXC)",
+        "account", SPOT, options={"coin": "received"}, in_world=change_fee_coin,
     ),
     FaultKind(
-        "fee_rates_change", "X07", "fees have other rates; negative ones are rebates", "account", VENUES,
-        options={"maker_bps": "-1", "taker_bps": "5"}, in_world=change_fee_rates,
+        "fee_rates_change", "X07", "fees (on spot: of new orders) have other rates; negative ones are rebates",
+        "account", VENUES, options={"maker_bps": "-1", "taker_bps": "5"}, in_world=change_fee_rates,
     ),
     FaultKind(
         "funding_settles", "X08", "funding is charged now, out of turn", "account", PERP, in_world=settle_funding,
@@ -314,8 +349,9 @@ KINDS = (
         options={"uid": ""}, in_world=cancel_everything,
     ),
     FaultKind(
-        "money_moves", "X22", "money comes from, or (negative `amount`) goes to, the outside world", "account", VENUES,
-        options={"uid": "", "asset": "USDT", "amount": "-100"}, in_world=move_money,
+        "money_moves", "X22",
+        "money comes from, or (negative `amount`; on spot only what is free) goes to, the outside world", "account",
+        VENUES, options={"uid": "", "asset": "USDT", "amount": "-100"}, in_world=move_money,
     ),
     FaultKind(
         "traded_by_hand", "O04", "somebody trades with the account, at the market or at a `price`", "account", VENUES,

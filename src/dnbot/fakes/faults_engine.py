@@ -112,7 +112,7 @@ class FaultEngine:
             if fault.at_s > 0:
                 self.spawn(lambda: self._begin_later(armed))
             else:
-                self._begin(armed, self._by_the_clock(armed))
+                self._begin_or_forget(armed)
         return fault.key
 
     def switch_off(self, key: str) -> None:
@@ -131,11 +131,11 @@ class FaultEngine:
         return [armed for armed in self._acting_at(point) if armed.strikes(happening, now_s)]
 
     def begin_awaited(self, happening: Happening) -> None:
-        """Begin the changes of the world that waited for this request."""
+        """Begin the changes of the world that waited for this request; what is in force does not begin again."""
         now_s = self.now_s
         for armed in list(self.armed.values()):
-            if armed.awaits_request and armed.strikes(happening, now_s):
-                self._begin(armed, happening)
+            if armed.awaits_request and armed.undo is None and armed.strikes(happening, now_s):
+                self._begin_if_possible(armed, happening)
 
     def has(self, point: str) -> bool:
         """Whether any fault may have such an effect now; a quick no for the path of every frame."""
@@ -216,12 +216,23 @@ class FaultEngine:
         return Happening(armed.venues[0], armed.domain, "", "")
 
     async def _begin_later(self, armed: Armed) -> None:
-        await trio.sleep(armed.began_s + armed.fault.at_s - self.now_s)
+        await trio.sleep(max(0.0, armed.began_s + armed.fault.at_s - self.now_s))
         if not armed.over:
-            try:
-                self._begin(armed, self._by_the_clock(armed))
-            except FaultRefused:  # what could be when it was asked for cannot be now: it strikes nothing
-                armed.over = True
+            self._begin_if_possible(armed, self._by_the_clock(armed))
+
+    def _begin_or_forget(self, armed: Armed) -> None:
+        try:
+            self._begin(armed, self._by_the_clock(armed))
+        except FaultRefused:
+            del self.armed[armed.fault.key]
+            self._acting.clear()
+            raise
+
+    def _begin_if_possible(self, armed: Armed, happening: Happening) -> None:
+        try:
+            self._begin(armed, happening)
+        except FaultRefused:  # what could be when it was asked for cannot be now: it strikes nothing
+            armed.over = True
 
     def _begin(self, armed: Armed, happening: Happening) -> None:
         effect = armed.kind.in_world

@@ -29,4 +29,5 @@ def liquidate_part(exchange: Exchange, position: PositionState, contracts: Decim
     placed = exchange.state.markets[GATE_FUTURES, position.symbol].place(resting, "ioc")
     exchange._book(instrument, order.side, placed.matches, order)
     exchange._settlement.finish(order, "liquidated", closed=not order.left)
+    exchange._trim_reduce_only(position.uid, position.symbol)
     exchange.commit()

@@ -31,7 +31,7 @@ def offset(strike: WorldStrike) -> Undo:
     """Outsiders of a venue quote at another multiple of the price."""
     strike.struck()
     factor = Decimal(str(strike.number("factor"))) * (1 + Decimal(str(strike.number("bps"))) / 10_000)
-    exchange, meant = strike.exchange, {(market.venue, market.symbol) for market in _markets(strike)}
+    exchange, meant = strike.exchange, {(market.venue, market.symbol) for market in markets_of(strike)}
 
     def moved(venue: Venue, symbol: str, side: Side, price: Decimal) -> Decimal:
         tick = exchange.state.instruments[venue, symbol].price_tick
@@ -43,32 +43,20 @@ def offset(strike: WorldStrike) -> Undo:
             return command
         return command._replace(price=moved(venue, symbol, command.side, command.price))
 
-    for market in _markets(strike):
+    for market in markets_of(strike):
         _requote(exchange, market, functools.partial(moved, market.venue, market.symbol))
-    return _bending(strike, bend)
+    return _bending(strike, bend, markets_of(strike))
 
 
 def halt(strike: WorldStrike) -> Undo:
     """Nobody outside does anything on a venue: its book stands still while the others move."""
     strike.struck()
-    venues, exchange = strike.armed.venues, strike.exchange
-    cancelled: list[tuple[Venue, str, str]] = []
+    venues = strike.armed.venues
 
-    def bend(venue: Venue, symbol: str, command: Command) -> Command | None:
-        if venue not in venues:
-            return command
-        if command.op == "cancel":
-            cancelled.append((venue, symbol, command.order_id))
-        return None
+    def bend(venue: Venue, _: str, command: Command) -> Command | None:
+        return None if venue in venues else command
 
-    end = _bending(strike, bend)
-
-    def undo() -> None:
-        end()
-        for venue, symbol, order_id in cancelled:
-            exchange.external_cancel(venue, symbol, order_id)
-
-    return undo
+    return _bending(strike, bend, _every_market(strike))
 
 
 def pause(strike: WorldStrike) -> Undo:
@@ -87,7 +75,7 @@ def thin(strike: WorldStrike) -> Undo:
     """A side has a hole of so many bps from its best price, where nobody comes; all that stood in it stands behind."""
     strike.struck()
     exchange, limits, placed = strike.exchange, {}, []
-    for market in _markets(strike):
+    for market in markets_of(strike):
         for side in SIDES:
             if strike.text("side") in (side, "any"):
                 limit, size = _clear(exchange, market, side, strike.number("bps"))
@@ -102,7 +90,7 @@ def spoof(strike: WorldStrike) -> Undo:
     strike.struck()
     side: Side = "sell" if strike.text("side") == "sell" else "buy"
     exchange, limits, placed = strike.exchange, {}, []
-    for market in _markets(strike):
+    for market in markets_of(strike):
         edge, size = _clear(exchange, market, opposite(side), strike.number("bps"))
         limits[market.venue, market.symbol, opposite(side)] = edge
         step = market.price_tick if side == "sell" else -market.price_tick
@@ -124,27 +112,39 @@ def _stand_in(
 def _until_over(
     strike: WorldStrike, limits: dict[tuple[Venue, str, Side], Decimal], placed: list[tuple[Venue, str, str]]
 ) -> Undo:
-    end = _bending(strike, _keeping_out(limits))
+    end = _bending(strike, _keeping_out(limits), markets_of(strike))
 
     def undo() -> None:
-        end()
         for venue, symbol, order_id in placed:
             strike.exchange.external_cancel(venue, symbol, order_id)
+        end()
 
     return undo
 
 
-def _markets(strike: WorldStrike) -> list[Instrument]:
+def markets_of(strike: WorldStrike) -> list[Instrument]:
     """The markets that the fault means: all of its venues, or those of the option `symbol`."""
     wanted = strike.text("symbol")
-    every = [market for venue in strike.armed.venues for market in strike.exchange.instruments(venue)]
-    return [market for market in every if wanted in ("", market.symbol)]
+    return [market for market in _every_market(strike) if wanted in ("", market.symbol)]
 
 
-def _bending(strike: WorldStrike, bend: Callable[[Venue, str, Command], Command | None]) -> Undo:
+def _every_market(strike: WorldStrike) -> list[Instrument]:
+    return [market for venue in strike.armed.venues for market in strike.exchange.instruments(venue)]
+
+
+def _bending(
+    strike: WorldStrike, bend: Callable[[Venue, str, Command], Command | None], markets: list[Instrument]
+) -> Undo:
+    """Bend what outsiders do; at the end they quote these markets anew: their model does not know what was bent."""
     bends = strike.engine.bends
     bends.append(bend)
-    return lambda: bends.remove(bend)
+
+    def undo() -> None:
+        bends.remove(bend)
+        for market in markets:
+            strike.world.quote_anew(market.venue, market.symbol)
+
+    return undo
 
 
 def _clear(exchange: Exchange, market: Instrument, side: Side, bps: float) -> tuple[Decimal, Decimal]:

@@ -71,7 +71,7 @@ async def be_down(strike: RequestStrike) -> HttpResponse:
     if manner.isdecimal():
         return words.server_error(strike.venue, int(manner))
     if manner == "silent":
-        await trio.sleep(min(ends_s - strike.engine.now_s, OUTAGE_S_MAX))
+        await trio.sleep(max(0.0, min(ends_s - strike.engine.now_s, OUTAGE_S_MAX)))  # it may be over by now
     raise DropConnection("this venue's REST is down")
 
 

@@ -53,9 +53,14 @@ class FundingSchedule:
         self.publish(symbol, Decimal(repr(model.fair(GATE_FUTURES))), Decimal(repr(model.position.fundamental)), rate)
 
     def publish(self, symbol: str, mark: Decimal, index: Decimal, rate: Decimal) -> None:
-        """Publish these, prices on the contract's steps; for a while after a settlement the charged rate is shown."""
-        tick = self.exchange.state.instruments[(GATE_FUTURES, symbol)].price_tick
-        step = min(tick, MARK_STEP)
+        """Publish these, prices on the contract's steps; for a while after a settlement the charged rate is shown.
+
+        Of a symbol without a contract nothing is published.
+        """
+        contract = self.exchange.state.instruments.get((GATE_FUTURES, symbol))
+        if contract is None:
+            return
+        step = min(contract.price_tick, MARK_STEP)
         shown, until_s = self.shown.get(symbol, (rate, 0))
         self.exchange.set_mark(
             MarkState(

@@ -8,17 +8,10 @@ from typing import Literal
 import attrs
 
 from .records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT, VENUES, Venue
+from .records import FeePolicy as FeePolicy
+from .records import FeeRates as FeeRates
 
 D = Decimal
-
-
-@attrs.frozen
-class FeeRates:
-    """Fractions of the traded value; negative would be a rebate."""
-
-    maker: Decimal
-    taker: Decimal
-
 
 # Entry tier of each venue (Gate: wallet/fee; MEXC: exchangeInfo makerCommission and takerCommission).
 DEFAULT_FEES: dict[Venue, FeeRates] = {
@@ -26,8 +19,6 @@ DEFAULT_FEES: dict[Venue, FeeRates] = {
     GATE_FUTURES: FeeRates(D("0.0002"), D("0.0005")),
     MEXC_SPOT: FeeRates(D("0"), D("0.0005")),
 }
-# Where a fee is taken: from what is received (base on a buy, quote on a sell), always from quote, or in MX.
-FeePolicy = Literal["received", "quote", "MX"]
 
 
 @attrs.frozen

@@ -19,6 +19,7 @@ from .records import (
     GATE_SPOT,
     MEXC_SPOT,
     ZERO,
+    FeeTerms,
     FundingSettled,
     MarkState,
     OrderState,
@@ -86,9 +87,13 @@ class ExchangeState:
         """The rates of one account on one venue."""
         return self.fees.get((uid, venue), self.default_fees[venue])
 
-    def deducts_mx(self, uid: str) -> bool:
-        """Whether the MEXC fees of that account are taken in MX while it has any."""
-        return self.mx_deduct.get(uid, self.fee_policy[MEXC_SPOT] == "MX")
+    def fee_terms(self, venue: Venue, uid: str) -> FeeTerms:
+        """The terms on which an order of one account would be accepted now."""
+        return FeeTerms(self.fee_policy[venue], self.fee_rates(venue, uid))
+
+    def deducts_mx(self, uid: str, policy: FeePolicy | None = None) -> bool:
+        """Whether the MEXC fees of that account are taken in MX while it has any, on the present policy or that one."""
+        return self.mx_deduct.get(uid, (policy or self.fee_policy[MEXC_SPOT]) == "MX")
 
     def admit(self, order: OrderState) -> None:
         """Index an order (a new one, or one read back from the journal)."""

@@ -177,6 +177,19 @@ class MarketModel:
         if self.source is not None and venue in self.source.tapes:
             self.source.tapes[venue].forget()
 
+    def requote(self, venue: Venue) -> list[Command]:
+        """That venue's book was emptied: what its makers place now; of a recorded book nothing before its next turn."""
+        self.forget(venue)
+        if self.source is not None and venue in self.source.tapes:
+            return []
+        return self._quote(self._ladders[venue], self.fair(venue))
+
+    def relist(self, instrument: Instrument) -> None:
+        """Makers quote on the steps of these terms from now on; their book was emptied."""
+        here = instrument.venue
+        self.instruments = tuple(instrument if market.venue == here else market for market in self.instruments)
+        self._ladders[here].relist(instrument)
+
     # -- inside
 
     @property
@@ -233,13 +246,16 @@ class MarketModel:
             here.regime = (here.regime + self._rng.randrange(1, len(regimes))) % len(regimes)
 
     def _act(self, ladder: Ladder, fair: float) -> list[Command]:
-        regime, depth = self.regime, self._depth()
-        ladder.orders = self.position.orders
-        commands = ladder.requote(fair, regime.spread, depth)
-        self.position.orders = ladder.orders
+        commands = self._quote(ladder, fair)
         turns_per_s = STEPS_PER_S / len(self._venues)  # a quiet symbol trades as seldom as it is quoted
-        if self._rng.random() < ladder.quotes.takers_per_s * regime.volatility / turns_per_s:
-            commands.append(ladder.take(depth))
+        if self._rng.random() < ladder.quotes.takers_per_s * self.regime.volatility / turns_per_s:
+            commands.append(ladder.take(self._depth()))
+        return commands
+
+    def _quote(self, ladder: Ladder, fair: float) -> list[Command]:
+        ladder.orders = self.position.orders
+        commands = ladder.requote(fair, self.regime.spread, self._depth())
+        self.position.orders = ladder.orders
         return commands
 
     def _depth(self) -> float:

@@ -50,6 +50,15 @@ class Ladder:
     asks: dict[int, str] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
+        self._measure()
+
+    def relist(self, instrument: Instrument) -> None:
+        """Quote on other steps from now on; the book was emptied."""
+        self.instrument = instrument
+        self._measure()
+        self.forget()
+
+    def _measure(self) -> None:
         gap = self.quotes.gap_bps * self.spread / 1e4 * self.start_price / float(self.instrument.price_tick)
         self.grid_ticks = max(1, round(gap))
         self._multiplier, self._lot = float(self.instrument.multiplier), float(self.instrument.lot)

@@ -186,6 +186,16 @@ class Market:
         order.quantity_left = quantity_left
         self._reduce(side, order.ticks, side.levels[order.ticks], removed)
 
+    def change_tick(self, price_tick: Decimal) -> None:
+        """Count prices in another tick; nothing that waits moves. Raises ValueError when a price is no multiple."""
+        self.price_tick = price_tick
+        for side in self._sides.values():
+            side.levels = {self._ticks(level.price): level for level in side.levels.values()}
+            side.ticks = sorted(side.levels)
+            for ticks, level in side.levels.items():
+                for order in level.queue:
+                    order.ticks = ticks
+
     # -- inside
 
     def _take(self, order: RestingOrder, limit: Decimal | None) -> list[Match]:

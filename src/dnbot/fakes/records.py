@@ -14,6 +14,8 @@ Side = Literal["buy", "sell"]
 Kind = Literal["limit", "market"]
 TimeInForce = Literal["gtc", "ioc", "fok", "poc"]
 Role = Literal["maker", "taker"]
+# Where a fee is taken: from what is received (base on a buy, quote on a sell), always from quote, or in MX.
+FeePolicy = Literal["received", "quote", "MX"]
 GATE_SPOT: Venue = "gate_spot"
 GATE_FUTURES: Venue = "gate_futures"
 MEXC_SPOT: Venue = "mexc_spot"
@@ -85,6 +87,22 @@ class OrderRequest:
     close: bool = False
 
 
+@attrs.frozen
+class FeeRates:
+    """Fractions of the traded value; negative would be a rebate."""
+
+    maker: Decimal
+    taker: Decimal
+
+
+@attrs.frozen
+class FeeTerms:
+    """Where fees of an order are taken, and at which rates."""
+
+    policy: FeePolicy
+    rates: FeeRates
+
+
 @attrs.define(eq=False)
 class OrderState:
     """One order of an API account, from acceptance to its end. Mutable; events carry copies (``copy()``)."""
@@ -119,6 +137,7 @@ class OrderState:
     amend_text: str = "-"
     finish_ms: int = 0
     multiplier: Decimal = Decimal(1)
+    fee_terms: FeeTerms | None = None  # spot: those it was accepted on, for which it holds its money; perp: none
 
     @property
     def left(self) -> Decimal:

@@ -31,6 +31,7 @@ from .mexc_app import MexcApp
 from .mirror import Mirror
 from .mirror_funding import ToldFunding
 from .network import MemoryNetwork
+from .records import Venue
 from .requests import RequestLog
 from .script_funding import ScriptedFunding
 from .state import Journal
@@ -135,6 +136,19 @@ class World:
             self.funding.update_mark(symbol)
         exchange.commit()
         return quotes
+
+    def quote_anew(self, venue: Venue, symbol: str) -> None:
+        """Let outsiders take back all that they quote in a book and quote it anew, where book and model part ways.
+
+        A market by script, or one that is kept elsewhere, is left alone: no model quotes it.
+        """
+        if self.script is not None or self.mirror is not None:
+            return
+        exchange, key = self.exchange, (venue, symbol)
+        exchange.external_clear(*key)
+        if exchange.state.instruments[key].tradable:
+            exchange.external_turn(*key, self.faults.bent(*key, self.models[symbol].requote(venue)))
+        exchange.commit()
 
     def tick(self) -> None:
         """What happens by the clock: listings, funding that is due, liquidations."""

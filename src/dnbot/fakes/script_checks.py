@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from .instruments import Instrument
-from .records import Venue
+from .records import GATE_FUTURES, Venue
 from .script_ladder import BPS
 from .script_words import (
     Command,
@@ -21,6 +21,7 @@ from .script_words import (
     SetOffset,
     SetPulse,
     SetSpread,
+    SettleFunding,
     Trade,
 )
 
@@ -37,7 +38,8 @@ def check_command(instruments: Mapping[tuple[Venue, str], Instrument], symbol: s
     if not listed:
         known = dict.fromkeys(name for _, name in instruments)
         raise ScriptRefused(f"symbol {symbol!r} is unknown; known: {', '.join(known)}")
-    wanted = getattr(command, "venue", None)
+    of_contract = isinstance(command, SetFunding | SettleFunding | SetMark)
+    wanted = GATE_FUTURES if of_contract else getattr(command, "venue", None)
     if wanted is not None and wanted not in listed:
         raise ScriptRefused(f"{symbol} is not listed at {wanted}")
     match command:

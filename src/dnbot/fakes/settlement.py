@@ -17,6 +17,7 @@ from .records import (
     HOUSE,
     MEXC_SPOT,
     ZERO,
+    FeeTerms,
     OrderEvent,
     OrderState,
     Role,
@@ -160,15 +161,19 @@ class Settlement:
         """What a spot order must keep locked for what is left of it."""
         if order.side == "sell":
             return order.left
-        share = 1 + fee_share_in_quote(self.state, order.uid, order.venue)
+        share = 1 + fee_share_in_quote(self._terms(order))
         if order.quote_amount is not None:
             return order.left * share
         return order.left * order.price * share
 
     # -- inside
 
+    def _terms(self, order: OrderState) -> FeeTerms:
+        """Those of its acceptance, whose fee its money was locked for; else the present ones."""
+        return order.fee_terms or self.state.fee_terms(order.venue, order.uid)
+
     def _rate(self, order: OrderState, role: Role) -> Decimal:
-        rates = self.state.fee_rates(order.venue, order.uid)
+        rates = self._terms(order).rates
         return rates.maker if role == "maker" else rates.taker
 
     def _book_spot(
@@ -211,11 +216,12 @@ class Settlement:
         self, order: OrderState, value: Decimal, got: Decimal, got_asset: str, quote: str, rate: Decimal
     ) -> tuple[Decimal, str]:
         """Exact, unrounded products (as recorded on Gate), except that a fee converted to MX is rounded once."""
-        if order.venue == MEXC_SPOT and self.state.deducts_mx(order.uid):
+        policy = self._terms(order).policy
+        if order.venue == MEXC_SPOT and self.state.deducts_mx(order.uid, policy):
             fee = (value * rate / self.state.mx_price).quantize(MX_STEP, ROUND_HALF_EVEN)
             if self.state.accounts.available(order.uid, order.venue, "MX") >= fee:
                 return fee, "MX"
-        if self.state.fee_policy[order.venue] == "received":
+        if policy == "received":
             return got * rate, got_asset
         return value * rate, quote
 

@@ -128,7 +128,11 @@ def _restore(world: World) -> dict[str, Any] | None:
         market.book_id = int(kept["books"].get(f"{venue} {symbol}", 0)) + BOOK_ID_STRIDE
     for order in list(state.orders.values()):
         market_here = state.markets.get((order.venue, order.symbol))
-        if order.is_open and market_here is not None:
+        if not order.is_open or market_here is None:
+            continue
+        if order.price % market_here.price_tick:  # it was placed while a fault lasted that changed the tick
+            world.exchange.cancel_order(order.venue, order.uid, order.order_id)
+        else:
             market_here.place(RestingOrder(order.order_id, order.uid, order.side, order.price, order.left), "gtc")
     return kept
 

@@ -100,6 +100,18 @@ async def test_rest_of_one_venue_is_down_and_its_sockets_live(
         assert await on.client.open_ids("gate_spot") == []
 
 
+async def test_an_outage_that_ends_while_a_request_is_held_back_hangs_nobody(
+    autojump_clock: Any, stand: Any, unanswered: Any
+) -> None:
+    """What reached the venue in an outage is cut when that is over, however late it comes to it."""
+    async with stand("request_delayed:delay_s=3", "rest_down:for=2,manner=silent") as on:
+        began_s = trio.current_time()
+        with pytest.raises(unanswered):
+            await on.client.time("gate_spot")
+        assert 2.9 < trio.current_time() - began_s < 3.5
+        assert (await on.client.time("gate_spot")).status == 200
+
+
 async def test_a_refused_host_is_dialled_again_when_the_fault_is_over(autojump_clock: Any, stand: Any) -> None:
     """Only new connections to that exchange are refused, and only for the time."""
     async with stand("connect_refused:venue=mexc_spot,at=1,for=5") as on:

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
-from dnbot.fakes.records import VENUES
+from dnbot.fakes.config import FakesConfig
+from dnbot.fakes.faults import FaultRefused
+from dnbot.fakes.records import EXTERNAL, VENUES
+from dnbot.fakes.universe import invented_name, symbol_params
 
 QUANTITY = {"gate_spot": "0.001", "gate_futures": "10", "mexc_spot": "0.001"}
 GONE = {
@@ -151,6 +154,39 @@ async def test_a_hole_in_the_book_begins_with_the_request(autojump_clock: Any, s
         assert (strike.path, strike.client_id) == ("/api/v4/futures/usdt/orders", "s-2")
 
 
+async def test_what_a_request_began_begins_once_and_ends(autojump_clock: Any, stand: Any) -> None:
+    """A second request while it lasts changes nothing more, and after it all is as it was before the first."""
+    begun = ("liquidity_gone:venue=mexc_spot", "edge_spoofed:venue=gate_spot", "clock_skewed:venue=gate")
+    async with stand(*(f"{fault},path=creates,for=2" for fault in begun)) as on:
+        for number in range(2):
+            for venue in ("gate_spot", "mexc_spot"):
+                await on.client.create(venue, "buy", "0.001", on.far(venue), f"a-{number}")
+            await on.wait(1)
+        assert sorted(a.name for a in on.strikes()) == ["clock_skewed", "edge_spoofed", "liquidity_gone"]
+        await on.wait(2)
+        assert on.world.faults.bends == []
+        assert not any(on.world.clock.skew_ns.values())
+
+
+@pytest.mark.parametrize(
+    "fault", ["symbol_suspended", "market_halted", "price_offset:factor=12", "liquidity_gone", "edge_spoofed"]
+)
+async def test_after_a_fault_the_book_is_what_its_makers_think(autojump_clock: Any, stand: Any, fault: str) -> None:
+    """No quote of theirs is left that they forgot, none is missing that they count on, and all are near the price."""
+    async with stand(alive=True) as on:
+        await on.wait(1)
+        key = on.switch_on(fault)
+        await on.wait(5)
+        on.world.faults.switch_off(key)
+        model = on.world.models["BTC/USDT"]
+        for venue in VENUES:
+            makers, book = model._ladders[venue], on.world.exchange.state.markets[venue, "BTC/USDT"]
+            outside = {order.order_id: order.price for order in book.orders() if order.owner == EXTERNAL}
+            assert set(outside) == {*makers.bids.values(), *makers.asks.values()}
+            assert outside
+            assert all(abs(float(price) / model.fair(venue) - 1) < 0.1 for price in outside.values())
+
+
 async def test_a_halted_market_stands_still_and_thaws(autojump_clock: Any, stand: Any) -> None:
     """One book does not change while the others do; afterwards it is an ordinary, uncrossed book again."""
     async with stand("market_halted:venue=mexc_spot,at=1,for=10", alive=True) as on:
@@ -172,6 +208,67 @@ async def test_prices_jump_everywhere_and_the_mark_with_them(autojump_clock: Any
         await on.wait(4)
         for venue in VENUES:
             assert (await on.client.top(venue))[0] / before[venue] == pytest.approx(Decimal("1.1"), abs=Decimal("0.01"))
+
+
+async def test_symbols_without_a_contract_bear_every_fault(autojump_clock: Any, stand: Any) -> None:
+    """Their price jumps with the others; funding is of those that have a contract."""
+    name = next(n for n in map(invented_name, range(100)) if "gate_futures" not in symbol_params(n, 1).venues)
+    async with stand(config=FakesConfig(symbols=("BTC/USDT", name))) as on:
+        before = on.world.models[name].position.fundamental
+        for fault in ("price_jumps:bps=1000", "funding_changes", "funding_settles"):
+            on.switch_on(fault)
+        assert on.world.models[name].position.fundamental == pytest.approx(before * 1.1)
+        assert (len(on.world.exchange.fundings("BTC/USDT")), on.world.exchange.fundings(name)) == (1, [])
+        assert list(on.world.exchange.state.marks) == ["BTC/USDT"]
+
+
+@pytest.mark.parametrize("tick", ["0.01", "10"])
+@pytest.mark.parametrize("venue", VENUES)
+async def test_another_tick_is_that_of_the_book_too(autojump_clock: Any, stand: Any, venue: Any, tick: str) -> None:
+    """Makers quote on it, orders rest on it, and of those that wait the ones between its prices are cancelled."""
+    async with stand() as on:
+        here, step = Decimal(on.far(venue)) // 10 * 10, Decimal(tick)
+        kept = await on.client.create(venue, "buy", QUANTITY[venue], str(here), "kept")
+        await on.client.create(venue, "buy", QUANTITY[venue], str(here + Decimal("0.1")), "between")
+        on.switch_on(f"instruments_change:venue={venue},price_tick={tick}")
+        for _ in range(2):
+            book = on.world.exchange.depth(venue, "BTC/USDT", 1000)
+            assert len(book.bids) > 3
+            assert len(book.asks) > 3
+            assert all(price % step == 0 for price, _ in (*book.bids, *book.asks))
+            on.step_market()
+        made = await on.client.create(venue, "buy", QUANTITY[venue], str(here + step), "finer")
+        assert made.status in {200, 201}
+        assert set(await on.client.open_ids(venue)) == {"kept", "finer"} | ({"between"} if tick == "0.01" else set())
+        assert here + step in dict(on.world.exchange.depth(venue, "BTC/USDT", 1000).bids)
+        assert (await on.client.cancel(venue, kept)).status == 200
+        assert here not in dict(on.world.exchange.depth(venue, "BTC/USDT", 1000).bids)
+
+
+async def test_a_book_that_is_scripted_keeps_its_tick(autojump_clock: Any, stand: Any) -> None:
+    """Its prices are the script's; what is no tick is refused as well."""
+    for config, tick in ((FakesConfig(market="scripted"), "1"), (FakesConfig(), "0")):
+        async with stand(config=config) as on:
+            with pytest.raises(FaultRefused, match="tick"):
+                on.switch_on(f"instruments_change:price_tick={tick}")
+            assert on.world.exchange.instrument("gate_spot", "BTC/USDT").price_tick == Decimal("0.1")
+            assert on.world.faults.armed == {}
+
+
+async def test_nobody_withdraws_more_than_is_free(autojump_clock: Any, stand: Any) -> None:
+    """Asked for now it is refused, and nothing moves anywhere; begun by a request it strikes nothing."""
+    async with stand() as on:
+        for wanted in ("amount=-20001", "asset=SHIB,amount=-1", "venue=mexc_spot,amount=-20001"):
+            with pytest.raises(FaultRefused, match="free"):
+                on.switch_on(f"money_moves:{wanted}")
+        totals = {venue: on.world.exchange.balances(venue, "10001")["USDT"].total for venue in VENUES}
+        assert totals == {"gate_spot": 20000, "gate_futures": 10000, "mexc_spot": 20000}
+        assert (on.strikes(), on.world.faults.armed) == ([], {})
+        on.switch_on("money_moves:venue=mexc_spot,amount=-20000,path=creates")
+        for number in range(2):
+            answer = await on.client.create("mexc_spot", "buy", "0.001", on.far("mexc_spot"), f"a-{number}")
+            assert answer.status == 400
+        assert len(on.strikes("money_moves")) == 1
 
 
 async def test_maintenance_refuses_and_then_everything_is_gone(autojump_clock: Any, stand: Any) -> None:
