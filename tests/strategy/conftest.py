@@ -54,7 +54,7 @@ class Make:
         )
 
     def market(self, gs: object = 60_000, gf: object = 60_000, ms: object = 60_000, **changes: Any) -> MarketView:
-        """Books around these mids (or these books), mark and index at 60 000, funding +1 bp every 8 hours."""
+        """Books around these mids (or these books), mark and index at 60 000, funding +1 bp every 8 hours from 4 on."""
         books = {
             venue: mid if isinstance(mid, BookView) else self.book(venue, mid)
             for venue, mid in ((GS, gs), (GF, gf), (MS, ms)) if mid is not None
@@ -64,7 +64,7 @@ class Make:
             "instruments": {venue: self.instrument(venue) for venue in VENUES},
             "mark": MarkPrice(GF, Decimal(60_000), Decimal(60_000), 0),
             "mark_received_s": NOW_S,
-            "funding": FundingRate(GF, Decimal("0.0001"), 8 * 3600, 8 * 3600),
+            "funding": FundingRate(GF, Decimal("0.0001"), 8 * 3600, 4 * 3600),
         }
         return MarketView(**{**fields, **changes})
 

@@ -491,7 +491,7 @@ def test_a_bad_old_lot_leaves_no_discount(make: Any) -> None:
 def carry(make: Any, **changes: Any) -> Opportunity | Declined | None:
     """OPEN_GATE while the perpetual is rich by 5 bps gross, -2 net; the exit costs 1 bp, funding brings 3 x 4."""
     scene = {
-        "market": make.market(gf=60_031, funding=FundingRate(GF, Decimal("0.0004"), 28_800, 28_800)),
+        "market": make.market(gf=60_031, funding=FundingRate(GF, Decimal("0.0004"), 28_800, 14_400)),
         "exit_edge": make.history("CLOSE_GATE", -1.0),
         "fees": make.fees(),
         "inventory": make.inventory(),
@@ -509,15 +509,17 @@ def test_a_carry_is_opened_for_its_funding_and_exit(make: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"exit_edge": None}, {"funding": None}, {"rate": "-0.0004"}, {"exit_mean": -20.0}]
+    "change", [{"exit_edge": None}, {"funding": None}, {"rate": "-0.0004"}, {"charged": "0.0004"}, {"exit_mean": -20.0}]
 )
 def test_a_carry_that_cannot_pay_is_not_opened(make: Any, change: dict[str, Any]) -> None:
-    """Unknown exit or funding, funding that is paid, or an exit that costs too much."""
+    """Unknown exit or funding, funding that is paid or was charged just now, or an exit that costs too much."""
     scene: dict[str, Any] = {}
     if "funding" in change:
         scene["market"] = make.market(gf=60_031, funding=None)
     elif "rate" in change:
-        scene["market"] = make.market(gf=60_031, funding=FundingRate(GF, Decimal(change["rate"]), 28_800, 28_800))
+        scene["market"] = make.market(gf=60_031, funding=FundingRate(GF, Decimal(change["rate"]), 28_800, 14_400))
+    elif "charged" in change:
+        scene["market"] = make.market(gf=60_031, funding=FundingRate(GF, Decimal(change["charged"]), 28_800, 28_800))
     elif "exit_mean" in change:
         scene["exit_edge"] = make.history("CLOSE_GATE", change["exit_mean"])
     else:
