@@ -90,14 +90,16 @@ class Make:
 
     def inventory(
         self, gs: object = "0.5", ms: object = "0.5", perp: object = -1, *, quote: object = 100_000,
-        margin: object = 100_000, hedge_room: object = 100, **portfolio: Any,
+        margin: object = 100_000, equity: object = 100_000, hedge_room: object = 100, **portfolio: Any,
     ) -> Inventory:
-        """Base per venue, the short, quote on each spot venue, margin and hedge room; keywords go to the portfolio."""
+        """Base per venue, the short, quote on each spot venue, free margin, equity of the perpetual and hedge room;
+        keywords go to the portfolio.
+        """
         return Inventory(
             spot_base={GS: Decimal(str(gs)), MS: Decimal(str(ms))},
             quote={GS: Decimal(str(quote)), MS: Decimal(str(quote))},
             perp_base=Decimal(str(perp)), margin_free_quote=Decimal(str(margin)),
-            hedge_room_base=Decimal(str(hedge_room)),
+            perp_equity_quote=Decimal(str(equity)), hedge_room_base=Decimal(str(hedge_room)),
             portfolio=Portfolio(symbol=self.symbol, **portfolio),
         )
 

@@ -227,7 +227,7 @@ class BarBot:
             spot_base={venue: ledger.base_on(venue) for venue in (Venue.GATE_SPOT, Venue.MEXC_SPOT)},
             quote=dict.fromkeys((Venue.GATE_SPOT, Venue.MEXC_SPOT), ENOUGH_QUOTE),
             perp_base=ledger.portfolio.perp_base, margin_free_quote=ENOUGH_QUOTE,
-            hedge_room_base=self.params.hedge_budget_base, portfolio=ledger.portfolio,
+            perp_equity_quote=ENOUGH_QUOTE, hedge_room_base=self.params.hedge_budget_base, portfolio=ledger.portfolio,
         )
 
     # -- filling
