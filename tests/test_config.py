@@ -165,6 +165,9 @@ BROKEN: dict[str, tuple[str, str, tuple[str, ...]]] = {
         config_text(margin_floor_pct='"90"', margin_top_up="true"), "strategy.margin_floor_pct",
         ("below 90 with margin_top_up",),
     ),
+    "a floor that leaves no room for its cushion": (
+        config_text(margin_floor_pct='"98"'), "strategy.margin_floor_pct", ("below 98: no position",),
+    ),
     "all of it as percent": (config_text(margin_floor_pct='"100"'), "strategy.margin_floor_pct", ("below 100",)),
     "percent for a fraction": (config_text(inventory_ratio='"50"'), "strategy.inventory_ratio", ('half is "0.5"',)),
     "seconds for ms": (config_text(hedge_deadline_ms="2"), "strategy.hedge_deadline_ms", ("3 seconds are 3000",)),

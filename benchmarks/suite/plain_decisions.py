@@ -185,7 +185,8 @@ class _Scale:
             limits.append(("QUOTE", self.arriving(held.quote[self.pair.buy_venue] / cost)))
         if self.pair.kind is PairKind.CARRY_OPEN:
             per_base = max(bid, self.ground.mark) * (1 / Decimal(params.leverage) + self.sell_fee.taker)
-            limits.append(("MARGIN", max(Decimal(0), held.margin_free_quote) / per_base))
+            kept = max(Decimal(0), held.perp_equity_quote) * params.margin_entry_floor_pct / 100
+            limits.append(("MARGIN", max(Decimal(0), held.margin_free_quote - kept) / per_base))
         return limits
 
 

@@ -62,7 +62,7 @@ def terms_of(pair: Pair, ground: Ground, exit_past: Past | None, half_life_s: fl
 
 
 def _later(ground: Ground, exit_past: Past | None, half_life_s: float | None) -> Decimal | None:
-    """What funding and the way out will add to a carry that is opened now, bps."""
+    """What funding and the way out will add to a carry that is opened now, bps; None while that cannot be said."""
     funding = ground.funding
     if funding is None or exit_past is None or len(exit_past.samples) < SAMPLES_MIN:
         return None
@@ -71,8 +71,12 @@ def _later(ground: Ground, exit_past: Past | None, half_life_s: float | None) ->
         hold_s = min(hold_s, Decimal(repr(half_life_s)).quantize(MILLIONTH, ROUND_HALF_EVEN))
     now_s = Decimal(ground.now_ns) / 10**9
     payments, at_s = 0, Decimal(funding.next_at_s)
+    while at_s <= now_s:
+        at_s += funding.interval_s
+    if now_s < at_s - funding.interval_s + min(Decimal(60), Decimal(funding.interval_s) / 10):
+        return None  # it may be the rate that was just charged
     while at_s <= now_s + hold_s:
-        payments += at_s > now_s
+        payments += 1
         at_s += funding.interval_s
     return exit_past.mean + payments * funding.rate * BPS
 

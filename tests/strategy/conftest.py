@@ -54,7 +54,7 @@ class Make:
         )
 
     def market(self, gs: object = 60_000, gf: object = 60_000, ms: object = 60_000, **changes: Any) -> MarketView:
-        """Books around these mids (or these books), mark and index at 60 000, funding +1 bp every 8 hours."""
+        """Books around these mids (or these books), mark and index at 60 000, funding +1 bp every 8 hours from 4 on."""
         books = {
             venue: mid if isinstance(mid, BookView) else self.book(venue, mid)
             for venue, mid in ((GS, gs), (GF, gf), (MS, ms)) if mid is not None
@@ -64,7 +64,7 @@ class Make:
             "instruments": {venue: self.instrument(venue) for venue in VENUES},
             "mark": MarkPrice(GF, Decimal(60_000), Decimal(60_000), 0),
             "mark_received_s": NOW_S,
-            "funding": FundingRate(GF, Decimal("0.0001"), 8 * 3600, 8 * 3600),
+            "funding": FundingRate(GF, Decimal("0.0001"), 8 * 3600, 4 * 3600),
         }
         return MarketView(**{**fields, **changes})
 
@@ -90,14 +90,16 @@ class Make:
 
     def inventory(
         self, gs: object = "0.5", ms: object = "0.5", perp: object = -1, *, quote: object = 100_000,
-        margin: object = 100_000, hedge_room: object = 100, **portfolio: Any,
+        margin: object = 100_000, equity: object = 100_000, hedge_room: object = 100, **portfolio: Any,
     ) -> Inventory:
-        """Base per venue, the short, quote on each spot venue, margin and hedge room; keywords go to the portfolio."""
+        """Base per venue, the short, quote on each spot venue, free margin, equity of the perpetual and hedge room;
+        keywords go to the portfolio.
+        """
         return Inventory(
             spot_base={GS: Decimal(str(gs)), MS: Decimal(str(ms))},
             quote={GS: Decimal(str(quote)), MS: Decimal(str(quote))},
             perp_base=Decimal(str(perp)), margin_free_quote=Decimal(str(margin)),
-            hedge_room_base=Decimal(str(hedge_room)),
+            perp_equity_quote=Decimal(str(equity)), hedge_room_base=Decimal(str(hedge_room)),
             portfolio=Portfolio(symbol=self.symbol, **portfolio),
         )
 

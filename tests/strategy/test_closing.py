@@ -164,6 +164,28 @@ def test_carries_open_and_close_their_lots() -> None:
     assert left == max(Decimal(0), opened.intents[1].quantity - closing.intents[0].quantity)
 
 
+@pytest.mark.parametrize(("prices_bps", "funding_bps", "losses"), [(3, -10, 1), (-4, 8, 0)])
+def test_funding_decides_whether_a_carry_lost(prices_bps: int, funding_bps: int, losses: int) -> None:
+    """Entry and exit together brought one figure, and what was paid or received between them the other."""
+    bench = Bench(margin_floor_pct=1).boot()
+    bench.quiet(40, every_ms=900)
+    bench.signal(gf=60_300)
+    for intent in bench.committed().intents:
+        bench.filled(intent)
+    (lot,) = bench.context.portfolio.carry_lots
+    bench.quiet(1)
+    bench.row("fund", -6 * funding_bps * bench.context.portfolio.perp_base)  # a bp of 60,000 is 6 per unit of the short
+    bench.read_all()
+    bench.quiet(1)
+    bench.signal(gf=59_700)
+    buy, sell = bench.committed().intents
+    paid = 1 + bench.fees[GF] + (prices_bps - lot.edge_bps) / 10_000
+    bench.filled(buy, price=60_000)
+    bench.filled(sell, price=round(60_000 * paid / (1 - bench.fees[sell.venue]), 8))
+    assert bench.last(ExecutionClosed).purpose == "exit"
+    assert bench.context.risk.losses_in_a_row == losses
+
+
 def test_slices_leave_no_lots() -> None:
     """Establishing is no trade: closed under its own name, nothing learned from it."""
     bench = Bench("0", "0").boot()

@@ -97,10 +97,31 @@ def test_an_outlook_holds_until_half_life_or_the_longest_hold(make: Any) -> None
 
 def test_a_negative_rate_is_paid(make: Any) -> None:
     """The short pays when the rate is negative; the interval is the venue's."""
-    market = make.market(funding=FundingRate(GF, Decimal("-0.0003"), 4 * 3600, 4 * 3600))
+    market = make.market(funding=FundingRate(GF, Decimal("-0.0003"), 4 * 3600, 2 * 3600))
     outlook = carry_outlook(market, None, make.history("CLOSE_GATE"), make.params(), 0)
     assert outlook is not None
     assert outlook.funding_bps == -18
+
+
+@pytest.mark.parametrize(
+    ("since_s", "interval_s", "ahead", "is_told"),
+    [
+        (30, 28_800, 1, False), (59, 28_800, 1, False), (60, 28_800, 1, True), (30, 3_600, 1, False),
+        (-1, 28_800, 1, False), (-1, 28_800, 0, True), (30, 28_800, 0, False), (60, 28_800, 0, True),
+        (5, 60, 1, False), (6, 60, 1, True),
+    ],
+)
+def test_the_rate_just_charged_is_not_the_next_one(
+    make: Any, since_s: int, interval_s: int, ahead: int, is_told: bool
+) -> None:
+    """For a minute after a settlement, or a tenth of a short interval; by the venue's clock too, and when its word on
+    the next one is late.
+    """
+    settled_s = 100 * 28_800
+    funding = FundingRate(GF, Decimal("0.003"), interval_s, settled_s + ahead * interval_s)
+    market, exit_edge = make.market(funding=funding), make.history("CLOSE_GATE")
+    outlook = carry_outlook(market, None, exit_edge, make.params(), (settled_s + since_s) * 10**9)
+    assert (outlook is not None) is is_told
 
 
 @pytest.mark.parametrize("missing", ["funding", "exit", "samples", "nan"])

@@ -80,7 +80,8 @@ def test_it_survives_a_restart() -> None:
 def test_entries_ask_for_it_and_may_give_it_away(pair: Pair) -> None:
     """The requirement rises by it, and so does what the caps allow for; a way back asks for nothing."""
     held = Inventory(
-        spot_base={}, quote={}, perp_base=D(-1), margin_free_quote=D(0), hedge_room_base=D(1),
+        spot_base={}, quote={}, perp_base=D(-1), margin_free_quote=D(0), perp_equity_quote=D(0),
+        hedge_room_base=D(1),
         portfolio=after([D(9)] * ENTRIES),
     )
     (entry,) = terms_of(pair, held, params(), D(60_000), None, D(0))

@@ -336,6 +336,17 @@ def test_the_position_is_built_in_slices() -> None:
     assert abs(portfolio.balance(GS, "BTC") - portfolio.balance(MS, "BTC")) <= Decimal("0.11")
 
 
+def test_a_wallet_that_is_too_small_is_not_built_down_to_its_floor() -> None:
+    """A short of 1 would leave a quarter of 40,000: what leaves 32 % is built, and nothing is sold again."""
+    bench = Bench("0", "0", quote="40000", max_order_notional_quote=60_000).boot()
+    establish(bench)
+    bench.quiet(12, 200)
+    assert bench.state is S.MONITORING_SPREADS
+    assert bench.context.mode is TradingMode.ACTIVE
+    assert Decimal("0.89") < bench.context.portfolio.spot_base < Decimal("0.91")
+    assert {intent.purpose for intent in bench.intents()} == {Purpose.ESTABLISH}
+
+
 def test_one_slice_for_each_market() -> None:
     """A slice that is refused, or not sent, is not repeated before the market has spoken again."""
     bench = Bench("0", "0").boot()

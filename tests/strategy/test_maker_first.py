@@ -59,7 +59,8 @@ def look(mexc: Decimal, spread: Decimal, gate: Decimal, maker: str, taker: str, 
     portfolio = Portfolio(symbol=params().symbol, perp_base=Decimal(-3))
     inventory = Inventory(
         spot_base=held, quote={GS: Decimal(100_000), MS: Decimal(100_000)}, perp_base=Decimal(-3),
-        margin_free_quote=Decimal(100_000), hedge_room_base=Decimal(1), portfolio=portfolio,
+        margin_free_quote=Decimal(100_000), perp_equity_quote=Decimal(190_000), hedge_room_base=Decimal(1),
+        portfolio=portfolio,
     )
     edges = {
         pair: PairEdge(

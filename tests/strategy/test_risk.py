@@ -174,6 +174,21 @@ def test_a_new_carry_needs_margin_and_room(make: Any, code: str, standing: dict[
     assert code_of(check(carry(make), make.inputs(**standing))) == code
 
 
+@pytest.mark.parametrize("purpose", [P.ENTRY, P.ESTABLISH])
+@pytest.mark.parametrize(
+    ("free", "ratio", "code"),
+    [("310", 31, "MARGIN"), ("400", 40, "MARGIN"), ("1499.98", 40, "MARGIN"), ("1499.9875", 40, "")],
+)
+def test_what_an_order_leaves_of_the_margin_is_judged(
+    make: Any, purpose: Purpose, free: str, ratio: int, code: str
+) -> None:
+    """0.01 sold at leverage 2 use 299.9975: of an equity of 1,000 that was enough before it is too much, and of one of
+    3,749.96875 it leaves exactly the floor of 30 % and its cushion of 2.
+    """
+    inputs = make.inputs(state=STATES[purpose], margin_free_quote=Decimal(free), margin_ratio_pct=Decimal(ratio))
+    assert code_of(check(carry(make, purpose), inputs)) == code
+
+
 def test_without_a_position_there_is_no_liquidation_price_to_ask_for(make: Any) -> None:
     """The first short is opened without one."""
     assert check(carry(make), make.inputs(perp_base=Decimal(0), liquidation_distance_pct=None)) == Approved()

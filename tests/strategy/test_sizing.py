@@ -67,6 +67,7 @@ def scenes(draw: st.DrawFn) -> dict[str, Any]:
         "inventory": draw(st.tuples(st.integers(1, 20), st.integers(1, 20))),
         "quote": draw(st.integers(1_000, 60_000)),
         "margin": draw(st.integers(1_000, 60_000)),
+        "used": draw(st.integers(0, 60_000)),
         "skew": draw(st.integers(0, 8)),
         "ratio": draw(st.integers(0, 4)),
         "notional": draw(st.integers(100, 40_000)),
@@ -98,7 +99,8 @@ def build(make: Any, raw: dict[str, Any]) -> dict[str, Any]:
         "market": make.market(books=books),
         "fees": make.fees(*(Decimal(bp) / 10_000 for bp in raw["bps"]), in_base=raw["in_base"]),
         "inventory": make.inventory(
-            gate, mexc, -(gate + mexc), quote=raw["quote"], margin=raw["margin"], shift_lots=lots, carry_lots=carries
+            gate, mexc, -(gate + mexc), quote=raw["quote"], margin=raw["margin"], equity=raw["margin"] + raw["used"],
+            shift_lots=lots, carry_lots=carries,
         ),
         "params": make.params(
             inventory_skew_bps_max=raw["skew"], inventory_ratio=Decimal(raw["ratio"]) / 4,
@@ -146,7 +148,8 @@ def test_every_opportunity_keeps_its_promises(raw: dict[str, Any], pair: Pair, m
     if pair.sell_venue.is_spot:
         assert sold <= inventory.base_on(pair.sell_venue)
     else:
-        assert sold * 60_000 / params.leverage <= inventory.margin_free_quote
+        left = inventory.margin_free_quote - sold * 60_000 / params.leverage
+        assert left >= inventory.perp_equity_quote * params.margin_entry_floor_pct / 100
         assert inventory.total_base + sold <= params.base_position_size * params.max_position_multiplier
     if pair.buy_venue is GF:
         assert inventory.total_base - sold >= params.base_position_size
@@ -491,7 +494,7 @@ def test_a_bad_old_lot_leaves_no_discount(make: Any) -> None:
 def carry(make: Any, **changes: Any) -> Opportunity | Declined | None:
     """OPEN_GATE while the perpetual is rich by 5 bps gross, -2 net; the exit costs 1 bp, funding brings 3 x 4."""
     scene = {
-        "market": make.market(gf=60_031, funding=FundingRate(GF, Decimal("0.0004"), 28_800, 28_800)),
+        "market": make.market(gf=60_031, funding=FundingRate(GF, Decimal("0.0004"), 28_800, 14_400)),
         "exit_edge": make.history("CLOSE_GATE", -1.0),
         "fees": make.fees(),
         "inventory": make.inventory(),
@@ -509,15 +512,17 @@ def test_a_carry_is_opened_for_its_funding_and_exit(make: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"exit_edge": None}, {"funding": None}, {"rate": "-0.0004"}, {"exit_mean": -20.0}]
+    "change", [{"exit_edge": None}, {"funding": None}, {"rate": "-0.0004"}, {"charged": "0.0004"}, {"exit_mean": -20.0}]
 )
 def test_a_carry_that_cannot_pay_is_not_opened(make: Any, change: dict[str, Any]) -> None:
-    """Unknown exit or funding, funding that is paid, or an exit that costs too much."""
+    """Unknown exit or funding, funding that is paid or was charged just now, or an exit that costs too much."""
     scene: dict[str, Any] = {}
     if "funding" in change:
         scene["market"] = make.market(gf=60_031, funding=None)
     elif "rate" in change:
-        scene["market"] = make.market(gf=60_031, funding=FundingRate(GF, Decimal(change["rate"]), 28_800, 28_800))
+        scene["market"] = make.market(gf=60_031, funding=FundingRate(GF, Decimal(change["rate"]), 28_800, 14_400))
+    elif "charged" in change:
+        scene["market"] = make.market(gf=60_031, funding=FundingRate(GF, Decimal(change["charged"]), 28_800, 28_800))
     elif "exit_mean" in change:
         scene["exit_edge"] = make.history("CLOSE_GATE", change["exit_mean"])
     else:
@@ -532,6 +537,15 @@ def test_a_carry_that_cannot_pay_is_not_opened(make: Any, change: dict[str, Any]
 def test_a_carry_needs_room_margin_and_quote(make: Any, reason: str, inventory: dict[str, Any]) -> None:
     """Three times the base is the most; the short needs margin, the purchase needs quote."""
     assert declined(carry(make, inventory=make.inventory(**inventory))).reason == reason
+
+
+def test_a_carry_leaves_the_floor_of_the_margin(make: Any) -> None:
+    """Of 50,000, 32 % stay free, 30 and a cushion: 4,000 carry 0.133 at leverage 2 and the fee."""
+    found = taken(carry(make, inventory=make.inventory(margin=20_000, equity=50_000)))
+    assert found.sell_quantity == Decimal("0.133")
+    assert declined(carry(make, inventory=make.inventory(margin=16_000, equity=50_000))).reason == "MARGIN"
+    sunk = make.inventory(margin=0, equity=-10_000)
+    assert declined(carry(make, inventory=sunk)).reason == "MARGIN"
 
 
 def test_a_carry_closes_only_above_the_base_position(make: Any) -> None:

@@ -39,13 +39,13 @@ def without(context: StrategyContext, **market: Any) -> StrategyContext:
 
 
 def test_inventory_is_the_ledger_less_what_is_locked() -> None:
-    """Base and quote per spot venue, the short, the free margin."""
+    """Base and quote per spot venue, the short, the free margin and the equity that it is of."""
     bench = Bench().boot()
     bench.give(BalanceChanged(Balance(MS, "BTC", Decimal("0.5"), Decimal("0.4")), bench.now_s))
     inventory = inventory_of(bench.context)
     assert inventory.spot_base == {GS: Decimal("0.5"), MS: Decimal("0.4")}
     assert inventory.quote == {GS: 100_000, MS: 100_000}
-    assert (inventory.perp_base, inventory.margin_free_quote) == (-1, 70_000)
+    assert (inventory.perp_base, inventory.margin_free_quote, inventory.perp_equity_quote) == (-1, 70_000, 100_000)
 
 
 def test_what_is_locked_is_held() -> None:
@@ -83,7 +83,7 @@ def test_what_is_unknown_stays_unknown() -> None:
     blind = without(bench.context, mark=None, books={GS: bench.books[GS], MS: bench.books[MS]})
     for figure in (perp_equity, margin_free, margin_ratio_pct, liquidation_distance_pct, low_margin):
         assert figure(blind) is None
-    assert inventory_of(blind).margin_free_quote == 0
+    assert inventory_of(blind).margin_free_quote == inventory_of(blind).perp_equity_quote == 0
     assert shares_of(blind) == {}
     assert perp_equity(Bench().context) is None
 

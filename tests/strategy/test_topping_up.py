@@ -288,7 +288,7 @@ def test_yesterday_s_transfers_are_forgotten() -> None:
 
 @pytest.mark.parametrize(("on", "code"), [(False, ""), (True, "MARGIN")])
 def test_what_was_moved_for_a_rally_is_not_for_new_carries(on: bool, code: str) -> None:
-    """With top-ups on, the short may not grow below floor and cushion; without them, below the floor."""
+    """With top-ups on, the short may not grow below the floor and ten points; without them, the floor and two."""
     bench = Bench(margin_top_up=on).boot()
     sell = bench.opportunity().intents[1]
     carry = msgspec.structs.replace(sell, venue=GF, quantity=D("0.001"), reduce_only=False)

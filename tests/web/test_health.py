@@ -118,7 +118,9 @@ async def test_limits_are_the_figures_of_the_risk_controls(autojump_clock: MockC
         assert floor.is_floor
         assert floor.now is not None
         assert floor.used == float(context.params.margin_floor_pct / floor.now)
-        assert floor.does == "the short may not grow, and margin is restored"
+        assert floor.does == "margin is restored"
+        least = found["margin_floor_pct + 2"]
+        assert (least.limit, least.does) == (context.params.margin_entry_floor_pct, "the short may not grow")
         loss = found["max_daily_loss_quote"]
         assert loss.limit == Decimal(5000)
         assert loss.used is not None

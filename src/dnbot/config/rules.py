@@ -27,7 +27,6 @@ from dnbot.domain.units import divide, plain
 from dnbot.ports.net import is_loopback
 from dnbot.strategy.costs import losing_thresholds
 from dnbot.strategy.leaving import FLATTEN_SLICES_LEAST, SHUTDOWN_S, flatten_s_least
-from dnbot.strategy.parameters import MARGIN_CUSHION_PCT
 from dnbot.strategy.topping_up import LEAST_QUOTE
 
 MODES = ("sim", "paper", "live")
@@ -225,8 +224,10 @@ def _top_up(settings: Settings) -> Iterator[Found]:
     if params.margin_top_up and params.margin_mode != "cross":
         allowed = "only with margin_mode = \"cross\": money in the wallet does not margin an isolated position"
         yield "strategy.margin_top_up", "true", allowed
-    if params.margin_top_up and params.margin_entry_floor_pct >= 100:
-        allowed = f"below {100 - MARGIN_CUSHION_PCT} with margin_top_up: no position could be added to"
+    if params.margin_floor_pct < 100 <= params.margin_entry_floor_pct:
+        most = plain(100 + params.margin_floor_pct - params.margin_entry_floor_pct)
+        switch = " with margin_top_up" if params.margin_top_up else ""
+        allowed = f"below {most}{switch}: no position could be added to"
         yield "strategy.margin_floor_pct", params.margin_floor_pct, allowed
     for name in ("margin_top_up_quote_max", "margin_top_up_day_quote_max"):
         value = getattr(params, name)

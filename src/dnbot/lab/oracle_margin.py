@@ -18,6 +18,7 @@ from dnbot.strategy.states import StrategyState, TradingMode
 
 SLACK_PCT = Decimal(2)
 """Marks and wallets of one moment differ: the floor that is judged is lower by this."""
+HUNDRED = Decimal(100)
 ORDER_BASE = Decimal("0.001")
 """Less than this on either leg need not shrink: it may be less than the smallest order."""
 
@@ -64,7 +65,8 @@ class MarginJudge:
         """Whether the perpetual's wallet is too small for a single contract: nothing can be built but by a person."""
         scene = self.scene
         needs = divide(scene.perp_lot() * scene.mark(), Decimal(scene.params.leverage))
-        return not scene.contracts() and scene.exchange.margin(scene.uid).available < needs
+        margin, share = scene.exchange.margin(scene.uid), divide(scene.params.margin_entry_floor_pct, HUNDRED)
+        return not scene.contracts() and margin.available - (margin.total + margin.unrealised) * share < needs
 
     def _can_shrink(self) -> bool:
         return self.scene.perp() <= -ORDER_BASE and max(self.scene.spot()) >= ORDER_BASE

@@ -128,8 +128,8 @@ STRATEGY: dict[str, Words] = {
     "margin_mode": Words("cross | isolated", "Of the contract."),
     "margin_floor_pct": Words(
         "percent",
-        "Free margin below which the short may not grow (10 points above it with margin_top_up), and margin is "
-        "restored.",
+        "Free margin below which margin is restored; an order by which the short grows must leave 2 points above it "
+        "(10 with margin_top_up).",
     ),
     "liquidation_distance_min_pct": Words(
         "percent", "Distance from mark to liquidation below which the short may not grow."

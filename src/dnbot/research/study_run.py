@@ -21,6 +21,7 @@ from dnbot.domain.pair import Opportunity, Pair, PairEdge, PairKind
 from dnbot.domain.units import ZERO, divide, floor_to
 from dnbot.research.study_ledger import StudyLedger, band_of
 from dnbot.research.study_words import BPS, FUNDING_S, Case, Moment, Outcome, Series, Step
+from dnbot.strategy.costs import CHARGED_SHOWN_S
 from dnbot.strategy.hopeless import FirstLook
 from dnbot.strategy.inventory import Inventory
 from dnbot.strategy.parameters import StrategyParameters
@@ -182,10 +183,11 @@ class BarBot:
         """The first pair, best edge first, that the bot would trade."""
         inventory = self._inventory()
         now_ns = moment.at_s * NS_PER_S
+        told_ns = now_ns + CHARGED_SHOWN_S * NS_PER_S  # a bar ends with a settlement, whose rate is told no more
         for pair in pairs:
             found = find_opportunity(
                 pair, market, self.weighed, inventory, self.params, edges[pair], edges.get(pair.reverse),
-                opportunity_id=str(moment.at_s), now_s=float(moment.at_s), now_ns=now_ns,
+                opportunity_id=str(moment.at_s), now_s=float(moment.at_s), now_ns=told_ns,
                 carry_age_bps=carry_age_bps(self.ledger.portfolio.carry_lots, self.params, now_ns),
             )
             if isinstance(found, Opportunity):
@@ -225,7 +227,7 @@ class BarBot:
             spot_base={venue: ledger.base_on(venue) for venue in (Venue.GATE_SPOT, Venue.MEXC_SPOT)},
             quote=dict.fromkeys((Venue.GATE_SPOT, Venue.MEXC_SPOT), ENOUGH_QUOTE),
             perp_base=ledger.portfolio.perp_base, margin_free_quote=ENOUGH_QUOTE,
-            hedge_room_base=self.params.hedge_budget_base, portfolio=ledger.portfolio,
+            perp_equity_quote=ENOUGH_QUOTE, hedge_room_base=self.params.hedge_budget_base, portfolio=ledger.portfolio,
         )
 
     # -- filling

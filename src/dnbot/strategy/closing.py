@@ -14,7 +14,7 @@ from dnbot.domain.units import ZERO, bps, divide
 from dnbot.strategy.context import Execution
 from dnbot.strategy.entry_reserve import ENTRIES, entry_reserve_bps, entry_slippage_bps, with_slippage
 from dnbot.strategy.turn import Turn
-from dnbot.strategy.undo import direction
+from dnbot.strategy.undo import direction, round_trip_bps
 
 KEPT_EXECUTION_TIMES = 1000
 
@@ -99,7 +99,7 @@ def _learn(turn: Turn, execution: Execution, opportunity: Opportunity, net: Deci
             before, portfolio = portfolio.carry_lots, msgspec.structs.replace(
                 portfolio, carry_lots=fold_edge_lot(portfolio.carry_lots, lot)
             )
-            outcome_bps = _carry_outcome(pair, quantity, edge, before, portfolio.carry_lots)
+            outcome_bps = _carry_outcome(pair, quantity, edge, price, before, portfolio.carry_lots)
     risk = turn.context.risk
     times = (*risk.execution_times_s, turn.context.now_s)[-KEPT_EXECUTION_TIMES:]
     losses = risk.losses_in_a_row
@@ -126,11 +126,17 @@ def _learn_slippage(turn: Turn, slippage_bps: Decimal) -> Portfolio:
 
 
 def _carry_outcome(
-    pair: Pair, quantity: Decimal, edge: Decimal, before: tuple[EdgeLot, ...], after: tuple[EdgeLot, ...]
+    pair: Pair, quantity: Decimal, edge: Decimal, price: Decimal, before: tuple[EdgeLot, ...],
+    after: tuple[EdgeLot, ...],
 ) -> Decimal | None:
-    """What a carry brought, entry and exit together, bps; None for an opening, which pays its fees before it earns."""
+    """What a carry brought, entry, funding and exit together, bps of `price`; None for an opening, which pays its fees
+    before it earns.
+    """
     if pair.kind is PairKind.CARRY_OPEN:
         return None
-    entered = sum((lot.quantity * lot.edge_bps for lot in before), ZERO)
-    left = sum((lot.quantity * lot.edge_bps for lot in after if lot.quantity > 0), ZERO)
-    return edge + divide(entered - left, quantity)
+    return edge + divide(_earned(before, price) - _earned(after, price), quantity)
+
+
+def _earned(lots: tuple[EdgeLot, ...], price: Decimal) -> Decimal:
+    """What open carries earned so far, edges and funding, base units times bps of `price`; a closing is none."""
+    return sum((lot.quantity * round_trip_bps(lot, ZERO, price) for lot in lots if lot.quantity > 0), ZERO)

@@ -22,6 +22,10 @@ QUOTE_PLACES = 8
 _rounded = cast("Callable[[Decimal, int], Money]", round)
 SAMPLES_MIN = 30
 """Fewer samples of a pair's history are no ground for a carry."""
+CHARGED_SHOWN_S = 60
+"""So long after a settlement Gate goes on showing the rate that it charged, and names the next settlement already."""
+CHARGED_SHOWN_SHARE = Decimal("0.1")
+"""But no longer than this share of an interval: where time is played faster, no rate would ever be the next one."""
 
 
 class CarryOutlook(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,10 +111,12 @@ class PnLCalculator:
 def carry_outlook(
     market: MarketView, edge: PairEdge | None, exit_edge: PairEdge | None, params: StrategyParameters, now_ns: int
 ) -> CarryOutlook | None:
-    """What a carry opened at `now_ns` (wall clock) may expect; None while funding or the exit's history is unknown."""
+    """What a carry opened at `now_ns` (wall clock) may expect; None while funding or the exit's history is unknown, and
+    while the rate that is told may be the one that was just charged.
+    """
     if market.funding is None or exit_edge is None or exit_edge.samples < SAMPLES_MIN:
         return None
-    if not math.isfinite(exit_edge.mean_bps):
+    if shows_charged(market.funding, now_ns) or not math.isfinite(exit_edge.mean_bps):
         return None
     hold_s = params.carry_hold_hours_max * 3600
     if edge is not None and edge.half_life_s is not None:
@@ -122,16 +128,31 @@ def carry_outlook(
     )
 
 
+def shows_charged(funding: FundingRate, now_ns: int) -> bool:
+    """Whether the last settlement is so short ago that the rate may be the one it charged: it says nothing of the next.
+
+    A settlement that our clock has not reached counts as well: the venue's own has.
+    """
+    now_s, next_s, interval_s = _times(funding, now_ns)
+    return now_s < next_s - interval_s + min(Decimal(CHARGED_SHOWN_S), interval_s * CHARGED_SHOWN_SHARE)
+
+
 def settlements_within(funding: FundingRate, now_ns: int, hold_s: Decimal) -> int:
     """How many funding settlements fall into the next `hold_s` seconds."""
+    now_s, next_s, interval_s = _times(funding, now_ns)
+    if next_s > now_s + hold_s:
+        return 0
+    return int((now_s + hold_s - next_s) // interval_s) + 1
+
+
+def _times(funding: FundingRate, now_ns: int) -> tuple[Decimal, Decimal, Decimal]:
+    """Seconds: now, the next settlement, and from one to the next."""
     now_s = divide(Decimal(now_ns), Decimal(1_000_000_000))
     interval_s = Decimal(funding.interval_s)
     next_s = Decimal(funding.next_at_s)
     if next_s <= now_s:  # the announcement is older than the settlement it names
         next_s += interval_s * ((now_s - next_s) // interval_s + 1)
-    if next_s > now_s + hold_s:
-        return 0
-    return int((now_s + hold_s - next_s) // interval_s) + 1
+    return now_s, next_s, interval_s
 
 
 def decimal_of(value: float) -> Decimal:

@@ -24,6 +24,8 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     """Signed; negative is short."""
     margin_free_quote: Decimal
     """On the perpetual, available for new positions."""
+    perp_equity_quote: Decimal
+    """Of the perpetual account; a part of it must stay free (`margin_entry_floor_pct`)."""
     hedge_room_base: Decimal
     """What the hedge budget of this minute still allows: no more is sent than could be repaired at once."""
     portfolio: Portfolio

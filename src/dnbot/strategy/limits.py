@@ -14,6 +14,7 @@ from dnbot.strategy.ladder import Ladder, largest
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.reference import Doubt
 
+HUNDRED = Decimal(100)
 Limit = tuple[str, Decimal]
 """(reason code, base units net)"""
 
@@ -91,10 +92,11 @@ def order_limits(ladder: Ladder, params: StrategyParameters, buy_cap: Price) -> 
 
 
 def margin_room(ladder: Ladder, inventory: Inventory, params: StrategyParameters, mark: Decimal) -> Decimal:
-    """Base units that the free margin carries at the configured leverage, the fee included."""
+    """Base units that the free margin carries at the configured leverage, the fee included, with the floor left."""
     price = max(ladder.bids[0][0], mark)
     per_base = price * (divide(Decimal(1), Decimal(params.leverage)) + ladder.sell_fee.taker)
-    return divide(max(ZERO, inventory.margin_free_quote), per_base)
+    kept = divide(max(ZERO, inventory.perp_equity_quote) * params.margin_entry_floor_pct, HUNDRED)
+    return divide(max(ZERO, inventory.margin_free_quote - kept), per_base)
 
 
 def size(

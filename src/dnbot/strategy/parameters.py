@@ -12,6 +12,9 @@ from dnbot.domain.instrument import Symbol
 
 MARGIN_CUSHION_PCT = Decimal(10)
 """Points above floor and least distance that a top-up aims at: less, and each percent of a rally would need another."""
+ENTRY_CUSHION_PCT = Decimal(2)
+"""Points above the floor that an order must leave without top-ups: at the floor itself the next tick would sell what
+was just bought, and pay every fee again."""
 
 
 class StrategyParameters(DerivedFinite, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -108,10 +111,10 @@ class StrategyParameters(DerivedFinite, frozen=True, kw_only=True, forbid_unknow
 
     @property
     def margin_entry_floor_pct(self) -> Decimal:
-        """Free margin below which the short may not grow, percent of equity: money that was moved to carry a rally is
-        not there for new carries.
+        """Free margin that must be left after an order by which the short grows, percent of equity; more with top-ups:
+        money that was moved to carry a rally is not there for new carries.
         """
-        return self.margin_floor_pct + (MARGIN_CUSHION_PCT if self.margin_top_up else 0)
+        return self.margin_floor_pct + (MARGIN_CUSHION_PCT if self.margin_top_up else ENTRY_CUSHION_PCT)
 
     @property
     def top_up_max_quote(self) -> Decimal:

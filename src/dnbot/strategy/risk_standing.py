@@ -152,7 +152,9 @@ def balance(intents: Intents, inputs: RiskInputs) -> Refused | None:
 
 
 def margin(intents: Intents, inputs: RiskInputs) -> Refused | None:
-    """What adds to the perpetual position is covered by free margin, and leaves the floor and the distance intact."""
+    """What adds to the perpetual position is covered by free margin, and leaves its floor and a cushion; liquidation is
+    not too near before it.
+    """
     added = [i for i in intents if not i.venue.is_spot and not i.reduce_only]
     if not added:
         return None
@@ -165,11 +167,13 @@ def margin(intents: Intents, inputs: RiskInputs) -> Refused | None:
         ours = f"{params.leverage} {params.margin_mode}"
         return refused("MARGIN", inputs.strange_leverage, ours, "leverage of the position")
     needed = sum((divide(i.quantity * i.price, Decimal(params.leverage)) for i in added), ZERO)
-    if needed > inputs.margin_free_quote:
-        return refused("MARGIN", needed, inputs.margin_free_quote, "margin needed")
-    floor_pct = params.margin_entry_floor_pct
-    if inputs.margin_ratio_pct < floor_pct:
-        return refused("MARGIN", inputs.margin_ratio_pct, floor_pct, "free margin in percent is below")
+    free = inputs.margin_free_quote
+    if needed > free:
+        return refused("MARGIN", needed, free, "margin needed")
+    left_pct = divide(inputs.margin_ratio_pct * (free - needed), free) if free > 0 else ZERO
+    if left_pct < params.margin_entry_floor_pct:
+        least = f"at least {params.margin_entry_floor_pct}"
+        return refused("MARGIN", f"{left_pct:.2f}", least, "free margin in percent after the order")
     return _distance(inputs) if inputs.perp_base != 0 else None
 
 

@@ -31,7 +31,7 @@ def inventory_of(context: StrategyContext) -> Inventory:
     """What is free to trade with: our ledger less what the venues report as locked."""
     symbol, portfolio = context.params.symbol, context.portfolio
     accounts = context.accounts
-    margin = margin_free(context)
+    equity, margin = perp_equity(context), margin_free(context)
     free = {v: accounts[v].free(symbol.base, portfolio.balance(v, symbol.base)) for v in SPOT_VENUES}
     quote = {v: accounts[v].free(symbol.quote, portfolio.balance(v, symbol.quote)) for v in SPOT_VENUES}
     for transfer in context.transfers:
@@ -42,6 +42,7 @@ def inventory_of(context: StrategyContext) -> Inventory:
         quote=quote,
         perp_base=portfolio.perp_base,
         margin_free_quote=margin if margin is not None else ZERO,
+        perp_equity_quote=equity if equity is not None else ZERO,
         hedge_room_base=hedge_room(context),
         portfolio=portfolio,
         bound_base=portfolio.delta - portfolio.perp_base - sum(free.values(), ZERO),

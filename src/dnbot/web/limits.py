@@ -60,10 +60,9 @@ def _losses(inputs: RiskInputs) -> Iterator[Limit]:
 def _margin(inputs: RiskInputs) -> Iterator[Limit]:
     params, stops, restores = inputs.params, "the short may not grow", "margin is restored"
     free, unit, floor = inputs.margin_ratio_pct, "% of the perpetual's equity is free", params.margin_floor_pct
-    cushion = params.margin_entry_floor_pct - floor
-    if cushion:
-        yield _floor(f"margin_floor_pct + {plain(cushion)}", unit, free, params.margin_entry_floor_pct, stops)
-    yield _floor("margin_floor_pct", unit, free, floor, restores if cushion else f"{stops}, and {restores}")
+    cushion = plain(params.margin_entry_floor_pct - floor)
+    yield _floor(f"margin_floor_pct + {cushion}", unit, free, params.margin_entry_floor_pct, stops)
+    yield _floor("margin_floor_pct", unit, free, floor, restores)
     yield _floor(
         "liquidation_distance_min_pct", "% from mark to liquidation", inputs.liquidation_distance_pct,
         params.liquidation_distance_min_pct, f"{stops}, and {restores}",
