@@ -3,8 +3,8 @@
     python docs/evidence/make_backtest.py FOLDER      # play FOLDER's raw books three times, about a minute
     python docs/evidence/make_backtest.py             # the table alone, from the evidence that is there
 
-Two plays in processes of their own tell the speed and whether their hashes are equal. A third one is interrupted each
-two milliseconds of its CPU time, and each moment counts for the room that it was in, with all that was called from there.
+Two plays in processes of their own tell the speed and whether their hashes are equal. A third one is interrupted after
+every two milliseconds of its CPU time: each such moment counts for the room that it was in, with all that it called.
 """
 
 from __future__ import annotations
@@ -20,6 +20,11 @@ from collections import Counter
 from pathlib import Path
 from types import FrameType
 from typing import Any
+
+from dnbot.config.settings import Settings
+from dnbot.research.backtest import BacktestOptions, backtest
+from dnbot.research.latency import MODELS
+from dnbot.research.market_options import MarketOptions
 
 HERE = Path(__file__).resolve().parent
 KEPT = HERE / "backtest_speed.json"
@@ -84,11 +89,6 @@ def play(folder: str) -> dict[str, Any]:
 
 def sampled(folder: str) -> dict[str, int]:
     """How many moments of one run, without looking at the files beforehand, were in which room."""
-    from dnbot.config.settings import Settings
-    from dnbot.research.backtest import BacktestOptions, backtest
-    from dnbot.research.latency import MODELS
-    from dnbot.research.market_options import MarketOptions
-
     params = Settings().strategy
     options = MarketOptions(data=folder, symbol=str(params.symbol), latency=MODELS["regional"])
     wanted = BacktestOptions(options.source(), params, options.latency, options.world())
@@ -134,14 +134,17 @@ def table(evidence: dict[str, Any]) -> list[str]:
         f"| {sides[told] if told != LOOP else 'both'} | {told} | {moments[told] / whole:.0%} |"
         for told in sides if told in moments
     ]  # fmt: skip
-    return [
-        f"{evidence['virtual_s']} s of raw books ({evidence['lines']:,} lines of files), {speeds} times real time in two "
-        f"plays on one core, whose hashes are {'equal' if evidence['same_hash'] else 'NOT EQUAL'} ({TARGET} were asked "
-        f"for). {evidence['machine']}; source `{evidence['source']}`.",
-        "", "| of | room | share of the CPU time |", "| --- | --- | --- |", *rows, "",
-        f"Of {cpu_s:.1f} s, {bot_s:.1f} s are the bot and the loop that both run in: exchanges that took no time at all "
-        f"would make it {evidence['virtual_s'] / bot_s:.0f} times real time.",
-    ]  # fmt: skip
+    hashes = "equal" if evidence["same_hash"] else "NOT EQUAL"
+    told = (
+        f"{evidence['virtual_s']} s of raw books ({evidence['lines']:,} lines of files), {speeds} times real time in "
+        f"two plays on one core, with {hashes} hashes ({TARGET} were asked for). {evidence['machine']}; source "
+        f"`{evidence['source']}`."
+    )
+    left = (
+        f"Of {cpu_s:.1f} s, {bot_s:.1f} s are the bot and the loop that both run in: exchanges that took no time at "
+        f"all would make it {evidence['virtual_s'] / bot_s:.0f} times real time."
+    )
+    return [told, "", "| of | room | share of the CPU time |", "| --- | --- | --- |", *rows, "", left]
 
 
 if __name__ == "__main__":

@@ -137,11 +137,27 @@ async def test_api_order_type_disabled(autojump_clock: Any, lab: Any) -> None:
 
 
 async def test_inventory_one_sided(autojump_clock: Any, lab: Any) -> None:
-    """A spread that persists is traded until inventory runs out on one side; then trading stops, neutral and whole."""
+    """A spread that persists is traded until inventory runs out on one side; then selling there stops, and says so.
+
+    The bot stays neutral and whole.
+    """
+
+    def sold() -> list[Any]:
+        return [f for f in trial.stage.audit()["fills"] if f["venue"] == "mexc_spot" and f["side"] == "sell"]
+
     async with lab.stage(on_scenario("inventory_one_sided")) as on, lab.on(on) as trial:
         await trial.until(lambda: struck(trial, "price_offset"), "the spread opens")
-        await trio.sleep(15)
+        before = len(sold())
+        said = "decline:GATE_TO_MEXC:INVENTORY"
+        await trial.until(lambda: said in trial.bot.context.tallies, "it says that nothing is left to sell", s_max=60)
+        await trio.sleep(10)
+        until_now, declined = sold(), trial.bot.context.counters.declined["INVENTORY"]
+        assert len(until_now) > before
         assert trial.trades() > 0
+        assert Decimal(trial.stage.audit()["balances"]["mexc_spot"].get("BTC", "0")) < Decimal("0.001")
+        await trio.sleep(20)
+        assert sold() == until_now, "the spread is still there, and nothing more is sold into it"
+        assert trial.bot.context.counters.declined["INVENTORY"] > declined
         assert await trial.end() == 0
         await trial.assert_clean()
 

@@ -15,6 +15,8 @@ import trio
 from dnbot.fakes.clock import FakeClock
 from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.control import PREFIX, ControlledApp, Controls
+from dnbot.fakes.faults import Fault, FaultRefused
+from dnbot.fakes.faults_worlds import OF_OUTSIDERS
 from dnbot.fakes.mirror import Mirror
 from dnbot.fakes.mirror_edge import Distance
 from dnbot.fakes.mirror_terms import mirrored
@@ -139,6 +141,14 @@ def test_nothing_trades_before_a_book_is_told(stand: Stand) -> None:
     assert stand.buy("60000", "0.01").filled == 0
     markets = stand.world.exchange.state.markets.values()
     assert {market.best("buy") for market in markets} | {market.best("sell") for market in markets} == {None}
+
+
+def test_faults_of_invented_outsiders_are_refused(stand: Stand) -> None:
+    """There are none: the books are the venue's, whatever a fault would make of them."""
+    for name in sorted(OF_OUTSIDERS):
+        with pytest.raises(FaultRefused, match="mirrored market"):
+            stand.world.faults.switch_on(Fault(name))
+    assert stand.world.faults.activations() == []
 
 
 def test_what_was_taken_stays_taken_until_the_venue_shows_another_quantity(stand: Stand) -> None:

@@ -240,6 +240,14 @@ def test_legs_that_rest_are_judged_as_all_else_is() -> None:
     assert calm.naked["definite"] < 2.0
 
 
+@pytest.mark.slow
+def test_a_schedule_may_let_legs_rest() -> None:
+    """Its seed decides, and the configuration says no."""
+    run = simulate(msgspec.structs.replace(draw(1, "none", 60.0), maker_first=True), PARAMS, 60.0)
+    assert run.violations == []
+    assert run.rested > 3
+
+
 def waits_for_ever(turn: Turn) -> bool:
     """An answer that is always on its way."""
     execution = turn.context.execution

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from dnbot.domain.errors import ConfigError
 from dnbot.fakes.faults import Fault
 from dnbot.fakes.faults_catalogue import KINDS, checked
+from dnbot.fakes.faults_json import SPOILS
 from dnbot.lab.schedule import MISHAPS, Schedule
 from dnbot.lab.swarm import LIVE_S, draw, kinds_of
 from dnbot.lab.swarm_moments import QUIET_S
@@ -82,6 +83,20 @@ def test_what_is_drawn_beside_all_else_moves_nothing_else(word: str, least: int,
     for keys in with_it[:10]:
         numbers = [int(key.rpartition(".")[2]) for key in keys if key.partition(".")[0] not in BESIDE]
         assert sorted(numbers) == list(range(1, len(numbers) + 1))
+
+
+def test_legs_rest_in_a_part_of_the_seeds() -> None:
+    """About every sixth of the swarm; what is asked for by name leaves that to the configuration."""
+    resting = [draw(seed, "swarm", RUN_S).maker_first for seed in range(1, 201)]
+    assert 20 < sum(resting) < 50
+    assert not any(draw(seed, "all", RUN_S).maker_first for seed in range(1, 21))
+    part = next(found for found in (draw(seed, "swarm", RUN_S) for seed in range(1, 201)) if found.maker_first)
+    assert part.only([]).maker_first
+
+
+def test_answers_are_spoiled_in_every_manner() -> None:
+    """That the fakes know."""
+    assert set(FAULTS["reply_malformed"].options["manner"]) == set(SPOILS)
 
 
 def test_half_of_the_drained_bots_may_move_money_back() -> None:

@@ -58,13 +58,14 @@ def settle_funding(strike: WorldStrike) -> None:
 
 
 def change_funding(strike: WorldStrike) -> None:
-    """Another interval, and a rate of another size or sign."""
+    """Another interval, and a rate of another size or sign, which no longer follows the basis."""
     strike.struck()
     funding = strike.world.funding
     funding.interval_s = int(strike.number("interval_s"))
     for symbol in list(funding.next_s):
         model = strike.world.models[symbol]
-        model.params = attrs.evolve(model.params, funding_rate=_decimal(strike, "rate"))
+        carry = attrs.evolve(model.params.carry, follows=False)
+        model.params = attrs.evolve(model.params, funding_rate=_decimal(strike, "rate"), carry=carry)
         now_s = strike.engine.clock.seconds()
         funding.estimates.pop(symbol, None)
         funding.next_s[symbol] = min(funding.next_s[symbol], (now_s // funding.interval_s + 1) * funding.interval_s)

@@ -220,11 +220,12 @@ async def tell_seconds(strike: RequestStrike) -> HttpResponse:
 def known_order(exchange: Exchange, strike: RequestStrike) -> str:
     """The venue's id of the order that a request names; empty when there is none."""
     last = strike.request.path.rsplit("/", 1)[-1]
-    named = re.search(r"(?:^|&)orderId=([^&]+)", strike.request.query + "&" + strike.request.body.decode("latin-1"))
+    said = strike.request.query + "&" + strike.request.body.decode("latin-1")
+    named = re.search(r"""(?:(?:^|&)orderId=|"order_id"\s*:\s*"?)([^&",}\s]+)""", said)
     order_id = named[1] if named else last
     order = exchange.order(strike.venue, strike.uid, order_id) if strike.uid else None
     if order is None and strike.uid:
-        client_id = strike.happening.client_id
+        client_id = strike.happening.client_id or order_id.removeprefix("t-")
         order = exchange.order(strike.venue, strike.uid, client_id=client_id) or exchange.order(
             strike.venue, strike.uid, client_id=f"t-{client_id}"
         )
@@ -247,8 +248,9 @@ KINDS = (
         "rest", options={"manner": "truncated"}, on_request=spoil, targets="requests",
     ),
     FaultKind(
-        "error_in_200", "P18", "an error body under status 200, although the request took effect",
-        "rest", on_request=say_error_in_200, targets="requests",
+        "error_in_200", "P18",
+        "an error body under status 200, although the request, or an order call on a socket, took effect",
+        "rest", on_request=say_error_in_200, on_call=say_error_in_200, targets="requests",
     ),
     FaultKind(
         "batch_item_missing", "P18", "the answer to a batch does not mention its last item",

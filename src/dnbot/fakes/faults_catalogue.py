@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -58,6 +59,9 @@ ELSEWHERE: Final[dict[str, str]] = {
 }
 """Codes of network, protocol, exchange and time that have no name of their own here, and why."""
 
+_CALL = re.compile(r"order_(place|batch_place|cancel|amend|status|list)")
+"""In a path: it means order calls on Gate's sockets; no path of REST has such a word."""
+
 _CHOICES: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("reply_malformed", "manner"): tuple(SPOILS),
     ("frame_malformed", "manner"): tuple(SPOILS),
@@ -86,6 +90,10 @@ def checked(fault: Fault) -> Fault:
         raise FaultRefused(f"{fault.name}: venue is gate or one of {', '.join(VENUES)}, not {fault.venue!r}")
     if fault.domain not in ("", "rest", "public", "private"):
         raise FaultRefused(f"{fault.name}: domain is rest, public or private, not {fault.domain!r}")
+    names_a_call = fault.method == "WS" or _CALL.search(fault.path) is not None
+    if names_a_call and kind.on_request is not None and not kind.strikes_calls:
+        able = ", ".join(name for name, known in KINDS.items() if known.strikes_calls)
+        raise FaultRefused(f"{fault.name} strikes requests of REST and no order calls on a socket; these do: {able}")
     unknown = sorted(set(fault.options) - set(kind.options))
     if unknown:
         allowed = ", ".join(kind.options) or "none"

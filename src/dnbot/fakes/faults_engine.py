@@ -17,6 +17,7 @@ from .clock import FakeClock
 from .faults import Fault, FaultPlan, FaultRefused
 from .faults_conditions import Doors, Links
 from .faults_kinds import Armed, FaultKind, Happening, WorldStrike
+from .faults_worlds import refuse_unfit
 from .market_ladder import Command
 from .records import Venue
 
@@ -106,6 +107,8 @@ class FaultEngine:
         if not armed.venues:
             allowed = ", ".join(armed.kind.venues)
             raise FaultRefused(f"{fault.name} strikes at {allowed}, not at {fault.venue!r}")
+        if self._world is not None:
+            refuse_unfit(fault, self._world)
         self.armed[fault.key] = armed
         self._acting.clear()
         if armed.kind.in_world is not None and not armed.awaits_request:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from .faults_framing import TEXT, server_frame
+from .faults_framing import TEXT, client_frame, cut_frames, server_frame
 from .faults_json import SPOILS, spoiled
 from .faults_kinds import FaultKind, FrameStrike, Sent
 from .faults_protobuf import ASKS, BIDS, DepthFrame, read_depth
@@ -209,17 +209,33 @@ def _with_level(strike: FrameStrike, side: int, price: str, size: str) -> bytes:
 
 
 def acknowledge_only(strike: FrameStrike) -> Sequence[Sent]:
-    """The subscription is acknowledged, and its channel says nothing on this connection."""
+    """The subscription is acknowledged, and its channel says nothing of its markets on this connection."""
     strike.struck()
-    strike.link.silenced[strike.happening.path] = None
+    strike.link.silence(strike.happening)
     return strike.unchanged()
 
 
 def refuse_subscription(strike: FrameStrike) -> Sequence[Sent]:
-    """The subscription is refused in the venue's words and never reaches it."""
+    """The subscription is refused in the venue's words and never reaches it; others of the same frame do."""
     strike.struck()
     strike.link.send_later(0.0, server_frame(_refusal(strike), TEXT))
-    return []
+    return _without_channel(strike)
+
+
+def _without_channel(strike: FrameStrike) -> Sequence[Sent]:
+    """The client's frame without this channel: at MEXC one frame asks for many, at Gate for one."""
+    frames, _ = cut_frames(strike.payload)
+    if strike.venue != MEXC_SPOT or len(frames) != 1:
+        return []
+    try:
+        asked = msgspec.json.decode(frames[0].payload, type=dict[str, msgspec.Raw])
+        names = msgspec.json.decode(asked.get("params", msgspec.Raw(b"[]")), type=list[str])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return []
+    left = [name for name in names if name != strike.happening.path]
+    if not left:
+        return []
+    return [(0.0, client_frame(msgspec.json.encode(asked | {"params": left})))]
 
 
 def _refusal(strike: FrameStrike) -> bytes:

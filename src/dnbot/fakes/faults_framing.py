@@ -75,6 +75,13 @@ def server_frame(payload: bytes, opcode: int) -> bytes:
     return head + payload
 
 
+def client_frame(payload: bytes) -> bytes:
+    """One whole text frame as a client sends it: masked, with a key that changes nothing."""
+    raw = server_frame(payload, TEXT)
+    head = len(raw) - len(payload)
+    return raw[:1] + bytes((raw[1] | 0x80,)) + raw[2:head] + bytes(4) + payload
+
+
 def opcode_of(venue: Venue, payload: bytes) -> int:
     """Text for everything but MEXC's protobuf pushes."""
     return BINARY if venue == MEXC_SPOT and payload[:1] != b"{" else TEXT

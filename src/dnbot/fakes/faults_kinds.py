@@ -51,9 +51,10 @@ class FaultKind:
 
     ``scope`` says where it strikes: rest, socket, host (an exchange's address), venue, market, account. ``targets`` is
     what it strikes when the plan names nothing; ``count`` how often when the plan does not say. The effects:
-    ``on_connect`` may drop a connection that was accepted, ``on_request`` wraps the handling of a request, ``on_frame``
-    turns a frame that is sent into those that are sent instead, ``on_heard`` does so for one that is heard,
-    ``in_world`` changes the world and says how that is undone.
+    ``on_connect`` may drop a connection that was accepted, ``on_request`` wraps the handling of a request, ``on_call``
+    that of an order call on a socket (and never waits: what it proceeds to answers later), ``on_frame`` turns a frame
+    that is sent into those that are sent instead, ``on_heard`` does so for one that is heard, ``in_world`` changes the
+    world and says how that is undone.
     """
 
     name: str
@@ -67,6 +68,7 @@ class FaultKind:
     count: int | None = None
     on_connect: Callable[[Strike], None] | None = None
     on_request: Callable[[RequestStrike], Awaitable[HttpResponse]] | None = None
+    on_call: Callable[[RequestStrike], Awaitable[HttpResponse]] | None = None
     on_frame: Callable[[FrameStrike], Sequence[Sent]] | None = None
     on_heard: Callable[[FrameStrike], Sequence[Sent]] | None = None
     in_world: Callable[[WorldStrike], Undo | None] | None = None
@@ -75,6 +77,11 @@ class FaultKind:
     def acts_in_world_alone(self) -> bool:
         """Whether no request or frame carries it; such a kind may still be started by one."""
         return self.in_world is not None and self.on_request is None and self.on_frame is None
+
+    @property
+    def strikes_calls(self) -> bool:
+        """Whether it strikes order calls on a socket as it does requests."""
+        return self.on_call is not None or (self.on_request is not None and self.on_heard is not None)
 
 
 Sent = tuple[float, bytes]
@@ -209,15 +216,18 @@ class RequestStrike(Strike):
 
     @property
     def uid(self) -> str:
-        """The account whose key the request carries; empty when it carries none."""
+        """The account whose key the request, or the socket of an order call, carries; empty when there is none."""
         key = self.request.header("key") or self.request.header("x-mexc-apikey") or ""
         account = self.exchange.account_by_key(key) if key else None
-        return account.uid if account is not None else ""
+        return account.uid if account is not None else self.link.account
 
 
 @attrs.define(eq=False)
 class FrameStrike(Strike):
-    """A frame on one socket; ``payload`` is its text or its protobuf, ``link`` the connection."""
+    """A frame on one socket; ``link`` is the connection.
+
+    ``payload`` is the text or the protobuf of one that is sent; of one that is heard it is the whole frame.
+    """
 
     payload: bytes
     link: FaultyStream

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import attrs
 import trio
 
+from .faults_calls import called, instead_of
 from .faults_conditions import Condition
 from .faults_engine import FaultEngine
 from .faults_framing import (
@@ -21,7 +22,7 @@ from .faults_framing import (
     server_frame,
 )
 from .faults_kinds import FrameStrike, Happening, Sent
-from .faults_wire import heard_frames, sent_frame
+from .faults_wire import heard_frames, markets_of, sent_frame
 from .records import MEXC_SPOT, Venue
 from .web import DropConnection
 
@@ -44,8 +45,10 @@ class FaultyStream(trio.abc.HalfCloseableStream):
     domain: str = ""
     account: str = ""
     is_socket: bool = False
-    silenced: dict[str, None] = attrs.field(factory=dict)
-    """Channels that were acknowledged and will say nothing on this connection."""
+    silenced: dict[tuple[str, str], None] = attrs.field(factory=dict)
+    """Channel and market (empty: all of them) that were acknowledged and will say nothing on this connection."""
+    instead: dict[str, bytes] = attrs.field(factory=dict)
+    """By the id of an order call, what is told instead of the venue's own answer; empty: nothing."""
     _own: Condition | None = None
     _held: bytearray = attrs.field(factory=bytearray)
     _heard: bytearray = attrs.field(factory=bytearray)
@@ -84,12 +87,17 @@ class FaultyStream(trio.abc.HalfCloseableStream):
         payload = b"" if code == 1005 else code.to_bytes(2, "big")
         self.send_later(0.0, server_frame(payload, CLOSE))
 
+    def silence(self, asked: Happening) -> None:
+        """Let what was subscribed to say nothing here until it is asked for again."""
+        for market in markets_of(asked) or ("",):
+            self.silenced[asked.path, market] = None
+
     # -- a byte stream
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Pass on, or keep what the link does not take now."""
         data = bytes(data)
-        if self.is_socket and (self.silenced or self.engine.has("on_frame")):
+        if self.is_socket and (self.silenced or self.instead or self.engine.has("on_frame")):
             data = self._shaped(data)
         if not self._held and not self._suffers():
             await self.stream.send_all(data)
@@ -196,8 +204,11 @@ class FaultyStream(trio.abc.HalfCloseableStream):
 
     def _shape(self, venue: Venue, frame: WireFrame) -> bytes:
         happening = sent_frame(venue, frame)
-        if happening.method == "PUSH" and happening.path in self.silenced:
+        if happening.method == "PUSH" and self._is_silent(happening):
             return b""
+        told = instead_of(self, frame.payload) if happening.method == "REPLY" and self.instead else None
+        if told is not None:
+            return told
         sent: list[Sent] = [(0.0, frame.payload)]
         for armed in self.engine.struck_by(happening, "on_frame"):
             effect = armed.kind.on_frame
@@ -216,13 +227,26 @@ class FaultyStream(trio.abc.HalfCloseableStream):
                 now += raw
         return now
 
+    def _is_silent(self, push: Happening) -> bool:
+        if not self.silenced:
+            return False
+        markets = markets_of(push) or ("",)
+        return (push.path, "") in self.silenced or all((push.path, market) in self.silenced for market in markets)
+
+    def _speak_again(self, asked: Happening) -> None:
+        """What is asked for anew, or given up, is not silent any more; other markets of its channel stay so."""
+        markets = markets_of(asked) if self.silenced else ()
+        for path, market in list(self.silenced):
+            if path == asked.path and (not markets or market in ("", *markets)):
+                del self.silenced[path, market]
+
     async def _hear(self, data: bytes) -> None:
         self._heard += data
         if frame_size(bytes(self._heard[:HEAD_BYTES_MAX])) <= len(self._heard) and not self._refused:
             frames, rest = cut_frames(bytes(self._heard))
             self._heard = bytearray(rest)
             for frame in frames:
-                for wait_s, raw in self._understood(frame):
+                for wait_s, raw in await self._understood(frame):
                     if wait_s > 0:
                         await trio.sleep(wait_s)
                     self._ready += raw
@@ -231,20 +255,22 @@ class FaultyStream(trio.abc.HalfCloseableStream):
             self._ready += self._heard
             self._heard.clear()
 
-    def _understood(self, frame: WireFrame) -> Sequence[Sent]:
-        """The frame as the venue hears it: perhaps late, perhaps twice, perhaps not at all."""
+    async def _understood(self, frame: WireFrame) -> Sequence[Sent]:
+        """The frame as the venue hears it: perhaps late, perhaps twice, perhaps in part, perhaps not at all."""
         if self.venue is None or not frame.is_message:
             return [(0.0, frame.raw)]
-        copies: list[Sent] = [(0.0, frame.raw)]
+        copies: Sequence[Sent] = [(0.0, frame.raw)]
         for happening in heard_frames(self.venue, frame):
             self._learn(happening)
-            self.silenced.pop(happening.path, None)
+            self._speak_again(happening)
             self.engine.begin_awaited(happening)
             for armed in self.engine.struck_by(happening, "on_heard"):
                 effect = armed.kind.on_heard
-                if effect is not None:
-                    heard = effect(FrameStrike(self.engine, armed, happening, frame.raw, self))
+                if effect is not None and copies:  # which are all the same
+                    heard = effect(FrameStrike(self.engine, armed, happening, copies[0][1], self))
                     copies = [(wait_s + more_s, raw) for wait_s, _ in copies for more_s, raw in heard]
+            if happening.method == "WS":
+                copies = await called(self, happening, copies)
         return copies
 
     def _learn(self, happening: Happening) -> None:

@@ -12,6 +12,8 @@ from . import faults_words as words
 from .exchange import Exchange
 from .faults_answers import known_order
 from .faults_kinds import FaultKind, RequestStrike
+from .gateio_errors import GateError
+from .gateio_ws_api import check_exptime
 from .instruments import Instrument
 from .records import MEXC_SPOT, ZERO, OrderState, Side, opposite
 from .web import HttpResponse
@@ -21,6 +23,8 @@ DEPTH = 5_000
 
 async def reject_order(strike: RequestStrike) -> HttpResponse:
     """A definite no, in the venue's words."""
+    if _is_expired(strike):
+        return await strike.proceed()
     strike.struck()
     return words.refusal(strike.venue, strike.text("reason"))
 
@@ -39,7 +43,7 @@ async def fill_instead_of_cancel(strike: RequestStrike) -> HttpResponse:
 async def fill_in_part(strike: RequestStrike) -> HttpResponse:
     """Somebody is quicker: before the order is handled, the book keeps only a part of it within its price."""
     wanted = read_create(strike)
-    if wanted is None:
+    if wanted is None or _is_expired(strike):
         return await strike.proceed()
     instrument, side, quantity, price = wanted
     strike.struck()
@@ -47,6 +51,15 @@ async def fill_in_part(strike: RequestStrike) -> HttpResponse:
     keep = Decimal(str(left)) if left else quantity * Decimal(str(strike.number("fraction")))
     leave(strike.exchange, instrument, side, price, keep // instrument.lot * instrument.lot)
     return await strike.proceed()
+
+
+def _is_expired(strike: RequestStrike) -> bool:
+    """Whether the order comes after its own expiry: the venue refuses that one before it looks at the order."""
+    try:
+        check_exptime(strike.request.header("x-gate-exptime") or "", strike.engine.clock.wall_ns(strike.venue))
+    except GateError:
+        return True
+    return False
 
 
 def take_order(exchange: Exchange, order: OrderState) -> None:
@@ -102,16 +115,19 @@ def _fields(strike: RequestStrike) -> dict[str, Any]:
 KINDS = (
     FaultKind(
         "partial_fill", "X01", "an order finds only a `fraction` of itself (or that `quantity`) within its price",
-        "account", options={"fraction": 0.5, "quantity": 0.0}, on_request=fill_in_part, targets="creates",
+        "account", options={"fraction": 0.5, "quantity": 0.0}, on_request=fill_in_part,
+        on_call=fill_in_part, targets="creates",
     ),
     FaultKind(
         "cancel_meets_fill", "X02",
         'a cancel is told that the order is gone (MEXC: -2011 "Order filled."), and its fill comes a while later',
-        "account", options={"fill_after_s": 0.2}, on_request=fill_instead_of_cancel, targets="cancels",
+        "account", options={"fill_after_s": 0.2}, on_request=fill_instead_of_cancel,
+        on_call=fill_instead_of_cancel, targets="cancels",
     ),
     FaultKind(
         "order_rejected", "X03",
         "an order is refused for good: `reason` balance, size, price, suspended, post_only or risk_control",
-        "account", options={"reason": "balance"}, on_request=reject_order, targets="creates",
+        "account", options={"reason": "balance"}, on_request=reject_order,
+        on_call=reject_order, targets="creates",
     ),
 )  # fmt: skip

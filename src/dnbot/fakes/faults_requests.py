@@ -133,8 +133,10 @@ KINDS = (
         "rest", on_request=lose_request, on_heard=swallow_frame, targets="requests",
     ),
     FaultKind(
-        "reply_lost", "N03", "a request takes effect and its connection is cut instead of being answered",
-        "rest", on_request=lose_reply, targets="requests",
+        "reply_lost", "N03",
+        "a request takes effect and its connection is cut instead of being answered; "
+        "an order call on a socket is never answered",
+        "rest", on_request=lose_reply, on_call=lose_reply, targets="requests",
     ),
     FaultKind(
         "request_delayed", "N04", "a request, or an order call on a socket, is held back before it takes effect",
@@ -161,12 +163,15 @@ KINDS = (
         "rest", options={"delay_s": 1.0}, on_request=delay_reply, targets="requests",
     ),
     FaultKind(
-        "rate_limited", "P16", "requests are refused for being too many: 429, or MEXC's 418",
-        "rest", options={"status": 429, "retry_after_s": 10}, on_request=limit_rate, targets="requests",
+        "rate_limited", "P16",
+        "requests, or order calls on a socket, are refused for being too many: 429, or MEXC's 418",
+        "rest", options={"status": 429, "retry_after_s": 10}, on_request=limit_rate, on_call=limit_rate,
+        targets="requests",
     ),
     FaultKind(
-        "server_error", "P17", "a 5xx, after the request took effect (`handled`) or without",
-        "rest", options={"status": 500, "handled": False}, on_request=fail, targets="requests",
+        "server_error", "P17",
+        "a 5xx, after the request, or an order call on a socket, took effect (`handled`) or without",
+        "rest", options={"status": 500, "handled": False}, on_request=fail, on_call=fail, targets="requests",
     ),
     FaultKind(
         "redirected", "A11", "a redirect to another host",

@@ -16,6 +16,9 @@ _CHANNEL = re.compile(rb'"channel"\s*:\s*"([\w.]+)"')
 _EVENT = re.compile(rb'"event"\s*:\s*"(\w*)"')
 _CLIENT_ID = re.compile(rb'"text"\s*:\s*"(?:t-)?([^"]{1,40})"')
 _PARAMS = re.compile(rb'"params"\s*:\s*\[([^\]]*)\]')
+_ASKED = re.compile(rb'"payload"\s*:\s*\[([^\]]*)\]')
+_NAMED = re.compile(rb'"(?:s|n|contract|currency_pair)"\s*:\s*"([^"]*)"')
+_MARKET = re.compile(rb"[A-Z0-9]+_[A-Z0-9]+")
 _PUBLIC = re.compile(
     r"(spot|futures)\.(tickers|trades\w*|candlesticks|book_ticker|order_book\w*|obu|contract_\w+|public_\w+)"
 )
@@ -44,6 +47,18 @@ def heard_frames(venue: Venue, frame: WireFrame) -> Iterator[Happening]:
     for channel in channels:
         name = channel.decode("ascii", "replace")
         yield Happening(venue, domain_of(name), event.decode(), name, _text(client_id), payload)
+
+
+def markets_of(happening: Happening) -> tuple[str, ...]:
+    """The markets that a subscription or a push of Gate names, each once; none when it means all of a channel.
+
+    MEXC's channels name theirs themselves: none.
+    """
+    if happening.venue == MEXC_SPOT:
+        return ()
+    asked = _ASKED.search(happening.raw)
+    texts = [asked[1]] if asked is not None else _NAMED.findall(happening.raw)
+    return tuple(dict.fromkeys(found.decode() for text in texts for found in _MARKET.findall(text)))
 
 
 def _text(found: re.Match[bytes] | None) -> str:

@@ -66,6 +66,8 @@ class GateApp:
     countdowns: Countdowns = attrs.field(init=False)
     spot: Product = attrs.field(init=False)
     futures: Product = attrs.field(init=False)
+    commands: Mapping[str, Command] = attrs.field(init=False)
+    """The calls of both sockets' WebSocket API, by channel."""
     _elsewhere: dict[str, Product] = attrs.field(factory=dict)
     totals: Totals = attrs.field(factory=Totals)
     _streams: list[PublicStreams] = attrs.field(factory=list)
@@ -92,8 +94,10 @@ class GateApp:
             *ElsewhereRest(self.context).routes(),
         ]
         self.gateway = Gateway(self.context, routes, self.log)
+        spot_commands = SpotCommands(self.context, spot_orders).table()
         commands = FuturesCommands(self.context, futures_orders).table()
-        self.spot = self._spot_product(SpotCommands(self.context, spot_orders).table())
+        self.commands = {**spot_commands, **commands}
+        self.spot = self._spot_product(spot_commands)
         self.futures = self._futures_product(commands)
         for settle in sorted(set(ELSEWHERE_PATHS.values())):
             self._elsewhere[settle] = self._elsewhere_product(settle, elsewhere_commands(commands))

@@ -174,9 +174,7 @@ class WsApi:
         wrapped: bool,
         rate: Quota | None = None,
     ) -> None:
-        text = error.ws_api_message() if wrapped else (error.text or "")
-        errs = {"errs": {"label": error.label, "message": text}}
-        self._send(session, frame, req_id, error.status, errs, rate=rate)
+        self._send(session, frame, req_id, error.status, refusal_data(error, wrapped=wrapped), rate=rate)
 
     def _send(
         self,
@@ -189,24 +187,36 @@ class WsApi:
         ack: bool = False,
         rate: Quota | None = None,
     ) -> None:
-        now_ns = session.now_ns
-        header: dict[str, Any] = {
-            "response_time": str(milliseconds(now_ns)),
-            "status": str(status),
-            "channel": frame.channel,
-            "event": "api",
-            "client_id": f"{session.peer}-0x{session.subscriber.conn_id[:10]}",
-            "x_in_time": microseconds(now_ns),
-            "x_out_time": microseconds(now_ns),
-            "conn_id": session.subscriber.conn_id,
-            "conn_trace_id": session.subscriber.conn_id * 2,
-            "trace_id": session.trace_id(),
-        }
+        header = answer_header(
+            frame.channel, status, session.now_ns,
+            peer=session.peer, conn_id=session.subscriber.conn_id, trace_id=session.trace_id(),
+        )  # fmt: skip
         header |= {} if rate is None else _rate_fields(rate)
         body: dict[str, Any] = {"header": header, "data": data, "request_id": req_id}
         if ack:
             body["ack"] = True
         session.subscriber.push(encode(body))
+
+
+def answer_header(channel: str, status: int, now_ns: int, *, peer: str, conn_id: str, trace_id: str) -> dict[str, Any]:
+    """The header of one answer to an API frame."""
+    return {
+        "response_time": str(milliseconds(now_ns)),
+        "status": str(status),
+        "channel": channel,
+        "event": "api",
+        "client_id": f"{peer}-0x{conn_id[:10]}",
+        "x_in_time": microseconds(now_ns),
+        "x_out_time": microseconds(now_ns),
+        "conn_id": conn_id,
+        "conn_trace_id": conn_id * 2,
+        "trace_id": trace_id,
+    }
+
+
+def refusal_data(error: GateError, *, wrapped: bool) -> dict[str, Any]:
+    """The `data` of a refusal; `wrapped` as of the command."""
+    return {"errs": {"label": error.label, "message": error.ws_api_message() if wrapped else (error.text or "")}}
 
 
 def _rate_fields(rate: Quota) -> dict[str, int]:

@@ -153,11 +153,26 @@ SCENARIOS: Final[dict[str, ScenarioRow]] = {
 }
 
 ELSEWHERE: Final[dict[str, str]] = {
-    "kill_switch_pnl_unknown": "the bot's own arithmetic: tests/strategy/test_observing.py",
-    "db_down_during_fill": "the bot's store: tests/bot/test_scenarios_store.py",
-    "db_full": "the bot's store and spill file: tests/bot/test_order_paths.py",
-    "threshold_loses": "settings that are refused: tests/strategy/test_costs.py",
-    "percent_or_fraction": "settings that are refused: tests/test_config.py",
-    "dry_run_trades": "settings and credentials: tests/test_config.py",
+    "kill_switch_pnl_unknown": (
+        "the bot's own arithmetic: tests/strategy/test_observing.py"
+        "::test_profit_that_is_unknown_halts_when_prices_are_there"
+    ),
+    "db_down_during_fill": "the bot's store: tests/bot/test_scenarios_store.py::test_db_down_during_fill",
+    "db_full": (
+        "the bot's store and spill file: tests/bot/test_order_paths.py"
+        "::test_without_database_and_disk_nothing_leaves"
+    ),
+    "threshold_loses": (
+        "settings that are refused: tests/strategy/test_costs.py"
+        "::test_losing_thresholds_are_named_with_their_arithmetic"
+    ),
+    "percent_or_fraction": (
+        "settings that are refused: tests/test_config.py"
+        "::test_a_broken_file_ends_every_command_with_one_sentence"
+    ),
+    "dry_run_trades": (
+        "mode paper has no key: tests/operate/test_paper.py"
+        "::test_no_key_is_read_and_each_side_reaches_its_own"
+    ),
 }
-"""Scenarios that no venue can produce, and where they are tested instead."""
+"""Scenarios that no venue can produce, and the tests that prove their outcome instead: file::test."""

@@ -58,6 +58,8 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     deviation_bps: float = DEVIATIONS_BPS[0]
     margin_top_up: bool = False
     """Whether the bot may move money to the perpetual's wallet, whatever its configuration says."""
+    maker_first: bool = False
+    """Whether legs may rest, whatever the bot's configuration says."""
     faults: tuple[dict[str, Value], ...] = ()
     mishaps: tuple[Mishap, ...] = ()
     meetings: tuple[Meeting, ...] = ()

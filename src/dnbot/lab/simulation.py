@@ -104,7 +104,10 @@ def simulate(
     """
     began_s = time.process_time()
     deterministic(schedule.seed)
-    params = msgspec.structs.replace(params, margin_top_up=params.margin_top_up or schedule.margin_top_up)
+    params = msgspec.structs.replace(
+        params, margin_top_up=params.margin_top_up or schedule.margin_top_up,
+        maker_first=params.maker_first or schedule.maker_first,
+    )  # fmt: skip
     world = attrs.evolve(
         config or FakesConfig(deviation_bps=schedule.deviation_bps), seed=schedule.seed, faults=schedule.plan()
     )

@@ -25,7 +25,7 @@ DENIALS = (
 NEVER: Mapping[str, str] = {
     "fault listen_key_not_renewed": "listen keys are renewed every 20 minutes; tests/bot renews one",
     "fault batch_item_missing": "the bot sends no batches; a client of the fakes may",
-    "fault cancel_meets_fill": "without maker_first every order is immediate-or-cancel: none rests that a cancel meets",
+    "fault cancel_meets_fill": "orders rest in every sixth seed alone: whether one of their cancels meets it is chance",
     "resolved REJECTED": "only its own answer tells that an order was rejected; the lists know nothing of it",
     "resolved NOT_SENT": "only the desk knows that an order never left; the lists know nothing of it",
     **{f"denial {code}": f"sizing never asks for it: {_SIZED}" for code in _SIZED_RIGHT},

@@ -25,6 +25,8 @@ PAUSED_SHARE = 0.25
 OUTAGE_SHARE = 0.03
 """Of so many seeds one exchange cannot be asked anything for longer than all attempts to recover take together."""
 OUTAGE_S = (150.0, 200.0)
+RESTING_SHARE = 1 / 6
+"""In so many seeds of the swarm one leg of a pair may rest."""
 MOMENTS = ("now", "intents", "create", "fill")
 LIVE_S = 100.0
 """After the last fault: it has to come back."""
@@ -84,6 +86,7 @@ def draw(seed: int, wanted: str, run_s: float) -> Schedule:
     return Schedule(
         seed=seed, heal_s=heal_s, order_path=order_path, deviation_bps=rng.choice(DEVIATIONS_BPS),
         margin_top_up=any(fault["name"] == "money_moves" for fault in faults) and seed % 2 == 0,
+        maker_first=wanted == "swarm" and random.Random(f"{seed}:maker_first").random() < RESTING_SHARE,
         faults=tuple(faults), mishaps=tuple(mishaps), meetings=tuple(meetings),
     )  # fmt: skip
 

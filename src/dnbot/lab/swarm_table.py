@@ -8,6 +8,7 @@ from typing import Final
 import attrs
 
 from dnbot.fakes.faults import Value
+from dnbot.fakes.faults_json import SPOILS
 
 SOME = (0.1, 0.3, 1.0)
 """With which probability what fits is struck."""
@@ -74,11 +75,7 @@ _HABITS: Final = (
     FaultHabit("subscription_silent", (20, 60), count=2),
     FaultHabit("subscription_refused", (5, 30), count=2),
     FaultHabit("frame_malformed", (2, 15), {"manner": ("truncated", "not_json", "empty")}, (0.05, 0.3), 5),
-    FaultHabit(
-        "reply_malformed", (5, 30),
-        {"manner": ("truncated", "not_json", "empty", "bad_utf8", "field_missing", "nan", "huge_number")}, SOME, 4,
-        _ENDPOINTS,
-    ),
+    FaultHabit("reply_malformed", (5, 30), {"manner": tuple(SPOILS)}, SOME, 4, _ENDPOINTS),
     FaultHabit("rate_limited", (2, 15), {"retry_after_s": (1, 10)}, SOME, 5, _ENDPOINTS),
     FaultHabit("server_error", (5, 30), {"status": (500, 502, 503, 504), "handled": (False, True)}, SOME, 5, _WHAT),
     FaultHabit("batch_item_missing", (20, 60)),

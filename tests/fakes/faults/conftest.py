@@ -234,18 +234,28 @@ class Socket:
 
     async def login(self) -> Any:
         """Log in to Gate's WebSocket API."""
-        stamp = str(int(self.client.now_s()))
-        sign = hmac.new(SECRET.encode(), f"api\nspot.login\n\n{stamp}".encode(), hashlib.sha512).hexdigest()
-        await self._call("spot.login", {"req_id": "1", "timestamp": stamp, "api_key": KEY, "signature": sign})
+        stamp, channel = str(int(self.client.now_s())), f"{self.venue.removeprefix('gate_')}.login"
+        sign = hmac.new(SECRET.encode(), f"api\n{channel}\n\n{stamp}".encode(), hashlib.sha512).hexdigest()
+        await self._call("login", {"req_id": "1", "timestamp": stamp, "api_key": KEY, "signature": sign})
         return await self.answer()
 
-    async def order(self, price: str, text: str) -> None:
+    async def order(self, price: str, text: str, **header: str) -> None:
         """Send a create over Gate's WebSocket API; whatever comes back is not read here."""
-        order = {"currency_pair": "BTC_USDT", "type": "limit", "account": "spot", "side": "buy", "time_in_force": "gtc"}
-        param = order | {"amount": "0.001", "price": price} | ({"text": text} if text else {})
-        await self._call("spot.order_place", {"req_id": "2", "req_param": param})
+        if self.venue == "gate_spot":
+            kind = {"type": "limit", "account": "spot", "side": "buy", "time_in_force": "gtc"}
+            order: dict[str, Any] = kind | {"currency_pair": "BTC_USDT", "amount": "0.001", "price": price}
+        else:
+            order = {"contract": "BTC_USDT", "size": 10, "price": price, "tif": "gtc"}
+        payload = {"req_id": "2", "req_param": order | ({"text": text} if text else {})}
+        await self._call("order_place", payload | ({"req_header": header} if header else {}))
 
-    async def _call(self, channel: str, payload: dict[str, Any]) -> None:
+    async def cancel(self, order_id: str) -> None:
+        """Send a cancel over Gate's WebSocket API; whatever comes back is not read here."""
+        param = {"order_id": str(order_id), "currency_pair": "BTC_USDT"}
+        await self._call("order_cancel", {"req_id": "3", "req_param": param})
+
+    async def _call(self, name: str, payload: dict[str, Any]) -> None:
+        channel = f"{self.venue.removeprefix('gate_')}.{name}"
         frame = {"time": int(self.client.now_s()), "channel": channel, "event": "api", "payload": payload}
         await self.ws.send_message(json.dumps(frame))
 
@@ -259,6 +269,13 @@ class Socket:
                     return frame
                 self.pushes.append(frame)
         return None
+
+    async def answers(self, wait_s: float = 1.0) -> list[Any]:
+        """Every frame that is no push, until none comes for a while."""
+        found = []
+        while (frame := await self.answer(wait_s)) is not None:
+            found.append(frame)
+        return found
 
     async def listen(self, wait_s: float) -> list[Any]:
         """Every push within a while, the ones that came before an answer included."""

@@ -102,6 +102,7 @@ def test_a_fault_is_written_on_one_line() -> None:
         ("server_error:handled=maybe", "handled is true or false"), ("reply_lost:at=1,at=2", "comes twice"),
         ("reply_malformed:manner=ugly", "manner is one of"), ("order_rejected:reason=mood", "reason is one of"),
         ("huge_frame:size=1e99", "ordinary size"), ("reply_lost:count=1.5", "count is a whole number"),
+        ("page_cut:method=WS", "no order calls on a socket"), ("slow_reply:path=*.order_place", "no order calls on a"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_with_a_sentence(text: str, said: str) -> None:
@@ -149,7 +150,7 @@ def test_every_kind_is_listed_and_has_an_effect() -> None:
     listed = list_faults().splitlines()
     for kind, line in zip(KINDS.values(), listed, strict=True):
         assert line.startswith(kind.name)
-        effects = (kind.on_connect, kind.on_request, kind.on_frame, kind.on_heard, kind.in_world)
+        effects = (kind.on_connect, kind.on_request, kind.on_call, kind.on_frame, kind.on_heard, kind.in_world)
         assert any(effect is not None for effect in effects), kind.name
         assert kind.targets in TARGETS
         assert kind.what

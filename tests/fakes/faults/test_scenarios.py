@@ -434,11 +434,13 @@ def test_every_scenario_has_its_test_and_its_sentence() -> None:
 
 
 def test_what_is_tested_elsewhere_is() -> None:
-    """Every scenario that needs the bot names files that are there."""
+    """Every scenario that needs the bot names tests that are there."""
     for where in ELSEWHERE.values():
-        paths = re.findall(r"tests/[\w/.]+", where)
-        assert paths
-        assert [path for path in paths if not (ROOT / path).exists()] == []
+        named = re.findall(r"(tests/[\w/.]+)::(\w+)", where)
+        assert named, where
+        for path, test in named:
+            text = (ROOT / path).read_text(encoding="utf-8")
+            assert re.search(rf"^(async )?def {test}\(", text, re.MULTILINE), where
 
 
 @pytest.mark.skipif(not TABLE.exists(), reason="shared data absent")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.faults_protobuf import read_depth
 from dnbot.fakes.records import VENUES
 
@@ -158,6 +160,34 @@ async def test_a_subscription_is_silent_or_refused(autojump_clock: Any, stand: A
         assert await socket.listen(1) == []
 
 
+@pytest.mark.parametrize("venue", ["gate_spot", "gate_futures"])
+async def test_a_silent_market_leaves_the_others_of_its_channel(autojump_clock: Any, stand: Any, venue: str) -> None:
+    """One channel for two markets on one socket: the first says nothing until it is asked for again."""
+    two = FakesConfig(symbols=("BTC/USDT", "ETH/USDT"))
+    async with stand(f"subscription_silent:venue={venue},count=1", config=two, alive=True) as on:
+        socket, channel = await on.client.socket(venue), f"{venue.removeprefix('gate_')}.order_book_update"
+        for name in ("BTC_USDT", "ETH_USDT"):
+            await socket.subscribe(channel, payload=[name, "100ms"])
+        assert {push["result"]["s"] for push in await socket.listen(3)} == {"ETH_USDT"}
+        await socket.subscribe(channel, payload=["BTC_USDT", "100ms"])
+        assert {push["result"]["s"] for push in await socket.listen(3)} == {"BTC_USDT", "ETH_USDT"}
+
+
+async def test_a_refused_channel_leaves_the_others_of_its_frame(autojump_clock: Any, stand: Any) -> None:
+    """MEXC is asked for three channels at once: one is refused, and the venue hears of the other two."""
+    names = [f"spot@public.aggre.{kind}.v3.api.pb@100ms@BTCUSDT" for kind in ("deals", "depth", "bookTicker")]
+    async with stand("subscription_refused:venue=mexc_spot,count=1", alive=True) as on:
+        socket = await on.client.socket("mexc_spot")
+        told = [await socket.subscribe(*names), *await socket.answers()]
+        (refused,) = [answer["msg"] for answer in told if answer["msg"].startswith("Not Subscribed")]
+        assert f"[{names[0]}]" in refused
+        assert [answer["msg"] for answer in told if answer["msg"] != refused] == [",".join(names[1:])]
+        pushes = await socket.listen(3)
+        assert all(b"aggre.depth" in push or b"aggre.bookTicker" in push for push in pushes)
+        assert any(b"aggre.depth" in push for push in pushes)
+        assert len(on.strikes()) == 1
+
+
 async def test_frames_are_spoiled_and_huge(autojump_clock: Any, stand: Any) -> None:
     """A spoiled frame is not JSON any more, a huge one is as big as asked; the next ones are good."""
     async with stand("frame_malformed:venue=gate_spot", alive=True) as on:
@@ -199,3 +229,98 @@ async def test_an_order_call_on_a_socket_is_lost_or_doubled(autojump_clock: Any,
             assert len(await on.client.open_ids("gate_spot")) == orders
             (strike,) = on.strikes()
             assert (strike.method, strike.path, strike.client_id) == ("WS", "spot.order_place", text.removeprefix("t-"))
+
+
+CALLS = ("gate_spot", "gate_futures")
+
+
+@pytest.mark.parametrize("venue", CALLS)
+@pytest.mark.parametrize(
+    ("fault", "status", "label", "orders"),
+    [
+        ("order_rejected:reason=risk_control", "403", "FORBIDDEN", 0), ("rate_limited", "429", "TOO_MANY_REQUESTS", 0),
+        ("server_error", "500", "SERVER_ERROR", 0), ("server_error:handled=true", "500", "SERVER_ERROR", 1),
+        ("error_in_200", "200", "SERVER_ERROR", 1),
+    ],
+)  # fmt: skip
+async def test_an_order_call_on_a_socket_is_refused(
+    autojump_clock: Any, stand: Any, venue: str, fault: str, status: str, label: str, orders: int
+) -> None:
+    """In the venue's own frame, once; the order is there where the fault says that it took effect."""
+    more = f"venue={venue},path=creates,count=1"
+    async with stand(f"{fault},{more}" if ":" in fault else f"{fault}:{more}") as on:
+        socket = await on.client.socket(venue)
+        await socket.login()
+        await socket.order(on.far(venue), "t-a")
+        *before, last = await socket.answers()
+        assert len(before) == orders, "the acknowledgement of what the venue heard"
+        assert (last["request_id"], last["header"]["status"]) == ("2", status)
+        assert last["header"]["channel"] == f"{venue.removeprefix('gate_')}.order_place"
+        assert last["data"]["errs"]["label"] == label
+        assert last["data"]["errs"]["message"].startswith("label: ") == (status != "429")
+        assert len(await on.client.open_ids(venue)) == orders
+        (strike,) = on.strikes()
+        assert (strike.method, strike.client_id) == ("WS", "a")
+        await socket.order(on.far(venue), "t-b")
+        ack, result = await socket.answers()
+        assert (ack["ack"], result["header"]["status"]) == (True, "200")
+        assert "result" in result["data"]
+
+
+@pytest.mark.parametrize("venue", CALLS)
+async def test_the_answer_to_an_order_call_is_lost(autojump_clock: Any, stand: Any, venue: str) -> None:
+    """Acknowledgement and result; the order lives, and so does the socket."""
+    async with stand(f"reply_lost:venue={venue},path=creates,count=1") as on:
+        socket = await on.client.socket(venue)
+        await socket.login()
+        await socket.order(on.far(venue), "t-a")
+        assert await socket.answers() == []
+        assert await on.client.open_ids(venue) == ["a"]
+        await socket.order(on.far(venue), "t-b")
+        assert len(await socket.answers()) == 2
+        assert len(on.strikes()) == 1
+
+
+@pytest.mark.parametrize("venue", CALLS)
+async def test_an_order_of_a_socket_is_filled_in_part(autojump_clock: Any, stand: Any, venue: str) -> None:
+    """The book is what it is for REST: half of it within the price."""
+    async with stand(f"partial_fill:venue={venue},fraction=0.5") as on:
+        socket = await on.client.socket(venue)
+        await socket.login()
+        await socket.order(on.good(venue), "t-a")
+        assert len(await socket.answers()) == 2
+        fills = await on.client.fills(venue)
+        filled = sum(abs(Decimal(str(fill.get("amount") or fill["size"]))) for fill in fills)
+        assert filled == Decimal(QUANTITY[venue]) / 2
+        assert len(on.strikes()) == 1
+
+
+@pytest.mark.parametrize("venue", CALLS)
+async def test_a_cancel_on_a_socket_meets_a_fill(autojump_clock: Any, stand: Any, venue: str) -> None:
+    """It is told that the order is gone, and the fill comes a while later."""
+    async with stand(f"cancel_meets_fill:venue={venue},fill_after_s=2") as on:
+        socket = await on.client.socket(venue)
+        await socket.login()
+        made = await on.client.create(venue, "buy", QUANTITY[venue], on.far(venue), "a")
+        await socket.cancel(made.value["id"])
+        (told,) = await socket.answers()
+        assert (told["header"]["status"], told["data"]["errs"]["label"]) == ("404", "ORDER_NOT_FOUND")
+        assert await on.client.fills(venue) == []
+        await on.wait(2)
+        assert len(await on.client.fills(venue)) == 1
+        assert await on.client.open_ids(venue) == []
+
+
+@pytest.mark.parametrize("fault", ["order_rejected", "partial_fill"])
+async def test_an_expired_order_is_the_venues_to_refuse(autojump_clock: Any, stand: Any, fault: str) -> None:
+    """It is refused as expired, whatever waits for orders."""
+    async with stand(f"{fault}:venue=gate_spot,on_nth=1") as on:
+        socket = await on.client.socket("gate_spot")
+        await socket.login()
+        await socket.order(on.far("gate_spot"), "t-a", **{"x-gate-exptime": "1"})
+        last = (await socket.answers())[-1]
+        assert last["data"]["errs"]["label"] == "REQUEST_EXPIRED"
+        assert on.strikes() == []
+        await socket.order(on.far("gate_spot"), "t-b")
+        await socket.answers()
+        assert [strike.client_id for strike in on.strikes()] == ["b"]

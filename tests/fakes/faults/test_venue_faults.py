@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.faults import FaultRefused
+from dnbot.fakes.faults_worlds import OF_OUTSIDERS
+from dnbot.fakes.market_params import SCRIPTED
 from dnbot.fakes.records import EXTERNAL, VENUES
 from dnbot.fakes.universe import invented_name, symbol_params
 
@@ -269,6 +272,39 @@ async def test_nobody_withdraws_more_than_is_free(autojump_clock: Any, stand: An
             answer = await on.client.create("mexc_spot", "buy", "0.001", on.far("mexc_spot"), f"a-{number}")
             assert answer.status == 400
         assert len(on.strikes("money_moves")) == 1
+
+
+@pytest.mark.parametrize("name", sorted(OF_OUTSIDERS))
+async def test_a_scripted_market_cannot_be_bent(autojump_clock: Any, stand: Any, name: str) -> None:
+    """What would strike and change nothing is refused when it is asked for, for later too."""
+    async with stand(config=FakesConfig(market=SCRIPTED)) as on:
+        for wanted in (name, f"{name}:at=5"):
+            with pytest.raises(FaultRefused, match=f"{name} cannot be here: a scripted market"):
+                on.switch_on(wanted)
+        assert on.strikes() == []
+        assert on.world.faults.armed == {}
+
+
+async def test_recorded_prices_and_rates_cannot_be_changed(autojump_clock: Any, stand: Any) -> None:
+    """The next recorded price would undo a jump; where no rate is recorded, another one is charged."""
+    async with stand() as on:
+        model = on.world.models["BTC/USDT"]
+        model.source = source = SimpleNamespace(tapes={}, perp=lambda _: None, funding_rate=lambda _: Decimal(0))
+        for name in ("price_jumps", "funding_changes"):
+            with pytest.raises(FaultRefused, match="BTC/USDT is recorded"):
+                on.switch_on(name)
+        source.funding_rate = lambda _: None
+        on.switch_on("funding_changes")
+        on.switch_on("market_halted")
+        assert on.world.exchange.mark("BTC/USDT").funding_rate < 0
+
+
+async def test_a_rate_that_follows_the_basis_is_changed_too(autojump_clock: Any, stand: Any) -> None:
+    """The realistic market makes its own rate until the fault says another."""
+    async with stand(config=FakesConfig(market="realistic")) as on:
+        on.switch_on("funding_changes:rate=0.002")
+        rate = on.world.exchange.mark("BTC/USDT").funding_rate
+        assert rate == pytest.approx(Decimal("0.002"), abs=Decimal("0.001"))
 
 
 async def test_maintenance_refuses_and_then_everything_is_gone(autojump_clock: Any, stand: Any) -> None:
