@@ -142,7 +142,7 @@ def test_the_table_of_recorded_runs_is_that_of_its_evidence() -> None:
     """What a backtest finds again of a recorded live run, with a ledger that closes."""
     maker, evidence = evidence_maker("make_recorded"), json.loads(page("docs/evidence/recorded.json"))
     text = page("docs/backtest.md")
-    assert text.count("<!-- evidence: ") == 1
+    assert text.count("<!-- evidence: ") == 2
     assert maker.with_table(text, "recorded", maker.table(evidence)) == text
     assert [run["ledger_residual"] for run in evidence["runs"]] == [["0"], ["0"]]
     assert all(run["found_again"] <= min(run["executions"]) for run in evidence["runs"])

@@ -161,10 +161,9 @@ class EmbeddedServer:
             self.log.critical("postgres_ended", code=code, again_in_s=pause_s)
             await trio.sleep(pause_s)
             pause_s = min(2 * pause_s, AGAIN_S_MAX)
-            if not self._is_wanted:
-                return
             try:
-                await self.start()
+                if self._is_wanted:  # still, after the pause
+                    await self.start()
             except (OSError, StoreUnreachable) as error:
                 self.log.error("postgres_not_started", what=str(error))
 
