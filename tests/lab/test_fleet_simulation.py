@@ -57,7 +57,7 @@ STEPPED = (
     *(mishap("database_clock_jumps", at_s, amount=300.0) for at_s in (25.0, 34.137, 43.274)),
 )
 
-SEEDS = {STEPPED: 5}
+SEEDS = {STEPPED: 10}
 """Where an order of the one before still arrives."""
 
 
