@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
-from datetime import UTC, datetime
 from decimal import getcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from dnbot import __version__
 from dnbot.domain.errors import ConfigError, DnbotError, InvariantBroken, OperatingError
 from dnbot.domain.units import PRECISION
 from dnbot.operate.command_table import CommandTable
-from dnbot.operate.command_words import JSON
+from dnbot.operate.command_words import JSON, moment_option
 from dnbot.operate.config_option import CONFIG, CONFIG_OF_BOT, settings_of
 from dnbot.operate.console import LastWords, tell, tell_json
 from dnbot.ports.clock import SystemClock
@@ -26,6 +25,8 @@ from dnbot.ports.log_sinks import RANK
 from dnbot.ports.redaction import Redactor
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from dnbot.fakes.config import FakesConfig, Listing, ReplayConfig
     from dnbot.operate.logs import LogReader
     from dnbot.ports.store import Store
@@ -210,7 +211,8 @@ def new_config(mode: str, fakes: Path | None, output: Path | None) -> None:
 @click.option("--list", "listed", multiple=True, help="[VENUE:]SYMBOL@TIME: begins to be traded then.")
 @click.option("--delist", "delisted", multiple=True, help="[VENUE:]SYMBOL@TIME: its end, such as ETH/USDT@2m.")
 @click.option("--replay-speed", type=click.FloatRange(0.001, 100_000), default=1.0, help="Recorded seconds per second.")
-@click.option("--replay-from", type=click.DateTime(), help="Where to begin, UTC; default: where the files do.")
+@click.option("--replay-from", callback=moment_option,
+              help="Where to begin, UTC such as 2025-10-10T14:00; default: where the files do.")
 @click.option("--replay-spot", default="gate_spot", help="The venue of a recorded spot book; the other is modelled.")
 @click.option("--replay-exchange", help="Whose rows, where a file holds several exchanges; default: the first.")
 @click.option("--replay-funding", type=click.Path(path_type=Path, exists=True), help="File or folder of funding rates.")
@@ -291,8 +293,7 @@ def _scripted(
     from dnbot.fakes.config_text import listing_from, venue_from
 
     listings = (*(listing_from("list", text) for text in listed), *(listing_from("delist", text) for text in delisted))
-    begin = None if replay_from is None else replay_from.replace(tzinfo=UTC)
-    return listings, ReplayConfig(venue_from(replay_spot), replay_speed, begin, replay_exchange, replay_funding)
+    return listings, ReplayConfig(venue_from(replay_spot), replay_speed, replay_from, replay_exchange, replay_funding)
 
 
 def _with_accounts(config: FakesConfig, accounts: tuple[str, ...]) -> FakesConfig:

@@ -62,13 +62,13 @@ def test_the_command_hands_all_of_it_on(monkeypatch: pytest.MonkeyPatch, tmp_pat
     rates = tmp_path / "rates.csv"
     rates.touch()
     words = f"fakes --symbols 50 --market replay:x --list ETH/USDT@1s --delist ETH/USDT@1h --replay-speed 60 \
-        --replay-from 2025-10-10 --replay-spot mexc_spot --replay-exchange okx --replay-funding {rates}"
+        --replay-from 2025-10-10T14:00Z --replay-spot mexc_spot --replay-exchange okx --replay-funding {rates}"
     assert CliRunner().invoke(commands, words.split()).exit_code == 0
     (config,) = seen
     assert (config.symbols, config.market) == (50, "replay:x")
     assert config.listings == (Listing("ETH/USDT", "list", 1.0), Listing("ETH/USDT", "delist", 3600.0))
     assert config.replay.begin is not None
-    assert config.replay.begin.isoformat() == "2025-10-10T00:00:00+00:00"
+    assert config.replay.begin.isoformat() == "2025-10-10T14:00:00+00:00"
     assert config.replay == ReplayConfig(MEXC_SPOT, 60.0, config.replay.begin, "okx", rates)
 
 
