@@ -21,7 +21,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from dnbot.config.settings import Settings
+from dnbot.operate.config_option import settings_of
 from dnbot.research.backtest import BacktestOptions, backtest
 from dnbot.research.latency import MODELS
 from dnbot.research.market_options import MarketOptions
@@ -89,7 +89,7 @@ def play(folder: str) -> dict[str, Any]:
 
 def sampled(folder: str) -> dict[str, int]:
     """How many moments of one run, without looking at the files beforehand, were in which room."""
-    params = Settings().strategy
+    params = settings_of(None).strategy
     options = MarketOptions(data=folder, symbol=str(params.symbol), latency=MODELS["regional"])
     wanted = BacktestOptions(options.source(), params, options.latency, options.world())
     moments: Counter[str] = Counter()
