@@ -122,6 +122,7 @@ CONDITIONS: list[tuple[str, str, dict[str, Any], float]] = [
     ("descriptors", "warning", {"descriptors_pct": 85.0}, 0),
     ("log_lost", "warning", {"log_lines_lost": 3}, 0),
     ("funding", "warning", {"funding_bps": -6.0}, 60),
+    ("funding_unbooked", "warning", {"funding_late_s": 601.0}, 0),
 ]
 SLOW = ("inventory_skew", "info", {"inventory_pct": Decimal(99)}, 1_800)
 

@@ -98,6 +98,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     liquidation_min_pct: Decimal = Decimal(0)
     funding_bps: float | None = None
     """Per interval; positive is received."""
+    funding_late_s: float = 0.0
+    """Since the oldest settlement whose funding is not booked; 0 when none is missing."""
     inventory_pct: Decimal | None = None
     """Share of the spot inventory that lies on the fuller venue; None also where all of it belongs on one."""
     drawdown_pct: Decimal | None = None

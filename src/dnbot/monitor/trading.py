@@ -12,6 +12,8 @@ from dnbot.monitor.thresholds import MonitorSettings
 IN_FLIGHT_S = 3.0
 """The default of `execution_deadline_ms`: until then one leg of a pair may be open. What is above the limit with
 nothing in flight the strategy tells at once, under the same key."""
+FUNDING_LATE_S = 600.0
+"""A row of the account book is there within seconds, and every reading of the account asks for it."""
 MARGIN_BACK = Decimal("1.05")
 """Margin is restored to a little above its floor, and delta below its limit, at once."""
 INVENTORY_BACK = Decimal(1)
@@ -68,6 +70,8 @@ def _money(now: Snapshot, limits: MonitorSettings) -> Iterator[Reading | None]:
     against = None if now.funding_bps is None else -now.funding_bps
     what = "bps that the short pays at the next funding:"
     yield over("warning", "funding", against, limits.funding_bps_against_max, what, hold_s=60.0)
+    text = f"{now.funding_late_s:.0f} s since a settlement met the position, and no funding of it is booked"
+    yield when("warning", "funding_unbooked", now.funding_late_s > FUNDING_LATE_S, text)
     what = "percent of the spot inventory on one venue:"
     hold_s = limits.inventory_skew_minutes * 60.0
     yield over(

@@ -14,6 +14,7 @@ from dnbot.bot import Bot
 from dnbot.domain.instrument import SPOT_VENUES, VENUES, Venue
 from dnbot.domain.units import ZERO, divide
 from dnbot.metrics.loop_lag import watch_loop
+from dnbot.monitor.settlements import SettlementWatch
 from dnbot.monitor.snapshot import Snapshot, Stage, TradeFigures, VenueFigures
 from dnbot.monitor.thresholds import MonitorSettings
 from dnbot.monitor.windows import Growth
@@ -24,7 +25,7 @@ from dnbot.strategy.muteness import is_mute
 from dnbot.strategy.observing import SAMPLE_EVERY_S
 from dnbot.strategy.risk_inputs import RiskInputs
 from dnbot.strategy.risk_standing import HUNDRED, drawdown_pct
-from dnbot.strategy.standing import has_at_stake, risk_inputs
+from dnbot.strategy.standing import has_at_stake, mark_price, risk_inputs
 
 MIB = 1024 * 1024
 COMPUTED_S_MAX = 2 * SAMPLE_EVERY_S
@@ -93,6 +94,7 @@ class Sampler:
     """What the journal had written, and since when that has not changed."""
     _fresh_since_s: float | None = attrs.field(default=None, init=False)
     """Since when everything has been there that equity needs."""
+    _settlements: SettlementWatch = attrs.field(factory=SettlementWatch, init=False)
     _machine: MachineFigures = attrs.field(factory=MachineFigures, init=False)
     _machine_s: float = attrs.field(default=float("-inf"), init=False)
 
@@ -131,6 +133,7 @@ class Sampler:
             liquidation_pct=inputs.liquidation_distance_pct if margined else HUNDRED,
             liquidation_min_pct=params.liquidation_distance_min_pct,
             funding_bps=float(context.market.funding.rate * 10_000) if context.market.funding else None,
+            funding_late_s=self._funding_late_s(context),
             inventory_pct=_inventory_pct(inputs, params.inventory_ratio),
             drawdown_pct=drawdown_pct(inputs),
             drawdown_max_pct=params.max_drawdown_pct,
@@ -144,6 +147,14 @@ class Sampler:
             memory_mib=machine.memory_mib,
             descriptors_pct=machine.descriptors_pct,
             log_lines_lost=self._lost.note({"lines": lines.dropped + lines.lost_by_sinks}, now_s)["lines"],
+        )
+
+    def _funding_late_s(self, context: StrategyContext) -> float:
+        funding, mark, portfolio = context.market.funding, mark_price(context), context.portfolio
+        expected = ZERO if funding is None or mark is None else portfolio.perp_base * mark * funding.rate
+        return self._settlements.late_s(
+            next_at_s=None if funding is None else funding.next_at_s, expected_quote=expected,
+            booked_quote=portfolio.funding_quote, now_s=self.bot.parts.clock.now_ns() / 1e9,
         )
 
     def _stages_now(self, now_s: float) -> tuple[Stage, ...]:
