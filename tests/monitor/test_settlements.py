@@ -51,3 +51,10 @@ def test_a_settlement_that_is_brought_forward_is_the_one_that_counts() -> None:
         (NEXT_S - 9_000.0, NEXT_S, "0.36", "5"), (NEXT_S - 7_300.0, NEXT_S - 7_200, "0.36", "5"),
         (NEXT_S - 7_199.0, NEXT_S, "0.36", "5"),
     ) == [0.0, 0.0, 1.0]
+
+
+def test_who_has_no_position_any_more_waits_for_no_row() -> None:
+    """It was closed in the last seconds before the settlement: the next one ends what nobody could ever book."""
+    assert watched(
+        (NEXT_S - 6.0, NEXT_S, "0.36", "5"), (NEXT_S + 1.0, LATER_S, "0", "5"), (LATER_S + 1.0, None, "0", "5"),
+    ) == [0.0, 1.0, 0.0]
