@@ -80,12 +80,20 @@ def _told(spot: Path, perp: Path) -> Iterator[Told]:
 
 
 def _of(path: Path, venue: Venue, late_ns: int, place: int) -> Iterator[Told]:
-    """A capture's book from its snapshot on."""
+    """A capture's book from its snapshot on: what is newer and came before it, while it was fetched, comes after it."""
     known: int | None = None
+    early: list[Depth] = []
     for at_ns, event in events((path,)):
-        if isinstance(event, Depth) and (event.whole or (known is not None and event.last_id > known)):
-            known = event.last_id
-            yield at_ns + late_ns, place, venue, event
+        if not isinstance(event, Depth):
+            continue
+        if known is None and not event.whole:
+            early.append(event)
+            continue
+        for depth in (event, *early) if event.whole else (event,):
+            if depth.whole or depth.last_id > (known or 0):
+                known = depth.last_id
+                yield at_ns + late_ns, place, venue, depth
+        early.clear()
 
 
 def _scene(first: dict[Venue, PlainBook]) -> Scene:

@@ -12,9 +12,9 @@ from suite import decisions
 from suite.both_ways import Compared
 from suite.decisions import by_thousand, compared_sequences
 from suite.kept import Kept
-from suite.recorded import recorded
+from suite.recorded import _of, recorded
 
-from dnbot.domain.instrument import FeeSchedule
+from dnbot.domain.instrument import FeeSchedule, Venue
 from dnbot.domain.pair import Opportunity, Pair
 from dnbot.strategy import hopeless, ladder, trading
 from dnbot.strategy.inventory import inventory_price_bps
@@ -88,6 +88,20 @@ def test_thousands_are_kept_and_not_compared_again(tmp_path: Path, monkeypatch: 
     assert [one["different"] for one in again] == [["x"], [], [], []]
     by_thousand(2, Kept(path, "b", False))
     assert compared[8:] == [0, 1]
+
+
+def test_what_came_while_a_snapshot_was_fetched_is_not_lost(tmp_path: Path) -> None:
+    """Increments that are newer than it follow it, at its time; older ones are in it."""
+    def increment(at_ns: int, last_id: int) -> str:
+        data = f'{{"U":{last_id},"u":{last_id},"b":[["100.{last_id}","1"]],"a":[]}}'
+        return f'{at_ns} {{"stream":"btcusdt@depth@100ms","data":{data}}}'
+
+    whole = '30 {"lastUpdateId":7,"bids":[["100.0","1"]],"asks":[["101.0","1"]]}'
+    lines = [increment(10, 7), increment(20, 8), whole, increment(40, 8), increment(50, 9)]
+    capture = tmp_path / "btcusdt"
+    capture.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    told = [(at_ns, depth.last_id, depth.whole) for at_ns, _, _, depth in _of(capture, Venue.GATE_SPOT, 5, 0)]
+    assert told == [(35, 7, True), (35, 8, False), (55, 9, False)]
 
 
 @pytest.mark.slow
