@@ -11,11 +11,12 @@ from click.testing import CliRunner
 from hypothesis import given
 
 from dnbot.cli import commands
-from dnbot.config import SECTIONS, load_settings, parse_settings
+from dnbot.config import SECTIONS, Settings, load_settings, parse_settings
 from dnbot.config.reading import form_of
 from dnbot.domain.errors import ConfigError
 from dnbot.domain.instrument import Symbol
 from dnbot.metrics.histogram import SECONDS
+from dnbot.operate.config_option import settings_of
 from dnbot.resources import config_dir
 
 GOOD: dict[str, str] = {
@@ -203,17 +204,6 @@ BROKEN: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "resolved before known": (
         config_text(resolve_deadline_ms="1000"), "strategy.resolve_deadline_ms", ("= 1300",),
     ),
-    "a hedge that a shutdown has no time for": (
-        config_text(hedge_deadline_ms="7000"), "strategy.hedge_deadline_ms",
-        ("order_expiry_ms = 800", "would take 24.15 s", "a shutdown has 20 s"),
-    ),
-    "orders that a shutdown has no time for": (
-        config_text(order_expiry_ms="5000", execution_deadline_ms="9000"), "strategy.hedge_deadline_ms",
-        ("order_expiry_ms = 5000", "would take 21.75 s"),
-    ),
-    "seconds for the age of balances": (
-        config_text(balance_age_ms_max="30"), "strategy.balance_age_ms_max", ("milliseconds, 3000 to 3600000",),
-    ),
     "an unknown profile": ('profile = "careful"\n' + config_text(), "profile", ("full | canary",)),
     "too many executions": (
         config_text(rest="[canary]\npairs_max = 51\n"), "canary.pairs_max", ("1 to 50",),
@@ -282,16 +272,6 @@ BROKEN: dict[str, tuple[str, str, tuple[str, ...]]] = {
         gate(f'rest_url = "https://{LEAK}@127.0.0.1/api/v4"'), "gate.rest_url", ("one without",),
     ),
     "a port that is none": (gate('rest_url = "https://127.0.0.1:99999/api/v4"'), "gate.rest_url", ("loopback",)),
-    "a fake Gate beside the real MEXC": (gate(LOCAL_GATE), "mexc.rest_url", ("api.mexc.com", "as gate.rest_url has")),
-    "a fake MEXC beside the real Gate": (
-        config_text(rest=LOCAL_MEXC), "gate.rest_url", ("api.gateio.ws", "as mexc.rest_url has"),
-    ),
-    "a fake stream beside real orders": (
-        gate('ws_spot_url = "wss://localhost:1/ws/v4/"'), "gate.rest_url", ("as gate.ws_spot_url has",),
-    ),
-    "a fake second spot venue beside the real Gate": (
-        config_text(rest=LOCAL_SECOND_SPOT), "gate.rest_url", ("as second_spot.rest_url has",),
-    ),
     "another authority for a real venue": (gate('ca_file = "/etc/ca.pem"'), "gate.ca_file", ("loopback",)),
     "a service's URL in the file": (
         config_text(rest=f'[alerts]\nurls = "tgram://{LEAK}"\n'), "alerts.urls", ("NAME of an environment variable",),
@@ -370,21 +350,82 @@ BROKEN: dict[str, tuple[str, str, tuple[str, ...]]] = {
 }
 
 
+# The same of files with which nothing begins to trade, and everything else is done.
+NOT_TO_TRADE: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "a hedge that a shutdown has no time for": (
+        config_text(hedge_deadline_ms="7000"), "strategy.hedge_deadline_ms",
+        ("order_expiry_ms = 800", "would take 24.15 s", "a shutdown has 20 s"),
+    ),
+    "orders that a shutdown has no time for": (
+        config_text(order_expiry_ms="5000", execution_deadline_ms="9000"), "strategy.hedge_deadline_ms",
+        ("order_expiry_ms = 5000", "would take 21.75 s"),
+    ),
+    "seconds for the age of balances": (
+        config_text(balance_age_ms_max="30"), "strategy.balance_age_ms_max", ("milliseconds, 3000 to 3600000",),
+    ),
+    "a fake Gate beside the real MEXC": (gate(LOCAL_GATE), "mexc.rest_url", ("api.mexc.com", "as gate.rest_url has")),
+    "a fake MEXC beside the real Gate": (
+        config_text(rest=LOCAL_MEXC), "gate.rest_url", ("api.gateio.ws", "as mexc.rest_url has"),
+    ),
+    "a fake stream beside real orders": (
+        gate('ws_spot_url = "wss://localhost:1/ws/v4/"'), "gate.rest_url", ("as gate.ws_spot_url has",),
+    ),
+    "a fake second spot venue beside the real Gate": (
+        config_text(rest=LOCAL_SECOND_SPOT), "gate.rest_url", ("as second_spot.rest_url has",),
+    ),
+}
+
+
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_file_ends_every_command_with_one_sentence(name: str, tmp_path: Path) -> None:
     """Exit code 2; file, key and what is allowed are named; nothing that may be a secret is repeated; no traceback."""
     text, key, words = BROKEN[name]
     path = tmp_path / "broken.toml"
     path.write_text(text, encoding="utf-8")
-    for command in (["run"], ["check"], ["status"]):
-        result = CliRunner().invoke(commands, [*command, "--config", str(path)])
-        assert (result.exit_code, result.stdout) == (2, "")
-        sentence = result.stderr
-        assert sentence.startswith(f"dnbot: {path}: {key}: found ")
-        assert [word for word in words if word not in sentence] == []
-        assert LEAK not in sentence
-        assert sentence.count("\n") == 1
-        assert "Decimal(" not in sentence
+    for command in ("run", "check", "status"):
+        assert_refused([command, "--config", str(path)], path, key, words)
+
+
+@pytest.mark.parametrize("name", NOT_TO_TRADE)
+def test_what_nothing_should_trade_with_is_refused_where_trading_begins(name: str, tmp_path: Path) -> None:
+    """By `run` and `check`, in the same manner; every other command reads the file."""
+    text, key, words = NOT_TO_TRADE[name]
+    path = tmp_path / "old.toml"
+    path.write_text(text, encoding="utf-8")
+    for command in ("run", "check"):
+        assert_refused([command, "--config", str(path)], path, key, words)
+    assert settings_of(path) == parse_settings("old", text)
+
+
+@pytest.mark.parametrize("name", NOT_TO_TRADE)
+def test_kill_and_sweep_go_on_with_what_nothing_should_trade_with(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They end what a version before began with it."""
+    path = tmp_path / "old.toml"
+    path.write_text(NOT_TO_TRADE[name][0], encoding="utf-8")
+    killed: list[Settings] = []
+
+    async def kill(settings: Settings, _: object) -> None:
+        killed.append(settings)
+        raise ConfigError("test", "kill", "reached", "nothing more")
+
+    monkeypatch.setattr("dnbot.operate.kill_command.kill", kill)
+    for command in ("kill", "sweep"):
+        CliRunner().invoke(commands, [command, "--why", "test", "--config", str(path)])
+    assert killed == [settings_of(path)] * 2
+
+
+def assert_refused(command: list[str], path: Path, key: str, words: tuple[str, ...]) -> None:
+    """With exit code 2 and one sentence about this key of this file."""
+    result = CliRunner().invoke(commands, command)
+    assert (result.exit_code, result.stdout) == (2, "")
+    sentence = result.stderr
+    assert sentence.startswith(f"dnbot: {path}: {key}: found ")
+    assert [word for word in words if word not in sentence] == []
+    assert LEAK not in sentence
+    assert sentence.count("\n") == 1
+    assert "Decimal(" not in sentence
 
 
 def test_the_base_of_the_broken_files_is_good(tmp_path: Path) -> None:

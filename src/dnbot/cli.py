@@ -16,7 +16,7 @@ from dnbot.domain.errors import ConfigError, DnbotError, InvariantBroken, Operat
 from dnbot.domain.units import PRECISION
 from dnbot.operate.command_table import CommandTable
 from dnbot.operate.command_words import JSON, moment_option
-from dnbot.operate.config_option import CONFIG, CONFIG_OF_BOT, settings_of
+from dnbot.operate.config_option import CONFIG, CONFIG_OF_BOT, settings_of, settings_to_trade
 from dnbot.operate.console import LastWords, tell, tell_json
 from dnbot.ports.clock import SystemClock
 from dnbot.ports.credentials import SecretRegistry
@@ -132,7 +132,7 @@ def run(config: Path | None, summary: Path | None, listen: str | None, metrics: 
     from dnbot.web.dashboard import Dashboard
     from dnbot.web.dashboard_command import with_listen
 
-    settings = with_listen(settings_of(config), listen)
+    settings = with_listen(settings_to_trade(config), listen)
     made_private(state_dir(settings))
     if summary is not None:
         need_writable(summary, "--summary")
@@ -165,7 +165,7 @@ def _machine_source() -> str:
 @JSON
 def check(config: Path | None, as_json: bool) -> None:
     """Validate the configuration and print what must be earned per pair. Sends nothing that changes anything."""
-    settings = settings_of(config)
+    settings = settings_to_trade(config)
     from dnbot.operate.check import check_json, check_report
 
     if as_json:

@@ -16,9 +16,9 @@ import trio_asyncio
 from trio_asyncio import aio_as_trio
 
 from dnbot.config import DatabaseSettings, Settings
-from dnbot.domain.errors import ConfigError, InvariantBroken
+from dnbot.domain.errors import ConfigError, InvariantBroken, StoreUnreachable
 from dnbot.domain.instrument import Symbol, Venue
-from dnbot.domain.messages import BalancesSampled, PortfolioSaved
+from dnbot.domain.messages import BalancesSampled, BookTopSampled, PortfolioSaved
 from dnbot.domain.position import Portfolio
 from dnbot.ports import postgres_queries as queries
 from dnbot.ports.migrations import read_migrations
@@ -239,6 +239,26 @@ async def test_days_are_kept_as_long_as_any_symbol_wants(database: str, words: A
         assert await store.read(query) == []
 
 
+@pytest.mark.parametrize(("sampled_days_ago", "kept"), [(40, 0), (20, 1)])
+async def test_a_symbol_that_is_traded_no_more_keeps_nobodys_days(
+    database: str, sampled_days_ago: int, kept: int
+) -> None:
+    """What its newest run asked for counts from that run's start, or from its newest book, not for ever."""
+    one = Decimal(1)
+    async with open_postgres_store(database) as store, open_postgres_store(database) as other:
+        now_ns = (await store.read(queries.NOW))[0]["ns"]
+        began_ns, sampled_ns = now_ns - 50 * DAY_NS, now_ns - sampled_days_ago * DAY_NS
+        await other.begin_run(Symbol("ETH", "USDT"), version="1", settings=kept_for(30), started_at_ns=began_ns)
+        book = BookTopSampled(
+            venue=Venue.GATE_SPOT, bid=one, bid_quantity=one, ask=one, ask_quantity=one, update_id=7, at_ns=sampled_ns
+        )
+        await other.append([book])
+        await store.begin_run(Symbol("BTC", "USDT"), version="1", settings=kept_for(7), started_at_ns=now_ns)
+        await store.append([BalancesSampled(Venue.GATE_SPOT, "USDT", one, one, now_ns - 15 * DAY_NS)])
+        await store.keep_tidy(now_ns=now_ns, retention_days=7)
+        assert len(await store.read("select at from balance_snapshots")) == kept
+
+
 async def test_a_sample_that_is_being_written_while_its_day_is_made_goes_there(database: str, words: Any) -> None:
     """One that was written to the default partition and not committed yet is waited for, and moved with the others."""
     async with open_postgres_store(database) as store, other_session(database) as execute:
@@ -268,6 +288,29 @@ async def test_a_sample_that_is_written_while_its_day_is_made_goes_there(databas
             await execute("commit")
         rows = await store.read("select tableoid::regclass::text as part from balance_snapshots")
         assert rows == [{"part": "balance_snapshots_20260921"}]
+
+
+async def test_samples_do_not_wait_for_a_day_that_waits_for_a_dump(database: str, words: Any) -> None:
+    """A dump reads the default partitions for as long as it takes; who makes days gives up at once, and tries again."""
+    async with open_postgres_store(database) as store, other_session(database) as execute:
+        await store.begin_run(words.symbol, version="1", settings="", started_at_ns=words.start_ns)
+        await execute("begin")
+        await execute("lock table balance_snapshots_default in access share mode")
+
+        async def tidy() -> None:
+            while True:
+                with pytest.raises(StoreUnreachable):
+                    await store.keep_tidy(now_ns=words.start_ns + DAY_NS, retention_days=60)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(tidy)
+            await until_somebody_waits(store)
+            with trio.fail_after(1):  # a lock is waited for twice as long
+                await store.append(words.one_of_each())
+            nursery.cancel_scope.cancel()
+        await execute("rollback")
+        await store.keep_tidy(now_ns=words.start_ns + DAY_NS, retention_days=60)
+        assert "20260925" in await parts(store)
 
 
 async def test_old_portfolios_are_dropped_and_the_newest_kept(database: str, words: Any) -> None:

@@ -94,6 +94,16 @@ def test_settings_that_only_one_machine_could_use_are_refused(text: str, told: s
         task_settings("btc.toml", text, "FLEET", LeaseTerms())
 
 
+def test_a_task_that_nothing_should_trade_with_is_not_added_and_a_stored_one_goes_on(tmp_path: Path) -> None:
+    """A version that refuses more puts no task in quarantine."""
+    text = settings(more="hedge_deadline_ms = 7000")
+    (tmp_path / "task.toml").write_text(text)
+    found = run("task", "add", "btc", "--config", str(tmp_path / "task.toml"))
+    assert found.exit_code == 2
+    assert "strategy.hedge_deadline_ms: found 7000" in found.output
+    assert task_settings("task btc", text, "FLEET", LeaseTerms()).strategy.hedge_deadline_ms == 7000
+
+
 def test_the_database_of_the_fleet_may_be_named_for_other_commands() -> None:
     """`kill` and `report` read the same file, and need it."""
     found = task_settings("btc.toml", settings(more='[database]\ndsn_env = "FLEET"'), "FLEET", LeaseTerms())

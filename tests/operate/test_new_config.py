@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from dnbot.config import SECTIONS, PluginSettings, PluginUse, TransferSettings, load_settings, parse_settings
+from dnbot.config.rules import check_to_trade
 from dnbot.domain.errors import ConfigError
 from dnbot.domain.instrument import Venue
 from dnbot.operate.new_config import (
@@ -47,6 +48,7 @@ def test_a_new_config_is_valid_and_complete(mode: str) -> None:
     text = new_config(mode)
     assert parse_settings("new", text) == load_settings(config_dir() / EXAMPLES[mode])
     assert parse_settings("new", text).mode == mode
+    check_to_trade("new", parse_settings("new", text))
     lines = re.findall(r"^(?:# )?([a-z_]+) = ", text, re.MULTILINE)
     missing = [key for key in StrategyParameters.__struct_fields__ if lines.count(key) != 1]
     assert missing == []
@@ -74,6 +76,7 @@ def test_a_rehearsal_is_the_live_example_on_fakes() -> None:
     assert ADDRESS.key not in text
     assert ADDRESS.secret not in text
     settings, live = parse_settings("new", text), load_settings(config_dir() / EXAMPLES["live"])
+    check_to_trade("new", settings)
     assert settings.gate.ws_futures_url == "wss://127.0.0.1:4001/v4/ws/usdt"
     assert (settings.gate.rest_url, settings.mexc.ws_url) == (ADDRESS.gate_rest, ADDRESS.mexc_ws)
     assert settings.state_dir == REHEARSAL

@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 import attrs
+import msgspec
 import pytest
 
 from dnbot.domain.errors import ConfigError
@@ -97,6 +98,10 @@ class Lent:
         self._give_back()
         return found
 
+    async def fetch(self, _: str) -> list[dict[str, Any]]:
+        """Every migration was applied."""
+        return [msgspec.structs.asdict(applied(migration)) for migration in read_migrations(db_dir())]
+
     async def close(self, **_: float) -> None:
         self.is_closed = True
 
@@ -139,3 +144,16 @@ async def test_a_pooler_that_lends_sessions_is_refused_before_anything_is_change
     with pytest.raises(ConfigError, match=r"database\.dsn_env: found 'a pooler.*pool_mode = session"):
         await migrate("postgresql://pooler/dnbot")
     assert [connection.is_closed for connection in connections] == [True, True]
+
+
+async def test_who_ends_trading_looks_for_no_pooler(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One connection is made, and nothing refused."""
+    connections = two_of()
+    left = [*connections]
+
+    async def connect(_: str, **__: float) -> Any:
+        return left.pop()
+
+    monkeypatch.setattr(asyncpg, "connect", connect)
+    assert await migrate("postgresql://pooler/dnbot", any_pooler=True) == ()
+    assert [connection.is_closed for connection in connections] == [False, True]

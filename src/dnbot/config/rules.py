@@ -7,7 +7,7 @@ with both readings.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -38,8 +38,8 @@ BPS_LEAST = Decimal("0.05")  # below it a threshold is noise; a fraction or a pe
 BPS_MOST = Decimal(5_000)
 PCT_LEAST = {"max_drawdown_pct": "0.05", "margin_floor_pct": "1", "liquidation_distance_min_pct": "1"}
 MS_LEAST = 20  # below it nothing crosses the internet and back; seconds written by mistake are
-MS_LEAST_OF = {"balance_age_ms_max": 3_000}  # accounts are read three times within it, and an answer takes its time
 MS_MOST = 3_600_000
+BALANCE_AGE_MS_LEAST = 3_000  # accounts are read three times within it, and an answer takes its time
 LEVERAGE_MOST = 50
 COUNTDOWN_S_LEAST, COUNTDOWN_S_MOST = 6, 600  # Gate takes 5 and more; a third of it must be time enough to renew
 
@@ -61,6 +61,7 @@ _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*\Z")
 
 Found = tuple[str, object, str]
 """(key, what was found, what is allowed)"""
+Rule = Callable[[Settings], Iterator[Found]]
 
 
 def check_settings(where: str, settings: Settings) -> None:
@@ -68,8 +69,21 @@ def check_settings(where: str, settings: Settings) -> None:
     rules = (
         _top, _symbol, _signs, _choices, _units, _sizes, _times, _thresholds, _perpetual, _top_up, _live, _endpoints,
         canary, monitors, alerts, traces, journal, _web, transfers, plugins,
-        paper, second_spot, maker, _one_world,
+        paper, second_spot, maker,
     )
+    _refuse_first(where, settings, rules)
+
+
+def check_to_trade(where: str, settings: Settings) -> None:
+    """Raise ConfigError for the first rule that checked settings break which nothing should begin to trade with.
+
+    They are fit for what ends or looks at trading: with them a bot is killed, its orders are swept, its position is
+    flattened, and a stored task is taken over.
+    """
+    _refuse_first(where, settings, (_time_to_flatten, _balance_age, _one_world))
+
+
+def _refuse_first(where: str, settings: Settings, rules: Iterable[Rule]) -> None:
     for rule in rules:
         for key, found, allowed in rule(settings):
             raise ConfigError(where, key, plain(found) if isinstance(found, Decimal) else found, allowed)
@@ -135,8 +149,8 @@ def _units(settings: Settings) -> Iterator[Found]:
             as_fraction = f'; if it was meant as a fraction, write "{plain(value * 100)}"' if value < 1 else ""
             allowed = f"percent, {PCT_LEAST[name]} or more and below 100{as_fraction}"
             yield f"strategy.{name}", value, allowed
-        elif "_ms" in name and not (least := MS_LEAST_OF.get(name, MS_LEAST)) <= value <= MS_MOST:
-            yield f"strategy.{name}", value, f"milliseconds, {least} to {MS_MOST}: 3 seconds are 3000"
+        elif "_ms" in name and not MS_LEAST <= value <= MS_MOST:
+            yield f"strategy.{name}", value, f"milliseconds, {MS_LEAST} to {MS_MOST}: 3 seconds are 3000"
 
 
 def _bps(name: str, value: Decimal) -> Iterator[Found]:
@@ -182,13 +196,6 @@ def _times(settings: Settings) -> Iterator[Found]:
         least = params.order_expiry_ms + 2 * params.match_lag_ms
         allowed = f"at least order_expiry_ms + 2 match_lag_ms = {least}: before that no order's end can be known"
         yield "strategy.resolve_deadline_ms", params.resolve_deadline_ms, allowed
-    if flatten_s_least(params) > SHUTDOWN_S:
-        allowed = (
-            f"less, with order_expiry_ms = {params.order_expiry_ms} and match_lag_ms = {params.match_lag_ms}: "
-            f"{FLATTEN_SLICES_LEAST} slices and one repair would take {flatten_s_least(params):g} s, a shutdown has "
-            f"{SHUTDOWN_S:g} s, and nothing would be flattened"
-        )
-        yield "strategy.hedge_deadline_ms", params.hedge_deadline_ms, allowed
 
 
 def _thresholds(settings: Settings) -> Iterator[Found]:
@@ -283,23 +290,6 @@ def _endpoint(key: str, url: str, real: str) -> Iterator[Found]:
         yield key, url, f"the path {wanted.path or '/'}, which the venue's protocol has"
 
 
-def _one_world(settings: Settings) -> Iterator[Found]:
-    """In mode live every address is a venue's own, or every one is loopback's: half a rehearsal trades real coins."""
-    if settings.mode != "live":
-        return
-    urls: dict[str, str] = {}
-    for section in ("gate", "second_spot" if settings.second_spot.venue else "mexc"):
-        given = getattr(settings, section)
-        urls |= {f"{section}.{name}": getattr(given, name) for name in given.__struct_fields__ if name.endswith("_url")}
-    real = [key for key, url in urls.items() if not is_loopback(urlsplit(url).hostname or "")]
-    fake = [key for key in urls if key not in real]
-    if real and fake:
-        allowed = (
-            f"a loopback address, as {fake[0]} has, or none anywhere: real orders would be hedged on a fake exchange"
-        )
-        yield real[0], urls[real[0]], allowed
-
-
 # --- the dashboard ----------------------------------------------------------------------------------------------------
 def _web(settings: Settings) -> Iterator[Found]:
     web = settings.web
@@ -329,3 +319,40 @@ def _is_public(url: str) -> bool:
         parts.scheme == "https" and bool(parts.hostname) and port != 0 and parts.username is None
         and parts.path in ("", "/") and not parts.query and not parts.fragment
     )
+
+
+# --- where a bot begins to trade --------------------------------------------------------------------------------------
+def _time_to_flatten(settings: Settings) -> Iterator[Found]:
+    """Whatever the policy of a shutdown: `dnbot flatten` asks for it with any."""
+    params = settings.strategy
+    if flatten_s_least(params) > SHUTDOWN_S:
+        allowed = (
+            f"less, with order_expiry_ms = {params.order_expiry_ms} and match_lag_ms = {params.match_lag_ms}: "
+            f"{FLATTEN_SLICES_LEAST} slices and one repair would take {flatten_s_least(params):g} s, a shutdown has "
+            f"{SHUTDOWN_S:g} s, and nothing would be flattened"
+        )
+        yield "strategy.hedge_deadline_ms", params.hedge_deadline_ms, allowed
+
+
+def _balance_age(settings: Settings) -> Iterator[Found]:
+    age_ms = settings.strategy.balance_age_ms_max
+    if age_ms < BALANCE_AGE_MS_LEAST:
+        allowed = f"milliseconds, {BALANCE_AGE_MS_LEAST} to {MS_MOST}: 3 seconds are 3000"
+        yield "strategy.balance_age_ms_max", age_ms, allowed
+
+
+def _one_world(settings: Settings) -> Iterator[Found]:
+    """In mode live every address is a venue's own, or every one is loopback's: half a rehearsal trades real coins."""
+    if settings.mode != "live":
+        return
+    urls: dict[str, str] = {}
+    for section in ("gate", "second_spot" if settings.second_spot.venue else "mexc"):
+        given = getattr(settings, section)
+        urls |= {f"{section}.{name}": getattr(given, name) for name in given.__struct_fields__ if name.endswith("_url")}
+    real = [key for key, url in urls.items() if not is_loopback(urlsplit(url).hostname or "")]
+    fake = [key for key in urls if key not in real]
+    if real and fake:
+        allowed = (
+            f"a loopback address, as {fake[0]} has, or none anywhere: real orders would be hedged on a fake exchange"
+        )
+        yield real[0], urls[real[0]], allowed

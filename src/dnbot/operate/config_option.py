@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from dnbot.config import Settings, load_settings
+from dnbot.config.rules import check_to_trade
 from dnbot.resources import config_dir
 
 VARIABLE = "DNBOT_CONFIG"
@@ -24,4 +25,15 @@ CONFIG_OF_BOT = click.option(
 
 def settings_of(config: Path | None) -> Settings:
     """The settings of a file, or of the demo. Raises ConfigError."""
-    return load_settings(config or config_dir() / "demo.toml")
+    return load_settings(_file_of(config))
+
+
+def settings_to_trade(config: Path | None) -> Settings:
+    """The same, for who begins to trade with them; raises ConfigError also where nothing should."""
+    settings = settings_of(config)
+    check_to_trade(str(_file_of(config)), settings)
+    return settings
+
+
+def _file_of(config: Path | None) -> Path:
+    return config or config_dir() / "demo.toml"

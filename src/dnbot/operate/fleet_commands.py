@@ -13,6 +13,7 @@ import click
 import msgspec
 import trio
 
+from dnbot.config.rules import check_to_trade
 from dnbot.domain.errors import ConfigError
 from dnbot.domain.units import ZERO
 from dnbot.fleet.leases import LeaseTerms
@@ -63,6 +64,7 @@ def add(task_id: str, config: Path, weight: int, priority: int, as_json: bool, d
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(str(config), "file", str(error), "a readable TOML file") from None
     settings = task_settings(str(config), text, dsn_env, LeaseTerms())
+    check_to_trade(str(config), settings)
     new = NewTask(
         task_id=task_id, symbol=settings.strategy.symbol, settings=text, accounts=accounts_of(settings), weight=weight,
         priority=priority,
@@ -230,13 +232,13 @@ def _on_fleet(dsn_env: str, ask: Callable[[TaskStore], Awaitable[_T]], *, only_r
 def _on_database(dsn_env: str, ask: Callable[[PostgresStore], Awaitable[_T]], *, only_reads: bool = False) -> _T:
     """Who only looks leaves the schema as it is: workers of an older version may run on it, and could not start again.
 
-    Who writes migrates first, so that nobody who stops a task in a hurry must do that before.
+    Who writes migrates first, so that nobody who stops a task in a hurry must do that before; workers refuse a pooler.
     """
 
     async def answer() -> _T:
         dsn = fleet_dsn(dsn_env, registry())
         if not only_reads:
-            await migrate(dsn)
+            await migrate(dsn, any_pooler=True)
         async with open_postgres_store(dsn, only_reads=only_reads) as store:
             return await ask(store)
 

@@ -146,7 +146,7 @@ allowed.
 - Units are in the names: `_bps` basis points (1 bps is 0.01 %), `_pct` percent, `_ms` milliseconds, `_base` the coin
   itself, `_quote` what it is paid in. A value that makes sense only in another unit is refused with both readings.
 - Secrets are never in the file: it names environment variables. `NAME` holds the secret itself, or `NAME_FILE` the
-  path of a file that only its owner can read (mode 0400 or 0600).
+  path of a file that only its owner can read (mode 0400 or 0600), or one of root's that a group of ours can (0440).
 - Unknown keys are errors, and their values are not repeated.
 """
 

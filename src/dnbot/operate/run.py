@@ -203,7 +203,7 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
             folder = None if options.flatten else journal_folder(settings, options.journal, home)
             journal = journal_of(settings, folder, options.source, SystemClock(), mask, monitors, log)
             dsn = await stack.enter_async_context(database_dsn(settings, home, log, registry, nursery))
-            for name in await migrate(dsn, log=log):
+            for name in await migrate(dsn, log=log, any_pooler=bool(options.flatten)):
                 log.info("migrated", name=name)
             store = await stack.enter_async_context(open_postgres_store(dsn, log=log, mask=mask.text))
             await refuse_another_world(settings, store)

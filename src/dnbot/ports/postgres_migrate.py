@@ -28,10 +28,11 @@ MIGRATE_LOCK_S_MAX = 30.0
 _MIGRATION_LOCK = 0x646E626F74  # "dnbot"
 
 
-async def migrate(dsn: str, *, log: EventLog | None = None) -> tuple[str, ...]:
+async def migrate(dsn: str, *, log: EventLog | None = None, any_pooler: bool = False) -> tuple[str, ...]:
     """Bring a database to this version's schema and return the names of the migrations applied now, in order.
 
     Under an advisory lock, one transaction each: a second caller waits, then finds nothing to do.
+    `any_pooler`: for who ends trading, which may not fail for the way to the database, and looks for no pooler in it.
 
     Raises:
         ConfigError: the database is newer, an applied file was changed, the DSN cannot be read, or it leads to a pooler
@@ -41,7 +42,8 @@ async def migrate(dsn: str, *, log: EventLog | None = None) -> tuple[str, ...]:
     known = migrations.read_migrations(db_dir())
 
     async def work(connection: Connection) -> tuple[str, ...]:
-        await _refuse_lent_sessions(dsn, connection)
+        if not any_pooler:
+            await _refuse_lent_sessions(dsn, connection)
         await aio(connection.execute)(f"set lock_timeout = '{MIGRATE_LOCK_S_MAX}s'")
         await aio(connection.execute)(f"select pg_advisory_lock({_MIGRATION_LOCK})")
         await aio(connection.execute)(migrations.CREATE_TABLE)
