@@ -18,7 +18,7 @@ from dnbot.tasks import accounts
 async def test_funding_that_is_not_booked_is_missed(
     autojump_clock: Any, lab: Any, monkeypatch: pytest.MonkeyPatch, *, is_told: bool
 ) -> None:
-    """The market settles within the first half of a minute: its row is there within seconds, or the venue's account book tells of none."""
+    """Half a minute in the market settles: its row is there within seconds, or the account book tells of none."""
     async def no_rows(*_: object) -> tuple[()]:
         return ()
 
