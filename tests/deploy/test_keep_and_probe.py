@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import importlib.util
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from http import HTTPStatus
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import ModuleType
+from typing import NoReturn
 
 import attrs
 import pytest
@@ -76,6 +81,21 @@ def keeper(tmp_path: Path) -> Iterator[Keeper]:
         made.process.stderr.close()
 
 
+@pytest.fixture
+def keep(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
+    """`keep` as a module, on a state folder whose lock nobody has."""
+    spec = importlib.util.spec_from_loader("keep", SourceFileLoader("keep", str(CONTAINER / "keep")))
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    spec.loader.exec_module(module)
+    for name in ("HELD", "LOCK"):
+        monkeypatch.setattr(module, name, tmp_path / name.lower())
+    module.LOCK.touch()
+    return module
+
+
 @pytest.mark.parametrize("code", [0, 2, 70, 1])
 def test_what_is_not_started_again(keeper: Keeper, code: int) -> None:
     """A clean end, a configuration, a bug, and what no table knows: one life, and its code."""
@@ -91,10 +111,14 @@ def test_what_is_started_again(keeper: Keeper) -> None:
     assert "ended with 137: started again" in keeper.says()
 
 
-def test_not_for_ever(keeper: Keeper) -> None:
-    """Six starts in ten minutes, and then the engine or a person has to look."""
-    keeper.start(["sys.exit(75)"])
+@pytest.mark.parametrize("options", [(), ("--hold",)])
+def test_not_for_ever(keeper: Keeper, options: tuple[str, ...]) -> None:
+    """Six starts in ten minutes, and then the engine or a person has to look: an engine that starts every container
+    again does so with --hold, too, or a bot whose database was away for minutes would be held for good.
+    """
+    keeper.start(["sys.exit(75)"], *options)
     assert (keeper.ended(), keeper.lives) == (75, 6)
+    assert not keeper.held.exists()
 
 
 def test_a_request_goes_on_to_the_bot_and_ends_it_all(keeper: Keeper) -> None:
@@ -113,28 +137,30 @@ def test_a_request_goes_on_to_the_bot_and_ends_it_all(keeper: Keeper) -> None:
 
 
 def test_a_request_in_the_pause(keeper: Keeper) -> None:
-    """It ends at once."""
+    """It ends at once; until then probes do not end the container, for that there is no bot."""
     keeper.start(["sys.exit(75)"], pause_s="600")
     assert keeper.process is not None
     assert "started again in 60 s" in keeper.says()
+    asked = {what: ask(what, held=keeper.held).returncode for what in ("livez", "readyz")}
+    assert asked == {"livez": 0, "readyz": 1}
     keeper.process.send_signal(signal.SIGTERM)
     assert (keeper.ended(), keeper.lives) == (75, 1)
+    assert not keeper.held.exists()
 
 
-@pytest.mark.parametrize(("code", "lives"), [(0, 1), (2, 1), (70, 1), (75, 6)])
-def test_a_container_that_is_held(keeper: Keeper, code: int, lives: int) -> None:
-    """With --hold it stays after its last life, one that was stopped or flattened as well, alive and not ready, until
-    somebody asks for its end.
+@pytest.mark.parametrize("code", [0, 2, 70])
+def test_a_container_that_is_held(keeper: Keeper, code: int) -> None:
+    """With --hold it stays after a life that no other may follow, one that was stopped or flattened as well, alive and
+    not ready, until somebody asks for its end.
     """
     keeper.start([f"sys.exit({code})"], "--hold")
     assert keeper.process is not None
-    for _ in range(lives):
-        assert f"ended with {code}" in keeper.says()
+    assert f"ended with {code}" in keeper.says()
     assert "held until SIGTERM" in keeper.says()
     asked = {what: ask(what, held=keeper.held).returncode for what in ("livez", "startupz", "readyz")}
     assert asked == {"livez": 0, "startupz": 0, "readyz": 1}
     keeper.process.send_signal(signal.SIGTERM)
-    assert (keeper.ended(), keeper.lives) == (code, lives)
+    assert (keeper.ended(), keeper.lives) == (code, 1)
 
 
 def test_a_request_is_not_held(keeper: Keeper) -> None:
@@ -171,6 +197,62 @@ def test_a_request_while_somebody_has_the_state_folder(keeper: Keeper) -> None:
         assert "another process" in keeper.says()
         keeper.process.send_signal(signal.SIGTERM)
         assert (keeper.ended(), keeper.lives) == (75, 1)
+
+
+def test_who_closes_the_position_is_waited_for_after_the_last_life_too(keeper: Keeper) -> None:
+    """The kill would end with the container, whether a bot is started again or not."""
+    last = "os.write(2, f'{os.getpid()}\\n'.encode())\nsignal.pause()"
+    keeper.start([*["sys.exit(75)"] * 5, last], "--hold")
+    assert keeper.process is not None
+    for _ in range(5):
+        assert "ended with 75: started again" in keeper.says()
+    bot = int(keeper.says())
+    with (keeper.folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        os.kill(bot, signal.SIGKILL)
+        assert "ended with 137: 6 starts within 600 s, no more" in keeper.says()
+        assert "another process has the state folder" in keeper.says()
+        assert ask("livez", held=keeper.held).returncode == 0
+        assert keeper.process.poll() is None
+    assert (keeper.ended(), keeper.lives) == (137, 6)
+
+
+def test_a_state_folder_that_is_taken_in_the_pause(keep: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Held for the probes from the death of the bot until the folder is free, without a moment between."""
+    seen: list[tuple[float, bool]] = []
+    with keep.LOCK.open("w") as lock:
+
+        def wait(pause_s: float) -> bool:
+            seen.append((pause_s, keep.HELD.exists()))
+            fcntl.flock(lock, fcntl.LOCK_UN if len(seen) == 3 else fcntl.LOCK_EX)
+            return False
+
+        monkeypatch.setattr(keep, "asked_within", wait)
+        assert not keep.asked_until_free("ended with 137: started again in 5 s", 5.0)
+    assert seen == [(5.0, True), (keep.LOOK_S, True), (keep.LOOK_S, True)]
+    assert not keep.HELD.exists()
+
+
+def test_a_lock_that_cannot_be_tried(keep: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NFS refuses an exclusive lock to a descriptor that may not write (flock(2)). No other refusal ends `keep`."""
+    modes: list[int] = []
+
+    def refuse(descriptor: int, _how: int) -> NoReturn:
+        modes.append(fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE)
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert not keep.is_taken()
+    assert modes == [os.O_RDWR]
+
+
+def test_probes_that_cannot_be_told(
+    keep: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A full disk, for one: the bot is started again all the same."""
+    monkeypatch.setattr(keep, "HELD", keep.LOCK.parent / "none" / "held")
+    assert not keep.asked_until_free("ended with 75: started again in 0 s", 0.0)
+    assert "the probes do not know" in capsys.readouterr().err
 
 
 def ask(*words: str, port: int = 1, held: Path = Path("/nowhere")) -> subprocess.CompletedProcess[str]:

@@ -8,18 +8,22 @@ import importlib.util
 import os
 import subprocess
 import sys
+import tomllib
 from importlib import metadata
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import NoReturn
 
 import pytest
+from packaging.requirements import Requirement
 
 from dnbot import __version__
 
 SCRIPT = Path(__file__).resolve().parents[2] / "dnbot"
 VERSION = "src/dnbot/__init__.py"
+PROJECT = "pyproject.toml"
+EXTRAS = '[project.optional-dependencies]\nsome = ["other>=1"]\n'
 
 
 @pytest.fixture
@@ -40,6 +44,7 @@ def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
         (tmp_path / lock).write_text(f"pins of {lock}")
     (tmp_path / VERSION).parent.mkdir(parents=True)
     (tmp_path / VERSION).write_text('__version__ = "1.2.3"\n')
+    (tmp_path / PROJECT).write_text(EXTRAS)
     return module
 
 
@@ -100,7 +105,7 @@ def test_a_moved_checkout_is_installed_again(
     moved = tmp_path / "moved"
     moved.mkdir()
     (moved / VERSION).parent.mkdir(parents=True)
-    for name in (script.RUN_LOCK, script.DEV_LOCK, VERSION):
+    for name in (script.RUN_LOCK, script.DEV_LOCK, VERSION, PROJECT):
         (moved / name).write_bytes((tmp_path / name).read_bytes())
     monkeypatch.setattr(script, "ROOT", moved)
     assert not script.is_ready(script.DEV_LOCK)
@@ -111,6 +116,25 @@ def test_another_version_is_installed_again(script: ModuleType) -> None:
     installed(script, script.DEV_LOCK)
     (script.ROOT / VERSION).write_text('__version__ = "1.2.4"\n')
     assert not script.is_ready(script.DEV_LOCK)
+
+
+def test_other_extras_are_told_to_installers(script: ModuleType) -> None:
+    """They are in what says that dnbot is installed; nothing else of the project's file is."""
+    installed(script, script.DEV_LOCK)
+    (script.ROOT / PROJECT).write_text(f"[project]\n\n{EXTRAS}\n[tool.other]\n")
+    assert script.is_ready(script.DEV_LOCK)
+    (script.ROOT / PROJECT).write_text(EXTRAS.replace("other", "another"))
+    assert not script.is_ready(script.DEV_LOCK)
+
+
+def test_a_stamp_that_a_build_takes_away_at_this_moment(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was there a moment ago: not ready, and so this process waits for that build."""
+
+    def gone() -> NoReturn:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    monkeypatch.setattr(script, "stamp", lambda _lock: SimpleNamespace(exists=lambda: True, read_text=gone))
+    assert not script.is_ready(script.RUN_LOCK)
 
 
 def test_no_older_stamp_outlives_an_installation(
@@ -149,6 +173,23 @@ def test_what_asks_for_dnbot_finds_it_installed(
     assert found == [("dnbot", __version__)]
     assert (site / "dnbot_alerts_file-1.0.0.dist-info").exists()
     assert (site / "dnbot-src.pth").read_text() == f"{SCRIPT.parent / 'src'}\n"
+
+
+def test_its_extras_are_those_of_the_project(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """`pip install "dnbot[otel]"` finds dnbot installed, and brings what that extra wants and nothing else."""
+    monkeypatch.setattr(script, "ROOT", SCRIPT.parent)
+    site = tmp_path / "site-packages"
+    site.mkdir()
+    script.introduce(site)
+    (found,) = metadata.distributions(name="dnbot", path=[str(site)])
+    extras = tomllib.loads((SCRIPT.parent / PROJECT).read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert found.metadata.get_all("Provides-Extra") == list(extras)
+    asked = [Requirement(text) for text in found.requires or []]
+    for extra in ("", *extras):
+        brought = [one for one in asked if one.marker is None or one.marker.evaluate({"extra": extra})]
+        assert [f"{one.name}{one.specifier}" for one in brought] == extras.get(extra, [])
 
 
 @pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])

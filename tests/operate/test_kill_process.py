@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import signal
@@ -9,10 +11,10 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import trio
@@ -175,6 +177,76 @@ async def test_a_bot_that_keeps_to_itself_is_ended_all_the_same(
     monkeypatch.setattr(Path, "iterdir", kept)
     await end_holder(Holder(tmp_path, held.pid))
     assert held.wait(5) == -signal.SIGKILL
+
+
+Seen = list[tuple[str, Holder | None, bool]]
+
+
+@pytest.fixture
+def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Seen:
+    """Who has the state folder in the sweep and in the run that closes the position, and whether that run is told."""
+    found: Seen = []
+
+    async def sweep(*_: object, **__: object) -> tuple[Swept, ...]:
+        found.append(("sweep", holder_of(tmp_path), False))
+        return tuple(Swept(venue=venue, verified=2) for venue in Venue)
+
+    async def run(_settings: Settings, options: RunOptions) -> int:
+        found.append(("run", holder_of(tmp_path), options.has_folder))
+        return 0
+
+    monkeypatch.setattr(kill_module, "sweep_venues", sweep)
+    monkeypatch.setattr(kill_module, "run_settings", run)
+    return found
+
+
+@pytest.mark.parametrize("hangs", [True, False])
+async def test_nobody_starts_a_bot_between_the_end_of_one_and_the_close_of_its_position(
+    tmp_path: Path, closed_port: int, seen: Seen, hangs: bool
+) -> None:
+    """The folder is ours from the death on, or from the first look where no bot ran: in the sweep and in the run."""
+    ours = Holder(tmp_path, os.getpid())
+    with holding(tmp_path) if hangs else nullcontext():
+        found = await kill(
+            settings(tmp_path, tmp_path, closed_port),
+            KillOptions("it hangs", flatten=True, end_hung=True, ask_bot=False),
+        )
+    assert found.bot.endswith("did not answer and was ended") == hangs
+    assert (found.flatten, found.exit_code) == ("", 0)
+    assert seen == [("sweep", ours, False), ("run", ours, True)]
+    assert holder_of(tmp_path) is None
+
+
+async def test_a_lock_that_cannot_be_had_holds_up_no_sweep(
+    tmp_path: Path, closed_port: int, seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full, say: the run that closes the position asks for the lock again, and says what is wrong."""
+
+    @contextmanager
+    def refuse(_home: Path) -> Iterator[None]:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        yield
+
+    monkeypatch.setattr(kill_module, "only_bot_of", refuse)
+    found = await kill(
+        settings(tmp_path, tmp_path, closed_port), KillOptions("x", flatten=True, ask_bot=False)
+    )
+    assert found.flatten == ""
+    assert seen == [("sweep", None, False), ("run", None, False)]
+
+
+def test_a_lock_that_cannot_be_tried_may_be_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NFS refuses an exclusive lock to a descriptor that may not write (flock(2)); no other refusal ends a kill."""
+    (tmp_path / LOCK_NAME).touch()
+    modes: list[int] = []
+
+    def refuse(descriptor: int, _how: int) -> NoReturn:
+        modes.append(fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE)
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert holder_of(tmp_path) == Holder(tmp_path, None)
+    assert modes == [os.O_RDWR]
 
 
 async def test_closing_the_position_after_a_sweep_still_finds_the_keys(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 
 import attrs
@@ -20,6 +21,7 @@ from dnbot.domain.instrument import VENUES, Venue
 from dnbot.operate.commanding import MODE_S_MAX, SWEEP_S_MAX
 from dnbot.operate.control import name_of
 from dnbot.operate.control_client import NoBot, ask, command
+from dnbot.operate.control_socket import only_bot_of
 from dnbot.operate.control_words import AskStatus, Kill, Killed, Leave, read_request, to_line
 from dnbot.operate.database_place import external_dsn
 from dnbot.operate.kill_hung import Holder, end_holder, holder_of
@@ -105,15 +107,21 @@ async def kill(settings: Settings, options: KillOptions) -> KillReport:
     answered = options.ask_bot and await _through_the_bot(home, report)
     left = [venue for venue in VENUES if not any(s.venue is venue and s.is_empty for s in report.venues)]
     hung: Holder | None = None
-    if left or not answered:
-        hung = None if answered else await _holder(home, options, report)
-        async with trio.open_nursery() as nursery:
-            if not answered:
-                nursery.start_soon(_latch_in_database, settings, home, halt, options.registry, report)
-            nursery.start_soon(_sweep_alone, settings, left, options.registry, report)
-    report.took_s = round(trio.current_time() - began_s, 2)
-    if options.flatten:
-        report.flatten = await _flatten(settings, home, options, report, hung, answered=answered)
+    has_folder = False
+    with ExitStack() as to_the_end:
+        if left or not answered:
+            hung = None if answered else await _holder(home, options, report)
+            if options.flatten and not answered and hung is None:
+                has_folder = _took_folder(home, to_the_end)
+            async with trio.open_nursery() as nursery:
+                if not answered:
+                    nursery.start_soon(_latch_in_database, settings, home, halt, options.registry, report)
+                nursery.start_soon(_sweep_alone, settings, left, options.registry, report)
+        report.took_s = round(trio.current_time() - began_s, 2)
+        if options.flatten:
+            report.flatten = await _flatten(
+                settings, home, options, report, hung, answered=answered, has_folder=has_folder
+            )
     report.exit_code = _exit_code(report)
     return report
 
@@ -176,6 +184,18 @@ async def _holder(home: Path, options: KillOptions, report: KillReport) -> Holde
     return None
 
 
+def _took_folder(home: Path, to_the_end: ExitStack) -> bool:
+    """Whether the lock is ours from here on: no supervisor starts a bot before the position is closed.
+
+    What is in the way holds up no sweep. The run that closes the position then asks for the lock itself and says why.
+    """
+    try:
+        to_the_end.enter_context(only_bot_of(home))
+    except (ConfigError, OSError):
+        return False
+    return True
+
+
 async def _latch_in_database(
     settings: Settings, home: Path, halt: Halt, registry: SecretRegistry, report: KillReport
 ) -> None:
@@ -224,7 +244,14 @@ def _kept() -> dict[str, str]:
 
 # --- the position -----------------------------------------------------------------------------------------------------
 async def _flatten(
-    settings: Settings, home: Path, options: KillOptions, report: KillReport, hung: Holder | None, *, answered: bool
+    settings: Settings,
+    home: Path,
+    options: KillOptions,
+    report: KillReport,
+    hung: Holder | None,
+    *,
+    answered: bool,
+    has_folder: bool,
 ) -> str:
     """Close the position through the bot that runs, or as a bot of our own that does nothing else."""
     if answered:
@@ -238,9 +265,8 @@ async def _flatten(
     if report.trouble:
         return report.trouble
     try:
-        code = await run_settings(
-            settings, RunOptions(plain=True, flatten=options.reason, registry=options.registry)
-        )
+        run = RunOptions(plain=True, flatten=options.reason, has_folder=has_folder, registry=options.registry)
+        code = await run_settings(settings, run)
     except DnbotError as error:
         return str(error)
     except BaseExceptionGroup as group:

@@ -45,7 +45,7 @@ class Holder:
 def holder_of(home: Path) -> Holder | None:
     """Who holds the lock now, or None when nobody does. What cannot be looked at may be held."""
     try:
-        descriptor = os.open(home / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(home / LOCK_NAME, os.O_RDWR | os.O_CLOEXEC)  # NFS locks for nobody who may not write
     except FileNotFoundError:
         return None
     except OSError:
@@ -55,6 +55,8 @@ def holder_of(home: Path) -> Holder | None:
     except BlockingIOError:
         number, _, word = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip().partition(" ")
         return Holder(home, int(number) if number.isdecimal() else None, is_worker=word == WORKER)
+    except OSError:
+        return Holder(home, None)
     finally:
         os.close(descriptor)
     return None

@@ -146,6 +146,8 @@ class RunOptions:
     """A status line a second, even where a picture could be drawn."""
     flatten: str = ""
     """Why this run does nothing but close the position, as soon as the accounts are known; it tells so on stderr."""
+    has_folder: bool = False
+    """Whoever starts this run has the lock of the state folder (`only_bot_of`), and keeps it until the run's end."""
     metrics: tuple[str, int] | None = None
     """Host and port at which Prometheus may ask."""
     journal: Path | None = None
@@ -180,7 +182,8 @@ async def run_settings(settings: Settings, options: RunOptions) -> int:
         sinks.append(TerminalSink(sys.stderr, redactor, level_min="warning"))  # the picture shows warnings itself
     log = second.log = EventLog(SystemClock(), sinks, redactor)
     async with trio.open_nursery() as nursery, AsyncExitStack() as stack:
-        stack.enter_context(only_bot_of(home))
+        if not options.has_folder:
+            stack.enter_context(only_bot_of(home))
         nursery.start_soon(log.drain, name="log")
         stack.enter_context(stdlib_logging(log))
         try:
