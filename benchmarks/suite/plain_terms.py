@@ -73,7 +73,8 @@ def _later(ground: Ground, exit_past: Past | None, half_life_s: float | None) ->
     payments, at_s = 0, Decimal(funding.next_at_s)
     while at_s <= now_s:
         at_s += funding.interval_s
-    if now_s < at_s - funding.interval_s + min(Decimal(60), Decimal(funding.interval_s) / 10):
+    settled_s = at_s - funding.interval_s
+    if settled_s - 5 <= now_s < settled_s + min(Decimal(60), Decimal(funding.interval_s) / 10):
         return None  # it may be the rate that was just charged
     while at_s <= now_s + hold_s:
         payments += 1

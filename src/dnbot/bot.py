@@ -19,7 +19,7 @@ from dnbot.domain.messages import CancelAll, InboxEvent, Record, Stop
 from dnbot.metrics.measures import Measures
 from dnbot.ports.channels import Boards, Channels
 from dnbot.ports.clock import Clock, VenueClock
-from dnbot.ports.latch import Latch, MemoryLatch
+from dnbot.ports.latch import Halt, Latch, MemoryLatch
 from dnbot.ports.log import EventLog
 from dnbot.ports.net import Endpoint, StreamOpener
 from dnbot.ports.spill import MemoryMedium, Spill, open_spill
@@ -135,6 +135,12 @@ class Bot:
     _clients: AsyncExitStack
     _is_written: bool = attrs.field(default=False, init=False)
     """Whether the store had every record when the bot ended."""
+    code: int | None = attrs.field(default=None, init=False)
+    """What `run` returned; None before that."""
+    ended: trio.Event = attrs.field(factory=trio.Event, init=False)
+    """Set when `run` is over, with or without a code."""
+    _asked: Halt | None = attrs.field(default=None, init=False)
+    """Of an end that is to last: what halts the next start when the store did not take all of this one."""
 
     async def run(self) -> int:
         """Trade until told to stop; returns the exit code of `docs/operations.md`.
@@ -143,6 +149,13 @@ class Bot:
 
         Error handling: anything but an operating error ends the run after the farewell and is raised.
         """
+        try:
+            self.code = code = await self._live()
+            return code
+        finally:
+            self.ended.set()
+
+    async def _live(self) -> int:
         is_bug = True
         try:
             async with trio.open_nursery() as root:
@@ -161,8 +174,16 @@ class Bot:
         return code if self._is_written else code or EXIT_UNAVAILABLE
 
     def stop(self, why: str, policy: str = "") -> None:
-        """Ask for a clean shutdown; a second call shortens its deadline."""
+        """Ask for a clean shutdown; a second call shortens its deadline. What is flattened on purpose stays flat."""
+        if policy == "flatten":
+            self.stay_ended("operator", why)
         self.tell(Stop(why, policy))
+
+    def stay_ended(self, who: str, why: str) -> None:
+        """A person asks for the end, not whoever started the process: no supervisor is to make it trade again."""
+        self._asked = Halt(
+            who=who, reason=f"stopped by {who}: {why}", at_ns=self.parts.clock.now_ns(), unwritten=True
+        )
 
     def tell(self, event: InboxEvent) -> None:
         """Put an operator's event into the inbox without waiting."""
@@ -204,7 +225,7 @@ class Bot:
 
         async def write() -> None:
             try:
-                self._is_written = await self.journal.finish(self.strategist.held)
+                self._is_written = await self.journal.finish(self.strategist.held, self._asked)
             except Exception as error:  # noqa: BLE001 (raised below: orders are cancelled all the same)
                 failures.append(error)
 

@@ -21,6 +21,7 @@ from dnbot.lab.audit_check import check_audit
 from dnbot.lab.world import Stage, stage
 from dnbot.ports.latch import Latch
 from dnbot.ports.memory_store import MemoryStore
+from dnbot.ports.spill import Spill
 from dnbot.strategy.parameters import StrategyParameters
 from dnbot.strategy.states import StrategyState
 from dnbot.venues.factory import BUILT_IN, Codecs
@@ -216,7 +217,7 @@ class Lab:
     @asynccontextmanager
     async def on(
         self, stage: Stage, store: MemoryStore | None = None, *, countdown_s: int = 30, codecs: Codecs = BUILT_IN,
-        latch: Latch | None = None, **params: Any,
+        latch: Latch | None = None, spill: Spill | None = None, **params: Any,
     ) -> AsyncIterator[Trial]:
         """A bot that runs on this stage; whatever is left of it at the end of the block is cancelled."""
         kept = Ledger() if store is None else Ledger(database=store.database)
@@ -228,7 +229,8 @@ class Lab:
             trials[0].witness(record)
 
         bot = await stage.bot(
-            wanted, kept, opener=wire, witness=witness, countdown_s=countdown_s, codecs=codecs, latch=latch
+            wanted, kept, opener=wire, witness=witness, countdown_s=countdown_s, codecs=codecs, latch=latch,
+            spill=spill,
         )
         trial = Trial(stage, kept, wire, bot)
         trials.append(trial)

@@ -6,8 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import trio
 
 from dnbot.domain.messages import SetMode
+from dnbot.domain.order import Purpose
 from dnbot.ports.latch import UNWRITTEN
 from dnbot.strategy.states import StrategyState, TradingMode
 
@@ -31,11 +33,16 @@ async def test_flatten_leaves_only_what_cannot_be_traded(autojump_clock: Any, la
     async with lab.trading() as trial:
         assert await trial.end("flatten") == 0
         await trial.assert_clean()
-        audit = trial.stage.audit()
-        left = [Decimal(audit["balances"][venue].get("BTC", "0")) for venue in ("gate_spot", "mexc_spot")]
-        assert all(base * 60_000 < 6 for base in left), left
-        (position,) = audit["positions"].values()
-        assert abs(Decimal(position["size"])) <= 2
+        assert_flat(trial)
+
+
+def assert_flat(trial: Any) -> None:
+    """What the venues have is too little to be traded."""
+    audit = trial.stage.audit()
+    left = [Decimal(audit["balances"][venue].get("BTC", "0")) for venue in ("gate_spot", "mexc_spot")]
+    assert all(base * 60_000 < 6 for base in left), left
+    (position,) = audit["positions"].values()
+    assert abs(Decimal(position["size"])) <= 2
 
 
 async def test_a_second_stop_only_shortens(autojump_clock: Any, lab: Any) -> None:
@@ -74,3 +81,22 @@ async def test_an_end_without_the_database_is_not_clean(autojump_clock: Any, lab
         trial.store.down = True
         assert await trial.end() == 75
         assert not trial.bot.parts.latch.is_set()
+
+
+async def test_what_was_flattened_without_the_database_stays_flat(autojump_clock: Any, lab: Any) -> None:
+    """75, and with that a supervisor starts again: the next start is halted, and does not buy the position back."""
+    async with lab.trading() as trial:
+        await trial.until(
+            lambda: trial.state is StrategyState.MONITORING_SPREADS and not trial.bot.context.unsettled, "it rests"
+        )
+        trial.store.down = True
+        assert await trial.end("flatten") == 75
+        assert_flat(trial)
+        parts = trial.bot.parts
+        assert [halt.reason for halt in parts.latch.halts] == ["stopped by operator: the test is over"]
+        async with lab.on(trial.stage, trial.store, latch=parts.latch, spill=parts.spill) as again:
+            await again.until(lambda: again.bot.context.mode is TradingMode.HALTED, "it is halted")
+            await trio.sleep(20)
+            orders = again.bot.context.orders.newest_first()
+            assert [order for order in orders if order.intent.purpose is Purpose.ESTABLISH] == []
+            assert_flat(again)

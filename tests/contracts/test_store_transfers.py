@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from dnbot.domain.errors import InvariantBroken
+from dnbot.domain.errors import InvariantBroken, Superseded
 from dnbot.domain.instrument import Venue
 from dnbot.domain.messages import TransferChanged
 from dnbot.domain.records import TRANSFER_WINDOW_S
@@ -56,7 +56,7 @@ async def test_a_transfer_is_committed_once(open_store: Any, words: Any) -> None
         with pytest.raises(InvariantBroken, match="committed before"):
             await store.commit_transfer(made)
         await begin(other, words, 1)
-        with pytest.raises(InvariantBroken, match="may not write"):
+        with pytest.raises(Superseded, match="may not write"):
             await store.commit_transfer(transfer(epoch, 2, words.start_ns))
         assert (await other.load(words.symbol)).transfers == (made,)
 

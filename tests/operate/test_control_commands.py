@@ -187,6 +187,22 @@ async def test_stop_waits_for_a_clean_end(autojump_clock: Any, manned: Any) -> N
         assert abs(bot.bot.context.portfolio.spot_base - held) < Decimal("0.001")
 
 
+async def test_a_stop_whose_records_were_not_written_is_no_success_and_lasts(
+    autojump_clock: Any, manned: Any
+) -> None:
+    """The answer waits for the last records: without the database it ends with 75, and the next start is halted."""
+    async with manned() as bot:
+        await bot.until(MONITORING)
+        bot.store.down = True
+        refused = await bot.ask(Leave("end of day"))
+        assert isinstance(refused, Refused), refused
+        assert "exit code 75: the database did not take its last records" in refused.text
+        await bot.ended.wait()
+        assert (bot.code, bot.bot.context.exit_code) == (75, 0)
+        (halt,) = bot.bot.gate.latch.halts
+        assert (halt.who, halt.reason, halt.unwritten) == ("tester", "stopped by tester: end of day", True)
+
+
 async def test_flatten_leaves_no_more_than_dust(autojump_clock: Any, manned: Any) -> None:
     """flatten sells the inventory and buys the short back before the end, and tells what is left."""
     async with manned() as bot:

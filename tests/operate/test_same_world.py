@@ -81,7 +81,8 @@ def eth_book(gate: str, mexc: str, perp: str) -> Ledger:
         perp_cost=short * 3_000,
     )
     portfolio = msgspec.json.encode(book).decode()
-    ledger.rows = [{"base": "ETH", "quote": "USDT", "portfolio": portfolio, "lot": "0.01", "minima": "8"}]
+    row = {"base": "ETH", "quote": "USDT", "portfolio": portfolio, "lot": "0.01", "minima": "8", "settings": "{}"}
+    ledger.rows = [row]
     return ledger
 
 
@@ -106,6 +107,20 @@ async def test_what_a_flattened_position_leaves_is_no_position(
 ) -> None:
     """Less than the venues' smallest orders: the symbol may be changed."""
     await refuse_to_abandon(WORLDS["sim"], eth_book(gate, mexc, perp), tmp_path)
+
+
+@pytest.mark.parametrize("tolerance", ["0.08", None])
+async def test_what_the_old_run_left_alone_is_no_position(tmp_path: Path, tolerance: str | None) -> None:
+    """Delta inside its tolerance needs no perpetual, and no command would close it; without that setting it is one."""
+    ledger = eth_book("0.08", "0", "0")
+    left = None if tolerance is None else Decimal(tolerance)
+    before = Settings(strategy=msgspec.structs.replace(PARAMS, symbol=ETH, delta_tolerance_base=left))
+    ledger.rows[0]["settings"] = msgspec.json.encode(before).decode()
+    if left is not None:
+        await refuse_to_abandon(WORLDS["sim"], ledger, tmp_path)
+        return
+    with pytest.raises(ConfigError, match="ETH/USDT"):
+        await refuse_to_abandon(WORLDS["sim"], ledger, tmp_path)
 
 
 async def test_in_a_database_of_its_own_only_what_this_folder_traded_is_judged(tmp_path: Path) -> None:

@@ -108,14 +108,15 @@ def test_a_negative_rate_is_paid(make: Any) -> None:
     [
         (30, 28_800, 1, False), (59, 28_800, 1, False), (60, 28_800, 1, True), (30, 3_600, 1, False),
         (-1, 28_800, 1, False), (-1, 28_800, 0, True), (30, 28_800, 0, False), (60, 28_800, 0, True),
-        (5, 60, 1, False), (6, 60, 1, True),
+        (5, 60, 1, False), (6, 60, 1, True), (-5, 28_800, 1, False), (-6, 28_800, 1, True), (-10_800, 14_400, 1, True),
     ],
 )
 def test_the_rate_just_charged_is_not_the_next_one(
     make: Any, since_s: int, interval_s: int, ahead: int, is_told: bool
 ) -> None:
     """For a minute after a settlement, or a tenth of a short interval; by the venue's clock too, and when its word on
-    the next one is late.
+    the next one is late. Where the next one is further away than an interval, that has become shorter: nothing was
+    charged.
     """
     settled_s = 100 * 28_800
     funding = FundingRate(GF, Decimal("0.003"), interval_s, settled_s + ahead * interval_s)

@@ -339,6 +339,29 @@ def test_a_carry_is_answered_on_the_perpetual() -> None:
     assert (one.venue, one.side, one.quantity, one.reduce_only) == (GF, Side.SELL, Decimal("0.010"), False)
 
 
+def test_what_was_answered_needs_no_margin_again() -> None:
+    """Free margin carries 0.033 and no more. Half of it fills and is answered, which margins it: the rest goes on."""
+    bench = bench_of(margin_floor_pct=67)
+    for _ in range(40):
+        bench.signal(after_ms=1000)
+        bench.answer_reads()
+    carry = {"gs": 60_060, "gf": 60_060, "ms": 60_000}
+    bench.signal(**carry)
+    (intent,) = bench.committed().intents
+    assert (intent.side, intent.quantity) == (Side.BUY, Decimal("0.033"))
+    bench.sent(intent)
+    bench.told(intent, OrderStatus.OPEN)
+    bench.answered(intent)
+    fill(bench, intent, "0.016")
+    (one,) = answers(bench)
+    assert (one.venue, one.quantity) == (GF, Decimal("0.016"))
+    bench.filled(one)
+    for _ in range(3):
+        bench.signal(**carry)
+    assert rest_of(bench).unanswered_s is None
+    assert (cancels(bench), rest_of(bench).cancel_why) == ([], "")
+
+
 def silent(bench: Bench) -> OrderIntent:
     """A leg rests, its stream goes down, and nothing tells of it for as long as an order is waited for."""
     intent = resting_leg(bench)

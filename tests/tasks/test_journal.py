@@ -9,7 +9,7 @@ import attrs
 import pytest
 import trio
 
-from dnbot.domain.errors import StoreUnreachable
+from dnbot.domain.errors import InvariantBroken, StoreUnreachable, Superseded
 from dnbot.domain.messages import Alert, ModeChanged, StoreFound, StoreLost
 from dnbot.ports.latch import Halt, MemoryLatch
 from dnbot.tasks.journal import BATCH_MAX, FAREWELL_S, TIDY_EVERY_S, TIDY_RETRY_S, Journal
@@ -17,9 +17,10 @@ from dnbot.tasks.journal import BATCH_MAX, FAREWELL_S, TIDY_EVERY_S, TIDY_RETRY_
 
 @attrs.define
 class Shelf:
-    """Keeps batches; fails while `down`."""
+    """Keeps batches; fails while `down`, and of a `bug` always."""
 
     down: bool = False
+    bug: Exception | None = None
     took_s: float = 0.0
     batches: list[tuple[Any, ...]] = attrs.field(factory=list)
     tidied: list[float] = attrs.field(factory=list)
@@ -28,6 +29,8 @@ class Shelf:
         await trio.sleep(self.took_s)
         if self.down:
             raise StoreUnreachable("gone")
+        if self.bug is not None:
+            raise self.bug
         self.batches.append(tuple(records))
 
     async def keep_tidy(self, *, now_ns: int, retention_days: int) -> None:
@@ -168,6 +171,46 @@ async def test_an_end_latches_nothing_else(autojump_clock: Any, kit: Any) -> Non
     it.shelf.down = True
     latch = it.journal.gate.latch = MemoryLatch([killed])
     assert not await it.journal.finish([lowered(killed.why)])
+    assert latch.halts == [killed]
+
+
+@pytest.mark.parametrize("bug", [InvariantBroken("not a number"), Superseded("2 has begun")])
+async def test_a_batch_that_cannot_be_written_keeps_its_halt(autojump_clock: Any, kit: Any, bug: Exception) -> None:
+    """The bug that ended the journal is met again at the end, and raised: the next start is halted all the same. The
+    latch of a newer incarnation is left alone.
+    """
+    it = bench(kit)
+    it.shelf.bug = bug
+    it.records.send_nowait(lowered("DAILY_LOSS"))
+    with pytest.raises(ExceptionGroup):
+        await it.run(1)
+    with pytest.raises(InvariantBroken) as told:
+        await it.journal.finish([])
+    assert told.value is bug
+    kept = None if isinstance(bug, Superseded) else Halt(who="latch", reason="DAILY_LOSS", at_ns=7, unwritten=True)
+    assert it.journal.gate.latch.newest() == kept
+
+
+async def test_an_end_that_somebody_asked_for_lasts(autojump_clock: Any, kit: Any) -> None:
+    """When it was not written, for a supervisor starts again then; a lowered mode and a halt that stands say more."""
+    asked, killed = Halt(who="ann", reason="enough", at_ns=1, unwritten=True), Halt(who="bob", reason="now", at_ns=2)
+    said = Alert(level="info", key="1", text="", at_ns=0)
+    it = bench(kit)
+    assert await it.journal.finish([said], asked)
+    assert not it.journal.gate.latch.is_set()
+    it.shelf.down = True
+    assert not await it.journal.finish([said], asked)
+    assert it.journal.gate.latch.newest() == asked
+    it = bench(kit)
+    it.shelf.down = True
+    assert not await it.journal.finish([lowered("DAILY_LOSS")], asked)
+    latch = it.journal.gate.latch
+    assert isinstance(latch, MemoryLatch)
+    assert [halt.reason for halt in latch.halts] == ["DAILY_LOSS"]
+    it = bench(kit)
+    it.shelf.down = True
+    latch = it.journal.gate.latch = MemoryLatch([killed])
+    assert not await it.journal.finish([said], asked)
     assert latch.halts == [killed]
 
 

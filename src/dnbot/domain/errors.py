@@ -99,3 +99,7 @@ class ChildKilled(OperatingError):
 
 class InvariantBroken(DnbotError):
     """A promise of ours does not hold. This is a bug: the root is cancelled and the farewell runs."""
+
+
+class Superseded(InvariantBroken):
+    """A newer incarnation has begun: this one may write nothing any more, and nothing here is its own."""

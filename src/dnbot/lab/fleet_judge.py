@@ -29,6 +29,7 @@ from dnbot.lab.wire_reader import GATE_TEXT_PREFIX, Said
 from dnbot.strategy.states import StrategyState, TradingMode
 
 WRITES = frozenset({"commit_intents", "commit_transfer", "append"})
+REFUSALS = ("InvariantBroken", "Superseded")
 FENCED = ("may not write", "records after")
 """What a bot says that ended because the database refused it: the fence worked."""
 AT_WORK = frozenset({
@@ -167,7 +168,7 @@ class TaskJudge:
         if event.what != "ended":
             return
         kind, text = str(event.data[0]), str(event.data[1])
-        refused = "InvariantBroken" in f"{kind} {text}" and any(words in text for words in FENCED)
+        refused = any(name in f"{kind} {text}" for name in REFUSALS) and any(words in text for words in FENCED)
         self.fenced += refused
         allowed = not kind or refused or kind in ("OperatingError", "LeaseLost", "StoreUnreachable")
         self._check("I17", allowed, f"{event.actor} ended by {kind}: {text[:300]}")

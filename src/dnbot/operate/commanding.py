@@ -202,13 +202,17 @@ class Commander:
             return Refused(text=f"the bot is shutting down already, with policy {leaving.policy}")
         else:
             event = Stop(f"{who}: {request.why}") if request.hurry else None
-        if not await self._seen(event, lambda context: context.exit_code is not None, END_S_MAX):
+        self.bot.stay_ended(who, request.why)
+        with trio.move_on_after(END_S_MAX):
+            await self._seen(event, lambda context: context.exit_code is not None, END_S_MAX)
+            await self.bot.ended.wait()  # its last records are written by then, or not
+        if self.bot.context.exit_code is None:
             phase = self.bot.context.leaving.phase if self.bot.context.leaving else "not begun"
             return self._late(f"not ended within {END_S_MAX:.0f} s; phase: {phase}")
         return self._ended(flatten=request.flatten)
 
     def _ended(self, *, flatten: bool) -> Done | Refused:
-        context = self.bot.context
+        context, code = self.bot.context, self.bot.code
         portfolio = context.portfolio
         between = portfolio.under_way(context.params.symbol.base)
         under_way = f"under way {plain(between)}, " if between else ""
@@ -216,8 +220,14 @@ class Commander:
             f"spot {plain(portfolio.spot_base)}, {under_way}perpetual {plain(portfolio.perp_base)}, "
             f"delta {plain(portfolio.delta)} {context.params.symbol.base}"
         )
-        if context.exit_code:
-            return Refused(text=f"ended with exit code {context.exit_code}; {held}")
+        if code is None:
+            return Refused(text=f"ended, but it is not known whether its last records were written; {held}")
+        if code and not context.exit_code:
+            halted = "HALTED" if self.bot.gate.latch.is_set() else "NOT halted"
+            text = f"the database did not take its last records, and the next start is {halted}"
+            return Refused(text=f"ended with exit code {code}: {text}; {held}")
+        if code:
+            return Refused(text=f"ended with exit code {code}; {held}")
         if flatten and not is_flat(context):
             return Refused(text=f"ended, but NOT flat: {held}")
         return self._done(f"ended cleanly; {held}")

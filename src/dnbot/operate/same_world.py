@@ -29,7 +29,8 @@ NEWEST_RUN = "select settings from runs where symbol = $1 order by epoch desc li
 OTHER_BOOKS = """
 select b.base, b.quote, p.portfolio::text as portfolio,
     coalesce((select max(s.lot_size) from symbols s where s.symbol = b.symbol), 0)::text as lot,
-    coalesce((select sum(s.min_notional) from symbols s where s.symbol = b.symbol), 0)::text as minima
+    coalesce((select sum(s.min_notional) from symbols s where s.symbol = b.symbol), 0)::text as minima,
+    coalesce((select r.settings from runs r where r.symbol = b.symbol order by r.epoch desc limit 1), '{}') as settings
 from books b cross join lateral (
     select portfolio from portfolio_snapshots where symbol = b.symbol order by sequence desc limit 1
 ) p
@@ -53,10 +54,15 @@ class _Place(msgspec.Struct, frozen=True):
     rest_url: str = ""
 
 
+class _Strategy(msgspec.Struct, frozen=True):
+    delta_tolerance_base: Decimal | None = None
+
+
 class _Known(msgspec.Struct, frozen=True):
     """What an earlier run, of whatever version, recorded of its settings."""
 
     mode: str = ""
+    strategy: _Strategy = _Strategy()
     gate: _Place = _Place()
     mexc: _Place = _Place()
     second_spot: _Place = _Place()
@@ -105,7 +111,8 @@ async def refuse_to_abandon(settings: Settings, store: Reads, home: Path) -> Non
         if settings.database.dsn_env and not spill_place(home, symbol).exists():
             continue
         book = msgspec.json.decode(row["portfolio"], type=Portfolio)
-        if _is_position(book, Decimal(row["lot"]), Decimal(row["minima"])):
+        tolerance = msgspec.json.decode(row["settings"], type=_Known).strategy.delta_tolerance_base or ZERO
+        if _is_position(book, Decimal(row["lot"]), Decimal(row["minima"]), tolerance):
             found = (
                 f"{settings.strategy.symbol}, while the book of {symbol} holds {plain(book.delta - book.perp_base)} "
                 f"{symbol.base} and {plain(book.perp_base)} on the perpetual"
@@ -117,8 +124,11 @@ async def refuse_to_abandon(settings: Settings, store: Reads, home: Path) -> Non
             raise ConfigError("database", "strategy.symbol", found, allowed)
 
 
-def _is_position(book: Portfolio, lot: Decimal, minima: Decimal) -> bool:
-    """Whether the book has more than is left when everything was closed that can be; `minima` quote units."""
+def _is_position(book: Portfolio, lot: Decimal, minima: Decimal, tolerance: Decimal) -> bool:
+    """Whether the book has more than is left when everything was closed that can be; `minima` quote units.
+
+    What no perpetual stands against is inside `tolerance`, base units, and there the minima say nothing more.
+    """
     price = divide(book.perp_cost, book.perp_base) if book.perp_base else ZERO
-    least = DUST_LOTS * lot + (divide(minima, price) if price > ZERO else ZERO)
+    least = DUST_LOTS * lot + tolerance + (divide(minima, price) if price > ZERO else ZERO)
     return max(abs(book.delta - book.perp_base), abs(book.perp_base)) > least

@@ -2,7 +2,7 @@
 
 It is written before anything else is tried, because a file can be written while the bot hangs and the database is away.
 The bot looks for it before every order that takes risk; that costs one `stat`. It sets one itself when it ends with a
-lowered mode that the database did not take.
+lowered mode that the database did not take, or when somebody asked for an end whose last records it did not take.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Halt(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     at_ns: int
     unwritten: bool = False
-    """Whether it is a mode of the bot's own that its database had not taken when the bot ended; then `reason` is the
-    mode's, and who lifts it has that reason to look into."""
+    """Whether it is a mode of the bot's own that its database had not taken when the bot ended, or that somebody had
+    asked for that end; then `reason` says which, and who lifts it has that to look into."""
 
     @property
     def why(self) -> str:

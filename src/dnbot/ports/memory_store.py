@@ -14,7 +14,7 @@ import attrs
 import msgspec
 import trio
 
-from dnbot.domain.errors import InvariantBroken, StoreUnreachable
+from dnbot.domain.errors import InvariantBroken, StoreUnreachable, Superseded
 from dnbot.domain.instrument import Instrument, Symbol, Venue
 from dnbot.domain.messages import (
     Alert,
@@ -246,7 +246,7 @@ class MemoryStore:
 
     def _fence(self, book: MemoryBook) -> None:
         if book.epoch != self._epoch:
-            raise InvariantBroken(f"{book.symbol}: epoch {self._epoch} may not write, {book.epoch} has begun")
+            raise Superseded(f"{book.symbol}: epoch {self._epoch} may not write, {book.epoch} has begun")
 
     def _check(self, record: Record) -> None:
         if isinstance(record, OrderChanged):

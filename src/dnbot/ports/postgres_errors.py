@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dnbot.domain.errors import InvariantBroken, StoreUnreachable
+from dnbot.domain.errors import InvariantBroken, StoreUnreachable, Superseded
 from dnbot.fleet.words import LeaseLost
 
 _BUGS = ("21", "22", "23", "42", "P0", "DN")
 """Classes that the same call would meet again: our statement or our data is wrong. `DN` is our own: db/0004."""
 _NO_PERMISSION = "42501"
+_NEWER_HAS_BEGUN = "DN001"
 _SEQUENCE_MOVED = "DN002"
 _LEASE_LOST = "DN005"
 _UNDONE = "40"
@@ -26,6 +27,8 @@ def error_of(sqlstate: str | None, text: str) -> StoreUnreachable | InvariantBro
     """Our error for the server's: `InvariantBroken` for bugs, `StoreUnreachable` for everything that may pass."""
     state = sqlstate or ""
     told = f"{state} {text}"
+    if state == _NEWER_HAS_BEGUN:
+        return Superseded(told)
     if state == _SEQUENCE_MOVED:
         return SequenceMoved(told)
     if state == _LEASE_LOST:

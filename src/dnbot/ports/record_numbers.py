@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from dnbot.domain.errors import InvariantBroken
+from dnbot.domain.errors import Superseded
 from dnbot.domain.messages import Record
 
 
@@ -45,7 +45,7 @@ class RecordNumbers:
     def without_known(self, records: tuple[Record, ...], stored: int) -> tuple[Record, ...]:
         """The records less those at their beginning that turn out to be written, now that the stored number is known.
 
-        Raises InvariantBroken when the number fits none of our appends: then somebody else writes to this book.
+        Raises Superseded when the number fits none of our appends: then somebody else writes to this book.
         """
         begun = self._begun if records[: len(self._begun)] == self._begun else ()
         left = records[len(begun) :]
@@ -54,7 +54,7 @@ class RecordNumbers:
             return left
         known = next((unsure for unsure in self._unsure if len(unsure) == done), None)
         if known is None:
-            raise InvariantBroken(f"{done} records after {self.sequence} were written by somebody else")
+            raise Superseded(f"{done} records after {self.sequence} were written by somebody else")
         self.written(known)
         if left[:done] != known:
             return left

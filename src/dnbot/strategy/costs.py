@@ -26,6 +26,9 @@ CHARGED_SHOWN_S = 60
 """So long after a settlement Gate goes on showing the rate that it charged, and names the next settlement already."""
 CHARGED_SHOWN_SHARE = Decimal("0.1")
 """But no longer than this share of an interval: where time is played faster, no rate would ever be the next one."""
+CLOCK_AHEAD_S = 5
+"""So far the venue's clock may be ahead of ours (`risk_standing.clock` trades with no other). A last settlement that is
+further ahead was none: the interval has become shorter."""
 
 
 class CarryOutlook(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,10 +134,11 @@ def carry_outlook(
 def shows_charged(funding: FundingRate, now_ns: int) -> bool:
     """Whether the last settlement is so short ago that the rate may be the one it charged: it says nothing of the next.
 
-    A settlement that our clock has not reached counts as well: the venue's own has.
+    A settlement that our clock has all but reached counts as well: the venue's own has.
     """
     now_s, next_s, interval_s = _times(funding, now_ns)
-    return now_s < next_s - interval_s + min(Decimal(CHARGED_SHOWN_S), interval_s * CHARGED_SHOWN_SHARE)
+    since_s = now_s - (next_s - interval_s)
+    return -CLOCK_AHEAD_S <= since_s < min(Decimal(CHARGED_SHOWN_S), interval_s * CHARGED_SHOWN_SHARE)
 
 
 def settlements_within(funding: FundingRate, now_ns: int, hold_s: Decimal) -> int:

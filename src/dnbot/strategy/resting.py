@@ -16,7 +16,7 @@ from dnbot.domain.messages import CancelAll, CancelOrder, PairTactic, TacticAdvi
 from dnbot.domain.order import Order, OrderIntent, OrderStatus, Purpose, Side, TimeInForce
 from dnbot.domain.pair import Pair
 from dnbot.domain.resting import MAKER, PAIRS_THAT_REST
-from dnbot.domain.units import ZERO, divide
+from dnbot.domain.units import ZERO, Quantity, divide
 from dnbot.strategy.asking import ask_for_read
 from dnbot.strategy.context import Execution, StrategyContext
 from dnbot.strategy.doubting import awaited
@@ -221,13 +221,17 @@ def _objection(turn: Turn, rest: Rest, order: Order) -> str | None:
 
 
 def _refusal(context: StrategyContext, plan: RestPlan, order: Order) -> str | None:
-    """What a control that must go on holding says of the pair now."""
+    """What a control that must go on holding says of the pair now.
+
+    The other leg is what is not answered yet: the position and its margin have the rest already.
+    """
     chosen, intent = plan.opportunity, order.intent
     buys = plan.pair.buy_venue is plan.answer_venue
     reduces = buys and not plan.answer_venue.is_spot
+    whole = chosen.buy_quantity if buys else chosen.sell_quantity
     twin = msgspec.structs.replace(
         intent, client_order_id=f"{intent.client_order_id}-t", venue=plan.answer_venue, side=intent.side.opposite,
-        quantity=chosen.buy_quantity if buys else chosen.sell_quantity,
+        quantity=Quantity(max(whole - _answered(context), ZERO)),
         price=chosen.buy_price_cap if buys else chosen.sell_price_cap, reduce_only=reduces,
     )
     verdict = check_again((intent, twin), risk_inputs(context))

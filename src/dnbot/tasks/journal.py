@@ -13,7 +13,7 @@ from contextlib import suppress
 import attrs
 import trio
 
-from dnbot.domain.errors import ConfigError, OperatingError, StoreUnreachable
+from dnbot.domain.errors import ConfigError, OperatingError, StoreUnreachable, Superseded
 from dnbot.domain.instrument import Symbol
 from dnbot.domain.messages import Alert, InboxEvent, ModeChanged, OrderChanged, Record, StoreFound, StoreLost
 from dnbot.domain.order import Order, OrderIntent, OrderStatus
@@ -165,11 +165,14 @@ class Journal:
             await self.store.append(self._batch)
             self._wrote()
 
-    async def finish(self, rest: Iterable[Record]) -> bool:
+    async def finish(self, rest: Iterable[Record], asked: Halt | None = None) -> bool:
         """`flush` within `FAREWELL_S`, whoever cancels meanwhile; whether the store has everything.
 
         A lowered mode that it did not take becomes a halt in the state folder: the next start would read the mode from
-        before, and trade.
+        before, and trade. Without one, so does an end that somebody `asked` for: a supervisor would start again.
+
+        Raises:
+            Exception: a bug kept the store from taking it, or a newer incarnation, whose latch is left alone.
         """
         what = f"no answer within {FAREWELL_S:g} s"
         try:
@@ -178,24 +181,31 @@ class Journal:
                 return True
         except OperatingError as error:
             what = str(error)
-        self.log.error("journal_not_written", what=what, records=len(self._batch) + len(self._left))
-        self._keep_mode()
+        except Superseded:
+            raise
+        except Exception as error:
+            self._not_written(repr(error), asked)
+            raise
+        self._not_written(what, asked)
         return False
 
-    def _keep_mode(self) -> None:
+    def _not_written(self, what: str, asked: Halt | None) -> None:
+        self.log.error("journal_not_written", what=what, records=len(self._batch) + len(self._left))
         changes = [record for record in (*self._batch, *self._left) if isinstance(record, ModeChanged)]
-        if not changes or changes[-1].to_mode == TradingMode.ACTIVE.name:
-            return
-        newest, latch = changes[-1], self.gate.latch
-        standing = latch.newest()
-        if standing is not None and standing.why == newest.why:
-            return  # it came from there
+        newest, standing = changes[-1] if changes else None, self.gate.latch.newest()
+        if newest is not None and newest.to_mode != TradingMode.ACTIVE.name:
+            if standing is None or standing.why != newest.why:  # else it came from there
+                self._halt(newest.to_mode, Halt(who=newest.by, reason=newest.why, at_ns=newest.at_ns, unwritten=True))
+        elif asked is not None and standing is None:
+            self._halt(TradingMode.HALTED.name, asked)
+
+    def _halt(self, mode: str, halt: Halt) -> None:
         try:
-            latch.set(Halt(who=newest.by, reason=newest.why, at_ns=newest.at_ns, unwritten=True))
+            self.gate.latch.set(halt)
         except ConfigError as error:
-            self.log.critical("mode_lost", mode=newest.to_mode, why=newest.why, what=str(error))
+            self.log.critical("mode_lost", mode=mode, why=halt.reason, what=str(error))
         else:
-            self.log.critical("mode_latched", mode=newest.to_mode, why=newest.why)
+            self.log.critical("mode_latched", mode=mode, why=halt.reason)
 
 
 def unknown_order(intent: OrderIntent, at_ns: int) -> OrderChanged:
