@@ -146,6 +146,23 @@ def test_a_suspension_that_is_over_opens_nothing_that_has_ended() -> None:
     assert {world.exchange.state.instruments[venue, "BTC/USDT"].phase for venue in VENUES} == {"trading"}
 
 
+def test_a_suspension_outlasts_every_tick_of_a_script() -> None:
+    """A market that will end one day is suspended as long as another; it opens with quotes, or has ended meanwhile."""
+    time = Time()
+    world = time.world(Listing(ETH, "delist", 90.0, notice_s=0.0), build=build_world)
+    key = world.faults.switch_on(parse_fault("symbol_suspended"))
+    time.reach(world, 5.0)
+    assert all(is_closed(buy(world, venue)) for venue in VENUES)
+    world.faults.switch_off(key)
+    assert set(phases(world).values()) == {"trading"}
+    assert all(isinstance(buy(world, venue), OrderState) for venue in VENUES)
+    key = world.faults.switch_on(parse_fault("symbol_suspended"))
+    time.reach(world, 91.0)
+    assert set(phases(world).values()) == {"delisted"}
+    world.faults.switch_off(key)
+    assert set(phases(world).values()) == {"delisted"}
+
+
 def test_before_its_end_a_contract_only_reduces() -> None:
     """In the time of notice a position can be closed and not opened; spot trades to the end."""
     time = Time()

@@ -11,6 +11,12 @@ from typing import Any, Protocol
 
 import attrs
 import pytest
+from money_checks import (
+    assets_are_conserved,
+    orders_keep_their_promises,
+    positions_cancel_out,
+    reduce_only_orders_only_reduce,
+)
 
 from dnbot.fakes.audit import round_trips
 from dnbot.fakes.clock import FakeClock
@@ -76,6 +82,36 @@ def test_an_order_between_ticks_keeps_no_world_from_starting(world: Start) -> No
     assert kept is not None
     assert kept.finish_as == "cancelled"
     assert again.exchange.balances(GATE_SPOT, "10001")["USDT"].locked == 0
+
+
+def test_reduce_only_orders_turn_no_position_after_a_restart(world: Start) -> None:
+    """The older one waits with all of itself, the newer with what is left to reduce: so it did before."""
+    two = (BTC, "ETH/USDT")
+    made = world(symbols=two)
+    asks = made.exchange.depth(GATE_FUTURES, BTC, 20).asks
+    prices = [asks[4][0], asks[-1][0] + 1000, asks[-1][0] + 1001]
+    wanted = zip(("buy", "sell", "sell"), (5, 3, 5), prices, strict=True)
+    orders = [
+        made.exchange.place_order(
+            GATE_FUTURES, "10001",
+            OrderRequest(BTC, side, quantity=D(size), price=price, reduce_only=side == "sell"),  # type: ignore[arg-type]  # text for literal
+        )
+        for side, size, price in wanted
+    ]  # fmt: skip
+    ids = [order.order_id for order in orders if isinstance(order, OrderState)]
+    assert len(ids) == 3, orders
+    assert made.exchange.position("10001", BTC).contracts == 5
+    again = world(symbols=two)
+    book = again.exchange.state.markets[GATE_FUTURES, BTC]
+    assert [resting.quantity_left for name in ids[1:] if (resting := book.order(name)) is not None] == [3, 2]
+    again.exchange.external_clear(GATE_FUTURES, BTC)
+    again.exchange.external_take(GATE_FUTURES, BTC, "buy", D(8))
+    again.exchange.commit()
+    assert again.exchange.position("10001", BTC).contracts == 0
+    reduce_only_orders_only_reduce(again.exchange, "10001")
+    orders_keep_their_promises(again.exchange, again.exchange.orders(GATE_FUTURES, "10001"))
+    positions_cancel_out(again.exchange)
+    assets_are_conserved(again.exchange)
 
 
 def truth(made: World) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 
 import attrs
@@ -269,11 +269,11 @@ class Exchange(LiquidationDesk):
             else:
                 self.external_take(venue, symbol, side, quantity, price or None)
 
-    def external_clear(self, venue: Venue, symbol: str) -> None:
-        """Take every outside quote of a market away."""
+    def external_clear(self, venue: Venue, symbol: str, spared: Collection[str] = ()) -> None:
+        """Take every outside quote of a market away, but those with these ids."""
         market = self.state.markets[(venue, symbol)]
         for resting in list(market.orders()):
-            if resting.owner == EXTERNAL:
+            if resting.owner == EXTERNAL and resting.order_id not in spared:
                 market.cancel(resting.order_id)
 
     def relist(self, instrument: Instrument) -> None:

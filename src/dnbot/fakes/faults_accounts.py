@@ -1,20 +1,32 @@
-"""What the venue, or somebody else with the same key, does to accounts, contracts and clocks while a client trades."""
+"""What the venue, or somebody else with the same key, does to accounts and contracts while a client trades."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
 import attrs
-import trio
 
 from .faults import FaultRefused
+from .faults_clocks import drift_clock, skew_clock
 from .faults_forced import liquidate_part, part_of
 from .faults_kinds import GATE, FaultKind, Undo, WorldStrike
 from .faults_market import markets_of
 from .faults_requests import be_down
 from .instruments import FeePolicy, FeeRates, Instrument, Phase
-from .records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT, VENUES, OrderRequest, PositionState, Refusal, Side, Venue
+from .records import (
+    GATE_FUTURES,
+    GATE_SPOT,
+    MEXC_SPOT,
+    VENUES,
+    OrderRequest,
+    OrderState,
+    PositionState,
+    Refusal,
+    Side,
+    Venue,
+)
 
 POLICIES: dict[str, FeePolicy] = {"quote": "quote", "received": "received", "MX": "MX"}
 CHANGEABLE = ("price_tick", "lot", "quantity_min", "notional_min", "price_band", "multiplier")
@@ -114,16 +126,23 @@ def _change_terms(strike: WorldStrike, market: Instrument, changed: Instrument) 
 
 def suspend(strike: WorldStrike) -> Undo:
     """Markets that are open are shown and take no orders of anybody, as before their first trade."""
+    listings, suspended = strike.world.listings, [market for market in markets_of(strike) if market.tradable]
+    if not suspended:
+        raise FaultRefused(f"{strike.armed.fault.key}: every market that it means is closed already")
     strike.struck()
-    suspended = [market for market in markets_of(strike) if market.tradable]
     for market in suspended:
+        listings.suspended.add((market.venue, market.symbol))
         strike.exchange.relist(attrs.evolve(market, phase=SUSPENDED))
 
     def undo() -> None:
         for before in suspended:
-            market = strike.exchange.state.instruments[before.venue, before.symbol]
-            if market.phase == SUSPENDED:  # else its script has moved it on meanwhile
+            key = before.venue, before.symbol
+            listings.suspended.discard(key)
+            market = strike.exchange.state.instruments[key]
+            if market.phase == SUSPENDED:  # else its script has ended it meanwhile
                 strike.exchange.relist(attrs.evolve(market, phase=before.phase))
+        listings.apply_due()
+        for market in suspended:
             strike.world.quote_anew(market.venue, market.symbol)
 
     return undo
@@ -175,11 +194,27 @@ def _positions(strike: WorldStrike) -> list[PositionState]:
 
 
 def change_leverage(strike: WorldStrike) -> None:
-    """Somebody sets another leverage (0: cross)."""
-    strike.struck()
-    for uid in strike.uids():
-        for market in strike.exchange.instruments(GATE_FUTURES):
-            strike.exchange.set_leverage(uid, market.symbol, _decimal(strike, "leverage"))
+    """Somebody sets another leverage (0: cross), wherever the venue admits it; refused when it does so nowhere."""
+    leverage, exchange = _decimal(strike, "leverage"), strike.exchange
+    _as_far_as_admitted(strike, (
+        (GATE_FUTURES, exchange.set_leverage(uid, market.symbol, leverage))
+        for uid in strike.uids() for market in exchange.instruments(GATE_FUTURES)
+    ))  # fmt: skip
+
+
+def _as_far_as_admitted(
+    strike: WorldStrike, answers: Iterable[tuple[Venue, OrderState | PositionState | Refusal]]
+) -> None:
+    """Write one strike down as soon as a venue admits something. Raises FaultRefused when none admits anything."""
+    done, refused = False, list[str]()
+    for venue, answer in answers:
+        if isinstance(answer, Refusal):
+            refused.append(f"{venue} says {answer.kind.value} {answer.detail}")
+        elif not done:
+            done = True
+            strike.struck()
+    if not done:
+        raise FaultRefused(f"{strike.armed.fault.key}: {'; '.join(refused) or 'there is no such account'}")
 
 
 def switch_dual_mode_on(strike: WorldStrike) -> Undo:
@@ -232,13 +267,14 @@ def move_money(strike: WorldStrike) -> None:
 
 
 def trade_by_hand(strike: WorldStrike) -> None:
-    """Somebody places an order with the account: at the market, or, with a price, one that may rest."""
-    strike.struck()
-    for venue in strike.armed.venues:
-        for uid in strike.uids():
-            answer = strike.exchange.place_order(venue, uid, _order_by_hand(strike, venue))
-            if isinstance(answer, Refusal):
-                raise FaultRefused(f"{strike.armed.fault.key}: {venue} says {answer.kind.value} {answer.detail}")
+    """Somebody places an order with the account: at the market, or, with a price, one that may rest.
+
+    Some venues may refuse it; it is refused altogether when all do.
+    """
+    _as_far_as_admitted(strike, (
+        (venue, strike.exchange.place_order(venue, uid, _order_by_hand(strike, venue)))
+        for venue in strike.armed.venues for uid in strike.uids()
+    ))  # fmt: skip
 
 
 def _order_by_hand(strike: WorldStrike, venue: Venue) -> OrderRequest:
@@ -247,53 +283,12 @@ def _order_by_hand(strike: WorldStrike, venue: Venue) -> OrderRequest:
     quantity, client_id = _decimal(strike, "quantity"), strike.text("client")
     if price:
         return OrderRequest(symbol, side, "limit", "gtc", quantity, price, client_id=client_id)
-    reference = strike.exchange.state.reference_price(venue, symbol)
-    bound = None
-    if venue != GATE_FUTURES and reference is not None:
-        tick = strike.exchange.state.instruments[venue, symbol].price_tick
-        bound = reference * (1 + (SLIP if side == "buy" else -SLIP)) // tick * tick
+    market, bound = strike.exchange.instrument(venue, symbol), None
+    if venue != GATE_FUTURES and market is not None:
+        reference = strike.exchange.state.reference_price(venue, symbol)
+        if reference is not None:
+            bound = reference * (1 + (SLIP if side == "buy" else -SLIP)) // market.price_tick * market.price_tick
     return OrderRequest(symbol, side, "market", "ioc", quantity, bound, client_id=client_id)
-
-
-# -- clocks
-
-
-def skew_clock(strike: WorldStrike) -> Undo:
-    """A venue's own clock is ahead (negative: behind)."""
-    strike.struck()
-    return _move_clocks(strike, round(strike.number("ahead_ms") * 1_000_000))
-
-
-def drift_clock(strike: WorldStrike) -> Undo:
-    """A venue's own clock runs fast (negative: slow); when the fault ends it is right again at once."""
-    strike.struck()
-    scope, undone = trio.CancelScope(), list[Undo]()
-
-    async def run() -> None:
-        with scope:
-            while True:
-                await trio.sleep(1)
-                undone.append(_move_clocks(strike, round(strike.number("ms_per_s") * 1_000_000)))
-
-    strike.engine.spawn(run)
-
-    def undo() -> None:
-        scope.cancel()
-        for back in undone:
-            back()
-
-    return undo
-
-
-def _move_clocks(strike: WorldStrike, by_ns: int) -> Undo:
-    skew, venues = strike.engine.clock.skew_ns, strike.armed.venues
-
-    def move(by_ns: int) -> None:
-        for venue in venues:
-            skew[venue] = skew.get(venue, 0) + by_ns
-
-    move(by_ns)
-    return lambda: move(-by_ns)
 
 
 SPOT = (GATE_SPOT, MEXC_SPOT)

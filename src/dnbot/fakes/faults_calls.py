@@ -68,7 +68,7 @@ async def called(link: FaultyStream, happening: Happening, copies: Sequence[Sent
         return heard
     told = b"" if answer is None else _refusal(link, happening, call, answer)
     if heard:
-        link.instead[call.request_id] = told
+        link.instead.setdefault(call.request_id, []).extend([told] * len(heard))
     elif told:
         link.send_later(0.0, server_frame(told, TEXT))
     return heard
@@ -95,10 +95,13 @@ def instead_of(link: FaultyStream, payload: bytes) -> bytes | None:
         reply = msgspec.json.decode(payload, type=_Reply)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    told = link.instead.get(reply.request_id)
-    if told is None or (told and reply.ack):
+    waiting = link.instead.get(reply.request_id)
+    if not waiting or (waiting[0] and reply.ack):
         return None
+    told = waiting[0]
     if not reply.ack:
+        del waiting[0]
+    if not waiting:
         del link.instead[reply.request_id]
     return server_frame(told, TEXT) if told else b""
 

@@ -64,6 +64,10 @@ class FaultEngine:
     connections: dict[FaultyStream, None] = attrs.field(factory=dict)
     """Connections that are open now, oldest first."""
     bends: list[Bend] = attrs.field(factory=list)
+    halts: list[tuple[Venue, ...]] = attrs.field(factory=list)
+    """Where nobody outside does anything, once for each fault that says so."""
+    placed: dict[tuple[Venue, str, str], None] = attrs.field(factory=dict)
+    """Outside orders of faults that are in force: venue, symbol and order id."""
     certificate: str = ""
     """Which wrong certificate a TLS listener shows, if any."""
     _world: World | None = None
@@ -155,9 +159,15 @@ class FaultEngine:
 
     def bent(self, venue: Venue, symbol: str, commands: list[Command]) -> list[Command]:
         """What the outside market really does."""
+        if self.stands_still(venue):
+            return []
         for bend in self.bends:
             commands = [bent for bent in (bend(venue, symbol, command) for command in commands) if bent is not None]
         return commands
+
+    def stands_still(self, venue: Venue) -> bool:
+        """Whether nobody outside does anything there now."""
+        return any(venue in venues for venues in self.halts)
 
     # -- writing down
 

@@ -47,8 +47,8 @@ class FaultyStream(trio.abc.HalfCloseableStream):
     is_socket: bool = False
     silenced: dict[tuple[str, str], None] = attrs.field(factory=dict)
     """Channel and market (empty: all of them) that were acknowledged and will say nothing on this connection."""
-    instead: dict[str, bytes] = attrs.field(factory=dict)
-    """By the id of an order call, what is told instead of the venue's own answer; empty: nothing."""
+    instead: dict[str, list[bytes]] = attrs.field(factory=dict)
+    """By the id of an order call, what is told instead of each of the venue's own answers to come; empty: nothing."""
     _own: Condition | None = None
     _held: bytearray = attrs.field(factory=bytearray)
     _heard: bytearray = attrs.field(factory=bytearray)
@@ -270,7 +270,7 @@ class FaultyStream(trio.abc.HalfCloseableStream):
                     heard = effect(FrameStrike(self.engine, armed, happening, copies[0][1], self))
                     copies = [(wait_s + more_s, raw) for wait_s, _ in copies for more_s, raw in heard]
             if happening.method == "WS":
-                copies = await called(self, happening, copies)
+                copies = await called(self, happening, await _arrived(copies))
         return copies
 
     def _learn(self, happening: Happening) -> None:
@@ -284,6 +284,14 @@ class FaultyStream(trio.abc.HalfCloseableStream):
             for account in self.engine.world.exchange.state.accounts.api():
                 if account.key.encode() in happening.raw:
                     self.account = account.uid
+
+
+async def _arrived(copies: Sequence[Sent]) -> Sequence[Sent]:
+    """Wait for the first copy: what strikes a call does so when the venue hears it, not while it is on its way."""
+    first_s = copies[0][0] if copies else 0.0
+    if first_s > 0:
+        await trio.sleep(first_s)
+    return [(wait_s - first_s, raw) for wait_s, raw in copies]
 
 
 async def drop_when_cut(link: FaultyStream) -> None:

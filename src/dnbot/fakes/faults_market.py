@@ -10,6 +10,7 @@ from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from .exchange import Exchange
+from .faults import FaultRefused
 from .faults_conditions import Condition
 from .faults_kinds import FaultKind, Undo, WorldStrike
 from .instruments import Instrument
@@ -29,9 +30,10 @@ def jump(strike: WorldStrike) -> None:
 
 def offset(strike: WorldStrike) -> Undo:
     """Outsiders of a venue quote at another multiple of the price."""
+    markets = markets_of(strike)
     strike.struck()
     factor = Decimal(str(strike.number("factor"))) * (1 + Decimal(str(strike.number("bps"))) / 10_000)
-    exchange, meant = strike.exchange, {(market.venue, market.symbol) for market in markets_of(strike)}
+    exchange, meant = strike.exchange, {(market.venue, market.symbol) for market in markets}
 
     def moved(venue: Venue, symbol: str, side: Side, price: Decimal) -> Decimal:
         tick = exchange.state.instruments[venue, symbol].price_tick
@@ -43,20 +45,23 @@ def offset(strike: WorldStrike) -> Undo:
             return command
         return command._replace(price=moved(venue, symbol, command.side, command.price))
 
-    for market in markets_of(strike):
+    for market in markets:
         _requote(exchange, market, functools.partial(moved, market.venue, market.symbol))
-    return _bending(strike, bend, markets_of(strike))
+    return _bending(strike, bend, markets)
 
 
 def halt(strike: WorldStrike) -> Undo:
     """Nobody outside does anything on a venue: its book stands still while the others move."""
     strike.struck()
-    venues = strike.armed.venues
+    halts, venues = strike.engine.halts, strike.armed.venues
+    halts.append(venues)
 
-    def bend(venue: Venue, _: str, command: Command) -> Command | None:
-        return None if venue in venues else command
+    def undo() -> None:
+        halts.remove(venues)
+        for market in _every_market(strike):
+            strike.world.quote_anew(market.venue, market.symbol)
 
-    return _bending(strike, bend, _every_market(strike))
+    return undo
 
 
 def pause(strike: WorldStrike) -> Undo:
@@ -73,9 +78,10 @@ def pause(strike: WorldStrike) -> Undo:
 
 def thin(strike: WorldStrike) -> Undo:
     """A side has a hole of so many bps from its best price, where nobody comes; all that stood in it stands behind."""
+    markets = markets_of(strike)
     strike.struck()
     exchange, limits, placed = strike.exchange, {}, []
-    for market in markets_of(strike):
+    for market in markets:
         for side in SIDES:
             if strike.text("side") in (side, "any"):
                 limit, size = _clear(exchange, market, side, strike.number("bps"))
@@ -87,10 +93,11 @@ def thin(strike: WorldStrike) -> Undo:
 
 def spoof(strike: WorldStrike) -> Undo:
     """One lot at a price that is too good, in front of a side that has moved away from it."""
+    markets = markets_of(strike)
     strike.struck()
     side: Side = "sell" if strike.text("side") == "sell" else "buy"
     exchange, limits, placed = strike.exchange, {}, []
-    for market in markets_of(strike):
+    for market in markets:
         edge, size = _clear(exchange, market, opposite(side), strike.number("bps"))
         limits[market.venue, market.symbol, opposite(side)] = edge
         step = market.price_tick if side == "sell" else -market.price_tick
@@ -102,11 +109,13 @@ def spoof(strike: WorldStrike) -> Undo:
 def _stand_in(
     strike: WorldStrike, market: Instrument, side: Side, price: Decimal, size: Decimal
 ) -> tuple[Venue, str, str]:
-    """An outside order of the fault itself; returns what it is cancelled by."""
+    """An outside order of the fault itself, which other faults leave alone; returns what it is known by."""
     order_id = f"{strike.armed.fault.key}-{market.symbol}-{side}"
     strike.exchange.external_place(market.venue, market.symbol, order_id, side, price, size)
     strike.exchange.commit()
-    return market.venue, market.symbol, order_id
+    placed = market.venue, market.symbol, order_id
+    strike.engine.placed[placed] = None
+    return placed
 
 
 def _until_over(
@@ -115,17 +124,24 @@ def _until_over(
     end = _bending(strike, _keeping_out(limits), markets_of(strike))
 
     def undo() -> None:
-        for venue, symbol, order_id in placed:
-            strike.exchange.external_cancel(venue, symbol, order_id)
+        for order in placed:  # from now on it is an outsider's like any other, and goes when they quote anew
+            strike.engine.placed.pop(order, None)
         end()
 
     return undo
 
 
 def markets_of(strike: WorldStrike) -> list[Instrument]:
-    """The markets that the fault means: all of its venues, or those of the option `symbol`."""
+    """The markets that the fault means: all of its venues, or those of the option `symbol`.
+
+    Raises FaultRefused when there are none.
+    """
     wanted = strike.text("symbol")
-    return [market for market in _every_market(strike) if wanted in ("", market.symbol)]
+    found = [market for market in _every_market(strike) if wanted in ("", market.symbol)]
+    if not found:
+        where = ", ".join(strike.armed.venues)
+        raise FaultRefused(f"{strike.armed.fault.key}: {where} has no market {wanted!r}; a symbol is like BTC/USDT")
+    return found
 
 
 def _every_market(strike: WorldStrike) -> list[Instrument]:

@@ -29,6 +29,8 @@ class ListingSchedule:
     models: Mapping[str, MarketModel]
     script: tuple[Listing, ...]
     begin_s: int
+    suspended: set[tuple[Venue, str]] = attrs.field(factory=set)
+    """Markets that something else keeps closed for a while: of these the script does nothing but end them."""
     _notice_s: dict[tuple[Venue, str], float] = attrs.field(factory=dict)
 
     def announce(self) -> None:
@@ -61,7 +63,7 @@ class ListingSchedule:
         for key, notice_s in self._notice_s.items():
             market = self.exchange.state.instruments[key]
             phase = _phase(market, notice_s, self.exchange.clock.seconds())
-            if phase != market.phase:
+            if phase != market.phase and (phase == "delisted" or key not in self.suspended):
                 self._enter(market, phase)
 
     def _enter(self, market: Instrument, phase: Phase) -> None:
@@ -69,6 +71,7 @@ class ListingSchedule:
         if phase == "delisted":
             self.exchange.close_market(market.venue, market.symbol)
         elif phase == "trading":
+            self.exchange.external_clear(market.venue, market.symbol)
             self.models[market.symbol].forget(market.venue)
 
 

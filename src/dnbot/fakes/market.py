@@ -178,11 +178,19 @@ class MarketModel:
             self.source.tapes[venue].forget()
 
     def requote(self, venue: Venue) -> list[Command]:
-        """That venue's book was emptied: what its makers place now; of a recorded book nothing before its next turn."""
-        self.forget(venue)
+        """That venue's book was emptied: what its makers place now; of a recorded book nothing before its next turn.
+
+        It is drawn from a generator of its own: prices, and what is placed later, are the same as without it.
+        """
         if self.source is not None and venue in self.source.tapes:
+            self.forget(venue)
             return []
-        return self._quote(self._ladders[venue], self.fair(venue))
+        ladder, here = self._ladders[venue], self.position
+        rng = random.Random(f"{self.seed}:{self.instruments[0].symbol}:{venue}:{here.step}")
+        ladder.orders = here.orders
+        commands = ladder.renew(self.fair(venue), self.regime.spread, self._depth(), rng)
+        here.orders = ladder.orders
+        return commands
 
     def relist(self, instrument: Instrument) -> None:
         """Makers quote on the steps of these terms from now on; their book was emptied."""

@@ -65,24 +65,42 @@ class Ladder:
 
     def requote(self, fair: float, spread: float, depth: float) -> list[Command]:
         """Take stale quotes away and place new ones around a fair price; the factors are the mood of the moment."""
+        bids, asks = self._levels(fair, spread)
+        commands: list[Command] = []
+        _cancel_stale(self.bids, bids, "buy", commands)
+        _cancel_stale(self.asks, asks, "sell", commands)
+        self._place_missing(self.bids, bids, "buy", depth, commands, self.rng)
+        self._place_missing(self.asks, asks, "sell", depth, commands, self.rng)
+        return commands
+
+    def renew(self, fair: float, spread: float, depth: float, rng: random.Random) -> list[Command]:
+        """The book was emptied: place again what stood in it, or what a fair price asks for when that was nothing.
+
+        Sizes are drawn from that generator; the next turn then draws as much from the usual one as it would have.
+        """
+        bids: Iterable[int] = list(self.bids)
+        asks: Iterable[int] = list(self.asks)
+        if not (self.bids or self.asks):
+            bids, asks = self._levels(fair, spread)
+        self.forget()
+        commands: list[Command] = []
+        self._place_missing(self.bids, bids, "buy", depth, commands, rng)
+        self._place_missing(self.asks, asks, "sell", depth, commands, rng)
+        return commands
+
+    def _levels(self, fair: float, spread: float) -> tuple[range, range]:
+        """The levels of bids and asks around a fair price, best first."""
         grid = float(self.instrument.price_tick) * self.grid_ticks
         half = self.quotes.half_spread_bps * self.spread * spread / 1e4
         best_bid = math.floor(fair * (1 - half) / grid)
         best_ask = max(math.ceil(fair * (1 + half) / grid), best_bid + 1)
         count = self.quotes.levels
-        bids = range(best_bid, max(best_bid - count, 0), -1)  # nothing is offered for nothing
-        asks = range(best_ask, best_ask + count)
-        commands: list[Command] = []
-        _cancel_stale(self.bids, bids, "buy", commands)
-        _cancel_stale(self.asks, asks, "sell", commands)
-        self._place_missing(self.bids, bids, "buy", depth, commands)
-        self._place_missing(self.asks, asks, "sell", depth, commands)
-        return commands
+        return range(best_bid, max(best_bid - count, 0), -1), range(best_ask, best_ask + count)  # none for nothing
 
     def take(self, depth: float) -> Command:
         """Somebody trades about half a level."""
         side: Side = "buy" if self.rng.random() < 0.5 else "sell"
-        return Command("take", "", side, ZERO, self._quantity(0.5 * depth))
+        return Command("take", "", side, ZERO, self._quantity(0.5 * depth, self.rng))
 
     def forget(self) -> None:
         """The book was emptied: everything has to be placed again."""
@@ -94,7 +112,13 @@ class Ladder:
         return level * self.grid_ticks + (level * 40503 % 997) * self.grid_ticks // 1994
 
     def _place_missing(
-        self, held: dict[int, str], wanted: Iterable[int], side: Side, depth: float, commands: list[Command]
+        self,
+        held: dict[int, str],
+        wanted: Iterable[int],
+        side: Side,
+        depth: float,
+        commands: list[Command],
+        rng: random.Random,
     ) -> None:
         for level in wanted:
             if level not in held:
@@ -102,11 +126,11 @@ class Ladder:
                 order_id = f"m{level % MAKERS}-{self.orders}"
                 held[level] = order_id
                 price = self._tick(level) * self.instrument.price_tick
-                commands.append(Command("place", order_id, side, price, self._quantity(depth)))
+                commands.append(Command("place", order_id, side, price, self._quantity(depth, rng)))
 
-    def _quantity(self, scale: float) -> Decimal:
+    def _quantity(self, scale: float, rng: random.Random) -> Decimal:
         """A random size around the mean, at least one lot, in whole lots."""
-        base = self.quotes.base_per_level * self.depth * scale * self.rng.uniform(0.5, 1.5) * DEEP_PRICE
+        base = self.quotes.base_per_level * self.depth * scale * rng.uniform(0.5, 1.5) * DEEP_PRICE
         lots = round(base / self.start_price / self._multiplier / self._lot)
         return max(1, lots) * self.instrument.lot
 

@@ -140,14 +140,17 @@ class World:
     def quote_anew(self, venue: Venue, symbol: str) -> None:
         """Let outsiders take back all that they quote in a book and quote it anew, where book and model part ways.
 
-        A market by script, or one that is kept elsewhere, is left alone: no model quotes it.
+        What faults that are in force have placed stays. A market by script, or one that is kept elsewhere, is left
+        alone: no model quotes it. So is one that stands still: when that ends, it is quoted anew.
         """
+        exchange, key = self.exchange, (venue, symbol)
         if self.script is not None or self.mirror is not None:
             return
-        exchange, key = self.exchange, (venue, symbol)
-        exchange.external_clear(*key)
-        if exchange.state.instruments[key].tradable:
-            exchange.external_turn(*key, self.faults.bent(*key, self.models[symbol].requote(venue)))
+        if self.faults.stands_still(venue) or not exchange.state.instruments[key].tradable:
+            return
+        spared = {order_id for where, what, order_id in self.faults.placed if (where, what) == key}
+        exchange.external_clear(*key, spared)
+        exchange.external_turn(*key, self.faults.bent(*key, self.models[symbol].requote(venue)))
         exchange.commit()
 
     def tick(self) -> None:

@@ -130,10 +130,11 @@ def _restore(world: World) -> dict[str, Any] | None:
         market_here = state.markets.get((order.venue, order.symbol))
         if not order.is_open or market_here is None:
             continue
-        if order.price % market_here.price_tick:  # it was placed while a fault lasted that changed the tick
+        left = world.exchange._executable(order)  # what there is to reduce is promised oldest first, as it was before
+        if left <= 0 or order.price % market_here.price_tick:  # the tick was another while a fault lasted
             world.exchange.cancel_order(order.venue, order.uid, order.order_id)
         else:
-            market_here.place(RestingOrder(order.order_id, order.uid, order.side, order.price, order.left), "gtc")
+            market_here.place(RestingOrder(order.order_id, order.uid, order.side, order.price, left), "gtc")
     return kept
 
 

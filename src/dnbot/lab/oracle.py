@@ -272,8 +272,11 @@ class Oracle:
         self.secrets.said(is_gate, said)
         self.reads.said(is_gate, said, event.time_ns)
         self.transfers.said(life, said, event.time_ns)
-        if said.creates and not said.created_id:
+        if said.creates and not (said.created_ids and all(said.created_ids)):
             self.findings.check("I1", False, f"without a client order id: {said.target[:200]} {said.body[:300]!r}")
+        for name in said.created_ids if not said.created_id else ():
+            holds = not name or self.scene.committed(name) is not None
+            self.findings.check("I1", holds, f"{name} left in a batch, and its intent is not durable")
         create = self.orders.create(event.actor, is_gate, said, event.time_ns) if said.created_id else None
         if create is not None:
             self.resting.created(create, event.time_ns)

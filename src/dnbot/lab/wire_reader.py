@@ -53,9 +53,28 @@ class Said:
         return ""
 
     @property
+    def created_ids(self) -> tuple[str, ...]:
+        """``created_id`` of each order that this asks for, one or a batch; empty texts for those without a name."""
+        if not self.creates:
+            return ()
+        batch = self._batch()
+        return (self.created_id,) if batch is None else tuple(_id_in(order) for order in batch)
+
+    @property
     def cancels(self) -> bool:
         """Whether this asks for the end of one or all orders."""
         return self.verb == "DELETE" and "/order" in self.path
+
+    def _batch(self) -> list[object] | None:
+        """The orders of a batch, of which one that cannot be read has none; None for a single order."""
+        if self.verb == "WS":
+            payload = _object(self.body).get("payload")
+            asked = payload.get("req_param") if isinstance(payload, dict) else None
+            return asked if isinstance(asked, list) else [] if b"order_batch_place" in self.body else None
+        if self.path.endswith("/batchOrders"):
+            query = parse_qs(urlsplit(self.target).query) | parse_qs(self.body.decode("utf-8", "replace"))
+            return _list(query.get("batchOrders", [""])[0])
+        return _list(self.body) if self.path.endswith("/batch_orders") else None
 
     def _id_in_query(self) -> str:
         query = parse_qs(urlsplit(self.target).query)
@@ -127,13 +146,23 @@ def unmasked(payload: bytes, key: bytes) -> bytes:
 
 
 def _object(body: bytes) -> dict[str, object]:
-    try:
-        found = json.loads(body)
-    except ValueError:
-        return {}
+    found = _json(body)
     return found if isinstance(found, dict) else {}
 
 
+def _list(text: bytes | str) -> list[object]:
+    found = _json(text)
+    return found if isinstance(found, list) else []
+
+
+def _json(text: bytes | str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
 def _id_in(order: object) -> str:
-    text = order.get("text", "") if isinstance(order, dict) else ""
-    return str(text).removeprefix(GATE_TEXT_PREFIX)
+    """By Gate's name, or by the one of an order in a batch of MEXC's."""
+    fields = order if isinstance(order, dict) else {}
+    return str(fields.get("text") or fields.get("newClientOrderId") or "").removeprefix(GATE_TEXT_PREFIX)

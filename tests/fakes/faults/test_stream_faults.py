@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import trio
 
 from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.faults_protobuf import read_depth
@@ -293,6 +294,69 @@ async def test_an_order_of_a_socket_is_filled_in_part(autojump_clock: Any, stand
         filled = sum(abs(Decimal(str(fill.get("amount") or fill["size"]))) for fill in fills)
         assert filled == Decimal(QUANTITY[venue]) / 2
         assert len(on.strikes()) == 1
+
+
+async def _place(on: Any, venue: str, over: str, price: str) -> None:
+    """One order over REST or a socket, answered."""
+    if over == "REST":
+        assert (await on.client.create(venue, "buy", QUANTITY[venue], price, "a")).status in {200, 201}
+        return
+    socket = await on.client.socket(venue)
+    await socket.login()
+    await socket.order(price, "t-a")
+    for _ in ("acknowledgement", "result"):
+        assert await socket.answer() is not None
+
+
+@pytest.mark.parametrize("over", ["REST", "WS"])
+@pytest.mark.parametrize("venue", CALLS)
+async def test_an_order_that_is_late_is_struck_when_it_arrives(
+    autojump_clock: Any, stand: Any, venue: str, over: str
+) -> None:
+    """The book is whole while the order is on its way; then somebody is quicker."""
+    late = f"request_delayed:venue={venue},path=creates,delay_s=2"
+    async with stand(late, f"partial_fill:venue={venue},fraction=0.5") as on:
+        asks = on.world.exchange.depth(venue, "BTC/USDT").asks
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_place, on, venue, over, on.good(venue))
+            await on.wait(1)
+            assert [strike.name for strike in on.strikes()] == ["request_delayed"]
+            assert on.world.exchange.depth(venue, "BTC/USDT").asks == asks
+        assert [strike.name for strike in on.strikes()] == ["request_delayed", "partial_fill"]
+        fills = await on.client.fills(venue)
+        filled = sum(abs(Decimal(str(fill.get("amount") or fill["size"]))) for fill in fills)
+        assert filled == Decimal(QUANTITY[venue]) / 2
+
+
+async def test_an_order_that_expires_on_its_way_is_the_venues_to_refuse(autojump_clock: Any, stand: Any) -> None:
+    """Good for a second when it is sent, heard after two."""
+    async with stand("request_delayed:venue=gate_spot,path=creates,delay_s=2", "partial_fill:venue=gate_spot") as on:
+        socket = await on.client.socket("gate_spot")
+        await socket.login()
+        expiry = str(on.world.clock.ms("gate_spot") + 1_000)
+        await socket.order(on.good("gate_spot"), "t-a", **{"x-gate-exptime": expiry})
+        last = (await socket.answers(3.0))[-1]
+        assert last["data"]["errs"]["label"] == "REQUEST_EXPIRED"
+        assert on.strikes("partial_fill") == []
+
+
+@pytest.mark.parametrize("over", ["REST", "WS"])
+@pytest.mark.parametrize("venue", CALLS)
+async def test_an_order_that_comes_twice_is_answered_not_once(
+    autojump_clock: Any, stand: Any, unanswered: Any, venue: str, over: str
+) -> None:
+    """When its reply is lost as well: two orders, and no word of either."""
+    twice = f"request_duplicated:venue={venue},path=creates,gap_s=0.5"
+    async with stand(f"reply_lost:venue={venue},path=creates", twice) as on:
+        if over == "REST":
+            with pytest.raises(unanswered):
+                await on.client.create(venue, "buy", QUANTITY[venue], on.far(venue))
+        else:
+            socket = await on.client.socket(venue)
+            await socket.login()
+            await socket.order(on.far(venue), "")
+            assert await socket.answers() == []
+        assert len(await on.client.open_ids(venue)) == 2
 
 
 @pytest.mark.parametrize("venue", CALLS)

@@ -190,6 +190,82 @@ async def test_after_a_fault_the_book_is_what_its_makers_think(autojump_clock: A
             assert all(abs(float(price) / model.fair(venue) - 1) < 0.1 for price in outside.values())
 
 
+AROUND = ("market_halted", "venue_pause", "symbol_suspended", "edge_spoofed")
+ENDING = ("market_halted", "symbol_suspended", "price_offset:factor=12", "liquidity_gone", "edge_spoofed")
+
+
+@pytest.mark.parametrize(("ending", "around"), [(e, a) for e in ENDING for a in AROUND if e != a])
+async def test_a_fault_that_ends_inside_another_leaves_it_its_book(
+    autojump_clock: Any, stand: Any, ending: str, around: str
+) -> None:
+    """What stands still keeps quotes on both sides, and a bait stays; when both are over, all is its makers' again."""
+    async with stand() as on:
+        on.step_market()
+        first, second = on.switch_on(ending), on.switch_on(around)
+        books = {venue: on.world.exchange.state.markets[venue, "BTC/USDT"] for venue in VENUES}
+        bait = {f"edge_spoofed-BTC/USDT-{side}" for side in ("buy", "sell")}
+        on.world.faults.switch_off(first)
+        for _ in range(2):
+            for book in books.values():
+                assert book.best("buy") is not None
+                assert book.best("sell") is not None
+                assert around != "edge_spoofed" or bait <= {order.order_id for order in book.orders()}
+            on.step_market()
+        on.world.faults.switch_off(second)
+        for venue, book in books.items():
+            makers = on.world.models["BTC/USDT"]._ladders[venue]
+            assert {order.order_id for order in book.orders()} == {*makers.bids.values(), *makers.asks.values()}
+        assert (on.world.faults.bends, on.world.faults.halts, on.world.faults.placed) == ([], [], {})
+
+
+@pytest.mark.parametrize("fault", ["market_halted", "symbol_suspended", "price_offset:bps=50", "liquidity_gone"])
+async def test_the_end_of_a_fault_moves_no_later_price(autojump_clock: Any, stand: Any, fault: str) -> None:
+    """Outsiders quote anew, and every price from then on is what it would have been."""
+
+    async def path(*faults: str) -> list[float]:
+        async with stand() as on:
+            on.step_market(7)
+            keys = [on.switch_on(one) for one in faults]
+            on.step_market(8)
+            for key in keys:
+                on.world.faults.switch_off(key)
+            found = []
+            for _ in range(60):
+                on.step_market(1)
+                found.append(on.world.models["BTC/USDT"].position.fundamental)
+            return found
+
+    assert await path(fault) == await path()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *(f"{name}:symbol=BTCUSDT" for name in ("liquidity_gone", "price_offset", "edge_spoofed", "symbol_suspended")),
+        "instruments_change:symbol=BTCUSDT,price_band=0.3", "traded_by_hand:symbol=BTCUSDT",
+        "traded_by_hand:quantity=1000000", "traded_by_hand:uid=nobody", "leverage_changes:leverage=100000",
+    ],
+)  # fmt: skip
+async def test_what_would_change_nothing_is_refused(autojump_clock: Any, stand: Any, fault: str) -> None:
+    """An unknown symbol or account, and what every venue refuses, strike nothing."""
+    async with stand() as on:
+        await on.client.create("gate_futures", "buy", "10", on.good("gate_futures"), "a", "ioc")
+        with pytest.raises(FaultRefused):
+            on.switch_on(fault)
+        assert (on.strikes(), on.world.faults.armed) == ([], {})
+
+
+async def test_what_changes_something_strikes_once(autojump_clock: Any, stand: Any) -> None:
+    """A hand trades where it can, though one venue refuses it; what is suspended cannot be suspended again."""
+    async with stand() as on:
+        on.switch_on("traded_by_hand:quantity=0.001")
+        assert [venue for venue in VENUES if await on.client.fills(venue)] == ["gate_spot", "mexc_spot"]
+        on.switch_on("symbol_suspended")
+        with pytest.raises(FaultRefused, match="closed already"):
+            on.switch_on("symbol_suspended")
+        assert [strike.name for strike in on.strikes()] == ["traded_by_hand", "symbol_suspended"]
+
+
 async def test_a_halted_market_stands_still_and_thaws(autojump_clock: Any, stand: Any) -> None:
     """One book does not change while the others do; afterwards it is an ordinary, uncrossed book again."""
     async with stand("market_halted:venue=mexc_spot,at=1,for=10", alive=True) as on:

@@ -66,6 +66,30 @@ async def no_client_id(bench: Bench, broken: bool) -> None:
     bench.say(intent.venue, "POST", "/api/v4/spot/orders", nameless(intent) | name)
 
 
+@play("I1", "no client id in a batch")
+async def no_client_id_in_a_batch(bench: Bench, broken: bool) -> None:
+    await bench.start()
+    bench.prepare()
+    intents = [bench.intent(), bench.intent()]
+    for intent in intents:
+        await bench.commit(intent)
+    orders = [nameless(intent) | {"text": f"t-{intent.client_order_id}"} for intent in intents]
+    if broken:
+        del orders[1]["text"]
+    bench.say(Venue.GATE_SPOT, "POST", "/api/v4/spot/batch_orders", orders)
+
+
+@play("I1", "no intent in a batch")
+async def no_intent_in_a_batch(bench: Bench, broken: bool) -> None:
+    await bench.start()
+    bench.prepare()
+    intent = bench.intent()
+    if not broken:
+        await bench.commit(intent)
+    order = nameless(intent) | {"text": f"t-{intent.client_order_id}"}
+    bench.say(Venue.GATE_SPOT, "POST", "/api/v4/spot/batch_orders", [order])
+
+
 @play("I1", "no client id on a socket")
 async def no_client_id_on_a_socket(bench: Bench, broken: bool) -> None:
     await bench.start()
