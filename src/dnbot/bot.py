@@ -140,7 +140,7 @@ class Bot:
     ended: trio.Event = attrs.field(factory=trio.Event, init=False)
     """Set when `run` is over, with or without a code."""
     _asked: Halt | None = attrs.field(default=None, init=False)
-    """Of an end that is to last: what halts the next start when the store did not take all of this one."""
+    """Of an end that is to last: what halts the next start when this one is not clean."""
 
     async def run(self) -> int:
         """Trade until told to stop; returns the exit code of `docs/operations.md`.
@@ -171,7 +171,11 @@ class Bot:
             with trio.CancelScope(shield=True):  # both parts of it have their own limits
                 await self._farewell(is_bug=is_bug)
         code = self.strategist.context.exit_code or EXIT_CLEAN
-        return code if self._is_written else code or EXIT_UNAVAILABLE
+        if not self._is_written:
+            code = code or EXIT_UNAVAILABLE
+        if code and self._asked is not None:
+            self.journal.halt_next_start(self._asked)
+        return code
 
     def stop(self, why: str, policy: str = "") -> None:
         """Ask for a clean shutdown; a second call shortens its deadline. What is flattened on purpose stays flat."""

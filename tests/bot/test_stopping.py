@@ -10,6 +10,7 @@ import trio
 
 from dnbot.domain.messages import SetMode
 from dnbot.domain.order import Purpose
+from dnbot.fakes.faults import Fault
 from dnbot.ports.latch import UNWRITTEN
 from dnbot.strategy.states import StrategyState, TradingMode
 
@@ -81,6 +82,20 @@ async def test_an_end_without_the_database_is_not_clean(autojump_clock: Any, lab
         trial.store.down = True
         assert await trial.end() == 75
         assert not trial.bot.parts.latch.is_set()
+
+
+async def test_a_flatten_that_a_venue_did_not_let_end_is_not_begun_anew_by_a_supervisor(
+    autojump_clock: Any, lab: Any
+) -> None:
+    """What is left stays hedged and is told; 75 is started again, and that start buys nothing."""
+    async with lab.trading() as trial:
+        await trial.until(
+            lambda: trial.state is StrategyState.MONITORING_SPREADS and not trial.bot.context.unsettled, "it rests"
+        )
+        trial.stage.world.faults.switch_on(Fault("symbol_suspended", venue="mexc_spot", for_s=60.0))
+        assert await trial.end("flatten") == 75
+        assert trial.bot.context.mode is TradingMode.ACTIVE, "neutral: nothing but the wish for an end halts"
+        assert [halt.reason for halt in trial.bot.parts.latch.halts] == ["stopped by operator: the test is over"]
 
 
 async def test_what_was_flattened_without_the_database_stays_flat(autojump_clock: Any, lab: Any) -> None:

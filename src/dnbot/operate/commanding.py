@@ -222,12 +222,10 @@ class Commander:
         )
         if code is None:
             return Refused(text=f"ended, but it is not known whether its last records were written; {held}")
-        if code and not context.exit_code:
-            halted = "HALTED" if self.bot.gate.latch.is_set() else "NOT halted"
-            text = f"the database did not take its last records, and the next start is {halted}"
-            return Refused(text=f"ended with exit code {code}: {text}; {held}")
         if code:
-            return Refused(text=f"ended with exit code {code}; {held}")
+            why = "" if context.exit_code else ": the database did not take its last records"
+            halted = "HALTED" if self.bot.gate.latch.is_set() else "NOT halted"
+            return Refused(text=f"ended with exit code {code}{why}; the next start is {halted}; {held}")
         if flatten and not is_flat(context):
             return Refused(text=f"ended, but NOT flat: {held}")
         return self._done(f"ended cleanly; {held}")

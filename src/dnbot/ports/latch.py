@@ -2,7 +2,7 @@
 
 It is written before anything else is tried, because a file can be written while the bot hangs and the database is away.
 The bot looks for it before every order that takes risk; that costs one `stat`. It sets one itself when it ends with a
-lowered mode that the database did not take, or when somebody asked for an end whose last records it did not take.
+lowered mode that the database did not take, or when an end that somebody asked for was not clean.
 """
 
 from __future__ import annotations

@@ -196,7 +196,13 @@ class Journal:
         if newest is not None and newest.to_mode != TradingMode.ACTIVE.name:
             if standing is None or standing.why != newest.why:  # else it came from there
                 self._halt(newest.to_mode, Halt(who=newest.by, reason=newest.why, at_ns=newest.at_ns, unwritten=True))
-        elif asked is not None and standing is None:
+        elif asked is not None:
+            self.halt_next_start(asked)
+
+    def halt_next_start(self, asked: Halt) -> None:
+        """Somebody asked for an end that is none of code 0: a supervisor would start again, and trade. A halt that
+        stands already says more."""
+        if self.gate.latch.newest() is None:
             self._halt(TradingMode.HALTED.name, asked)
 
     def _halt(self, mode: str, halt: Halt) -> None:
