@@ -5,7 +5,7 @@
     python docs/evidence/make_performance.py RUN_1 RUN_2 RUN_3
 
 Runs that are given replace the ones that are kept as performance_N.json; without one, the page is renewed from those.
-The second command takes hours and may be interrupted: it goes on. Until its file is there, the page says so.
+The second command takes hours and may be interrupted: it goes on. The page shows what has ended and names what has not.
 
 A target is met when every run met it. One that was missed needs its reason in performance_reasons.toml; that of a
 target that was met is left out and named.
@@ -52,7 +52,7 @@ def main() -> None:
     reasons = tomllib.loads(REASONS.read_text(encoding="utf-8"))["reason"]
     text = with_tables(PAGE.read_text(encoding="utf-8"), runs, lasting, reasons)
     PICTURE.write_text(picture(runs), encoding="utf-8")
-    if lasting is not None:
+    if lasting is not None and has_curves(lasting):
         CURVES.write_text(curves(lasting), encoding="utf-8")
     PAGE.write_text(text, encoding="utf-8")
     sys.stdout.writelines(f"not needed, {name} was met\n" for name in needless(judged(runs, lasting), reasons))
@@ -94,12 +94,16 @@ def identity(one: Record) -> tuple[str, str]:
 
 
 def lasting_evidence() -> Record | None:
-    """Of the measurements that take long; None until they have all ended."""
+    """Of the measurements that take long; None until one of them has ended."""
     if not KEPT_LONG.is_file():
         return None
     found: Record = json.loads(KEPT_LONG.read_text(encoding="utf-8"))
-    ended = {one["of"] for one in found.get("targets", [])}
-    return found if ended >= LONG else None
+    return found if found.get("targets") else None
+
+
+def has_curves(lasting: Record) -> bool:
+    """Whether growth is among what has ended."""
+    return any(one["of"] == "growth" for one in lasting["targets"])
 
 
 def with_tables(text: str, runs: Sequence[Record], lasting: Record | None, reasons: Sequence[Record]) -> str:
@@ -240,9 +244,11 @@ def long(lasting: Record | None) -> list[str]:
         return ["No run of these is kept yet."]
     told = ", ".join(lasting["machine"][name] for name in ("processor", "system", "python"))
     figures = [line for one in lasting["targets"] for line in ("", f"**{one['name']}**: {one['detail']}")]
+    left = sorted(LONG - {one["of"] for one in lasting["targets"]})
     return [
-        f"On {told}; load {lasting['machine']['load']}.", "",
-        f"![Throughput, waits and stages]({CURVES.relative_to(PAGE.parent)})", "",
+        f"On {told}; load {lasting['machine']['load']}.",
+        *([f"No run is kept of {', '.join(f'`{name}`' for name in left)}."] if left else []), "",
+        *([f"![Throughput, waits and stages]({CURVES.relative_to(PAGE.parent)})", ""] if has_curves(lasting) else []),
         *table(judged([lasting])), *figures,
     ]
 
