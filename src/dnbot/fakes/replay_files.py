@@ -59,8 +59,8 @@ class _Data(msgspec.Struct):
     """Any ``data``; `b` and `a` are prices in a ticker and lists of levels in a depth update."""
 
     u: int = 0
-    b: str | list[tuple[str, str]] = ""
-    a: str | list[tuple[str, str]] = ""
+    b: str | Rows = ""
+    a: str | Rows = ""
     bid_quantity: str = msgspec.field(default="", name="B")
     ask_quantity: str = msgspec.field(default="", name="A")
     p: str = ""
@@ -72,8 +72,8 @@ class _Message(msgspec.Struct):
     stream: str = ""
     data: _Data | None = None
     last_update_id: int = msgspec.field(default=0, name="lastUpdateId")
-    bids: list[tuple[str, str]] = []
-    asks: list[tuple[str, str]] = []
+    bids: Rows = ()
+    asks: Rows = ()
 
 
 def events(paths: tuple[Path, ...]) -> Iterator[tuple[int, Event]]:
@@ -129,19 +129,15 @@ def _event(message: _Message) -> Event | None:
     if data is None:
         if not message.last_update_id:
             raise ValueError("neither a stream message nor a depth snapshot")
-        return Depth(message.last_update_id, _rows(message.bids), _rows(message.asks), whole=True)
+        return Depth(message.last_update_id, message.bids, message.asks, whole=True)
     kind = message.stream.partition("@")[2]
     if kind.startswith("depth"):
         if isinstance(data.b, str) or isinstance(data.a, str):
             raise ValueError("a depth update without levels")
-        return Depth(data.u, _rows(data.b), _rows(data.a))
+        return Depth(data.u, data.b, data.a)
     if kind == "bookTicker":
         if not isinstance(data.b, str) or not isinstance(data.a, str):
             raise ValueError("a book ticker without prices")
         bid, ask = (Decimal(data.b), Decimal(data.bid_quantity)), (Decimal(data.a), Decimal(data.ask_quantity))
         return Top(data.u, bid, ask)
     return Trade(Decimal(data.p), Decimal(data.q), data.m) if kind == "trade" else None
-
-
-def _rows(levels: list[tuple[str, str]]) -> Rows:
-    return tuple((Decimal(price), Decimal(quantity)) for price, quantity in levels)

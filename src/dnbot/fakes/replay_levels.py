@@ -41,6 +41,10 @@ class ShownSide:
     """The worst rank that is in view."""
     _reached: float = -inf
     """How far takers may have come since the last look."""
+    _far: dict[Decimal, None] = attrs.field(factory=dict)
+    """Prices beyond the horizon that were mentioned and not folded: most of what a recording mentions is never seen."""
+    _horizon: float = inf
+    """The worst rank up to which everything is folded; it may be lowered, and raised when nothing is far."""
     _all: bool = True
     """Whether the next look compares everything."""
 
@@ -49,6 +53,8 @@ class ShownSide:
         self._recorded.clear()
         self._ranks.clear()
         self._lots.clear()
+        self._far.clear()
+        self._horizon = inf
         self._all = True
 
     def forget(self) -> None:
@@ -69,7 +75,9 @@ class ShownSide:
         is then missing, as ranks, best first, and quantities.
         """
         named = self._fold(levels, touched)
-        seen = self._in_view(named | self._fold(levels, gone))
+        changed = named | self._fold(levels, gone)
+        self._look_beyond(levels)
+        seen = self._in_view(changed)
         stale = [
             rank for rank in seen
             if rank in self.orders
@@ -82,6 +90,18 @@ class ShownSide:
         ]  # fmt: skip
         self._reached, self._all = -inf, False
         return stale, missing
+
+    def _look_beyond(self, levels: Mapping[Decimal, Decimal]) -> None:
+        """Fold what is far where it may be in view, and let the horizon lie as far behind the view as that is deep."""
+        ranks = self._ranks
+        if len(ranks) < LEVELS or max(ranks[LEVELS - 1], self._reached) > self._horizon:
+            far, self._far, self._horizon = self._far, {}, inf
+            self._fold(levels, far)
+        if len(ranks) >= LEVELS:
+            edge = ranks[LEVELS - 1]
+            depth = edge - ranks[0]
+            if edge + 2 * depth < self._horizon:
+                self._horizon = edge + depth
 
     def _in_view(self, changed: set[int]) -> set[int]:
         """Those of them that are in view or were; what came into view or left it because of them; what was reached."""
@@ -99,14 +119,17 @@ class ShownSide:
         return -ticks if self.side == "buy" else ticks
 
     def _fold(self, levels: Mapping[Decimal, Decimal], prices: Iterable[Decimal]) -> set[int]:
-        """Quantities at these prices; the ranks that have them."""
-        ranks, rank_of = set(), self._rank_of
+        """Quantities at these prices; the ranks that have them. What is beyond the horizon is put off."""
+        ranks, rank_of, lots, far, horizon = set(), self._rank_of, self._lots, self._far, self._horizon
         for price in prices:
             rank = rank_of.get(price)
             if rank is None:
                 rank = rank_of[price] = self._rank(self.ticks_of(self.side, price))
+            if rank > horizon:
+                far[price] = None
+                continue
             ranks.add(rank)
-            self._lots.pop(rank, None)
+            lots.pop(rank, None)
             recorded, quantity = self._recorded.get(rank), levels.get(price)
             if quantity is not None:
                 if recorded is None:

@@ -6,9 +6,11 @@ Files: `PATH/spot/<base><quote>*` and `PATH/usdm/<base><quote>*`, as `dnbot.fake
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import partial
+from itertools import tee
 
 import attrs
 
@@ -113,8 +115,10 @@ class CaptureData:
         for instrument in invented.instruments:
             _empty(world, instrument)
         listed = {instrument.venue: instrument for instrument in invented.instruments}
+        shown = {venue: self.mapping[venue].recorded for venue in VENUES if self.mapping[venue].recorded != MODEL}
+        copies = {name: list(tee(self.feeds[name](), count)) for name, count in Counter(shown.values()).items()}
         tapes: dict[Venue, Tape] = {
-            venue: self.tape(listed[venue]) for venue in VENUES if self.mapping[venue].recorded != MODEL
+            venue: self.tape(listed[venue], copies[name].pop) for venue, name in shown.items()
         }
         source = TapedSource(tapes, self.rates, self.span.begin_ns / 1e9)
         steps_per_s = float(self.beats_per_s * len(VENUES))
@@ -127,10 +131,11 @@ class CaptureData:
         world.funding.estimates.clear()
         world.funding.update_mark(self.symbol)
 
-    def tape(self, instrument: Instrument) -> FedTape:
-        """The recorded book as that venue shows it, at its beginning."""
+    def tape(self, instrument: Instrument, feed: Feed | None = None) -> FedTape:
+        """The recorded book as that venue shows it, at its beginning; `feed` where somebody else reads it as well."""
         shape, span = self.mapping[instrument.venue], self.span
-        return FedTape((), instrument, span.begin_ns, span.end_ns, feed=self.feeds[shape.recorded], shape=shape)
+        feed = feed or self.feeds[shape.recorded]
+        return FedTape((), instrument, span.begin_ns, span.end_ns, feed=feed, shape=shape)
 
     def described(self) -> Mapping[str, str]:
         """What each venue shows."""

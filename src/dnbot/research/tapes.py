@@ -85,11 +85,9 @@ class FedTape(BookTape):
 def shaped(feed: Iterator[tuple[int, Event]], shape: Shape) -> Iterator[tuple[int, Event]]:
     """The events as the mapping makes them."""
     lag_ns, bid, ask = shape.lag_ms * NS_PER_MS, shape.bid_factor, shape.ask_factor
-    if bid == ask == 1:
-        yield from ((at_ns + lag_ns, event) for at_ns, event in feed)
-        return
-    for at_ns, event in feed:
-        yield at_ns + lag_ns, _moved(event, bid, ask)
+    if bid != 1 or ask != 1:
+        return ((at_ns + lag_ns, _moved(event, bid, ask)) for at_ns, event in feed)
+    return ((at_ns + lag_ns, event) for at_ns, event in feed) if lag_ns else feed
 
 
 def _moved(event: Event, bid: Decimal, ask: Decimal) -> Event:
