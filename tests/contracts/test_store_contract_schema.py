@@ -378,7 +378,8 @@ async def other_session(dsn: str) -> AsyncGenerator[Callable[[str], Awaitable[An
         try:
             yield aio_as_trio(connection.execute, loop=loop)
         finally:
-            await aio_as_trio(connection.close)()
+            with trio.move_on_after(5, shield=True):
+                await aio_as_trio(connection.close)()
 
 
 async def until_somebody_waits(store: Any) -> None:
