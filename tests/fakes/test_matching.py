@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -102,6 +103,22 @@ def test_shrinking_keeps_the_place_in_the_queue() -> None:
     assert book.depth("sell", 1) == ((D(100), D(2)),)
 
 
+def test_a_resize_is_told_as_one_change_or_as_none() -> None:
+    """A quote that is what it shall be is not touched; what somebody took of it comes back; what is gone stays gone."""
+    book, told = market(), []
+    book.place(order("a", "sell", 100, "2"))
+    book.listeners.append(told.append)
+    assert book.resize("a", D(2))
+    assert told == []
+    book.place(order("t", "buy", 100, "0.5"), "ioc")
+    assert book.resize("a", D(2))
+    assert [(change.book_id, change.quantity) for change in told] == [(2, D("1.5")), (3, D(2))]
+    assert book.depth("sell", 1) == ((D(100), D(2)),)
+    book.cancel("a")
+    assert not book.resize("a", D(2))
+    assert book.depth("sell", 1) == ()
+
+
 def test_price_off_the_tick_is_a_bug() -> None:
     """The book refuses to hold a price that the venue could not show."""
     with pytest.raises(ValueError, match="multiple"):
@@ -110,7 +127,7 @@ def test_price_off_the_tick_is_a_bug() -> None:
 
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["place", "cancel"]),
+        st.sampled_from(["place", "cancel", "resize"]),
         st.sampled_from(["buy", "sell"]),
         st.integers(1, 12),
         st.integers(1, 9),
@@ -137,6 +154,8 @@ def test_book_is_never_crossed_and_increments_rebuild_it(
     for number, (op, side, price, quantity, tif) in enumerate(script):
         if op == "place":
             book.place(order(f"o{number}", side, price, str(quantity)), tif)
+        elif op == "resize":
+            book.resize(f"o{price}", D(quantity))
         else:
             book.cancel(f"o{price}")
         bid, ask = book.best("buy"), book.best("sell")
@@ -150,6 +169,33 @@ def test_book_is_never_crossed_and_increments_rebuild_it(
             held = [o.quantity_left for o in book.orders() if o.side == side and o.price == level]
             assert sum(held, D(0)) == total
             assert all(quantity > 0 for quantity in held)
+
+
+@given(steps, st.lists(st.tuples(st.integers(1, 12), st.integers(1, 9)), min_size=1, max_size=12))
+def test_a_resize_and_a_place_come_to_a_cancel_and_a_place(
+    script: list[tuple[str, Side, int, int, TimeInForce]], quotes: list[tuple[int, int]]
+) -> None:
+    """With others before and behind it, or nobody; and those who come later meet the same makers."""
+    books = (market(), market())
+    for book in books:
+        for number, (op, side, price, quantity, tif) in enumerate(script):
+            if op == "place":
+                book.place(order(f"o{number}", side, price, str(quantity)), tif)
+    for number, quantity in quotes:
+        known = books[0].order(f"o{number}")
+        if known is None:
+            continue
+        whole = RestingOrder(known.order_id, "x", known.side, known.price, D(quantity))
+        if not books[0].resize(known.order_id, D(quantity)):
+            books[0].place(whole)
+        books[1].cancel(known.order_id)
+        books[1].place(attrs.evolve(whole))
+    sides: tuple[Side, Side] = ("buy", "sell")
+    for side in sides:
+        takers = [order("t", side, 0, "30") for _ in books]
+        met = [book.place(taker, "ioc").matches for book, taker in zip(books, takers, strict=True)]
+        first, second = ([(one.maker.order_id, one.price, one.quantity) for one in some] for some in met)
+        assert first == second
 
 
 @given(steps)

@@ -210,6 +210,16 @@ def test_recorded_trades_are_traded(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_trades_of_a_beat_that_follow_each_other_at_a_price_are_one(tmp_path: Path) -> None:
+    """As their maker is one; of another side or price, or after another, they stay apart. No quantity is lost."""
+    sold = [trade(2.0, "61000.00", quantity, sold=True) for quantity in ("0.25", "0.000004", "0.1", "0.000007")]
+    rows = (START, *sold, trade(2.0, "61001.00", "0.5", sold=False), trade(2.0, "61000.00", "0.2", sold=True), END)
+    trades = play(world(capture(tmp_path, *rows)), 3.0)
+    assert [(t.side, t.price, t.quantity) for t in trades] == [
+        ("sell", D(61000), D("0.350011")), ("buy", D(61001), D("0.5")), ("sell", D(61000), D("0.2")),
+    ]  # fmt: skip
+
+
 def test_a_trade_at_a_price_that_only_just_came_is_not_lost(tmp_path: Path) -> None:
     """It takes from the book of its own beat when the one before could not have filled it."""
     rise = depth(2.0, 11, [("61004.00", "3")], [(f"{61001 + n}.00", "0") for n in range(4)])

@@ -6,11 +6,9 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Literal
 
 import attrs
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnbot.fakes import replay_levels
 from dnbot.fakes.records import ZERO, Side
 from dnbot.fakes.replay_levels import ShownSide
 
@@ -73,49 +71,46 @@ steps: st.SearchStrategy[list[Step]] = st.lists(
 @given(side=st.sampled_from(("buy", "sell")), steps=steps)
 def test_it_is_as_if_everything_were_compared(side: Side, steps: list[Step]) -> None:
     """Whatever is mentioned, replaced by a whole book, taken from, forgotten or begun anew."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(replay_levels, "LEVELS", SHOWN)
-        made, compared = ShownSide(side, ticks_of, lots_of), Compared(side)
-        book: dict[Decimal, Decimal] = {}
-        touched: set[Decimal] = set()
-        gone: set[Decimal] = set()
-        number = 0
-        for kind, rows in [*steps, ("look", [])]:
-            if kind == "whole":
-                gone |= set(book)
-                book.clear()
-            elif kind == "begin":
-                book, touched, gone = {}, set(), set()
-                made.begin()
-            elif kind == "forget":
-                made.forget()
-                compared.shown.clear()
-                compared.spent.clear()
-            elif kind == "reach":
-                made.reach(rows[0][0] // 3)
-                compared.reach(rows[0][0] // 3)
-            if kind in ("put", "whole", "begin"):
-                for price, quantity in rows:
-                    touched.add(Decimal(price))
-                    book[Decimal(price)] = Decimal(quantity)
-                    if not quantity:
-                        del book[Decimal(price)]
-            if kind == "look":
-                stale, missing = made.look(book, touched, gone)
-                orders = sorted(made.orders.pop(rank)[0] for rank in stale)
-                for at, (rank, lots) in enumerate(missing, number + 1):
-                    made.orders[rank] = (at, lots)
-                assert (orders, [abs(rank) for rank, _ in missing]) == compared.look(book, touched, number)
-                assert {abs(rank): order for rank, order in made.orders.items()} == compared.shown
-                number += len(missing)
-                touched.clear()
-                gone.clear()
+    made, compared = ShownSide(side, ticks_of, lots_of, SHOWN), Compared(side)
+    book: dict[Decimal, Decimal] = {}
+    touched: set[Decimal] = set()
+    gone: set[Decimal] = set()
+    number = 0
+    for kind, rows in [*steps, ("look", [])]:
+        if kind == "whole":
+            gone |= set(book)
+            book.clear()
+        elif kind == "begin":
+            book, touched, gone = {}, set(), set()
+            made.begin()
+        elif kind == "forget":
+            made.forget()
+            compared.shown.clear()
+            compared.spent.clear()
+        elif kind == "reach":
+            made.reach(rows[0][0] // 3)
+            compared.reach(rows[0][0] // 3)
+        if kind in ("put", "whole", "begin"):
+            for price, quantity in rows:
+                touched.add(Decimal(price))
+                book[Decimal(price)] = Decimal(quantity)
+                if not quantity:
+                    del book[Decimal(price)]
+        if kind == "look":
+            stale, missing = made.look(book, touched, gone)
+            orders = sorted(made.orders.pop(rank)[0] for rank in stale)
+            for at, (rank, lots) in enumerate(missing, number + 1):
+                made.orders[rank] = (at, lots)
+            assert (orders, [abs(rank) for rank, _ in missing]) == compared.look(book, touched, number)
+            assert {abs(rank): order for rank, order in made.orders.items()} == compared.shown
+            number += len(missing)
+            touched.clear()
+            gone.clear()
 
 
-def test_what_others_make_room_for_comes_into_view_and_leaves_it_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_others_make_room_for_comes_into_view_and_leaves_it_for_them() -> None:
     """Nobody mentioned the level itself."""
-    monkeypatch.setattr(replay_levels, "LEVELS", 2)
-    made, four = ShownSide("buy", ticks_of, lots_of), Decimal(4)
+    made, four = ShownSide("buy", ticks_of, lots_of, 2), Decimal(4)
     best, middle, deep = Decimal(30), Decimal(27), Decimal(24)
 
     def look(book: dict[Decimal, Decimal], *touched: Decimal) -> tuple[list[int], list[int]]:

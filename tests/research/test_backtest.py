@@ -41,7 +41,7 @@ def test_the_same_run_in_two_processes_is_the_same(recording: Path, tmp_path: Pa
     for hash_seed in ("1", "77"):
         file = tmp_path / f"{hash_seed}.json"
         command = [sys.executable, "-m", "dnbot", "backtest", "--data", str(recording), "--map", CHEAP,
-                   "--for", "5s", "--json", str(file)]
+                   "--for", "5s", "--fresh", "--json", str(file)]
         done = subprocess.run(command, env=os.environ | {"PYTHONHASHSEED": hash_seed}, capture_output=True, check=False)
         assert done.returncode == 0, done.stderr
         result = msgspec.json.decode(file.read_bytes(), type=Result)

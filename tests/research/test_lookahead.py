@@ -69,7 +69,7 @@ def right(recording: Path) -> CaptureData:
 @pytest.mark.parametrize("venue", VENUES)
 def test_a_source_that_shows_the_next_frame_is_caught(right: CaptureData, venue: str) -> None:
     """On each venue, at once."""
-    wrong = Foreseen(**attrs.asdict(right, recurse=False), ahead=venue)
+    wrong = Foreseen(**attrs.asdict(right, recurse=False, filter=lambda field, _: field.init), ahead=venue)
     with pytest.raises(LookAhead, match=rf"^{venue}: at \d+ ns the "):
         run(wrong, 1.0)
 
@@ -79,7 +79,7 @@ def test_at_the_port_of_the_bot_it_is_caught_as_well(
 ) -> None:
     """When nobody looks at the exchange, from what the streams tell."""
     monkeypatch.setattr(LookAheadCheck, "attach", lambda _self, _world: None)
-    wrong = Foreseen(**attrs.asdict(right, recurse=False), ahead_s=0.5)
+    wrong = Foreseen(**attrs.asdict(right, recurse=False, filter=lambda field, _: field.init), ahead_s=0.5)
     with pytest.raises(LookAhead, match="ns the bot was told of"):
         run(wrong, 1.0)
 
@@ -95,5 +95,6 @@ def test_real_books_keep_to_time_and_a_source_that_does_not_is_caught() -> None:
     found = source_at(SHARED, "BTC/USDT")
     assert isinstance(found, CaptureData)
     assert run(found, 2.0) > 1_000
+    settings = attrs.asdict(found, recurse=False, filter=lambda field, _: field.init)
     with pytest.raises(LookAhead):
-        run(Foreseen(**attrs.asdict(found, recurse=False), ahead="gate_futures"), 1.0)
+        run(Foreseen(**settings, ahead="gate_futures"), 1.0)

@@ -29,8 +29,8 @@ def tape(*events: tuple[float, Event], shape: Shape = Shape("spot"), begin_s: fl
 
 
 def placed(commands: list[Command], side: str) -> list[tuple[Decimal, Decimal]]:
-    """Prices and quantities of new orders."""
-    return [(one.price, one.quantity) for one in commands if one.op == "place" and one.side == side]
+    """Prices and quantities of orders that are new or made whole."""
+    return [(one.price, one.quantity) for one in commands if one.op in ("place", "resize") and one.side == side]
 
 
 def test_nothing_is_shown_before_its_time() -> None:

@@ -257,17 +257,17 @@ class Exchange(LiquidationDesk):
         self._book(self.state.instruments[(venue, symbol)], side, placed.matches, None)
 
     def external_turn(self, venue: Venue, symbol: str, commands: Iterable[Command]) -> None:
-        """What the outsiders of one market do, in this order: `external_place`, `external_cancel`, `external_take`."""
+        """What the outsiders of one market do, in this order: see `Command`."""
         market, instrument = self.state.markets[(venue, symbol)], self.state.instruments[(venue, symbol)]
         for op, order_id, side, price, quantity in commands:
-            if op == "place":
+            if op == "cancel":
+                market.cancel(order_id)
+            elif op == "take":
+                self.external_take(venue, symbol, side, quantity, price or None)
+            elif op == "place" or not market.resize(order_id, quantity):
                 matches, _ = market.place(RestingOrder(order_id, EXTERNAL, side, price, quantity))
                 if matches:
                     self._book(instrument, side, matches, None)
-            elif op == "cancel":
-                market.cancel(order_id)
-            else:
-                self.external_take(venue, symbol, side, quantity, price or None)
 
     def external_clear(self, venue: Venue, symbol: str, spared: Collection[str] = ()) -> None:
         """Take every outside quote of a market away, but those with these ids."""

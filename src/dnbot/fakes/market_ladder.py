@@ -20,12 +20,13 @@ DEEP_PRICE = 60000  # quotes' base quantities are meant at this price; at anothe
 
 
 class Command(NamedTuple):
-    """What an outsider does: ``place`` and ``cancel`` name an order, ``take`` trades at once.
+    """What an outsider does: ``place``, ``resize`` and ``cancel`` name an order, ``take`` trades at once.
 
-    A ``take`` with a price goes no further than that; 0 is no limit.
+    A ``take`` with a price goes no further than that; 0 is no limit. A ``resize`` is a ``cancel`` and a ``place`` of
+    the same number and price, told as one change of the level, or as none where nothing is different afterwards.
     """
 
-    op: Literal["place", "cancel", "take"]
+    op: Literal["place", "resize", "cancel", "take"]
     order_id: str
     side: Side
     price: Decimal

@@ -186,6 +186,23 @@ class Market:
         order.quantity_left = quantity_left
         self._reduce(side, order.ticks, side.levels[order.ticks], removed)
 
+    def resize(self, order_id: str, quantity: Decimal) -> bool:
+        """Let an order that is alone at its price have this much left; whether it has.
+
+        Where others wait beside it, it is cancelled instead; where it is gone, nothing happens.
+        """
+        order = self._orders.get(order_id)
+        if order is None:
+            return False
+        level = self._sides[order.side].levels[order.ticks]
+        if len(level.queue) > 1:
+            self.cancel(order_id)
+            return False
+        if order.quantity_left != quantity:
+            order.quantity_left = level.total = quantity
+            self._tell(order.side, level)
+        return True
+
     def change_tick(self, price_tick: Decimal) -> None:
         """Count prices in another tick; nothing that waits moves. Raises ValueError when a price is no multiple."""
         self.price_tick = price_tick

@@ -2,9 +2,10 @@
 
 What the tape does depends on its file alone. Every level of the recording is one outside order in the fake book, with
 prices rounded outwards to the venue's tick and quantities down to its lot. When the file mentions a level, its order
-is replaced: so what accounts took of it comes back with the file's next update of that level, and an account's order
-there moves to the front of the queue. Recorded trades take liquidity, at their price or better: before the book of
-their beat is shown when they could have happened in the book before it, else after.
+is made whole again: so what accounts took of it comes back with the file's next update of that level, and an account's
+order there moves to the front of the queue. Recorded trades take liquidity, at their price or better: before the book
+of their beat is shown when they could have happened in the book before it, else after. Those of one beat that follow
+each other at one price are one: there is one order of the outside at a level, and so one maker.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from pathlib import Path
+from typing import Literal
 
 import attrs
 
@@ -20,7 +22,7 @@ from .instruments import Instrument
 from .market_ladder import Command
 from .records import ZERO, Side, opposite
 from .replay_files import Depth, Event, Rows, Top, Trade, events
-from .replay_levels import ShownSide
+from .replay_levels import LEVELS, ShownSide
 
 
 @attrs.define
@@ -119,6 +121,17 @@ class RecordedBook:
                 self._put("buy", ((self.best_bid, ZERO),))
 
 
+def _joined(takes: list[Command]) -> list[Command]:
+    """Takes of one side and price that follow each other as one."""
+    joined: list[Command] = []
+    for take in takes:
+        if joined and (joined[-1].side, joined[-1].price) == (take.side, take.price):
+            joined[-1] = take._replace(quantity=joined[-1].quantity + take.quantity)
+        else:
+            joined.append(take)
+    return joined
+
+
 @attrs.define(eq=False)
 class BookTape:
     """One capture for one venue. ``begin_ns`` to ``end_ns`` of the files is played again and again, ``speed`` times as
@@ -132,6 +145,8 @@ class BookTape:
     begin_ns: int
     end_ns: int
     speed: float = 1.0
+    levels: int = LEVELS
+    """Of each side that are shown."""
     book: RecordedBook = attrs.field(factory=RecordedBook)
     _events: Iterator[tuple[int, Event]] = attrs.field(init=False)
     _next: tuple[int, Event] | None = None
@@ -142,7 +157,8 @@ class BookTape:
 
     def __attrs_post_init__(self) -> None:
         self._sides = (
-            ShownSide("buy", self._ticks, self._lots), ShownSide("sell", self._ticks, self._lots),
+            ShownSide("buy", self._ticks, self._lots, self.levels),
+            ShownSide("sell", self._ticks, self._lots, self.levels),
         )  # fmt: skip
         self._read_until(0.0)
 
@@ -154,6 +170,7 @@ class BookTape:
         for trade in self._read_until(at_s):
             possible = trade.price <= bid if trade.taker_sold else trade.price >= ask
             before.extend(self._take(trade)) if possible else after.extend(self._take(trade))
+        before, after = _joined(before), _joined(after)
         for command in before:
             self._spend(command)
         commands = before + self._show()
@@ -205,7 +222,7 @@ class BookTape:
             side.begin()
 
     def _show(self) -> list[Command]:
-        """Orders that go, in the order in which they came; then those that come, of each side from the best."""
+        """Orders that go, in the order in which they came; then those that come or change, from each side's best."""
         gone: list[tuple[int, Side]] = []
         new: list[tuple[ShownSide, list[tuple[int, Decimal]]]] = []
         for shown, recorded in zip(self._sides, (self.book.bids, self.book.asks), strict=True):
@@ -213,16 +230,22 @@ class BookTape:
             stale, missing = shown.look(recorded.levels, touched, left_out)
             touched.clear()
             left_out.clear()
-            gone += [(shown.orders.pop(rank)[0], shown.side) for rank in stale]
+            staying = {rank for rank, _ in missing}
+            gone += [(shown.orders.pop(rank)[0], shown.side) for rank in stale if rank not in staying]
             new.append((shown, missing))
         commands = [Command("cancel", f"r{number}", side, ZERO, ZERO) for number, side in sorted(gone)]
         for shown, missing in new:
-            for rank, quantity in missing:
-                self._orders += 1
-                shown.orders[rank] = (self._orders, quantity)
-                price = abs(rank) * self.instrument.price_tick
-                commands.append(Command("place", f"r{self._orders}", shown.side, price, quantity))
+            commands += [self._stand(shown, rank, quantity) for rank, quantity in missing]
         return commands
+
+    def _stand(self, shown: ShownSide, rank: int, quantity: Decimal) -> Command:
+        """Let an order stand there: the one that does, with what it now has, or a new one."""
+        op: Literal["place", "resize"] = "resize" if rank in shown.orders else "place"
+        if op == "place":
+            self._orders += 1
+        number = self._orders if op == "place" else shown.orders[rank][0]
+        shown.orders[rank] = (number, quantity)
+        return Command(op, f"r{number}", shown.side, abs(rank) * self.instrument.price_tick, quantity)
 
     def _take(self, trade: Trade) -> list[Command]:
         side: Side = "sell" if trade.taker_sold else "buy"

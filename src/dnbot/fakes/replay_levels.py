@@ -15,7 +15,7 @@ import attrs
 
 from .records import ZERO, Side
 
-LEVELS = 100  # of each side that are shown
+LEVELS = 100  # of each side that are shown unless somebody wants another number
 
 
 @attrs.define
@@ -28,6 +28,8 @@ class ShownSide:
     side: Side
     ticks_of: Callable[[Side, Decimal], int]
     lots_of: Callable[[Decimal], Decimal]
+    in_view: int = LEVELS
+    """How many levels are."""
     orders: dict[int, tuple[int, Decimal]] = attrs.field(factory=dict)
     """What was placed: number of the order and quantity, by rank."""
     _recorded: dict[int, dict[Decimal, Decimal]] = attrs.field(factory=dict)
@@ -71,8 +73,8 @@ class ShownSide:
     ) -> tuple[list[int], list[tuple[int, Decimal]]]:
         """Take over what the recording says of prices that it mentioned, and of those that a whole book left out.
 
-        Returns the ranks whose orders must go (those that were mentioned or reached, and those that changed), and what
-        is then missing, as ranks, best first, and quantities.
+        Returns the ranks whose orders must go or be made whole (those that were mentioned or reached, and those that
+        changed), and what shall stand where none stands then, as ranks, best first, and quantities.
         """
         named = self._fold(levels, touched)
         changed = named | self._fold(levels, gone)
@@ -94,11 +96,11 @@ class ShownSide:
     def _look_beyond(self, levels: Mapping[Decimal, Decimal]) -> None:
         """Fold what is far where it may be in view, and let the horizon lie as far behind the view as that is deep."""
         ranks = self._ranks
-        if len(ranks) < LEVELS or max(ranks[LEVELS - 1], self._reached) > self._horizon:
+        if len(ranks) < self.in_view or max(ranks[self.in_view - 1], self._reached) > self._horizon:
             far, self._far, self._horizon = self._far, {}, inf
             self._fold(levels, far)
-        if len(ranks) >= LEVELS:
-            edge = ranks[LEVELS - 1]
+        if len(ranks) >= self.in_view:
+            edge = ranks[self.in_view - 1]
             depth = edge - ranks[0]
             if edge + 2 * depth < self._horizon:
                 self._horizon = edge + depth
@@ -106,13 +108,13 @@ class ShownSide:
     def _in_view(self, changed: set[int]) -> set[int]:
         """Those of them that are in view or were; what came into view or left it because of them; what was reached."""
         ranks, before = self._ranks, self._edge
-        self._edge = ranks[LEVELS - 1] if len(ranks) >= LEVELS else inf
+        self._edge = ranks[self.in_view - 1] if len(ranks) >= self.in_view else inf
         low, high = min(before, self._edge), max(before, self._edge)
         seen = {rank for rank in changed if rank <= high}
         seen.update(ranks[bisect_right(ranks, low) : bisect_right(ranks, high)])
         seen.update(ranks[: bisect_right(ranks, self._reached)])
         if self._all:
-            seen.update(ranks[:LEVELS], self.orders)
+            seen.update(ranks[: self.in_view], self.orders)
         return seen
 
     def _rank(self, ticks: int) -> int:

@@ -237,6 +237,7 @@ class Backtest:
             wall_s=round(wall_s, 2),
             cpu_s=round(cpu_s, 2),
             speed=round(self.virtual_s / cpu_s, 2) if cpu_s else 0.0,
+            from_disk=source.from_disk,
             partial=bool(self.cut),
             ended=summary["exit_reason"],
             mode=f"{context.mode.name} {context.mode_why}",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @market_options
 @click.option("--for", "until_s", callback=duration_option, help="Play no more than this, such as 2m, virtual.")
 @click.option("--check-lookahead", is_flag=True, help="Hold every book that the bot is told against the recording.")
+@click.option("--fresh", is_flag=True, help="Read raw books even where what they do is kept from an earlier run.")
 @click.option("--json", "as_json", type=FILE, help="Write everything here: figures, executions, fills, ledger rows.")
 @click.option("--html", "as_html", type=FILE, help="Write a page with charts here; it needs nothing else.")
 def backtest_command(config: Path | None, as_json: Path | None, as_html: Path | None, **wanted: Any) -> None:
@@ -41,7 +42,7 @@ def backtest_command(config: Path | None, as_json: Path | None, as_html: Path | 
     sys.exit(EXIT_PARTIAL if result.partial else 0)
 
 
-def _run(config: Path | None, *, until_s: float | None, check_lookahead: bool, **market: Any) -> Result:
+def _run(config: Path | None, *, until_s: float | None, check_lookahead: bool, fresh: bool, **market: Any) -> Result:
     from dnbot.operate.progress import ProgressLine
     from dnbot.research.backtest import BacktestOptions, backtest
     from dnbot.research.lookahead import check_of
@@ -51,7 +52,7 @@ def _run(config: Path | None, *, until_s: float | None, check_lookahead: bool, *
     world = played.world()
     line = ProgressLine()
     line.tell(f"looking at {played.data} ...")
-    source = played.source()
+    source = played.source(fresh=fresh or check_lookahead)
     check = check_of(source, world, Path(played.data)) if check_lookahead else None
     options = BacktestOptions(
         source, settings.strategy, played.latency, world, until_s=until_s, order_path=played.order_path, check=check

@@ -82,6 +82,14 @@ class BarData:
     def enter(self, world: World) -> None:
         """It is in its place already."""
 
+    def leave(self) -> None:
+        """Nothing is left to do."""
+
+    @property
+    def from_disk(self) -> bool:
+        """Nothing is made beforehand."""
+        return False
+
     def described(self) -> Mapping[str, str]:
         """What each venue shows."""
         told: dict[str, str] = dict.fromkeys(VENUES, "quotes of a model around a path through the bars")

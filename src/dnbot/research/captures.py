@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from decimal import Decimal
 from functools import partial
 from itertools import tee
+from pathlib import Path
 
 import attrs
 
@@ -24,6 +26,7 @@ from dnbot.fakes.replay_bars import Rates
 from dnbot.fakes.replay_files import ReplayError, events
 from dnbot.fakes.running import World
 from dnbot.fakes.world import PRIMING_STEPS
+from dnbot.research.kept_tapes import KeptTapes, key_of
 from dnbot.research.mapping import MODEL, Mapped
 from dnbot.research.recorded import DataFile, looked_at
 from dnbot.research.source import Span
@@ -31,6 +34,9 @@ from dnbot.research.tapes import IN_FRONT, NS_PER_MS, FedTape, Feed
 
 BEATS_PER_S = 10
 """How often each venue's book is brought up to the recording, per virtual second: the bot's streams tell as often."""
+
+TAIL_S = 20.0
+"""So much more than was played is kept: how long a bot takes to leave depends on its settings."""
 
 
 @attrs.define(eq=False)
@@ -67,10 +73,15 @@ class CaptureData:
     mapping: Mapped
     rates: Rates
     beats_per_s: int = BEATS_PER_S
+    keep: Path | None = None
+    """Where what the tapes do is kept for the next who plays the same; None: nowhere."""
+    _kept: KeptTapes | None = attrs.field(default=None, init=False)
+    _model: MarketModel | None = attrs.field(default=None, init=False)
 
     @classmethod
     def of(
-        cls, found: Recording, symbol: str, mapping: Mapped, rates: Rates, beats_per_s: int = BEATS_PER_S
+        cls, found: Recording, symbol: str, mapping: Mapped, rates: Rates, beats_per_s: int = BEATS_PER_S,
+        keep: Path | None = None,
     ) -> CaptureData:
         """Those of a folder; every line is looked at."""
         kinds = found.captures.get(symbol, {})
@@ -94,6 +105,7 @@ class CaptureData:
         return cls(
             symbol, {name: partial(events, kinds[name]) for name in used},
             tuple(file for files in looked.values() for file in files), Span(first, last), mapping, rates, beats_per_s,
+            keep,
         )
 
     def within(self, begin_ns: int, end_ns: int) -> CaptureData:
@@ -114,15 +126,9 @@ class CaptureData:
         invented = world.models[self.symbol]
         for instrument in invented.instruments:
             _empty(world, instrument)
-        listed = {instrument.venue: instrument for instrument in invented.instruments}
-        shown = {venue: self.mapping[venue].recorded for venue in VENUES if self.mapping[venue].recorded != MODEL}
-        copies = {name: list(tee(self.feeds[name](), count)) for name, count in Counter(shown.values()).items()}
-        tapes: dict[Venue, Tape] = {
-            venue: self.tape(listed[venue], copies[name].pop) for venue, name in shown.items()
-        }
-        source = TapedSource(tapes, self.rates, self.span.begin_ns / 1e9)
+        source = TapedSource(self._tapes(invented.instruments), self.rates, self.span.begin_ns / 1e9)
         steps_per_s = float(self.beats_per_s * len(VENUES))
-        world.models[self.symbol] = MarketModel(
+        self._model = world.models[self.symbol] = MarketModel(
             world.config.seed, world.params, invented.instruments, source.index(0.0), ModelPosition(),
             Character(steps_per_s=steps_per_s), source, start_s=-PRIMING_STEPS / steps_per_s,
         )
@@ -130,6 +136,37 @@ class CaptureData:
             world.step_market(self.symbol)
         world.funding.estimates.clear()
         world.funding.update_mark(self.symbol)
+
+    def leave(self) -> None:
+        """Keep what the tapes did, if that is wanted, and what they will do soon: the next run may end later."""
+        if self._kept is None:
+            return
+        if self._model is not None and not self._kept.from_disk:
+            with suppress(ReplayError):
+                for _ in range(round(TAIL_S * self._model.character.steps_per_s)):
+                    self._model.step()
+        self._kept.leave()
+
+    @property
+    def from_disk(self) -> bool:
+        """Whether all that was played had been kept, and no recording was read."""
+        return self._kept is not None and self._kept.from_disk
+
+    def _tapes(self, instruments: tuple[Instrument, ...]) -> Mapping[Venue, Tape]:
+        """Of every venue that shows a recorded book."""
+        named = ((one, self.mapping[one.venue].recorded) for one in instruments)
+        shown = {one: name for one, name in named if name != MODEL}
+
+        def live() -> dict[Venue, Tape]:
+            copies = {name: list(tee(self.feeds[name](), count)) for name, count in Counter(shown.values()).items()}
+            return {one.venue: self.tape(one, copies[name].pop) for one, name in shown.items()}
+
+        if self.keep is None:
+            return live()
+        files, begin_ns = [file.sha256 for file in self.files], self.span.begin_ns
+        key = key_of(files, sorted(self.mapping.items()), list(shown), begin_ns, self.beats_per_s)
+        self._kept = KeptTapes(self.keep, key, tuple(one.venue for one in shown), live)
+        return self._kept.tapes()
 
     def tape(self, instrument: Instrument, feed: Feed | None = None) -> FedTape:
         """The recorded book as that venue shows it, at its beginning; `feed` where somebody else reads it as well."""

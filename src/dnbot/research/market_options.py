@@ -14,6 +14,7 @@ import msgspec
 from dnbot.domain.errors import ConfigError
 from dnbot.fakes.config import FakesConfig, ReplayConfig
 from dnbot.research.fees import with_fees
+from dnbot.research.kept_tapes import usual_folder
 from dnbot.research.latency import LatencyModel
 from dnbot.research.mapping import mapping_of
 from dnbot.research.opening import source_at
@@ -37,14 +38,19 @@ class MarketOptions(msgspec.Struct, frozen=True, kw_only=True):
     exchange: str | None = None
     order_path: str = "rest"
 
-    def source(self) -> Source:
-        """The recording, looked at. Raises ConfigError for what cannot be played."""
+    def source(self, *, fresh: bool = False) -> Source:
+        """The recording, looked at; `fresh` reads it even where what it does is kept.
+
+        Raises:
+            ConfigError: it cannot be played.
+        """
         replay = ReplayConfig(
             speed=self.speed, begin=self.begin, exchange=self.exchange,
             funding=None if self.funding is None else Path(self.funding),
         )
         return source_at(
-            Path(self.data), self.symbol, mapping=mapping_of(self.mapped), replay=replay, beats_per_s=self.beats_per_s
+            Path(self.data), self.symbol, mapping=mapping_of(self.mapped), replay=replay, beats_per_s=self.beats_per_s,
+            keep=None if fresh else usual_folder(),
         )
 
     def world(self) -> FakesConfig:

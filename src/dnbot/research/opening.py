@@ -25,8 +25,9 @@ def source_at(
     mapping: Mapped = DEFAULT,
     replay: ReplayConfig | None = None,
     beats_per_s: int | None = None,
+    keep: Path | None = None,
 ) -> Source:
-    """The source for that symbol.
+    """The source for that symbol. In the folder `keep`, what captures make the venues do is kept for the next run.
 
     Raises:
         ConfigError: nothing there can be played, or not so; the text names file, line and what is wrong.
@@ -50,7 +51,7 @@ def source_at(
             "--speed": replay.speed != 1, "--from": replay.begin is not None, "--exchange": replay.exchange is not None,
         })
         rates = Rates() if replay.funding is None else read_rates(replay.funding)
-        return CaptureData.of(found, symbol, mapping, rates, beats_per_s or BEATS_PER_S)
+        return CaptureData.of(found, symbol, mapping, rates, beats_per_s or BEATS_PER_S, keep)
     except ReplayError as error:
         allowed = "a recording, captures or bars as docs/backtest.md describes"
         raise ConfigError("--data", str(path), str(error), allowed) from None

@@ -190,6 +190,14 @@ class RecordingData:
         found = takewhile(lambda one: one[0] <= self.looked.end_ns, news_of(read, Teller()))
         return ((at_ns, told) for at_ns, news in found if (told := told_of(news)) is not None)
 
+    def leave(self) -> None:
+        """Nothing is left to do."""
+
+    @property
+    def from_disk(self) -> bool:
+        """Nothing is made beforehand."""
+        return False
+
     def described(self) -> Mapping[str, str]:
         """What each venue shows, and what is missing."""
         told: dict[str, str] = {venue: self._of_venue(OURS[venue]) for venue in VENUES}

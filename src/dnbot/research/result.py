@@ -51,7 +51,7 @@ class Holdings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """One backtest. Equal inputs give an equal result but for `wall_s`, `cpu_s` and `speed`."""
+    """One backtest. Equal inputs give an equal result but for `wall_s`, `cpu_s`, `speed` and `from_disk`."""
 
     version: str
     source: str
@@ -75,6 +75,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     cpu_s: float
     speed: float
     """Virtual seconds per second of one core."""
+    from_disk: bool
+    """Whether what the recording makes the venues do was kept from an earlier run, which took its time then."""
     partial: bool
     """Interrupted, or ended before the data did."""
     ended: str

@@ -33,11 +33,12 @@ def tables_of(result: Result) -> tuple[Table, ...]:
 
 def headline(result: Result) -> tuple[str, ...]:
     """What the figures are of, and whether they are of all of it."""
+    books = " real time" + (", with books that an earlier run had read" if result.from_disk else "")
     state = f"PARTIAL: {result.ended}" if result.partial else result.ended
     lines = [
         f"{result.symbol}, {moment_of(result.begin_ns):%Y-%m-%d %H:%M:%S} UTC, {result.virtual_s:,.1f} s: {state}",
         f"hash {result.trace_hash[:16]}, seed {result.seed}, source {result.source}, latency {result.latency.name}",
-        f"{result.cpu_s:.1f} s of one core, {result.wall_s:.1f} s of real time: {result.speed:.1f} times real time",
+        f"{result.cpu_s:.1f} s of one core, {result.wall_s:.1f} s of real time: {result.speed:.1f} times{books}",
     ]
     if not result.mode.startswith("ACTIVE"):
         lines.append(f"the trading mode was lowered, and nobody raised it: {result.mode}")

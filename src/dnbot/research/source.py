@@ -55,6 +55,15 @@ class Source(Protocol):
         """Take the place of that world's invented market, before its first second."""
         ...
 
+    def leave(self) -> None:
+        """The run is over, however it ended."""
+        ...
+
+    @property
+    def from_disk(self) -> bool:
+        """Whether the last run found made already what it would have made of the recording."""
+        ...
+
     def described(self) -> Mapping[str, str]:
         """What each venue shows, by the venue's name, and `speed` and `funding`: for the result."""
         ...

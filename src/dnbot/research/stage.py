@@ -37,5 +37,6 @@ async def played(
         try:
             yield Stage(world, network, log, sink, clock)
         finally:
+            source.leave()
             nursery.cancel_scope.cancel()
             log.flush_now()

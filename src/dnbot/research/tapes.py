@@ -19,6 +19,8 @@ from dnbot.fakes.replay_files import Depth, Event, ReplayError, Rows, Top, Trade
 from dnbot.research.mapping import Shape
 
 NS_PER_MS = 1_000_000
+LEVELS = 50
+"""Of each side that are shown: twice what a feed hands on of its book."""
 IN_FRONT = (
     "an order of ours that rests is in front of what the recording shows at its level whenever that level changes: "
     "too good to be true, and the bot sends none (IOC only)"
@@ -32,6 +34,7 @@ Feed = Callable[[], Iterator[tuple[int, Event]]]
 class FedTape(BookTape):
     """One feed for one venue. `begin_ns` is the world's second 0."""
 
+    levels: int = LEVELS
     feed: Feed = attrs.field(kw_only=True)
     shape: Shape = attrs.field(kw_only=True)
     _grid: dict[tuple[Side, Decimal], int] = attrs.field(init=False, factory=dict)
