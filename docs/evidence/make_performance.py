@@ -1,11 +1,12 @@
 """Make the pictures beside this file and the tables of docs/performance.md from what `./dnbot bench` measured.
 
     ./dnbot bench --json RUN_1                        and again, RUN_2 and RUN_3, on a quiet machine
-    ./dnbot bench --only decisions,growth,queries,endurance --json docs/evidence/performance_long.json
+    ./dnbot bench --only decisions,growth,queries,endurance --json docs/evidence/performance_long_1.json
     python docs/evidence/make_performance.py RUN_1 RUN_2 RUN_3
 
 Runs that are given replace the ones that are kept as performance_N.json; without one, the page is renewed from those.
 The second command takes hours and may be interrupted: it goes on. The page shows what has ended and names what has not.
+What was measured of another source is in another file performance_long_N.json; the page tells which is of which.
 
 A target is met when every run met it. One that was missed needs its reason in performance_reasons.toml; that of a
 target that was met is left out and named.
@@ -27,7 +28,7 @@ HERE = Path(__file__).resolve().parent
 KEPT, ANY_KEPT = "performance_{}.json", "performance_[0-9]*.json"
 REASONS = HERE / "performance_reasons.toml"
 PICTURE = HERE / "performance.svg"
-KEPT_LONG = HERE / "performance_long.json"
+ANY_KEPT_LONG = "performance_long_[0-9]*.json"
 CURVES = HERE / "growth.svg"
 LONG = {"decisions", "growth", "queries", "endurance"}
 PAGE = HERE.parent / "performance.md"
@@ -94,11 +95,36 @@ def identity(one: Record) -> tuple[str, str]:
 
 
 def lasting_evidence() -> Record | None:
-    """Of the measurements that take long; None until one of them has ended."""
-    if not KEPT_LONG.is_file():
-        return None
-    found: Record = json.loads(KEPT_LONG.read_text(encoding="utf-8"))
-    return found if found.get("targets") else None
+    """Of the measurements that take long, of all files together; None until one of them has ended."""
+    files = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(HERE.glob(ANY_KEPT_LONG))]
+    return together([file for file in files if file.get("targets")])
+
+
+def together(files: Sequence[Record]) -> Record | None:
+    """One record of files whose measurements are of different sources; None of none.
+
+    Raises:
+        ValueError: two files hold the same measurement, or they are of different machines.
+    """
+    measured = [{one["of"] for one in file["targets"]} for file in files]
+    if sum(map(len, measured)) != len(set().union(*measured)):
+        raise ValueError("two files hold the same measurement: keep one of them")
+    if len({where(file) for file in files}) > 1:
+        raise ValueError("files are of different machines")
+    return {
+        "machine": files[0]["machine"],
+        "targets": [one for file in files for one in file["targets"]],
+        "kept": {name: file["kept"][name] for file, names in zip(files, measured, strict=True) for name in names},
+        "sources": [
+            (sorted(names), file["kept"]["mark"]["source"], file["machine"]["load"])
+            for file, names in zip(files, measured, strict=True)
+        ],
+    } if files else None
+
+
+def where(run: Record) -> str:
+    """The machine, its system and its Python."""
+    return ", ".join(run["machine"][name] for name in ("processor", "system", "python"))
 
 
 def has_curves(lasting: Record) -> bool:
@@ -242,15 +268,19 @@ def long(lasting: Record | None) -> list[str]:
     """What takes long: where it was measured, its targets, and each one's figures."""
     if lasting is None:
         return ["No run of these is kept yet."]
-    told = ", ".join(lasting["machine"][name] for name in ("processor", "system", "python"))
     figures = [line for one in lasting["targets"] for line in ("", f"**{one['name']}**: {one['detail']}")]
     left = sorted(LONG - {one["of"] for one in lasting["targets"]})
     return [
-        f"On {told}; load {lasting['machine']['load']}.",
-        *([f"No run is kept of {', '.join(f'`{name}`' for name in left)}."] if left else []), "",
+        f"On {where(lasting)}.",
+        *(f"Of source `{source}`, load {load}: {_listed(names)}." for names, source, load in lasting["sources"]),
+        *([f"No run is kept of {_listed(left)}."] if left else []), "",
         *([f"![Throughput, waits and stages]({CURVES.relative_to(PAGE.parent)})", ""] if has_curves(lasting) else []),
         *table(judged([lasting])), *figures,
     ]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def shown(value: float) -> str:

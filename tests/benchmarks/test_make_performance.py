@@ -131,3 +131,30 @@ def test_the_picture_shows_the_worst_and_the_best_run() -> None:
     assert f'x2="{ends[1]}"' in drawn
     assert maker.MISSED in drawn
     assert maker.MET in drawn
+
+
+def lasting(name: str, source: str, python: str = "CPython") -> dict[str, Any]:
+    """What one file keeps of one measurement that takes long."""
+    found = run(source=source)
+    found["machine"] |= {"processor": "x", "system": "Linux", "python": python}
+    found["targets"] = [{**one, "of": name} for one in found["targets"]]
+    found["kept"][name] = {"of": source}
+    return found
+
+
+def test_what_takes_long_may_be_of_several_sources_which_are_told() -> None:
+    """Figures and curves come from the file that measured them, and what no file has is named."""
+    found = maker.together([lasting("growth", "a"), lasting("endurance", "b")])
+    assert found["kept"] == {"growth": {"of": "a"}, "endurance": {"of": "b"}}
+    text = "\n".join(maker.long({**found, "targets": found["targets"][2:]}))
+    assert "Of source `a`, load 30.00: `growth`." in text
+    assert "Of source `b`, load 30.00: `endurance`." in text
+    assert "No run is kept of `decisions`, `growth`, `queries`." in text
+    assert maker.together([]) is None
+
+
+@pytest.mark.parametrize("other", [lasting("growth", "b"), lasting("endurance", "b", python="PyPy")])
+def test_files_that_do_not_belong_together_make_no_page(other: dict[str, Any]) -> None:
+    """The same measurement twice, or another machine."""
+    with pytest.raises(ValueError, match=r"keep one of them|different machines"):
+        maker.together([lasting("growth", "a"), other])

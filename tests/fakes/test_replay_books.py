@@ -14,6 +14,8 @@ import pytest
 
 from dnbot.fakes.clock import FakeClock
 from dnbot.fakes.config import FakesConfig, ReplayConfig
+from dnbot.fakes.faults_market import _keeping_out
+from dnbot.fakes.market_ladder import Command
 from dnbot.fakes.records import GATE_FUTURES, GATE_SPOT, MEXC_SPOT, VENUES, OrderRequest, OrderState, PublicTrade, Venue
 from dnbot.fakes.replay_book import BookTape, RecordedBook
 from dnbot.fakes.replay_files import Depth, ReplayError, Top, Trade, events, span_ns
@@ -291,6 +293,56 @@ def test_outside_flow_depends_on_the_file_alone(tmp_path: Path) -> None:
         if rng.random() < 0.2:
             visited.exchange.cancel_all(venue, UID)
     assert len(visited.exchange.trades(GATE_SPOT, UID)) > 3
+
+
+def test_a_level_that_is_resized_is_as_one_that_was_removed_and_placed_again(tmp_path: Path) -> None:
+    """The same trades and the same depth at every turn, while an account takes, rests at those levels and cancels."""
+    capture(tmp_path, *busy(5))
+    resized, replaced = world(tmp_path), world(tmp_path)
+    rng, sizes = random.Random(7), 0
+    for _ in range(600):
+        turn = resized.models[BTC].step()
+        parts: list[Command] = []
+        for command in turn.commands:
+            if command.op == "resize":
+                sizes += 1
+                parts.append(command._replace(op="cancel"))
+            parts.append(command._replace(op="place") if command.op == "resize" else command)
+        resized.exchange.external_turn(turn.venue, BTC, turn.commands)
+        replaced.exchange.external_turn(turn.venue, BTC, parts)
+        request = OrderRequest(
+            BTC, rng.choice(["buy", "sell"]), quantity=D(rng.randint(10, 900)) * D("0.00001"),
+            price=D(61000 + rng.randint(-3, 3)),
+        )
+        cancels = rng.random() < 0.1
+        for made in (resized, replaced):
+            made.exchange.place_order(GATE_SPOT, UID, request)
+            if cancels:
+                made.exchange.cancel_all(GATE_SPOT, UID)
+            made.exchange.commit()
+        depths = [made.exchange.depth(GATE_SPOT, BTC, 50) for made in (resized, replaced)]
+        assert (depths[0].bids, depths[0].asks) == (depths[1].bids, depths[1].asks)
+    trades = [made.exchange.trades(GATE_SPOT, UID) for made in (resized, replaced)]
+    told = [[(one.role, one.side, one.price, one.quantity) for one in some] for some in trades]
+    assert told[0] == told[1]
+    assert {role for role, *_ in told[0]} == {"maker", "taker"}
+    assert sizes > 100
+
+
+def test_a_fault_that_keeps_outsiders_away_keeps_those_away_who_would_come_back(tmp_path: Path) -> None:
+    """A level that the file mentions again stays empty as long as the fault lasts."""
+    again = depth(3.0, 11, [("61000.00", "1.5")])
+    made = world(capture(tmp_path, START, again, depth(7.0, 12, [("61000.00", "1.7")]), END))
+    play(made, 1.0)
+    made.exchange.external_cancel(GATE_SPOT, BTC, next(
+        order.order_id for order in made.exchange.state.markets[GATE_SPOT, BTC].orders() if order.price == 61000
+    ))
+    made.faults.bends.append(_keeping_out({(GATE_SPOT, BTC, "buy"): D(61000)}))
+    play(made, 4.0)
+    assert best(made)[0] == 60999
+    made.faults.bends.clear()
+    play(made, 7.0)
+    assert made.exchange.depth(GATE_SPOT, BTC, 1).bids == ((D(61000), D("1.7")),)
 
 
 def test_the_book_is_never_crossed_and_whole_again_at_every_mention(tmp_path: Path) -> None:

@@ -7,18 +7,24 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 
+import attrs
 import msgspec
 import pytest
 from click.testing import CliRunner
 
 from dnbot.cli import commands
+from dnbot.fakes.clock import FakeClock
+from dnbot.fakes.config import FakesConfig
 from dnbot.fakes.instruments import SYMBOLS, instruments_for
-from dnbot.fakes.market import Tape
+from dnbot.fakes.market import MarketModel, Tape
 from dnbot.fakes.records import GATE_SPOT, MEXC_SPOT, Venue
 from dnbot.fakes.replay_files import Depth, Event, Trade
+from dnbot.fakes.world import build_core
 from dnbot.research import kept_tapes
-from dnbot.research.kept_tapes import KeptTapes, key_of, usual_folder
-from dnbot.research.mapping import Shape
+from dnbot.research.captures import CaptureData
+from dnbot.research.kept_tapes import KeptTapes, usual_folder
+from dnbot.research.mapping import Shape, mapping_of
+from dnbot.research.opening import source_at
 from dnbot.research.result import Result
 from dnbot.research.tapes import FedTape
 
@@ -176,11 +182,62 @@ def test_what_was_played_longest_ago_makes_room(tmp_path: Path, monkeypatch: pyt
     assert (tmp_path / "play.tapes").stat().st_mtime > 1000
 
 
-def test_a_key_is_of_everything_that_decides() -> None:
-    """And of our own source."""
-    keys = [key_of("a", 1), key_of("a", 1), key_of("a", 2), key_of("b", 1), key_of("a")]
-    assert keys[0] == keys[1]
-    assert len(set(keys)) == 4
+def test_whatever_decides_what_tapes_do_is_another_name(recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files (which of them are whose, too), mapping, beginning, beats, rules of the instruments, and our own source."""
+    found = source_at(recording, "BTC/USDT")
+    assert isinstance(found, CaptureData)
+    rules = instruments_for(SYMBOLS["BTC/USDT"])
+    first, *more = found.files
+    others = [
+        attrs.evolve(found, files=(msgspec.structs.replace(first, sha256="0" * 64), *more)),
+        attrs.evolve(found, files=(msgspec.structs.replace(first, name="usdm/other"), *more)),
+        attrs.evolve(found, mapping=mapping_of(["mexc_spot=spot,lag_ms=101,spread_bps=1"])),
+        attrs.evolve(found, mapping=mapping_of(["gate_futures=spot"])),
+        attrs.evolve(found, beats_per_s=20),
+        found.within(found.span.begin_ns + 1, found.span.end_ns),
+    ]
+    names = [found.key(rules), *(one.key(rules) for one in others)]
+    names.append(found.key((attrs.evolve(rules[0], lot=rules[0].lot * 2), *rules[1:])))
+    assert found.within(found.span.begin_ns, found.span.end_ns - 1).key(rules) == names[0]
+    monkeypatch.setattr(kept_tapes, "SOURCE", b"another")
+    names.append(found.key(rules))
+    assert len(set(names)) == len(names) == 9
+
+
+def test_who_is_ended_while_writing_leaves_nothing_for_ever(tmp_path: Path) -> None:
+    """What is old and unfinished goes; what somebody may be writing stays."""
+    for name, at_s in (("a.tapes.part", 1000), ("b.tapes.part", None)):
+        (tmp_path / name).write_bytes(b"x")
+        if at_s is not None:
+            os.utime(tmp_path / name, (at_s, at_s))
+    played(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"b.tapes.part", "play.tapes"}
+
+
+def test_a_length_that_no_block_has_is_the_end(tmp_path: Path, alone: list[object]) -> None:
+    """And nothing of that size is asked of the machine."""
+    played(tmp_path)
+    content = bytearray((tmp_path / "play.tapes").read_bytes())
+    content[0] = 0xFF
+    (tmp_path / "play.tapes").write_bytes(content)
+    assert played(tmp_path) == (alone, 1)
+
+
+def test_a_part_of_the_recording_that_is_gone_afterwards_costs_no_figures(
+    recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What would be kept beyond the run is read when that is over."""
+    found = source_at(recording, "BTC/USDT", keep=tmp_path)
+    assert isinstance(found, CaptureData)
+    world = build_core(found.settings(FakesConfig()), FakeClock(found.span.begin_ns, monotonic_s=lambda: 0.0))
+    found.enter(world)
+
+    def gone(_: object) -> None:
+        raise FileNotFoundError("a file that was there")
+
+    monkeypatch.setattr(MarketModel, "step", gone)
+    found.leave()
+    assert [path.suffix for path in tmp_path.iterdir()] == [".tapes"]
 
 
 def test_caches_are_where_the_user_has_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -199,7 +256,7 @@ def test_a_backtest_on_kept_books_is_the_same_backtest(
     """Equal hash and figures, said in its first lines; `--fresh` and another mapping read the recording."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
     runs, said = [], []
-    for more in ([], [], ["--fresh"], ["--beats", "20"]):
+    for more in ([], [], ["--fresh"], ["--map", "mexc_spot=spot,lag_ms=200"], ["--beats", "20"]):
         file = tmp_path / "r.json"
         done = CliRunner().invoke(
             commands, ["backtest", "--data", str(recording), "--for", "4s", "--json", str(file), *more]
@@ -209,6 +266,6 @@ def test_a_backtest_on_kept_books_is_the_same_backtest(
         said.append("books that an earlier run had read" in done.output)
         assert result.from_disk == said[-1]
         runs.append(msgspec.structs.replace(result, wall_s=0.0, cpu_s=0.0, speed=0.0, from_disk=False))
-    assert said == [False, True, False, False]
+    assert said == [False, True, False, False, False]
     assert runs[0] == runs[1] == runs[2]
-    assert runs[0].trace_hash != runs[3].trace_hash
+    assert len({run.trace_hash for run in runs}) == 3

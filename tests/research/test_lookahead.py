@@ -84,6 +84,18 @@ def test_at_the_port_of_the_bot_it_is_caught_as_well(
         run(wrong, 1.0)
 
 
+def test_what_was_kept_keeps_to_time_as_well(right: CaptureData, tmp_path: Path) -> None:
+    """Turns from the disk are held against the recording like those that read it."""
+    right.keep = tmp_path
+    backtest(BacktestOptions(right, PARAMS, MODELS["loopback"], until_s=2.0))
+    assert run(right, 2.0) > 100
+    assert right.from_disk
+    check = LookAheadCheck.of(right)
+    check.begin_ns -= 1_000_000_000
+    with pytest.raises(LookAhead):
+        backtest(BacktestOptions(right, PARAMS, MODELS["loopback"], until_s=2.0, check=check))
+
+
 def test_a_source_that_keeps_to_time_is_not(right: CaptureData) -> None:
     """And the check has looked at something."""
     assert run(right, 1.0) > 300

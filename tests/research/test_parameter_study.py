@@ -187,7 +187,7 @@ def test_a_trial_is_a_backtest_of_its_window(recording: Path, tmp_path: Path) ->
     test = found.splits[0].test
     assert test is not None
     result = backtest(BacktestOptions(
-        cut(market.source(), test, market.data), some.cells[1].params, market.latency, market.world(),
+        cut(market.source(fresh=True), test, market.data), some.cells[1].params, market.latency, market.world(),
     ))
     same = made[some.cells[1].digest, test]
     assert same is not None

@@ -142,7 +142,7 @@ class CaptureData:
         if self._kept is None:
             return
         if self._model is not None and not self._kept.from_disk:
-            with suppress(ReplayError):
+            with suppress(ReplayError, OSError):
                 for _ in range(round(TAIL_S * self._model.character.steps_per_s)):
                     self._model.step()
         self._kept.leave()
@@ -163,10 +163,13 @@ class CaptureData:
 
         if self.keep is None:
             return live()
-        files, begin_ns = [file.sha256 for file in self.files], self.span.begin_ns
-        key = key_of(files, sorted(self.mapping.items()), list(shown), begin_ns, self.beats_per_s)
-        self._kept = KeptTapes(self.keep, key, tuple(one.venue for one in shown), live)
+        self._kept = KeptTapes(self.keep, self.key(tuple(shown)), tuple(one.venue for one in shown), live)
         return self._kept.tapes()
+
+    def key(self, instruments: tuple[Instrument, ...]) -> str:
+        """The name of what their tapes do: of everything that decides it."""
+        files = [(file.name, file.sha256) for file in self.files]
+        return key_of(files, sorted(self.mapping.items()), instruments, self.span.begin_ns, self.beats_per_s)
 
     def tape(self, instrument: Instrument, feed: Feed | None = None) -> FedTape:
         """The recorded book as that venue shows it, at its beginning; `feed` where somebody else reads it as well."""

@@ -1,9 +1,9 @@
 """What recorded books did at the venues, kept on disk: it depends on the files and the mapping alone, so whoever plays
 the same once more, such as a study with other parameters, need not read and fold the recording again.
 
-A file holds the turns of one play in their order. Nothing of a turn is looked at before it is asked for. Where a file
-ends before the play does, or is not what it should be, the recording itself is played from its beginning to that turn
-and from there on, and what came of it takes the file's place.
+A file holds the turns of one play in their order, and hands them out one by one. Where it ends before the play does,
+or is not what it should be, the recording itself is played from its beginning to that turn and from there on, and what
+came of it takes the file's place.
 """
 
 from __future__ import annotations
@@ -25,9 +25,11 @@ from dnbot.fakes.market_ladder import Command
 from dnbot.fakes.records import Venue
 from dnbot.lab.source import source_digest
 
-ROOTS = ("dnbot.research.tapes", "dnbot.research.kept_tapes")
-"""What decides what a tape does, and how that is kept."""
-ENDING = ".tapes"
+SOURCE = source_digest(("dnbot.research.captures",))
+"""Of what decides what a tape does and how that is kept; as it was when it was loaded, which is what runs."""
+ENDING, UNFINISHED = ".tapes", ".tapes.part"
+UNFINISHED_S_MAX = 3600.0
+"""Whoever wrote an unfinished file that is older was ended while it did."""
 BEGINNING_S = -1.0
 """The time of a tape that had no turn yet."""
 TURNS_PER_BLOCK = 64
@@ -48,7 +50,7 @@ class Turn(msgspec.Struct, array_like=True, frozen=True):
 
 def key_of(*parts: object) -> str:
     """A name for what decides a play, by the `repr` of its parts and by our own source."""
-    digest = hashlib.sha256(source_digest(ROOTS))
+    digest = hashlib.sha256(SOURCE)
     for part in parts:
         digest.update(repr(part).encode() + b"\0")
     return digest.hexdigest()[:32]
@@ -156,7 +158,7 @@ class KeptTapes:
                 os.utime(self._path)
             elif content := self._new.content():
                 self._write(content)
-                _make_room(self.folder)
+                _make_room(self.folder, self._path.stat().st_mtime)
 
     @property
     def _path(self) -> Path:
@@ -182,7 +184,7 @@ class KeptTapes:
     def _write(self, content: list[bytes]) -> None:
         """Whole or not at all, whoever else does the same."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=self.folder, delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=self.folder, suffix=UNFINISHED, delete=False) as file:
             try:
                 file.writelines(content)
                 file.close()
@@ -211,12 +213,15 @@ def _turns_in(path: Path) -> Iterator[Turn]:
     """Those of a file, to its end or to where it is broken; none of a file that cannot be read."""
     decoder = msgspec.msgpack.Decoder(list[Turn])
     with suppress(OSError, zlib.error, msgspec.MsgspecError), path.open("rb") as file:
-        while length := file.read(LENGTH_BYTES):
-            yield from decoder.decode(zlib.decompress(file.read(int.from_bytes(length, "big"))))
+        while (length := int.from_bytes(file.read(LENGTH_BYTES), "big")) and length <= FILE_BYTES_MAX:
+            yield from decoder.decode(zlib.decompress(file.read(length)))
 
 
-def _make_room(folder: Path) -> None:
-    """Let go of what was played longest ago, until the rest is no more than may be."""
+def _make_room(folder: Path, now_s: float) -> None:
+    """Let go of what nobody will finish, and of what was played longest ago until the rest is no more than may be."""
+    for path in folder.glob(f"*{UNFINISHED}"):
+        if now_s - path.stat().st_mtime > UNFINISHED_S_MAX:
+            path.unlink(missing_ok=True)
     known = sorted(((path, path.stat()) for path in folder.glob(f"*{ENDING}")), key=lambda one: one[1].st_mtime)
     surplus = sum(stat.st_size for _, stat in known) - FOLDER_BYTES_MAX
     for path, stat in known:
