@@ -13,6 +13,7 @@ import attrs
 from dnbot.domain.pair import PAIRS
 from dnbot.operate import report_queries as report
 from dnbot.research.analysis import queries as analysis
+from dnbot.research.analysis.funding import ESTIMATED_WITHIN
 from suite.big_tables import SAMPLED, SYMBOLS, UNTIL
 
 NAMED = ("symbols", "arbitrage_opportunities", "funding_rate_snapshots", "position_snapshots", "trade_executions")
@@ -75,6 +76,10 @@ def _of_pairs(symbol: str, since: datetime, until: datetime) -> tuple[object, ..
     return symbol, since, until, list(PAIRS)
 
 
+def _since_an_hour_before(symbol: str, since: datetime, until: datetime) -> tuple[object, ...]:
+    return symbol, since, until, since - ESTIMATED_WITHIN
+
+
 def _at(symbol: str, _: datetime, until: datetime) -> tuple[object, ...]:
     return symbol, until
 
@@ -103,7 +108,7 @@ QUESTIONS = (
     Question("PAIR_TIMES", analysis.PAIR_TIMES, _between),
     Question("TAKEN_BY_HOUR", analysis.TAKEN_BY_HOUR, _between),
     Question("DECLINED_EPISODES", analysis.DECLINED_EPISODES, _of_pairs),
-    Question("SETTLEMENTS", analysis.SETTLEMENTS, _between),
+    Question("SETTLEMENTS", analysis.SETTLEMENTS, _since_an_hour_before),
     Question("TOLERANCE", report.TOLERANCE, lambda symbol, *_: (symbol,), period=False),
     # The product only writes this table; so a person asks it.
     Question(

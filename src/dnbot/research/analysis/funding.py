@@ -34,6 +34,8 @@ from dnbot.research.analysis.words import (
 
 BOOKED_WITHIN = timedelta(minutes=10)
 """A payment belongs to the nearest settlement that is no further away."""
+ESTIMATED_WITHIN = timedelta(hours=1)
+"""Before the day of a settlement: an older estimate says nothing about it."""
 YEAR_S = 365 * 86_400
 
 
@@ -173,9 +175,12 @@ async def _settlements(asked: Asked, coverage: Coverage) -> list[Settlement]:
     """Where something was sampled: before that nothing is known."""
     if coverage.first is None:
         return []
-    since = max(asked.period.since, coverage.first - timedelta(hours=1))
+    since = max(asked.period.since, coverage.first - ESTIMATED_WITHIN)
     days = Period(since, asked.period.until).pieces(DAY)
-    return [Settlement(**row) for day in days for row in await asked.ask(queries.SETTLEMENTS, day)]
+    return [
+        Settlement(**row) for day in days
+        for row in await asked.ask(queries.SETTLEMENTS, day, day.since - ESTIMATED_WITHIN)
+    ]
 
 
 def matched(settlements: Iterable[Settlement], payments: Iterable[FundingPayment]) -> tuple[FundingOutcome, ...]:

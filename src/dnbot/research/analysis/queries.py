@@ -146,20 +146,22 @@ from followed group by hour, pair_name, reason order by hour, pair_name, reason
 """  # noqa: S608 (put together from constants of this file)
 
 # --- funding
-# The last estimate before each settlement that lies in the piece, and what was held then.
+# The last estimate before each settlement that lies in the piece, and what was held then. $4 since when estimates count:
+# said of each table, so that planning leaves all other days of it out, which takes longer than the rest.
 SETTLEMENTS = """
 with ahead as (
     select next_at, max(at) as at from funding_rate_snapshots
-    where symbol = $1 and at > $2::timestamptz - interval '1 hour' and at <= $3 and at < next_at
-        and next_at > $2 and next_at <= $3
+    where symbol = $1 and at > $4 and at <= $3 and at < next_at and next_at > $2 and next_at <= $3
     group by next_at
 )
 select a.next_at as at, a.at as sampled_at, f.rate, f.interval_s, f.mark, p.perp_base
 from ahead a cross join lateral (
-    select rate, interval_s, mark from funding_rate_snapshots where symbol = $1 and at = a.at limit 1
+    select rate, interval_s, mark from funding_rate_snapshots
+    where symbol = $1 and at = a.at and at > $4 and at <= $3 limit 1
 ) f left join lateral (
     select perp_base from position_snapshots
-    where symbol = $1 and at <= a.next_at and at > a.next_at - interval '60 seconds' and spot_gate is not null
+    where symbol = $1 and at <= a.next_at and at > a.next_at - interval '60 seconds' and at > $4 and at <= $3
+        and spot_gate is not null
     order by at desc limit 1
 ) p on true
 order by a.next_at
