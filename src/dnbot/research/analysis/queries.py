@@ -146,8 +146,8 @@ from followed group by hour, pair_name, reason order by hour, pair_name, reason
 """  # noqa: S608 (put together from constants of this file)
 
 # --- funding
-# The last estimate before each settlement that lies in the piece, and what was held then. $4 since when estimates count:
-# said of each table, so that planning leaves all other days of it out, which takes longer than the rest.
+# The last estimate before each settlement that lies in the piece, and what was held then. $4 since when estimates
+# count: said of each table, so that planning leaves all other days of it out, which takes longer than the rest.
 SETTLEMENTS = """
 with ahead as (
     select next_at, max(at) as at from funding_rate_snapshots
