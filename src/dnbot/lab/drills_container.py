@@ -35,7 +35,7 @@ STOPPED_S_MAX = 30.0
 """A clean end takes the shutdown's 20 s at most, the farewell and the database a moment."""
 RESTARTS_SEEN_S = 8.0
 FREEZES_MAX = 60
-STILL_OPEN_S = 0.4
+STILL_OPEN_S = 0.8
 """An execution that ended before the exchanges stood still is in the database by then."""
 NOTED_S_MAX = 10.0
 OPEN = """
