@@ -30,7 +30,7 @@ def tape(*events: tuple[float, Event], shape: Shape = Shape("spot"), begin_s: fl
 
 def placed(commands: list[Command], side: str) -> list[tuple[Decimal, Decimal]]:
     """Prices and quantities of orders that are new or made whole."""
-    return [(one.price, one.quantity) for one in commands if one.op in ("place", "resize") and one.side == side]
+    return [(one.price, one.quantity) for one in commands if one.quotes and one.side == side]
 
 
 def test_nothing_is_shown_before_its_time() -> None:

@@ -41,7 +41,7 @@ def offset(strike: WorldStrike) -> Undo:
         return (price * factor / tick).to_integral_value(rounding) * tick
 
     def bend(venue: Venue, symbol: str, command: Command) -> Command:
-        if (venue, symbol) not in meant or command.op not in ("place", "resize"):
+        if (venue, symbol) not in meant or not command.quotes:
             return command
         return command._replace(price=moved(venue, symbol, command.side, command.price))
 
@@ -190,7 +190,7 @@ def _keeping_out(limits: dict[tuple[Venue, str, Side], Decimal]) -> Callable[[Ve
 
     def bend(venue: Venue, symbol: str, command: Command) -> Command | None:
         limit = limits.get((venue, symbol, command.side))
-        if command.op in ("place", "resize") and limit is not None and _inside(command.side, command.price, limit):
+        if command.quotes and limit is not None and _inside(command.side, command.price, limit):
             return None
         touched = any((venue, symbol, side) in limits for side in SIDES)
         return None if command.op == "take" and touched else command

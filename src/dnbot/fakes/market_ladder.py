@@ -32,6 +32,11 @@ class Command(NamedTuple):
     price: Decimal
     quantity: Decimal
 
+    @property
+    def quotes(self) -> bool:
+        """Whether an order stands there afterwards."""
+        return self.op in ("place", "resize")
+
 
 @attrs.define
 class Ladder:

@@ -14,7 +14,6 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from pathlib import Path
-from typing import Literal
 
 import attrs
 
@@ -240,12 +239,13 @@ class BookTape:
 
     def _stand(self, shown: ShownSide, rank: int, quantity: Decimal) -> Command:
         """Let an order stand there: the one that does, with what it now has, or a new one."""
-        op: Literal["place", "resize"] = "resize" if rank in shown.orders else "place"
-        if op == "place":
-            self._orders += 1
-        number = self._orders if op == "place" else shown.orders[rank][0]
-        shown.orders[rank] = (number, quantity)
-        return Command(op, f"r{number}", shown.side, abs(rank) * self.instrument.price_tick, quantity)
+        known, price = shown.orders.get(rank), abs(rank) * self.instrument.price_tick
+        if known is not None:
+            shown.orders[rank] = (known[0], quantity)
+            return Command("resize", f"r{known[0]}", shown.side, price, quantity)
+        self._orders += 1
+        shown.orders[rank] = (self._orders, quantity)
+        return Command("place", f"r{self._orders}", shown.side, price, quantity)
 
     def _take(self, trade: Trade) -> list[Command]:
         side: Side = "sell" if trade.taker_sold else "buy"

@@ -76,7 +76,7 @@ class _Blocks:
     _given_up: bool = False
 
     def add(self, turn: Turn) -> None:
-        """The next one. Commands are not looked at later than now or the next few turns, so nobody may change them."""
+        """The next one. Its commands are packed some turns later: nobody may change them."""
         if self._given_up:
             return
         self._open.append(turn)

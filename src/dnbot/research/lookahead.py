@@ -133,7 +133,7 @@ class WatchedTape:
     def turn(self, at_s: float) -> list[Command]:
         """See `Tape`, here and below."""
         commands = self.inner.turn(at_s)
-        self.told([(one.side, one.price, one.quantity) for one in commands if one.op in ("place", "resize")])
+        self.told([(one.side, one.price, one.quantity) for one in commands if one.quotes])
         return commands
 
     def middle(self) -> float:
